@@ -1,0 +1,118 @@
+"""Errors of the domain, and the one table that maps them to gRPC and HTTP.
+
+An error carries a `reason` in UPPER_SNAKE and facts, never a status code. A refusal that the caller must act on
+(stock refused, card declined) is a result, not an error.
+"""
+
+from typing import ClassVar
+
+import grpc
+
+Fact = str | int | float | bool
+
+
+class OmsError(Exception):
+    """Something asked for that cannot be done. `detail` is a sentence for people; facts are for programs."""
+
+    code: ClassVar[grpc.StatusCode]
+    http_status: ClassVar[int]
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, reason: str, detail: str, **facts: Fact) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.facts = facts
+
+
+class InvalidArgument(OmsError):
+    """The request breaks a rule whatever the state of the system; `field` names where."""
+
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    http_status = 422
+
+    def __init__(self, field: str, detail: str, reason: str = "INVALID_FIELD", **facts: Fact) -> None:
+        super().__init__(reason, detail, field=field, **facts)
+
+
+class Unauthenticated(OmsError):
+    """Who asks is not known."""
+
+    code = grpc.StatusCode.UNAUTHENTICATED
+    http_status = 401
+
+
+class PermissionDenied(OmsError):
+    """Who asks may not."""
+
+    code = grpc.StatusCode.PERMISSION_DENIED
+    http_status = 403
+
+
+class NotFound(OmsError):
+    """The thing named does not exist, or not for who asks."""
+
+    code = grpc.StatusCode.NOT_FOUND
+    http_status = 404
+
+
+class Conflict(OmsError):
+    """An id or key was used before with other content."""
+
+    code = grpc.StatusCode.ALREADY_EXISTS
+    http_status = 409
+
+
+class FailedPrecondition(OmsError):
+    """The state of the thing forbids it; asking again changes nothing."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+    http_status = 409
+
+
+class Unavailable(OmsError):
+    """A part of the system is away; ask again."""
+
+    code = grpc.StatusCode.UNAVAILABLE
+    http_status = 503
+    retryable = True
+
+
+class DeadlineExceeded(OmsError):
+    """The answer did not come in time; it may still happen. Ask again with the same key."""
+
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+    http_status = 504
+    retryable = True
+
+
+class Internal(OmsError):
+    """A defect of ours."""
+
+    code = grpc.StatusCode.INTERNAL
+    http_status = 500
+    retryable = True
+
+
+KINDS: dict[grpc.StatusCode, type[OmsError]] = {
+    kind.code: kind
+    for kind in (
+        InvalidArgument,
+        Unauthenticated,
+        PermissionDenied,
+        NotFound,
+        Conflict,
+        FailedPrecondition,
+        Unavailable,
+        DeadlineExceeded,
+        Internal,
+    )
+}
+
+
+def from_code(code: grpc.StatusCode, reason: str, detail: str, facts: dict[str, Fact]) -> OmsError:
+    """Rebuilds an error that crossed the wire; a code that is not in the table is a defect."""
+    kind = KINDS.get(code, Internal)
+    error = kind.__new__(kind)
+    OmsError.__init__(error, reason, detail, **facts)
+    return error

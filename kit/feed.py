@@ -1,0 +1,59 @@
+"""Numbered feeds: rows read in commit order by a cursor that never hides one.
+
+A writer inserts rows with `sequence` NULL. A reader first numbers what is committed, under an advisory lock, so
+there is one writer of numbers at a time and a number is only given to a row that every later reader can see.
+Rows of one aggregate keep their order because their writers hold its lock: the later insert has the greater id.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
+
+
+async def number_rows(tx: AsyncConnection, table: str) -> None:
+    """Gives the next numbers to committed rows of `table` (columns id, sequence; sequence `<table>_sequence`)."""
+    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"feed/{table}"})
+    await tx.execute(
+        text(
+            f"""UPDATE {table} SET sequence = numbered.next
+                FROM (SELECT id, nextval('{table}_sequence') AS next
+                      FROM (SELECT id FROM {table} WHERE sequence IS NULL ORDER BY id) AS waiting) AS numbered
+                WHERE {table}.id = numbered.id"""
+        )
+    )
+
+
+class Bell:
+    """Wakes the readers of a feed in this process when a writer of this process has committed.
+
+    Writers in other replicas are found by looking again every `look_again_seconds`.
+    """
+
+    def __init__(self, look_again_seconds: float = 0.25) -> None:
+        self._event = asyncio.Event()
+        self._look_again_seconds = look_again_seconds
+
+    def ring(self) -> None:
+        """Something was committed."""
+        self._event.set()
+        self._event = asyncio.Event()
+
+    async def wait_for(self, read: Callable[[], Awaitable[Sequence[T]]], wait_seconds: float) -> Sequence[T]:
+        """The first non-empty answer of `read`, or an empty one after `wait_seconds`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_seconds
+        while True:
+            rung = self._event
+            rows = await read()
+            remaining = deadline - loop.time()
+            if rows or remaining <= 0:
+                return rows
+            try:
+                await asyncio.wait_for(rung.wait(), min(remaining, self._look_again_seconds))
+            except TimeoutError:
+                continue

@@ -1,0 +1,200 @@
+"""gRPC: servers that answer errors with google.rpc.ErrorInfo, and clients that raise them again."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, cast
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc.error_details_pb2 import ErrorInfo
+from google.rpc.status_pb2 import Status
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from opentelemetry.instrumentation.grpc import aio_client_interceptors, aio_server_interceptor, filters
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from kit import db, telemetry
+from kit.errors import Fact, Internal, OmsError, Unavailable, from_code
+
+_DETAILS = "grpc-status-details-bin"
+_DOMAIN = "oms"
+_log = logging.getLogger(__name__)
+
+# A message may hold an order of several hundred lines with its plans.
+_OPTIONS = [
+    ("grpc.max_receive_message_length", 32 * 1024 * 1024),
+    ("grpc.max_send_message_length", 32 * 1024 * 1024),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # A peer that was restarted is found again at once, not after the default two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+]
+
+# Health checks and long polls would bury the traces of orders.
+_WORTH_A_SPAN = filters.negate(
+    filters.any_of(filters.health_check(), filters.method_name("PullEvents"), filters.method_name("WatchStock"))
+)
+
+Background = Callable[[], Coroutine[Any, Any, None]]
+
+
+def connect(address: str) -> grpc.aio.Channel:
+    """A channel to a peer. Calls raise OmsError (see `call`)."""
+    interceptors: list[Any] = [*(_tracing() if telemetry.is_exporting() else []), _RaiseOmsErrors()]
+    return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
+
+
+def _tracing() -> Sequence[Any]:
+    return list(aio_client_interceptors(filter_=_WORTH_A_SPAN))
+
+
+class _RaiseOmsErrors(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[type-arg]
+    """Turns a failed call into the OmsError that the server raised."""
+
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        call = await continuation(client_call_details, request)
+        try:
+            await call
+        except grpc.aio.AioRpcError as error:
+            raise _to_oms_error(error) from error
+        return call
+
+
+def _to_oms_error(error: grpc.aio.AioRpcError) -> OmsError:
+    for key, value in cast(Iterable[tuple[str, str | bytes]], error.trailing_metadata() or ()):
+        if key != _DETAILS:
+            continue
+        status = Status.FromString(value if isinstance(value, bytes) else value.encode())
+        for detail in status.details:
+            info = ErrorInfo()
+            if detail.Unpack(info):
+                facts: dict[str, Fact] = dict(info.metadata)
+                return from_code(error.code(), info.reason, status.message, facts)
+    reason = "UNREACHABLE" if error.code() is grpc.StatusCode.UNAVAILABLE else error.code().name
+    return from_code(error.code(), reason, error.details() or error.code().name, {})
+
+
+class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
+    """Turns an OmsError into a status with ErrorInfo, an outage of the database into UNAVAILABLE."""
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        if handler.unary_unary:
+            return grpc.unary_unary_rpc_method_handler(
+                self._unary(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+            )
+        if handler.unary_stream:
+            return grpc.unary_stream_rpc_method_handler(
+                self._stream(handler.unary_stream), handler.request_deserializer, handler.response_serializer
+            )
+        return handler
+
+    def _unary(self, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+        async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            try:
+                return await behaviour(request, context)
+            except Exception as error:
+                await _abort(context, error)
+
+        return answer
+
+    def _stream(
+        self, behaviour: Callable[[Any, Any], AsyncIterator[Any]]
+    ) -> Callable[[Any, Any], AsyncIterator[Any]]:
+        async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+            try:
+                async for message in behaviour(request, context):
+                    yield message
+            except Exception as error:
+                await _abort(context, error)
+
+        return answer
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    known = _as_oms_error(error)
+    info = AnyMessage()
+    info.Pack(ErrorInfo(reason=known.reason, domain=_DOMAIN, metadata={k: str(v) for k, v in known.facts.items()}))
+    status = Status(code=known.code.value[0], message=known.detail, details=[info])
+    await context.abort(known.code, known.detail, ((_DETAILS, status.SerializeToString()),))
+
+
+def _as_oms_error(error: Exception) -> OmsError:
+    if isinstance(error, OmsError):
+        return error
+    if isinstance(error, PoolTimeoutError) or (isinstance(error, DBAPIError) and db.is_outage(error)):
+        # The text of a database error may quote a row: its class is enough.
+        _log.warning("database away: %s", type(error).__name__)
+        return Unavailable("DATABASE_UNAVAILABLE", "the database is away; ask again")
+    _log.exception("defect")
+    return Internal("INTERNAL", "an internal error; it was logged")
+
+
+async def serve(
+    listen: str,
+    register: Callable[[grpc.aio.Server], None],
+    *,
+    background: Sequence[Background] = (),
+    ready: Callable[[], bool] = lambda: True,
+) -> None:
+    """Serves until SIGTERM or SIGINT. Background tasks run beside it; if one ends, so does the process.
+
+    grpc.health.v1 answers SERVING once `ready()` is true.
+    """
+    interceptors: list[Any] = [_AnswerErrors()]
+    if telemetry.is_exporting():
+        interceptors.insert(0, aio_server_interceptor(filter_=_WORTH_A_SPAN))
+    server = grpc.aio.server(interceptors=interceptors, options=[*_OPTIONS, ("grpc.so_reuseport", 0)])
+    register(server)
+    checker = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checker, server)
+    if server.add_insecure_port(listen) == 0:
+        raise OSError(f"cannot listen on {listen}")
+    await server.start()
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    stopping: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(job()) for job in background]
+    tasks.append(asyncio.create_task(_watch_readiness(checker, ready)))
+    done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    await checker.enter_graceful_shutdown()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await server.stop(grace=3)
+    for task in done - {stopping}:
+        if error := task.exception():
+            raise error
+
+
+async def _watch_readiness(checker: Any, ready: Callable[[], bool]) -> None:
+    serving = None
+    while True:
+        now = ready()
+        if now is not serving:
+            serving = now
+            status = health_pb2.HealthCheckResponse
+            await checker.set("", status.SERVING if now else status.NOT_SERVING)
+        await asyncio.sleep(0.1)
+
+
+async def periodically(seconds: float, job: Callable[[], Awaitable[object]]) -> None:
+    """Runs a sweep again and again; one that fails is logged and tried at the next turn."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await job()
+        except Exception:
+            _log.exception("sweep failed; next try in %s s", seconds)

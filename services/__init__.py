@@ -1,0 +1,1 @@
+"""The services. None imports another; they meet only over gRPC."""

@@ -1,0 +1,126 @@
+"""Steps that inventory answers. The reservation of an order has the order's id."""
+
+import grpc
+from temporalio import activity
+
+from kit.errors import FailedPrecondition
+from oms.inventory.v1 import inventory_service_pb2 as pb
+from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from workflows.activities.translate import CALL_SECONDS, instant
+from workflows.messages import Hold, HoldAnswer, HoldChange, MoveRequest, OrderStep, ReserveRequest, Shortfall
+
+
+class InventoryActivities:
+    """One call each."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = InventoryServiceStub(channel)
+
+    @activity.defn
+    async def reserve(self, request: ReserveRequest) -> HoldAnswer:
+        """Reserve, all lines or none."""
+        reply = await self._stub.Reserve(
+            pb.ReserveRequest(
+                request_id=request.request_id,
+                reservation_id=request.order_id,
+                channel_id=request.channel_id,
+                lines=_lines(request.holds),
+                time_to_live_seconds=request.time_to_live_seconds,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return HoldAnswer(reply.reserved, _shortfalls(reply.shortfalls))
+
+    @activity.defn
+    async def confirm_hold(self, request: OrderStep) -> bool:
+        """Confirm; False when the hold had expired."""
+        try:
+            await self._stub.Confirm(
+                pb.ConfirmRequest(reservation_id=request.order_id, as_of=instant(request.as_of)),
+                timeout=CALL_SECONDS,
+            )
+        except FailedPrecondition as error:
+            if error.reason == "RESERVATION_EXPIRED":
+                return False
+            raise
+        return True
+
+    @activity.defn
+    async def move_hold(self, request: MoveRequest) -> HoldAnswer:
+        """MoveReservation."""
+        moves = [
+            pb.HoldMove(
+                sku=move.sku,
+                from_point_id=move.from_point_id,
+                to_point_id=move.to_point_id,
+                quantity=move.quantity,
+            )
+            for move in request.moves
+        ]
+        reply = await self._stub.MoveReservation(
+            pb.MoveReservationRequest(
+                request_id=request.request_id,
+                reservation_id=request.order_id,
+                moves=moves,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return HoldAnswer(reply.moved, _shortfalls(reply.shortfalls))
+
+    @activity.defn
+    async def release_hold(self, request: HoldChange) -> bool:
+        """Release."""
+        await self._stub.Release(
+            pb.ReleaseRequest(
+                request_id=request.request_id,
+                reservation_id=request.order_id,
+                lines=_lines(request.holds),
+                reason=request.reason,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return True
+
+    @activity.defn
+    async def report_short(self, request: HoldChange) -> bool:
+        """ReportShort."""
+        await self._stub.ReportShort(
+            pb.ReportShortRequest(
+                request_id=request.request_id,
+                reservation_id=request.order_id,
+                lines=_lines(request.holds),
+                actor="workflows",
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return True
+
+    @activity.defn
+    async def issue_stock(self, request: HoldChange) -> bool:
+        """Issue; the reason names the parcel."""
+        await self._stub.Issue(
+            pb.IssueRequest(
+                request_id=request.request_id,
+                reservation_id=request.order_id,
+                lines=_lines(request.holds),
+                reference=request.reason,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return True
+
+
+def _lines(holds: list[Hold]) -> list[pb.HoldLine]:
+    return [pb.HoldLine(sku=hold.sku, point_id=hold.point_id, quantity=hold.quantity) for hold in holds]
+
+
+def _shortfalls(rows: object) -> list[Shortfall]:
+    return [
+        Shortfall(row.sku, row.point_id, row.requested, row.available, row.free)
+        for row in rows  # type: ignore[attr-defined]
+    ]

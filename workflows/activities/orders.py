@@ -1,0 +1,225 @@
+"""Steps that orders answers, with the state that the order or fulfilment really has."""
+
+import grpc
+from temporalio import activity
+
+from oms.orders.v1 import orders_service_pb2 as pb
+from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
+from oms.type.v1 import type_pb2 as types
+from workflows.activities.translate import CALL_SECONDS, amount, instant, text
+from workflows.messages import (
+    Accepted,
+    AcceptRequest,
+    FulfilmentInput,
+    FulfilmentStep,
+    Leg,
+    Line,
+    Offered,
+    OrderStep,
+    RefuseRequest,
+    Rerouted,
+    RerouteRequest,
+)
+
+_ACTOR = "workflows"
+
+
+class OrderActivities:
+    """One call each."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = OrdersServiceStub(channel)
+
+    @activity.defn
+    async def accept_order(self, request: AcceptRequest) -> Accepted:
+        """AcceptOrder."""
+        reply = await self._stub.AcceptOrder(
+            pb.AcceptOrderRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                legs=[_leg(leg) for leg in request.legs],
+                promise=types.Window(start=instant(request.promise_start), end=instant(request.promise_end)),
+                decision_id=request.decision_id,
+                payment=request.payment,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        paid_by_channel = request.payment == "paid_by_channel"
+        return Accepted(
+            state=_order_state(reply.state),
+            cooling_off_until=text(reply.cooling_off_until),
+            fulfilments=[_fulfilment(row, paid_by_channel) for row in reply.fulfilments],
+        )
+
+    @activity.defn
+    async def refuse_order(self, request: RefuseRequest) -> str:
+        """RefuseOrder."""
+        refusal = request.refusal
+        reply = await self._stub.RefuseOrder(
+            pb.RefuseOrderRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                refusal=pb.Refusal(
+                    reason=refusal.reason,
+                    detail=refusal.detail,
+                    lines=[
+                        pb.RefusedLine(
+                            line_number=line.line_number,
+                            sku=line.sku,
+                            requested=line.requested,
+                            available=line.available,
+                            reason=line.reason,
+                        )
+                        for line in refusal.lines
+                    ],
+                ),
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _order_state(reply.state)
+
+    @activity.defn
+    async def require_payment_action(self, request: OrderStep) -> str:
+        """RequirePaymentAction; the detail is the address where the customer acts."""
+        reply = await self._stub.RequirePaymentAction(
+            pb.RequirePaymentActionRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                next_action_url=request.detail,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _order_state(reply.state)
+
+    @activity.defn
+    async def release_order(self, request: OrderStep) -> str:
+        """ReleaseOrder."""
+        reply = await self._stub.ReleaseOrder(
+            pb.ReleaseOrderRequest(
+                request_id=request.request_id, order_id=request.order_id, as_of=instant(request.as_of)
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _order_state(reply.state)
+
+    @activity.defn
+    async def reroute_units(self, request: RerouteRequest) -> Rerouted:
+        """RerouteUnits."""
+        reply = await self._stub.RerouteUnits(
+            pb.RerouteUnitsRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                legs=[_leg(leg) for leg in request.legs],
+                cancelled=_planned(request.cancelled),
+                reason=request.reason,
+                decision_id=request.decision_id,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        due = reply.no_longer_due
+        return Rerouted(
+            state=_order_state(reply.state),
+            fulfilments=[_fulfilment(row, request.paid_by_channel) for row in reply.fulfilments],
+            no_longer_due=amount(due) if reply.HasField("no_longer_due") else None,
+        )
+
+    @activity.defn
+    async def complete_cancellation(self, request: OrderStep) -> str:
+        """CompleteCancellation."""
+        reply = await self._stub.CompleteCancellation(
+            pb.CompleteCancellationRequest(
+                request_id=request.request_id, order_id=request.order_id, as_of=instant(request.as_of)
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _order_state(reply.state)
+
+    @activity.defn
+    async def close_order(self, request: OrderStep) -> str:
+        """CloseOrder."""
+        reply = await self._stub.CloseOrder(
+            pb.CloseOrderRequest(
+                request_id=request.request_id, order_id=request.order_id, as_of=instant(request.as_of)
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _order_state(reply.state)
+
+    @activity.defn
+    async def offer_fulfilment(self, request: FulfilmentStep) -> Offered:
+        """OfferFulfilment."""
+        reply = await self._stub.OfferFulfilment(
+            pb.OfferFulfilmentRequest(
+                request_id=request.request_id,
+                fulfilment_id=request.fulfilment_id,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return Offered(_fulfilment_state(reply.state), text(reply.offer_deadline))
+
+    @activity.defn
+    async def lapse_offer(self, request: FulfilmentStep) -> str:
+        """LapseOffer."""
+        reply = await self._stub.LapseOffer(
+            pb.LapseOfferRequest(
+                request_id=request.request_id,
+                fulfilment_id=request.fulfilment_id,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _fulfilment_state(reply.state)
+
+    @activity.defn
+    async def record_capture(self, request: FulfilmentStep) -> str:
+        """RecordCapture; the detail is the outcome."""
+        reply = await self._stub.RecordCapture(
+            pb.RecordCaptureRequest(
+                request_id=request.request_id,
+                fulfilment_id=request.fulfilment_id,
+                capture_state=request.detail,
+                reason=request.reason,
+                actor=_ACTOR,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _fulfilment_state(reply.state)
+
+
+def _order_state(state: "pb.OrderState.ValueType") -> str:
+    return pb.OrderState.Name(state).removeprefix("ORDER_STATE_")
+
+
+def _fulfilment_state(state: "pb.FulfilmentState.ValueType") -> str:
+    return pb.FulfilmentState.Name(state).removeprefix("FULFILMENT_STATE_")
+
+
+def _planned(lines: list[Line]) -> list[pb.PlannedLine]:
+    return [pb.PlannedLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity) for line in lines]
+
+
+def _leg(leg: Leg) -> pb.PlannedLeg:
+    return pb.PlannedLeg(
+        point_id=leg.point_id,
+        carrier_id=leg.carrier_id,
+        service_id=leg.service_id,
+        lines=_planned(leg.lines),
+        window=types.Window(start=instant(leg.window_start), end=instant(leg.window_end)),
+        hand_over_by=instant(leg.hand_over_by),
+    )
+
+
+def _fulfilment(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:
+    return FulfilmentInput(
+        fulfilment_id=row.fulfilment_id,
+        order_id=row.order_id,
+        point_id=row.point_id,
+        lines=[Line(line.line_number, line.sku, line.quantity) for line in row.lines],
+        paid_by_channel=paid_by_channel,
+    )

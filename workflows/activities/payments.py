@@ -1,0 +1,95 @@
+"""Steps that payments answers. An answer that is not known yet is asked for again."""
+
+import grpc
+from temporalio import activity
+
+from kit.errors import Unavailable
+from oms.payments.v1 import payments_service_pb2 as pb
+from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
+from workflows.activities.translate import PROVIDER_CALL_SECONDS, money
+from workflows.messages import AuthorizeRequest, CaptureAnswer, MoneyRequest, PaymentAnswer, Tender
+
+_ACTOR = "workflows"
+_TENDER_FIELDS = {
+    "payment_method": "payment_method_token",
+    "provider_authorisation": "provider_authorisation_id",
+    "paid_by_channel": "paid_by_channel_reference",
+}
+
+
+class PaymentActivities:
+    """One call each."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = PaymentsServiceStub(channel)
+
+    @activity.defn
+    async def authorize(self, request: AuthorizeRequest) -> PaymentAnswer:
+        """Authorize."""
+        reply = await self._stub.Authorize(
+            pb.AuthorizeRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                channel_id=request.channel_id,
+                amount=money(request.amount),
+                tender=_tender(request.tender),
+                cause="placement",
+                actor=_ACTOR,
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        payment = reply.payment
+        status = pb.PaymentStatus.Name(payment.status).removeprefix("PAYMENT_STATUS_").lower()
+        if status == "pending":
+            raise Unavailable("PAYMENT_PENDING", "the provider's answer is not known yet")
+        return PaymentAnswer(status, payment.next_action_url, payment.decline_code)
+
+    @activity.defn
+    async def capture(self, request: MoneyRequest) -> CaptureAnswer:
+        """Capture."""
+        reply = await self._stub.Capture(
+            pb.CaptureRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                amount=money(request.amount) if request.amount else None,
+                cause=request.cause,
+                actor=_ACTOR,
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        state = pb.OperationState.Name(reply.operation.state).removeprefix("OPERATION_STATE_").lower()
+        if state not in ("succeeded", "failed"):
+            raise Unavailable("CAPTURE_PENDING", "the provider's answer is not known yet")
+        return CaptureAnswer(state, reply.operation.failure_code)
+
+    @activity.defn
+    async def void(self, request: MoneyRequest) -> bool:
+        """Void."""
+        await self._stub.Void(
+            pb.VoidRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                amount=money(request.amount) if request.amount else None,
+                cause=request.cause,
+                actor=_ACTOR,
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        return True
+
+    @activity.defn
+    async def unwind_payment(self, request: MoneyRequest) -> bool:
+        """Unwind, until it is complete."""
+        reply = await self._stub.Unwind(
+            pb.UnwindRequest(
+                request_id=request.request_id, order_id=request.order_id, cause=request.cause, actor=_ACTOR
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        if not reply.complete:
+            raise Unavailable("UNWIND_PENDING", "the provider's answer is not known yet")
+        return True
+
+
+def _tender(tender: Tender) -> pb.Tender:
+    return pb.Tender(**{_TENDER_FIELDS[tender.kind]: tender.reference})

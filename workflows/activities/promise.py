@@ -1,0 +1,88 @@
+"""The step that promise answers: where lines ship from."""
+
+import grpc
+from temporalio import activity
+
+from oms.promise.v1 import promise_service_pb2 as pb
+from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
+from oms.type.v1 import type_pb2 as types
+from workflows.activities.translate import CALL_SECONDS, amount, instant, text
+from workflows.messages import Leg, Line, Option, Plan, PlanRequest, RefusedLine
+
+
+class PromiseActivities:
+    """One call."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = PromiseServiceStub(channel)
+
+    @activity.defn
+    async def plan_order(self, request: PlanRequest) -> Plan:
+        """PlanOrder; keeps the best plan only, the others stand in the decision record."""
+        reply = await self._stub.PlanOrder(_request(request), timeout=CALL_SECONDS)
+        best = reply.plans[0] if reply.plans else None
+        asked = {line.line_number: line.quantity for line in request.lines}
+        return Plan(
+            decision_id=reply.decision_id,
+            legs=[_leg(leg) for leg in best.legs] if best else [],
+            window_start=text(best.window.start) if best else "",
+            window_end=text(best.window.end) if best else "",
+            unplanned=[
+                RefusedLine(
+                    line_number=line.line_number,
+                    sku=line.sku,
+                    requested=asked[line.line_number],
+                    available=asked[line.line_number] - line.quantity,
+                    reason=line.reason,
+                )
+                for line in reply.unplanned
+            ],
+            quote_broken=reply.quote_broken,
+            options=[
+                Option(
+                    mode=types.DeliveryMode.Name(option.mode),
+                    window_start=text(option.window.start),
+                    window_end=text(option.window.end),
+                    price=amount(option.price),
+                    parcels=option.parcels,
+                )
+                for option in reply.new_options
+            ],
+        )
+
+
+def _request(request: PlanRequest) -> pb.PlanOrderRequest:
+    return pb.PlanOrderRequest(
+        request_id=request.request_id,
+        order_id=request.order_id,
+        channel_id=request.channel_id,
+        destination=types.Destination(country=request.country, postcode=request.postcode),
+        lines=[
+            pb.BasketLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
+            for line in request.lines
+        ],
+        mode=types.DeliveryMode.Value(request.mode),
+        quote_id=request.quote_id,
+        promised_until=instant(request.promised_until) if request.promised_until else None,
+        excluded_points=[
+            pb.ExcludedPoint(point_id=row.point_id, reason=row.reason, sku=row.sku) for row in request.excluded
+        ],
+        overlays=[pb.StockOverlay(sku=row.sku, point_id=row.point_id, free=row.free) for row in request.overlays],
+        own_holds=[
+            pb.OwnHold(sku=row.sku, point_id=row.point_id, quantity=row.quantity) for row in request.own_holds
+        ],
+        as_of=instant(request.as_of),
+        not_before=instant(request.not_before),
+    )
+
+
+def _leg(leg: pb.Leg) -> Leg:
+    return Leg(
+        point_id=leg.point_id,
+        carrier_id=leg.carrier_id,
+        service_id=leg.service_id,
+        lines=[Line(line.line_number, line.sku, line.quantity) for line in leg.lines],
+        window_start=text(leg.window.start),
+        window_end=text(leg.window.end),
+        hand_over_by=text(leg.hand_over_by),
+    )

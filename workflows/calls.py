@@ -1,0 +1,169 @@
+"""The steps that a story can take, with their types. What they do is in `workflows/activities`.
+
+Each runs as a local activity first and, if that takes long, as a regular one that retries without limit. A step
+raises ActivityError only for an answer that trying again cannot change.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from workflows import policies
+from workflows.messages import (
+    Accepted,
+    AcceptRequest,
+    AuthorizeRequest,
+    CaptureAnswer,
+    FulfilmentStep,
+    HoldAnswer,
+    HoldChange,
+    MoneyRequest,
+    MoveRequest,
+    Offered,
+    OrderStep,
+    PaymentAnswer,
+    Plan,
+    PlanRequest,
+    RefuseRequest,
+    Rerouted,
+    RerouteRequest,
+    ReserveRequest,
+)
+
+T = TypeVar("T")
+ChangeHolds = Callable[[HoldChange], Awaitable[None]]
+
+
+async def plan_order(request: PlanRequest) -> Plan:
+    """promise: where these lines ship from."""
+    return await _step("plan_order", request, Plan)
+
+
+async def reserve(request: ReserveRequest) -> HoldAnswer:
+    """inventory: hold units at their points, all or none."""
+    return await _step("reserve", request, HoldAnswer)
+
+
+async def confirm_hold(request: OrderStep) -> bool:
+    """inventory: the hold no longer expires; False when it had expired before."""
+    return await _step("confirm_hold", request, bool)
+
+
+async def move_hold(request: MoveRequest) -> HoldAnswer:
+    """inventory: held units change their point, all or none."""
+    return await _step("move_hold", request, HoldAnswer)
+
+
+async def release_hold(request: HoldChange) -> None:
+    """inventory: give held units back; accepts that nothing is held."""
+    await _step("release_hold", request, bool)
+
+
+async def report_short(request: HoldChange) -> None:
+    """inventory: held units were not found: released and declared unavailable."""
+    await _step("report_short", request, bool)
+
+
+async def issue_stock(request: HoldChange) -> None:
+    """inventory: held units leave stock."""
+    await _step("issue_stock", request, bool)
+
+
+async def authorize(request: AuthorizeRequest) -> PaymentAnswer:
+    """payments: authorise the whole order."""
+    return await _step("authorize", request, PaymentAnswer)
+
+
+async def capture(request: MoneyRequest) -> CaptureAnswer:
+    """payments: capture a parcel's amount."""
+    return await _step("capture", request, CaptureAnswer)
+
+
+async def void(request: MoneyRequest) -> None:
+    """payments: give up authorised money that is no longer due."""
+    await _step("void", request, bool)
+
+
+async def unwind_payment(request: MoneyRequest) -> None:
+    """payments: void what is authorised and refund what was captured; accepts that nothing was done."""
+    await _step("unwind_payment", request, bool)
+
+
+async def accept_order(request: AcceptRequest) -> Accepted:
+    """orders: stock is held and money is sure."""
+    return await _step("accept_order", request, Accepted)
+
+
+async def refuse_order(request: RefuseRequest) -> str:
+    """orders: the order cannot stand; answers the state it really has."""
+    return await _step("refuse_order", request, str)
+
+
+async def require_payment_action(request: OrderStep) -> None:
+    """orders: the customer must confirm the payment."""
+    await _step("require_payment_action", request, str)
+
+
+async def release_order(request: OrderStep) -> str:
+    """orders: cooling-off is over; answers the state the order really has."""
+    return await _step("release_order", request, str)
+
+
+async def reroute_units(request: RerouteRequest) -> Rerouted:
+    """orders: units that lost their place get new fulfilments or are cancelled."""
+    return await _step("reroute_units", request, Rerouted)
+
+
+async def complete_cancellation(request: OrderStep) -> None:
+    """orders: stock and money were undone."""
+    await _step("complete_cancellation", request, str)
+
+
+async def close_order(request: OrderStep) -> str:
+    """orders: every unit has its final state."""
+    return await _step("close_order", request, str)
+
+
+async def offer_fulfilment(request: FulfilmentStep) -> Offered:
+    """orders: offer the work to its point."""
+    return await _step("offer_fulfilment", request, Offered)
+
+
+async def lapse_offer(request: FulfilmentStep) -> str:
+    """orders: the offer's time is over; answers what really happened."""
+    return await _step("lapse_offer", request, str)
+
+
+async def record_capture(request: FulfilmentStep) -> None:
+    """orders: what became of a parcel's capture."""
+    await _step("record_capture", request, str)
+
+
+async def _step(name: str, request: object, result_type: type[T]) -> T:
+    try:
+        answer: T = await workflow.execute_local_activity(
+            name,
+            request,
+            result_type=result_type,
+            schedule_to_close_timeout=policies.LOCAL_TOTAL,
+            retry_policy=policies.LOCAL_RETRY,
+        )
+    except ActivityError as error:
+        if _is_final(error):
+            raise
+    else:
+        return answer
+    answer = await workflow.execute_activity(
+        name,
+        request,
+        result_type=result_type,
+        start_to_close_timeout=policies.REGULAR_ATTEMPT,
+        retry_policy=policies.REGULAR_RETRY,
+    )
+    return answer
+
+
+def _is_final(error: ActivityError) -> bool:
+    return isinstance(error.cause, ApplicationError) and error.cause.non_retryable

@@ -1,0 +1,402 @@
+"""What workflows carry: ids, quantities and amounts. Never a document, never personal data.
+
+Instants are ISO 8601 text in UTC, so that a history reads well and does not depend on a library's encoding.
+Fields are only ever added, with a default: histories of orders in flight are replayed against these classes.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Minor units and ISO 4217 code."""
+
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Units of an order line."""
+
+    line_number: int
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Units of a SKU held at a point."""
+
+    sku: str
+    point_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class LifeCycle:
+    """The deadlines that the order began with."""
+
+    cooling_off_seconds: int
+    offer_seconds: int
+    payment_action_seconds: int
+    reroute_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tender:
+    """How the order is paid: `payment_method`, `provider_authorisation` or `paid_by_channel`, and its token."""
+
+    kind: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderInput:
+    """What an OrderWorkflow starts with."""
+
+    order_id: str
+    channel_id: str
+    country: str
+    postcode: str
+    mode: str
+    quote_id: str
+    total: Amount
+    tender: Tender
+    lines: list[Line]
+    life_cycle: LifeCycle
+    placed_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A line that could not be had, and how much of it could."""
+
+    line_number: int
+    sku: str
+    requested: int
+    available: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an order cannot stand."""
+
+    reason: str
+    detail: str
+    lines: list[RefusedLine] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A delivery that can be had instead of the one that was quoted."""
+
+    mode: str
+    window_start: str
+    window_end: str
+    price: Amount
+    parcels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The outcome of placing: `validated`, `refused`, `action_required` or `cancelling`."""
+
+    state: str
+    promise_start: str = ""
+    promise_end: str = ""
+    cooling_off_until: str = ""
+    refusal: Refusal | None = None
+    options: list[Option] = field(default_factory=list)
+    next_action_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A committed event that a workflow is told of. `event_id` makes a repeated telling harmless."""
+
+    event_id: str
+    type: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One point's share of a plan: one parcel."""
+
+    point_id: str
+    carrier_id: str
+    service_id: str
+    lines: list[Line]
+    window_start: str
+    window_end: str
+    hand_over_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """A true figure to believe over the planner's replica."""
+
+    sku: str
+    point_id: str
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A point that must not be used again (for one SKU, or for all when `sku` is empty), and why."""
+
+    point_id: str
+    reason: str
+    sku: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """Where to ship these lines from. `promised_until` is empty before a promise was made."""
+
+    request_id: str
+    order_id: str
+    channel_id: str
+    country: str
+    postcode: str
+    mode: str
+    lines: list[Line]
+    as_of: str
+    not_before: str
+    quote_id: str = ""
+    promised_until: str = ""
+    excluded: list[Exclusion] = field(default_factory=list)
+    overlays: list[Overlay] = field(default_factory=list)
+    own_holds: list[Hold] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The best plan found: its legs, and the lines that have no place in it."""
+
+    decision_id: str
+    legs: list[Leg]
+    window_start: str
+    window_end: str
+    unplanned: list[RefusedLine]
+    quote_broken: bool = False
+    options: list[Option] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveRequest:
+    """Units to hold. `time_to_live_seconds` 0 means for good."""
+
+    request_id: str
+    order_id: str
+    channel_id: str
+    holds: list[Hold]
+    time_to_live_seconds: int
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Held units that change their point."""
+
+    sku: str
+    from_point_id: str
+    to_point_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRequest:
+    """Moves in one transaction."""
+
+    request_id: str
+    order_id: str
+    moves: list[Move]
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A hold that inventory refused, with the true figures."""
+
+    sku: str
+    point_id: str
+    requested: int
+    available: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldAnswer:
+    """Whether the units are held; if not, what is really there."""
+
+    held: bool
+    shortfalls: list[Shortfall] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldChange:
+    """Held units to release, to issue or to report short. No lines: all of them (release only)."""
+
+    request_id: str
+    order_id: str
+    holds: list[Hold]
+    reason: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeRequest:
+    """The money of a whole order."""
+
+    request_id: str
+    order_id: str
+    channel_id: str
+    amount: Amount
+    tender: Tender
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAnswer:
+    """`authorized`, `declined`, `action_required`, `paid_by_channel`, `pending` or `closed`."""
+
+    status: str
+    next_action_url: str = ""
+    decline_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyRequest:
+    """A capture or a void; no amount means all that is left."""
+
+    request_id: str
+    order_id: str
+    cause: str
+    amount: Amount | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureAnswer:
+    """`succeeded`, `failed` or `unknown`."""
+
+    state: str
+    failure_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptRequest:
+    """The plan that the order stands on."""
+
+    request_id: str
+    order_id: str
+    legs: list[Leg]
+    promise_start: str
+    promise_end: str
+    decision_id: str
+    payment: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class FulfilmentInput:
+    """What a FulfilmentWorkflow starts with."""
+
+    fulfilment_id: str
+    order_id: str
+    point_id: str
+    lines: list[Line]
+    paid_by_channel: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The state of the order and the fulfilments that were made."""
+
+    state: str
+    cooling_off_until: str
+    fulfilments: list[FulfilmentInput]
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseRequest:
+    """The order cannot stand."""
+
+    request_id: str
+    order_id: str
+    refusal: Refusal
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderStep:
+    """A step of the order that needs nothing but its id; `detail` is the step's own (a URL, a reason)."""
+
+    request_id: str
+    order_id: str
+    as_of: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RerouteRequest:
+    """Units that lost their place: their new legs, and those that found none."""
+
+    request_id: str
+    order_id: str
+    legs: list[Leg]
+    cancelled: list[Line]
+    reason: str
+    decision_id: str
+    paid_by_channel: bool
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rerouted:
+    """The new fulfilments and the money that is no longer due."""
+
+    state: str
+    fulfilments: list[FulfilmentInput]
+    no_longer_due: Amount | None
+
+
+@dataclass(frozen=True, slots=True)
+class FulfilmentStep:
+    """A step of a fulfilment; `detail` is the step's own (a capture's outcome), `reason` why."""
+
+    request_id: str
+    order_id: str
+    fulfilment_id: str
+    as_of: str
+    detail: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The fulfilment's state and until when its point may answer."""
+
+    state: str
+    deadline: str
+
+
+@dataclass(frozen=True, slots=True)
+class LostUnits:
+    """Units that need another place. `held`: their stock is still held at `point_id`."""
+
+    fulfilment_id: str
+    point_id: str
+    lines: list[Line]
+    reason: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FulfilmentOutcome:
+    """How a preparation order ended: `delivered`, `refused`, `lapsed`, `short` or `cancelled`."""
+
+    state: str
+    lost: LostUnits | None = None

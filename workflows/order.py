@@ -1,0 +1,430 @@
+"""The story of an order: placed, cooled off, fulfilled, closed; or undone exactly as far as it went."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ChildWorkflowError
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import calls, policies, search_attributes
+    from workflows.attention import Story, failure_reason
+    from workflows.messages import (
+        Accepted,
+        AcceptRequest,
+        AuthorizeRequest,
+        Exclusion,
+        FulfilmentInput,
+        FulfilmentOutcome,
+        Hold,
+        HoldAnswer,
+        HoldChange,
+        Leg,
+        Line,
+        LostUnits,
+        MoneyRequest,
+        Move,
+        MoveRequest,
+        Option,
+        OrderInput,
+        OrderStep,
+        Overlay,
+        PaymentAnswer,
+        Placement,
+        Plan,
+        PlanRequest,
+        Refusal,
+        RefusedLine,
+        RefuseRequest,
+        RerouteRequest,
+        ReserveRequest,
+        Shortfall,
+    )
+
+_NO_STOCK = ("NO_STOCK", "UNKNOWN_ITEM")
+
+
+class Refused(Exception):
+    """Placement cannot go on."""
+
+    def __init__(self, refusal: Refusal, options: list[Option] | None = None) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+        self.options = options or []
+
+
+@workflow.defn(name="OrderWorkflow")
+class OrderWorkflow(Story):
+    """Drives one order. Stock, money and the order's state belong to their services; this only sequences."""
+
+    @workflow.init
+    def __init__(self, order: OrderInput) -> None:
+        super().__init__()
+        self._order = order
+        self._placement: Placement | None = None
+        self._counts = Counter[str]()
+        self._undo: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._excluded: list[Exclusion] = []
+        self._rounds = 0
+        self._promised_until = ""
+        self._paid_by_channel = False
+        self._lost: list[LostUnits] = []
+        self._running: set[str] = set()
+
+    @workflow.run
+    async def run(self, order: OrderInput) -> str:
+        """Answers the state that the order ended in."""
+        accepted = await self._place()
+        if accepted and await self._cool_off(accepted):
+            await self._fulfil(accepted.fulfilments)
+        if self._refused():
+            state = "REFUSED"
+        elif self._has("cancellation_requested"):
+            state = await self._cancel()
+        else:
+            state = await self._close()
+        self._show(state)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return state
+
+    @workflow.update
+    async def placed(self) -> Placement:
+        """Waits for the outcome of placement; all acting is done by `run`."""
+        await workflow.wait_condition(lambda: self._placement is not None)
+        assert self._placement is not None
+        return self._placement
+
+    @workflow.signal
+    def units_lost(self, lost: LostUnits) -> None:
+        """A fulfilment goes on with less: these units need another place."""
+        self._lost.append(lost)
+
+    # Placement: plan, hold, authorise, confirm, accept.
+
+    async def _place(self) -> Accepted | None:
+        try:
+            plan = await self._hold_stock(policies.HOLD_SECONDS)
+            payment = await self._authorize()
+            if not await calls.confirm_hold(self._step("confirm")):
+                plan = await self._hold_stock(0)
+        except Refused as refused:
+            await self._refuse(refused)
+        except ActivityError as error:
+            detail = "a step of placement failed for good"
+            await self._refuse(Refused(Refusal(failure_reason(error), detail)))
+        else:
+            return await self._accept(plan, payment)
+        return None
+
+    async def _hold_stock(self, seconds: int) -> Plan:
+        """Plans and holds; when stock has gone in between, plans again with the true figures, within bounds."""
+        overlays: list[Overlay] = []
+        shortfalls: list[Shortfall] = []
+        for _ in range(policies.PLAN_ATTEMPTS):
+            plan = await self._plan(self._order.lines, overlays, self._order.quote_id)
+            if plan.quote_broken:
+                detail = "the promise that was shown cannot be kept"
+                raise Refused(Refusal("PROMISE_CHANGED", detail), plan.options)
+            if plan.unplanned:
+                raise Refused(_no_place(plan.unplanned))
+            self._undo["release"] = lambda: self._release([], "undo")
+            answer = await self._reserve(plan, seconds)
+            if answer.held:
+                return plan
+            shortfalls = answer.shortfalls
+            overlays = _believe(overlays, shortfalls)
+        raise Refused(_sold_out(self._order.lines, shortfalls))
+
+    async def _authorize(self) -> PaymentAnswer:
+        self._undo["unwind"] = self._unwind_payment
+        payment = await calls.authorize(
+            AuthorizeRequest(
+                request_id=self._key("authorize"),
+                order_id=self._order.order_id,
+                channel_id=self._order.channel_id,
+                amount=self._order.total,
+                tender=self._order.tender,
+            )
+        )
+        if payment.status == "action_required":
+            payment = await self._customer_acts(payment)
+        if payment.status == "declined":
+            raise Refused(Refusal("PAYMENT_DECLINED", payment.decline_code or "declined"))
+        if payment.status == "closed":
+            raise Refused(Refusal("PAYMENT_DECLINED", "the payment was closed"))
+        self._paid_by_channel = payment.status == "paid_by_channel"
+        return payment
+
+    async def _customer_acts(self, payment: PaymentAnswer) -> PaymentAnswer:
+        """The customer confirms the payment (3-D Secure), within the time of the life cycle."""
+        await calls.require_payment_action(self._step("action", payment.next_action_url))
+        self._placement = Placement("action_required", next_action_url=payment.next_action_url)
+        wait = timedelta(seconds=self._order.life_cycle.payment_action_seconds)
+        outcome = await self._first_of("cancellation_requested", "authorized", "declined", within=wait)
+        if outcome == "authorized":
+            return PaymentAnswer("authorized")
+        if outcome == "declined":
+            code = str(self._happenings["declined"].data.get("decline_code", ""))
+            return PaymentAnswer("declined", decline_code=code)
+        if outcome == "cancellation_requested":
+            raise Refused(Refusal("CANCELLED", "cancelled by the customer"))
+        raise Refused(Refusal("PAYMENT_ACTION_EXPIRED", "the payment was not confirmed in time"))
+
+    async def _accept(self, plan: Plan, payment: PaymentAnswer) -> Accepted | None:
+        request = AcceptRequest(
+            request_id=self._key("accept"),
+            order_id=self._order.order_id,
+            legs=plan.legs,
+            promise_start=plan.window_start,
+            promise_end=plan.window_end,
+            decision_id=plan.decision_id,
+            payment=payment.status,
+            as_of=workflow.now().isoformat(),
+        )
+        accepted = await self._insist(lambda: calls.accept_order(request))
+        if accepted.state != "VALIDATED":
+            self._placement = Placement("cancelling")
+            await self._first_of("cancellation_requested")
+            return None
+        self._promised_until = plan.window_end
+        self._show("VALIDATED")
+        self._placement = Placement(
+            "validated",
+            promise_start=plan.window_start,
+            promise_end=plan.window_end,
+            cooling_off_until=accepted.cooling_off_until,
+        )
+        return accepted
+
+    async def _refuse(self, refused: Refused) -> None:
+        await self._unwind()
+        request = RefuseRequest(
+            request_id=self._key("refuse"),
+            order_id=self._order.order_id,
+            refusal=refused.refusal,
+            as_of=workflow.now().isoformat(),
+        )
+        state = await self._insist(lambda: calls.refuse_order(request))
+        if state == "REFUSED":
+            self._placement = Placement("refused", refusal=refused.refusal, options=refused.options)
+        else:
+            self._placement = Placement("cancelling")
+            await self._first_of("cancellation_requested")
+
+    def _refused(self) -> bool:
+        return self._placement is not None and self._placement.state == "refused"
+
+    # Cooling-off and fulfilment.
+
+    async def _cool_off(self, accepted: Accepted) -> bool:
+        """The customer may still cancel; True when the order was released to its points."""
+        wait = datetime.fromisoformat(accepted.cooling_off_until) - workflow.now()
+        if wait > timedelta(0) and await self._first_of("cancellation_requested", within=wait):
+            return False
+        state = await self._insist(lambda: calls.release_order(self._step("release")))
+        if state == "RELEASED":
+            self._show(state)
+            return True
+        await self._first_of("cancellation_requested")
+        return False
+
+    async def _fulfil(self, fulfilments: list[FulfilmentInput]) -> None:
+        """Each point does its work; units that lose their place get another one, until all have ended."""
+        self._start(fulfilments)
+        while self._running or self._lost:
+            await workflow.wait_condition(lambda: bool(self._lost) or not self._running)
+            if self._lost:
+                lost = self._lost.pop(0)
+                if not self._has("cancellation_requested"):
+                    await self._reroute(lost)
+
+    def _start(self, fulfilments: list[FulfilmentInput]) -> None:
+        for fulfilment in fulfilments:
+            self._running.add(fulfilment.fulfilment_id)
+            # Kept by the workflow's own loop; it ends with the child.
+            asyncio.create_task(self._run_child(fulfilment))  # noqa: RUF006
+
+    async def _run_child(self, fulfilment: FulfilmentInput) -> None:
+        try:
+            outcome = await workflow.execute_child_workflow(
+                "FulfilmentWorkflow",
+                fulfilment,
+                id=f"fulfilment/{fulfilment.fulfilment_id}",
+                result_type=FulfilmentOutcome,
+                search_attributes=workflow.info().typed_search_attributes,
+            )
+        except ChildWorkflowError:
+            # Only an operator ends it from outside. The order must not end as if the work were done.
+            while True:
+                await self._ask_for_help("FULFILMENT_ENDED_FROM_OUTSIDE")
+        if outcome.lost:
+            self._lost.append(outcome.lost)
+        self._running.discard(fulfilment.fulfilment_id)
+
+    async def _reroute(self, lost: LostUnits) -> None:
+        """Finds another place for the units; those that find none are cancelled and never captured."""
+        self._rounds += 1
+        self._excluded += _never_again(lost)
+        plan = await self._find_place(lost) if self._rounds <= self._order.life_cycle.reroute_limit else None
+        legs = plan.legs if plan else []
+        cancelled = _without(lost.lines, legs)
+        if cancelled and lost.held:
+            holds = [Hold(line.sku, lost.point_id, line.quantity) for line in cancelled]
+            await self._release(holds, "no other point")
+        request = RerouteRequest(
+            request_id=self._key(f"reroute/{self._rounds}"),
+            order_id=self._order.order_id,
+            legs=legs,
+            cancelled=cancelled,
+            reason=lost.reason,
+            decision_id=plan.decision_id if plan else "",
+            paid_by_channel=self._paid_by_channel,
+            as_of=workflow.now().isoformat(),
+        )
+        rerouted = await self._insist(lambda: calls.reroute_units(request))
+        if rerouted.no_longer_due and rerouted.no_longer_due.amount_minor:
+            cause = f"units cancelled: {lost.reason}"
+            void = MoneyRequest(
+                self._key(f"void/{self._rounds}"), self._order.order_id, cause, rerouted.no_longer_due
+            )
+            await self._insist(lambda: calls.void(void))
+        self._start(rerouted.fulfilments)
+
+    async def _find_place(self, lost: LostUnits) -> Plan | None:
+        overlays: list[Overlay] = []
+        for _ in range(policies.PLAN_ATTEMPTS):
+            planned = overlays
+            plan = await self._insist(lambda: self._plan(lost.lines, planned, ""))  # noqa: B023
+            if not plan.legs:
+                return None
+            answer = await self._insist(lambda: self._take(lost, plan))  # noqa: B023
+            if answer.held:
+                return plan
+            overlays = _believe(overlays, answer.shortfalls)
+        return None
+
+    # The end, good or bad.
+
+    async def _close(self) -> str:
+        return await self._insist(lambda: calls.close_order(self._step("close")))
+
+    async def _cancel(self) -> str:
+        await self._unwind()
+        await self._insist(lambda: calls.complete_cancellation(self._step("cancelled")))
+        return "CANCELLED"
+
+    async def _unwind(self) -> None:
+        """Undoes what was begun. The steps are independent: one that is stuck does not keep the others."""
+        await asyncio.gather(*(self._insist(undo) for undo in self._undo.values()))
+
+    async def _unwind_payment(self) -> None:
+        await calls.unwind_payment(MoneyRequest(self._key("unwind"), self._order.order_id, "undo"))
+
+    # Steps with their arguments.
+
+    async def _plan(self, lines: list[Line], overlays: list[Overlay], quote_id: str) -> Plan:
+        now = workflow.now()
+        cooling_off = 0 if self._promised_until else self._order.life_cycle.cooling_off_seconds
+        return await calls.plan_order(
+            PlanRequest(
+                request_id=self._next_key("plan"),
+                order_id=self._order.order_id,
+                channel_id=self._order.channel_id,
+                country=self._order.country,
+                postcode=self._order.postcode,
+                mode=self._order.mode,
+                lines=lines,
+                as_of=now.isoformat(),
+                not_before=(now + timedelta(seconds=cooling_off)).isoformat(),
+                quote_id=quote_id,
+                promised_until=self._promised_until,
+                excluded=self._excluded,
+                overlays=overlays,
+            )
+        )
+
+    async def _reserve(self, plan: Plan, seconds: int) -> HoldAnswer:
+        holds = [Hold(line.sku, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines]
+        request = ReserveRequest(
+            request_id=self._next_key("reserve"),
+            order_id=self._order.order_id,
+            channel_id=self._order.channel_id,
+            holds=holds,
+            time_to_live_seconds=seconds,
+            as_of=workflow.now().isoformat(),
+        )
+        return await calls.reserve(request)
+
+    async def _take(self, lost: LostUnits, plan: Plan) -> HoldAnswer:
+        """Held units move with their hold; units that were short are held anew."""
+        if not lost.held:
+            return await self._reserve(plan, 0)
+        moves = [
+            Move(line.sku, lost.point_id, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines
+        ]
+        request = MoveRequest(self._next_key("move"), self._order.order_id, moves, workflow.now().isoformat())
+        return await calls.move_hold(request)
+
+    async def _release(self, holds: list[Hold], reason: str) -> None:
+        request = HoldChange(
+            self._next_key("release-hold"), self._order.order_id, holds, reason, workflow.now().isoformat()
+        )
+        await self._insist(lambda: calls.release_hold(request))
+
+    def _step(self, name: str, detail: str = "") -> OrderStep:
+        return OrderStep(self._key(name), self._order.order_id, workflow.now().isoformat(), detail)
+
+    def _key(self, step: str) -> str:
+        return f"{workflow.info().workflow_id}/{step}"
+
+    def _next_key(self, step: str) -> str:
+        self._counts[step] += 1
+        return self._key(f"{step}/{self._counts[step]}")
+
+    def _show(self, status: str) -> None:
+        workflow.upsert_search_attributes([search_attributes.ORDER_STATUS.value_set(status)])
+
+
+def _no_place(unplanned: list[RefusedLine]) -> Refusal:
+    if any(line.reason in _NO_STOCK for line in unplanned):
+        return Refusal("STOCK_UNAVAILABLE", "not enough stock for these lines", unplanned)
+    return Refusal("NOT_DELIVERABLE", "these lines cannot be delivered to this destination", unplanned)
+
+
+def _sold_out(lines: list[Line], shortfalls: list[Shortfall]) -> Refusal:
+    """Names the lines whose article went while the order was being placed."""
+    available = {s.sku: 0 for s in shortfalls}
+    for shortfall in shortfalls:
+        available[shortfall.sku] += shortfall.available
+    refused = [
+        RefusedLine(line.line_number, line.sku, line.quantity, min(available[line.sku], line.quantity), "NO_STOCK")
+        for line in lines
+        if line.sku in available
+    ]
+    return Refusal("STOCK_UNAVAILABLE", "sold while the order was being placed", refused)
+
+
+def _believe(overlays: list[Overlay], shortfalls: list[Shortfall]) -> list[Overlay]:
+    """The newest true figure of each position."""
+    believed = {(o.sku, o.point_id): o for o in overlays}
+    believed.update({(s.sku, s.point_id): Overlay(s.sku, s.point_id, s.free) for s in shortfalls})
+    return list(believed.values())
+
+
+def _never_again(lost: LostUnits) -> list[Exclusion]:
+    """A point that refused or kept silent is out for this order; one that was short, for the article only."""
+    if lost.held:
+        return [Exclusion(lost.point_id, lost.reason)]
+    return [Exclusion(lost.point_id, lost.reason, sku) for sku in sorted({line.sku for line in lost.lines})]
+
+
+def _without(lines: list[Line], legs: list[Leg]) -> list[Line]:
+    """The units of `lines` that no leg takes."""
+    taken = Counter[int]()
+    for leg in legs:
+        for line in leg.lines:
+            taken[line.line_number] += line.quantity
+    left = [(line, line.quantity - taken[line.line_number]) for line in lines]
+    return [Line(line.line_number, line.sku, quantity) for line, quantity in left if quantity > 0]

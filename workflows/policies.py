@@ -1,0 +1,33 @@
+"""Every timeout, retry and schedule of the stories, by name. Changing one does not break orders in flight."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+# Fast idempotent calls run inside the workflow task for at most this long, then as regular activities:
+# a local one takes some 10 ms where a regular one takes 60, but it must not hold the task.
+LOCAL_TOTAL = timedelta(seconds=3)
+LOCAL_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=50), backoff_coefficient=2, maximum_interval=timedelta(seconds=1)
+)
+
+REGULAR_ATTEMPT = timedelta(seconds=20)
+# No limit of attempts: a service that is away for an hour delays orders, it does not lose them.
+REGULAR_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(seconds=30)
+)
+
+# How long units are held before the order stands: the default of SPEC STK-7.
+HOLD_SECONDS = 600
+
+# How often a plan is made again when stock has gone between the plan and the hold.
+PLAN_ATTEMPTS = 4
+
+# A capture that was declined is tried again after these, then waits for a person.
+CAPTURE_RETRIES = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+
+# A step that failed for good is flagged for a person and tried again after this, or at once on `resume`.
+ATTENTION_RETRY = timedelta(hours=1)
+
+# An offer's deadline is judged by the orders service's clock; ours may be ahead of it.
+LAPSE_RECHECK = timedelta(seconds=1)

@@ -1,0 +1,118 @@
+"""How an order's workflow is named and started: used by the gateway at placement and by the sweeper.
+
+The workflow's id is derived from the order's, so starting twice is starting once.
+"""
+
+import asyncio
+import logging
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from kit.temporal import TASK_QUEUE
+from kit.times import from_proto
+from oms.orders.v1 import orders_service_pb2 as orders
+from oms.type.v1 import type_pb2 as types
+from workflows import search_attributes
+from workflows.messages import Amount, LifeCycle, Line, OrderInput, Placement, Tender
+
+ORDER_WORKFLOW = "OrderWorkflow"
+PLACED_UPDATE = "placed"
+
+_TENDER_KINDS = {
+    "payment_method_token": "payment_method",
+    "provider_authorisation_id": "provider_authorisation",
+    "paid_by_channel_reference": "paid_by_channel",
+}
+_log = logging.getLogger(__name__)
+
+
+def order_workflow_id(order_id: str) -> str:
+    """The id of the workflow that drives an order; also the subject of the order's events."""
+    return f"order/{order_id}"
+
+
+async def place(client: Client, facts: orders.OrderFacts, wait: timedelta) -> Placement | None:
+    """Starts the order's workflow, or joins it, and waits for the outcome of placement.
+
+    None when the outcome did not come within `wait`, or when the workflow ended before: the order says the rest.
+    """
+    start: WithStartWorkflowOperation[Any, str] = WithStartWorkflowOperation(
+        ORDER_WORKFLOW,
+        _input(facts),
+        id=order_workflow_id(facts.order_id),
+        task_queue=TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        search_attributes=_search_attributes(facts),
+    )
+    try:
+        async with asyncio.timeout(wait.total_seconds()):
+            placement: Placement = await client.execute_update_with_start_workflow(
+                PLACED_UPDATE,
+                start_workflow_operation=start,
+                id=f"placed/{facts.order_id}",
+                result_type=Placement,
+            )
+            return placement
+    except (TimeoutError, WorkflowAlreadyStartedError, WorkflowUpdateFailedError, RPCError) as error:
+        # The order is recorded: whatever kept the answer from us, the sweeper and the workflow go on.
+        _log.info("placement of %s goes on by itself: %s", facts.order_id, type(error).__name__)
+        return None
+
+
+async def ensure_started(client: Client, facts: orders.OrderFacts) -> bool:
+    """Starts the order's workflow if it never was; says whether it did."""
+    try:
+        await client.start_workflow(
+            ORDER_WORKFLOW,
+            _input(facts),
+            id=order_workflow_id(facts.order_id),
+            task_queue=TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            search_attributes=_search_attributes(facts),
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+def _search_attributes(facts: orders.OrderFacts) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(search_attributes.ORDER_ID, facts.order_id),
+            SearchAttributePair(search_attributes.CHANNEL, facts.channel_id),
+        ]
+    )
+
+
+def _input(facts: orders.OrderFacts) -> OrderInput:
+    kind = facts.payment.WhichOneof("kind") or ""
+    return OrderInput(
+        order_id=facts.order_id,
+        channel_id=facts.channel_id,
+        country=facts.destination.country,
+        postcode=facts.destination.postcode,
+        mode=types.DeliveryMode.Name(facts.mode),
+        quote_id=facts.quote_id,
+        total=Amount(facts.total.amount_minor, facts.total.currency),
+        tender=Tender(_TENDER_KINDS[kind], getattr(facts.payment, kind)),
+        lines=[Line(line.line_number, line.sku, line.quantity) for line in facts.lines],
+        life_cycle=LifeCycle(
+            cooling_off_seconds=facts.life_cycle.cooling_off_seconds,
+            offer_seconds=facts.life_cycle.offer_seconds,
+            payment_action_seconds=facts.life_cycle.payment_action_seconds,
+            reroute_limit=facts.life_cycle.reroute_limit,
+        ),
+        placed_at=from_proto(facts.placed_at).isoformat(),
+    )
