@@ -1,0 +1,1 @@
+"""Delivery of events: signals to workflows, signed webhooks to the outside. Reads no other service's tables."""

@@ -1,0 +1,106 @@
+"""Filters, endpoints and the retry schedule."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.errors import InvalidArgument
+from services.relay import domain, routes
+from tests.services.relay.builders import NOW, endpoint, event
+
+
+def test_an_endpoint_without_filters_wants_everything() -> None:
+    assert domain.wants(endpoint(), event(1))
+
+
+@pytest.mark.parametrize(
+    ("patterns", "wanted"),
+    [
+        (["oms.orders.order.validated"], True),
+        (["oms.orders.*"], True),
+        (["oms.*"], True),
+        (["oms.payments.*", "oms.orders.order.*"], True),
+        (["oms.orders.order"], False),
+        (["oms.orders.fulfilment.*"], False),
+        (["oms.order.*"], False),
+    ],
+)
+def test_event_types_match_exactly_or_by_prefix(patterns: list[str], wanted: bool) -> None:
+    assert domain.wants(endpoint(event_types=patterns), event(1)) is wanted
+
+
+def test_a_channel_filter_lets_only_its_channels_through() -> None:
+    chosen = endpoint(channel_ids=["app-fr"])
+    assert not domain.wants(chosen, event(1))
+    assert domain.wants(chosen, event(1, data={"channel_id": "app-fr"}))
+    assert not domain.wants(chosen, event(1, data={}))
+
+
+def test_events_of_one_order_share_a_line_and_others_have_their_own() -> None:
+    assert domain.line_of(event(1)) == domain.line_of(event(2))
+    assert domain.line_of(event(1, order_id="")) != domain.line_of(event(2, order_id=""))
+
+
+def test_a_delivery_is_given_up_after_about_three_days() -> None:
+    at, tries = NOW, 0
+    while (again := domain.next_attempt(tries + 1, at)) is not None:
+        assert again > at
+        at, tries = again, tries + 1
+    assert tries == len(domain.RETRY_AFTER)
+    assert timedelta(days=2.5) < at - NOW < timedelta(days=3.5)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com/hook",
+        "ftp://example.com",
+        "https://",
+        "https://user:secret@example.com",
+        "https://example.com/#part",
+        "https://example.com:port/",
+        "https://exam ple.com/",
+        "https://example.com/\x00",
+        "https://exämple.com/",
+        "http://[::1",
+        "https://example.com/" + "a" * 2048,
+    ],
+)
+def test_a_wrong_url_is_named(url: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        domain.check_endpoint(url, [], [])
+    assert caught.value.facts["field"] == "url"
+
+
+@pytest.mark.parametrize("url", ["http://localhost:8080", "https://example.com/a?b=c", "http://[::1]:80/x"])
+def test_an_http_url_is_taken(url: str) -> None:
+    domain.check_endpoint(url, ["oms.orders.*", "oms.orders.order.closed"], ["web-fr"])
+
+
+def test_a_wrong_filter_is_named_with_its_place() -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        domain.check_endpoint("https://example.com", ["oms.orders.*", "oms.*.closed"], [])
+    assert caught.value.facts["field"] == "event_types[1]"
+    with pytest.raises(InvalidArgument) as caught:
+        domain.check_endpoint("https://example.com", [], ["web fr"])
+    assert caught.value.facts["field"] == "channel_ids[0]"
+    with pytest.raises(InvalidArgument) as caught:
+        domain.check_endpoint("https://example.com", ["oms.*"] * 101, [])
+    assert caught.value.facts["field"] == "event_types"
+
+
+@given(st.text())
+def test_any_text_as_a_url_is_taken_or_refused_by_name(url: str) -> None:
+    refused = None
+    try:
+        domain.check_endpoint(url, [], [])
+    except InvalidArgument as error:
+        refused = error.facts["field"]
+    assert refused in (None, "url")
+
+
+def test_only_sources_that_can_wake_somebody_are_read_for_signals() -> None:
+    assert {"orders", "payments"} == routes.WAKING_SOURCES
