@@ -1,0 +1,1 @@
+"""Retailers as data: what a retailer tells the system before its first order."""

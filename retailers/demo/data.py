@@ -1,0 +1,261 @@
+"""Reads the retailer's files into the messages that the services take. Knows the files' short forms, no service.
+
+Days are `mon` or `mon-sat`, times of day `HH:MM`, hours `HH:MM-HH:MM`. A mistake in a file raises ValueError or
+KeyError where it is read.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from oms.inventory.v1 import inventory_service_pb2 as inventory
+from oms.orders.v1 import orders_service_pb2 as orders
+from oms.promise.v1 import promise_service_pb2 as promise
+from oms.type.v1 import type_pb2 as types
+
+_FOLDER = Path(__file__).parent / "data"
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True)
+class Retailer:
+    """Everything that the demo retailer is made of."""
+
+    items: list[inventory.Item]
+    points: list[inventory.StockPoint]
+    channels: list[inventory.Channel]
+    opening_stock: dict[str, list[inventory.StockDelta]]
+    carriers: list[promise.Carrier]
+    zones: list[promise.Zone]
+    areas: list[promise.PostcodeArea]
+    ruleset: promise.Ruleset
+    life_cycles: list[orders.LifeCycle]
+    sales_channels: list[orders.SalesChannel]
+
+
+def read() -> Retailer:
+    """The demo retailer. `opening_stock` is by point; positions without a unit are left out."""
+    channels, policies = _yaml("channels"), _yaml("policies")
+    return Retailer(
+        items=[_item(row, channels) for row in _csv("items")],
+        points=[_point(entry) for entry in _yaml("points")],
+        channels=[_channel(entry) for entry in channels],
+        opening_stock=_opening_stock(),
+        carriers=[_carrier(entry) for entry in _yaml("carriers")],
+        zones=[_zone(entry) for entry in _yaml("zones")],
+        areas=[_area(row) for row in _csv("areas")],
+        ruleset=_ruleset(policies["ruleset"]),
+        life_cycles=[orders.LifeCycle(**entry) for entry in policies["life_cycles"]],
+        sales_channels=[_sales_channel(entry) for entry in channels],
+    )
+
+
+@cache
+def _yaml(name: str) -> Any:
+    return yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def _csv(name: str) -> Iterator[dict[str, str]]:
+    with (_FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)
+
+
+# -- stock ------------------------------------------------------------------------------------------------
+
+
+def _item(row: Mapping[str, str], channels: list[dict[str, Any]]) -> inventory.Item:
+    return inventory.Item(
+        sku=row["sku"],
+        gtin=row["gtin"],
+        title=row["title"],
+        brand=row["brand"],
+        category_path=row["category"].split("/"),
+        weight_grams=int(row["weight_grams"]),
+        length_millimetres=int(row["length_millimetres"]),
+        width_millimetres=int(row["width_millimetres"]),
+        height_millimetres=int(row["height_millimetres"]),
+        prices=[
+            inventory.ChannelPrice(
+                channel_id=channel["channel_id"],
+                price=types.Money(amount_minor=int(row[channel["price_column"]]), currency=channel["currency"]),
+            )
+            for channel in channels
+        ],
+    )
+
+
+def _point(entry: Mapping[str, Any]) -> inventory.StockPoint:
+    latitude, longitude = entry["position"]
+    return inventory.StockPoint(
+        point_id=entry["point_id"],
+        name=entry["name"],
+        type=_point_type(entry["type"]),
+        gln=entry["gln"],
+        position=types.Position(latitude=latitude, longitude=longitude),
+        country="FR",
+        subdivision=entry["subdivision"],
+        postcode=entry["postcode"],
+        city=entry["city"],
+        time_zone="Europe/Paris",
+        opening_hours=[
+            inventory.OpeningHours(weekday=day, opens_minute=opens, closes_minute=closes)
+            for days, hours in entry["hours"].items()
+            for opens, closes in [_hours(hours)]
+            for day in _weekdays(days)
+        ],
+        closed_dates=entry.get("closed_dates", []),
+        open_on_public_holidays=entry.get("open_on_public_holidays", False),
+        collections=[
+            inventory.Collection(
+                carrier_id=visit["carrier"], weekday=day, cut_off_minute=_minute(visit["cut_off"])
+            )
+            for visit in entry["collections"]
+            for day in _weekdays(visit["days"])
+        ],
+        capabilities=entry["capabilities"],
+        daily_capacity=entry["daily_capacity"],
+        handling_minutes=entry["handling_minutes"],
+        ownership=entry.get("ownership", "owned"),
+        brands=entry.get("brands", []),
+    )
+
+
+def _channel(entry: Mapping[str, Any]) -> inventory.Channel:
+    return inventory.Channel(
+        channel_id=entry["channel_id"],
+        name=entry["name"],
+        currency=entry["currency"],
+        activated_points=entry["activated"],
+        exclusions=[inventory.Exclusion(**exclusion) for exclusion in entry["exclusions"]],
+        safety_stock=[_safety_stock(rule) for rule in entry["safety_stock"]],
+    )
+
+
+def _safety_stock(rule: Mapping[str, Any]) -> inventory.SafetyStockRule:
+    point_type = _point_type(rule.get("point_type", "unspecified"))
+    return inventory.SafetyStockRule(**{**rule, "point_type": point_type})
+
+
+def _opening_stock() -> dict[str, list[inventory.StockDelta]]:
+    by_point: dict[str, list[inventory.StockDelta]] = {}
+    for row in _csv("stock"):
+        sku = row.pop("sku")
+        for point_id, units in row.items():
+            if int(units):
+                delta = inventory.StockDelta(sku=sku, point_id=point_id, quantity=int(units))
+                by_point.setdefault(point_id, []).append(delta)
+    return by_point
+
+
+# -- promise ----------------------------------------------------------------------------------------------
+
+
+def _carrier(entry: Mapping[str, Any]) -> promise.Carrier:
+    return promise.Carrier(
+        carrier_id=entry["carrier_id"],
+        name=entry["name"],
+        services=[_service(service) for service in entry["services"]],
+    )
+
+
+def _service(entry: Mapping[str, Any]) -> promise.CarrierService:
+    from_minute, until_minute = _hours(entry["between"])
+    return promise.CarrierService(
+        service_id=entry["service_id"],
+        name=entry["name"],
+        mode=types.DeliveryMode.Value(f"DELIVERY_MODE_{entry['mode'].upper()}"),
+        max_weight_grams=entry["max_weight_grams"],
+        max_length_millimetres=entry["max_length_millimetres"],
+        delivery_weekdays=_weekdays(entry["days"]),
+        delivery_from_minute=from_minute,
+        delivery_until_minute=until_minute,
+        zones=[_zone_terms(zone_id, terms) for zone_id, terms in entry["zones"].items()],
+        carbon_grams_per_tonne_kilometre=entry["carbon"]["grams_per_tonne_kilometre"],
+        carbon_factor=entry["carbon"]["factor"],
+        surcharge_basis_points=entry["surcharge_basis_points"],
+    )
+
+
+def _zone_terms(zone_id: str, terms: Mapping[str, Any]) -> promise.ZoneTerms:
+    least, most = terms["transit"]
+    return promise.ZoneTerms(
+        zone_id=zone_id,
+        transit_days_min=least,
+        transit_days_max=most,
+        rates=[
+            promise.RateStep(up_to_grams=grams, price=_euros(cents))
+            for grams, cents in sorted(terms["rates"].items())
+        ],
+        customer_price=_euros(terms["customer"]),
+    )
+
+
+def _zone(entry: Mapping[str, Any]) -> promise.Zone:
+    return promise.Zone(
+        zone_id=entry["zone_id"],
+        country=entry["country"],
+        postcode_prefixes=entry["prefixes"],
+        time_zone=entry["time_zone"],
+    )
+
+
+def _area(row: Mapping[str, str]) -> promise.PostcodeArea:
+    return promise.PostcodeArea(
+        country=row["country"],
+        prefix=row["prefix"],
+        position=types.Position(latitude=float(row["latitude"]), longitude=float(row["longitude"])),
+        subdivision=row["subdivision"],
+    )
+
+
+def _ruleset(entry: Mapping[str, Any]) -> promise.Ruleset:
+    costs = [
+        promise.PreparationCost(point_type=_point_type(name), cost_minor=cost)
+        for name, cost in entry["preparation_costs"].items()
+    ]
+    return promise.Ruleset(**{**entry, "preparation_costs": costs})
+
+
+# -- orders -----------------------------------------------------------------------------------------------
+
+
+def _sales_channel(entry: Mapping[str, Any]) -> orders.SalesChannel:
+    return orders.SalesChannel(
+        channel_id=entry["channel_id"],
+        name=entry["name"],
+        currency=entry["currency"],
+        brands=entry["brands"],
+        life_cycle_id=entry["life_cycle"],
+    )
+
+
+# -- short forms ------------------------------------------------------------------------------------------
+
+
+def _weekdays(days: str) -> list[int]:
+    """`mon-wed` is [1, 2, 3]."""
+    first, _, last = days.partition("-")
+    return list(range(_DAYS.index(first) + 1, _DAYS.index(last or first) + 2))
+
+
+def _minute(time_of_day: str) -> int:
+    hours, minutes = time_of_day.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
+def _hours(interval: str) -> tuple[int, int]:
+    opens, closes = interval.split("-")
+    return _minute(opens), _minute(closes)
+
+
+def _point_type(name: str) -> "types.PointType.ValueType":
+    return types.PointType.Value(f"POINT_TYPE_{name.upper()}")
+
+
+def _euros(cents: int) -> types.Money:
+    return types.Money(amount_minor=cents, currency="EUR")

@@ -1,0 +1,151 @@
+"""The demo retailer's files agree with each other and with the standards they cite."""
+
+import itertools
+import zoneinfo
+from collections.abc import Iterator
+
+import pytest
+
+from kit.values.gs1 import is_gln, is_gtin
+from oms.inventory.v1 import inventory_service_pb2 as inventory
+from oms.type.v1 import type_pb2 as types
+from retailers.demo import data
+from retailers.demo.data import Retailer
+
+
+@pytest.fixture(scope="module")
+def retailer() -> Retailer:
+    return data.read()
+
+
+def test_it_has_the_size_of_a_small_retailer(retailer: Retailer) -> None:
+    kinds = [point.type for point in retailer.points]
+    assert kinds.count(types.POINT_TYPE_WAREHOUSE) == 1
+    assert kinds.count(types.POINT_TYPE_STORE) == 12
+    assert kinds.count(types.POINT_TYPE_SUPPLIER) == 1
+    assert 250 <= len(retailer.items) <= 350
+    assert len(retailer.channels) == 3
+    assert len(retailer.carriers) == 3
+    assert {item.brand for item in retailer.items} == {"Ondelle", "Cairn"}
+
+
+def test_each_id_is_given_once(retailer: Retailer) -> None:
+    for ids in (
+        [item.sku for item in retailer.items],
+        [item.gtin for item in retailer.items],
+        [point.point_id for point in retailer.points],
+        [point.gln for point in retailer.points],
+        [(area.country, area.prefix) for area in retailer.areas],
+        [zone.zone_id for zone in retailer.zones],
+        [service.service_id for carrier in retailer.carriers for service in carrier.services],
+    ):
+        assert len(ids) == len(set(ids))
+
+
+def test_items_have_right_gtins_sizes_and_a_price_on_each_channel(retailer: Retailer) -> None:
+    for item in retailer.items:
+        assert is_gtin(item.gtin), item.sku
+        assert item.weight_grams > 0, item.sku
+        assert min(item.length_millimetres, item.width_millimetres, item.height_millimetres) > 0, item.sku
+        assert {price.channel_id for price in item.prices} == {c.channel_id for c in retailer.channels}
+        assert all(price.price.amount_minor > 0 for price in item.prices)
+
+
+def test_points_stand_in_metropolitan_france_with_right_glns(retailer: Retailer) -> None:
+    for point in retailer.points:
+        assert is_gln(point.gln), point.point_id
+        assert 41 < point.position.latitude < 51.2
+        assert -5.2 < point.position.longitude < 9.6
+        assert any(
+            area.subdivision == point.subdivision and point.postcode.startswith(area.prefix)
+            for area in retailer.areas
+        ), point.point_id
+
+
+def test_a_point_that_ships_has_a_collection_while_it_is_open(retailer: Retailer) -> None:
+    for point in retailer.points:
+        opening = {hours.weekday: hours for hours in point.opening_hours}
+        if point.type == types.POINT_TYPE_STORE:
+            assert bool(point.collections) == ("ship_from_store" in point.capabilities)
+        for visit in point.collections:
+            hours = opening[visit.weekday]
+            assert hours.opens_minute < visit.cut_off_minute <= hours.closes_minute, point.point_id
+
+
+def test_collections_are_by_carriers_that_exist(retailer: Retailer) -> None:
+    visiting = {visit.carrier_id for point in retailer.points for visit in point.collections}
+    assert visiting == {carrier.carrier_id for carrier in retailer.carriers}
+
+
+def test_channels_name_points_items_and_categories_that_exist(retailer: Retailer) -> None:
+    points = {point.point_id for point in retailer.points}
+    skus = {item.sku for item in retailer.items}
+    categories = {
+        "/".join(item.category_path[:depth])
+        for item in retailer.items
+        for depth in range(1, len(item.category_path) + 1)
+    }
+    for channel in retailer.channels:
+        assert set(channel.activated_points) <= points
+        rules: Iterator[inventory.Exclusion | inventory.SafetyStockRule] = iter(
+            [*channel.exclusions, *channel.safety_stock]
+        )
+        for rule in rules:
+            assert rule.sku in skus | {""}
+            assert rule.category in categories | {""}
+        assert {rule.point_id for rule in channel.safety_stock} <= points | {""}
+
+
+def test_channels_live_by_a_life_cycle_that_exists(retailer: Retailer) -> None:
+    known = {life_cycle.life_cycle_id for life_cycle in retailer.life_cycles}
+    assert {channel.life_cycle_id for channel in retailer.sales_channels} <= known
+    assert [c.channel_id for c in retailer.sales_channels] == [c.channel_id for c in retailer.channels]
+
+
+def test_opening_stock_is_of_known_items_at_points_that_carry_their_brand(retailer: Retailer) -> None:
+    brands = {item.sku: item.brand for item in retailer.items}
+    carried = {point.point_id: list(point.brands) for point in retailer.points}
+    for point_id, deltas in retailer.opening_stock.items():
+        for delta in deltas:
+            assert delta.quantity > 0
+            assert not carried[point_id] or brands[delta.sku] in carried[point_id]
+
+
+def test_rates_rise_with_weight_and_reach_the_service_s_limit(retailer: Retailer) -> None:
+    zones = {zone.zone_id for zone in retailer.zones}
+    for carrier in retailer.carriers:
+        for service in carrier.services:
+            assert service.carbon_factor
+            assert service.carbon_grams_per_tonne_kilometre > 0
+            for terms in service.zones:
+                assert terms.zone_id in zones
+                assert 1 <= terms.transit_days_min <= terms.transit_days_max
+                steps = [(step.up_to_grams, step.price.amount_minor) for step in terms.rates]
+                assert all(a[0] < b[0] and a[1] < b[1] for a, b in itertools.pairwise(steps))
+                assert steps[-1][0] == service.max_weight_grams
+
+
+def test_every_item_fits_some_carrier(retailer: Retailer) -> None:
+    services = [service for carrier in retailer.carriers for service in carrier.services]
+    for item in retailer.items:
+        longest = max(item.length_millimetres, item.width_millimetres, item.height_millimetres)
+        assert any(
+            item.weight_grams <= service.max_weight_grams and longest <= service.max_length_millimetres
+            for service in services
+        ), item.sku
+
+
+def test_each_departement_of_metropolitan_france_is_an_area(retailer: Retailer) -> None:
+    assert len({area.subdivision for area in retailer.areas if area.country == "FR"}) == 96
+
+
+def test_zones_lie_in_time_zones_that_exist(retailer: Retailer) -> None:
+    for zone in retailer.zones:
+        zoneinfo.ZoneInfo(zone.time_zone)
+
+
+def test_no_carrier_serves_the_overseas_departements(retailer: Retailer) -> None:
+    served = {t.zone_id for c in retailer.carriers for s in c.services for t in s.zones}
+    overseas = {zone.zone_id for zone in retailer.zones if zone.time_zone.partition("/")[0] != "Europe"}
+    assert overseas
+    assert not served & overseas

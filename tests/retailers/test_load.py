@@ -1,0 +1,75 @@
+"""The demo retailer goes into the real services, once."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+import pytest
+
+from kit import rpc
+from kit.times import to_proto
+from oms.inventory.v1 import inventory_service_pb2 as inventory_pb
+from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from oms.promise.v1 import promise_service_pb2 as promise_pb
+from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
+from oms.type.v1 import type_pb2 as types
+from retailers.demo.load import load
+from tests.conftest import MakeDatabase
+from tests.processes import running
+
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+async def services(
+    make_database: MakeDatabase, unused_tcp_port_factory: Callable[[], int]
+) -> AsyncIterator[Mapping[str, str]]:
+    """Addresses of inventory, promise and orders with empty databases."""
+    addresses = {name: f"127.0.0.1:{unused_tcp_port_factory()}" for name in ("inventory", "promise", "orders")}
+    async with AsyncExitStack() as stack:
+        for name, address in addresses.items():
+            environment = {
+                "OMS_DATABASE_URL": make_database(name).url,
+                "OMS_INVENTORY_ADDRESS": addresses["inventory"],
+            }
+            await stack.enter_async_context(running(f"services.{name}", address, environment))
+        yield addresses
+
+
+async def test_it_is_loaded_once_and_can_be_sold(services: Mapping[str, str]) -> None:
+    first = await load(**services)
+    assert first.things["items"] == 288
+    assert first.changed > 288
+    second = await load(**services)
+    assert second.changed == 0
+    assert str(second).endswith("nothing changed")
+
+    async with rpc.connect(services["inventory"]) as channel:
+        stub = InventoryServiceStub(channel)
+        excluded, sold = (
+            await stub.GetAvailability(
+                inventory_pb.GetAvailabilityRequest(
+                    channel_id="web-fr", skus=["OGLV-NOROIT-NR-8", "CPAN-FONTE-RG-24"]
+                )
+            )
+        ).availabilities
+        assert excluded.available_now == 0
+        assert excluded.zero_reason
+        assert sold.available_now > 0
+
+    async with rpc.connect(services["promise"]) as channel:
+        quotes = PromiseServiceStub(channel)
+        for country, postcode in (("FR", "67000"), ("FR", "20090"), ("BE", "1000"), ("DE", "10115")):
+            quote = await quotes.Quote(_basket(country, postcode))
+            assert types.DELIVERY_MODE_HOME_STANDARD in [option.mode for option in quote.options], postcode
+        overseas = await quotes.Quote(_basket("FR", "97400"))
+        assert not overseas.options
+
+
+def _basket(country: str, postcode: str) -> promise_pb.QuoteRequest:
+    return promise_pb.QuoteRequest(
+        channel_id="web-fr",
+        destination=types.Destination(country=country, postcode=postcode),
+        lines=[promise_pb.BasketLine(line_number=1, sku="ODRS-ALIZE-NV-38", quantity=1)],
+        as_of=to_proto(MONDAY),
+    )
