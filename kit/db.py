@@ -4,10 +4,10 @@ import asyncio
 from importlib import resources
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from kit import telemetry
 
 __all__ = ["AsyncConnection", "AsyncEngine", "connect", "is_outage", "migrate"]
 
@@ -17,17 +17,26 @@ _SESSION_OPTIONS = "-c lock_timeout=5000 -c statement_timeout=30000 -c idle_in_t
 
 def connect(url: str, *, pool_size: int = 10) -> AsyncEngine:
     """An engine for `postgresql+psycopg://` URLs: at most `pool_size` connections, READ COMMITTED."""
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
+        # The text of an error reaches logs: values of rows must not.
+        hide_parameters=True,
         connect_args={"options": _SESSION_OPTIONS, "connect_timeout": 5},
     )
+    if telemetry.is_exporting():
+        telemetry.trace_statements(engine.sync_engine)
+    return engine
 
 
 async def migrate(service: str, url: str) -> None:
     """Brings the database of `services.<service>` to its newest version."""
+    # Imported here: every process imports this module, and only the launcher migrates.
+    from alembic import command
+    from alembic.config import Config
+
     folder = Path(str(resources.files(f"services.{service}") / "migrations"))
     config = Config()
     config.set_main_option("script_location", str(folder))

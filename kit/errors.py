@@ -1,12 +1,10 @@
 """Errors of the domain, and the one table that maps them to gRPC and HTTP.
 
-An error carries a `reason` in UPPER_SNAKE and facts, never a status code. A refusal that the caller must act on
-(stock refused, card declined) is a result, not an error.
+Who raises an error gives a `reason` in UPPER_SNAKE and facts, never a status. A refusal that the caller must act
+on (stock refused, card declined) is a result, not an error.
 """
 
 from typing import ClassVar
-
-import grpc
 
 Fact = str | int | float | bool
 
@@ -14,7 +12,7 @@ Fact = str | int | float | bool
 class OmsError(Exception):
     """Something asked for that cannot be done. `detail` is a sentence for people; facts are for programs."""
 
-    code: ClassVar[grpc.StatusCode]
+    code: ClassVar[str]
     http_status: ClassVar[int]
     retryable: ClassVar[bool] = False
 
@@ -28,7 +26,7 @@ class OmsError(Exception):
 class InvalidArgument(OmsError):
     """The request breaks a rule whatever the state of the system; `field` names where."""
 
-    code = grpc.StatusCode.INVALID_ARGUMENT
+    code = "INVALID_ARGUMENT"
     http_status = 422
 
     def __init__(self, field: str, detail: str, reason: str = "INVALID_FIELD", **facts: Fact) -> None:
@@ -38,42 +36,42 @@ class InvalidArgument(OmsError):
 class Unauthenticated(OmsError):
     """Who asks is not known."""
 
-    code = grpc.StatusCode.UNAUTHENTICATED
+    code = "UNAUTHENTICATED"
     http_status = 401
 
 
 class PermissionDenied(OmsError):
     """Who asks may not."""
 
-    code = grpc.StatusCode.PERMISSION_DENIED
+    code = "PERMISSION_DENIED"
     http_status = 403
 
 
 class NotFound(OmsError):
     """The thing named does not exist, or not for who asks."""
 
-    code = grpc.StatusCode.NOT_FOUND
+    code = "NOT_FOUND"
     http_status = 404
 
 
 class Conflict(OmsError):
     """An id or key was used before with other content."""
 
-    code = grpc.StatusCode.ALREADY_EXISTS
+    code = "ALREADY_EXISTS"
     http_status = 409
 
 
 class FailedPrecondition(OmsError):
     """The state of the thing forbids it; asking again changes nothing."""
 
-    code = grpc.StatusCode.FAILED_PRECONDITION
+    code = "FAILED_PRECONDITION"
     http_status = 409
 
 
 class Unavailable(OmsError):
     """A part of the system is away; ask again."""
 
-    code = grpc.StatusCode.UNAVAILABLE
+    code = "UNAVAILABLE"
     http_status = 503
     retryable = True
 
@@ -81,7 +79,7 @@ class Unavailable(OmsError):
 class DeadlineExceeded(OmsError):
     """The answer did not come in time; it may still happen. Ask again with the same key."""
 
-    code = grpc.StatusCode.DEADLINE_EXCEEDED
+    code = "DEADLINE_EXCEEDED"
     http_status = 504
     retryable = True
 
@@ -89,12 +87,12 @@ class DeadlineExceeded(OmsError):
 class Internal(OmsError):
     """A defect of ours."""
 
-    code = grpc.StatusCode.INTERNAL
+    code = "INTERNAL"
     http_status = 500
     retryable = True
 
 
-KINDS: dict[grpc.StatusCode, type[OmsError]] = {
+KINDS: dict[str, type[OmsError]] = {
     kind.code: kind
     for kind in (
         InvalidArgument,
@@ -110,7 +108,7 @@ KINDS: dict[grpc.StatusCode, type[OmsError]] = {
 }
 
 
-def from_code(code: grpc.StatusCode, reason: str, detail: str, facts: dict[str, Fact]) -> OmsError:
+def from_code(code: str, reason: str, detail: str, facts: dict[str, Fact]) -> OmsError:
     """Rebuilds an error that crossed the wire; a code that is not in the table is a defect."""
     kind = KINDS.get(code, Internal)
     error = kind.__new__(kind)

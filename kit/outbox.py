@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from oms.outbox.v1 import outbox_service_pb2 as pb
-from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceServicer
 from opentelemetry.propagate import inject
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kit import feed
 from kit.values.ids import new_id
+from oms.outbox.v1 import outbox_service_pb2 as pb
+from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceServicer
 
 # For each service's migration: one op.execute for each statement.
 DDL = (

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from google.rpc.error_details_pb2 import ErrorInfo
 from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
+from opentelemetry import metrics
 from opentelemetry.instrumentation.grpc import aio_client_interceptors, aio_server_interceptor, filters
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -22,6 +24,12 @@ from kit.errors import Fact, Internal, OmsError, Unavailable, from_code
 _DETAILS = "grpc-status-details-bin"
 _DOMAIN = "oms"
 _log = logging.getLogger(__name__)
+_call_seconds = metrics.get_meter(__name__).create_histogram(
+    "rpc.server.call.duration",
+    unit="s",
+    description="How long calls took, by method and outcome",
+    explicit_bucket_boundaries_advisory=[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+)
 
 # A message may hold an order of several hundred lines with its plans.
 _OPTIONS = [
@@ -33,11 +41,14 @@ _OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # Where an address stands for several replicas, all of them work, not only the first.
+    ("grpc.lb_policy_name", "round_robin"),
 ]
 
-# Health checks and long polls would bury the traces of orders.
+# Health checks, long polls and sweeps would bury the traces of orders.
+_WITHOUT_SPANS = ("PullEvents", "WatchStock", "ListUnstarted")
 _WORTH_A_SPAN = filters.negate(
-    filters.any_of(filters.health_check(), filters.method_name("PullEvents"), filters.method_name("WatchStock"))
+    filters.any_of(filters.health_check(), *(filters.method_name(name) for name in _WITHOUT_SPANS))
 )
 
 Background = Callable[[], Coroutine[Any, Any, None]]
@@ -74,9 +85,9 @@ def _to_oms_error(error: grpc.aio.AioRpcError) -> OmsError:
             info = ErrorInfo()
             if detail.Unpack(info):
                 facts: dict[str, Fact] = dict(info.metadata)
-                return from_code(error.code(), info.reason, status.message, facts)
+                return from_code(error.code().name, info.reason, status.message, facts)
     reason = "UNREACHABLE" if error.code() is grpc.StatusCode.UNAVAILABLE else error.code().name
-    return from_code(error.code(), reason, error.details() or error.code().name, {})
+    return from_code(error.code().name, reason, error.details() or error.code().name, {})
 
 
 class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
@@ -88,7 +99,9 @@ class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             return None
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
-                self._unary(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+                self._unary(handler_call_details.method, handler.unary_unary),
+                handler.request_deserializer,
+                handler.response_serializer,
             )
         if handler.unary_stream:
             return grpc.unary_stream_rpc_method_handler(
@@ -96,12 +109,26 @@ class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             )
         return handler
 
-    def _unary(self, behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+    def _unary(
+        self, method: str, behaviour: Callable[[Any, Any], Awaitable[Any]]
+    ) -> Callable[[Any, Any], Awaitable[Any]]:
+        service, _, name = method.lstrip("/").partition("/")
+
         async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+            began, code = time.perf_counter(), "CANCELLED"
             try:
-                return await behaviour(request, context)
+                reply = await behaviour(request, context)
+                code = "OK"
+                return reply
+            except grpc.aio.AbortError:
+                raise
             except Exception as error:
-                await _abort(context, error)
+                known = _as_oms_error(error)
+                code = known.code
+                await _abort(context, known)
+            finally:
+                labels = {"rpc.service": service, "rpc.method": name, "rpc.response.status_code": code}
+                _call_seconds.record(time.perf_counter() - began, labels)
 
         return answer
 
@@ -112,20 +139,20 @@ class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             try:
                 async for message in behaviour(request, context):
                     yield message
+            except grpc.aio.AbortError:
+                raise
             except Exception as error:
-                await _abort(context, error)
+                await _abort(context, _as_oms_error(error))
 
         return answer
 
 
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
-    known = _as_oms_error(error)
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], known: OmsError) -> None:
     info = AnyMessage()
     info.Pack(ErrorInfo(reason=known.reason, domain=_DOMAIN, metadata={k: str(v) for k, v in known.facts.items()}))
-    status = Status(code=known.code.value[0], message=known.detail, details=[info])
-    await context.abort(known.code, known.detail, ((_DETAILS, status.SerializeToString()),))
+    code = grpc.StatusCode[known.code]
+    status = Status(code=code.value[0], message=known.detail, details=[info])
+    await context.abort(code, known.detail, ((_DETAILS, status.SerializeToString()),))
 
 
 def _as_oms_error(error: Exception) -> OmsError:
@@ -139,6 +166,14 @@ def _as_oms_error(error: Exception) -> OmsError:
     return Internal("INTERNAL", "an internal error; it was logged")
 
 
+def build_server() -> grpc.aio.Server:
+    """A server that answers errors as they should be, and takes part in traces."""
+    interceptors: list[Any] = [_AnswerErrors()]
+    if telemetry.is_exporting():
+        interceptors.insert(0, aio_server_interceptor(filter_=_WORTH_A_SPAN))
+    return grpc.aio.server(interceptors=interceptors, options=[*_OPTIONS, ("grpc.so_reuseport", 0)])
+
+
 async def serve(
     listen: str,
     register: Callable[[grpc.aio.Server], None],
@@ -150,10 +185,7 @@ async def serve(
 
     grpc.health.v1 answers SERVING once `ready()` is true.
     """
-    interceptors: list[Any] = [_AnswerErrors()]
-    if telemetry.is_exporting():
-        interceptors.insert(0, aio_server_interceptor(filter_=_WORTH_A_SPAN))
-    server = grpc.aio.server(interceptors=interceptors, options=[*_OPTIONS, ("grpc.so_reuseport", 0)])
+    server = build_server()
     register(server)
     checker = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)

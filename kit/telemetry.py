@@ -6,6 +6,7 @@ The order id travels as W3C baggage, so every span and every log line of every p
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,15 +14,19 @@ from typing import Any
 import structlog
 from opentelemetry import baggage, context, metrics, trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DBAPIError
 
 ORDER_ID = "order.id"
+_METRIC_MILLISECONDS = 10_000
+_MAX_CAUSES = 10
+_tracer = trace.get_tracer(__name__)
 
 
 class _OrderIdOnSpans(SpanProcessor):
@@ -37,13 +42,22 @@ def start(service: str) -> None:
     _start_logs(service)
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
+    # Imported here: they are slow to load, and a process that exports nothing starts sooner without them.
+    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+
     resource = Resource.create({"service.name": service, "service.namespace": "oms"})
     tracer_provider = TracerProvider(resource=resource)
     tracer_provider.add_span_processor(_OrderIdOnSpans())
     tracer_provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(), schedule_delay_millis=500))
     trace.set_tracer_provider(tracer_provider)
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter(), export_interval_millis=10_000)
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(), export_interval_millis=metric_milliseconds())
     metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=[reader]))
+
+
+def metric_milliseconds() -> float:
+    """How often metrics are sent."""
+    return float(os.environ.get("OTEL_METRIC_EXPORT_INTERVAL", _METRIC_MILLISECONDS))
 
 
 def is_exporting() -> bool:
@@ -62,6 +76,62 @@ def about_order(order_id: str) -> Iterator[None]:
         context.detach(token)
 
 
+def trace_statements(engine: Engine, tracer: trace.Tracer = _tracer) -> None:
+    """A span for each statement that runs inside another span, so that sweeps and polls stay out of sight.
+
+    It shows the text, in which values are placeholders. Of an error it shows the class and SQLSTATE: messages of
+    the database quote rows.
+    """
+
+    def before(conn: Any, cursor: Any, statement: str, values: Any, execution: Any, many: bool) -> None:
+        if trace.get_current_span().is_recording():
+            execution.oms_span = tracer.start_span(
+                f"{statement.split(maxsplit=1)[0].upper()} {engine.url.database}",
+                kind=SpanKind.CLIENT,
+                attributes={
+                    "db.system.name": "postgresql",
+                    "db.namespace": engine.url.database or "",
+                    "db.query.text": statement,
+                },
+            )
+
+    def after(conn: Any, cursor: Any, statement: str, values: Any, execution: Any, many: bool) -> None:
+        if span := getattr(execution, "oms_span", None):
+            span.end()
+
+    def failed(failure: Any) -> None:
+        if span := getattr(failure.execution_context, "oms_span", None):
+            span.set_status(Status(StatusCode.ERROR, _say_briefly(failure.original_exception)))
+            span.end()
+
+    event.listen(engine, "before_cursor_execute", before)
+    event.listen(engine, "after_cursor_execute", after)
+    event.listen(engine, "handle_error", failed)
+
+
+def _say_briefly(error: BaseException) -> str:
+    """An error's class and message; of a database's error only what cannot quote a row."""
+    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", "")
+    if isinstance(error, DBAPIError) or state:
+        return f"{type(error).__name__} {state or ''}".rstrip()
+    return f"{type(error).__name__}: {error}"
+
+
+def _add_error(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Where an error came from, and from what, without the values that a database quotes."""
+    found = entry.pop("exc_info", None)
+    if found is True:
+        found = sys.exc_info()
+    error = found[1] if isinstance(found, tuple) else found
+    told: list[str] = []
+    while isinstance(error, BaseException) and len(told) < _MAX_CAUSES:
+        told.append("".join(traceback.format_tb(error.__traceback__)) + _say_briefly(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if told:
+        entry["exception"] = "\ncaused by\n".join(told)
+    return entry
+
+
 def _add_trace(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
@@ -71,26 +141,31 @@ def _add_trace(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> M
     return entry
 
 
-def _start_logs(service: str) -> None:
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.stdlib.ExtraAdder(),
-        _add_trace,
-    ]
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.EventRenamer("message"),
-                lambda _l, _m, entry: {"service": service, **entry},
-                structlog.processors.JSONRenderer(),
-            ],
-        )
+def json_formatter(service: str) -> logging.Formatter:
+    """One line of JSON for each record of `logging` and of structlog."""
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_ENTRY,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _add_error,
+            structlog.processors.EventRenamer("message"),
+            lambda _l, _m, entry: {"service": service, **entry},
+            structlog.processors.JSONRenderer(),
+        ],
     )
+
+
+_ENTRY: list[Any] = [
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.stdlib.ExtraAdder(),
+    _add_trace,
+]
+
+
+def _start_logs(service: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(json_formatter(service))
     logging.basicConfig(level=os.environ.get("OMS_LOG_LEVEL", "INFO"), handlers=[handler], force=True)
     for noisy in (
         "httpx",
@@ -104,7 +179,7 @@ def _start_logs(service: str) -> None:
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *_ENTRY,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

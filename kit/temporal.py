@@ -1,10 +1,22 @@
 """The Temporal client that every process uses: one converter, one codec, one tracing interceptor."""
 
 import dataclasses
+import logging
+import os
+from datetime import timedelta
+from functools import cache
 
 from temporalio.client import Client
 from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    OpenTelemetryConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 
 from kit import telemetry
 from kit.codec import EncryptionCodec, parse_keys
@@ -29,4 +41,18 @@ async def connect(address: str, namespace: str, codec_keys: str, *, lazy: bool =
         data_converter=data_converter(codec_keys),
         interceptors=[TracingInterceptor()] if telemetry.is_exporting() else [],
         lazy=lazy,
+        runtime=_runtime(),
     )
+
+
+@cache
+def _runtime() -> Runtime:
+    """One for the process: its logs become ours (JSON), its metrics go where ours go."""
+    logs = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"),
+        forwarding=LogForwardingConfig(logger=logging.getLogger("temporalio.core")),
+    )
+    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    period = timedelta(milliseconds=telemetry.metric_milliseconds())
+    metrics = OpenTelemetryConfig(url=endpoint, metric_periodicity=period) if endpoint else None
+    return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics))

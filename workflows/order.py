@@ -70,6 +70,7 @@ class OrderWorkflow(Story):
         self._rounds = 0
         self._promised_until = ""
         self._paid_by_channel = False
+        self._cancelling = False
         self._lost: list[LostUnits] = []
         self._running: set[str] = set()
 
@@ -79,12 +80,7 @@ class OrderWorkflow(Story):
         accepted = await self._place()
         if accepted and await self._cool_off(accepted):
             await self._fulfil(accepted.fulfilments)
-        if self._refused():
-            state = "REFUSED"
-        elif self._has("cancellation_requested"):
-            state = await self._cancel()
-        else:
-            state = await self._close()
+        state = "REFUSED" if self._refused() else await self._end()
         self._show(state)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return state
@@ -107,8 +103,7 @@ class OrderWorkflow(Story):
         try:
             plan = await self._hold_stock(policies.HOLD_SECONDS)
             payment = await self._authorize()
-            if not await calls.confirm_hold(self._step("confirm")):
-                plan = await self._hold_stock(0)
+            plan = await self._keep_hold(plan)
         except Refused as refused:
             await self._refuse(refused)
         except ActivityError as error:
@@ -136,6 +131,14 @@ class OrderWorkflow(Story):
             shortfalls = answer.shortfalls
             overlays = _believe(overlays, shortfalls)
         raise Refused(_sold_out(self._order.lines, shortfalls))
+
+    async def _keep_hold(self, plan: Plan) -> Plan:
+        """Confirms the hold; one that expired meanwhile is taken again, elsewhere if its units have gone."""
+        if await calls.confirm_hold(self._step("confirm")):
+            return plan
+        await self._release([], "expired")
+        answer = await self._reserve(plan, 0)
+        return plan if answer.held else await self._hold_stock(0)
 
     async def _authorize(self) -> PaymentAnswer:
         self._undo["unwind"] = self._unwind_payment
@@ -185,8 +188,7 @@ class OrderWorkflow(Story):
         )
         accepted = await self._insist(lambda: calls.accept_order(request))
         if accepted.state != "VALIDATED":
-            self._placement = Placement("cancelling")
-            await self._first_of("cancellation_requested")
+            self._give_way()
             return None
         self._promised_until = plan.window_end
         self._show("VALIDATED")
@@ -210,8 +212,12 @@ class OrderWorkflow(Story):
         if state == "REFUSED":
             self._placement = Placement("refused", refusal=refused.refusal, options=refused.options)
         else:
-            self._placement = Placement("cancelling")
-            await self._first_of("cancellation_requested")
+            self._give_way()
+
+    def _give_way(self) -> None:
+        """A cancellation came first: the orders service said so in its answer."""
+        self._cancelling = True
+        self._placement = Placement("cancelling")
 
     def _refused(self) -> bool:
         return self._placement is not None and self._placement.state == "refused"
@@ -224,11 +230,11 @@ class OrderWorkflow(Story):
         if wait > timedelta(0) and await self._first_of("cancellation_requested", within=wait):
             return False
         state = await self._insist(lambda: calls.release_order(self._step("release")))
-        if state == "RELEASED":
-            self._show(state)
-            return True
-        await self._first_of("cancellation_requested")
-        return False
+        if state != "RELEASED":
+            self._give_way()
+            return False
+        self._show(state)
+        return True
 
     async def _fulfil(self, fulfilments: list[FulfilmentInput]) -> None:
         """Each point does its work; units that lose their place get another one, until all have ended."""
@@ -237,7 +243,7 @@ class OrderWorkflow(Story):
             await workflow.wait_condition(lambda: bool(self._lost) or not self._running)
             if self._lost:
                 lost = self._lost.pop(0)
-                if not self._has("cancellation_requested"):
+                if not self._is_cancelling():
                     await self._reroute(lost)
 
     def _start(self, fulfilments: list[FulfilmentInput]) -> None:
@@ -307,8 +313,16 @@ class OrderWorkflow(Story):
 
     # The end, good or bad.
 
-    async def _close(self) -> str:
-        return await self._insist(lambda: calls.close_order(self._step("close")))
+    async def _end(self) -> str:
+        """Closes the order, or cancels it when the orders service says that the customer was faster."""
+        if not self._is_cancelling():
+            state = await self._insist(lambda: calls.close_order(self._step("close")))
+            if state != "CANCELLING":
+                return state
+        return await self._cancel()
+
+    def _is_cancelling(self) -> bool:
+        return self._cancelling or self._has("cancellation_requested")
 
     async def _cancel(self) -> str:
         await self._unwind()

@@ -8,7 +8,12 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+)
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
@@ -33,6 +38,16 @@ _TENDER_KINDS = {
     "provider_authorisation_id": "provider_authorisation",
     "paid_by_channel_reference": "paid_by_channel",
 }
+# What keeps the outcome of a placement from us. RPCTimeoutOrCancelledError is the client's word for our own
+# time-out, RuntimeError a lazy client that finds no server.
+_LEFT_ALONE = (
+    TimeoutError,
+    RPCTimeoutOrCancelledError,
+    WorkflowAlreadyStartedError,
+    WorkflowUpdateFailedError,
+    RPCError,
+    RuntimeError,
+)
 _log = logging.getLogger(__name__)
 
 
@@ -41,7 +56,9 @@ def order_workflow_id(order_id: str) -> str:
     return f"order/{order_id}"
 
 
-async def place(client: Client, facts: orders.OrderFacts, wait: timedelta) -> Placement | None:
+async def place(
+    client: Client, facts: orders.OrderFacts, wait: timedelta, task_queue: str = TASK_QUEUE
+) -> Placement | None:
     """Starts the order's workflow, or joins it, and waits for the outcome of placement.
 
     None when the outcome did not come within `wait`, or when the workflow ended before: the order says the rest.
@@ -50,11 +67,14 @@ async def place(client: Client, facts: orders.OrderFacts, wait: timedelta) -> Pl
         ORDER_WORKFLOW,
         _input(facts),
         id=order_workflow_id(facts.order_id),
-        task_queue=TASK_QUEUE,
+        task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         search_attributes=_search_attributes(facts),
     )
+    # Nobody else asks for it; its failure would be reported as nobody's.
+    started = asyncio.ensure_future(start.workflow_handle())
+    started.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
         async with asyncio.timeout(wait.total_seconds()):
             placement: Placement = await client.execute_update_with_start_workflow(
@@ -64,20 +84,22 @@ async def place(client: Client, facts: orders.OrderFacts, wait: timedelta) -> Pl
                 result_type=Placement,
             )
             return placement
-    except (TimeoutError, WorkflowAlreadyStartedError, WorkflowUpdateFailedError, RPCError) as error:
+    except _LEFT_ALONE as error:
         # The order is recorded: whatever kept the answer from us, the sweeper and the workflow go on.
         _log.info("placement of %s goes on by itself: %s", facts.order_id, type(error).__name__)
         return None
+    finally:
+        started.cancel()
 
 
-async def ensure_started(client: Client, facts: orders.OrderFacts) -> bool:
+async def ensure_started(client: Client, facts: orders.OrderFacts, task_queue: str = TASK_QUEUE) -> bool:
     """Starts the order's workflow if it never was; says whether it did."""
     try:
         await client.start_workflow(
             ORDER_WORKFLOW,
             _input(facts),
             id=order_workflow_id(facts.order_id),
-            task_queue=TASK_QUEUE,
+            task_queue=task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             search_attributes=_search_attributes(facts),

@@ -1,0 +1,64 @@
+"""Failures of steps, ordered by a test: before the step acts, after it, or the step taken twice."""
+
+from collections import Counter
+from enum import StrEnum
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+
+class Fault(StrEnum):
+    """How a step goes wrong."""
+
+    FAILS_ONCE = "fails once"
+    ANSWER_LOST = "acts, but its answer is lost"
+    TAKEN_TWICE = "is taken twice"
+    FAILS_FOR_GOOD = "fails for good"
+    ACTS_AND_FAILS_FOR_GOOD = "acts, then fails for good"
+
+
+class Faults(Interceptor):
+    """Installed in the worker; each fault happens once to the order it was meant for."""
+
+    def __init__(self) -> None:
+        self._planned: dict[tuple[str, str], Fault] = {}
+        self.seen: Counter[tuple[str, str]] = Counter()
+
+    def plan(self, order_id: str, step: str, fault: Fault) -> None:
+        """The next time the order takes this step, it goes wrong."""
+        self._planned[order_id, step] = fault
+
+    def is_spent(self, order_id: str) -> bool:
+        """Whether every fault planned for the order has happened."""
+        return not any(planned == order_id for planned, _ in self._planned)
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Faulty(next, self)
+
+    def take(self, order_id: str, step: str) -> Fault | None:
+        self.seen[order_id, step] += 1
+        return self._planned.pop((order_id, step), None)
+
+
+class _Faulty(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, faults: Faults) -> None:
+        super().__init__(next)
+        self._faults = faults
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        step = activity.info().activity_type
+        fault = self._faults.take(input.args[0].order_id, step)
+        if fault is Fault.FAILS_ONCE:
+            raise ApplicationError("planned", type="PLANNED")
+        if fault is Fault.FAILS_FOR_GOOD:
+            raise ApplicationError("planned", type="PLANNED", non_retryable=True)
+        answer = await self.next.execute_activity(input)
+        if fault is Fault.ANSWER_LOST:
+            raise ApplicationError("planned", type="PLANNED")
+        if fault is Fault.ACTS_AND_FAILS_FOR_GOOD:
+            raise ApplicationError("planned", type="PLANNED", non_retryable=True)
+        if fault is Fault.TAKEN_TWICE:
+            return await self.next.execute_activity(input)
+        return answer

@@ -1,0 +1,98 @@
+"""Lives whose histories are kept: one for each way through the stories."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from oms.orders.v1 import orders_service_pb2 as orders
+from tests.workflows.world import MID, NEAR, World
+
+HOUR = timedelta(hours=1)
+Life = Callable[[World], Awaitable[str]]
+
+
+async def _placed(world: World, units: dict[str, int], quantity: int = 1, **options: str) -> str:
+    sku = await world.stock(units)
+    recorded = await world.record({sku: quantity}, **options)
+    await world.place(recorded)
+    return recorded.order.order_id
+
+
+async def delivered(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1})
+    await world.ship(order_id)
+    return order_id
+
+
+async def delivered_after_cooling_off(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1}, channel="slow")
+    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await world.ship(order_id)
+    return order_id
+
+
+async def cancelled_in_cooling_off(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1}, channel="slow")
+    await world.cancel(order_id)
+    return order_id
+
+
+async def cancelled_after_capture(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1})
+    work = await world.pack(await world.pick(await world.accept(order_id)))
+    await world.parcel_paid(work.fulfilment_id)
+    await world.cancel(order_id)
+    return order_id
+
+
+async def declined(world: World) -> str:
+    return await _placed(world, {NEAR: 1}, token="pm_card_visa_chargeDeclined")
+
+
+async def approved_by_the_customer(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1}, token="pm_card_authenticationRequired")
+    await world.customer_confirms(order_id, "approve")
+    await world.ship(order_id)
+    return order_id
+
+
+async def refused_then_silent_then_cancelled(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1, MID: 1})
+    await world.refuse(order_id)
+    silent = await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+    await world.clock.fast_forward(world.work_story(silent.fulfilment_id), HOUR + timedelta(seconds=1))
+    return order_id
+
+
+async def short_and_sent_from_two_points(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 2, MID: 1}, quantity=2)
+    work = await world.pick(await world.accept(order_id), missing=1)
+    await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+    work = await world.pack(work)
+    await world.parcel_paid(work.fulfilment_id)
+    await world.deliver(await world.hand_over(work))
+    await world.ship(order_id)
+    return order_id
+
+
+async def captured_at_the_second_attempt(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1})
+    world.provider.fault("capture", "decline", order_id=order_id)
+    work = await world.pack(await world.pick(await world.accept(order_id)))
+    await world.parcel_paid(work.fulfilment_id, "failed")
+    await world.clock.fast_forward(world.work_story(work.fulfilment_id), HOUR)
+    await world.parcel_paid(work.fulfilment_id, "captured")
+    await world.deliver(await world.hand_over(work))
+    return order_id
+
+
+LIVES: tuple[Life, ...] = (
+    delivered,
+    delivered_after_cooling_off,
+    cancelled_in_cooling_off,
+    cancelled_after_capture,
+    declined,
+    approved_by_the_customer,
+    refused_then_silent_then_cancelled,
+    short_and_sent_from_two_points,
+    captured_at_the_second_attempt,
+)

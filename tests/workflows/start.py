@@ -1,0 +1,277 @@
+"""Starts a world: the services, the relay's signals and a worker in one process, on real servers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import grpc
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
+from kit import db, rpc, temporal
+from kit.feed import Bell
+from kit.outbox import OutboxRpc
+from oms.inventory.v1 import inventory_service_pb2 as inv
+from oms.inventory.v1.inventory_service_pb2_grpc import (
+    InventoryServiceStub,
+    add_InventoryServiceServicer_to_server,
+)
+from oms.orders.v1 import orders_service_pb2 as orders
+from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
+from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceStub, add_OutboxServiceServicer_to_server
+from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub, add_PaymentsServiceServicer_to_server
+from oms.promise.v1 import promise_service_pb2 as prm
+from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub, add_PromiseServiceServicer_to_server
+from oms.type.v1 import type_pb2 as types
+from services.inventory.rpc import InventoryRpc
+from services.inventory.service import InventoryService
+from services.inventory.watch import StockWatch
+from services.orders.rpc import OrdersRpc
+from services.orders.service import OrdersService
+from services.payments.providers.stripe import StripeProvider
+from services.payments.rpc import PaymentsRpc
+from services.payments.service import PaymentsService
+from services.promise.follower import StockFollower
+from services.promise.public_holidays import is_public_holiday
+from services.promise.replica import StockReplica
+from services.promise.rpc import PromiseRpc
+from services.promise.service import PromiseService
+from services.relay.following import Follower, Source
+from services.relay.signals import Signals
+from tests.conftest import MakeDatabase
+from tests.simulators.payment_provider import API_KEY, WEBHOOK_SECRET, RunningProvider
+from tests.workflows.faults import Faults
+from tests.workflows.world import FAR, MID, NEAR, SHIPPING_MINOR, World, until
+from workflows.worker import build_worker
+
+CODEC_KEYS = "test:" + "A" * 43
+CHANNELS = ("web", "slow", "market")
+EVERY_DAY = range(1, 8)
+_POSITIONS = {NEAR: (48.86, 2.38), MID: (47.90, 1.90), FAR: (43.30, 5.37)}
+# Enough for hundreds of orders at once: the pool of a production service is smaller, and there are more of them.
+_POOL_SIZE = 12
+
+
+@asynccontextmanager
+async def running(
+    make_database: MakeDatabase, temporal_address: str, provider: RunningProvider
+) -> AsyncIterator[World]:
+    """Starts it all, with the network loaded, and stops it."""
+    async with AsyncExitStack() as stack:
+        engines = {}
+        for name in ("inventory", "promise", "orders", "payments", "relay"):
+            database = make_database(name)
+            database.clean()
+            engines[name] = db.connect(database.url, pool_size=_POOL_SIZE)
+            stack.push_async_callback(engines[name].dispose)
+        bells = {name: Bell() for name in engines}
+        channel = await _serve(stack, engines, bells, provider)
+        client = await temporal.connect(temporal_address, "default", CODEC_KEYS)
+        clock = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
+        faults = Faults()
+        task_queue = f"test-{uuid4().hex[:8]}"
+        worker = build_worker(
+            client,
+            inventory=channel,
+            promise=channel,
+            orders=channel,
+            payments=channel,
+            task_queue=task_queue,
+            interceptors=(faults,),
+        )
+        await stack.enter_async_context(worker)
+        for name in ("orders", "payments"):
+            source = Source(name, OutboxServiceStub(await _outbox(stack, engines[name], bells[name], name)))
+            signals = Signals(engines["relay"], client)
+            _in_background(stack, Follower(engines["relay"], engines["relay"], source, signals).run())
+        world = World(
+            client=client,
+            clock=clock,
+            task_queue=task_queue,
+            faults=faults,
+            provider=provider,
+            inventory=InventoryServiceStub(channel),
+            promise=PromiseServiceStub(channel),
+            orders=OrdersServiceStub(channel),
+            payments=PaymentsServiceStub(channel),
+        )
+        await _load(world)
+        yield world
+
+
+async def _serve(
+    stack: AsyncExitStack,
+    engines: Mapping[str, db.AsyncEngine],
+    bells: Mapping[str, Bell],
+    provider: RunningProvider,
+) -> grpc.aio.Channel:
+    """All services behind one port."""
+    stripe = StripeProvider(
+        url=provider.url,
+        api_key=API_KEY,
+        webhook_secret=WEBHOOK_SECRET,
+        return_url="http://shop.example/back",
+        timeout_seconds=5,
+    )
+    stack.push_async_callback(stripe.close)
+    replica = StockReplica()
+    server = rpc.build_server()
+    inventory = InventoryService(engines["inventory"], bells["inventory"])
+    add_InventoryServiceServicer_to_server(
+        InventoryRpc(inventory, StockWatch(engines["inventory"], bells["inventory"])), server
+    )
+    promise = PromiseService(engines["promise"], replica, is_public_holiday)
+    add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
+    add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)
+    payments = PaymentsService(engines["payments"], bells["payments"], {"stripe": stripe}, "stripe")
+    add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    stack.push_async_callback(server.stop, 0)
+    channel = await stack.enter_async_context(rpc.connect(f"127.0.0.1:{port}"))
+    _in_background(stack, StockFollower(channel, replica).run())
+
+    async def refresh() -> bool:
+        await promise.refresh_terms()
+        return promise.is_ready
+
+    await until(refresh, "promise ready")
+    return channel
+
+
+async def _outbox(stack: AsyncExitStack, engine: db.AsyncEngine, bell: Bell, name: str) -> grpc.aio.Channel:
+    """Each source's outbox on a port of its own, as in production."""
+    server = rpc.build_server()
+    add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, f"/{name}"), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    stack.push_async_callback(server.stop, 0)
+    return await stack.enter_async_context(rpc.connect(f"127.0.0.1:{port}"))
+
+
+def _in_background(stack: AsyncExitStack, job: Any) -> None:
+    task = asyncio.ensure_future(job)
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(stop)
+
+
+async def _load(world: World) -> None:
+    await _load_points(world)
+    await _load_carrier(world)
+    await _load_channels(world)
+
+
+async def _load_points(world: World) -> None:
+    """Three points, ever farther from the customer; open and collected every day, so that plans never wait."""
+    points = [
+        inv.StockPoint(
+            point_id=point,
+            name=point,
+            type=types.POINT_TYPE_WAREHOUSE,
+            position=types.Position(latitude=latitude, longitude=longitude),
+            country="FR",
+            postcode="75001",
+            city="Paris",
+            time_zone="Europe/Paris",
+            opening_hours=[inv.OpeningHours(weekday=day, opens_minute=0, closes_minute=1440) for day in EVERY_DAY],
+            open_on_public_holidays=True,
+            collections=[inv.Collection(carrier_id="VAN", weekday=day, cut_off_minute=1080) for day in EVERY_DAY],
+            capabilities=["ship_from_store"],
+            handling_minutes=10,
+            ownership="owned",
+        )
+        for point, (latitude, longitude) in _POSITIONS.items()
+    ]
+    await world.inventory.PutStockPoints(inv.PutStockPointsRequest(points=points))
+
+
+async def _load_channels(world: World) -> None:
+    """`web` and `market` have no cooling-off, `slow` has an hour of it."""
+    await world.inventory.PutChannels(
+        inv.PutChannelsRequest(
+            channels=[
+                inv.Channel(channel_id=name, name=name, currency="EUR", activated_points=list(_POSITIONS))
+                for name in CHANNELS
+            ]
+        )
+    )
+    for name, cooling_off in (("quick", 0), ("slow", 3600)):
+        await world.orders.PublishLifeCycle(
+            orders.PublishLifeCycleRequest(
+                life_cycle=orders.LifeCycle(
+                    life_cycle_id=name,
+                    cooling_off_seconds=cooling_off,
+                    offer_seconds=3600,
+                    payment_action_seconds=900,
+                    reroute_limit=3,
+                )
+            )
+        )
+    await world.orders.PutSalesChannels(
+        orders.PutSalesChannelsRequest(
+            channels=[
+                orders.SalesChannel(
+                    channel_id=name,
+                    name=name,
+                    currency="EUR",
+                    life_cycle_id="slow" if name == "slow" else "quick",
+                )
+                for name in CHANNELS
+            ]
+        )
+    )
+
+
+async def _load_carrier(world: World) -> None:
+    """One van that comes and delivers every day, and a ruleset that prefers near points."""
+    await world.promise.PutGeography(
+        prm.PutGeographyRequest(
+            zones=[prm.Zone(zone_id="FR", country="FR", postcode_prefixes=[""], time_zone="Europe/Paris")],
+            areas=[
+                prm.PostcodeArea(
+                    country="FR", prefix="75", position=types.Position(latitude=48.86, longitude=2.35)
+                )
+            ],
+        )
+    )
+    van = prm.CarrierService(
+        service_id="VAN-HOME",
+        name="Van",
+        mode=types.DELIVERY_MODE_HOME_STANDARD,
+        max_weight_grams=30_000_000,
+        max_length_millimetres=3000,
+        delivery_weekdays=list(EVERY_DAY),
+        delivery_from_minute=480,
+        delivery_until_minute=1080,
+        zones=[
+            prm.ZoneTerms(
+                zone_id="FR",
+                transit_days_min=1,
+                transit_days_max=2,
+                rates=[prm.RateStep(up_to_grams=30_000_000, price=types.Money(amount_minor=500, currency="EUR"))],
+                customer_price=types.Money(amount_minor=SHIPPING_MINOR, currency="EUR"),
+            )
+        ],
+        carbon_grams_per_tonne_kilometre=100,
+        carbon_factor="test 1",
+    )
+    await world.promise.PutCarriers(
+        prm.PutCarriersRequest(carriers=[prm.Carrier(carrier_id="VAN", name="Van", services=[van])])
+    )
+    await world.promise.PublishRuleset(
+        prm.PublishRulesetRequest(
+            ruleset=prm.Ruleset(
+                ruleset_id="default",
+                currency="EUR",
+                split_cost_minor=300,
+                distance_cost_minor_per_kilometre=1,
+                max_parcels=3,
+                alternatives=3,
+            )
+        )
+    )

@@ -1,0 +1,63 @@
+"""Stored histories replay: a change of a story that would break orders in flight is found here.
+
+`OMS_KEEP_HISTORIES=1 pytest tests/workflows/test_replay.py` adds the histories of today's stories to
+tests/histories, beside those of earlier versions, which stay for as long as such orders may be in flight.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+
+from kit import temporal
+from tests.workflows.lives import LIVES, Life
+from tests.workflows.start import CODEC_KEYS
+from tests.workflows.world import World
+from workflows.fulfilment import FulfilmentWorkflow
+from workflows.order import OrderWorkflow
+from workflows.worker import sandbox
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+FOLDER = Path(__file__).parents[1] / "histories"
+STORED = sorted(FOLDER.glob("*.json"))
+
+
+def _replayer() -> Replayer:
+    return Replayer(
+        workflows=[OrderWorkflow, FulfilmentWorkflow],
+        data_converter=temporal.data_converter(CODEC_KEYS),
+        workflow_runner=sandbox(),
+    )
+
+
+def _read(path: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json(path.stem, path.read_text())
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda path: path.stem)
+async def test_a_stored_history_replays(path: Path) -> None:
+    await _replayer().replay_workflow(_read(path))
+
+
+def test_every_way_through_the_stories_is_stored() -> None:
+    stored = {path.stem.partition(".")[0] for path in STORED}
+    assert stored >= {life.__name__ for life in LIVES}
+
+
+async def test_the_histories_of_today_replay(world: World) -> None:
+    async def live(life: Life) -> None:
+        order_id = await life(world)
+        await world.ended(order_id)
+        stories = [world.story(order_id)]
+        stories += [world.work_story(row.fulfilment_id) for row in (await world.order(order_id)).fulfilments]
+        for number, story in enumerate(stories):
+            history = await story.fetch_history()
+            await _replayer().replay_workflow(history)
+            if os.environ.get("OMS_KEEP_HISTORIES"):
+                kind = f"fulfilment-{number}" if number else "order"
+                (FOLDER / f"{life.__name__}.v1.{kind}.json").write_text(history.to_json() + "\n")
+
+    await asyncio.gather(*(live(life) for life in LIVES))

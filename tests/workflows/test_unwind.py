@@ -1,0 +1,265 @@
+"""The unwind matrix: each step failed, lost, repeated; cancelled at each wait. Nothing may be left behind.
+
+The cases are data; those of one fault run side by side, each with its own article and order.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from kit.errors import FailedPrecondition
+from oms.orders.v1 import orders_service_pb2 as orders
+from tests.workflows.faults import Fault
+from tests.workflows.world import MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+TOTAL = PRICE_MINOR + SHIPPING_MINOR
+Life = Callable[[World, str], Awaitable[None]]
+
+PLACEMENT = ("plan_order", "reserve", "authorize", "confirm_hold")
+AFTER_ACCEPTANCE = (
+    "accept_order",
+    "release_order",
+    "offer_fulfilment",
+    "capture",
+    "record_capture",
+    "issue_stock",
+    "close_order",
+)
+UNDO = ("release_hold", "unwind_payment", "complete_cancellation")
+REROUTE_HELD = ("plan_order", "move_hold", "reroute_units")
+REROUTE_SHORT = ("report_short", "reserve", "reroute_units")
+GIVING_UP = ("release_hold", "void")
+RECOVERABLE = (Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE)
+FINAL = (Fault.FAILS_FOR_GOOD, Fault.ACTS_AND_FAILS_FOR_GOOD)
+
+
+async def _record(world: World, step: str, fault: Fault, units: dict[str, int], **options: str) -> tuple[str, str]:
+    sku = await world.stock(units)
+    recorded = await world.record({sku: 1}, **options)  # type: ignore[arg-type]
+    order_id = recorded.order.order_id
+    world.faults.plan(order_id, step, fault)
+    placing = asyncio.ensure_future(world.place(recorded))
+    _keep.add(placing)
+    placing.add_done_callback(_keep.discard)
+    return sku, order_id
+
+
+_keep: set[asyncio.Future[object]] = set()
+
+
+async def _help_when_asked(world: World, order_id: str) -> None:
+    """The person whom a blocked story asks: looks at the order's stories and lets them go on."""
+    while True:
+        stories = [world.story(order_id)]
+        stories += [world.work_story(row.fulfilment_id) for row in (await world.order(order_id)).fulfilments]
+        for story in stories:
+            try:
+                if await story.query("blocked_by"):
+                    await story.signal("resume")
+            except Exception:
+                continue
+        await asyncio.sleep(0.1)
+
+
+async def _with_help(world: World, order_id: str, life: Awaitable[None]) -> None:
+    helper = asyncio.create_task(_help_when_asked(world, order_id))
+    try:
+        await life
+    finally:
+        helper.cancel()
+        await asyncio.gather(helper, return_exceptions=True)
+
+
+@pytest.mark.parametrize("fault", RECOVERABLE)
+async def test_a_step_that_fails_and_comes_back_changes_nothing(world: World, fault: Fault) -> None:
+    async def live(step: str) -> None:
+        sku, order_id = await _record(world, step, fault, {NEAR: 1})
+        await world.ship(order_id)
+        assert await world.ended(order_id) == "CLOSED", step
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
+
+    await asyncio.gather(*(live(step) for step in (*PLACEMENT, *AFTER_ACCEPTANCE)))
+
+
+@pytest.mark.parametrize("fault", FINAL)
+async def test_a_placement_whose_step_fails_for_good_is_refused_and_undone(world: World, fault: Fault) -> None:
+    async def live(step: str) -> None:
+        sku, order_id = await _record(world, step, fault, {NEAR: 1})
+        assert await until(lambda: _story_ended(world, order_id)) == "REFUSED", step
+        assert (await world.order(order_id)).refusal.reason == "PLANNED"
+        await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+    await asyncio.gather(*(live(step) for step in PLACEMENT))
+
+
+async def _story_ended(world: World, order_id: str) -> str:
+    order = await world.order(order_id)
+    return "" if order.state == orders.ORDER_STATE_RECORDED else await world.ended(order_id)
+
+
+@pytest.mark.parametrize("fault", FINAL)
+async def test_after_acceptance_a_step_that_fails_for_good_waits_for_a_person(world: World, fault: Fault) -> None:
+    async def live(step: str) -> None:
+        sku, order_id = await _record(world, step, fault, {NEAR: 1})
+        await _with_help(world, order_id, world.ship(order_id))
+        await _with_help(world, order_id, _ends(world, order_id, "CLOSED"))
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
+
+    await asyncio.gather(*(live(step) for step in AFTER_ACCEPTANCE))
+
+
+async def _ends(world: World, order_id: str, state: str) -> None:
+    assert await world.ended(order_id) == state
+
+
+@pytest.mark.parametrize("fault", [*RECOVERABLE, *FINAL])
+async def test_the_undoing_itself_may_fail_and_is_finished_all_the_same(world: World, fault: Fault) -> None:
+    async def live(step: str) -> None:
+        sku, order_id = await _record(world, step, fault, {NEAR: 1})
+        await world.accept(order_id)
+        await world.cancel(order_id)
+        await _with_help(world, order_id, _ends(world, order_id, "CANCELLED"))
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+    async def live_refused(step: str) -> None:
+        sku, order_id = await _record(world, step, fault, {NEAR: 1}, token="pm_card_visa_chargeDeclined")
+        await until(lambda: _exists(world, order_id))
+        await _with_help(world, order_id, _ends(world, order_id, "REFUSED"))
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+    lives = [live(step) for step in UNDO]
+    await asyncio.gather(*lives, *(live_refused(step) for step in (*UNDO[:2], "refuse_order")))
+
+
+async def _exists(world: World, order_id: str) -> bool:
+    return world.faults.seen[order_id, "plan_order"] > 0
+
+
+@pytest.mark.parametrize("fault", [*RECOVERABLE, *FINAL])
+async def test_routing_again_survives_failures_of_its_steps(world: World, fault: Fault) -> None:
+    async def refused(step: str) -> None:
+        sku, order_id = await _record(world, "-", fault, {NEAR: 1, MID: 1})
+        await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+        world.faults.plan(order_id, step, fault)
+        await world.refuse(order_id)
+        await _with_help(world, order_id, world.ship(order_id))
+        await _ends(world, order_id, "CLOSED")
+        await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
+
+    async def short(step: str) -> None:
+        sku, order_id = await _record(world, "-", fault, {NEAR: 1, MID: 1})
+        work = await world.accept(order_id)
+        world.faults.plan(order_id, step, fault)
+        await world.pick(work, missing=1)
+        await _with_help(world, order_id, world.ship(order_id))
+        await _ends(world, order_id, "CLOSED")
+        await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
+
+    async def nowhere(step: str) -> None:
+        sku, order_id = await _record(world, "-", fault, {NEAR: 1})
+        await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+        world.faults.plan(order_id, step, fault)
+        await world.refuse(order_id)
+        await _with_help(world, order_id, _ends(world, order_id, "CANCELLED"))
+        await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+    await asyncio.gather(
+        *(refused(step) for step in REROUTE_HELD),
+        *(short(step) for step in REROUTE_SHORT),
+        *(nowhere(step) for step in GIVING_UP),
+    )
+
+
+# Cancelled at each wait
+
+
+async def _before_anything(world: World, order_id: str) -> None:
+    return None
+
+
+async def _in_cooling_off(world: World, order_id: str) -> None:
+    await until(lambda: _is(world, order_id, orders.ORDER_STATE_VALIDATED))
+
+
+async def _at_the_payment(world: World, order_id: str) -> None:
+    await until(lambda: _is(world, order_id, orders.ORDER_STATE_ACTION_REQUIRED))
+
+
+async def _offered(world: World, order_id: str) -> None:
+    await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+
+
+async def _accepted(world: World, order_id: str) -> None:
+    await world.accept(order_id)
+
+
+async def _picked(world: World, order_id: str) -> None:
+    await world.pick(await world.accept(order_id))
+
+
+async def _packed_and_paid(world: World, order_id: str) -> None:
+    work = await world.pack(await world.pick(await world.accept(order_id)))
+    await world.parcel_paid(work.fulfilment_id)
+
+
+async def _packed(world: World, order_id: str) -> None:
+    await world.pack(await world.pick(await world.accept(order_id)))
+
+
+async def _refused_by_its_point(world: World, order_id: str) -> None:
+    await world.refuse(order_id)
+
+
+async def _is(world: World, order_id: str, state: "orders.OrderState.ValueType") -> bool:
+    return (await world.order(order_id)).state == state
+
+
+WAITS: list[tuple[Life, dict[str, str]]] = [
+    (_before_anything, {}),
+    (_at_the_payment, {"token": "pm_card_authenticationRequired"}),
+    (_in_cooling_off, {"channel": "slow"}),
+    (_offered, {}),
+    (_accepted, {}),
+    (_picked, {}),
+    (_packed, {}),
+    (_packed_and_paid, {}),
+    (_refused_by_its_point, {}),
+]
+
+
+async def test_a_cancellation_at_any_wait_undoes_exactly_what_was_done(world: World) -> None:
+    async def live(reach: Life, options: dict[str, str]) -> None:
+        sku = await world.stock({NEAR: 1, MID: 1})
+        recorded = await world.record({sku: 1}, **options)  # type: ignore[arg-type]
+        order_id = recorded.order.order_id
+        placing = asyncio.create_task(world.place(recorded))
+        await reach(world, order_id)
+        await world.cancel(order_id)
+        await placing
+        assert await world.ended(order_id) == "CANCELLED", reach.__name__
+        await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+        assert (await world.order(order_id)).state == orders.ORDER_STATE_CANCELLED
+
+    await asyncio.gather(*(live(reach, options) for reach, options in WAITS))
+
+
+async def test_after_the_hand_over_scan_a_cancellation_comes_too_late(world: World) -> None:
+    sku = await world.stock({NEAR: 1})
+    recorded = await world.record({sku: 1})
+    await world.place(recorded)
+    order_id = recorded.order.order_id
+    work = await world.pack(await world.pick(await world.accept(order_id)))
+    await world.parcel_paid(work.fulfilment_id)
+    handed = await world.hand_over(work)
+    with pytest.raises(FailedPrecondition) as caught:
+        await world.cancel(order_id)
+    assert caught.value.reason == "TOO_LATE_TO_CANCEL"
+    await world.deliver(handed)
+    assert await world.ended(order_id) == "CLOSED"
+    await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})

@@ -1,0 +1,302 @@
+"""What an order meets, and what people do to it: the hands of a test.
+
+Every test brings its own SKUs and orders, so lives run side by side on one world.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.testing import TimeSkipper
+
+from kit.errors import NotFound
+from kit.times import now, to_proto
+from oms.inventory.v1 import inventory_service_pb2 as inv
+from oms.orders.v1 import orders_service_pb2 as orders
+from oms.payments.v1 import payments_service_pb2 as pay
+from oms.promise.v1 import promise_service_pb2 as prm
+from oms.type.v1 import type_pb2 as types
+from simulators.payment_provider.webhooks import sign
+from tests.simulators.payment_provider import WEBHOOK_SECRET, RunningProvider
+from tests.workflows.faults import Faults
+from workflows.messages import Placement
+from workflows.starting import order_workflow_id, place
+
+if TYPE_CHECKING:
+    from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
+    from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
+    from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
+    from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
+
+T = TypeVar("T")
+
+NEAR, MID, FAR = "NEAR", "MID", "FAR"
+PRICE_MINOR = 2500
+SHIPPING_MINOR = 490
+PATIENCE_SECONDS = 60.0
+VISA = "pm_card_visa"
+
+
+async def until(check: Callable[[], Awaitable[T]], what: str = "") -> T:
+    """The first true answer of `check`."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (answer := await check()):
+        assert time.monotonic() < deadline, f"never came: {what or check}"
+        await asyncio.sleep(0.02)
+    return answer
+
+
+@dataclass
+class World:
+    """Where everything is."""
+
+    client: Client
+    clock: TimeSkipper
+    task_queue: str
+    faults: Faults
+    provider: RunningProvider
+    inventory: "InventoryServiceAsyncStub"
+    promise: "PromiseServiceAsyncStub"
+    orders: "OrdersServiceAsyncStub"
+    payments: "PaymentsServiceAsyncStub"
+
+    async def stock(self, units: Mapping[str, int]) -> str:
+        """A new article with this stock by point, known to the planner."""
+        sku = f"SKU-{uuid4().hex[:10]}"
+        await self.inventory.PutItems(
+            inv.PutItemsRequest(items=[inv.Item(sku=sku, title=sku, brand="Brume", weight_grams=400)])
+        )
+        deltas = [inv.StockDelta(sku=sku, point_id=point, quantity=count) for point, count in units.items()]
+        await self.inventory.AdjustStock(
+            inv.AdjustStockRequest(
+                request_id=f"receipt/{sku}",
+                deltas=deltas,
+                cause=inv.Cause(cause="receipt", actor="test", source="test"),
+            )
+        )
+
+        async def is_known() -> bool:
+            reply = await self.promise.Quote(
+                prm.QuoteRequest(
+                    channel_id="web",
+                    destination=types.Destination(country="FR", postcode="75011"),
+                    lines=[prm.BasketLine(line_number=1, sku=sku, quantity=sum(units.values()))],
+                )
+            )
+            return bool(reply.options)
+
+        await until(is_known, f"{sku} at the planner")
+        return sku
+
+    async def record(
+        self,
+        lines: Mapping[str, int],
+        *,
+        channel: str = "web",
+        token: str = VISA,
+        key: str = "",
+        payment: orders.PaymentTerms | None = None,
+    ) -> orders.RecordOrderResponse:
+        """An order of these quantities by SKU, recorded and nothing more."""
+        rows = [
+            orders.OrderLine(
+                line_number=number,
+                sku=sku,
+                brand="Brume",
+                title=sku,
+                quantity=quantity,
+                net_minor=PRICE_MINOR * quantity,
+                shipping_minor=SHIPPING_MINOR if number == 1 else 0,
+            )
+            for number, (sku, quantity) in enumerate(lines.items(), start=1)
+        ]
+        total = sum(row.net_minor + row.shipping_minor for row in rows)
+        content = orders.OrderContent(
+            channel_id=channel,
+            customer=orders.Customer(name="Ada Planted", email="ada@planted.example", phone="+33600000000"),
+            ship_to=orders.Address(
+                name="Ada Planted",
+                street_lines=["1 rue Plantée"],
+                postcode="75011",
+                city="Paris",
+                country="FR",
+            ),
+            lines=rows,
+            total=types.Money(amount_minor=total, currency="EUR"),
+            mode=types.DELIVERY_MODE_HOME_STANDARD,
+            payment=payment or orders.PaymentTerms(payment_method_token=token),
+        )
+        return await self.orders.RecordOrder(
+            orders.RecordOrderRequest(
+                idempotency_key=key or uuid4().hex, content=content, placed_at=to_proto(now())
+            )
+        )
+
+    async def place(self, recorded: orders.RecordOrderResponse) -> Placement | None:
+        """Starts the story and waits for the outcome of placement."""
+        return await place(self.clock.client, recorded.facts, timedelta(seconds=PATIENCE_SECONDS), self.task_queue)
+
+    async def order(self, order_id: str) -> orders.Order:
+        return (await self.orders.GetOrder(orders.GetOrderRequest(order_id=order_id))).order
+
+    async def payment(self, order_id: str) -> pay.Payment:
+        return (await self.payments.GetPayment(pay.GetPaymentRequest(order_id=order_id))).payment
+
+    def story(self, order_id: str) -> WorkflowHandle[Any, str]:
+        return self.client.get_workflow_handle(order_workflow_id(order_id), result_type=str)
+
+    def work_story(self, fulfilment_id: str) -> WorkflowHandle[Any, Any]:
+        return self.client.get_workflow_handle(f"fulfilment/{fulfilment_id}")
+
+    async def ended(self, order_id: str) -> str:
+        """The state that the story ended in."""
+        return await asyncio.wait_for(self.story(order_id).result(), PATIENCE_SECONDS)
+
+    # What people do.
+
+    async def work_in(
+        self, order_id: str, state: "orders.FulfilmentState.ValueType", *, not_in: tuple[str, ...] = ()
+    ) -> orders.Fulfilment:
+        """The order's first fulfilment that reaches this state."""
+
+        async def look() -> orders.Fulfilment | None:
+            rows = (await self.order(order_id)).fulfilments
+            return next((row for row in rows if row.state == state and row.fulfilment_id not in not_in), None)
+
+        found = await until(look, f"{order_id}: {orders.FulfilmentState.Name(state)}")
+        assert found
+        return found
+
+    async def accept(self, order_id: str) -> orders.Fulfilment:
+        work = await self.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+        request = orders.AcceptOfferRequest(
+            request_id=f"accept/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
+        )
+        return (await self.orders.AcceptOffer(request)).fulfilment
+
+    async def refuse(self, order_id: str, reason: str = "no_time") -> orders.Fulfilment:
+        work = await self.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+        request = orders.RefuseOfferRequest(
+            request_id=f"refuse/{work.fulfilment_id}",
+            fulfilment_id=work.fulfilment_id,
+            reason=reason,
+            actor="store",
+        )
+        return (await self.orders.RefuseOffer(request)).fulfilment
+
+    async def pick(self, work: orders.Fulfilment, missing: int = 0) -> orders.Fulfilment:
+        """Finds all but `missing` units, which lack from the first line."""
+        found = [
+            orders.PlannedLine(
+                line_number=line.line_number,
+                sku=line.sku,
+                quantity=line.quantity - (missing if i == 0 else 0),
+            )
+            for i, line in enumerate(work.lines)
+        ]
+        request = orders.RecordPickRequest(
+            request_id=f"pick/{work.fulfilment_id}",
+            fulfilment_id=work.fulfilment_id,
+            found=found,
+            actor="store",
+        )
+        return (await self.orders.RecordPick(request)).fulfilment
+
+    async def pack(self, work: orders.Fulfilment) -> orders.Fulfilment:
+        request = orders.CloseParcelRequest(
+            request_id=f"pack/{work.fulfilment_id}",
+            fulfilment_id=work.fulfilment_id,
+            weight_grams=500,
+            actor="store",
+        )
+        return (await self.orders.CloseParcel(request)).fulfilment
+
+    async def parcel_paid(self, fulfilment_id: str, *states: str) -> None:
+        """Waits until the parcel's money has come to one of these states."""
+
+        async def look() -> bool:
+            request = orders.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
+            parcel = (await self.orders.GetFulfilment(request)).fulfilment.parcel
+            return parcel.capture_state in (states or ("captured", "not_needed", "overridden"))
+
+        await until(look, f"{fulfilment_id}: {states}")
+
+    async def hand_over(self, work: orders.Fulfilment) -> orders.Fulfilment:
+        request = orders.HandOverRequest(
+            request_id=f"hand-over/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
+        )
+        return (await self.orders.HandOver(request)).fulfilment
+
+    async def deliver(self, work: orders.Fulfilment) -> None:
+        await self.orders.RecordCarrierEvent(
+            orders.RecordCarrierEventRequest(
+                request_id=f"scan/{work.fulfilment_id}",
+                carrier_id=work.carrier_id,
+                tracking_code=work.parcel.tracking_code,
+                status="delivered",
+                occurred_at=to_proto(now()),
+            )
+        )
+
+    async def ship(self, order_id: str, missing: int = 0) -> None:
+        """The point accepts, picks, packs and hands over; the carrier delivers."""
+        work = await self.accept(order_id)
+        work = await self.pick(work, missing)
+        work = await self.pack(work)
+        await self.parcel_paid(work.fulfilment_id)
+        work = await self.hand_over(work)
+        await self.deliver(work)
+
+    async def cancel(self, order_id: str) -> None:
+        await self.orders.RequestCancellation(
+            orders.RequestCancellationRequest(
+                request_id=f"cancel/{order_id}", order_id=order_id, reason="changed my mind", actor="customer"
+            )
+        )
+
+    async def customer_confirms(self, order_id: str, choice: str) -> None:
+        """The customer approves or refuses at the provider, which tells us."""
+        await asyncio.to_thread(self.provider.act, order_id, choice)
+        for event in await asyncio.to_thread(self.provider.events, order_id):
+            payload = json.dumps(event)
+            await self.payments.ReceiveProviderEvent(
+                pay.ReceiveProviderEventRequest(
+                    provider="stripe",
+                    payload=payload.encode(),
+                    signature=sign(payload, WEBHOOK_SECRET, int(time.time())),
+                )
+            )
+
+    # What must hold at the end.
+
+    async def assert_settled(self, order_id: str, *, kept_minor: int, sold: Mapping[str, int]) -> None:
+        """Holds are zero, money equals what was kept, and what was sold has left the stock that there was."""
+        order = await self.order(order_id)
+        assert {row.state for row in order.ranges} <= {"delivered", "cancelled"}
+        for sku, units in sold.items():
+            balances = (await self.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
+            assert sum(row.reserved for row in balances) == 0, "a hold is left"
+            moved = (await self.inventory.ListMovements(inv.ListMovementsRequest(sku=sku))).movements
+            assert -sum(row.on_hand_delta for row in moved if row.on_hand_delta < 0) == units
+        await self.assert_money(order_id, kept_minor)
+
+    async def assert_money(self, order_id: str, kept_minor: int) -> None:
+        """Captured less refunded is what the customer kept; nothing is left open."""
+        try:
+            payment = await self.payment(order_id)
+        except NotFound:
+            payment = pay.Payment()
+        if payment.status == pay.PAYMENT_STATUS_PAID_BY_CHANNEL:
+            return
+        assert payment.status != pay.PAYMENT_STATUS_PENDING
+        kept = payment.captured.amount_minor - payment.refunded.amount_minor
+        assert kept == kept_minor
+        assert payment.authorized.amount_minor == payment.captured.amount_minor + payment.voided.amount_minor
+        for book in await asyncio.to_thread(self.provider.books, order_id):
+            assert book["captured"] - book["refunded"] in (0, kept_minor)
