@@ -1,0 +1,1 @@
+"""The rules of stock: pure, without SQL, clock or gRPC."""

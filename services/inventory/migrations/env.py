@@ -1,0 +1,5 @@
+"""Run by Alembic."""
+
+from kit.migrations import run
+
+run()

@@ -1,0 +1,387 @@
+"""Balances, movements and reservations: locks, and the one statement that writes them together."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.inventory.domain.holds import HoldLine, Reservation, ReservationState
+from services.inventory.domain.image import Terms
+from services.inventory.domain.ledger import Balance, Book, Cause, Difference, Movement, Position
+from services.inventory.store.image import TERMS, terms_parameters, to_terms
+
+# -- locks ------------------------------------------------------------------------------------------------
+
+_LOCK_BALANCES = text(
+    """SELECT b.sku, b.point_id, b.on_hand, b.reserved, b.unavailable, b.short
+       FROM balance AS b
+       JOIN unnest(CAST(:skus AS text[]), CAST(:point_ids AS text[])) AS wanted(sku, point_id)
+         ON b.sku = wanted.sku AND b.point_id = wanted.point_id
+       ORDER BY b.sku, b.point_id
+       FOR UPDATE OF b"""
+)
+
+
+async def lock(tx: AsyncConnection, positions: Iterable[Position]) -> Book:
+    """The balances of these positions, locked in the one order. A missing row is all zeros."""
+    wanted = sorted(set(positions))
+    rows = await tx.execute(_LOCK_BALANCES, _columns(wanted))
+    return Book(Balance(*row) for row in rows)
+
+
+async def lock_or_create(tx: AsyncConnection, positions: Iterable[Position]) -> Book:
+    """Like `lock`, for changes that may put the first unit at a position."""
+    wanted = sorted(set(positions))
+    await tx.execute(
+        text(
+            """INSERT INTO balance (sku, point_id)
+               SELECT sku, point_id FROM unnest(CAST(:skus AS text[]), CAST(:point_ids AS text[]))
+                    AS wanted(sku, point_id)
+               ORDER BY sku COLLATE "C", point_id COLLATE "C"
+               ON CONFLICT DO NOTHING"""
+        ),
+        _columns(wanted),
+    )
+    return await lock(tx, wanted)
+
+
+def _columns(positions: Sequence[Position]) -> dict[str, list[str]]:
+    return {"skus": [p.sku for p in positions], "point_ids": [p.point_id for p in positions]}
+
+
+_OPEN_RESERVATION = text(
+    f"""WITH opened AS (
+            INSERT INTO reservation (reservation_id, channel_id, state, expires_at)
+            VALUES (:reservation_id, :channel_id, :state, :expires_at)
+            -- A write that changes nothing: it locks the row that is there.
+            ON CONFLICT (reservation_id) DO UPDATE SET channel_id = reservation.channel_id
+            RETURNING reservation_id, channel_id, state, expires_at, old.reservation_id IS NULL AS created
+        )
+        SELECT opened.reservation_id, opened.channel_id, opened.state, opened.expires_at, opened.created,
+               {TERMS} AS terms
+        FROM opened"""
+)
+
+
+async def open_reservation(
+    tx: AsyncConnection, fresh: Reservation, positions: Iterable[Position]
+) -> tuple[Reservation, Terms | None, bool]:
+    """Locks the reservation of this id, creating it when there is none; with its channel's terms.
+
+    The last value says whether it was created. The terms are None when the channel does not exist.
+    """
+    wanted = list(positions)
+    row = (
+        await tx.execute(
+            _OPEN_RESERVATION,
+            {
+                "reservation_id": fresh.reservation_id,
+                "channel_id": fresh.channel_id,
+                "state": fresh.state.value,
+                "expires_at": fresh.expires_at,
+                **terms_parameters(
+                    [fresh.channel_id],
+                    sorted({position.sku for position in wanted}),
+                    sorted({position.point_id for position in wanted}),
+                ),
+            },
+        )
+    ).one()
+    terms = to_terms(row.terms).get(fresh.channel_id)
+    if row.created:
+        return fresh, terms, True
+    return (await _with_lines(tx, [row]))[0], terms, False
+
+
+async def drop_reservation(tx: AsyncConnection, reservation_id: str) -> None:
+    """Forgets one that `open_reservation` created and that holds nothing: its wish was refused."""
+    await tx.execute(
+        text("DELETE FROM reservation WHERE reservation_id = :reservation_id"),
+        {"reservation_id": reservation_id},
+    )
+
+
+async def lock_reservation(tx: AsyncConnection, reservation_id: str) -> Reservation | None:
+    """The reservation under lock, or None."""
+    return await _one_reservation(tx, reservation_id, "FOR UPDATE")
+
+
+async def reservation(tx: AsyncConnection, reservation_id: str) -> Reservation | None:
+    """The reservation as committed, or None."""
+    return await _one_reservation(tx, reservation_id, "")
+
+
+async def _one_reservation(tx: AsyncConnection, reservation_id: str, locking: str) -> Reservation | None:
+    rows = await tx.execute(
+        text(
+            f"""SELECT reservation_id, channel_id, state, expires_at FROM reservation
+                WHERE reservation_id = :reservation_id {locking}"""
+        ),
+        {"reservation_id": reservation_id},
+    )
+    found = rows.first()
+    return None if found is None else (await _with_lines(tx, [found]))[0]
+
+
+async def lock_due_reservations(tx: AsyncConnection, now: datetime, limit: int) -> list[Reservation]:
+    """Held reservations whose time has passed. Those under another's lock are left for the next sweep."""
+    rows = await tx.execute(
+        text(
+            """SELECT reservation_id, channel_id, state, expires_at FROM reservation
+               WHERE state = 'held' AND expires_at <= :now
+               ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED"""
+        ),
+        {"now": now, "limit": limit},
+    )
+    return await _with_lines(tx, list(rows))
+
+
+async def _with_lines(tx: AsyncConnection, rows: Sequence[Any]) -> list[Reservation]:
+    # Asked after the lock is held, in a statement of its own: one that waited for the lock would give the
+    # lines as they were before the wait.
+    if not rows:
+        return []
+    lines: dict[str, list[HoldLine]] = {row.reservation_id: [] for row in rows}
+    found = await tx.execute(
+        text(
+            """SELECT reservation_id, sku, point_id, quantity FROM reservation_line
+               WHERE reservation_id = ANY(CAST(:ids AS text[])) ORDER BY reservation_id, sku, point_id"""
+        ),
+        {"ids": list(lines)},
+    )
+    for line in found:
+        lines[line.reservation_id].append(HoldLine(line.sku, line.point_id, line.quantity))
+    return [
+        Reservation(
+            row.reservation_id,
+            row.channel_id,
+            ReservationState(row.state),
+            row.expires_at,
+            tuple(lines[row.reservation_id]),
+        )
+        for row in rows
+    ]
+
+
+# -- the write --------------------------------------------------------------------------------------------
+
+# The change, its ledger lines, its marks for the replicas, the reservations and the answer to the request stand
+# or fall together, in one trip.
+_WRITE = text(
+    """
+WITH change AS (
+    SELECT * FROM unnest(
+        CAST(:skus AS text[]), CAST(:point_ids AS text[]), CAST(:on_hand AS bigint[]),
+        CAST(:reserved AS bigint[]), CAST(:unavailable AS bigint[]), CAST(:short AS bigint[]),
+        CAST(:causes AS text[]), CAST(:actors AS text[]), CAST(:sources AS text[]), CAST(:holders AS text[])
+    ) WITH ORDINALITY AS given(sku, point_id, on_hand, reserved, unavailable, short,
+                               cause, actor, source, reservation_id, nth)
+), total AS (
+    SELECT sku, point_id, sum(on_hand) AS on_hand, sum(reserved) AS reserved,
+           sum(unavailable) AS unavailable, sum(short) AS short
+    FROM change GROUP BY sku, point_id
+), balanced AS (
+    UPDATE balance SET
+        on_hand = balance.on_hand + total.on_hand,
+        reserved = balance.reserved + total.reserved,
+        unavailable = balance.unavailable + total.unavailable,
+        short = balance.short + total.short
+    FROM total WHERE balance.sku = total.sku AND balance.point_id = total.point_id
+    RETURNING balance.sku
+), recorded AS (
+    INSERT INTO movement (sku, point_id, on_hand_delta, reserved_delta, unavailable_delta, short_delta,
+                          cause, actor, source, reservation_id, recorded_at)
+    SELECT sku, point_id, on_hand, reserved, unavailable, short, cause, actor, source, reservation_id, :now
+    FROM change ORDER BY nth
+), marked AS (
+    INSERT INTO stock_change (kind, sku, point_id) SELECT 'position', sku, point_id FROM total
+), stated AS (
+    UPDATE reservation SET state = given.state, expires_at = given.expires_at
+    FROM unnest(CAST(:ids AS text[]), CAST(:states AS text[]), CAST(:expiries AS timestamptz[]))
+         AS given(id, state, expires_at)
+    WHERE reservation.reservation_id = given.id
+      AND (reservation.state, reservation.expires_at) IS DISTINCT FROM (given.state, given.expires_at)
+), line AS (
+    SELECT * FROM unnest(CAST(:line_ids AS text[]), CAST(:line_skus AS text[]),
+                         CAST(:line_points AS text[]), CAST(:line_quantities AS bigint[]))
+         AS given(reservation_id, sku, point_id, quantity)
+), given_up AS (
+    DELETE FROM reservation_line AS held USING line
+    WHERE line.quantity = 0 AND held.reservation_id = line.reservation_id
+      AND held.sku = line.sku AND held.point_id = line.point_id
+), kept AS (
+    INSERT INTO reservation_line (reservation_id, sku, point_id, quantity)
+    SELECT reservation_id, sku, point_id, quantity FROM line WHERE quantity > 0
+    ON CONFLICT (reservation_id, sku, point_id) DO UPDATE SET quantity = EXCLUDED.quantity
+), answered AS (
+    UPDATE request SET answer = CAST(:answer AS jsonb) WHERE request_id = :request_id
+)
+SELECT (SELECT count(*) FROM total) - (SELECT count(*) FROM balanced)
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a repeat of the request is told."""
+
+    request_id: str
+    value: Mapping[str, Any]
+
+
+async def write(
+    tx: AsyncConnection,
+    now: datetime,
+    *,
+    movements: Sequence[Movement] = (),
+    reservations: Sequence[tuple[Reservation, Reservation]] = (),
+    answer: Answer | None = None,
+) -> None:
+    """Writes what was decided under the locks. `reservations` are pairs of before and after."""
+    lines = [
+        (after.reservation_id, position.sku, position.point_id, after_held[position])
+        for before, after in reservations
+        for before_held, after_held in ((before.held(), after.held()),)
+        for position in sorted({*before_held, *after_held})
+        if before_held[position] != after_held[position]
+    ]
+    missing = await tx.execute(
+        _WRITE,
+        {
+            "now": now,
+            **_columns([movement.position for movement in movements]),
+            "on_hand": [movement.on_hand for movement in movements],
+            "reserved": [movement.reserved for movement in movements],
+            "unavailable": [movement.unavailable for movement in movements],
+            "short": [movement.short for movement in movements],
+            "causes": [movement.cause.cause for movement in movements],
+            "actors": [movement.cause.actor for movement in movements],
+            "sources": [movement.cause.source for movement in movements],
+            "holders": [movement.reservation_id for movement in movements],
+            "ids": [after.reservation_id for _, after in reservations],
+            "states": [after.state.value for _, after in reservations],
+            "expiries": [after.expires_at for _, after in reservations],
+            "line_ids": [line[0] for line in lines],
+            "line_skus": [line[1] for line in lines],
+            "line_points": [line[2] for line in lines],
+            "line_quantities": [line[3] for line in lines],
+            "request_id": answer.request_id if answer else None,
+            "answer": json.dumps(answer.value) if answer else None,
+        },
+    )
+    if missing.scalar_one() != 0:
+        raise RuntimeError("a movement without a balance")  # the caller did not lock what it changes
+
+
+# -- reads ------------------------------------------------------------------------------------------------
+
+
+async def balances(
+    tx: AsyncConnection,
+    skus: Sequence[str],
+    point_ids: Sequence[str],
+    after: Position = Position("", ""),  # noqa: B008 - an immutable value
+    limit: int | None = None,
+) -> list[Balance]:
+    """Balances in (sku, point) order; empty filters mean all."""
+    rows = await tx.execute(
+        text(
+            """SELECT sku, point_id, on_hand, reserved, unavailable, short FROM balance
+               WHERE (sku, point_id) > (CAST(:after_sku AS text), CAST(:after_point AS text))
+                 AND (:any_sku OR sku = ANY(CAST(:skus AS text[])))
+                 AND (:any_point OR point_id = ANY(CAST(:point_ids AS text[])))
+               ORDER BY sku, point_id LIMIT :limit"""
+        ),
+        {
+            "after_sku": after.sku,
+            "after_point": after.point_id,
+            "any_sku": not skus,
+            "skus": list(skus),
+            "any_point": not point_ids,
+            "point_ids": list(point_ids),
+            "limit": limit,
+        },
+    )
+    return [Balance(*row) for row in rows]
+
+
+async def balances_at(tx: AsyncConnection, positions: Sequence[Position]) -> list[Balance]:
+    """The balances of these positions that have a row."""
+    rows = await tx.execute(
+        text(
+            """SELECT b.sku, b.point_id, b.on_hand, b.reserved, b.unavailable, b.short FROM balance AS b
+               JOIN unnest(CAST(:skus AS text[]), CAST(:point_ids AS text[])) AS wanted(sku, point_id)
+                 ON b.sku = wanted.sku AND b.point_id = wanted.point_id"""
+        ),
+        _columns(positions),
+    )
+    return [Balance(*row) for row in rows]
+
+
+async def movements(
+    tx: AsyncConnection, sku: str, point_id: str, after: int, limit: int
+) -> list[tuple[int, Movement, datetime]]:
+    """Ledger lines of a SKU (at one point, or everywhere when it is empty), oldest first: id, line, when."""
+    rows = await tx.execute(
+        text(
+            """SELECT movement_id, sku, point_id, on_hand_delta, reserved_delta, unavailable_delta, short_delta,
+                      cause, actor, source, reservation_id, recorded_at
+               FROM movement
+               WHERE sku = :sku AND movement_id > :after
+                 AND (CAST(:point_id AS text) = '' OR point_id = :point_id)
+               ORDER BY movement_id LIMIT :limit"""
+        ),
+        {"sku": sku, "point_id": point_id, "after": after, "limit": limit},
+    )
+    return [
+        (
+            row.movement_id,
+            Movement(
+                Position(row.sku, row.point_id),
+                row.on_hand_delta,
+                row.reserved_delta,
+                row.unavailable_delta,
+                row.short_delta,
+                Cause(row.cause, row.actor, row.source),
+                row.reservation_id,
+            ),
+            row.recorded_at,
+        )
+        for row in rows
+    ]
+
+
+async def differences(tx: AsyncConnection) -> list[Difference]:
+    """Positions whose balance is not the sum of its movements, or reserves other units than are held."""
+    rows = await tx.execute(
+        text(
+            """SELECT sku, point_id,
+                      coalesce(b.on_hand, 0), coalesce(b.reserved, 0),
+                      coalesce(b.unavailable, 0), coalesce(b.short, 0),
+                      coalesce(m.on_hand, 0), coalesce(m.reserved, 0),
+                      coalesce(m.unavailable, 0), coalesce(m.short, 0),
+                      coalesce(h.quantity, 0)
+               FROM balance AS b
+               FULL JOIN (SELECT sku, point_id, CAST(sum(on_hand_delta) AS bigint) AS on_hand,
+                                 CAST(sum(reserved_delta) AS bigint) AS reserved,
+                                 CAST(sum(unavailable_delta) AS bigint) AS unavailable,
+                                 CAST(sum(short_delta) AS bigint) AS short
+                          FROM movement GROUP BY sku, point_id) AS m USING (sku, point_id)
+               FULL JOIN (SELECT sku, point_id, CAST(sum(quantity) AS bigint) AS quantity
+                          FROM reservation_line GROUP BY sku, point_id) AS h USING (sku, point_id)
+               WHERE (coalesce(b.on_hand, 0), coalesce(b.reserved, 0),
+                      coalesce(b.unavailable, 0), coalesce(b.short, 0))
+                     <> (coalesce(m.on_hand, 0), coalesce(m.reserved, 0),
+                         coalesce(m.unavailable, 0), coalesce(m.short, 0))
+                  OR coalesce(b.reserved, 0) <> coalesce(h.quantity, 0)
+               ORDER BY sku, point_id"""
+        )
+    )
+    return [
+        Difference(Balance(row[0], row[1], *row[2:6]), Balance(row[0], row[1], *row[6:10]), row[10])
+        for row in rows
+    ]

@@ -1,0 +1,166 @@
+"""The stock replica feed: nothing is lost, whatever happens at the same time."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from kit.errors import InvalidArgument
+from kit.feed import Bell
+from services.inventory.domain.catalogue import Exclusion, SafetyStockRule
+from services.inventory.domain.ledger import Position
+from services.inventory.store import feed
+from services.inventory.watch import StockMessage, StockPosition, StockWatch
+from tests.services.inventory.shop import POINTS, SKUS, WEB, Shop, item, line, with_rules
+
+
+@dataclass
+class Replica:
+    """What a faithful reader of the feed knows."""
+
+    sequence: int = 0
+    positions: dict[Position, StockPosition] = field(default_factory=dict)
+    messages: list[StockMessage] = field(default_factory=list)
+    _taken: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    def take(self, message: StockMessage) -> None:
+        assert message.snapshot or message.sequence >= self.sequence, "numbers never go back"
+        self.sequence = message.sequence
+        self.messages.append(message)
+        self.positions |= {Position(p.sku, p.point_id): p for p in message.positions}
+
+    async def follow(self, watch: AsyncIterator[StockMessage]) -> None:
+        async for message in watch:
+            async with self._taken:
+                self.take(message)
+                self._taken.notify_all()
+
+    async def has_reached(self, sequence: int) -> None:
+        async with self._taken:
+            await self._taken.wait_for(lambda: self.sequence >= sequence)
+
+    async def read_snapshot(self, watch: AsyncIterator[StockMessage]) -> None:
+        async for message in watch:
+            self.take(message)
+            if message.snapshot_complete:
+                return
+
+
+def watching(shop: Shop, after_sequence: int = 0, bell: Bell | None = None) -> AsyncIterator[StockMessage]:
+    return StockWatch(shop.engine, bell or shop.bell).watch(after_sequence)
+
+
+async def snapshot(shop: Shop) -> Replica:
+    replica = Replica()
+    async with aclosing(watching(shop)) as watch:  # type: ignore[type-var]
+        await replica.read_snapshot(watch)
+    return replica
+
+
+async def next_change(shop: Shop, after: int) -> StockMessage:
+    async with aclosing(watching(shop, after)) as watch:  # type: ignore[type-var]
+        return await anext(watch)
+
+
+async def test_a_snapshot_tells_everything_and_ends(shop: Shop) -> None:
+    rule = SafetyStockRule(sku="PAN", quantity=2)
+    await shop.service.put_channels([with_rules(exclusions=(Exclusion(sku="SOFA"),), safety_stock=(rule,))])
+    await shop.service.put_channels([with_rules(channel_id="app", activated_points=("PARIS",))])
+    for sku in SKUS:
+        await shop.adjust(5, sku)
+    await shop.reserve("ord_1", line("PAN", 2))
+    replica = await snapshot(shop)
+    told = replica.messages
+    assert all(message.snapshot for message in told)
+    assert [message.sequence for message in told[:-1]] == [0] * (len(told) - 1), "not complete before the end"
+    assert told[-1].sequence > 0
+    assert [one.sku for message in told for one in message.items] == list(SKUS)
+    assert [one.point_id for message in told for one in message.points] == list(POINTS)
+    assert [one.channel_id for message in told for one in message.channels] == ["app", "web"]
+    assert sorted(replica.positions.values(), key=lambda p: p.sku) == [
+        StockPosition("DRESS", "LYON", 5, (("web", 0),)),
+        StockPosition("PAN", "LYON", 3, (("web", 2),)),
+        StockPosition("SOFA", "LYON", 5, ()),
+    ]
+
+
+async def test_a_change_is_told_once_after_the_number_that_is_known(shop: Shop) -> None:
+    await shop.adjust(5)
+    replica = await snapshot(shop)
+    await shop.adjust(-2)
+    await shop.adjust(4)
+    message = await next_change(shop, replica.sequence)
+    assert message.positions == (StockPosition("DRESS", "LYON", 7, (("web", 0),)),), "coalesced"
+    assert message.sequence == replica.sequence + 2
+    heartbeat = await next_change(shop, message.sequence)
+    assert heartbeat == StockMessage(message.sequence), "nothing new: a heartbeat within a second"
+
+
+async def test_a_change_of_terms_tells_the_positions_that_it_touches(shop: Shop) -> None:
+    await shop.adjust(5)
+    await shop.adjust(5, point_id="PARIS")
+    before = await snapshot(shop)
+    await shop.service.put_channels([with_rules(activated_points=("PARIS",))])
+    async with aclosing(watching(shop, before.sequence)) as watch:  # type: ignore[type-var]
+        first, second = await anext(watch), await anext(watch)
+    assert [channel.activated_points for channel in first.channels] == [("PARIS",)]
+    assert first.sequence == before.sequence, "complete only with the last part"
+    assert {p.point_id: p.channels for p in second.positions} == {"LYON": (), "PARIS": (("web", 0),)}
+    await shop.service.put_channels([with_rules(exclusions=(Exclusion(category="food"),))])
+    known = (await snapshot(shop)).sequence
+    await shop.service.put_items([item("DRESS", "food")])
+    async with aclosing(watching(shop, known)) as watch:  # type: ignore[type-var]
+        first, second = await anext(watch), await anext(watch)
+    assert [one.category_path for one in first.items] == [("food",)]
+    assert all(position.channels == () for position in second.positions)
+
+
+@pytest.mark.parametrize("known", [1, 10_000])
+async def test_a_number_that_is_not_kept_starts_from_a_snapshot(shop: Shop, known: int) -> None:
+    for _ in range(3):
+        await shop.adjust(5)
+    await snapshot(shop)
+    async with shop.engine.begin() as tx:
+        await feed.forget_old(tx, keep=1)
+    assert (await next_change(shop, known)).snapshot
+
+
+async def test_a_negative_number_is_an_error(shop: Shop) -> None:
+    with pytest.raises(InvalidArgument, match="negative"):
+        await next_change(shop, -1)
+
+
+@pytest.mark.parametrize("bell", ["its own", "another replica's"])
+async def test_no_change_is_lost_under_concurrent_writers(shop: Shop, bell: str) -> None:
+    chance = random.Random(11)
+    for sku in SKUS:
+        await shop.adjust(50, sku)
+
+    async def write(n: int) -> None:
+        for i in range(8):
+            sku, point_id = chance.choice(SKUS), chance.choice(POINTS)
+            await shop.adjust(1, sku, point_id)
+            await shop.reserve(f"ord_{n}_{i}", line(sku, 1, point_id))
+            if i % 4 == 0:
+                rule = SafetyStockRule(sku=sku, quantity=chance.randint(0, 3))
+                await shop.service.put_channels([replace(WEB, safety_stock=(rule,))])
+
+    replicas = [Replica() for _ in range(3)]
+    ring = shop.bell if bell == "its own" else Bell(look_again_seconds=0.02)
+    writers = [asyncio.create_task(write(n)) for n in range(8)]
+    followers = []
+    for replica in replicas:  # each begins while others write
+        followers.append(asyncio.create_task(replica.follow(watching(shop, bell=ring))))
+        await asyncio.sleep(0.05)
+    await asyncio.gather(*writers)
+    truth = await snapshot(shop)
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(replica.has_reached(truth.sequence) for replica in replicas))
+    for follower in followers:
+        follower.cancel()
+    await asyncio.gather(*followers, return_exceptions=True)
+    for replica in replicas:
+        assert replica.positions == truth.positions
