@@ -278,7 +278,7 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListUnstarted(self, request, context):
-        """Recorded orders that no workflow has acted on since `recorded_before`.
+        """Orders recorded before `recorded_before` that may lack a workflow: still recorded, or cancelling.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

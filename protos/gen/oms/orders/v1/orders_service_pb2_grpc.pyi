@@ -70,7 +70,7 @@ class OrdersServiceStub:
     GetTimeline: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.GetTimelineRequest, _orders_service_pb2.GetTimelineResponse]
     """Every event and decision of an order, oldest first."""
     ListUnstarted: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListUnstartedRequest, _orders_service_pb2.ListUnstartedResponse]
-    """Recorded orders that no workflow has acted on since `recorded_before`."""
+    """Orders recorded before `recorded_before` that may lack a workflow: still recorded, or cancelling."""
     OfferFulfilment: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.OfferFulfilmentRequest, _orders_service_pb2.OfferFulfilmentResponse]
     """planned -> offered to its point until the deadline."""
     AcceptOffer: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOfferRequest, _orders_service_pb2.AcceptOfferResponse]
@@ -136,7 +136,7 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     GetTimeline: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.GetTimelineRequest, _orders_service_pb2.GetTimelineResponse]  # type: ignore[assignment]
     """Every event and decision of an order, oldest first."""
     ListUnstarted: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListUnstartedRequest, _orders_service_pb2.ListUnstartedResponse]  # type: ignore[assignment]
-    """Recorded orders that no workflow has acted on since `recorded_before`."""
+    """Orders recorded before `recorded_before` that may lack a workflow: still recorded, or cancelling."""
     OfferFulfilment: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.OfferFulfilmentRequest, _orders_service_pb2.OfferFulfilmentResponse]  # type: ignore[assignment]
     """planned -> offered to its point until the deadline."""
     AcceptOffer: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOfferRequest, _orders_service_pb2.AcceptOfferResponse]  # type: ignore[assignment]
@@ -289,7 +289,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.ListUnstartedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.ListUnstartedResponse, _abc.Awaitable[_orders_service_pb2.ListUnstartedResponse]]:
-        """Recorded orders that no workflow has acted on since `recorded_before`."""
+        """Orders recorded before `recorded_before` that may lack a workflow: still recorded, or cancelling."""
 
     @_abc_1.abstractmethod
     def OfferFulfilment(

@@ -1,0 +1,39 @@
+"""Domain records as JSON and back: for the jsonb that the store writes and for answers that are remembered."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from services.orders.domain.model import (
+    Address,
+    Buyer,
+    Content,
+    Customer,
+    Fulfilment,
+    FulfilmentLine,
+    LifeCycle,
+    Line,
+    Order,
+    Parcel,
+    Refusal,
+)
+from services.orders.domain.ranges import LineRange
+
+BUYER = TypeAdapter(Buyer)
+CONTENT = TypeAdapter(Content)
+CUSTOMER = TypeAdapter(Customer)
+ADDRESS = TypeAdapter(Address)
+FULFILMENT = TypeAdapter(Fulfilment)
+FULFILMENTS = TypeAdapter(tuple[Fulfilment, ...])
+FULFILMENT_LINES = TypeAdapter(tuple[FulfilmentLine, ...])
+LIFE_CYCLE = TypeAdapter(LifeCycle)
+LINE = TypeAdapter(Line)
+ORDER = TypeAdapter(Order)
+PARCEL = TypeAdapter(Parcel)
+RANGE = TypeAdapter(LineRange)
+REFUSAL = TypeAdapter(Refusal)
+
+
+def to_json(adapter: TypeAdapter[Any], record: object) -> Any:
+    """A record as what json.dumps takes."""
+    return adapter.dump_python(record, mode="json")

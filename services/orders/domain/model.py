@@ -1,0 +1,284 @@
+"""The words of orders: frozen records without behaviour beyond reading themselves.
+
+`Buyer` is the only one with personal data; nothing else here may ever hold any.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from kit.values.money import Money
+from services.orders.domain.ranges import LineRange
+from services.orders.domain.states import CaptureState, FulfilmentState, OrderState
+
+
+class DeliveryMode(StrEnum):
+    """How the customer receives the goods."""
+
+    HOME_STANDARD = "home_standard"
+    HOME_EXPRESS = "home_express"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Instants [start, end)."""
+
+    start: datetime
+    end: datetime
+
+
+# -- settings ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SalesChannel:
+    """A channel and what it may sell; no brands means all."""
+
+    channel_id: str
+    name: str
+    currency: str
+    brands: tuple[str, ...]
+    life_cycle_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LifeCycle:
+    """How orders live. A published version never changes; an order keeps the one it began with."""
+
+    life_cycle_id: str
+    version: int
+    cooling_off_seconds: int
+    offer_seconds: int
+    payment_action_seconds: int
+    reroute_limit: int
+
+
+# -- what a channel sends ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Personal data, kept out of every representation."""
+
+    customer_id: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    email: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Personal data, kept out of every representation."""
+
+    name: str = field(default="", repr=False)
+    street_lines: tuple[str, ...] = field(default=(), repr=False)
+    postcode: str = field(default="", repr=False)
+    city: str = field(default="", repr=False)
+    country: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """All the personal data of an order, in one place that can be erased."""
+
+    customer: Customer = Customer()
+    ship_to: Address = Address()
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountShare:
+    """Already deducted from the line's net."""
+
+    code: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line as the channel priced it; amounts are for the whole quantity and never recomputed."""
+
+    line_number: int
+    sku: str
+    brand: str
+    title: str
+    quantity: int
+    net_minor: int
+    tax_minor: int
+    tax_rate_basis_points: int
+    shipping_minor: int
+    discounts: tuple[DiscountShare, ...] = ()
+
+
+PaymentKind = Literal["", "payment_method_token", "provider_authorisation_id", "paid_by_channel_reference"]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTerms:
+    """How the order is paid: a token or a reference."""
+
+    kind: PaymentKind
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a channel sends, but for the buyer. `mode` is empty when the channel left it out."""
+
+    channel_id: str
+    channel_order_number: str
+    lines: tuple[Line, ...]
+    total: Money
+    mode: DeliveryMode | Literal[""]
+    quote_id: str
+    payment: PaymentTerms
+
+    @property
+    def brands(self) -> tuple[str, ...]:
+        """The brands sold, each once."""
+        return tuple(sorted({line.brand for line in self.lines}))
+
+
+# -- the order --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """So many units of a line."""
+
+    line_number: int
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A share of a plan, to become a fulfilment."""
+
+    point_id: str
+    carrier_id: str
+    service_id: str
+    lines: tuple[Units, ...]
+    window: Window | None
+    hand_over_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FulfilmentLine:
+    """Units of a line in a fulfilment; after the pick, what was found."""
+
+    line_number: int
+    sku: str
+    quantity: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What leaves, and the money that it brings."""
+
+    parcel_id: str
+    amount_minor: int
+    currency: str
+    weight_grams: int
+    closed_at: datetime
+    capture_state: CaptureState = CaptureState.PENDING
+    capture_reason: str = ""
+    tracking_code: str = ""
+    handed_over_at: datetime | None = None
+    in_transit_at: datetime | None = None
+    delivered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fulfilment:
+    """Work for one point: a preparation order that leaves as one parcel."""
+
+    fulfilment_id: str
+    order_id: str
+    point_id: str
+    carrier_id: str
+    service_id: str
+    state: FulfilmentState
+    lines: tuple[FulfilmentLine, ...]
+    hand_over_by: datetime
+    round: int
+    position: int
+    decision_id: str = ""
+    window: Window | None = None
+    offer_deadline: datetime | None = None
+    refusal_reason: str = ""
+    parcel: Parcel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """Which line made the order fall, and how much could be had."""
+
+    line_number: int
+    sku: str
+    requested: int
+    available: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an order was refused."""
+
+    reason: str
+    detail: str
+    lines: tuple[RefusedLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The aggregate. Its ranges hold each unit of each line exactly once."""
+
+    order_id: str
+    content: Content
+    state: OrderState
+    life_cycle: LifeCycle
+    placed_at: datetime
+    recorded_at: datetime
+    updated_at: datetime
+    ranges: tuple[LineRange, ...] = ()
+    fulfilments: tuple[Fulfilment, ...] = ()
+    promise: Window | None = None
+    cooling_off_until: datetime | None = None
+    refusal: Refusal | None = None
+    next_action_url: str = ""
+    cancellation_reason: str = ""
+    payment_outcome: str = ""
+
+    def fulfilment(self, fulfilment_id: str) -> Fulfilment:
+        """The one with this id, which must be of this order."""
+        return next(one for one in self.fulfilments if one.fulfilment_id == fulfilment_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened: an entry of the timeline and, if `told`, an event.
+
+    `facts` go to both; `notes` stay in the timeline. Neither holds personal data.
+    """
+
+    kind: str
+    text: str
+    at: datetime
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    fulfilment: Fulfilment | None = None
+    actor: str = ""
+    told: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The order after a rule was applied, and what happened: nothing, when the answer is just the state."""
+
+    order: Order
+    happenings: tuple[Happening, ...] = ()
+    created: tuple[Fulfilment, ...] = ()
+    no_longer_due_minor: int = 0

@@ -1,0 +1,340 @@
+"""The life of the order: what may become of it, decided on the aggregate that the caller has locked.
+
+Each function gives the order after it and what happened. A cancellation that came first is an answer, not an
+error: the order comes back unchanged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from kit.errors import FailedPrecondition, InvalidArgument
+from services.orders.domain.model import (
+    Content,
+    Decision,
+    Happening,
+    Leg,
+    LifeCycle,
+    Order,
+    Refusal,
+    Units,
+    Window,
+)
+from services.orders.domain.plan import (
+    check_legs,
+    check_units,
+    counted,
+    counted_ranges,
+    nothing_left,
+    place,
+    unit_facts,
+    units_in_words,
+    unplaced,
+)
+from services.orders.domain.pricing import goods_minor, shipping_minor
+from services.orders.domain.ranges import in_state, quantity, shift, take, whole
+from services.orders.domain.states import (
+    FULFILMENT_MOVES,
+    LEFT_THE_POINT,
+    OPEN_FULFILMENT,
+    ORDER_MOVES,
+    UNDONE,
+    FulfilmentState,
+    OrderState,
+    UnitState,
+    move,
+)
+
+PAYMENT_OUTCOMES = ("authorized", "paid_by_channel")
+
+
+def record(order_id: str, content: Content, life_cycle: LifeCycle, placed_at: datetime, now: datetime) -> Decision:
+    """A new order, before anything acts on it. Its content has been checked."""
+    order = Order(
+        order_id=order_id,
+        content=content,
+        state=OrderState.RECORDED,
+        life_cycle=life_cycle,
+        placed_at=placed_at,
+        recorded_at=now,
+        updated_at=now,
+        ranges=tuple(whole(line.line_number, line.quantity) for line in content.lines),
+    )
+    units = [Units(line.line_number, line.sku, line.quantity) for line in content.lines]
+    return _told(
+        order,
+        "order.recorded",
+        f"The order was received: {units_in_words(units)} for {content.total}.",
+        now,
+        facts={
+            "total_minor": content.total.amount_minor,
+            "currency": content.total.currency,
+            "lines": unit_facts(units),
+        },
+    )
+
+
+def accept(
+    order: Order,
+    legs: Sequence[Leg],
+    promise: Window | None,
+    decision_id: str,
+    payment: str,
+    as_of: datetime,
+) -> Decision:
+    """recorded | action_required -> validated; each unit goes to a fulfilment."""
+    check_legs(order.content, legs)
+    if payment not in PAYMENT_OUTCOMES:
+        raise InvalidArgument("payment", "the payment is authorized or paid_by_channel")
+    if promise is None:
+        raise InvalidArgument("promise", "an accepted order has a promise to keep")
+    if order.state in UNDONE:
+        return Decision(order)
+    validated = _moved(order, OrderState.VALIDATED, as_of)
+    if counted(unit for leg in legs for unit in leg.lines) != counted_ranges(order.ranges):
+        raise InvalidArgument("legs", "the plan does not cover the order's units exactly", reason="PLAN_MISMATCH")
+    ranges, created = place(order, legs, UnitState.RECORDED, decision_id)
+    cooling_off_until = as_of + timedelta(seconds=order.life_cycle.cooling_off_seconds)
+    validated = replace(
+        validated,
+        ranges=ranges,
+        fulfilments=created,
+        promise=promise,
+        cooling_off_until=cooling_off_until,
+        payment_outcome=payment,
+        next_action_url="",
+    )
+    decision = _told(
+        validated,
+        "order.validated",
+        f"The order was accepted: delivery promised from {_moment(promise.start)} to {_moment(promise.end)}; "
+        f"it can be changed until {_moment(cooling_off_until)}.",
+        as_of,
+        facts={
+            "payment": payment,
+            "decision_id": decision_id,
+            "promise": {"start": promise.start.isoformat(), "end": promise.end.isoformat()},
+            "cooling_off_until": cooling_off_until.isoformat(),
+            "fulfilments": [
+                {"fulfilment_id": one.fulfilment_id, "point_id": one.point_id, "lines": unit_facts(one.lines)}
+                for one in created
+            ],
+        },
+    )
+    return replace(decision, created=created)
+
+
+def refuse(order: Order, refusal: Refusal, as_of: datetime) -> Decision:
+    """recorded | action_required -> refused; no unit is wanted any more."""
+    if not refusal.reason:
+        raise InvalidArgument("refusal.reason", "a refusal has a reason")
+    if order.state in UNDONE:
+        return Decision(order)
+    refused = replace(
+        _moved(order, OrderState.REFUSED, as_of),
+        refusal=refusal,
+        next_action_url="",
+        ranges=shift(order.ranges, lambda one: True, UnitState.CANCELLED),
+    )
+    which = ", ".join(f"line {line.line_number} ({line.sku})" for line in refusal.lines)
+    return _told(
+        refused,
+        "order.refused",
+        f"The order was refused: {refusal.reason}{f', {which}' if which else ''}.",
+        as_of,
+        facts={
+            "reason": refusal.reason,
+            "lines": [
+                {
+                    "line_number": line.line_number,
+                    "sku": line.sku,
+                    "requested": line.requested,
+                    "available": line.available,
+                    "reason": line.reason,
+                }
+                for line in refusal.lines
+            ],
+        },
+    )
+
+
+def require_payment_action(order: Order, next_action_url: str, as_of: datetime) -> Decision:
+    """recorded -> action_required. The address is a secret of the customer: it is in no event."""
+    if not next_action_url:
+        raise InvalidArgument("next_action_url", "say where the customer confirms the payment")
+    if order.state in UNDONE:
+        return Decision(order)
+    waiting = replace(_moved(order, OrderState.ACTION_REQUIRED, as_of), next_action_url=next_action_url)
+    return _told(waiting, "order.action_required", "The payment waits for the customer's confirmation.", as_of)
+
+
+def release(order: Order, as_of: datetime) -> Decision:
+    """validated -> released: the points may work."""
+    if order.state in UNDONE:
+        return Decision(order)
+    released = _moved(order, OrderState.RELEASED, as_of)
+    return _told(released, "order.released", "Cooling-off is over: the order went to preparation.", as_of)
+
+
+def reroute(
+    order: Order,
+    legs: Sequence[Leg],
+    cancelled: Sequence[Units],
+    reason: str,
+    decision_id: str,
+    as_of: datetime,
+) -> Decision:
+    """Gives unplaced units to new fulfilments and cancels those that found no place; no more than there are."""
+    check_legs(order.content, legs)
+    check_units(order.content, cancelled, "cancelled")
+    if order.state in UNDONE:
+        return Decision(order)
+    if order.state != OrderState.RELEASED:
+        raise FailedPrecondition("NOT_RELEASED", "only a released order is routed again", state=order.state.value)
+    wanted = counted(unit for leg in legs for unit in leg.lines) + counted(cancelled)
+    waiting = unplaced(order)
+    for line_number, count in sorted(wanted.items()):
+        if count > waiting[line_number]:
+            raise FailedPrecondition(
+                "PLAN_MISMATCH",
+                f"line {line_number} has {waiting[line_number]} units without a place, not {count}",
+                line_number=line_number,
+                unplaced=waiting[line_number],
+                wanted=count,
+            )
+    ranges, created = place(order, legs, UnitState.UNPLACED, decision_id)
+    ranges = take(ranges, counted(cancelled), lambda one: one.state == UnitState.UNPLACED, UnitState.CANCELLED)
+    if ranges == order.ranges:
+        return Decision(order)
+    after = replace(order, ranges=ranges, fulfilments=(*order.fulfilments, *created), updated_at=as_of)
+    return Decision(
+        after,
+        _rerouted(after, cancelled, reason, decision_id, created_count=len(created), as_of=as_of),
+        created,
+        _released_minor(order, after),
+    )
+
+
+def request_cancellation(order: Order, reason: str, actor: str, as_of: datetime) -> Decision:
+    """-> cancelling, unless a parcel was handed over; open fulfilments are cancelled with it."""
+    if order.state in UNDONE:
+        return Decision(order)
+    gone = [one for one in order.fulfilments if one.state in LEFT_THE_POINT]
+    if gone or order.state in (OrderState.REFUSED, OrderState.CLOSED):
+        why = "a parcel has left" if gone else f"the order is {order.state.value}"
+        raise FailedPrecondition("TOO_LATE_TO_CANCEL", f"too late to cancel: {why}", state=order.state.value)
+    cancelling = replace(
+        _moved(order, OrderState.CANCELLING, as_of),
+        cancellation_reason=reason,
+        next_action_url="",
+        ranges=shift(order.ranges, lambda one: one.state != UnitState.CANCELLED, UnitState.CANCELLED),
+        fulfilments=tuple(
+            replace(one, state=move("fulfilment", FULFILMENT_MOVES, one.state, FulfilmentState.CANCELLED))
+            if one.state in OPEN_FULFILMENT
+            else one
+            for one in order.fulfilments
+        ),
+    )
+    asked = _told(
+        cancelling, "order.cancellation_requested", "Cancellation of the order was asked for.", as_of, actor=actor
+    )
+    stopped = tuple(
+        Happening(
+            "fulfilment.cancelled",
+            f"The work of {after.point_id} was cancelled while {before.state.value.replace('_', ' ')}.",
+            as_of,
+            fulfilment=after,
+            actor=actor,
+        )
+        for before, after in zip(order.fulfilments, cancelling.fulfilments, strict=True)
+        if before.state != after.state
+    )
+    return replace(asked, happenings=asked.happenings + stopped)
+
+
+def complete_cancellation(order: Order, as_of: datetime) -> Decision:
+    """cancelling -> cancelled: stock and money were undone."""
+    if order.state == OrderState.CANCELLED:
+        return Decision(order)
+    cancelled = _moved(order, OrderState.CANCELLED, as_of)
+    return _told(cancelled, "order.cancelled", "The order is cancelled: stock and money were given back.", as_of)
+
+
+def close(order: Order, as_of: datetime) -> Decision:
+    """released -> closed, or cancelled when no unit was kept; every unit must have its final state."""
+    if order.state in (*UNDONE, OrderState.CLOSED):
+        return Decision(order)
+    final = in_state(order.ranges, UnitState.DELIVERED, UnitState.CANCELLED)
+    unfinished = quantity(order.ranges) - quantity(final)
+    if unfinished:
+        raise FailedPrecondition(
+            "NOT_FINISHED",
+            f"{unfinished} units are neither delivered nor cancelled",
+            state=order.state.value,
+            units=unfinished,
+        )
+    if nothing_left(order.ranges):
+        cancelled = _moved(order, OrderState.CANCELLED, as_of)
+        return _told(cancelled, "order.cancelled", "No unit found a place: the order is cancelled.", as_of)
+    closed = _moved(order, OrderState.CLOSED, as_of)
+    return _told(closed, "order.closed", "Everything has arrived: the order is closed.", as_of)
+
+
+def _released_minor(before: Order, after: Order) -> int:
+    """The money of the units cancelled between two states; the delivery fee too once nothing will ever leave."""
+    cancelled_before = in_state(before.ranges, UnitState.CANCELLED)
+    cancelled_after = in_state(after.ranges, UnitState.CANCELLED)
+    if cancelled_before == cancelled_after:
+        return 0
+    lines = after.content.lines
+    goods = goods_minor(lines, cancelled_after) - goods_minor(lines, cancelled_before)
+    return goods + (shipping_minor(lines) if nothing_left(after.ranges) else 0)
+
+
+def _rerouted(
+    after: Order,
+    cancelled: Sequence[Units],
+    reason: str,
+    decision_id: str,
+    created_count: int,
+    as_of: datetime,
+) -> tuple[Happening, ...]:
+    happenings: list[Happening] = []
+    if created_count:
+        created = after.fulfilments[-created_count:]
+        points = ", ".join(one.point_id for one in created)
+        units = units_in_words([line for one in created for line in one.lines])
+        facts = {
+            "decision_id": decision_id,
+            "fulfilments": [
+                {"fulfilment_id": one.fulfilment_id, "point_id": one.point_id, "lines": unit_facts(one.lines)}
+                for one in created
+            ],
+        }
+        text = f"Another place was found for {units}: {points}."
+        happenings.append(Happening("order.rerouted", text, as_of, facts, told=False))
+    if cancelled:
+        text = f"No place was found for {units_in_words(cancelled)}: cancelled ({reason or 'no reason given'})."
+        gone = {"reason": reason, "lines": unit_facts(cancelled)}
+        happenings.append(Happening("order.units_cancelled", text, as_of, gone))
+    return tuple(happenings)
+
+
+def _moved(order: Order, state: OrderState, as_of: datetime) -> Order:
+    return replace(order, state=move("order", ORDER_MOVES, order.state, state), updated_at=as_of)
+
+
+def _told(
+    order: Order,
+    kind: str,
+    text: str,
+    at: datetime,
+    *,
+    actor: str = "",
+    facts: dict[str, object] | None = None,
+) -> Decision:
+    return Decision(order, (Happening(kind, text, at, facts or {}, actor=actor),))
+
+
+def _moment(instant: datetime) -> str:
+    return f"{instant:%-d %b %Y %H:%M %Z}"

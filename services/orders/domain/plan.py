@@ -1,0 +1,125 @@
+"""Turning the legs of a plan into fulfilments: each unit gets its place, or the plan is refused."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from kit.errors import InvalidArgument
+from kit.values.ids import derived_id
+from services.orders.domain.model import Content, Fulfilment, FulfilmentLine, Leg, Order, Units
+from services.orders.domain.ranges import LineRange, Ranges, quantity, take
+from services.orders.domain.states import FulfilmentState, UnitState
+
+
+def check_legs(content: Content, legs: Sequence[Leg]) -> None:
+    """Raises InvalidArgument, naming the field, for a leg that nobody could work on."""
+    for i, leg in enumerate(legs):
+        for name in ("point_id", "carrier_id", "service_id"):
+            if not getattr(leg, name):
+                raise InvalidArgument(f"legs[{i}].{name}", "a leg names its point, carrier and service")
+        if leg.hand_over_by is None:
+            raise InvalidArgument(f"legs[{i}].hand_over_by", "a leg says when its parcel must leave")
+        if not leg.lines:
+            raise InvalidArgument(f"legs[{i}].lines", "a leg has at least one line")
+        check_units(content, leg.lines, f"legs[{i}].lines")
+
+
+def check_units(content: Content, units: Sequence[Units], path: str) -> None:
+    """Raises InvalidArgument, naming the field, for units that are not of this order."""
+    by_number = {line.line_number: line for line in content.lines}
+    for i, one in enumerate(units):
+        line = by_number.get(one.line_number)
+        if line is None:
+            raise InvalidArgument(f"{path}[{i}].line_number", "the order has no such line")
+        if one.sku not in ("", line.sku):
+            raise InvalidArgument(f"{path}[{i}].sku", "the line is of another SKU")
+        if one.quantity < 1:
+            raise InvalidArgument(f"{path}[{i}].quantity", "the quantity is at least 1")
+
+
+def counted(units: Iterable[Units]) -> Counter[int]:
+    """Quantities by line number; a line that is named twice adds up."""
+    total: Counter[int] = Counter()
+    for one in units:
+        total[one.line_number] += one.quantity
+    return total
+
+
+def counted_ranges(ranges: Iterable[LineRange]) -> Counter[int]:
+    """Quantities of ranges by line number."""
+    total: Counter[int] = Counter()
+    for one in ranges:
+        total[one.line_number] += one.quantity
+    return total
+
+
+def place(
+    order: Order, legs: Sequence[Leg], state: UnitState, decision_id: str
+) -> tuple[Ranges, tuple[Fulfilment, ...]]:
+    """Gives units in `state` to a new fulfilment for each leg. The quantities have been checked."""
+    round_ = max((one.round for one in order.fulfilments), default=0) + 1
+    ranges = order.ranges
+    created: list[Fulfilment] = []
+    for position, leg in enumerate(legs):
+        fulfilment_id = derived_id("ful", order.order_id, str(round_), str(position))
+        ranges = take(
+            ranges, counted(leg.lines), lambda one: one.state == state, UnitState.ALLOCATED, fulfilment_id
+        )
+        assert leg.hand_over_by is not None, "check_legs came first"
+        created.append(_fulfilment(order, leg, fulfilment_id, round_, position, decision_id, leg.hand_over_by))
+    return ranges, tuple(created)
+
+
+def _fulfilment(
+    order: Order,
+    leg: Leg,
+    fulfilment_id: str,
+    round_: int,
+    position: int,
+    decision_id: str,
+    hand_over_by: datetime,
+) -> Fulfilment:
+    return Fulfilment(
+        fulfilment_id=fulfilment_id,
+        order_id=order.order_id,
+        point_id=leg.point_id,
+        carrier_id=leg.carrier_id,
+        service_id=leg.service_id,
+        state=FulfilmentState.PLANNED,
+        lines=lines_of(order.content, counted(leg.lines)),
+        hand_over_by=hand_over_by,
+        round=round_,
+        position=position,
+        decision_id=decision_id,
+        window=leg.window,
+    )
+
+
+def lines_of(content: Content, quantities: Counter[int]) -> tuple[FulfilmentLine, ...]:
+    """The lines of a fulfilment, in the order of their numbers; what has no units is left out."""
+    return tuple(
+        FulfilmentLine(line.line_number, line.sku, quantities[line.line_number], line.title)
+        for line in content.lines
+        if quantities[line.line_number]
+    )
+
+
+def unit_facts(lines: Iterable[FulfilmentLine | Units]) -> list[dict[str, int | str]]:
+    """Lines as events tell them: no title, for it may be what a customer had engraved."""
+    return [{"line_number": one.line_number, "sku": one.sku, "quantity": one.quantity} for one in lines]
+
+
+def units_in_words(lines: Iterable[FulfilmentLine | Units | LineRange]) -> str:
+    """For example "1 unit", "3 units"."""
+    count = sum(one.quantity for one in lines)
+    return f"{count} unit" if count == 1 else f"{count} units"
+
+
+def unplaced(order: Order) -> Counter[int]:
+    """Units that lost their place, by line number."""
+    return counted_ranges(one for one in order.ranges if one.state == UnitState.UNPLACED)
+
+
+def nothing_left(ranges: Ranges) -> bool:
+    """Whether every unit is cancelled."""
+    return quantity(ranges) == quantity(one for one in ranges if one.state == UnitState.CANCELLED)

@@ -1,0 +1,139 @@
+"""The money of an order: whether a channel's amounts hold together, and what each unit bears.
+
+Channels own prices and taxes. Amounts are checked and apportioned here, never recomputed.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from kit.errors import InvalidArgument
+from kit.values.allocation import share
+from kit.values.money import Money, is_currency
+from services.orders.domain.model import Buyer, Content, Line, SalesChannel
+from services.orders.domain.ranges import LineRange
+
+_BASIS_POINTS = 10_000
+MAX_LINES = 2_000
+# Above it an amount no longer fits the database's integers.
+MAX_QUANTITY = 1_000_000_000
+
+
+def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
+    """Raises InvalidArgument, naming the field, unless the order can be recorded for this channel."""
+    _check_terms(content, buyer)
+    if not content.lines:
+        raise InvalidArgument("lines", "an order has at least one line")
+    if len(content.lines) > MAX_LINES:
+        raise InvalidArgument("lines", f"an order has at most {MAX_LINES} lines", maximum=MAX_LINES)
+    seen: set[int] = set()
+    for i, line in enumerate(content.lines):
+        if line.line_number in seen:
+            raise InvalidArgument(f"lines[{i}].line_number", "a line number is used once in an order")
+        seen.add(line.line_number)
+        _check_line(f"lines[{i}]", line, channel)
+    _check_total(content, channel)
+
+
+def goods_minor(lines: Iterable[Line], ranges: Iterable[LineRange]) -> int:
+    """What these units bear of their lines' net and tax, exact to the minor unit in any partition."""
+    by_number = {line.line_number: line for line in lines}
+    total = 0
+    for one in ranges:
+        line = by_number[one.line_number]
+        total += share(line.net_minor + line.tax_minor, line.quantity, one.from_unit, one.to_unit)
+    return total
+
+
+def shipping_minor(lines: Iterable[Line]) -> int:
+    """The delivery fee of the whole order, tax included."""
+    return sum(line.shipping_minor for line in lines)
+
+
+def payable_minor(lines: Iterable[Line]) -> int:
+    """What the lines come to: net, tax and shipping."""
+    return sum(line.net_minor + line.tax_minor + line.shipping_minor for line in lines)
+
+
+def _check_terms(content: Content, buyer: Buyer) -> None:
+    if not content.mode:
+        raise InvalidArgument("mode", "the delivery mode is required")
+    if not content.payment.kind:
+        raise InvalidArgument("payment", "say how the order is paid")
+    if not content.payment.value:
+        raise InvalidArgument(f"payment.{content.payment.kind}", "a token or reference is required")
+    country = buyer.ship_to.country
+    if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
+        raise InvalidArgument("ship_to.country", "the country is two upper case letters (ISO 3166-1 alpha-2)")
+    for name, value in (
+        ("name", buyer.ship_to.name),
+        ("street_lines", "".join(buyer.ship_to.street_lines)),
+        ("city", buyer.ship_to.city),
+    ):
+        if not value.strip():
+            raise InvalidArgument(f"ship_to.{name}", "a parcel needs it to arrive")
+
+
+def _check_line(path: str, line: Line, channel: SalesChannel) -> None:
+    if line.line_number < 1:
+        raise InvalidArgument(f"{path}.line_number", "line numbers start at 1")
+    if not line.sku:
+        raise InvalidArgument(f"{path}.sku", "the SKU is required")
+    if channel.brands and line.brand not in channel.brands:
+        raise InvalidArgument(f"{path}.brand", "the channel does not sell this brand", reason="BRAND_NOT_ALLOWED")
+    if line.quantity < 0:
+        raise InvalidArgument(
+            f"{path}.quantity", "a negative quantity is a return, not an order", reason="RETURN_NOT_SUPPORTED"
+        )
+    if not 1 <= line.quantity <= MAX_QUANTITY:
+        raise InvalidArgument(f"{path}.quantity", f"the quantity is 1 to {MAX_QUANTITY}")
+    for name, amount in _amounts(line):
+        if amount < 0:
+            raise InvalidArgument(f"{path}.{name}", "an amount is not negative")
+    if line.tax_rate_basis_points > _BASIS_POINTS:
+        raise InvalidArgument(f"{path}.tax_rate_basis_points", "a tax rate is at most 10000 basis points")
+    _check_tax(path, line)
+
+
+def _amounts(line: Line) -> Sequence[tuple[str, int]]:
+    return (
+        ("net_minor", line.net_minor),
+        ("tax_minor", line.tax_minor),
+        ("tax_rate_basis_points", line.tax_rate_basis_points),
+        ("shipping_minor", line.shipping_minor),
+        *((f"discounts[{i}].amount_minor", one.amount_minor) for i, one in enumerate(line.discounts)),
+    )
+
+
+def _check_tax(path: str, line: Line) -> None:
+    # A channel may round each unit's tax, up or down, and then the line's.
+    tolerance_minor = line.quantity + 1
+    off = abs(line.tax_minor * _BASIS_POINTS - line.net_minor * line.tax_rate_basis_points)
+    if off > tolerance_minor * _BASIS_POINTS:
+        raise InvalidArgument(
+            f"{path}.tax_minor",
+            "the tax is not the rate on net, even with each unit rounded",
+            reason="TAX_MISMATCH",
+            tax_minor=line.tax_minor,
+            expected_minor=(line.net_minor * line.tax_rate_basis_points + _BASIS_POINTS // 2) // _BASIS_POINTS,
+        )
+
+
+def _check_total(content: Content, channel: SalesChannel) -> None:
+    total = content.total
+    if not is_currency(total.currency):
+        raise InvalidArgument("total.currency", "the currency is three upper case letters (ISO 4217)")
+    if total.currency != channel.currency:
+        raise InvalidArgument(
+            "total.currency",
+            f"the channel's orders are in {channel.currency}",
+            reason="CURRENCY_MISMATCH",
+            expected=channel.currency,
+        )
+    payable = payable_minor(content.lines)
+    if payable != total.amount_minor:
+        raise InvalidArgument(
+            "total",
+            f"the lines come to {Money(payable, total.currency)}, the total says {total}",
+            reason="TOTAL_MISMATCH",
+            expected_minor=payable,
+            total_minor=total.amount_minor,
+        )

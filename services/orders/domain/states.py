@@ -1,0 +1,140 @@
+"""The states of orders, fulfilments, units and captures, and the one table of moves of each.
+
+An illegal move always raises IllegalTransition; it never passes in silence.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from kit.errors import FailedPrecondition
+
+
+class IllegalTransition(FailedPrecondition):
+    """A move that the table of transitions does not hold."""
+
+    def __init__(self, what: str, before: str, after: str) -> None:
+        super().__init__(
+            "ILLEGAL_TRANSITION",
+            f"the {what} is {before} and cannot become {after}",
+            what=what,
+            state=before,
+            wanted=after,
+        )
+
+
+class OrderState(StrEnum):
+    """The whole order, seen from inside."""
+
+    RECORDED = "recorded"
+    ACTION_REQUIRED = "action_required"
+    REFUSED = "refused"
+    VALIDATED = "validated"
+    RELEASED = "released"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+class FulfilmentState(StrEnum):
+    """A preparation order."""
+
+    PLANNED = "planned"
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    LAPSED = "lapsed"
+    PICKED = "picked"
+    SHORT = "short"
+    PACKED = "packed"
+    HANDED_OVER = "handed_over"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+class UnitState(StrEnum):
+    """A unit of a line."""
+
+    RECORDED = "recorded"
+    ALLOCATED = "allocated"
+    PICKED = "picked"
+    PACKED = "packed"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    UNPLACED = "unplaced"
+    CANCELLED = "cancelled"
+
+
+class CaptureState(StrEnum):
+    """The money of a parcel."""
+
+    PENDING = "pending"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    OVERRIDDEN = "overridden"
+    NOT_NEEDED = "not_needed"
+
+
+_O, _F, _U, _C = OrderState, FulfilmentState, UnitState, CaptureState
+
+ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
+    _O.RECORDED: frozenset({_O.ACTION_REQUIRED, _O.VALIDATED, _O.REFUSED, _O.CANCELLING}),
+    _O.ACTION_REQUIRED: frozenset({_O.VALIDATED, _O.REFUSED, _O.CANCELLING}),
+    _O.VALIDATED: frozenset({_O.RELEASED, _O.CANCELLING}),
+    _O.RELEASED: frozenset({_O.CANCELLING, _O.CLOSED, _O.CANCELLED}),
+    _O.CANCELLING: frozenset({_O.CANCELLED}),
+    _O.REFUSED: frozenset(),
+    _O.CANCELLED: frozenset(),
+    _O.CLOSED: frozenset(),
+}
+
+FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
+    _F.PLANNED: frozenset({_F.OFFERED, _F.CANCELLED}),
+    _F.OFFERED: frozenset({_F.ACCEPTED, _F.REFUSED, _F.LAPSED, _F.CANCELLED}),
+    _F.ACCEPTED: frozenset({_F.PICKED, _F.SHORT, _F.CANCELLED}),
+    _F.PICKED: frozenset({_F.PACKED, _F.CANCELLED}),
+    _F.PACKED: frozenset({_F.HANDED_OVER, _F.CANCELLED}),
+    _F.HANDED_OVER: frozenset({_F.DELIVERED}),
+    _F.REFUSED: frozenset(),
+    _F.LAPSED: frozenset(),
+    _F.SHORT: frozenset(),
+    _F.DELIVERED: frozenset(),
+    _F.CANCELLED: frozenset(),
+}
+
+UNIT_MOVES: Mapping[UnitState, frozenset[UnitState]] = {
+    _U.RECORDED: frozenset({_U.ALLOCATED, _U.CANCELLED}),
+    _U.ALLOCATED: frozenset({_U.PICKED, _U.UNPLACED, _U.CANCELLED}),
+    _U.UNPLACED: frozenset({_U.ALLOCATED, _U.CANCELLED}),
+    _U.PICKED: frozenset({_U.PACKED, _U.CANCELLED}),
+    _U.PACKED: frozenset({_U.SHIPPED, _U.CANCELLED}),
+    _U.SHIPPED: frozenset({_U.DELIVERED}),
+    _U.DELIVERED: frozenset(),
+    _U.CANCELLED: frozenset(),
+}
+
+CAPTURE_MOVES: Mapping[CaptureState, frozenset[CaptureState]] = {
+    _C.PENDING: frozenset({_C.CAPTURED, _C.FAILED, _C.NOT_NEEDED}),
+    _C.FAILED: frozenset({_C.CAPTURED, _C.OVERRIDDEN}),
+    _C.CAPTURED: frozenset(),
+    # The attempt that was under way when a person decided may still bring the money.
+    _C.OVERRIDDEN: frozenset({_C.CAPTURED}),
+    _C.NOT_NEEDED: frozenset(),
+}
+
+# Until it is handed over, a fulfilment can be cancelled: this is what "open" means.
+OPEN_FULFILMENT = frozenset(state for state, moves in FULFILMENT_MOVES.items() if _F.CANCELLED in moves)
+# What a point can see on its work list; a planned fulfilment is not its work yet.
+WORK = OPEN_FULFILMENT - {_F.PLANNED}
+LEFT_THE_POINT = frozenset({_F.HANDED_OVER, _F.DELIVERED})
+CAPTURE_SETTLED = frozenset({_C.CAPTURED, _C.OVERRIDDEN, _C.NOT_NEEDED})
+UNDONE = frozenset({_O.CANCELLING, _O.CANCELLED})
+
+State = TypeVar("State", OrderState, FulfilmentState, UnitState, CaptureState)
+
+
+def move(what: str, moves: Mapping[State, frozenset[State]], before: State, after: State) -> State:
+    """`after`, if the table allows it from `before`."""
+    if after not in moves[before]:
+        raise IllegalTransition(what, before.value, after.value)
+    return after

@@ -1,0 +1,57 @@
+"""The consolidated status of an order, for the customer and for the inside (SPEC ORD-1).
+
+The status is that of the least advanced unit that is not cancelled, with "partially" when others are ahead.
+"""
+
+from services.orders.domain.model import Order
+from services.orders.domain.ranges import in_state, quantity
+from services.orders.domain.states import FulfilmentState, OrderState, UnitState
+
+_BEFORE_WORK = {
+    OrderState.RECORDED: ("received", "waiting"),
+    OrderState.ACTION_REQUIRED: ("action required", "waiting for payment"),
+    OrderState.REFUSED: ("refused", "refused"),
+    OrderState.VALIDATED: ("validated", "waiting"),
+    OrderState.CANCELLING: ("cancelled", "cancelling"),
+    OrderState.CANCELLED: ("cancelled", "cancelled"),
+}
+_IN_HANDS = (FulfilmentState.ACCEPTED, FulfilmentState.PICKED, FulfilmentState.PACKED)
+_WITH_A_POINT = (*_IN_HANDS, FulfilmentState.PLANNED, FulfilmentState.OFFERED)
+
+
+def customer_status(order: Order) -> str:
+    """What the customer reads."""
+    if order.state in _BEFORE_WORK:
+        return _BEFORE_WORK[order.state][0]
+    return _journey(order) or "validated"
+
+
+def fine_status(order: Order) -> str:
+    """What people inside read."""
+    if order.state in _BEFORE_WORK:
+        return _BEFORE_WORK[order.state][1]
+    return _journey(order) or _preparation(order)
+
+
+def _journey(order: Order) -> str:
+    """How far the goods have come, or empty while none has left."""
+    live = quantity(order.ranges) - quantity(in_state(order.ranges, UnitState.CANCELLED))
+    delivered = quantity(in_state(order.ranges, UnitState.DELIVERED))
+    left = delivered + quantity(in_state(order.ranges, UnitState.SHIPPED))
+    if live == 0:
+        return "cancelled"
+    if delivered == live:
+        return "delivered"
+    if left == live:
+        return "partially delivered" if delivered else "shipped"
+    return "partially shipped" if left else ""
+
+
+def _preparation(order: Order) -> str:
+    live = quantity(order.ranges) - quantity(in_state(order.ranges, UnitState.CANCELLED))
+    states = {one.state for one in order.fulfilments}
+    if quantity(in_state(order.ranges, UnitState.PACKED)) == live:
+        return "prepared"
+    if not states.isdisjoint(_IN_HANDS):
+        return "in preparation"
+    return "waiting" if states.isdisjoint(_WITH_A_POINT) else "to prepare"

@@ -1,0 +1,166 @@
+"""All SQL that lists: orders, work, timelines, and the settings that orders are read with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.orders import documents as doc
+from services.orders.domain.model import Fulfilment, LifeCycle, SalesChannel
+from services.orders.domain.states import FulfilmentState, OrderState
+from services.orders.store import FULFILMENT_JSON, View, read_heads
+from services.orders.tables import fulfilment, life_cycle, orders, sales_channel, timeline
+
+# Where a page ended: the instant that sorts it, and the id that makes it unique.
+Position = tuple[datetime, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """Which orders; an empty part filters nothing."""
+
+    channel_ids: tuple[str, ...] = ()
+    state: OrderState | None = None
+    brands: tuple[str, ...] = ()
+    channel_order_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One thing that happened, as people read it."""
+
+    entry_id: int
+    at: datetime
+    kind: str
+    text: str
+    actor: str
+    fulfilment_id: str
+    data: dict[str, Any]
+
+
+# -- orders -----------------------------------------------------------------------------------------------
+
+
+async def list_orders(tx: AsyncConnection, wanted: OrderFilter, size: int, after: Position | None) -> list[View]:
+    """At most `size` orders, newest first, without ranges and fulfilments."""
+    o = orders.c
+    query = select(o.order_id).order_by(o.placed_at.desc(), o.order_id.desc()).limit(size)
+    if wanted.channel_ids:
+        query = query.where(o.channel_id.in_(wanted.channel_ids))
+    if wanted.state:
+        query = query.where(o.state == wanted.state.value)
+    if wanted.brands:
+        query = query.where(o.brands.overlap(list(wanted.brands)))
+    if wanted.channel_order_number:
+        query = query.where(o.channel_order_number == wanted.channel_order_number)
+    if after:
+        query = query.where(tuple_(o.placed_at, o.order_id) < tuple_(*after))
+    return await read_heads(tx, list((await tx.execute(query)).scalars()))
+
+
+_UNSTARTED = (OrderState.RECORDED.value, OrderState.CANCELLING.value)
+
+
+async def list_unstarted(tx: AsyncConnection, recorded_before: datetime, limit: int) -> list[View]:
+    """Orders recorded before then that nobody has acted on, the oldest first.
+
+    One that was cancelled at once counts too: without a workflow nobody would finish its cancellation.
+    """
+    o = orders.c
+    query = (
+        select(o.order_id)
+        .where(o.state.in_(_UNSTARTED), o.recorded_at < recorded_before)
+        .order_by(o.recorded_at)
+        .limit(limit)
+    )
+    return await read_heads(tx, list((await tx.execute(query)).scalars()))
+
+
+async def list_timeline(tx: AsyncConnection, order_id: str) -> list[TimelineEntry] | None:
+    """Everything that happened, the oldest first; None when there is no such order (it has a first entry)."""
+    query = select(timeline).where(timeline.c.order_id == order_id).order_by(timeline.c.entry_id)
+    rows = (await tx.execute(query)).all()
+    return [
+        TimelineEntry(row.entry_id, row.at, row.kind, row.text, row.actor, row.fulfilment_id, row.data)
+        for row in rows
+    ] or None
+
+
+# -- work -------------------------------------------------------------------------------------------------
+
+_FULFILMENTS = text(
+    f"""SELECT {FULFILMENT_JSON} AS document
+        FROM fulfilment f LEFT JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
+        WHERE f.fulfilment_id = ANY(:fulfilment_ids) ORDER BY f.hand_over_by, f.fulfilment_id"""
+)
+
+
+async def list_work(
+    tx: AsyncConnection,
+    point_ids: Sequence[str],
+    states: Sequence[FulfilmentState],
+    size: int,
+    after: Position | None,
+) -> list[Fulfilment]:
+    """At most `size` fulfilments, those that must leave first first. No points means all."""
+    f = fulfilment.c
+    query = select(f.fulfilment_id).order_by(f.hand_over_by, f.fulfilment_id).limit(size)
+    query = query.where(or_(*(f.state == state.value for state in states)))
+    if point_ids:
+        query = query.where(f.point_id.in_(point_ids))
+    if after:
+        query = query.where(tuple_(f.hand_over_by, f.fulfilment_id) > tuple_(*after))
+    ids = list((await tx.execute(query)).scalars())
+    rows = await tx.execute(_FULFILMENTS, {"fulfilment_ids": ids})
+    return [doc.FULFILMENT.validate_python(row.document) for row in rows]
+
+
+# -- settings ---------------------------------------------------------------------------------------------
+
+
+async def latest_life_cycle(tx: AsyncConnection, life_cycle_id: str) -> LifeCycle | None:
+    """The newest version, with publishing of this life cycle locked until the transaction ends."""
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"life_cycle/{life_cycle_id}"))))
+    query = select(life_cycle).where(life_cycle.c.life_cycle_id == life_cycle_id)
+    row = (await tx.execute(query.order_by(life_cycle.c.version.desc()).limit(1))).one_or_none()
+    return LifeCycle(*row) if row else None
+
+
+async def add_life_cycle(tx: AsyncConnection, new: LifeCycle) -> None:
+    """A new version."""
+    await tx.execute(life_cycle.insert().values(doc.to_json(doc.LIFE_CYCLE, new)))
+
+
+async def known_life_cycles(tx: AsyncConnection, life_cycle_ids: Sequence[str]) -> set[str]:
+    """Those of the ids that were published."""
+    query = select(life_cycle.c.life_cycle_id).where(life_cycle.c.life_cycle_id.in_(life_cycle_ids)).distinct()
+    return set((await tx.execute(query)).scalars())
+
+
+async def put_channels(tx: AsyncConnection, channels: Sequence[SalesChannel]) -> int:
+    """Writes those that differ, in one order, and says how many."""
+    rows = [
+        {
+            "channel_id": one.channel_id,
+            "name": one.name,
+            "currency": one.currency,
+            "brands": list(one.brands),
+            "life_cycle_id": one.life_cycle_id,
+        }
+        for one in sorted(channels, key=lambda one: one.channel_id)
+    ]
+    if not rows:
+        return 0
+    put = insert(sales_channel).values(rows)
+    new = {name: put.excluded[name] for name in ("name", "currency", "brands", "life_cycle_id")}
+    differs = or_(*(sales_channel.c[name].is_distinct_from(value) for name, value in new.items()))
+    written = await tx.execute(
+        put.on_conflict_do_update(index_elements=["channel_id"], set_=new, where=differs).returning(
+            sales_channel.c.channel_id
+        )
+    )
+    return len(written.all())

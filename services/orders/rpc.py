@@ -1,0 +1,318 @@
+"""The gRPC face of orders: translates, and nothing else."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from kit import telemetry, times
+from kit.errors import InvalidArgument
+from kit.values.ids import derived_id
+from kit.values.money import Money
+from oms.orders.v1 import orders_service_pb2 as pb
+from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceServicer
+from services.orders import translate as to
+from services.orders.reading import OrderFilter
+from services.orders.service import OrdersService
+
+MAX_UNSTARTED = 500
+Request = TypeVar("Request", bound=Message)
+Reply = TypeVar("Reply")
+
+
+def _checked(
+    rpc: Callable[["OrdersRpc", Request, Any], Awaitable[Reply]],
+) -> Callable[["OrdersRpc", Request, Any], Awaitable[Reply]]:
+    """Refuses text that is no text, and says on the trace which order it is about."""
+
+    @functools.wraps(rpc)
+    async def answer(self: "OrdersRpc", request: Request, context: Any) -> Reply:
+        to.check_text(request)
+        if order_id := getattr(request, "order_id", ""):
+            with telemetry.about_order(order_id):
+                return await rpc(self, request, context)
+        return await rpc(self, request, context)
+
+    return answer
+
+
+class OrdersRpc(OrdersServiceServicer):
+    """OrdersService over gRPC."""
+
+    def __init__(self, service: OrdersService) -> None:
+        self._service = service
+
+    # -- settings -----------------------------------------------------------------------------------------
+
+    @_checked
+    async def PutSalesChannels(
+        self, request: pb.PutSalesChannelsRequest, context: Any
+    ) -> pb.PutSalesChannelsResponse:
+        channels = [to.to_channel(one) for one in request.channels]
+        return pb.PutSalesChannelsResponse(changed=await self._service.put_sales_channels(channels))
+
+    @_checked
+    async def PublishLifeCycle(
+        self, request: pb.PublishLifeCycleRequest, context: Any
+    ) -> pb.PublishLifeCycleResponse:
+        published = await self._service.publish_life_cycle(to.to_life_cycle(request.life_cycle))
+        return pb.PublishLifeCycleResponse(life_cycle=to.from_life_cycle(published))
+
+    # -- the order ----------------------------------------------------------------------------------------
+
+    @_checked
+    async def RecordOrder(self, request: pb.RecordOrderRequest, context: Any) -> pb.RecordOrderResponse:
+        order_id = derived_id("ord", request.content.channel_id, request.idempotency_key)
+        now = times.now()
+        placed_at = times.from_proto(request.placed_at) if request.HasField("placed_at") else now
+        with telemetry.about_order(order_id):
+            view, existed = await self._service.record_order(
+                request.idempotency_key,
+                to.to_content(request.content),
+                to.to_buyer(request.content),
+                placed_at,
+                now,
+            )
+        return pb.RecordOrderResponse(order=to.from_view(view), existed=existed, facts=to.from_facts(view))
+
+    @_checked
+    async def AcceptOrder(self, request: pb.AcceptOrderRequest, context: Any) -> pb.AcceptOrderResponse:
+        planned = await self._service.accept_order(
+            to.asked(request),
+            request.order_id,
+            to.to_legs(request.legs),
+            to.to_window(request.promise, "promise"),
+            request.decision_id,
+            request.payment,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.AcceptOrderResponse(
+            state=to.from_order_state(planned.state),
+            cooling_off_until=to.from_instant(planned.cooling_off_until),
+            fulfilments=[to.from_fulfilment(one) for one in planned.fulfilments],
+        )
+
+    @_checked
+    async def RefuseOrder(self, request: pb.RefuseOrderRequest, context: Any) -> pb.RefuseOrderResponse:
+        state = await self._service.refuse_order(
+            to.asked(request),
+            request.order_id,
+            to.to_refusal(request.refusal),
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RefuseOrderResponse(state=to.from_order_state(state))
+
+    @_checked
+    async def RequirePaymentAction(
+        self, request: pb.RequirePaymentActionRequest, context: Any
+    ) -> pb.RequirePaymentActionResponse:
+        state = await self._service.require_payment_action(
+            to.asked(request), request.order_id, request.next_action_url, times.field_or_now(request, "as_of")
+        )
+        return pb.RequirePaymentActionResponse(state=to.from_order_state(state))
+
+    @_checked
+    async def ReleaseOrder(self, request: pb.ReleaseOrderRequest, context: Any) -> pb.ReleaseOrderResponse:
+        state = await self._service.release_order(
+            to.asked(request), request.order_id, times.field_or_now(request, "as_of")
+        )
+        return pb.ReleaseOrderResponse(state=to.from_order_state(state))
+
+    @_checked
+    async def RerouteUnits(self, request: pb.RerouteUnitsRequest, context: Any) -> pb.RerouteUnitsResponse:
+        planned = await self._service.reroute_units(
+            to.asked(request),
+            request.order_id,
+            to.to_legs(request.legs),
+            to.to_units(request.cancelled),
+            request.reason,
+            request.decision_id,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RerouteUnitsResponse(
+            state=to.from_order_state(planned.state),
+            fulfilments=[to.from_fulfilment(one) for one in planned.fulfilments],
+            no_longer_due=to.from_money(Money(planned.no_longer_due_minor, planned.currency)),
+        )
+
+    @_checked
+    async def RequestCancellation(
+        self, request: pb.RequestCancellationRequest, context: Any
+    ) -> pb.RequestCancellationResponse:
+        state = await self._service.request_cancellation(
+            to.asked(request),
+            request.order_id,
+            request.reason,
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RequestCancellationResponse(state=to.from_order_state(state))
+
+    @_checked
+    async def CompleteCancellation(
+        self, request: pb.CompleteCancellationRequest, context: Any
+    ) -> pb.CompleteCancellationResponse:
+        state = await self._service.complete_cancellation(
+            to.asked(request), request.order_id, times.field_or_now(request, "as_of")
+        )
+        return pb.CompleteCancellationResponse(state=to.from_order_state(state))
+
+    @_checked
+    async def CloseOrder(self, request: pb.CloseOrderRequest, context: Any) -> pb.CloseOrderResponse:
+        state = await self._service.close_order(
+            to.asked(request), request.order_id, times.field_or_now(request, "as_of")
+        )
+        return pb.CloseOrderResponse(state=to.from_order_state(state))
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    @_checked
+    async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
+        return pb.GetOrderResponse(order=to.from_view(await self._service.get_order(request.order_id)))
+
+    @_checked
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
+        wanted = OrderFilter(
+            tuple(request.channel_ids),
+            to.to_order_state(request.state),
+            tuple(request.brands),
+            request.channel_order_number,
+        )
+        size, after = to.to_page(request.page)
+        views = await self._service.list_orders(wanted, size, after)
+        positions = [(view.order.placed_at, view.order.order_id) for view in views]
+        return pb.ListOrdersResponse(
+            orders=[to.from_view(view) for view in views], page=to.from_page(positions, size)
+        )
+
+    @_checked
+    async def GetTimeline(self, request: pb.GetTimelineRequest, context: Any) -> pb.GetTimelineResponse:
+        entries = await self._service.get_timeline(request.order_id)
+        return pb.GetTimelineResponse(entries=[to.from_entry(entry) for entry in entries])
+
+    @_checked
+    async def ListUnstarted(self, request: pb.ListUnstartedRequest, context: Any) -> pb.ListUnstartedResponse:
+        if not 0 <= request.limit <= MAX_UNSTARTED:
+            raise InvalidArgument("limit", f"1 to {MAX_UNSTARTED}")
+        views = await self._service.list_unstarted(
+            times.field_or_now(request, "recorded_before"), request.limit or 100
+        )
+        return pb.ListUnstartedResponse(orders=[to.from_facts(view) for view in views])
+
+    # -- fulfilments --------------------------------------------------------------------------------------
+
+    @_checked
+    async def OfferFulfilment(
+        self, request: pb.OfferFulfilmentRequest, context: Any
+    ) -> pb.OfferFulfilmentResponse:
+        work = await self._service.offer_fulfilment(
+            to.asked(request), request.fulfilment_id, times.field_or_now(request, "as_of")
+        )
+        return pb.OfferFulfilmentResponse(
+            state=to.from_fulfilment_state(work.state), offer_deadline=to.from_instant(work.offer_deadline)
+        )
+
+    @_checked
+    async def AcceptOffer(self, request: pb.AcceptOfferRequest, context: Any) -> pb.AcceptOfferResponse:
+        work = await self._service.accept_offer(
+            to.asked(request), request.fulfilment_id, request.actor, times.field_or_now(request, "as_of")
+        )
+        return pb.AcceptOfferResponse(fulfilment=to.from_fulfilment(work))
+
+    @_checked
+    async def RefuseOffer(self, request: pb.RefuseOfferRequest, context: Any) -> pb.RefuseOfferResponse:
+        work = await self._service.refuse_offer(
+            to.asked(request),
+            request.fulfilment_id,
+            request.reason,
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RefuseOfferResponse(fulfilment=to.from_fulfilment(work))
+
+    @_checked
+    async def LapseOffer(self, request: pb.LapseOfferRequest, context: Any) -> pb.LapseOfferResponse:
+        work = await self._service.lapse_offer(
+            to.asked(request), request.fulfilment_id, times.field_or_now(request, "as_of")
+        )
+        return pb.LapseOfferResponse(state=to.from_fulfilment_state(work.state))
+
+    @_checked
+    async def RecordPick(self, request: pb.RecordPickRequest, context: Any) -> pb.RecordPickResponse:
+        work = await self._service.record_pick(
+            to.asked(request),
+            request.fulfilment_id,
+            to.to_units(request.found),
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RecordPickResponse(fulfilment=to.from_fulfilment(work))
+
+    @_checked
+    async def CloseParcel(self, request: pb.CloseParcelRequest, context: Any) -> pb.CloseParcelResponse:
+        work = await self._service.close_parcel(
+            to.asked(request),
+            request.fulfilment_id,
+            request.weight_grams,
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.CloseParcelResponse(fulfilment=to.from_fulfilment(work))
+
+    @_checked
+    async def RecordCapture(self, request: pb.RecordCaptureRequest, context: Any) -> pb.RecordCaptureResponse:
+        work = await self._service.record_capture(
+            to.asked(request),
+            request.fulfilment_id,
+            request.capture_state,
+            request.reason,
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RecordCaptureResponse(state=to.from_fulfilment_state(work.state))
+
+    @_checked
+    async def HandOver(self, request: pb.HandOverRequest, context: Any) -> pb.HandOverResponse:
+        work = await self._service.hand_over(
+            to.asked(request),
+            request.fulfilment_id,
+            request.tracking_code,
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.HandOverResponse(fulfilment=to.from_fulfilment(work))
+
+    @_checked
+    async def RecordCarrierEvent(
+        self, request: pb.RecordCarrierEventRequest, context: Any
+    ) -> pb.RecordCarrierEventResponse:
+        work, duplicate = await self._service.record_carrier_event(
+            to.asked(request),
+            request.carrier_id,
+            request.tracking_code,
+            request.status,
+            times.field_or_now(request, "occurred_at"),
+        )
+        return pb.RecordCarrierEventResponse(fulfilment=to.from_fulfilment(work), duplicate=duplicate)
+
+    @_checked
+    async def ListWork(self, request: pb.ListWorkRequest, context: Any) -> pb.ListWorkResponse:
+        size, after = to.to_page(request.page)
+        works = await self._service.list_work(
+            list(request.point_ids), to.to_fulfilment_states(request.states), size, after
+        )
+        positions = [(work.hand_over_by, work.fulfilment_id) for work in works]
+        return pb.ListWorkResponse(
+            fulfilments=[to.from_fulfilment(work) for work in works], page=to.from_page(positions, size)
+        )
+
+    @_checked
+    async def GetFulfilment(self, request: pb.GetFulfilmentRequest, context: Any) -> pb.GetFulfilmentResponse:
+        work = await self._service.get_fulfilment(request.fulfilment_id)
+        return pb.GetFulfilmentResponse(
+            fulfilment=to.from_fulfilment(work.fulfilment),
+            ship_to=to.from_address(work.ship_to),
+            channel_id=work.channel_id,
+            brands=work.brands,
+        )

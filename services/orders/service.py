@@ -1,0 +1,432 @@
+"""What orders does, one method per RPC: open a transaction, check the request id, load, decide, save.
+
+Only this module commits. Every change locks its order first; the rules are in domain/, the SQL in store.py.
+Nothing here calls another service.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from kit import outbox, requests
+from kit.errors import Conflict, InvalidArgument
+from kit.feed import Bell
+from kit.values.ids import derived_id
+from services.orders import documents as doc
+from services.orders import reading, store
+from services.orders.domain import fulfilment, order, pricing, settings
+from services.orders.domain.content import first_difference, normal
+from services.orders.domain.model import (
+    Address,
+    Buyer,
+    Content,
+    Decision,
+    Fulfilment,
+    Leg,
+    LifeCycle,
+    Order,
+    Refusal,
+    SalesChannel,
+    Units,
+    Window,
+)
+from services.orders.domain.states import WORK, FulfilmentState, OrderState
+from services.orders.reading import OrderFilter, Position, TimelineEntry
+from services.orders.store import View
+
+MAX_KEY_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks to change something: the id of the request, and its content without instants."""
+
+    request_id: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What became of a plan: the state, and the fulfilments that it made."""
+
+    state: OrderState
+    fulfilments: tuple[Fulfilment, ...]
+    cooling_off_until: datetime | None = None
+    no_longer_due_minor: int = 0
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A fulfilment with where it goes."""
+
+    fulfilment: Fulfilment
+    ship_to: Address
+    channel_id: str
+    brands: tuple[str, ...]
+
+
+Answer = dict[str, Any]
+_PLANNED = TypeAdapter(Planned)
+
+
+class OrdersService:
+    """The order aggregate: records it, moves it, and decides every race about it."""
+
+    def __init__(self, engine: AsyncEngine, bell: Bell) -> None:
+        self._engine = engine
+        self._bell = bell
+
+    # -- settings -----------------------------------------------------------------------------------------
+
+    async def put_sales_channels(self, channels: Sequence[SalesChannel]) -> int:
+        """How many channels changed. Each must name a life cycle that was published."""
+        settings.check_channels(channels)
+        async with self._engine.begin() as tx:
+            known = await reading.known_life_cycles(tx, [one.life_cycle_id for one in channels])
+            for i, one in enumerate(channels):
+                if one.life_cycle_id not in known:
+                    raise InvalidArgument(
+                        f"channels[{i}].life_cycle_id", "no such life cycle", reason="UNKNOWN_LIFE_CYCLE"
+                    )
+            return await reading.put_channels(tx, channels)
+
+    async def publish_life_cycle(self, wanted: LifeCycle) -> LifeCycle:
+        """The next version, or the latest one if nothing differs from it."""
+        settings.check_life_cycle(wanted)
+        async with self._engine.begin() as tx:
+            latest = await reading.latest_life_cycle(tx, wanted.life_cycle_id)
+            if latest and replace(wanted, version=latest.version) == latest:
+                return latest
+            new = replace(wanted, version=latest.version + 1 if latest else 1)
+            await reading.add_life_cycle(tx, new)
+            return new
+
+    # -- the order ----------------------------------------------------------------------------------------
+
+    async def record_order(
+        self, idempotency_key: str, content: Content, buyer: Buyer, placed_at: datetime, now: datetime
+    ) -> tuple[View, bool]:
+        """The order of this key, and whether it existed. Conflict / IDEMPOTENCY_CONFLICT for other content."""
+        if not 1 <= len(idempotency_key) <= MAX_KEY_LENGTH:
+            raise InvalidArgument("idempotency_key", f"a key of 1 to {MAX_KEY_LENGTH} characters is required")
+        async with self._engine.begin() as tx:
+            met = await store.find_counter(tx, content.channel_id, idempotency_key)
+            if met is None:
+                raise InvalidArgument("channel_id", "there is no such channel", reason="UNKNOWN_CHANNEL")
+            if met.order_id:
+                return await self._recorded_before(tx, met, content, buyer), True
+            pricing.check(content, buyer, met.channel)
+            order_id = derived_id("ord", content.channel_id, idempotency_key)
+            decision = order.record(order_id, normal(content), met.life_cycle, placed_at, now)
+            if not await store.record(tx, idempotency_key, decision, buyer):
+                twin = await store.find_counter(tx, content.channel_id, idempotency_key)
+                assert twin is not None, "the channel was there"
+                return await self._recorded_before(tx, twin, content, buyer), True
+            await outbox.write(tx, _events(decision))
+        self._bell.ring()
+        return store.view(decision.order, buyer), False
+
+    async def _recorded_before(
+        self, tx: AsyncConnection, met: store.Counter, content: Content, buyer: Buyer
+    ) -> View:
+        assert met.order_id is not None, "an order has the key"
+        first = await store.read(tx, met.order_id)
+        if met.content_digest == store.content_digest(content, buyer):
+            return first
+        field = first_difference((first.buyer, first.order.content), (buyer, content)) or "idempotency_key"
+        raise Conflict(
+            "IDEMPOTENCY_CONFLICT",
+            f"the key was used before with another {field}",
+            field=field,
+            order_id=met.order_id,
+        )
+
+    async def accept_order(
+        self,
+        asked: Asked,
+        order_id: str,
+        legs: Sequence[Leg],
+        promise: Window | None,
+        decision_id: str,
+        payment: str,
+        as_of: datetime,
+    ) -> Planned:
+        """recorded | action_required -> validated; CANCELLING without fulfilments if the customer was faster."""
+        answer = await self._on_order(
+            asked, order_id, lambda one: order.accept(one, legs, promise, decision_id, payment, as_of), _planned
+        )
+        return _to_planned(answer)
+
+    async def refuse_order(self, asked: Asked, order_id: str, refusal: Refusal, as_of: datetime) -> OrderState:
+        """recorded | action_required -> refused."""
+        return await self._state_after(asked, order_id, lambda one: order.refuse(one, refusal, as_of))
+
+    async def require_payment_action(
+        self, asked: Asked, order_id: str, next_action_url: str, as_of: datetime
+    ) -> OrderState:
+        """recorded -> action_required."""
+        return await self._state_after(
+            asked, order_id, lambda one: order.require_payment_action(one, next_action_url, as_of)
+        )
+
+    async def release_order(self, asked: Asked, order_id: str, as_of: datetime) -> OrderState:
+        """validated -> released, or what a cancellation made of it."""
+        return await self._state_after(asked, order_id, lambda one: order.release(one, as_of))
+
+    async def reroute_units(
+        self,
+        asked: Asked,
+        order_id: str,
+        legs: Sequence[Leg],
+        cancelled: Sequence[Units],
+        reason: str,
+        decision_id: str,
+        as_of: datetime,
+    ) -> Planned:
+        """New places for units that lost theirs, and the money of those that found none."""
+        answer = await self._on_order(
+            asked,
+            order_id,
+            lambda one: order.reroute(one, legs, cancelled, reason, decision_id, as_of),
+            _planned,
+        )
+        return _to_planned(answer)
+
+    async def request_cancellation(
+        self, asked: Asked, order_id: str, reason: str, actor: str, as_of: datetime
+    ) -> OrderState:
+        """-> cancelling, with every open fulfilment; FailedPrecondition / TOO_LATE_TO_CANCEL."""
+        return await self._state_after(
+            asked, order_id, lambda one: order.request_cancellation(one, reason, actor, as_of)
+        )
+
+    async def complete_cancellation(self, asked: Asked, order_id: str, as_of: datetime) -> OrderState:
+        """cancelling -> cancelled."""
+        return await self._state_after(asked, order_id, lambda one: order.complete_cancellation(one, as_of))
+
+    async def close_order(self, asked: Asked, order_id: str, as_of: datetime) -> OrderState:
+        """released -> closed or cancelled; FailedPrecondition / NOT_FINISHED."""
+        return await self._state_after(asked, order_id, lambda one: order.close(one, as_of))
+
+    # -- reading ------------------------------------------------------------------------------------------
+
+    async def get_order(self, order_id: str) -> View:
+        """The whole order."""
+        async with self._engine.begin() as tx:
+            return await store.read(tx, order_id)
+
+    async def list_orders(self, wanted: OrderFilter, size: int, after: Position | None) -> list[View]:
+        """A page of orders, newest first."""
+        async with self._engine.begin() as tx:
+            return await reading.list_orders(tx, wanted, size, after)
+
+    async def get_timeline(self, order_id: str) -> list[TimelineEntry]:
+        """Everything that happened to an order, the oldest first."""
+        async with self._engine.begin() as tx:
+            entries = await reading.list_timeline(tx, order_id)
+        if entries is None:
+            raise store.no_order(order_id)
+        return entries
+
+    async def list_unstarted(self, recorded_before: datetime, limit: int) -> list[View]:
+        """Recorded orders that nobody acted on."""
+        async with self._engine.begin() as tx:
+            return await reading.list_unstarted(tx, recorded_before, limit)
+
+    async def list_work(
+        self,
+        point_ids: Sequence[str],
+        states: Sequence[FulfilmentState],
+        size: int,
+        after: Position | None,
+    ) -> list[Fulfilment]:
+        """A page of work; without states, what a point still has to do."""
+        async with self._engine.begin() as tx:
+            return await reading.list_work(tx, point_ids, states or sorted(WORK), size, after)
+
+    async def get_fulfilment(self, fulfilment_id: str) -> Work:
+        """One fulfilment with its address."""
+        async with self._engine.begin() as tx:
+            view = await store.read_of_fulfilment(tx, fulfilment_id)
+        work = view.order.fulfilment(fulfilment_id)
+        content = view.order.content
+        numbers = {line.line_number for line in work.lines}
+        brands = sorted({line.brand for line in content.lines if line.line_number in numbers})
+        return Work(work, view.buyer.ship_to, content.channel_id, tuple(brands))
+
+    # -- fulfilments --------------------------------------------------------------------------------------
+
+    async def offer_fulfilment(self, asked: Asked, fulfilment_id: str, as_of: datetime) -> Fulfilment:
+        """planned -> offered, or cancelled when a cancellation came first."""
+        return await self._on_work(asked, fulfilment_id, lambda one, work: fulfilment.offer(one, work, as_of))
+
+    async def accept_offer(self, asked: Asked, fulfilment_id: str, actor: str, as_of: datetime) -> Fulfilment:
+        """offered -> accepted; FailedPrecondition / OFFER_GONE."""
+        return await self._on_work(
+            asked, fulfilment_id, lambda one, work: fulfilment.accept_offer(one, work, actor, as_of)
+        )
+
+    async def refuse_offer(
+        self, asked: Asked, fulfilment_id: str, reason: str, actor: str, as_of: datetime
+    ) -> Fulfilment:
+        """offered -> refused; FailedPrecondition / OFFER_GONE."""
+        return await self._on_work(
+            asked, fulfilment_id, lambda one, work: fulfilment.refuse_offer(one, work, reason, actor, as_of)
+        )
+
+    async def lapse_offer(self, asked: Asked, fulfilment_id: str, as_of: datetime) -> Fulfilment:
+        """offered -> lapsed if its deadline has passed; else as it is."""
+        return await self._on_work(
+            asked, fulfilment_id, lambda one, work: fulfilment.lapse_offer(one, work, as_of)
+        )
+
+    async def record_pick(
+        self, asked: Asked, fulfilment_id: str, found: Sequence[Units], actor: str, as_of: datetime
+    ) -> Fulfilment:
+        """accepted -> picked or short."""
+        return await self._on_work(
+            asked, fulfilment_id, lambda one, work: fulfilment.record_pick(one, work, found, actor, as_of)
+        )
+
+    async def close_parcel(
+        self, asked: Asked, fulfilment_id: str, weight_grams: int, actor: str, as_of: datetime
+    ) -> Fulfilment:
+        """picked -> packed."""
+        return await self._on_work(
+            asked,
+            fulfilment_id,
+            lambda one, work: fulfilment.close_parcel(one, work, weight_grams, actor, as_of),
+        )
+
+    async def record_capture(
+        self,
+        asked: Asked,
+        fulfilment_id: str,
+        capture_state: str,
+        reason: str,
+        actor: str,
+        as_of: datetime,
+    ) -> Fulfilment:
+        """What became of the parcel's money."""
+        return await self._on_work(
+            asked,
+            fulfilment_id,
+            lambda one, work: fulfilment.record_capture(one, work, capture_state, reason, actor, as_of),
+        )
+
+    async def hand_over(
+        self, asked: Asked, fulfilment_id: str, tracking_code: str, actor: str, as_of: datetime
+    ) -> Fulfilment:
+        """packed -> handed over; FailedPrecondition / NOT_CAPTURED, CANCELLED."""
+        return await self._on_work(
+            asked,
+            fulfilment_id,
+            lambda one, work: fulfilment.hand_over(one, work, tracking_code, actor, as_of),
+        )
+
+    async def record_carrier_event(
+        self, asked: Asked, carrier_id: str, tracking_code: str, status: str, occurred_at: datetime
+    ) -> tuple[Fulfilment, bool]:
+        """The fulfilment after a scan, and whether the scan was known. Unique by carrier and the carrier's id."""
+        fulfilment.check_scan(carrier_id, asked.request_id, status)
+        async with self._engine.begin() as tx:
+            # Two carriers may give their events the same ids.
+            request_id = f"carrier/{carrier_id}/{asked.request_id}"
+            first = await requests.first_answer(tx, request_id, asked.content)
+            if first is not None:
+                return doc.FULFILMENT.validate_python(first), True
+            fulfilment_id = await store.find_parcel(tx, carrier_id, tracking_code)
+            before = await store.lock_order_of(tx, fulfilment_id)
+            work = before.fulfilment(fulfilment_id)
+            decision = fulfilment.carrier_event(before, work, status, occurred_at)
+            await self._save(tx, before, decision)
+            assert work.parcel is not None, "it was found by its parcel"
+            parcel_id = work.parcel.parcel_id
+            await store.save_carrier_event(tx, carrier_id, asked.request_id, parcel_id, status, occurred_at)
+            after = decision.order.fulfilment(fulfilment_id)
+            await requests.remember(tx, request_id, doc.to_json(doc.FULFILMENT, after))
+        self._bell.ring()
+        return after, False
+
+    # -- what the methods share ---------------------------------------------------------------------------
+
+    async def _state_after(self, asked: Asked, order_id: str, decide: Callable[[Order], Decision]) -> OrderState:
+        answer = await self._on_order(
+            asked, order_id, decide, lambda decision: {"state": decision.order.state.value}
+        )
+        return OrderState(answer["state"])
+
+    async def _on_order(
+        self,
+        asked: Asked,
+        order_id: str,
+        decide: Callable[[Order], Decision],
+        to_answer: Callable[[Decision], Answer],
+    ) -> Mapping[str, Any]:
+        async with self._engine.begin() as tx:
+            first = await requests.first_answer(tx, asked.request_id, asked.content)
+            if first is not None:
+                return first
+            before = await store.lock_order(tx, order_id)
+            decision = decide(before)
+            await self._save(tx, before, decision)
+            answer = to_answer(decision)
+            await requests.remember(tx, asked.request_id, answer)
+        self._bell.ring()
+        return answer
+
+    async def _on_work(
+        self, asked: Asked, fulfilment_id: str, decide: Callable[[Order, Fulfilment], Decision]
+    ) -> Fulfilment:
+        async with self._engine.begin() as tx:
+            first = await requests.first_answer(tx, asked.request_id, asked.content)
+            if first is not None:
+                return doc.FULFILMENT.validate_python(first)
+            before = await store.lock_order_of(tx, fulfilment_id)
+            decision = decide(before, before.fulfilment(fulfilment_id))
+            await self._save(tx, before, decision)
+            after = decision.order.fulfilment(fulfilment_id)
+            await requests.remember(tx, asked.request_id, doc.to_json(doc.FULFILMENT, after))
+        self._bell.ring()
+        return after
+
+    async def _save(self, tx: AsyncConnection, before: Order, decision: Decision) -> None:
+        """Nothing happened means nothing to write: the answer is the state as it is."""
+        if decision.happenings:
+            await store.save(tx, before, decision)
+            await outbox.write(tx, _events(decision))
+
+
+def _events(decision: Decision) -> list[outbox.Event]:
+    one = decision.order
+    about: Answer = {"order_id": one.order_id, "channel_id": one.content.channel_id}
+    events: list[outbox.Event] = []
+    for happening in decision.happenings:
+        if not happening.told:
+            continue
+        subject, data = f"order/{one.order_id}", {**about, **happening.facts}
+        if work := happening.fulfilment:
+            subject = f"fulfilment/{work.fulfilment_id}"
+            data |= {"fulfilment_id": work.fulfilment_id, "point_id": work.point_id}
+        events.append(outbox.Event(f"oms.orders.{happening.kind}", subject, one.order_id, happening.at, data))
+    return events
+
+
+def _planned(decision: Decision) -> Answer:
+    one = decision.order
+    return {
+        "state": one.state.value,
+        "fulfilments": doc.to_json(doc.FULFILMENTS, decision.created),
+        "cooling_off_until": one.cooling_off_until.isoformat() if one.cooling_off_until else None,
+        "no_longer_due_minor": decision.no_longer_due_minor,
+        "currency": one.content.total.currency,
+    }
+
+
+def _to_planned(answer: Mapping[str, Any]) -> Planned:
+    return _PLANNED.validate_python(answer)

@@ -1,0 +1,462 @@
+"""All SQL of the order aggregate. Locks the order's row first, always, whatever of it is to change.
+
+Loads and saves the aggregate in one statement each; knows no rule. Reading lists is in reading.py.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kit.errors import Conflict, Internal, NotFound
+from services.orders import documents as doc
+from services.orders.domain.content import normal
+from services.orders.domain.model import (
+    Buyer,
+    Content,
+    Decision,
+    Fulfilment,
+    Happening,
+    LifeCycle,
+    Order,
+    SalesChannel,
+)
+from services.orders.domain.status import customer_status, fine_status
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An order as it is read: with its buyer and its statuses."""
+
+    order: Order
+    buyer: Buyer
+    customer_status: str
+    fine_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """What a placement meets: its channel, the life cycle of today, and the order that has its key already."""
+
+    channel: SalesChannel
+    life_cycle: LifeCycle
+    order_id: str | None
+    content_digest: bytes | None
+
+
+def view(order: Order, buyer: Buyer) -> View:
+    """A whole order with the statuses that follow from it."""
+    return View(order, buyer, customer_status(order), fine_status(order))
+
+
+# -- placement --------------------------------------------------------------------------------------------
+
+_COUNTER = text(
+    """
+    SELECT c.channel_id, c.name, c.currency, c.brands, c.life_cycle_id, to_jsonb(l) AS life_cycle,
+           o.order_id, o.content_digest
+    FROM sales_channel c
+    JOIN LATERAL (SELECT * FROM life_cycle WHERE life_cycle_id = c.life_cycle_id ORDER BY version DESC LIMIT 1) l
+         ON true
+    LEFT JOIN orders o ON o.channel_id = c.channel_id AND o.idempotency_key = :idempotency_key
+    WHERE c.channel_id = :channel_id
+    """
+)
+
+# One round trip. Nothing is written when the key or the id is taken: then no row comes back.
+_RECORD = text(
+    """
+    WITH placed AS (
+        INSERT INTO orders SELECT * FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb))
+        ON CONFLICT DO NOTHING RETURNING order_id
+    ), customer AS (
+        INSERT INTO order_customer
+        SELECT one.* FROM placed, jsonb_populate_record(NULL::order_customer, CAST(:customer AS jsonb)) one
+    ), lines AS (
+        INSERT INTO order_line
+        SELECT one.* FROM placed, jsonb_populate_recordset(NULL::order_line, CAST(:lines AS jsonb)) one
+    ), ranges AS (
+        INSERT INTO line_range
+        SELECT one.* FROM placed, jsonb_populate_recordset(NULL::line_range, CAST(:ranges AS jsonb)) one
+    ), told AS (
+        INSERT INTO timeline (order_id, at, kind, text, actor, fulfilment_id, data)
+        SELECT one.order_id, one.at, one.kind, one.text, one.actor, one.fulfilment_id, one.data
+        FROM placed, jsonb_populate_recordset(NULL::timeline, CAST(:timeline AS jsonb)) one
+    )
+    SELECT order_id FROM placed
+    """
+)
+
+
+async def find_counter(tx: AsyncConnection, channel_id: str, idempotency_key: str) -> Counter | None:
+    """None when there is no such channel."""
+    row = (
+        await tx.execute(_COUNTER, {"channel_id": channel_id, "idempotency_key": idempotency_key})
+    ).one_or_none()
+    if row is None:
+        return None
+    channel = SalesChannel(row.channel_id, row.name, row.currency, tuple(row.brands), row.life_cycle_id)
+    digest = bytes(row.content_digest) if row.content_digest else None
+    return Counter(channel, doc.LIFE_CYCLE.validate_python(row.life_cycle), row.order_id, digest)
+
+
+async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, buyer: Buyer) -> bool:
+    """Writes a new order; False when its key was taken meanwhile."""
+    order = decision.order
+    content = order.content
+    head = {
+        **_changing(order),
+        "channel_id": content.channel_id,
+        "idempotency_key": idempotency_key,
+        "content_digest": "\\x" + content_digest(content, buyer).hex(),
+        "channel_order_number": content.channel_order_number,
+        "total_minor": content.total.amount_minor,
+        "currency": content.total.currency,
+        "mode": content.mode,
+        "brands": content.brands,
+        "quote_id": content.quote_id,
+        "payment": {"kind": content.payment.kind, "value": content.payment.value},
+        "life_cycle_id": order.life_cycle.life_cycle_id,
+        "life_cycle_version": order.life_cycle.version,
+        "placed_at": order.placed_at.isoformat(),
+        "recorded_at": order.recorded_at.isoformat(),
+    }
+    written = await tx.execute(
+        _RECORD,
+        {
+            "head": json.dumps(head),
+            "customer": json.dumps({"order_id": order.order_id, **_buyer_row(buyer)}),
+            "lines": json.dumps(
+                [{"order_id": order.order_id, **doc.to_json(doc.LINE, line)} for line in content.lines]
+            ),
+            "ranges": json.dumps(_range_rows(order)),
+            "timeline": json.dumps([_timeline_row(order, one) for one in decision.happenings]),
+        },
+    )
+    return written.first() is not None
+
+
+def content_digest(content: Content, buyer: Buyer) -> bytes:
+    """Of all that a channel sent; the same content always gives the same digest."""
+    whole = [doc.to_json(doc.CONTENT, normal(content)), doc.to_json(doc.BUYER, buyer)]
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).digest()
+
+
+# -- loading ----------------------------------------------------------------------------------------------
+
+FULFILMENT_JSON = """
+    to_jsonb(f) || jsonb_build_object(
+        'parcel', to_jsonb(p),
+        'window', CASE WHEN f.window_start IS NOT NULL
+                       THEN jsonb_build_object('start', f.window_start, 'end', f.window_end) END)
+"""
+
+_HEAD = """
+    SELECT to_jsonb(o) AS head, to_jsonb(l) AS life_cycle, to_jsonb(c) AS buyer,
+           (SELECT jsonb_agg(to_jsonb(n) ORDER BY n.line_number) FROM order_line n
+            WHERE n.order_id = o.order_id) AS lines,
+           {ranges} AS ranges, {fulfilments} AS fulfilments
+    FROM orders o
+    JOIN life_cycle l ON l.life_cycle_id = o.life_cycle_id AND l.version = o.life_cycle_version
+    LEFT JOIN order_customer c ON c.order_id = o.order_id
+    WHERE o.order_id = ANY(:order_ids)
+"""
+_WHOLE = text(
+    _HEAD.format(
+        ranges="""(SELECT jsonb_agg(to_jsonb(r)
+                                    || jsonb_build_object('fulfilment_id', coalesce(r.fulfilment_id, ''))
+                                    ORDER BY r.line_number, r.from_unit)
+                   FROM line_range r WHERE r.order_id = o.order_id)""",
+        fulfilments=f"""(SELECT jsonb_agg({FULFILMENT_JSON} ORDER BY f.round, f.position)
+                         FROM fulfilment f LEFT JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
+                         WHERE f.order_id = o.order_id)""",
+    )
+)
+_HEADS = text(_HEAD.format(ranges="NULL", fulfilments="NULL"))
+
+# The lock is a statement of its own: what is read after it was committed before it.
+_LOCK_ORDER = text("SELECT order_id FROM orders WHERE order_id = :id FOR UPDATE")
+_LOCK_OF_FULFILMENT = text(
+    """SELECT order_id FROM orders
+       WHERE order_id = (SELECT order_id FROM fulfilment WHERE fulfilment_id = :id) FOR UPDATE"""
+)
+_ORDER_OF_FULFILMENT = text("SELECT order_id FROM fulfilment WHERE fulfilment_id = :id")
+_PARCEL = text(
+    "SELECT fulfilment_id FROM parcel WHERE carrier_id = :carrier_id AND tracking_code = :tracking_code"
+)
+
+
+async def read(tx: AsyncConnection, order_id: str) -> View:
+    """The whole order at one instant. NotFound / ORDER_NOT_FOUND."""
+    row = (await tx.execute(_WHOLE, {"order_ids": [order_id]})).one_or_none()
+    if row is None:
+        raise no_order(order_id)
+    return _view(row)
+
+
+async def read_heads(tx: AsyncConnection, order_ids: Sequence[str]) -> list[View]:
+    """Orders without ranges and fulfilments, in the order asked for."""
+    rows = (await tx.execute(_HEADS, {"order_ids": list(order_ids)})).all()
+    views = {row.head["order_id"]: _view(row) for row in rows}
+    return [views[order_id] for order_id in order_ids]
+
+
+async def lock_order(tx: AsyncConnection, order_id: str) -> Order:
+    """The order, which nobody else changes until the transaction ends. NotFound / ORDER_NOT_FOUND."""
+    if (await tx.execute(_LOCK_ORDER, {"id": order_id})).first() is None:
+        raise no_order(order_id)
+    return (await read(tx, order_id)).order
+
+
+async def lock_order_of(tx: AsyncConnection, fulfilment_id: str) -> Order:
+    """The order of a fulfilment, locked. NotFound / FULFILMENT_NOT_FOUND."""
+    row = (await tx.execute(_LOCK_OF_FULFILMENT, {"id": fulfilment_id})).one_or_none()
+    if row is None:
+        raise NotFound(
+            "FULFILMENT_NOT_FOUND",
+            "there is no such fulfilment",
+            field="fulfilment_id",
+            fulfilment_id=fulfilment_id,
+        )
+    return (await read(tx, row.order_id)).order
+
+
+async def read_of_fulfilment(tx: AsyncConnection, fulfilment_id: str) -> View:
+    """The order of a fulfilment, not locked. NotFound / FULFILMENT_NOT_FOUND."""
+    row = (await tx.execute(_ORDER_OF_FULFILMENT, {"id": fulfilment_id})).one_or_none()
+    if row is None:
+        raise no_fulfilment(fulfilment_id)
+    return await read(tx, row.order_id)
+
+
+async def find_parcel(tx: AsyncConnection, carrier_id: str, tracking_code: str) -> str:
+    """The fulfilment whose parcel the carrier knows by this code. NotFound / PARCEL_NOT_FOUND."""
+    row = (await tx.execute(_PARCEL, {"carrier_id": carrier_id, "tracking_code": tracking_code})).one_or_none()
+    if row is None:
+        raise NotFound("PARCEL_NOT_FOUND", "no parcel of the carrier has this code", field="tracking_code")
+    return str(row.fulfilment_id)
+
+
+def no_fulfilment(fulfilment_id: str) -> NotFound:
+    """What is answered about a fulfilment that does not exist."""
+    return NotFound(
+        "FULFILMENT_NOT_FOUND",
+        "there is no such fulfilment",
+        field="fulfilment_id",
+        fulfilment_id=fulfilment_id,
+    )
+
+
+def no_order(order_id: str) -> NotFound:
+    """What is answered about an order that does not exist."""
+    return NotFound("ORDER_NOT_FOUND", "there is no such order", field="order_id", order_id=order_id)
+
+
+def _view(row: Any) -> View:
+    head: dict[str, Any] = row.head
+    promise = {"start": head["promise_start"], "end": head["promise_end"]} if head["promise_start"] else None
+    content = {
+        **head,
+        "lines": row.lines,
+        "total": {"amount_minor": head["total_minor"], "currency": head["currency"]},
+    }
+    order = doc.ORDER.validate_python(
+        {
+            **head,
+            "content": content,
+            "life_cycle": row.life_cycle,
+            "promise": promise,
+            "ranges": row.ranges or (),
+            "fulfilments": row.fulfilments or (),
+        }
+    )
+    return View(order, _buyer(row.buyer), head["customer_status"], head["fine_status"])
+
+
+def _buyer(row: dict[str, Any] | None) -> Buyer:
+    if row is None:
+        return Buyer()
+    ship_to = {**row, "name": row["ship_to_name"]}
+    return Buyer(doc.CUSTOMER.validate_python(row), doc.ADDRESS.validate_python(ship_to))
+
+
+# -- saving -----------------------------------------------------------------------------------------------
+
+# One round trip. Rows change only from the state that the decision saw; ranges that are gone and ranges that
+# are written never share a key.
+_SAVE = text(
+    """
+    WITH saved AS (
+        UPDATE orders o
+        SET state = n.state, customer_status = n.customer_status, fine_status = n.fine_status,
+            updated_at = n.updated_at, promise_start = n.promise_start, promise_end = n.promise_end,
+            cooling_off_until = n.cooling_off_until, refusal = n.refusal, next_action_url = n.next_action_url,
+            cancellation_reason = n.cancellation_reason, payment_outcome = n.payment_outcome
+        FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
+        WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
+    ), created AS (
+        INSERT INTO fulfilment SELECT * FROM jsonb_populate_recordset(NULL::fulfilment, CAST(:created AS jsonb))
+        RETURNING 1
+    ), moved AS (
+        UPDATE fulfilment f
+        SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason
+        FROM jsonb_populate_recordset(NULL::fulfilment, CAST(:moved AS jsonb)) n
+        WHERE f.fulfilment_id = n.fulfilment_id
+          AND f.state = CAST(:states_before AS jsonb) ->> n.fulfilment_id RETURNING 1
+    ), parcels AS (
+        INSERT INTO parcel SELECT * FROM jsonb_populate_recordset(NULL::parcel, CAST(:parcels AS jsonb))
+        ON CONFLICT (parcel_id) DO UPDATE
+        SET capture_state = excluded.capture_state, capture_reason = excluded.capture_reason,
+            tracking_code = excluded.tracking_code, handed_over_at = excluded.handed_over_at,
+            in_transit_at = excluded.in_transit_at, delivered_at = excluded.delivered_at
+    ), gone AS (
+        DELETE FROM line_range r USING jsonb_populate_recordset(NULL::line_range, CAST(:gone AS jsonb)) g
+        WHERE r.order_id = g.order_id AND r.line_number = g.line_number AND r.from_unit = g.from_unit
+    ), ranges AS (
+        INSERT INTO line_range SELECT * FROM jsonb_populate_recordset(NULL::line_range, CAST(:ranges AS jsonb))
+        ON CONFLICT (order_id, line_number, from_unit) DO UPDATE
+        SET to_unit = excluded.to_unit, state = excluded.state, fulfilment_id = excluded.fulfilment_id
+    ), told AS (
+        INSERT INTO timeline (order_id, at, kind, text, actor, fulfilment_id, data)
+        SELECT one.order_id, one.at, one.kind, one.text, one.actor, one.fulfilment_id, one.data
+        FROM jsonb_populate_recordset(NULL::timeline, CAST(:timeline AS jsonb)) one
+    )
+    SELECT (SELECT count(*) FROM saved) + (SELECT count(*) FROM created) + (SELECT count(*) FROM moved) AS rows
+    """
+)
+
+_CARRIER_EVENT = text(
+    """INSERT INTO carrier_event (carrier_id, event_id, parcel_id, status, occurred_at)
+       VALUES (:carrier_id, :event_id, :parcel_id, :status, :occurred_at)"""
+)
+
+
+async def save(tx: AsyncConnection, before: Order, decision: Decision) -> None:
+    """Writes what a decision changed of the locked order, and its timeline."""
+    after = decision.order
+    old = {one.fulfilment_id: one for one in before.fulfilments}
+    created = [one for one in after.fulfilments if one.fulfilment_id not in old]
+    moved = [one for one in after.fulfilments if old.get(one.fulfilment_id, one) != one]
+    kept = {(one.line_number, one.from_unit) for one in after.ranges}
+    gone = [one for one in before.ranges if (one.line_number, one.from_unit) not in kept]
+    unchanged = set(before.ranges)
+    parameters = {
+        "head": json.dumps(_changing(after)),
+        "state_before": before.state.value,
+        "created": json.dumps([_fulfilment_row(one) for one in created]),
+        "moved": json.dumps([_fulfilment_row(one) for one in moved]),
+        "states_before": json.dumps({one.fulfilment_id: old[one.fulfilment_id].state.value for one in moved}),
+        "parcels": json.dumps([_parcel_row(one) for one in moved if one.parcel]),
+        "gone": json.dumps(
+            [
+                {"order_id": after.order_id, "line_number": one.line_number, "from_unit": one.from_unit}
+                for one in gone
+            ]
+        ),
+        "ranges": json.dumps([row for row, one in _ranges(after) if one not in unchanged]),
+        "timeline": json.dumps([_timeline_row(after, one) for one in decision.happenings]),
+    }
+    try:
+        rows = (await tx.execute(_SAVE, parameters)).scalar_one()
+    except IntegrityError as error:
+        raise _known(error) from error
+    if rows != 1 + len(created) + len(moved):
+        raise Internal("LOST_RACE", "the order changed under its lock", order_id=after.order_id)
+
+
+async def save_carrier_event(
+    tx: AsyncConnection, carrier_id: str, event_id: str, parcel_id: str, status: str, occurred_at: datetime
+) -> None:
+    """Keeps a carrier's scan as it came."""
+    await tx.execute(
+        _CARRIER_EVENT,
+        {
+            "carrier_id": carrier_id,
+            "event_id": event_id,
+            "parcel_id": parcel_id,
+            "status": status,
+            "occurred_at": occurred_at,
+        },
+    )
+
+
+def _known(error: IntegrityError) -> Exception:
+    diagnosis = getattr(error.orig, "diag", None)
+    if getattr(diagnosis, "constraint_name", "") == "parcel_tracking":
+        return Conflict(
+            "TRACKING_CODE_TAKEN", "another parcel of the carrier has this code", field="tracking_code"
+        )
+    return error
+
+
+# -- rows -------------------------------------------------------------------------------------------------
+
+
+def _changing(order: Order) -> dict[str, Any]:
+    promise = order.promise
+    return {
+        "order_id": order.order_id,
+        "state": order.state.value,
+        "customer_status": customer_status(order),
+        "fine_status": fine_status(order),
+        "updated_at": order.updated_at.isoformat(),
+        "promise_start": promise.start.isoformat() if promise else None,
+        "promise_end": promise.end.isoformat() if promise else None,
+        "cooling_off_until": order.cooling_off_until.isoformat() if order.cooling_off_until else None,
+        "refusal": doc.to_json(doc.REFUSAL, order.refusal) if order.refusal else None,
+        "next_action_url": order.next_action_url,
+        "cancellation_reason": order.cancellation_reason,
+        "payment_outcome": order.payment_outcome,
+    }
+
+
+def _buyer_row(buyer: Buyer) -> dict[str, Any]:
+    ship_to = doc.to_json(doc.ADDRESS, buyer.ship_to)
+    return {**ship_to, **doc.to_json(doc.CUSTOMER, buyer.customer), "ship_to_name": buyer.ship_to.name}
+
+
+def _fulfilment_row(one: Fulfilment) -> dict[str, Any]:
+    row: dict[str, Any] = doc.to_json(doc.FULFILMENT, one)
+    window = row.pop("window") or {}
+    return {**row, "window_start": window.get("start"), "window_end": window.get("end")}
+
+
+def _parcel_row(one: Fulfilment) -> dict[str, Any]:
+    parcel = doc.to_json(doc.PARCEL, one.parcel)
+    return {**parcel, "fulfilment_id": one.fulfilment_id, "carrier_id": one.carrier_id}
+
+
+def _ranges(order: Order) -> Sequence[tuple[Mapping[str, Any], Any]]:
+    return list(zip(_range_rows(order), order.ranges, strict=True))
+
+
+def _range_rows(order: Order) -> list[dict[str, Any]]:
+    return [
+        {
+            "order_id": order.order_id,
+            "line_number": one.line_number,
+            "from_unit": one.from_unit,
+            "to_unit": one.to_unit,
+            "state": one.state.value,
+            "fulfilment_id": one.fulfilment_id or None,
+        }
+        for one in order.ranges
+    ]
+
+
+def _timeline_row(order: Order, happening: Happening) -> dict[str, Any]:
+    return {
+        "order_id": order.order_id,
+        "at": happening.at.isoformat(),
+        "kind": happening.kind,
+        "text": happening.text,
+        "actor": happening.actor,
+        "fulfilment_id": happening.fulfilment.fulfilment_id if happening.fulfilment else "",
+        "data": {**happening.facts, **happening.notes},
+    }

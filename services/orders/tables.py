@@ -1,0 +1,69 @@
+"""The tables of orders as SQLAlchemy Core knows them: the columns that lists filter and sort by, and settings.
+
+The migrations make the tables. The aggregate itself is read and written as documents, in store.py.
+"""
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+
+
+def _instant(name: str) -> Column[object]:
+    return Column(name, DateTime(timezone=True))
+
+
+life_cycle = Table(
+    "life_cycle",
+    metadata,
+    Column("life_cycle_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("cooling_off_seconds", Integer),
+    Column("offer_seconds", Integer),
+    Column("payment_action_seconds", Integer),
+    Column("reroute_limit", Integer),
+)
+
+sales_channel = Table(
+    "sales_channel",
+    metadata,
+    Column("channel_id", Text, primary_key=True),
+    Column("name", Text),
+    Column("currency", Text),
+    Column("brands", ARRAY(Text)),
+    Column("life_cycle_id", Text),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("order_id", Text, primary_key=True),
+    Column("channel_id", Text),
+    Column("channel_order_number", Text),
+    Column("state", Text),
+    Column("brands", ARRAY(Text)),
+    _instant("placed_at"),
+    _instant("recorded_at"),
+)
+
+fulfilment = Table(
+    "fulfilment",
+    metadata,
+    Column("fulfilment_id", Text, primary_key=True),
+    Column("point_id", Text),
+    Column("state", Text),
+    _instant("hand_over_by"),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("entry_id", BigInteger, primary_key=True),
+    Column("order_id", Text),
+    _instant("at"),
+    Column("kind", Text),
+    Column("text", Text),
+    Column("actor", Text),
+    Column("fulfilment_id", Text),
+    Column("data", JSONB),
+)

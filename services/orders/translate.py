@@ -1,0 +1,431 @@
+"""Protobuf messages of orders to domain records and back. No rule but one: text must be text."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from kit import times
+from kit.errors import InvalidArgument
+from kit.values.money import Money
+from oms.orders.v1 import orders_service_pb2 as pb
+from oms.type.v1 import type_pb2
+from services.orders.domain.model import (
+    Address,
+    Buyer,
+    Content,
+    Customer,
+    DeliveryMode,
+    DiscountShare,
+    Fulfilment,
+    Leg,
+    LifeCycle,
+    Line,
+    Order,
+    PaymentTerms,
+    Refusal,
+    RefusedLine,
+    SalesChannel,
+    Units,
+    Window,
+)
+from services.orders.domain.states import FulfilmentState, OrderState
+from services.orders.reading import Position, TimelineEntry
+from services.orders.service import Asked
+from services.orders.store import View
+
+MAX_ID_LENGTH = 255
+MAX_PAGE = 500
+
+# -- every request ----------------------------------------------------------------------------------------
+
+
+def check_text(message: Message, path: str = "") -> None:
+    """Raises InvalidArgument, naming the field, for what no database column can hold."""
+    for field, value in message.ListFields():
+        name = f"{path}{field.name}"
+        items = list(value) if field.is_repeated else [value]
+        for i, item in enumerate(items):
+            where = f"{name}[{i}]" if field.is_repeated else name
+            if isinstance(item, str):
+                _check_string(field, item, where)
+            elif isinstance(item, Timestamp):
+                _check_instant(item, where)
+            elif isinstance(item, Message):
+                # Errors name the fields of the content as its sender does.
+                check_text(item, "" if where == "content" else f"{where}.")
+
+
+def _check_string(field: FieldDescriptor, value: str, where: str) -> None:
+    if "\x00" in value:
+        raise InvalidArgument(where, "text does not hold the character U+0000")
+    if field.name.endswith(("_id", "_key", "_code", "_number")) and len(value) > MAX_ID_LENGTH:
+        raise InvalidArgument(where, f"at most {MAX_ID_LENGTH} characters")
+
+
+def _check_instant(value: Timestamp, where: str) -> None:
+    # The last years are left to the deadlines that are counted from it.
+    if not datetime(1970, 1, 1, tzinfo=UTC).timestamp() <= value.seconds < 253_000_000_000:
+        raise InvalidArgument(where, "an instant is in the years 1970 to 9986")
+    if not 0 <= value.nanos < 1_000_000_000:
+        raise InvalidArgument(where, "nanos are 0 to 999,999,999")
+
+
+def asked(request: Message) -> Asked:
+    """The request's id and what makes two requests the same: all of it but its id and its instants."""
+    content = type(request)()
+    content.CopyFrom(request)
+    for name in ("request_id", "as_of", "occurred_at"):
+        if name in request.DESCRIPTOR.fields_by_name:
+            content.ClearField(name)
+    kind = request.DESCRIPTOR.full_name.encode()
+    return Asked(getattr(request, "request_id", ""), kind + b"\0" + content.SerializeToString(deterministic=True))
+
+
+# -- to the domain ----------------------------------------------------------------------------------------
+
+
+def to_channel(message: pb.SalesChannel) -> SalesChannel:
+    return SalesChannel(
+        message.channel_id, message.name, message.currency, tuple(message.brands), message.life_cycle_id
+    )
+
+
+def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
+    return LifeCycle(
+        message.life_cycle_id,
+        message.version,
+        message.cooling_off_seconds,
+        message.offer_seconds,
+        message.payment_action_seconds,
+        message.reroute_limit,
+    )
+
+
+_MODES = {
+    type_pb2.DELIVERY_MODE_HOME_STANDARD: DeliveryMode.HOME_STANDARD,
+    type_pb2.DELIVERY_MODE_HOME_EXPRESS: DeliveryMode.HOME_EXPRESS,
+}
+_MODE_NUMBERS = {mode: number for number, mode in _MODES.items()}
+
+
+def to_content(message: pb.OrderContent) -> Content:
+    kind = message.payment.WhichOneof("kind")
+    return Content(
+        channel_id=message.channel_id,
+        channel_order_number=message.channel_order_number,
+        lines=tuple(_to_line(line) for line in message.lines),
+        total=Money(message.total.amount_minor, message.total.currency),
+        mode=_MODES.get(message.mode, ""),
+        quote_id=message.quote_id,
+        payment=PaymentTerms(kind or "", getattr(message.payment, kind) if kind else ""),
+    )
+
+
+def to_buyer(message: pb.OrderContent) -> Buyer:
+    who, where = message.customer, message.ship_to
+    return Buyer(
+        Customer(who.customer_id, who.name, who.email, who.phone),
+        Address(where.name, tuple(where.street_lines), where.postcode, where.city, where.country),
+    )
+
+
+def _to_line(message: pb.OrderLine) -> Line:
+    return Line(
+        line_number=message.line_number,
+        sku=message.sku,
+        brand=message.brand,
+        title=message.title,
+        quantity=message.quantity,
+        net_minor=message.net_minor,
+        tax_minor=message.tax_minor,
+        tax_rate_basis_points=message.tax_rate_basis_points,
+        shipping_minor=message.shipping_minor,
+        discounts=tuple(DiscountShare(one.code, one.amount_minor) for one in message.discounts),
+    )
+
+
+def to_window(message: type_pb2.Window, path: str) -> Window | None:
+    """None when it is absent; half a window is an error."""
+    if not message.HasField("start") and not message.HasField("end"):
+        return None
+    start, end = times.field_or_none(message, "start"), times.field_or_none(message, "end")
+    if start is None or end is None or start > end:
+        raise InvalidArgument(path, "a window has a start and, not before it, an end")
+    return Window(start, end)
+
+
+def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
+    return [
+        Leg(
+            point_id=one.point_id,
+            carrier_id=one.carrier_id,
+            service_id=one.service_id,
+            lines=tuple(to_units(one.lines)),
+            window=to_window(one.window, f"legs[{i}].window"),
+            hand_over_by=times.field_or_none(one, "hand_over_by"),
+        )
+        for i, one in enumerate(messages)
+    ]
+
+
+def to_units(messages: Iterable[pb.PlannedLine]) -> list[Units]:
+    return [Units(one.line_number, one.sku, one.quantity) for one in messages]
+
+
+def to_refusal(message: pb.Refusal) -> Refusal:
+    lines = tuple(
+        RefusedLine(one.line_number, one.sku, one.requested, one.available, one.reason) for one in message.lines
+    )
+    return Refusal(message.reason, message.detail, lines)
+
+
+def to_order_state(number: pb.OrderState.ValueType) -> OrderState | None:
+    """None when it is unspecified."""
+    if number == pb.ORDER_STATE_UNSPECIFIED:
+        return None
+    if number not in pb.OrderState.values():
+        raise InvalidArgument("state", "there is no such state")
+    return OrderState[pb.OrderState.Name(number).removeprefix("ORDER_STATE_")]
+
+
+def to_fulfilment_states(numbers: Sequence[pb.FulfilmentState.ValueType]) -> list[FulfilmentState]:
+    states = []
+    for i, number in enumerate(numbers):
+        if number == pb.FULFILMENT_STATE_UNSPECIFIED or number not in pb.FulfilmentState.values():
+            raise InvalidArgument(f"states[{i}]", "there is no such state")
+        states.append(FulfilmentState[pb.FulfilmentState.Name(number).removeprefix("FULFILMENT_STATE_")])
+    return states
+
+
+# -- pages ------------------------------------------------------------------------------------------------
+
+
+def to_page(message: type_pb2.PageRequest) -> tuple[int, Position | None]:
+    """The size, and where the page before ended."""
+    if not 0 <= message.size <= MAX_PAGE:
+        raise InvalidArgument("page.size", f"1 to {MAX_PAGE}")
+    return message.size or 50, _to_position(message.cursor) if message.cursor else None
+
+
+def from_page(positions: Sequence[Position], size: int) -> type_pb2.PageInfo:
+    """How to go on after a page that holds these."""
+    if len(positions) < size:
+        return type_pb2.PageInfo()
+    at, id_ = positions[-1]
+    raw = json.dumps([at.astimezone(UTC).isoformat(), id_]).encode()
+    return type_pb2.PageInfo(next_cursor=base64.urlsafe_b64encode(raw).decode().rstrip("="))
+
+
+def _to_position(cursor: str) -> Position:
+    try:
+        at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        position = datetime.fromisoformat(at), str(id_)
+    except (ValueError, TypeError, binascii.Error) as error:
+        raise InvalidArgument("page.cursor", "this cursor was not given by a page") from error
+    if position[0].tzinfo is None or "\x00" in position[1]:
+        raise InvalidArgument("page.cursor", "this cursor was not given by a page")
+    return position
+
+
+# -- from the domain --------------------------------------------------------------------------------------
+
+
+def from_order_state(state: OrderState) -> pb.OrderState.ValueType:
+    return pb.OrderState.Value(f"ORDER_STATE_{state.name}")
+
+
+def from_fulfilment_state(state: FulfilmentState) -> pb.FulfilmentState.ValueType:
+    return pb.FulfilmentState.Value(f"FULFILMENT_STATE_{state.name}")
+
+
+def from_instant(instant: datetime | None) -> Timestamp | None:
+    return times.to_proto(instant) if instant else None
+
+
+def from_window(window: Window | None) -> type_pb2.Window | None:
+    if window is None:
+        return None
+    return type_pb2.Window(start=times.to_proto(window.start), end=times.to_proto(window.end))
+
+
+def from_money(money: Money) -> type_pb2.Money:
+    return type_pb2.Money(amount_minor=money.amount_minor, currency=money.currency)
+
+
+def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
+    return pb.LifeCycle(
+        life_cycle_id=one.life_cycle_id,
+        version=one.version,
+        cooling_off_seconds=one.cooling_off_seconds,
+        offer_seconds=one.offer_seconds,
+        payment_action_seconds=one.payment_action_seconds,
+        reroute_limit=one.reroute_limit,
+    )
+
+
+def from_address(one: Address) -> pb.Address:
+    return pb.Address(
+        name=one.name,
+        street_lines=one.street_lines,
+        postcode=one.postcode,
+        city=one.city,
+        country=one.country,
+    )
+
+
+def from_view(view: View) -> pb.Order:
+    one = view.order
+    return pb.Order(
+        order_id=one.order_id,
+        state=from_order_state(one.state),
+        customer_status=view.customer_status,
+        fine_status=view.fine_status,
+        content=_from_content(one.content, view.buyer),
+        life_cycle=from_life_cycle(one.life_cycle),
+        placed_at=from_instant(one.placed_at),
+        promise=from_window(one.promise),
+        cooling_off_until=from_instant(one.cooling_off_until),
+        refusal=_from_refusal(one.refusal) if one.refusal else None,
+        ranges=[
+            pb.LineRange(
+                line_number=units.line_number,
+                from_unit=units.from_unit,
+                to_unit=units.to_unit,
+                state=units.state.value,
+                fulfilment_id=units.fulfilment_id,
+            )
+            for units in one.ranges
+        ],
+        fulfilments=[from_fulfilment(work) for work in one.fulfilments],
+        next_action_url=one.next_action_url,
+        cancellation_reason=one.cancellation_reason,
+        updated_at=from_instant(one.updated_at),
+    )
+
+
+def from_facts(view: View) -> pb.OrderFacts:
+    """What a workflow may know: no name, no street."""
+    one: Order = view.order
+    content = one.content
+    return pb.OrderFacts(
+        order_id=one.order_id,
+        channel_id=content.channel_id,
+        destination=type_pb2.Destination(country=view.buyer.ship_to.country, postcode=view.buyer.ship_to.postcode),
+        mode=_MODE_NUMBERS[content.mode] if content.mode else type_pb2.DELIVERY_MODE_UNSPECIFIED,
+        quote_id=content.quote_id,
+        total=from_money(content.total),
+        payment=_from_payment(content.payment),
+        lines=[
+            pb.LineFacts(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
+            for line in content.lines
+        ],
+        life_cycle=from_life_cycle(one.life_cycle),
+        placed_at=from_instant(one.placed_at),
+    )
+
+
+def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
+    who = buyer.customer
+    return pb.OrderContent(
+        channel_id=content.channel_id,
+        channel_order_number=content.channel_order_number,
+        customer=pb.Customer(customer_id=who.customer_id, name=who.name, email=who.email, phone=who.phone),
+        ship_to=from_address(buyer.ship_to),
+        lines=[_from_line(line) for line in content.lines],
+        total=from_money(content.total),
+        mode=_MODE_NUMBERS[content.mode] if content.mode else type_pb2.DELIVERY_MODE_UNSPECIFIED,
+        quote_id=content.quote_id,
+        payment=_from_payment(content.payment),
+    )
+
+
+def _from_payment(one: PaymentTerms) -> pb.PaymentTerms:
+    message = pb.PaymentTerms()
+    if one.kind:
+        setattr(message, one.kind, one.value)
+    return message
+
+
+def _from_line(line: Line) -> pb.OrderLine:
+    return pb.OrderLine(
+        line_number=line.line_number,
+        sku=line.sku,
+        brand=line.brand,
+        title=line.title,
+        quantity=line.quantity,
+        net_minor=line.net_minor,
+        tax_minor=line.tax_minor,
+        tax_rate_basis_points=line.tax_rate_basis_points,
+        shipping_minor=line.shipping_minor,
+        discounts=[pb.DiscountShare(code=one.code, amount_minor=one.amount_minor) for one in line.discounts],
+    )
+
+
+def _from_refusal(one: Refusal) -> pb.Refusal:
+    return pb.Refusal(
+        reason=one.reason,
+        detail=one.detail,
+        lines=[
+            pb.RefusedLine(
+                line_number=line.line_number,
+                sku=line.sku,
+                requested=line.requested,
+                available=line.available,
+                reason=line.reason,
+            )
+            for line in one.lines
+        ],
+    )
+
+
+def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
+    return pb.Fulfilment(
+        fulfilment_id=one.fulfilment_id,
+        order_id=one.order_id,
+        point_id=one.point_id,
+        carrier_id=one.carrier_id,
+        service_id=one.service_id,
+        state=from_fulfilment_state(one.state),
+        lines=[
+            pb.FulfilmentLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity, title=line.title)
+            for line in one.lines
+        ],
+        window=from_window(one.window),
+        hand_over_by=from_instant(one.hand_over_by),
+        offer_deadline=from_instant(one.offer_deadline),
+        refusal_reason=one.refusal_reason,
+        parcel=_from_parcel(one),
+        round=one.round,
+        decision_id=one.decision_id,
+    )
+
+
+def _from_parcel(one: Fulfilment) -> pb.Parcel | None:
+    parcel = one.parcel
+    if parcel is None:
+        return None
+    return pb.Parcel(
+        parcel_id=parcel.parcel_id,
+        amount=from_money(Money(parcel.amount_minor, parcel.currency)),
+        tracking_code=parcel.tracking_code,
+        capture_state=parcel.capture_state.value,
+        weight_grams=parcel.weight_grams,
+    )
+
+
+def from_entry(entry: TimelineEntry) -> pb.TimelineEntry:
+    return pb.TimelineEntry(
+        entry_id=entry.entry_id,
+        at=from_instant(entry.at),
+        kind=entry.kind,
+        text=entry.text,
+        actor=entry.actor,
+        fulfilment_id=entry.fulfilment_id,
+        data_json=json.dumps(entry.data),
+    )

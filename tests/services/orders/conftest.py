@@ -1,0 +1,16 @@
+"""The orders service on its own database."""
+
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kit.feed import Bell
+from services.orders.service import OrdersService
+from tests.services.orders.builders import Shop
+
+
+@pytest_asyncio.fixture
+async def shop(orders_db: AsyncEngine) -> Shop:
+    """A shop that is open: one channel, one life cycle."""
+    made = Shop(OrdersService(orders_db, Bell()))
+    await made.open()
+    return made

@@ -1,0 +1,93 @@
+"""A channel's amounts are checked, never recomputed, and apportioned to the cent."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kit.errors import InvalidArgument
+from kit.values.money import Money
+from services.orders.domain.model import Address, Buyer, Content, DiscountShare, PaymentTerms
+from services.orders.domain.pricing import check, goods_minor
+from services.orders.domain.ranges import LineRange
+from services.orders.domain.states import UnitState
+from tests.services.orders.builders import BUYER, CHANNEL, content, line
+
+
+def refusal(sent: Content, buyer: Buyer = BUYER, **channel: Any) -> InvalidArgument:
+    with pytest.raises(InvalidArgument) as caught:
+        check(sent, buyer, replace(CHANNEL, **channel))
+    return caught.value
+
+
+def test_a_plausible_order_is_taken() -> None:
+    check(content(line(1), line(2, 80_000)), BUYER, CHANNEL)
+
+
+def test_a_free_line_is_taken() -> None:
+    check(content(line(1), line(2, net_minor=0, tax_minor=0, shipping_minor=0)), BUYER, CHANNEL)
+
+
+@pytest.mark.parametrize(
+    ("sent", "field", "reason"),
+    [
+        (content(lines=()), "lines", "INVALID_FIELD"),
+        (content(line(1), line(1)), "lines[1].line_number", "INVALID_FIELD"),
+        (content(line(0)), "lines[0].line_number", "INVALID_FIELD"),
+        (content(line(sku="")), "lines[0].sku", "INVALID_FIELD"),
+        (content(line(quantity=0)), "lines[0].quantity", "INVALID_FIELD"),
+        (content(line(1), line(2, quantity=-1)), "lines[1].quantity", "RETURN_NOT_SUPPORTED"),
+        (content(line(net_minor=-1)), "lines[0].net_minor", "INVALID_FIELD"),
+        (content(line(shipping_minor=-490)), "lines[0].shipping_minor", "INVALID_FIELD"),
+        (content(line(tax_rate_basis_points=10_001)), "lines[0].tax_rate_basis_points", "INVALID_FIELD"),
+        (
+            content(line(discounts=(DiscountShare("A", 1), DiscountShare("B", -1)))),
+            "lines[0].discounts[1].amount_minor",
+            "INVALID_FIELD",
+        ),
+        (content(line(1), line(2, tax_minor=1004)), "lines[1].tax_minor", "TAX_MISMATCH"),
+        (content(line(tax_minor=996)), "lines[0].tax_minor", "TAX_MISMATCH"),
+        (content(total=Money(6491, "EUR")), "total", "TOTAL_MISMATCH"),
+        (content(total=Money(6490, "USD")), "total.currency", "CURRENCY_MISMATCH"),
+        (content(total=Money(6490, "")), "total.currency", "INVALID_FIELD"),
+        (content(mode=""), "mode", "INVALID_FIELD"),
+        (content(payment=PaymentTerms("", "")), "payment", "INVALID_FIELD"),
+        (
+            content(payment=PaymentTerms("payment_method_token", "")),
+            "payment.payment_method_token",
+            "INVALID_FIELD",
+        ),
+    ],
+)
+def test_a_bad_order_is_refused_naming_the_field(sent: Content, field: str, reason: str) -> None:
+    error = refusal(sent)
+    assert (error.facts["field"], error.reason) == (field, reason)
+
+
+def test_the_tax_may_be_off_by_a_minor_unit_for_each_unit_and_one_for_the_line() -> None:
+    for off in (-3, 3):
+        check(content(line(quantity=2, tax_minor=1000 + off)), BUYER, CHANNEL)
+
+
+def test_a_brand_that_the_channel_does_not_sell_is_refused() -> None:
+    error = refusal(content(line(1), line(2, brand="other")), brands=("maison",))
+    assert (error.facts["field"], error.reason) == ("lines[1].brand", "BRAND_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("field", ["name", "street_lines", "city", "country"])
+def test_a_parcel_needs_an_address(field: str) -> None:
+    empty: Any = getattr(Address(), field)
+    error = refusal(content(), replace(BUYER, ship_to=replace(BUYER.ship_to, **{field: empty})))
+    assert error.facts["field"] == f"ship_to.{field}"
+
+
+@settings(deadline=None)
+@given(st.integers(0, 10**9), st.integers(0, 10**7), st.integers(1, 80_000), st.data())
+def test_any_cut_of_a_line_sums_to_its_goods(net: int, tax: int, quantity: int, data: st.DataObject) -> None:
+    one = line(quantity=quantity, net_minor=net, tax_minor=tax)
+    cuts = sorted({0, quantity, *data.draw(st.lists(st.integers(0, quantity), max_size=8))})
+    parts = [LineRange(1, start, end, UnitState.PACKED, "f") for start, end in pairwise(cuts)]
+    assert sum(goods_minor([one], [part]) for part in parts) == net + tax
