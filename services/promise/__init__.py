@@ -1,0 +1,1 @@
+"""Delivery promises and routing."""

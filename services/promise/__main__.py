@@ -1,0 +1,53 @@
+"""Wires and runs promise. The only reader of its environment."""
+
+from functools import partial
+
+import uvloop
+
+from kit import db, rpc, telemetry, times
+from kit.settings import ServiceSettings
+from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
+from services.promise.follower import StockFollower
+from services.promise.public_holidays import is_public_holiday
+from services.promise.replica import StockReplica
+from services.promise.rpc import PromiseRpc
+from services.promise.service import PromiseService
+
+# Terms that another replica wrote are seen after this long.
+TERMS_SECONDS = 2
+QUOTES_SECONDS = 3600
+
+
+class Settings(ServiceSettings):
+    """`OMS_INVENTORY_ADDRESS`: host:port of the stock feed."""
+
+    inventory_address: str
+
+
+async def main(settings: Settings) -> None:
+    """Serves until told to stop."""
+    database = db.connect(settings.database_url)
+    inventory = rpc.connect(settings.inventory_address)
+    replica = StockReplica()
+    service = PromiseService(database, replica, is_public_holiday)
+
+    async def forget_quotes() -> int:
+        return await service.forget_quotes(times.now())
+
+    await rpc.serve(
+        settings.listen,
+        partial(add_PromiseServiceServicer_to_server, PromiseRpc(service)),
+        background=(
+            StockFollower(inventory, replica).run,
+            partial(rpc.periodically, TERMS_SECONDS, service.refresh_terms),
+            partial(rpc.periodically, QUOTES_SECONDS, forget_quotes),
+        ),
+        ready=lambda: service.is_ready,
+    )
+    await inventory.close(None)
+    await database.dispose()
+
+
+if __name__ == "__main__":
+    telemetry.start("promise")
+    uvloop.run(main(Settings()))

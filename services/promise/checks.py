@@ -1,0 +1,194 @@
+"""Guards of requests: each raises InvalidArgument with the path of the field as the caller wrote it."""
+
+from collections.abc import Iterable, Sequence
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from kit.errors import InvalidArgument
+from kit.values.money import Money, is_currency
+from services.promise.domain.geography import normalise_postcode
+from services.promise.domain.network import (
+    Carrier,
+    CarrierService,
+    Destination,
+    PlanRequest,
+    Position,
+    PostcodeArea,
+    RateStep,
+    Zone,
+    ZoneTerms,
+)
+from services.promise.domain.rulesets import Ruleset
+
+MAX_LINES = 1_000
+MAX_UNITS = 1_000_000_000
+MAX_PARCELS = 20
+MAX_ALTERNATIVES = 10
+MAX_TRANSIT_DAYS = 60
+_MINUTES_A_DAY = 1_440
+
+
+def carriers(found: Sequence[Carrier]) -> None:
+    """Ids, services, zones and rates."""
+    _unique((carrier.carrier_id for carrier in found), "carriers[{}].carrier_id")
+    for i, carrier in enumerate(found):
+        where = f"carriers[{i}].services"
+        _unique((service.service_id for service in carrier.services), where + "[{}].service_id")
+        for j, service in enumerate(carrier.services):
+            _service(service, f"{where}[{j}]")
+
+
+def _service(service: CarrierService, where: str) -> None:
+    _require(service.max_weight_grams >= 1, f"{where}.max_weight_grams", "must be 1 gram or more")
+    _require(service.max_length_millimetres >= 1, f"{where}.max_length_millimetres", "must be 1 mm or more")
+    days = service.delivery_weekdays
+    _require(
+        bool(days) and all(1 <= day <= 7 for day in days),
+        f"{where}.delivery_weekdays",
+        "must name weekdays from 1 (Monday) to 7 (Sunday)",
+    )
+    _require(
+        0 <= service.delivery_from_minute < _MINUTES_A_DAY,
+        f"{where}.delivery_from_minute",
+        "must be from 0 to 1439 minutes after midnight",
+    )
+    _require(
+        service.delivery_from_minute < service.delivery_until_minute <= _MINUTES_A_DAY,
+        f"{where}.delivery_until_minute",
+        "must be after delivery_from_minute and at most 1440",
+    )
+    factor = service.carbon_grams_per_tonne_kilometre
+    _require(0 <= factor < float("inf"), f"{where}.carbon_grams_per_tonne_kilometre", "must be 0 or more")
+    _require(
+        factor == 0 or bool(service.carbon_factor), f"{where}.carbon_factor", "must name the source of the factor"
+    )
+    _require(service.surcharge_basis_points >= 0, f"{where}.surcharge_basis_points", "must be 0 or more")
+    _unique((zone.zone_id for zone in service.zones), f"{where}.zones[{{}}].zone_id")
+    for k, zone in enumerate(service.zones):
+        _zone_terms(zone, f"{where}.zones[{k}]")
+
+
+def _zone_terms(terms: ZoneTerms, where: str) -> None:
+    _require(terms.transit_days_min >= 0, f"{where}.transit_days_min", "must be 0 or more")
+    _require(
+        terms.transit_days_min <= terms.transit_days_max <= MAX_TRANSIT_DAYS,
+        f"{where}.transit_days_max",
+        f"must be from transit_days_min to {MAX_TRANSIT_DAYS}",
+    )
+    _money(terms.customer_price, f"{where}.customer_price")
+    _rates(terms.rates, f"{where}.rates")
+
+
+def _rates(steps: Sequence[RateStep], where: str) -> None:
+    _require(bool(steps), where, "at least one step is required")
+    for i, step in enumerate(steps):
+        _money(step.price, f"{where}[{i}].price")
+        before = steps[i - 1] if i else RateStep(0, Money(0, step.price.currency))
+        _require(before.up_to_grams < step.up_to_grams, where, "must ascend by up_to_grams", index=i)
+        _require(before.price.currency == step.price.currency, where, "must have one currency", index=i)
+        _require(
+            before.price.amount_minor <= step.price.amount_minor,
+            where,
+            "must not fall in price with weight",
+            index=i,
+        )
+
+
+def geography(zones: Sequence[Zone], areas: Sequence[PostcodeArea]) -> None:
+    """Zones and postcode areas."""
+    _unique((zone.zone_id for zone in zones), "zones[{}].zone_id")
+    for i, zone in enumerate(zones):
+        _country(zone.country, f"zones[{i}].country")
+        _require(bool(zone.postcode_prefixes), f"zones[{i}].postcode_prefixes", "at least one is required")
+        _require(_is_time_zone(zone.time_zone), f"zones[{i}].time_zone", "must be an IANA time zone")
+    _unique((f"{a.country} {normalise_postcode(a.prefix)}" for a in areas), "areas[{}].prefix")
+    for i, area in enumerate(areas):
+        _country(area.country, f"areas[{i}].country")
+        _position(area.position, f"areas[{i}].position")
+
+
+def ruleset(found: Ruleset) -> None:
+    """Figures of a ruleset."""
+    _require(is_currency(found.currency), "ruleset.currency", "must be an ISO 4217 code")
+    _require(found.split_cost_minor >= 0, "ruleset.split_cost_minor", "must be 0 or more")
+    _unique((cost.point_type for cost in found.preparation_costs), "ruleset.preparation_costs[{}].point_type")
+    for i, cost in enumerate(found.preparation_costs):
+        _require(cost.cost_minor >= 0, f"ruleset.preparation_costs[{i}].cost_minor", "must be 0 or more")
+    per_kilometre = found.distance_cost_minor_per_kilometre
+    field = "ruleset.distance_cost_minor_per_kilometre"
+    _require(0 <= per_kilometre < float("inf"), field, "must be 0 or more")
+    _require(found.lateness_cost_minor_per_day >= 0, "ruleset.lateness_cost_minor_per_day", "must be 0 or more")
+    _require(1 <= found.max_parcels <= MAX_PARCELS, "ruleset.max_parcels", f"must be from 1 to {MAX_PARCELS}")
+    _require(
+        1 <= found.alternatives <= MAX_ALTERNATIVES,
+        "ruleset.alternatives",
+        f"must be from 1 to {MAX_ALTERNATIVES}",
+    )
+
+
+def question(request: PlanRequest) -> None:
+    """A basket and where it goes, with all that the planner is told to believe."""
+    _require(bool(request.channel_id), "channel_id", "a channel is required")
+    destination(request.destination)
+    _require(1 <= len(request.lines) <= MAX_LINES, "lines", f"must be 1 to {MAX_LINES} lines")
+    _unique((line.line_number for line in request.lines), "lines[{}].line_number")
+    for i, line in enumerate(request.lines):
+        _require(bool(line.sku), f"lines[{i}].sku", "a SKU is required")
+        _require(1 <= line.quantity <= MAX_UNITS, f"lines[{i}].quantity", f"must be from 1 to {MAX_UNITS}")
+    for i, excluded in enumerate(request.exclusions):
+        _require(bool(excluded.point_id), f"excluded_points[{i}].point_id", "a point is required")
+        _require(bool(excluded.reason), f"excluded_points[{i}].reason", "a reason is required")
+    for i, overlay in enumerate(request.overlays):
+        _require(bool(overlay.sku), f"overlays[{i}].sku", "a SKU is required")
+        _require(bool(overlay.point_id), f"overlays[{i}].point_id", "a point is required")
+    for i, hold in enumerate(request.own_holds):
+        _require(bool(hold.sku), f"own_holds[{i}].sku", "a SKU is required")
+        _require(bool(hold.point_id), f"own_holds[{i}].point_id", "a point is required")
+        _require(hold.quantity >= 0, f"own_holds[{i}].quantity", "must be 0 or more")
+
+
+def destination(found: Destination) -> None:
+    """A country and a postcode."""
+    _country(found.country, "destination.country")
+    _require(bool(normalise_postcode(found.postcode)), "destination.postcode", "a postcode is required")
+
+
+def required(value: str, field: str) -> None:
+    """An id that must not be empty."""
+    _require(bool(value), field, "is required")
+
+
+def _unique(ids: Iterable[object], field: str) -> None:
+    """Ids are given, each once. `field` has a place for the index."""
+    seen: set[object] = set()
+    for i, found in enumerate(ids):
+        _require(found != "", field.format(i), "is required")
+        _require(found not in seen, field.format(i), f"{found} stands twice")
+        seen.add(found)
+
+
+def _country(code: str, field: str) -> None:
+    is_code = len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()
+    _require(is_code, field, "must be an ISO 3166-1 code of two upper case letters")
+
+
+def _position(position: Position, field: str) -> None:
+    _require(-90 <= position.latitude <= 90, f"{field}.latitude", "must be from -90 to 90")
+    _require(-180 <= position.longitude <= 180, f"{field}.longitude", "must be from -180 to 180")
+
+
+def _money(money: Money, field: str) -> None:
+    _require(is_currency(money.currency), f"{field}.currency", "must be an ISO 4217 code")
+    _require(money.amount_minor >= 0, f"{field}.amount_minor", "must be 0 or more")
+
+
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return bool(name)
+
+
+def _require(holds: bool, field: str, detail: str, **facts: int) -> None:
+    if not holds:
+        raise InvalidArgument(field, f"{field}: {detail}", "INVALID_FIELD", **facts)

@@ -1,0 +1,168 @@
+"""When a point works, when a carrier comes, when a parcel arrives. Wall clocks are IANA zones; sums are in UTC.
+
+Local times that a clock change skips are read with the offset before it (02:30 becomes 03:30); those that it
+repeats are the first of the two.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from services.promise.domain.network import CarrierService, IsHoliday, Point, Window, ZoneTerms
+
+# Nothing is promised or looked for beyond this.
+HORIZON_DAYS = 120
+_DAY = timedelta(days=1)
+
+
+@lru_cache(maxsize=4096)
+def instant(day: date, minute: int, time_zone: str) -> datetime:
+    """The instant of a local minute after midnight; 1440 is the next midnight."""
+    local = datetime(day.year, day.month, day.day) + timedelta(minutes=minute)
+    return local.replace(tzinfo=ZoneInfo(time_zone)).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A cut-off: the carrier's day at the point, and the instant at which the parcel must be ready."""
+
+    day: date
+    at: datetime
+
+
+class PointCalendar:
+    """Working time and collections of one point."""
+
+    def __init__(self, point: Point, is_holiday: IsHoliday) -> None:
+        self._point = point
+        self._is_holiday = is_holiday
+        self._zone = ZoneInfo(point.time_zone)
+        self._intervals: dict[date, list[tuple[datetime, datetime]]] = {}
+
+    def ready_at(self, start: datetime, handling: timedelta) -> datetime | None:
+        """When `handling` of working time from `start` is over; None when that is beyond the horizon."""
+        # The day before may close at midnight, which is `start` itself.
+        first = start.astimezone(self._zone).date() - _DAY
+        left = handling
+        for offset in range(HORIZON_DAYS):
+            for opens, closes in self._open(first + offset * _DAY):
+                begins = max(opens, start)
+                if begins > closes or (begins == closes and left):
+                    continue
+                if closes - begins >= left:
+                    return begins + left
+                left -= closes - begins
+        return None
+
+    def latest_start(self, ready_by: datetime, handling: timedelta) -> datetime | None:
+        """The last instant from which `ready_at` is not after `ready_by`: its exact inverse."""
+        last = ready_by.astimezone(self._zone).date()
+        left = handling
+        for offset in range(HORIZON_DAYS):
+            for opens, closes in reversed(self._open(last - offset * _DAY)):
+                ends = min(closes, ready_by)
+                if ends < opens:
+                    continue
+                if ends - opens >= left:
+                    return ends - left
+                left -= ends - opens
+        return None
+
+    def hand_overs(self, carrier_id: str, ready: datetime) -> Iterator[HandOver]:
+        """The carrier's cut-offs at or after `ready`, in order.
+
+        A carrier does not come on a public holiday nor to a closed point.
+        """
+        cut_offs: dict[int, list[int]] = {}
+        for collection in self._point.collections:
+            if collection.carrier_id == carrier_id:
+                cut_offs.setdefault(collection.weekday, []).append(collection.cut_off_minute)
+        # The cut-off at midnight (1440) of the day before may be `ready` itself.
+        first = ready.astimezone(self._zone).date() - _DAY if cut_offs else date.max
+        for offset in range(HORIZON_DAYS if cut_offs else 0):
+            day = first + offset * _DAY
+            minutes = cut_offs.get(day.isoweekday())
+            if not minutes or not self._open(day) or self._is_public_holiday(day):
+                continue
+            for at in sorted(instant(day, minute, self._point.time_zone) for minute in minutes):
+                if at >= ready:
+                    yield HandOver(day, at)
+
+    def _is_public_holiday(self, day: date) -> bool:
+        return self._is_holiday(day, self._point.country, self._point.subdivision)
+
+    def _open(self, day: date) -> list[tuple[datetime, datetime]]:
+        """The opening intervals of a day, merged, in order."""
+        known = self._intervals.get(day)
+        if known is None:
+            known = self._intervals[day] = self._compute_open(day)
+        return known
+
+    def _compute_open(self, day: date) -> list[tuple[datetime, datetime]]:
+        point = self._point
+        if day in point.closed_dates:
+            return []
+        weekday = day.isoweekday()
+        hours = sorted(
+            (instant(day, o.opens_minute, point.time_zone), instant(day, o.closes_minute, point.time_zone))
+            for o in point.openings
+            if o.weekday == weekday
+        )
+        if not hours or (not point.open_on_public_holidays and self._is_public_holiday(day)):
+            return []
+        merged: list[tuple[datetime, datetime]] = []
+        for begins, ends in hours:
+            if ends <= begins:
+                continue  # Swallowed by a clock change.
+            if merged and begins <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(ends, merged[-1][1]))
+            else:
+                merged.append((begins, ends))
+        return merged
+
+
+class DeliveryCalendar:
+    """When a service to one zone delivers what it collected."""
+
+    def __init__(
+        self, service: CarrierService, terms: ZoneTerms, time_zone: str, is_holiday_there: Callable[[date], bool]
+    ) -> None:
+        self._service = service
+        self._terms = terms
+        self._time_zone = time_zone
+        self._is_holiday_there = is_holiday_there
+        self._windows: dict[HandOver, Window | None] = {}
+
+    def window(self, hand_over: HandOver) -> Window | None:
+        """From the first possible delivery day to the last one; None beyond the horizon."""
+        if hand_over not in self._windows:
+            self._windows[hand_over] = self._compute(hand_over)
+        return self._windows[hand_over]
+
+    def _compute(self, hand_over: HandOver) -> Window | None:
+        first = self._day(hand_over, self._terms.transit_days_min)
+        last = self._day(hand_over, self._terms.transit_days_max)
+        if first is None or last is None:
+            return None
+        return Window(
+            instant(first, self._service.delivery_from_minute, self._time_zone),
+            instant(last, self._service.delivery_until_minute, self._time_zone),
+        )
+
+    def _day(self, hand_over: HandOver, transit_days: int) -> date | None:
+        """The n-th delivery day after the collection; for 0 the same day if its window is still to come."""
+        left = transit_days
+        for offset in range(0 if transit_days == 0 else 1, HORIZON_DAYS):
+            day = hand_over.day + offset * _DAY
+            if day.isoweekday() not in self._service.delivery_weekdays or self._is_holiday_there(day):
+                continue
+            if transit_days == 0:
+                if instant(day, self._service.delivery_from_minute, self._time_zone) >= hand_over.at:
+                    return day
+                continue
+            left -= 1
+            if left == 0:
+                return day
+        return None

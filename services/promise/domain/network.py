@@ -1,0 +1,270 @@
+"""The network as the planner sees it: items, points, stock, carriers. Frozen; holds no rule but the smallest."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from kit.values.money import Money
+
+# (day, ISO 3166-1 country, ISO 3166-2 subdivision or "") -> whether it is a public holiday there.
+IsHoliday = Callable[[date, str, str], bool]
+
+SHIP_FROM_STORE = "ship_from_store"
+
+
+class Mode(StrEnum):
+    """How a customer receives the goods."""
+
+    HOME_STANDARD = "home_standard"
+    HOME_EXPRESS = "home_express"
+
+
+class PointType(StrEnum):
+    """What a stock point is."""
+
+    WAREHOUSE = "warehouse"
+    STORE = "store"
+    SUPPLIER = "supplier"
+    PARTNER = "partner"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """WGS 84, decimal degrees."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open interval of instants."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def rank(self) -> tuple[datetime, datetime]:
+        """Windows compare by their end: that is what is promised; then by their start."""
+        return (self.end, self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What planning needs to know of an article."""
+
+    sku: str
+    brand: str = ""
+    weight_grams: int = 0
+    longest_side_millimetres: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One opening interval of a weekday (1 Monday to 7 Sunday), minutes after local midnight."""
+
+    weekday: int
+    opens_minute: int
+    closes_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A carrier's regular visit; the parcel must be ready at the cut-off."""
+
+    carrier_id: str
+    weekday: int
+    cut_off_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place that holds stock and prepares parcels."""
+
+    point_id: str
+    type: PointType
+    position: Position
+    country: str
+    time_zone: str
+    subdivision: str = ""
+    openings: tuple[Opening, ...] = ()
+    closed_dates: frozenset[date] = frozenset()
+    open_on_public_holidays: bool = False
+    collections: tuple[Collection, ...] = ()
+    capabilities: frozenset[str] = frozenset()
+    handling_minutes: int = 0
+    brands: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class StockPosition:
+    """What a point has of a SKU. `safety_stock` has a key for each channel that may sell it from there."""
+
+    free: int
+    safety_stock: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StockView:
+    """How fresh the stock behind an answer is. `stale`: the feed is broken or behind."""
+
+    sequence: int
+    as_of: datetime
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StockSlice:
+    """The stock of some SKUs at one moment. positions: SKU -> point id -> position."""
+
+    view: StockView
+    items: Mapping[str, Item]
+    points: Mapping[str, Point]
+    positions: Mapping[str, Mapping[str, StockPosition]]
+
+
+@dataclass(frozen=True, slots=True)
+class RateStep:
+    """The carrier's price of a parcel up to a weight."""
+
+    up_to_grams: int
+    price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneTerms:
+    """What a service costs and takes to one zone. Transit is in working days after collection."""
+
+    zone_id: str
+    transit_days_min: int
+    transit_days_max: int
+    rates: tuple[RateStep, ...]
+    customer_price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierService:
+    """A service of a carrier for one mode. The delivery minutes are local to the destination."""
+
+    service_id: str
+    mode: Mode
+    max_weight_grams: int
+    max_length_millimetres: int
+    delivery_weekdays: tuple[int, ...]
+    delivery_from_minute: int
+    delivery_until_minute: int
+    zones: tuple[ZoneTerms, ...]
+    carbon_grams_per_tonne_kilometre: float = 0.0
+    carbon_factor: str = ""
+    surcharge_basis_points: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """A carrier and what it sells."""
+
+    carrier_id: str
+    services: tuple[CarrierService, ...]
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A set of postcodes; the prefix "" is the whole country."""
+
+    zone_id: str
+    country: str
+    postcode_prefixes: tuple[str, ...]
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostcodeArea:
+    """Where the addresses of a postcode area lie."""
+
+    country: str
+    prefix: str
+    position: Position
+    subdivision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a parcel goes, never finer than a postcode."""
+
+    country: str
+    postcode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Carbon:
+    """Grams CO2e and the factors they were computed with."""
+
+    grams_co2e: int
+    factor: str
+
+
+NO_CARBON = Carbon(0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class StockOverlay:
+    """Free units that the planner must believe over its replica."""
+
+    sku: str
+    point_id: str
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHold:
+    """Units that the order itself holds: given back before planning."""
+
+    sku: str
+    point_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedPoint:
+    """A point that must not be used, for one SKU or (empty) for all, and why."""
+
+    point_id: str
+    reason: str
+    sku: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BasketLine:
+    """Units of a SKU. A SKU may stand in several lines: the lines compete for the same stock."""
+
+    line_number: int
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A promise that was given: no leg may end later or cost the customer more."""
+
+    window_end: datetime
+    price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """One question to the engine. `promised_until` makes lateness cost; `limits` forbids it."""
+
+    channel_id: str
+    destination: Destination
+    lines: tuple[BasketLine, ...]
+    mode: Mode
+    now: datetime
+    not_before: datetime | None = None
+    promised_until: datetime | None = None
+    limits: Limits | None = None
+    exclusions: tuple[ExcludedPoint, ...] = ()
+    overlays: tuple[StockOverlay, ...] = ()
+    own_holds: tuple[OwnHold, ...] = ()

@@ -1,0 +1,146 @@
+"""What the engine answers: plans, the reasons for what was not used, and the decision that is kept."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kit.values.money import Money
+from services.promise.domain.network import Carbon, Mode, PlanRequest, StockView, Window
+
+
+@dataclass(frozen=True, slots=True)
+class LegLine:
+    """Units of an order line that a leg takes."""
+
+    line_number: int
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One point's share of a plan: one parcel."""
+
+    point_id: str
+    carrier_id: str
+    service_id: str
+    lines: tuple[LegLine, ...]
+    window: Window
+    hand_over_by: datetime
+    weight_grams: int
+    shipping_cost_minor: int
+    carbon: Carbon
+    distance_kilometres: float
+
+
+@dataclass(frozen=True, slots=True)
+class CostComponent:
+    """ "shipping", "preparation", "split", "distance" or "lateness"."""
+
+    name: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One way to fulfil. `order_before` is the last instant at which ordering still gives `window`."""
+
+    legs: tuple[Leg, ...]
+    window: Window
+    order_before: datetime
+    total_cost_minor: int
+    costs: tuple[CostComponent, ...]
+    carbon: Carbon
+    price: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """Units without a place, and why."""
+
+    line_number: int
+    sku: str
+    quantity: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Why a point (or with `service_id` a service at a point) was not used."""
+
+    point_id: str
+    service_id: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenStock:
+    """What the planner believed that the channel may take at one position."""
+
+    sku: str
+    point_id: str
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The engine's answer: plans best first, all for the same units."""
+
+    plans: tuple[Plan, ...]
+    unplanned: tuple[Unplanned, ...]
+    rejected: tuple[Rejected, ...]
+    seen: tuple[SeenStock, ...]
+    proved_optimal: bool
+
+    @property
+    def is_complete(self) -> bool:
+        """Every unit has a place."""
+        return bool(self.plans) and not self.unplanned
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOption:
+    """A way to have the whole basket."""
+
+    mode: Mode
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class NotOffered:
+    """Why a mode is not offered."""
+
+    mode: Mode
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What was promised, until when, and on which stock."""
+
+    quote_id: str
+    expires_at: datetime
+    options: tuple[DeliveryOption, ...]
+    not_offered: tuple[NotOffered, ...]
+    stock: StockView
+
+    def option(self, mode: Mode) -> DeliveryOption | None:
+        """What was quoted for a mode."""
+        return next((option for option in self.options if option.mode is mode), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything that a decision saw and chose; enough to make it again."""
+
+    decision_id: str
+    order_id: str
+    request: PlanRequest
+    quote_id: str
+    ruleset_id: str
+    ruleset_version: int
+    stock: StockView
+    outcome: Outcome
+    quote_broken: bool = False
+    new_options: tuple[DeliveryOption, ...] = ()

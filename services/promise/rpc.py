@@ -1,0 +1,84 @@
+"""oms.promise.v1.PromiseService over PromiseService. Only translates."""
+
+from kit import telemetry, times
+from oms.promise.v1 import promise_service_pb2 as pb
+from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceServicer
+from services.promise import translate
+from services.promise.domain.network import Mode
+from services.promise.service import PromiseService
+
+
+class PromiseRpc(PromiseServiceServicer):
+    """One method an RPC; errors are raised as they are (kit.rpc answers them)."""
+
+    def __init__(self, service: PromiseService) -> None:
+        self._service = service
+
+    async def PutCarriers(self, request: pb.PutCarriersRequest, context: object) -> pb.PutCarriersResponse:
+        """Creates or replaces carriers."""
+        changed = await self._service.put_carriers(translate.to_carriers(request.carriers))
+        return pb.PutCarriersResponse(changed=changed)
+
+    async def ListCarriers(self, request: pb.ListCarriersRequest, context: object) -> pb.ListCarriersResponse:
+        """All carriers."""
+        carriers = await self._service.list_carriers()
+        return pb.ListCarriersResponse(carriers=[translate.carrier_proto(carrier) for carrier in carriers])
+
+    async def PutGeography(self, request: pb.PutGeographyRequest, context: object) -> pb.PutGeographyResponse:
+        """Creates or replaces zones and postcode areas."""
+        changed = await self._service.put_geography(
+            [translate.to_zone(zone) for zone in request.zones],
+            [translate.to_area(area) for area in request.areas],
+        )
+        return pb.PutGeographyResponse(changed=changed)
+
+    async def PublishRuleset(
+        self, request: pb.PublishRulesetRequest, context: object
+    ) -> pb.PublishRulesetResponse:
+        """Publishes a version."""
+        published = await self._service.publish_ruleset(translate.to_ruleset(request.ruleset))
+        return pb.PublishRulesetResponse(ruleset=translate.ruleset_proto(published))
+
+    async def GetRuleset(self, request: pb.GetRulesetRequest, context: object) -> pb.GetRulesetResponse:
+        """The version in force."""
+        ruleset = await self._service.get_ruleset(request.ruleset_id)
+        return pb.GetRulesetResponse(ruleset=translate.ruleset_proto(ruleset))
+
+    async def Quote(self, request: pb.QuoteRequest, context: object) -> pb.QuoteResponse:
+        """What can be promised."""
+        # Every mode is asked for; the one in the question is only its starting point.
+        question = translate.to_quote_question(request, Mode.HOME_STANDARD)
+        return translate.quote_proto(await self._service.quote(question))
+
+    async def PlanOrder(self, request: pb.PlanOrderRequest, context: object) -> pb.PlanOrderResponse:
+        """Where to ship from."""
+        with telemetry.about_order(request.order_id):
+            decision = await self._service.plan_order(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                request=translate.to_plan_request(request),
+                quote_id=request.quote_id,
+                content=translate.plan_order_content(request),
+            )
+        return translate.plan_order_proto(decision)
+
+    async def GetDecision(self, request: pb.GetDecisionRequest, context: object) -> pb.GetDecisionResponse:
+        """A recorded decision."""
+        decision = await self._service.get_decision(request.decision_id)
+        return pb.GetDecisionResponse(decision=translate.decision_proto(decision))
+
+    async def ListDecisions(self, request: pb.ListDecisionsRequest, context: object) -> pb.ListDecisionsResponse:
+        """Decisions of an order."""
+        decisions = await self._service.list_decisions(request.order_id)
+        return pb.ListDecisionsResponse(decisions=[translate.decision_proto(decision) for decision in decisions])
+
+    async def GetReplicaStatus(
+        self, request: pb.GetReplicaStatusRequest, context: object
+    ) -> pb.GetReplicaStatusResponse:
+        """How fresh the stock replica is."""
+        status = self._service.replica_status(times.now())
+        return pb.GetReplicaStatusResponse(
+            stock=translate.stock_view_proto(status.view),
+            positions=status.positions,
+            lag_milliseconds=int(status.lag.total_seconds() * 1000),
+        )

@@ -1,0 +1,249 @@
+"""What promise does, one method a question. Only this commits; planning runs off the event loop."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kit.errors import Conflict, InvalidArgument, NotFound
+from kit.requests import digest
+from kit.values.ids import new_id
+from services.promise import checks, store
+from services.promise.domain import engine
+from services.promise.domain.network import Carrier, IsHoliday, Limits, Mode, PlanRequest, PostcodeArea, Zone
+from services.promise.domain.plans import Decision, DeliveryOption, NotOffered, Outcome, Quote
+from services.promise.domain.rulesets import DEFAULT_ID, Ruleset
+from services.promise.replica import ReplicaStatus, StockReplica
+from services.promise.store import Recorded
+from services.promise.terms import Terms
+
+QUOTE_LIFE = timedelta(minutes=30)
+# Expired quotes are kept a while: a broken promise may be asked about.
+QUOTE_MEMORY = timedelta(days=1)
+
+
+class PromiseService:
+    """Quotes, plans and their records; carriers, geography and rulesets."""
+
+    def __init__(
+        self,
+        database: AsyncEngine,
+        replica: StockReplica,
+        is_holiday: IsHoliday,
+        make_id: Callable[[str], str] = new_id,
+    ) -> None:
+        self._database = database
+        # One statement is one transaction: no BEGIN and COMMIT around a read or a single insert.
+        self._single = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._at_one_moment = database.execution_options(isolation_level="REPEATABLE READ")
+        self._replica = replica
+        self._is_holiday = is_holiday
+        self._make_id = make_id
+        self._terms: Terms | None = None
+
+    # -- terms ------------------------------------------------------------------------------------------------
+
+    async def put_carriers(self, carriers: Sequence[Carrier]) -> int:
+        """Creates or replaces carriers; how many really changed."""
+        checks.carriers(carriers)
+        async with self._database.begin() as tx:
+            await store.raise_terms_version(tx)
+            changed = await store.put_carriers(tx, carriers)
+        await self.refresh_terms()
+        return changed
+
+    async def list_carriers(self) -> list[Carrier]:
+        """In id order."""
+        async with self._single.connect() as tx:
+            return await store.list_carriers(tx)
+
+    async def put_geography(self, zones: Sequence[Zone], areas: Sequence[PostcodeArea]) -> int:
+        """Creates or replaces zones and postcode areas; how many rows really changed."""
+        checks.geography(zones, areas)
+        async with self._database.begin() as tx:
+            await store.raise_terms_version(tx)
+            changed = await store.put_zones(tx, zones) + await store.put_areas(tx, areas)
+        await self.refresh_terms()
+        return changed
+
+    async def publish_ruleset(self, ruleset: Ruleset) -> Ruleset:
+        """A new version; the newest one as it is when nothing differs from it."""
+        checks.ruleset(ruleset)
+        async with self._database.begin() as tx:
+            await store.raise_terms_version(tx)
+            named = replace(ruleset, ruleset_id=ruleset.ruleset_id or DEFAULT_ID)
+            newest = await store.newest_ruleset(tx, named.ruleset_id)
+            if newest is not None and replace(named, version=newest.version) == newest:
+                return newest
+            published = replace(named, version=newest.version + 1 if newest else 1)
+            await store.add_ruleset(tx, published)
+        await self.refresh_terms()
+        return published
+
+    async def get_ruleset(self, ruleset_id: str) -> Ruleset:
+        """The version in force; empty: the default or only one. NOT_FOUND / RULESET_NOT_FOUND."""
+        return (await self.refresh_terms()).ruleset(ruleset_id)
+
+    async def refresh_terms(self) -> Terms:
+        """Reads the terms again if another process changed them."""
+        async with self._single.connect() as tx:
+            version = await store.terms_version(tx)
+        if self._terms is None or version > self._terms.version:
+            async with self._at_one_moment.begin() as tx:
+                loaded = await store.load_terms(tx)
+            if self._terms is None or loaded.version > self._terms.version:
+                self._terms = loaded
+        return self._terms
+
+    # -- quotes -----------------------------------------------------------------------------------------------
+
+    async def quote(self, request: PlanRequest) -> Quote:
+        """What can be promised, for every mode (that of `request` does not matter)."""
+        self._check(request)
+        terms = await self._known_terms()
+        snapshot = self._snapshot(request, terms)
+        options, not_offered = await asyncio.to_thread(_all_modes, snapshot, request, terms.ruleset_in_force())
+        quote = Quote(
+            quote_id=self._make_id("quo"),
+            expires_at=request.now + QUOTE_LIFE,
+            options=options,
+            not_offered=not_offered,
+            stock=snapshot.stock.view,
+        )
+        async with self._single.connect() as tx:
+            await store.add_quote(tx, quote)
+        return quote
+
+    async def forget_quotes(self, now: datetime) -> int:
+        """Removes quotes that expired long ago; how many."""
+        async with self._single.connect() as tx:
+            return await store.forget_quotes(tx, now - QUOTE_MEMORY)
+
+    # -- decisions --------------------------------------------------------------------------------------------
+
+    async def plan_order(
+        self, request_id: str, order_id: str, request: PlanRequest, quote_id: str, content: bytes
+    ) -> Decision:
+        """Ranked plans, kept as a decision. `content`: what a repeat of `request_id` must have too.
+
+        With a quote, a plan that ends later or costs the customer more than quoted is none: the answer is
+        `quote_broken` with what can be had now.
+        """
+        checks.required(request_id, "request_id")
+        checks.required(order_id, "order_id")
+        self._check(request)
+        async with self._single.connect() as tx:
+            earlier = await store.find_request(tx, request_id)
+            quote = await store.find_quote(tx, quote_id) if quote_id and not earlier else None
+        if earlier is not None:
+            return _same(earlier, request_id, content)
+        terms = await self._known_terms()
+        ruleset = terms.ruleset_in_force()
+        snapshot = self._snapshot(request, terms)
+        decision = Decision(
+            decision_id=self._make_id("dec"),
+            order_id=order_id,
+            request=request,
+            quote_id=quote_id,
+            ruleset_id=ruleset.ruleset_id,
+            ruleset_version=ruleset.version,
+            stock=snapshot.stock.view,
+            outcome=_NOTHING,
+        )
+        decision = await asyncio.to_thread(_decide, decision, snapshot, ruleset, quote)
+        async with self._single.connect() as tx:
+            if await store.add_decision(tx, request_id, digest(content), decision):
+                return decision
+            earlier = await store.find_request(tx, request_id)
+        if earlier is None:
+            raise AssertionError(f"request {request_id} is kept and is not")
+        return _same(earlier, request_id, content)
+
+    async def get_decision(self, decision_id: str) -> Decision:
+        """NOT_FOUND / DECISION_NOT_FOUND."""
+        async with self._single.connect() as tx:
+            found = await store.find_decision(tx, decision_id)
+        if found is None:
+            raise NotFound("DECISION_NOT_FOUND", f"there is no decision {decision_id}", decision_id=decision_id)
+        return found
+
+    async def list_decisions(self, order_id: str) -> list[Decision]:
+        """Of an order, oldest first."""
+        checks.required(order_id, "order_id")
+        async with self._single.connect() as tx:
+            return await store.list_decisions(tx, order_id)
+
+    def replica_status(self, now: datetime) -> ReplicaStatus:
+        """How fresh the stock replica is."""
+        return self._replica.status(now)
+
+    @property
+    def is_ready(self) -> bool:
+        """Stock is known; terms are read by the first question."""
+        return self._replica.is_ready
+
+    # -- shared -----------------------------------------------------------------------------------------------
+
+    def _check(self, request: PlanRequest) -> None:
+        checks.question(request)
+        if not self._replica.knows_channel(request.channel_id):
+            raise InvalidArgument("channel_id", f"there is no channel {request.channel_id}", "UNKNOWN_CHANNEL")
+
+    async def _known_terms(self) -> Terms:
+        return self._terms or await self.refresh_terms()
+
+    def _snapshot(self, request: PlanRequest, terms: Terms) -> engine.Snapshot:
+        stock = self._replica.slice(line.sku for line in request.lines)
+        return engine.Snapshot(stock, terms.carriers, terms.geography, self._is_holiday)
+
+
+_NOTHING = Outcome((), (), (), (), proved_optimal=True)
+
+
+def _same(earlier: Recorded, request_id: str, content: bytes) -> Decision:
+    """The first answer, if the question is the first one."""
+    if earlier.digest != digest(content):
+        raise Conflict(
+            "IDEMPOTENCY_CONFLICT",
+            "request_id was used before with other content",
+            field="request_id",
+            request_id=request_id,
+        )
+    return earlier.decision
+
+
+def _decide(decision: Decision, snapshot: engine.Snapshot, ruleset: Ruleset, quote: Quote | None) -> Decision:
+    """The plans of a decision, within its quote if it has one."""
+    request = decision.request
+    if not decision.quote_id:
+        return replace(decision, outcome=engine.plan(snapshot, request, ruleset))
+    option = quote.option(request.mode) if quote is not None and request.now < quote.expires_at else None
+    outcome = _NOTHING
+    if option is not None:
+        limits = Limits(option.plan.window.end, option.plan.price)
+        outcome = engine.plan(snapshot, replace(request, limits=limits), ruleset)
+        if outcome.is_complete:
+            return replace(decision, request=replace(request, limits=limits), outcome=outcome)
+    options, _ = _all_modes(snapshot, request, ruleset)
+    return replace(
+        decision, outcome=replace(outcome, plans=(), unplanned=()), quote_broken=True, new_options=options
+    )
+
+
+def _all_modes(
+    snapshot: engine.Snapshot, request: PlanRequest, ruleset: Ruleset
+) -> tuple[tuple[DeliveryOption, ...], tuple[NotOffered, ...]]:
+    """What each mode offers for the whole basket, or why it offers nothing."""
+    options: list[DeliveryOption] = []
+    not_offered: list[NotOffered] = []
+    for mode in Mode:
+        outcome = engine.plan(snapshot, replace(request, mode=mode), ruleset)
+        if outcome.is_complete:
+            options.append(DeliveryOption(mode, outcome.plans[0]))
+        else:
+            missing = outcome.unplanned[0]
+            detail = f"line {missing.line_number}: {missing.quantity} of {missing.sku} cannot be sent"
+            not_offered.append(NotOffered(mode, missing.reason, detail))
+    return tuple(options), tuple(not_offered)

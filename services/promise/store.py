@@ -1,0 +1,230 @@
+"""All SQL of promise. Returns domain objects; never commits.
+
+Documents are jsonb of whole domain objects: they are read and written as one, and nothing queries inside them.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Table, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.promise import tables
+from services.promise.domain.geography import Geography
+from services.promise.domain.network import Carrier, Position, PostcodeArea, Zone
+from services.promise.domain.plans import Decision, Quote
+from services.promise.domain.rulesets import Ruleset
+from services.promise.terms import Terms
+
+_CARRIER = TypeAdapter(Carrier)
+_ZONE = TypeAdapter(Zone)
+_RULESET = TypeAdapter(Ruleset)
+_QUOTE = TypeAdapter(Quote)
+_DECISION = TypeAdapter(Decision)
+
+_DIALECT = PGDialect()  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A decision with the digest of the request that it answered."""
+
+    digest: bytes
+    decision: Decision
+
+
+# -- terms ----------------------------------------------------------------------------------------------------
+
+
+async def terms_version(tx: AsyncConnection) -> int:
+    """Rises with every change of the terms."""
+    version: int = (await tx.execute(select(tables.terms_version.c.version))).scalar_one()
+    return version
+
+
+async def load_terms(tx: AsyncConnection) -> Terms:
+    """Everything, as of one moment: call it in a REPEATABLE READ transaction."""
+    version = await terms_version(tx)
+    carriers = await tx.execute(select(tables.carrier.c.document).order_by(tables.carrier.c.carrier_id))
+    zones = await tx.execute(select(tables.zone.c.document))
+    areas = await tx.execute(select(tables.postcode_area))
+    newest = (
+        select(tables.ruleset)
+        .ext(distinct_on(tables.ruleset.c.ruleset_id))
+        .order_by(tables.ruleset.c.ruleset_id, tables.ruleset.c.version.desc())
+    )
+    return Terms(
+        version=version,
+        carriers=tuple(_CARRIER.validate_python(document) for document in carriers.scalars()),
+        geography=Geography(
+            [_ZONE.validate_python(document) for document in zones.scalars()],
+            [
+                PostcodeArea(row.country, row.prefix, Position(row.latitude, row.longitude), row.subdivision)
+                for row in areas
+            ],
+        ),
+        rulesets={row.ruleset_id: _RULESET.validate_python(row.document) for row in await tx.execute(newest)},
+    )
+
+
+async def raise_terms_version(tx: AsyncConnection) -> None:
+    """Says that the terms changed. Also the lock under which terms are written."""
+    await tx.execute(update(tables.terms_version).values(version=tables.terms_version.c.version + 1))
+
+
+async def put_carriers(tx: AsyncConnection, carriers: Sequence[Carrier]) -> int:
+    """Writes the rows that differ; how many."""
+    rows = [{"carrier_id": c.carrier_id, "document": _CARRIER.dump_python(c, mode="json")} for c in carriers]
+    return await _put(tx, tables.carrier, ("carrier_id",), rows)
+
+
+async def list_carriers(tx: AsyncConnection) -> list[Carrier]:
+    """In id order."""
+    found = await tx.execute(select(tables.carrier.c.document).order_by(tables.carrier.c.carrier_id))
+    return [_CARRIER.validate_python(document) for document in found.scalars()]
+
+
+async def put_zones(tx: AsyncConnection, zones: Sequence[Zone]) -> int:
+    """Writes the rows that differ; how many."""
+    rows = [{"zone_id": z.zone_id, "document": _ZONE.dump_python(z, mode="json")} for z in zones]
+    return await _put(tx, tables.zone, ("zone_id",), rows)
+
+
+async def put_areas(tx: AsyncConnection, areas: Sequence[PostcodeArea]) -> int:
+    """Writes the rows that differ; how many."""
+    rows = [
+        {
+            "country": a.country,
+            "prefix": a.prefix,
+            "latitude": a.position.latitude,
+            "longitude": a.position.longitude,
+            "subdivision": a.subdivision,
+        }
+        for a in areas
+    ]
+    return await _put(tx, tables.postcode_area, ("country", "prefix"), rows)
+
+
+async def _put(tx: AsyncConnection, table: Table, key: tuple[str, ...], rows: Sequence[Mapping[str, Any]]) -> int:
+    """One statement for any number of rows: they travel as one JSON parameter."""
+    columns = [column.name for column in table.columns]
+    typed = ", ".join(f"{column.name} {column.type.compile(_DIALECT)}" for column in table.columns)
+    others = [name for name in columns if name not in key]
+    mine, given = (", ".join(f"{side}.{name}" for name in others) for side in (table.name, "excluded"))
+    written = await tx.execute(
+        text(
+            f"""INSERT INTO {table.name} ({", ".join(columns)})
+                SELECT {", ".join(columns)} FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS given ({typed})
+                ON CONFLICT ({", ".join(key)})
+                DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in others)}
+                WHERE ({mine}) IS DISTINCT FROM ({given})
+                RETURNING {key[0]}"""
+        ),
+        {"rows": json.dumps(rows)},
+    )
+    return len(written.all())
+
+
+async def newest_ruleset(tx: AsyncConnection, ruleset_id: str) -> Ruleset | None:
+    """The version in force."""
+    found = await tx.execute(
+        select(tables.ruleset.c.document)
+        .where(tables.ruleset.c.ruleset_id == ruleset_id)
+        .order_by(tables.ruleset.c.version.desc())
+        .limit(1)
+    )
+    document = found.scalar_one_or_none()
+    return None if document is None else _RULESET.validate_python(document)
+
+
+async def add_ruleset(tx: AsyncConnection, ruleset: Ruleset) -> None:
+    """A new version."""
+    await tx.execute(
+        insert(tables.ruleset).values(
+            ruleset_id=ruleset.ruleset_id,
+            version=ruleset.version,
+            document=_RULESET.dump_python(ruleset, mode="json"),
+            published_at=func.now(),
+        )
+    )
+
+
+# -- quotes and decisions -------------------------------------------------------------------------------------
+
+
+async def add_quote(tx: AsyncConnection, quote: Quote) -> None:
+    """Keeps what was promised."""
+    document = _QUOTE.dump_python(quote, mode="json")
+    await tx.execute(
+        insert(tables.quote).values(quote_id=quote.quote_id, expires_at=quote.expires_at, document=document)
+    )
+
+
+async def find_quote(tx: AsyncConnection, quote_id: str) -> Quote | None:
+    """Expired ones too, for a while."""
+    found = await tx.execute(select(tables.quote.c.document).where(tables.quote.c.quote_id == quote_id))
+    document = found.scalar_one_or_none()
+    return None if document is None else _QUOTE.validate_python(document)
+
+
+async def forget_quotes(tx: AsyncConnection, expired_before: datetime) -> int:
+    """Removes quotes that nobody can use; how many."""
+    gone = await tx.execute(
+        delete(tables.quote).where(tables.quote.c.expires_at < expired_before).returning(tables.quote.c.quote_id)
+    )
+    return len(gone.all())
+
+
+async def add_decision(tx: AsyncConnection, request_id: str, digest: bytes, decision: Decision) -> bool:
+    """Keeps a decision in one statement; False when the request id was used before."""
+    written = await tx.execute(
+        text(
+            """INSERT INTO decision (decision_id, request_id, digest, order_id, document)
+               VALUES (:decision_id, :request_id, :digest, :order_id, CAST(:document AS jsonb))
+               ON CONFLICT (request_id) DO NOTHING RETURNING id"""
+        ),
+        {
+            "decision_id": decision.decision_id,
+            "request_id": request_id,
+            "digest": digest,
+            "order_id": decision.order_id,
+            "document": _DECISION.dump_json(decision).decode(),
+        },
+    )
+    return written.first() is not None
+
+
+async def find_request(tx: AsyncConnection, request_id: str) -> Recorded | None:
+    """What this request was answered."""
+    found = await tx.execute(
+        select(tables.decision.c.digest, tables.decision.c.document).where(
+            tables.decision.c.request_id == request_id
+        )
+    )
+    row = found.one_or_none()
+    return None if row is None else Recorded(bytes(row.digest), _DECISION.validate_python(row.document))
+
+
+async def find_decision(tx: AsyncConnection, decision_id: str) -> Decision | None:
+    """By id."""
+    found = await tx.execute(
+        select(tables.decision.c.document).where(tables.decision.c.decision_id == decision_id)
+    )
+    document = found.scalar_one_or_none()
+    return None if document is None else _DECISION.validate_python(document)
+
+
+async def list_decisions(tx: AsyncConnection, order_id: str) -> list[Decision]:
+    """Oldest first."""
+    found = await tx.execute(
+        select(tables.decision.c.document)
+        .where(tables.decision.c.order_id == order_id)
+        .order_by(tables.decision.c.id)
+    )
+    return [_DECISION.validate_python(document) for document in found.scalars()]

@@ -1,0 +1,373 @@
+"""Between protos and the domain. Translates, never judges; what cannot be a domain value names its field."""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from kit import times
+from kit.errors import InvalidArgument
+from kit.values.money import Money
+from oms.inventory.v1 import inventory_service_pb2 as inventory_pb
+from oms.promise.v1 import promise_service_pb2 as pb
+from oms.type.v1 import type_pb2
+from services.promise.domain import network as n
+from services.promise.domain import plans as p
+from services.promise.domain.rulesets import PreparationCost, Ruleset
+
+_MODES = {
+    type_pb2.DELIVERY_MODE_HOME_STANDARD: n.Mode.HOME_STANDARD,
+    type_pb2.DELIVERY_MODE_HOME_EXPRESS: n.Mode.HOME_EXPRESS,
+}
+_MODES_BACK = {mode: number for number, mode in _MODES.items()}
+_POINT_TYPES = {
+    type_pb2.POINT_TYPE_WAREHOUSE: n.PointType.WAREHOUSE,
+    type_pb2.POINT_TYPE_STORE: n.PointType.STORE,
+    type_pb2.POINT_TYPE_SUPPLIER: n.PointType.SUPPLIER,
+    type_pb2.POINT_TYPE_PARTNER: n.PointType.PARTNER,
+}
+_POINT_TYPES_BACK = {point_type: number for number, point_type in _POINT_TYPES.items()}
+
+
+# -- inventory's feed -----------------------------------------------------------------------------------------
+
+
+def to_item(item: inventory_pb.Item) -> n.Item:
+    """What planning needs of an item."""
+    sides = (item.length_millimetres, item.width_millimetres, item.height_millimetres)
+    return n.Item(item.sku, item.brand, item.weight_grams, max(sides))
+
+
+def to_point(point: inventory_pb.StockPoint) -> n.Point:
+    """What planning needs of a point."""
+    return n.Point(
+        point_id=point.point_id,
+        type=_POINT_TYPES[point.type],
+        position=_position(point.position),
+        country=point.country,
+        subdivision=point.subdivision,
+        time_zone=point.time_zone,
+        openings=tuple(n.Opening(o.weekday, o.opens_minute, o.closes_minute) for o in point.opening_hours),
+        closed_dates=frozenset(date.fromisoformat(day) for day in point.closed_dates),
+        open_on_public_holidays=point.open_on_public_holidays,
+        collections=tuple(n.Collection(c.carrier_id, c.weekday, c.cut_off_minute) for c in point.collections),
+        capabilities=frozenset(point.capabilities),
+        handling_minutes=point.handling_minutes,
+        brands=frozenset(point.brands),
+    )
+
+
+def to_stock_position(position: inventory_pb.StockPosition) -> n.StockPosition:
+    """Free units and the channels' terms."""
+    return n.StockPosition(position.free, {terms.channel_id: terms.safety_stock for terms in position.channels})
+
+
+# -- requests -------------------------------------------------------------------------------------------------
+
+
+def to_carriers(carriers: Iterable[pb.Carrier]) -> list[n.Carrier]:
+    """Carriers with their services, zones ascending as given."""
+    return [
+        n.Carrier(
+            carrier.carrier_id,
+            tuple(
+                _to_service(service, f"carriers[{i}].services[{j}]") for j, service in enumerate(carrier.services)
+            ),
+            carrier.name,
+        )
+        for i, carrier in enumerate(carriers)
+    ]
+
+
+def _to_service(service: pb.CarrierService, where: str) -> n.CarrierService:
+    return n.CarrierService(
+        service_id=service.service_id,
+        name=service.name,
+        mode=_to_mode(service.mode, f"{where}.mode"),
+        max_weight_grams=service.max_weight_grams,
+        max_length_millimetres=service.max_length_millimetres,
+        delivery_weekdays=tuple(sorted(set(service.delivery_weekdays))),
+        delivery_from_minute=service.delivery_from_minute,
+        delivery_until_minute=service.delivery_until_minute,
+        zones=tuple(
+            n.ZoneTerms(
+                zone_id=zone.zone_id,
+                transit_days_min=zone.transit_days_min,
+                transit_days_max=zone.transit_days_max,
+                rates=tuple(n.RateStep(rate.up_to_grams, _to_money(rate.price)) for rate in zone.rates),
+                customer_price=_to_money(zone.customer_price),
+            )
+            for zone in service.zones
+        ),
+        carbon_grams_per_tonne_kilometre=service.carbon_grams_per_tonne_kilometre,
+        carbon_factor=service.carbon_factor,
+        surcharge_basis_points=service.surcharge_basis_points,
+    )
+
+
+def to_zone(zone: pb.Zone) -> n.Zone:
+    """A zone."""
+    return n.Zone(zone.zone_id, zone.country, tuple(zone.postcode_prefixes), zone.time_zone)
+
+
+def to_area(area: pb.PostcodeArea) -> n.PostcodeArea:
+    """A postcode area."""
+    return n.PostcodeArea(area.country, area.prefix, _position(area.position), area.subdivision)
+
+
+def to_ruleset(ruleset: pb.Ruleset) -> Ruleset:
+    """A ruleset; preparation costs in the order of their types, so that equal ones compare equal."""
+    costs = [
+        PreparationCost(
+            _to_point_type(cost.point_type, f"ruleset.preparation_costs[{i}].point_type"), cost.cost_minor
+        )
+        for i, cost in enumerate(ruleset.preparation_costs)
+    ]
+    return Ruleset(
+        ruleset_id=ruleset.ruleset_id,
+        version=ruleset.version,
+        currency=ruleset.currency,
+        split_cost_minor=ruleset.split_cost_minor,
+        preparation_costs=tuple(sorted(costs, key=lambda cost: cost.point_type)),
+        distance_cost_minor_per_kilometre=ruleset.distance_cost_minor_per_kilometre,
+        lateness_cost_minor_per_day=ruleset.lateness_cost_minor_per_day,
+        max_parcels=ruleset.max_parcels,
+        alternatives=ruleset.alternatives,
+    )
+
+
+def to_quote_question(request: pb.QuoteRequest, mode: n.Mode) -> n.PlanRequest:
+    """The question of one mode of a quote."""
+    return n.PlanRequest(
+        channel_id=request.channel_id,
+        destination=_to_destination(request.destination),
+        lines=_to_lines(request.lines),
+        mode=mode,
+        now=times.field_or_now(request, "as_of"),
+        not_before=times.field_or_none(request, "not_before"),
+    )
+
+
+def to_plan_request(request: pb.PlanOrderRequest) -> n.PlanRequest:
+    """The question of a routing."""
+    return n.PlanRequest(
+        channel_id=request.channel_id,
+        destination=_to_destination(request.destination),
+        lines=_to_lines(request.lines),
+        mode=_to_mode(request.mode, "mode"),
+        now=times.field_or_now(request, "as_of"),
+        not_before=times.field_or_none(request, "not_before"),
+        promised_until=times.field_or_none(request, "promised_until"),
+        exclusions=tuple(n.ExcludedPoint(e.point_id, e.reason, e.sku) for e in request.excluded_points),
+        overlays=tuple(n.StockOverlay(o.sku, o.point_id, o.free) for o in request.overlays),
+        own_holds=tuple(n.OwnHold(h.sku, h.point_id, h.quantity) for h in request.own_holds),
+    )
+
+
+def plan_order_content(request: pb.PlanOrderRequest) -> bytes:
+    """What makes two requests the same: everything but the id and the moment of asking."""
+    content = pb.PlanOrderRequest()
+    content.CopyFrom(request)
+    content.ClearField("request_id")
+    content.ClearField("as_of")
+    return content.SerializeToString(deterministic=True)
+
+
+def _to_mode(mode: type_pb2.DeliveryMode.ValueType, field: str) -> n.Mode:
+    if mode not in _MODES:
+        raise InvalidArgument(field, "a delivery mode is required")
+    return _MODES[mode]
+
+
+def _to_point_type(point_type: type_pb2.PointType.ValueType, field: str) -> n.PointType:
+    if point_type not in _POINT_TYPES:
+        raise InvalidArgument(field, "a type of point is required")
+    return _POINT_TYPES[point_type]
+
+
+def _to_money(money: type_pb2.Money) -> Money:
+    return Money(money.amount_minor, money.currency)
+
+
+def _position(position: type_pb2.Position) -> n.Position:
+    return n.Position(position.latitude, position.longitude)
+
+
+def _to_destination(destination: type_pb2.Destination) -> n.Destination:
+    return n.Destination(destination.country, destination.postcode)
+
+
+def _to_lines(lines: Iterable[pb.BasketLine]) -> tuple[n.BasketLine, ...]:
+    return tuple(n.BasketLine(line.line_number, line.sku, line.quantity) for line in lines)
+
+
+# -- answers --------------------------------------------------------------------------------------------------
+
+
+def carrier_proto(carrier: n.Carrier) -> pb.Carrier:
+    """A carrier as it was put."""
+    return pb.Carrier(
+        carrier_id=carrier.carrier_id,
+        name=carrier.name,
+        services=[
+            pb.CarrierService(
+                service_id=service.service_id,
+                name=service.name,
+                mode=_MODES_BACK[service.mode],
+                max_weight_grams=service.max_weight_grams,
+                max_length_millimetres=service.max_length_millimetres,
+                delivery_weekdays=service.delivery_weekdays,
+                delivery_from_minute=service.delivery_from_minute,
+                delivery_until_minute=service.delivery_until_minute,
+                zones=[_zone_terms_proto(zone) for zone in service.zones],
+                carbon_grams_per_tonne_kilometre=service.carbon_grams_per_tonne_kilometre,
+                carbon_factor=service.carbon_factor,
+                surcharge_basis_points=service.surcharge_basis_points,
+            )
+            for service in carrier.services
+        ],
+    )
+
+
+def _zone_terms_proto(zone: n.ZoneTerms) -> pb.ZoneTerms:
+    return pb.ZoneTerms(
+        zone_id=zone.zone_id,
+        transit_days_min=zone.transit_days_min,
+        transit_days_max=zone.transit_days_max,
+        rates=[pb.RateStep(up_to_grams=rate.up_to_grams, price=money_proto(rate.price)) for rate in zone.rates],
+        customer_price=money_proto(zone.customer_price),
+    )
+
+
+def ruleset_proto(ruleset: Ruleset) -> pb.Ruleset:
+    """A ruleset with its version."""
+    return pb.Ruleset(
+        ruleset_id=ruleset.ruleset_id,
+        version=ruleset.version,
+        currency=ruleset.currency,
+        split_cost_minor=ruleset.split_cost_minor,
+        preparation_costs=[
+            pb.PreparationCost(point_type=_POINT_TYPES_BACK[cost.point_type], cost_minor=cost.cost_minor)
+            for cost in ruleset.preparation_costs
+        ],
+        distance_cost_minor_per_kilometre=ruleset.distance_cost_minor_per_kilometre,
+        lateness_cost_minor_per_day=ruleset.lateness_cost_minor_per_day,
+        max_parcels=ruleset.max_parcels,
+        alternatives=ruleset.alternatives,
+    )
+
+
+def money_proto(money: Money) -> type_pb2.Money:
+    """An amount."""
+    return type_pb2.Money(amount_minor=money.amount_minor, currency=money.currency)
+
+
+def stock_view_proto(view: n.StockView) -> pb.StockView:
+    """How fresh the stock was."""
+    return pb.StockView(sequence=view.sequence, as_of=_stamp(view.as_of), stale=view.stale)
+
+
+def quote_proto(quote: p.Quote) -> pb.QuoteResponse:
+    """What can be promised."""
+    return pb.QuoteResponse(
+        quote_id=quote.quote_id,
+        options=[option_proto(option) for option in quote.options],
+        not_offered=[
+            pb.NotOffered(mode=_MODES_BACK[refused.mode], reason=refused.reason, detail=refused.detail)
+            for refused in quote.not_offered
+        ],
+        stock=stock_view_proto(quote.stock),
+    )
+
+
+def option_proto(option: p.DeliveryOption) -> pb.DeliveryOption:
+    """A way to have the whole basket."""
+    return pb.DeliveryOption(
+        mode=_MODES_BACK[option.mode],
+        window=_window(option.plan.window),
+        order_before=_stamp(option.plan.order_before),
+        price=money_proto(option.plan.price),
+        parcels=len(option.plan.legs),
+        carbon=_carbon(option.plan.carbon),
+        plan=plan_proto(option.plan),
+    )
+
+
+def plan_proto(plan: p.Plan) -> pb.Plan:
+    """One way to fulfil."""
+    return pb.Plan(
+        legs=[_leg(leg) for leg in plan.legs],
+        window=_window(plan.window),
+        total_cost_minor=plan.total_cost_minor,
+        costs=[pb.CostComponent(name=cost.name, amount_minor=cost.amount_minor) for cost in plan.costs],
+        carbon=_carbon(plan.carbon),
+        price=money_proto(plan.price),
+    )
+
+
+def plan_order_proto(decision: p.Decision) -> pb.PlanOrderResponse:
+    """The answer that a decision gives to its order."""
+    return pb.PlanOrderResponse(
+        decision_id=decision.decision_id,
+        plans=[plan_proto(plan) for plan in decision.outcome.plans],
+        unplanned=_unplanned(decision),
+        quote_broken=decision.quote_broken,
+        new_options=[option_proto(option) for option in decision.new_options],
+    )
+
+
+def decision_proto(decision: p.Decision) -> pb.Decision:
+    """The whole record."""
+    return pb.Decision(
+        decision_id=decision.decision_id,
+        order_id=decision.order_id,
+        as_of=_stamp(decision.request.now),
+        ruleset_id=decision.ruleset_id,
+        ruleset_version=decision.ruleset_version,
+        stock=stock_view_proto(decision.stock),
+        seen=[
+            pb.SeenStock(sku=seen.sku, point_id=seen.point_id, available=seen.available)
+            for seen in decision.outcome.seen
+        ],
+        rejected=[
+            pb.RejectedCandidate(point_id=r.point_id, service_id=r.service_id, reason=r.reason, detail=r.detail)
+            for r in decision.outcome.rejected
+        ],
+        plans=[plan_proto(plan) for plan in decision.outcome.plans],
+        unplanned=_unplanned(decision),
+        proved_optimal=decision.outcome.proved_optimal,
+    )
+
+
+def _leg(leg: p.Leg) -> pb.Leg:
+    return pb.Leg(
+        point_id=leg.point_id,
+        carrier_id=leg.carrier_id,
+        service_id=leg.service_id,
+        lines=[pb.LegLine(line_number=ln.line_number, sku=ln.sku, quantity=ln.quantity) for ln in leg.lines],
+        window=_window(leg.window),
+        hand_over_by=_stamp(leg.hand_over_by),
+        weight_grams=leg.weight_grams,
+        shipping_cost_minor=leg.shipping_cost_minor,
+        carbon=_carbon(leg.carbon),
+        distance_kilometres=leg.distance_kilometres,
+    )
+
+
+def _unplanned(decision: p.Decision) -> list[pb.UnplannedLine]:
+    return [
+        pb.UnplannedLine(line_number=u.line_number, sku=u.sku, quantity=u.quantity, reason=u.reason)
+        for u in decision.outcome.unplanned
+    ]
+
+
+def _window(window: n.Window) -> type_pb2.Window:
+    return type_pb2.Window(start=_stamp(window.start), end=_stamp(window.end))
+
+
+def _carbon(carbon: n.Carbon) -> type_pb2.Carbon:
+    return type_pb2.Carbon(grams_co2e=carbon.grams_co2e, factor=carbon.factor)
+
+
+def _stamp(instant: datetime) -> Timestamp:
+    return times.to_proto(instant.astimezone(UTC))

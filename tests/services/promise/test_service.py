@@ -1,0 +1,387 @@
+"""Quotes, decisions and terms on a real database."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound, OmsError
+from services.promise.domain import network as n
+from services.promise.domain.plans import Decision, Quote
+from services.promise.public_holidays import is_public_holiday
+from services.promise.replica import Change, StockReplica
+from services.promise.service import QUOTE_LIFE, QUOTE_MEMORY, PromiseService
+from tests.services.promise.conftest import shop_carriers
+from tests.services.promise.network import (
+    CHANNEL,
+    FRANCE,
+    NOW,
+    PARIS_AREA,
+    basket,
+    euros,
+    request,
+    ruleset,
+    service,
+    terms,
+)
+
+
+async def plan_order(
+    promise: PromiseService,
+    asked: n.PlanRequest,
+    *,
+    request_id: str = "r1",
+    quote_id: str = "",
+    content: bytes = b"1",
+) -> Decision:
+    return await promise.plan_order(request_id, "ord_1", asked, quote_id, content)
+
+
+def sell(replica: StockReplica, sku: str, point_id: str, left: int) -> None:
+    replica.take(Change(99, positions=((sku, point_id, n.StockPosition(left, {CHANNEL: 0})),)), NOW)
+
+
+async def count(database: AsyncEngine, table: str) -> int:
+    async with database.connect() as tx:
+        return int((await tx.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one())
+
+
+# -- quotes ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_quote_offers_each_mode_with_its_price_window_and_countdown(promise: PromiseService) -> None:
+    quote = await promise.quote(request(("x", 2)))
+    standard, express = quote.option(n.Mode.HOME_STANDARD), quote.option(n.Mode.HOME_EXPRESS)
+    assert standard is not None
+    assert express is not None
+    assert standard.plan.price == euros(490)
+    assert express.plan.price == euros(990)
+    assert express.plan.window.end < standard.plan.window.end
+    assert standard.plan.order_before == NOW.replace(hour=15)
+    assert standard.plan.legs[0].point_id == "lille"
+    assert standard.plan.carbon.grams_co2e > 0
+    assert not quote.not_offered
+    assert quote.stock.sequence == 40
+
+
+async def test_a_mode_that_cannot_serve_the_whole_basket_says_why(
+    promise: PromiseService,
+) -> None:
+    quote = await promise.quote(request(("x", 7)))
+    assert not quote.options
+    assert {(no.mode, no.reason) for no in quote.not_offered} == {(mode, "NO_STOCK") for mode in n.Mode}
+    only_standard = replace(shop_carriers()[0], services=shop_carriers()[0].services[:1])
+    await promise.put_carriers([only_standard])
+    quote = await promise.quote(request(("x", 1)))
+    assert [option.mode for option in quote.options] == [n.Mode.HOME_STANDARD]
+    assert [(no.mode, no.reason) for no in quote.not_offered] == [(n.Mode.HOME_EXPRESS, "NO_CARRIER")]
+
+
+async def test_expired_quotes_are_forgotten_in_the_end(promise: PromiseService, promise_db: AsyncEngine) -> None:
+    await promise.quote(request(("x", 1)))
+    assert await promise.forget_quotes(NOW + QUOTE_LIFE + QUOTE_MEMORY - timedelta(seconds=1)) == 0
+    assert await promise.forget_quotes(NOW + QUOTE_LIFE + QUOTE_MEMORY + timedelta(seconds=1)) == 1
+    assert await count(promise_db, "quote") == 0
+
+
+# -- decisions ------------------------------------------------------------------------------------------------
+
+
+async def test_a_decision_is_kept_with_what_it_saw(promise: PromiseService) -> None:
+    asked = request(
+        ("x", 1),
+        exclusions=(n.ExcludedPoint("lille", "refused"),),
+        overlays=(n.StockOverlay("x", "lyon", 1),),
+        own_holds=(n.OwnHold("x", "lyon", 1),),
+    )
+    decision = await plan_order(promise, asked)
+    assert decision.outcome.plans[0].legs[0].point_id == "lyon"
+    assert ("lille", "EXCLUDED", "refused") in {
+        (r.point_id, r.reason, r.detail) for r in decision.outcome.rejected
+    }
+    assert {(s.point_id, s.available) for s in decision.outcome.seen} == {("lille", 3), ("lyon", 2)}
+    assert decision.ruleset_version == 1
+    assert decision.stock.sequence == 40
+    assert decision.outcome.proved_optimal
+    assert await promise.get_decision(decision.decision_id) == decision
+
+
+async def test_decisions_of_an_order_are_listed_oldest_first(promise: PromiseService) -> None:
+    made = [await plan_order(promise, request(("x", 1)), request_id=f"r{i}") for i in range(3)]
+    await promise.plan_order("other", "ord_2", request(("x", 1)), "", b"")
+    assert await promise.list_decisions("ord_1") == made
+    assert await promise.list_decisions("ord_9") == []
+
+
+async def test_a_decision_that_does_not_exist_is_not_found(promise: PromiseService) -> None:
+    with pytest.raises(NotFound, match="DECISION_NOT_FOUND"):
+        await promise.get_decision("dec_0")
+
+
+async def test_the_same_request_has_the_first_answer_even_when_the_stock_moved(
+    promise: PromiseService, replica: StockReplica
+) -> None:
+    first = await plan_order(promise, request(("x", 1)))
+    sell(replica, "x", "lille", 0)
+    assert await plan_order(promise, request(("x", 1), now=NOW + timedelta(minutes=5))) == first
+    assert (await plan_order(promise, request(("x", 1)), request_id="r2")).outcome.plans[0].legs[
+        0
+    ].point_id == "lyon"
+
+
+async def test_the_same_request_id_with_other_content_is_a_conflict(promise: PromiseService) -> None:
+    await plan_order(promise, request(("x", 1)))
+    with pytest.raises(Conflict, match="IDEMPOTENCY_CONFLICT") as caught:
+        await plan_order(promise, request(("x", 2)), content=b"2")
+    assert caught.value.facts["field"] == "request_id"
+
+
+async def test_twenty_twins_at_once_make_one_decision(promise: PromiseService, promise_db: AsyncEngine) -> None:
+    answers = await asyncio.gather(*(plan_order(promise, request(("x", 1))) for _ in range(20)))
+    assert all(answer == answers[0] for answer in answers)
+    assert await count(promise_db, "decision") == 1
+
+
+async def test_a_decision_cannot_be_changed(promise: PromiseService, promise_db: AsyncEngine) -> None:
+    await plan_order(promise, request(("x", 1)))
+    async with promise_db.connect() as tx:
+        with pytest.raises(DBAPIError, match="append-only"):
+            await tx.execute(text("UPDATE decision SET order_id = 'ord_2'"))
+
+
+# -- a quote that must be kept --------------------------------------------------------------------------------
+
+
+async def quoted(promise: PromiseService, *units: tuple[str, int]) -> Quote:
+    return await promise.quote(request(*units))
+
+
+async def test_a_quote_is_kept_by_another_point_when_its_own_is_too_late(promise: PromiseService) -> None:
+    quote = await quoted(promise, ("x", 1))
+    # Lille's cut-off (17:00) has passed, Lyon's (19:00) has not.
+    late = request(("x", 1), now=NOW + QUOTE_LIFE - timedelta(seconds=1), not_before=NOW.replace(hour=16))
+    without = await plan_order(promise, late, request_id="without")
+    assert without.outcome.plans[0].legs[0].point_id == "lille"
+    kept = await plan_order(promise, late, quote_id=quote.quote_id)
+    assert kept.outcome.plans[0].legs[0].point_id == "lyon"
+    option = quote.option(n.Mode.HOME_STANDARD)
+    assert option is not None
+    assert kept.outcome.plans[0].window == option.plan.window
+    assert "AFTER_QUOTED_WINDOW" in {rejected.reason for rejected in kept.outcome.rejected}
+
+
+async def test_a_quote_that_cannot_be_kept_is_said_broken_with_what_can_be_had(
+    promise: PromiseService, replica: StockReplica
+) -> None:
+    quote = await quoted(promise, ("x", 1))
+    # After Lille's cut-off (17:00 in Paris), before Lyon's (19:00).
+    too_late = request(("x", 1), not_before=NOW.replace(hour=16))
+    decision = await plan_order(promise, too_late, quote_id=quote.quote_id, request_id="late")
+    assert not decision.quote_broken
+    sell(replica, "x", "lyon", 0)
+    decision = await plan_order(promise, too_late, quote_id=quote.quote_id)
+    assert decision.quote_broken
+    assert not decision.outcome.plans
+    option = quote.option(n.Mode.HOME_STANDARD)
+    assert option is not None
+    assert decision.new_options[0].plan.window.end > option.plan.window.end
+    assert (await promise.get_decision(decision.decision_id)).quote_broken
+    again = await plan_order(promise, too_late, quote_id=quote.quote_id)
+    assert again == decision
+
+
+async def test_a_dearer_delivery_breaks_the_quote(promise: PromiseService) -> None:
+    quote = await quoted(promise, ("x", 1))
+    dearer = service("home", zones=(terms(customer_price=euros(590)),))
+    await promise.put_carriers([n.Carrier("post", (dearer,))])
+    decision = await plan_order(promise, request(("x", 1)), quote_id=quote.quote_id)
+    assert decision.quote_broken
+    assert decision.new_options[0].plan.price == euros(590)
+    assert "ABOVE_QUOTED_PRICE" in {rejected.reason for rejected in decision.outcome.rejected}
+
+
+@pytest.mark.parametrize("quote_id", ["unknown", "expired"])
+async def test_an_unknown_or_expired_quote_is_broken(promise: PromiseService, quote_id: str) -> None:
+    asked = request(("x", 1))
+    if quote_id == "expired":
+        quote_id = (await promise.quote(asked)).quote_id
+        asked = replace(asked, now=NOW + QUOTE_LIFE)
+    decision = await plan_order(promise, asked, quote_id=quote_id)
+    assert decision.quote_broken
+    assert {option.mode for option in decision.new_options} == set(n.Mode)
+
+
+async def test_a_quote_without_the_wanted_mode_is_broken(promise: PromiseService) -> None:
+    await promise.put_carriers([replace(shop_carriers()[0], services=shop_carriers()[0].services[:1])])
+    quote = await quoted(promise, ("x", 1))
+    decision = await plan_order(promise, request(("x", 1), mode=n.Mode.HOME_EXPRESS), quote_id=quote.quote_id)
+    assert decision.quote_broken
+
+
+# -- terms ----------------------------------------------------------------------------------------------------
+
+
+async def test_only_what_differs_is_written(promise: PromiseService) -> None:
+    assert await promise.put_carriers(shop_carriers()) == 0
+    renamed = replace(shop_carriers()[0], name="Autre")
+    assert await promise.put_carriers([renamed, n.Carrier("van", ())]) == 2
+    assert [carrier.carrier_id for carrier in await promise.list_carriers()] == ["post", "van"]
+    assert await promise.put_geography([FRANCE], [PARIS_AREA]) == 0
+    moved = replace(PARIS_AREA, position=n.Position(48.9, 2.3))
+    assert await promise.put_geography([FRANCE], [moved, replace(moved, prefix="92")]) == 2
+
+
+async def test_a_ruleset_that_differs_is_a_new_version_and_the_old_one_stays(
+    promise: PromiseService, promise_db: AsyncEngine
+) -> None:
+    same = await promise.publish_ruleset(ruleset(distance_cost_minor_per_kilometre=0.5, version=7))
+    assert same.version == 1
+    other = await promise.publish_ruleset(ruleset(split_cost_minor=1, version=0))
+    assert other.version == 2
+    assert await promise.get_ruleset("") == other
+    assert await promise.get_ruleset("default") == other
+    assert await count(promise_db, "ruleset") == 2
+    assert (await plan_order(promise, request(("x", 1)))).ruleset_version == 2
+    with pytest.raises(NotFound, match="RULESET_NOT_FOUND"):
+        await promise.get_ruleset("other")
+
+
+async def test_ten_publishers_at_once_make_ten_versions(promise: PromiseService) -> None:
+    published = await asyncio.gather(
+        *(promise.publish_ruleset(ruleset(split_cost_minor=1_000 + i)) for i in range(10))
+    )
+    assert sorted(version.version for version in published) == list(range(2, 12))
+
+
+async def test_another_replica_sees_new_terms_when_it_looks_again(
+    promise: PromiseService, promise_db: AsyncEngine, replica: StockReplica
+) -> None:
+    twin = PromiseService(promise_db, replica, is_public_holiday)
+    assert len((await twin.quote(request(("x", 1)))).options) == 2
+    await promise.put_carriers([n.Carrier("post", ())])
+    await twin.refresh_terms()
+    assert not (await twin.quote(request(("x", 1)))).options
+
+
+async def test_without_a_ruleset_nothing_is_planned(promise_db: AsyncEngine, replica: StockReplica) -> None:
+    bare = PromiseService(promise_db, replica, is_public_holiday)
+    with pytest.raises(FailedPrecondition, match="NO_RULESET"):
+        await bare.quote(request(("x", 1)))
+
+
+async def test_a_map_of_thousands_of_areas_is_put_at_once(promise: PromiseService) -> None:
+    areas = [n.PostcodeArea("FR", f"{i:05}", n.Position(45, 3)) for i in range(5_000)]
+    assert await promise.put_geography([], areas) == 5_000
+    assert await promise.put_geography([], areas) == 0
+
+
+# -- bad input ------------------------------------------------------------------------------------------------
+
+
+def the_field(caught: pytest.ExceptionInfo[OmsError]) -> object:
+    return caught.value.facts["field"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"lines": ()}, "lines"),
+        ({"lines": basket(("x", 1), ("x", 1), ("x", 0))}, "lines[2].quantity"),
+        ({"lines": basket(("x", 1), ("", 1))}, "lines[1].sku"),
+        ({"lines": (n.BasketLine(1, "x", 1), n.BasketLine(1, "x", 1))}, "lines[1].line_number"),
+        ({"destination": n.Destination("fr", "75011")}, "destination.country"),
+        ({"destination": n.Destination("FR", " ")}, "destination.postcode"),
+        ({"channel_id": ""}, "channel_id"),
+        ({"channel_id": "nowhere"}, "channel_id"),
+        ({"exclusions": (n.ExcludedPoint("a", ""),)}, "excluded_points[0].reason"),
+        ({"overlays": (n.StockOverlay("x", "", 1),)}, "overlays[0].point_id"),
+        ({"own_holds": (n.OwnHold("x", "a", -1),)}, "own_holds[0].quantity"),
+    ],
+)
+async def test_a_bad_question_names_the_field(
+    promise: PromiseService, change: dict[str, object], field: str
+) -> None:
+    asked = request(("x", 1), **change)
+    with pytest.raises(InvalidArgument) as caught:
+        await promise.quote(asked)
+    assert the_field(caught) == field
+    with pytest.raises(InvalidArgument) as caught:
+        await plan_order(promise, asked)
+    assert the_field(caught) == field
+
+
+async def test_a_decision_needs_its_request_and_its_order(promise: PromiseService) -> None:
+    for request_id, order_id, field in (("", "o", "request_id"), ("r", "", "order_id")):
+        with pytest.raises(InvalidArgument) as caught:
+            await promise.plan_order(request_id, order_id, request(("x", 1)), "", b"")
+        assert the_field(caught) == field
+
+
+RATE = n.RateStep
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"zones": (terms(rates=(RATE(500, euros(1)), RATE(500, euros(2)))),)}, "zones[0].rates"),
+        ({"zones": (terms(rates=(RATE(500, euros(2)), RATE(600, euros(1)))),)}, "zones[0].rates"),
+        ({"zones": (terms(rates=()),)}, "zones[0].rates"),
+        ({"zones": (terms(rates=(RATE(500, euros(-1)),)),)}, "zones[0].rates[0].price.amount_minor"),
+        ({"zones": (terms(), terms())}, "zones[1].zone_id"),
+        ({"zones": (terms(transit_days_max=0),)}, "zones[0].transit_days_max"),
+        ({"zones": (terms(transit_days_min=-1),)}, "zones[0].transit_days_min"),
+        ({"delivery_weekdays": (0,)}, "delivery_weekdays"),
+        ({"delivery_until_minute": 480}, "delivery_until_minute"),
+        ({"delivery_from_minute": 1440}, "delivery_from_minute"),
+        ({"max_weight_grams": 0}, "max_weight_grams"),
+        ({"max_length_millimetres": 0}, "max_length_millimetres"),
+        ({"carbon_grams_per_tonne_kilometre": float("nan")}, "carbon_grams_per_tonne_kilometre"),
+        ({"carbon_factor": ""}, "carbon_factor"),
+        ({"surcharge_basis_points": -1}, "surcharge_basis_points"),
+    ],
+)
+async def test_a_bad_carrier_names_the_field(
+    promise: PromiseService, change: dict[str, object], field: str
+) -> None:
+    carriers = [n.Carrier("post", (service("good"), service("bad", **change)))]
+    with pytest.raises(InvalidArgument) as caught:
+        await promise.put_carriers(carriers)
+    assert the_field(caught) == f"carriers[0].services[1].{field}"
+
+
+async def test_bad_geography_names_the_field(promise: PromiseService) -> None:
+    cases: list[tuple[list[n.Zone], list[n.PostcodeArea], str]] = [
+        ([replace(FRANCE, time_zone="Europe/Atlantis")], [], "zones[0].time_zone"),
+        ([FRANCE, replace(FRANCE, zone_id="X", country="France")], [], "zones[1].country"),
+        ([replace(FRANCE, postcode_prefixes=())], [], "zones[0].postcode_prefixes"),
+        ([FRANCE, FRANCE], [], "zones[1].zone_id"),
+        ([], [PARIS_AREA, replace(PARIS_AREA, position=n.Position(91, 0))], "areas[1].prefix"),
+        ([], [replace(PARIS_AREA, position=n.Position(91, 0))], "areas[0].position.latitude"),
+    ]
+    for zones, areas, field in cases:
+        with pytest.raises(InvalidArgument) as caught:
+            await promise.put_geography(zones, areas)
+        assert the_field(caught) == field
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"currency": "euro"}, "currency"),
+        ({"max_parcels": 0}, "max_parcels"),
+        ({"alternatives": 11}, "alternatives"),
+        ({"split_cost_minor": -1}, "split_cost_minor"),
+        ({"distance_cost_minor_per_kilometre": float("inf")}, "distance_cost_minor_per_kilometre"),
+        ({"lateness_cost_minor_per_day": -1}, "lateness_cost_minor_per_day"),
+    ],
+)
+async def test_a_bad_ruleset_names_the_field(
+    promise: PromiseService, change: dict[str, object], field: str
+) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        await promise.publish_ruleset(ruleset(**change))
+    assert the_field(caught) == f"ruleset.{field}"
