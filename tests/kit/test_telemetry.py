@@ -17,13 +17,14 @@ from kit import telemetry
 
 # A row that breaks a CHECK: PostgreSQL quotes it whole in the error's detail.
 BAD_ROW = text("INSERT INTO guest (name, age) VALUES (:name, :age)")
+ROW = {"name": "Quillfeather", "age": -1}
 
 
 async def break_a_rule(engine: AsyncEngine) -> IntegrityError:
     async with engine.begin() as tx:
         await tx.execute(text("CREATE TEMPORARY TABLE guest (name text, age integer CHECK (age > 0))"))
         with pytest.raises(IntegrityError) as raised:
-            await tx.execute(BAD_ROW, {"name": "Quillfeather", "age": -1})
+            await tx.execute(BAD_ROW, ROW)
         await tx.rollback()
     assert "Quillfeather" in str(raised.value.orig)
     return raised.value

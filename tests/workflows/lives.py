@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.world import MID, NEAR, World
@@ -10,7 +11,7 @@ HOUR = timedelta(hours=1)
 Life = Callable[[World], Awaitable[str]]
 
 
-async def _placed(world: World, units: dict[str, int], quantity: int = 1, **options: str) -> str:
+async def _placed(world: World, units: dict[str, int], quantity: int = 1, **options: Any) -> str:
     sku = await world.stock(units)
     recorded = await world.record({sku: quantity}, **options)
     await world.place(recorded)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,7 @@ from kit.times import now, to_proto
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as pay
-from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
+from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World
 from workflows.starting import ensure_started
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -144,17 +145,27 @@ async def test_the_last_unit_bought_by_a_hundred_at_once_is_sold_once(world: Wor
             await world.assert_money(order_id, 0)
 
 
+async def _unstarted(world: World, order_id: str) -> orders.OrderFacts:
+    reply = await world.orders.ListUnstarted(orders.ListUnstartedRequest(limit=500))
+    (facts,) = [facts for facts in reply.orders if facts.order_id == order_id]
+    return facts
+
+
+async def test_an_order_cancelled_before_its_story_began_is_cancelled_all_the_same(world: World) -> None:
+    sku = await world.stock({NEAR: 1})
+    recorded = await world.record({sku: 1})
+    order_id = recorded.order.order_id
+    await world.cancel(order_id)
+    assert await ensure_started(world.clock.client, await _unstarted(world, order_id), world.task_queue)
+    assert await world.ended(order_id) == "CANCELLED"
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+
 async def test_a_recorded_order_without_a_story_is_found_and_started(world: World) -> None:
     sku = await world.stock({NEAR: 1})
     recorded = await world.record({sku: 1})
     order_id = recorded.order.order_id
-
-    async def find() -> orders.OrderFacts | None:
-        reply = await world.orders.ListUnstarted(orders.ListUnstartedRequest(limit=500))
-        return next((facts for facts in reply.orders if facts.order_id == order_id), None)
-
-    facts = await until(find)
-    assert facts is not None
+    facts = await _unstarted(world, order_id)
     assert await ensure_started(world.clock.client, facts, world.task_queue)
     assert not await ensure_started(world.clock.client, facts, world.task_queue)
     await world.ship(order_id)
@@ -408,8 +419,8 @@ async def _hand_over_picked(world: World, work: orders.Fulfilment) -> orders.Ful
     return await world.hand_over(work)
 
 
-async def _placed(world: World, lines: dict[str, int], **options: str) -> str:
-    recorded = await world.record(lines, **options)  # type: ignore[arg-type]
+async def _placed(world: World, lines: dict[str, int], **options: Any) -> str:
+    recorded = await world.record(lines, **options)
     placement = await world.place(recorded)
     assert placement is not None
     assert placement.state == "validated"

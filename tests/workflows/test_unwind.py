@@ -5,6 +5,7 @@ The cases are data; those of one fault run side by side, each with its own artic
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from kit.errors import FailedPrecondition
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.world import MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
+from workflows.messages import Placement
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOTAL = PRICE_MINOR + SHIPPING_MINOR
@@ -35,18 +37,18 @@ RECOVERABLE = (Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE)
 FINAL = (Fault.FAILS_FOR_GOOD, Fault.ACTS_AND_FAILS_FOR_GOOD)
 
 
-async def _record(world: World, step: str, fault: Fault, units: dict[str, int], **options: str) -> tuple[str, str]:
+async def _record(world: World, step: str, fault: Fault, units: dict[str, int], **options: Any) -> tuple[str, str]:
     sku = await world.stock(units)
-    recorded = await world.record({sku: 1}, **options)  # type: ignore[arg-type]
+    recorded = await world.record({sku: 1}, **options)
     order_id = recorded.order.order_id
     world.faults.plan(order_id, step, fault)
-    placing = asyncio.ensure_future(world.place(recorded))
+    placing = asyncio.create_task(world.place(recorded))
     _keep.add(placing)
     placing.add_done_callback(_keep.discard)
     return sku, order_id
 
 
-_keep: set[asyncio.Future[object]] = set()
+_keep: set[asyncio.Task[Placement | None]] = set()
 
 
 async def _help_when_asked(world: World, order_id: str) -> None:
@@ -220,7 +222,7 @@ async def _is(world: World, order_id: str, state: "orders.OrderState.ValueType")
     return (await world.order(order_id)).state == state
 
 
-WAITS: list[tuple[Life, dict[str, str]]] = [
+WAITS: list[tuple[Life, dict[str, Any]]] = [
     (_before_anything, {}),
     (_at_the_payment, {"token": "pm_card_authenticationRequired"}),
     (_in_cooling_off, {"channel": "slow"}),
@@ -234,9 +236,9 @@ WAITS: list[tuple[Life, dict[str, str]]] = [
 
 
 async def test_a_cancellation_at_any_wait_undoes_exactly_what_was_done(world: World) -> None:
-    async def live(reach: Life, options: dict[str, str]) -> None:
+    async def live(reach: Life, options: dict[str, Any]) -> None:
         sku = await world.stock({NEAR: 1, MID: 1})
-        recorded = await world.record({sku: 1}, **options)  # type: ignore[arg-type]
+        recorded = await world.record({sku: 1}, **options)
         order_id = recorded.order.order_id
         placing = asyncio.create_task(world.place(recorded))
         await reach(world, order_id)

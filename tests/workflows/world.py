@@ -18,7 +18,7 @@ from temporalio.testing import TimeSkipper
 from kit.errors import NotFound
 from kit.times import now, to_proto
 from oms.inventory.v1 import inventory_service_pb2 as inv
-from oms.orders.v1 import orders_service_pb2 as orders
+from oms.orders.v1 import orders_service_pb2 as pb
 from oms.payments.v1 import payments_service_pb2 as pay
 from oms.promise.v1 import promise_service_pb2 as prm
 from oms.type.v1 import type_pb2 as types
@@ -101,11 +101,11 @@ class World:
         channel: str = "web",
         token: str = VISA,
         key: str = "",
-        payment: orders.PaymentTerms | None = None,
-    ) -> orders.RecordOrderResponse:
+        payment: pb.PaymentTerms | None = None,
+    ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more."""
         rows = [
-            orders.OrderLine(
+            pb.OrderLine(
                 line_number=number,
                 sku=sku,
                 brand="Brume",
@@ -117,10 +117,10 @@ class World:
             for number, (sku, quantity) in enumerate(lines.items(), start=1)
         ]
         total = sum(row.net_minor + row.shipping_minor for row in rows)
-        content = orders.OrderContent(
+        content = pb.OrderContent(
             channel_id=channel,
-            customer=orders.Customer(name="Ada Planted", email="ada@planted.example", phone="+33600000000"),
-            ship_to=orders.Address(
+            customer=pb.Customer(name="Ada Planted", email="ada@planted.example", phone="+33600000000"),
+            ship_to=pb.Address(
                 name="Ada Planted",
                 street_lines=["1 rue Plantée"],
                 postcode="75011",
@@ -130,20 +130,18 @@ class World:
             lines=rows,
             total=types.Money(amount_minor=total, currency="EUR"),
             mode=types.DELIVERY_MODE_HOME_STANDARD,
-            payment=payment or orders.PaymentTerms(payment_method_token=token),
+            payment=payment or pb.PaymentTerms(payment_method_token=token),
         )
         return await self.orders.RecordOrder(
-            orders.RecordOrderRequest(
-                idempotency_key=key or uuid4().hex, content=content, placed_at=to_proto(now())
-            )
+            pb.RecordOrderRequest(idempotency_key=key or uuid4().hex, content=content, placed_at=to_proto(now()))
         )
 
-    async def place(self, recorded: orders.RecordOrderResponse) -> Placement | None:
+    async def place(self, recorded: pb.RecordOrderResponse) -> Placement | None:
         """Starts the story and waits for the outcome of placement."""
         return await place(self.clock.client, recorded.facts, timedelta(seconds=PATIENCE_SECONDS), self.task_queue)
 
-    async def order(self, order_id: str) -> orders.Order:
-        return (await self.orders.GetOrder(orders.GetOrderRequest(order_id=order_id))).order
+    async def order(self, order_id: str) -> pb.Order:
+        return (await self.orders.GetOrder(pb.GetOrderRequest(order_id=order_id))).order
 
     async def payment(self, order_id: str) -> pay.Payment:
         return (await self.payments.GetPayment(pay.GetPaymentRequest(order_id=order_id))).payment
@@ -161,28 +159,28 @@ class World:
     # What people do.
 
     async def work_in(
-        self, order_id: str, state: "orders.FulfilmentState.ValueType", *, not_in: tuple[str, ...] = ()
-    ) -> orders.Fulfilment:
+        self, order_id: str, state: "pb.FulfilmentState.ValueType", *, not_in: tuple[str, ...] = ()
+    ) -> pb.Fulfilment:
         """The order's first fulfilment that reaches this state."""
 
-        async def look() -> orders.Fulfilment | None:
+        async def look() -> pb.Fulfilment | None:
             rows = (await self.order(order_id)).fulfilments
             return next((row for row in rows if row.state == state and row.fulfilment_id not in not_in), None)
 
-        found = await until(look, f"{order_id}: {orders.FulfilmentState.Name(state)}")
+        found = await until(look, f"{order_id}: {pb.FulfilmentState.Name(state)}")
         assert found
         return found
 
-    async def accept(self, order_id: str) -> orders.Fulfilment:
-        work = await self.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
-        request = orders.AcceptOfferRequest(
+    async def accept(self, order_id: str) -> pb.Fulfilment:
+        work = await self.work_in(order_id, pb.FULFILMENT_STATE_OFFERED)
+        request = pb.AcceptOfferRequest(
             request_id=f"accept/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
         )
         return (await self.orders.AcceptOffer(request)).fulfilment
 
-    async def refuse(self, order_id: str, reason: str = "no_time") -> orders.Fulfilment:
-        work = await self.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
-        request = orders.RefuseOfferRequest(
+    async def refuse(self, order_id: str, reason: str = "no_time") -> pb.Fulfilment:
+        work = await self.work_in(order_id, pb.FULFILMENT_STATE_OFFERED)
+        request = pb.RefuseOfferRequest(
             request_id=f"refuse/{work.fulfilment_id}",
             fulfilment_id=work.fulfilment_id,
             reason=reason,
@@ -190,17 +188,17 @@ class World:
         )
         return (await self.orders.RefuseOffer(request)).fulfilment
 
-    async def pick(self, work: orders.Fulfilment, missing: int = 0) -> orders.Fulfilment:
+    async def pick(self, work: pb.Fulfilment, missing: int = 0) -> pb.Fulfilment:
         """Finds all but `missing` units, which lack from the first line."""
         found = [
-            orders.PlannedLine(
+            pb.PlannedLine(
                 line_number=line.line_number,
                 sku=line.sku,
                 quantity=line.quantity - (missing if i == 0 else 0),
             )
             for i, line in enumerate(work.lines)
         ]
-        request = orders.RecordPickRequest(
+        request = pb.RecordPickRequest(
             request_id=f"pick/{work.fulfilment_id}",
             fulfilment_id=work.fulfilment_id,
             found=found,
@@ -208,8 +206,8 @@ class World:
         )
         return (await self.orders.RecordPick(request)).fulfilment
 
-    async def pack(self, work: orders.Fulfilment) -> orders.Fulfilment:
-        request = orders.CloseParcelRequest(
+    async def pack(self, work: pb.Fulfilment) -> pb.Fulfilment:
+        request = pb.CloseParcelRequest(
             request_id=f"pack/{work.fulfilment_id}",
             fulfilment_id=work.fulfilment_id,
             weight_grams=500,
@@ -221,21 +219,21 @@ class World:
         """Waits until the parcel's money has come to one of these states."""
 
         async def look() -> bool:
-            request = orders.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
+            request = pb.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
             parcel = (await self.orders.GetFulfilment(request)).fulfilment.parcel
             return parcel.capture_state in (states or ("captured", "not_needed", "overridden"))
 
         await until(look, f"{fulfilment_id}: {states}")
 
-    async def hand_over(self, work: orders.Fulfilment) -> orders.Fulfilment:
-        request = orders.HandOverRequest(
+    async def hand_over(self, work: pb.Fulfilment) -> pb.Fulfilment:
+        request = pb.HandOverRequest(
             request_id=f"hand-over/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
         )
         return (await self.orders.HandOver(request)).fulfilment
 
-    async def deliver(self, work: orders.Fulfilment) -> None:
+    async def deliver(self, work: pb.Fulfilment) -> None:
         await self.orders.RecordCarrierEvent(
-            orders.RecordCarrierEventRequest(
+            pb.RecordCarrierEventRequest(
                 request_id=f"scan/{work.fulfilment_id}",
                 carrier_id=work.carrier_id,
                 tracking_code=work.parcel.tracking_code,
@@ -255,7 +253,7 @@ class World:
 
     async def cancel(self, order_id: str) -> None:
         await self.orders.RequestCancellation(
-            orders.RequestCancellationRequest(
+            pb.RequestCancellationRequest(
                 request_id=f"cancel/{order_id}", order_id=order_id, reason="changed my mind", actor="customer"
             )
         )

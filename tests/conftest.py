@@ -1,0 +1,139 @@
+"""What every test may ask for: the run's servers, a clean database per service, seconds per folder.
+
+    async def test_the_last_unit_is_sold_once(inventory_db: AsyncEngine) -> None: ...
+
+`<service>_db` is an engine on the service's own migrated database: cloned per module, emptied per test.
+`make_database("inventory").url` is for tests that start a process. See `infra.py` for how they are shared.
+`stack` is the full system, every process of it.
+"""
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kit import db
+from tests import infra
+from tests.infra import Database
+from tests.otlp import Collector, running_collector
+from tests.stack import SharedStack, running_stack
+
+MakeDatabase = Callable[[str], Database]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        infra.open_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        infra.close_run()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """The address of the run's PostgreSQL as its superuser (for psycopg)."""
+    return infra.server_address("postgres")
+
+
+@pytest.fixture(scope="session")
+def temporal_address() -> str:
+    """host:port of the run's Temporal: time skipping allowed, search attributes registered."""
+    return infra.server_address("temporal")
+
+
+@pytest.fixture
+def server_folder() -> Path:
+    """For the data of a server that the test starts itself (not `tmp_path`: see `infra.server_folder`)."""
+    return infra.server_folder("server")
+
+
+@pytest.fixture(scope="module")
+def make_database(postgres: str) -> Iterator[MakeDatabase]:
+    """Gives this module's database of a service; the same one each time it is asked."""
+    made: dict[str, Database] = {}
+
+    def make(service: str) -> Database:
+        if service not in made:
+            made[service] = infra.clone_database(postgres, service)
+        return made[service]
+
+    yield make
+    for database in made.values():
+        database.drop()
+
+
+def _engine_on(service: str) -> Callable[[MakeDatabase], AsyncIterator[AsyncEngine]]:
+    @pytest_asyncio.fixture(name=f"{service}_db")
+    async def engine(make_database: MakeDatabase) -> AsyncIterator[AsyncEngine]:
+        database = make_database(service)
+        database.clean()
+        connected = db.connect(database.url)
+        yield connected
+        await connected.dispose()
+
+    return engine
+
+
+inventory_db = _engine_on("inventory")
+promise_db = _engine_on("promise")
+orders_db = _engine_on("orders")
+payments_db = _engine_on("payments")
+relay_db = _engine_on("relay")
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    """What the full system sends of traces and metrics."""
+    with running_collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(collector: Collector) -> Iterator[SharedStack]:
+    """The full system with the demo retailer loaded: one for all tests that ask for it (see `stack.py`)."""
+    told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "2000"}
+    # Not in pytest's folder: another run would close that to the user who owns PostgreSQL's files.
+    with running_stack(infra.run_folder() / "stack", environment=told) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's path. Skips where there is none, except in CI, where it must be there."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    if os.environ.get("CI"):
+        pytest.fail("Chromium is not installed")
+    pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`: a file stays on one worker, and so do all tests on the full system."""
+    for item in items:
+        uses_stack = "stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if uses_stack else str(item.path)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Seconds of test time per folder, dearest first."""
+    seconds: dict[str, float] = defaultdict(float)
+    counts: dict[str, int] = defaultdict(int)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                folder = report.nodeid.split("::")[0].rpartition("/")[0] or "."
+                seconds[folder] += report.duration
+                counts[folder] += report.when == "call"
+    if seconds:
+        terminalreporter.section("seconds per folder")
+    for folder in sorted(seconds, key=seconds.__getitem__, reverse=True):
+        terminalreporter.line(f"{seconds[folder]:8.1f} s  {counts[folder]:5d} tests  {folder}")

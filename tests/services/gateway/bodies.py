@@ -1,0 +1,41 @@
+"""A right body for each endpoint, so that a test may ask any of them."""
+
+from typing import Any
+
+from fastapi import FastAPI
+
+PARAMETERS = {
+    "order_id": "ord_" + "0" * 32,
+    "channel_id": "web-fr",
+    "point_id": "store-lyon",
+    "fulfilment_id": "ful_1",
+    "provider": "stripe",
+    "endpoint_id": "end_1",
+}
+QUERIES = {
+    ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",
+    ("GET", "/v1/stock/movements"): "?sku=SKU-1",
+}
+
+
+def examples(document: dict[str, Any], operation: dict[str, Any]) -> list[Any]:
+    """The examples of an operation's body, its own or those of its schema."""
+    found = []
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        found += [one["value"] for one in content.get("examples", {}).values()]
+        schema = content["schema"]
+        for candidate in (schema, *schema.get("anyOf", [])):
+            name = candidate.get("$ref", "").rpartition("/")[2]
+            if name:
+                found += document["components"]["schemas"][name].get("examples", [])
+    return found
+
+
+def request_of(app: FastAPI, method: str, path: str) -> tuple[str, dict[str, Any]]:
+    """An address and options of httpx that make a right request to the endpoint."""
+    document = app.openapi()
+    operation = document["paths"].get(path, {}).get(method.lower(), {})
+    options: dict[str, Any] = {"headers": {"Idempotency-Key": "key-1"}}
+    if body := examples(document, operation):
+        options["json"] = body[0]
+    return path.format(**PARAMETERS) + QUERIES.get((method, path), ""), options

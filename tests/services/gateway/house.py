@@ -1,0 +1,158 @@
+"""The gateway and every service behind it in one process, over real sockets and on real databases.
+
+It runs on a loop of its own in a thread, so that tests that know no event loop can send requests to it.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import grpc
+import httpx
+import uvicorn
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+
+from kit import db, rpc, temporal
+from kit.feed import Bell
+from oms.inventory.v1.inventory_service_pb2_grpc import add_InventoryServiceServicer_to_server
+from oms.orders.v1 import orders_service_pb2 as orders
+from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
+from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
+from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
+from oms.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
+from services.gateway.app import Options, create_app
+from services.gateway.clients import Addresses, Clients
+from services.inventory.rpc import InventoryRpc
+from services.inventory.service import InventoryService
+from services.inventory.watch import StockWatch
+from services.orders.rpc import OrdersRpc
+from services.orders.service import OrdersService
+from services.payments.providers.stripe import StripeProvider
+from services.payments.rpc import PaymentsRpc
+from services.payments.service import PaymentsService
+from services.promise.follower import StockFollower
+from services.promise.public_holidays import is_public_holiday
+from services.promise.replica import StockReplica
+from services.promise.rpc import PromiseRpc
+from services.promise.service import PromiseService
+from services.relay.rpc import RelayRpc
+from services.relay.service import RelayService
+from tests.services.gateway.tokens import Issuer
+
+CODEC_KEYS = "test:" + "A" * 43
+SERVICES = ("inventory", "orders", "payments", "promise", "relay")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class House:
+    """Where the gateway answers, and where the services do."""
+
+    url: str
+    services_address: str
+
+
+@contextmanager
+def running(databases: Mapping[str, str], temporal_address: str, issuer: Issuer) -> Iterator[House]:
+    """`databases`: SQLAlchemy's URL by service."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    def wait(work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(60)
+
+    parts = AsyncExitStack()
+    try:
+        yield wait(_open(parts, databases, temporal_address, issuer))
+    finally:
+        wait(parts.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _open(
+    parts: AsyncExitStack, databases: Mapping[str, str], temporal_address: str, issuer: Issuer
+) -> House:
+    address = await _serve_services(parts, databases)
+    await _publish_life_cycle(address)
+    client = await temporal.connect(temporal_address, "default", CODEC_KEYS, lazy=True)
+    clients = Clients(Addresses(address, address, address, address, address), client)
+    # No worker polls this queue: an order that is placed stays recorded.
+    options = Options(placement_wait_seconds=0.2, task_queue="nobody-works-here")
+    app = create_app(clients, issuer.verifier(), options)
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    serving = asyncio.create_task(server.serve([listening]))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    async def stop() -> None:
+        server.should_exit = True
+        await serving
+
+    parts.push_async_callback(stop)
+    async with httpx.AsyncClient() as http:
+        await http.get(f"{url}/healthz", timeout=30)
+    return House(url, address)
+
+
+async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -> str:
+    """All five services on one port."""
+    engines = {name: db.connect(databases[name]) for name in SERVICES}
+    for engine in engines.values():
+        parts.push_async_callback(engine.dispose)
+    bells = {name: Bell() for name in SERVICES}
+    stripe = StripeProvider(
+        url="http://127.0.0.1:1",
+        api_key="sk_test_x",
+        webhook_secret="whsec_x",
+        return_url="http://127.0.0.1:1/",
+        timeout_seconds=1,
+    )
+    parts.push_async_callback(stripe.close)
+    replica = StockReplica()
+    promise = PromiseService(engines["promise"], replica, is_public_holiday)
+    inventory = InventoryService(engines["inventory"], bells["inventory"])
+    payments = PaymentsService(engines["payments"], bells["payments"], {stripe.name: stripe}, stripe.name)
+
+    server = rpc.build_server()
+    watch = StockWatch(engines["inventory"], bells["inventory"])
+    add_InventoryServiceServicer_to_server(InventoryRpc(inventory, watch), server)
+    add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)
+    add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
+    add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
+    add_RelayServiceServicer_to_server(RelayRpc(RelayService(engines["relay"], bells["relay"])), server)
+    await _say_serving(server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    parts.push_async_callback(server.stop, 0)
+    await promise.refresh_terms()
+    channel = await parts.enter_async_context(rpc.connect(address))
+    following = asyncio.create_task(StockFollower(channel, replica).run())
+    parts.callback(following.cancel)
+    return address
+
+
+async def _say_serving(server: grpc.aio.Server) -> None:
+    health = HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+    await health.set("", health_pb2.HealthCheckResponse.SERVING)
+
+
+async def _publish_life_cycle(address: str) -> None:
+    life_cycle = orders.LifeCycle(
+        life_cycle_id="default",
+        cooling_off_seconds=1800,
+        offer_seconds=3600,
+        payment_action_seconds=900,
+        reroute_limit=3,
+    )
+    async with rpc.connect(address) as channel:
+        request = orders.PublishLifeCycleRequest(life_cycle=life_cycle)
+        await OrdersServiceStub(channel).PublishLifeCycle(request)

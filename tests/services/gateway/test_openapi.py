@@ -1,0 +1,90 @@
+"""The published description: complete, with examples that hold."""
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import jsonschema_rs
+import pytest
+from fastapi import FastAPI
+
+from oms.orders.v1 import orders_service_pb2 as orders
+from oms.payments.v1 import payments_service_pb2 as payments
+from oms.type.v1 import type_pb2 as types
+from services.gateway.access import ACCESS, PUBLIC
+from services.gateway.schemas.network import PointType
+from services.gateway.schemas.orders import Mode, OrderStatus
+from services.gateway.schemas.payments import OperationKind, OperationState, PaymentStatus
+from services.gateway.schemas.work import FulfilmentStatus
+from services.gateway.wire import enum_names
+from tests.services.gateway.bodies import examples
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def validator(document: dict[str, Any], schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    return jsonschema_rs.validator_for(schema | {"components": document["components"]})
+
+
+def test_every_rest_endpoint_is_described_with_its_rights(app: FastAPI) -> None:
+    described = {(method, path): operation for method, path, operation in operations(app.openapi())}
+    rest = {key for key in ACCESS if not key[1].startswith(("/console", "/docs"))}
+    assert set(described) == rest
+    for key, operation in described.items():
+        assert operation["summary"]
+        assert operation["description"]
+        assert ("security" in operation) == (ACCESS[key] is not PUBLIC)
+        for role in ACCESS[key]:
+            assert role in operation["description"]
+
+
+def test_every_body_has_an_example_that_holds(app: FastAPI) -> None:
+    document = app.openapi()
+    for method, path, operation in operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            found = examples(document, operation)
+            assert found, f"{method} {path} has no example"
+            for example in found:
+                validator(document, content["schema"]).validate(example)
+
+
+def test_every_example_of_a_schema_holds(app: FastAPI) -> None:
+    document = app.openapi()
+    checked = 0
+    for schema in document["components"]["schemas"].values():
+        for example in schema.get("examples", []):
+            validator(document, schema).validate(example)
+            checked += 1
+    assert checked > 10
+
+
+def test_every_problem_is_described_as_one(app: FastAPI) -> None:
+    for method, path, operation in operations(app.openapi()):
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
+        assert {"401", "403", "404", "422", "500", "503", "504"} <= set(operation["responses"])
+
+
+def test_no_schema_of_the_framework_is_left_over(app: FastAPI) -> None:
+    assert "HTTPValidationError" not in app.openapi()["components"]["schemas"]
+
+
+@pytest.mark.parametrize(
+    ("names", "enum"),
+    [
+        (OrderStatus, orders.OrderState),
+        (FulfilmentStatus, orders.FulfilmentState),
+        (Mode, types.DeliveryMode),
+        (PointType, types.PointType),
+        (PaymentStatus, payments.PaymentStatus),
+        (OperationKind, payments.OperationKind),
+        (OperationState, payments.OperationState),
+    ],
+    ids=lambda value: getattr(getattr(value, "DESCRIPTOR", None), "name", ""),
+)
+def test_the_words_of_rest_are_those_of_the_protos(names: Any, enum: Any) -> None:
+    assert set(get_args(names)) == enum_names(enum.DESCRIPTOR)

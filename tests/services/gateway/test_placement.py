@@ -1,0 +1,200 @@
+"""Placing: what each outcome of the story becomes outside. On a real Temporal, with a stand-in story."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from kit import temporal
+from kit.values.ids import derived_id
+from oms.orders.v1 import orders_service_pb2 as orders
+from services.gateway.auth import Role
+from services.gateway.schemas.orders import ORDER_EXAMPLE
+from tests.services.gateway.conftest import CODEC_KEYS
+from tests.services.gateway.fakes import WINDOW, World
+from tests.services.gateway.stories import StandInOrder
+from tests.services.gateway.tokens import Issuer
+
+
+@pytest.fixture
+async def temporal_client(temporal_address: str, app: FastAPI) -> AsyncIterator[Client]:
+    client = await temporal.connect(temporal_address, "default", CODEC_KEYS)
+    async with Worker(client, task_queue=app.state.options.task_queue, workflows=[StandInOrder]):
+        yield client
+
+
+class Channel:
+    """A web shop that places orders; its keys are its own in every test."""
+
+    def __init__(self, http: httpx.AsyncClient, issuer: Issuer, prefix: str) -> None:
+        self._http = http
+        self._bearer = issuer.bearer(Role.CHANNEL, channels=["web-fr"])
+        self._prefix = prefix
+
+    def order_id(self, key: str) -> str:
+        return derived_id("ord", "web-fr", self._prefix + key)
+
+    async def place(self, sku: str, key: str = "1") -> httpx.Response:
+        body: dict[str, Any] = ORDER_EXAMPLE | {"lines": [{**ORDER_EXAMPLE["lines"][0], "sku": sku}]}
+        headers = self._bearer | {"Idempotency-Key": self._prefix + key}
+        return await self._http.post("/v1/orders", json=body, headers=headers)
+
+
+@pytest.fixture
+def channel(http: httpx.AsyncClient, issuer: Issuer, request: pytest.FixtureRequest) -> Channel:
+    return Channel(http, issuer, f"{request.node.name}/{id(request)}/")
+
+
+async def test_a_validated_order_is_answered_with_its_promise(channel: Channel, world: World) -> None:
+    answer = await channel.place("VALID")
+    body = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/v1/orders/{channel.order_id('1')}" == body["status_url"]
+    assert body["id"] == channel.order_id("1")
+    assert (body["status"], body["customer_status"]) == ("validated", "validated")
+    assert body["promise"] == {"start": "2026-11-22T07:00:00Z", "end": "2026-11-22T18:00:00Z"}
+    assert body["cooling_off_until"] == "2026-11-20T12:30:00Z"
+    assert body["total"] == ORDER_EXAMPLE["total"]
+    assert [line["sku"] for line in body["lines"]] == ["VALID"]
+    assert [name for name, _ in world.asked] == ["RecordOrder"], "the budget of placement: one call of ours"
+
+
+async def test_what_is_recorded_is_what_was_sent(channel: Channel, world: World) -> None:
+    await channel.place("VALID")
+    (request,) = world.calls("RecordOrder")
+    content = request.content
+    assert content.customer.name == ORDER_EXAMPLE["customer"]["name"]
+    assert list(content.ship_to.street_lines) == ORDER_EXAMPLE["ship_to"]["street_lines"]
+    assert content.payment.WhichOneof("kind") == "payment_method_token"
+    assert content.lines[0].shipping_minor == 490
+    assert request.HasField("placed_at")
+
+
+async def test_stock_that_has_gone_is_a_conflict_that_names_its_lines(channel: Channel) -> None:
+    answer = await channel.place("SOLD-OUT")
+    body = answer.json()
+    assert (answer.status_code, body["reason"]) == (409, "STOCK_UNAVAILABLE")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert body["order_id"] == channel.order_id("1")
+    assert body["lines"] == [
+        {"line_number": 1, "sku": "SOLD-OUT", "requested": 2, "available": 1, "reason": "NO_STOCK"}
+    ]
+
+
+async def test_a_promise_that_changed_comes_with_the_new_options(channel: Channel) -> None:
+    answer = await channel.place("CHANGED")
+    body = answer.json()
+    assert (answer.status_code, body["reason"]) == (409, "PROMISE_CHANGED")
+    assert body["options"] == [
+        {
+            "mode": "home_express",
+            "window_start": "2026-11-23T07:00:00+00:00",
+            "window_end": "2026-11-23T18:00:00+00:00",
+            "price": {"amount_minor": 990, "currency": "EUR"},
+            "parcels": 2,
+        }
+    ]
+
+
+async def test_a_declined_payment_tells_the_providers_code(channel: Channel) -> None:
+    answer = await channel.place("DECLINED")
+    body = answer.json()
+    assert (answer.status_code, body["reason"]) == (422, "PAYMENT_DECLINED")
+    assert body["decline_code"] == "insufficient_funds"
+
+
+async def test_an_address_that_no_carrier_serves_is_refused_with_its_lines(channel: Channel) -> None:
+    answer = await channel.place("FAR")
+    assert (answer.status_code, answer.json()["reason"]) == (422, "NOT_DELIVERABLE")
+    assert answer.json()["lines"][0]["reason"] == "NO_CARRIER"
+
+
+async def test_a_payment_that_needs_the_customer_is_accepted_with_the_next_step(channel: Channel) -> None:
+    answer = await channel.place("ACTION")
+    body = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["location"] == body["status_url"]
+    assert (body["status"], body["next_action_url"]) == ("action_required", "https://pay.example/3ds/1")
+    assert body["customer_status"] == "action required"
+
+
+async def test_an_order_cancelled_while_it_was_placed_stands_as_such(channel: Channel) -> None:
+    answer = await channel.place("CANCELLED")
+    assert (answer.status_code, answer.json()["status"]) == (201, "cancelling")
+
+
+async def test_an_answer_that_takes_long_is_followed_at_its_address(channel: Channel, app: FastAPI) -> None:
+    patient = app.state.options
+    app.state.options = replace(patient, placement_wait_seconds=0.3)
+    try:
+        answer = await channel.place("SLOW")
+    finally:
+        app.state.options = patient
+    assert (answer.status_code, answer.json()["status"]) == (202, "recorded")
+    assert answer.headers["location"] == f"/v1/orders/{channel.order_id('1')}"
+
+
+async def test_an_order_whose_story_has_ended_is_told_by_its_state(channel: Channel, world: World) -> None:
+    assert (await channel.place("VALID")).status_code == 201
+    world.placed[channel.order_id("1")].state = orders.ORDER_STATE_RECORDED
+    again = await channel.place("VALID")
+    assert again.status_code in (201, 202)
+    world.placed[channel.order_id("1")].state = orders.ORDER_STATE_CLOSED
+    assert (await channel.place("VALID")).json()["status"] == "closed"
+
+
+async def test_a_repeated_placement_is_answered_from_the_order(channel: Channel, world: World) -> None:
+    first = await channel.place("VALID")
+    order = world.placed[channel.order_id("1")]
+    order.state, order.customer_status = orders.ORDER_STATE_VALIDATED, "validated"
+    order.promise.CopyFrom(WINDOW)
+    again = await channel.place("VALID")
+    assert (again.status_code, again.headers["location"]) == (201, first.headers["location"])
+    assert again.json()["promise"] == {"start": "2026-11-20T12:00:00Z", "end": "2026-11-22T12:00:00Z"}
+    assert set(again.json()) == set(first.json())
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        ("STOCK_UNAVAILABLE", 409),
+        ("PROMISE_CHANGED", 409),
+        ("PAYMENT_DECLINED", 422),
+        ("NOT_DELIVERABLE", 422),
+        ("PAYMENT_ACTION_EXPIRED", 422),
+    ],
+)
+async def test_a_refusal_is_the_same_problem_when_the_placement_is_repeated(
+    channel: Channel, world: World, reason: str, status: int
+) -> None:
+    await channel.place("VALID")
+    order = world.placed[channel.order_id("1")]
+    order.state = orders.ORDER_STATE_REFUSED
+    line = orders.RefusedLine(line_number=1, sku="VALID", requested=2, available=0, reason="NO_STOCK")
+    order.refusal.CopyFrom(orders.Refusal(reason=reason, detail="why", lines=[line]))
+    answer = await channel.place("VALID")
+    body = answer.json()
+    assert (answer.status_code, body["reason"], body["order_id"]) == (status, reason, order.order_id)
+    assert body["lines"][0]["sku"] == "VALID"
+    assert ("options" in body) == (reason == "PROMISE_CHANGED")
+    if reason == "PROMISE_CHANGED":
+        assert body["options"][0]["mode"] == "home_standard", "what can be had now"
+
+
+async def test_the_system_is_ready_when_services_serve_and_workers_poll(
+    http: httpx.AsyncClient, app: FastAPI
+) -> None:
+    app.state.readiness._looked_at = float("-inf")
+    for _ in range(100):
+        answer = await http.get("/readyz")
+        if answer.status_code == 200:
+            break
+        assert "worker" in answer.json()["detail"]
+        await asyncio.sleep(0.1)
+    assert answer.json() == {"status": "ok"}

@@ -1,0 +1,1 @@
+"""Payments: rules, ledger, provider, races."""

@@ -1,0 +1,142 @@
+"""The rules of money, pure."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.errors import FailedPrecondition
+from kit.values.money import Money
+from services.payments.domain import ledger, rules
+from services.payments.domain.model import MOVES, Kind, Operation, Payment, State, Status, TenderKind
+from services.payments.domain.model import Tender as Means
+from services.payments.domain.outcome import Outcome, failed
+from services.payments.domain.settlement import book, settle
+from services.payments.providers.stripe_money import NotPayable, from_wire, to_wire
+
+AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TOKEN = Means(TenderKind.PAYMENT_METHOD_TOKEN, "pm_1")
+
+
+def opened(amount: int, *, multi_capture: bool = True) -> Payment:
+    payment = rules.open_payment("ord_1", "web", "EUR", TOKEN, "stripe")
+    operation = rules.intend_authorize(payment, Money(amount, "EUR"), intent(0))
+    outcome = Outcome(State.SUCCEEDED, reference="pi_1", multi_capture=multi_capture)
+    return settle(payment, operation, outcome, AT, "pop_x").payment
+
+
+def intent(number: int) -> rules.Intent:
+    return rules.Intent(f"pop_{number}", f"request_{number}", "cause", "actor", AT)
+
+
+def test_an_authorisation_forgets_its_token() -> None:
+    assert opened(100).tender.reference == ""
+
+
+def test_a_declined_authorisation_leaves_nothing() -> None:
+    payment = rules.open_payment("ord_1", "web", "EUR", TOKEN, "stripe")
+    operation = rules.intend_authorize(payment, Money(100, "EUR"), intent(0))
+    done = settle(payment, operation, failed("insufficient_funds"), AT, "pop_x")
+    assert (done.payment.status, done.payment.decline_code) == (Status.DECLINED, "insufficient_funds")
+    assert (done.payment.authorized, done.operation.state) == (0, State.FAILED)
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("to", list(State))
+def test_an_operation_moves_only_as_the_table_says(state: State, to: State) -> None:
+    operation = replace(rules.intend_authorize(opened(1), Money(1, "EUR"), intent(0)), state=state)
+    if to in MOVES[state]:
+        operation.check_move(to)
+    else:
+        with pytest.raises(FailedPrecondition) as refusal:
+            operation.check_move(to)
+        assert refusal.value.reason == "ILLEGAL_TRANSITION"
+
+
+def test_the_last_capture_lets_the_rest_go_only_when_it_is_alone() -> None:
+    payment = opened(100)
+    part = rules.intend_capture(payment, [], Money(40, "EUR"), intent(1))
+    rest = rules.intend_capture(payment, [part], Money(60, "EUR"), intent(2))
+    assert (part.final, rest.final) == (False, False)
+    payment = settle(payment, part, Outcome(State.SUCCEEDED), AT, "pop_x").payment
+    assert rules.intend_capture(payment, [], Money(60, "EUR"), intent(3)).final
+
+
+def test_a_single_capture_voids_the_rest_by_itself() -> None:
+    payment = opened(100, multi_capture=False)
+    capture = rules.intend_capture(payment, [], Money(40, "EUR"), intent(1))
+    assert capture.final
+    done = settle(payment, capture, Outcome(State.SUCCEEDED), AT, "pop_rest")
+    assert done.released is not None
+    assert (done.released.kind, done.released.amount_minor) == (Kind.VOID, 60)
+    assert (done.payment.captured, done.payment.voided, done.payment.status) == (40, 60, Status.CLOSED)
+    assert not done.payment.release_due
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Kind)[1:]), st.integers(1, 120), st.booleans()), max_size=30))
+def test_no_sequence_of_movements_breaks_the_bounds(moves: list[tuple[Kind, int, bool]]) -> None:
+    payment = opened(300)
+    entries = list(ledger.entries_of(payment, _succeeded(payment, Kind.AUTHORIZE, 300)))
+    for number, (kind, amount, goes_well) in enumerate(moves):
+        decide = {
+            Kind.CAPTURE: rules.intend_capture,
+            Kind.VOID: rules.intend_void,
+            Kind.REFUND: rules.intend_refund,
+        }[kind]
+        try:
+            operation = decide(payment, [], Money(amount, "EUR"), intent(number))
+        except FailedPrecondition:
+            continue
+        assert operation is not None
+        if operation.state is State.SUCCEEDED:
+            payment = book(payment, operation)
+        else:
+            outcome = Outcome(State.SUCCEEDED) if goes_well else failed("declined")
+            done = settle(payment, operation, outcome, AT, "pop_rest")
+            payment, operation = done.payment, done.operation
+        if operation.state is State.SUCCEEDED:
+            entries += ledger.entries_of(payment, operation)
+        assert payment.authorized >= payment.captured + payment.voided
+        assert payment.captured >= payment.refunded
+    assert sum(entry.amount_minor for entry in entries) == 0
+    for total, (suffix, sign) in ledger.TOTALS.items():
+        account = f"order/ord_1/{suffix}"
+        balance = sum(entry.amount_minor for entry in entries if entry.account == account)
+        assert sign * balance == getattr(payment, total)
+
+
+@given(st.integers(1, 100), st.lists(st.integers(1, 60), max_size=8))
+def test_intents_reserve_before_any_answer(authorized: int, amounts: list[int]) -> None:
+    payment = opened(authorized)
+    unsettled: list[Operation] = []
+    for number, amount in enumerate(amounts):
+        free = rules.capturable(payment, unsettled)
+        if amount <= free:
+            unsettled.append(rules.intend_capture(payment, unsettled, Money(amount, "EUR"), intent(number)))
+        else:
+            with pytest.raises(FailedPrecondition):
+                rules.intend_capture(payment, unsettled, Money(amount, "EUR"), intent(number))
+    assert sum(one.amount_minor for one in unsettled) <= authorized
+
+
+@given(st.integers(1, 10**9), st.sampled_from(["EUR", "JPY", "KWD", "ISK", "UGX", "MGA", "TND"]))
+def test_an_amount_comes_back_from_the_provider_s_unit_as_it_was(amount: int, currency: str) -> None:
+    try:
+        assert from_wire(to_wire(amount, currency), currency) == amount
+    except NotPayable:
+        assert amount % 10 or currency == "MGA"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "wire"),
+    [(500, "JPY", 500), (1_250, "EUR", 1_250), (5_120, "KWD", 5_120), (5, "ISK", 500), (700, "MGA", 7)],
+)
+def test_the_provider_s_minor_unit_is_its_own(amount: int, currency: str, wire: int) -> None:
+    assert to_wire(amount, currency) == wire
+
+
+def _succeeded(payment: Payment, kind: Kind, amount: int) -> Operation:
+    operation = rules.intend_authorize(payment, Money(amount, "EUR"), intent(0))
+    return replace(operation, kind=kind, state=State.SUCCEEDED)

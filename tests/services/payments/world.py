@@ -1,0 +1,98 @@
+"""What tests of payments say often: an order's payment, its books here and at the provider, its events."""
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import text
+
+from kit.db import AsyncEngine
+from kit.times import now
+from kit.values.ids import new_id
+from kit.values.money import Money
+from services.payments.commands import Authorize, Move, Unwind
+from services.payments.domain.model import Tender, TenderKind
+from services.payments.service import PaymentsService, Statement
+from tests.simulators.payment_provider import RunningProvider
+
+_numbers = itertools.count(1)
+
+
+def token(means: str = "pm_card_visa") -> Tender:
+    return Tender(TenderKind.PAYMENT_METHOD_TOKEN, means)
+
+
+def authorize(
+    order_id: str, minor: int = 10_000, currency: str = "EUR", *, tender: Tender | None = None, key: str = ""
+) -> Authorize:
+    return Authorize(
+        request_id=key or f"{order_id}/authorize",
+        order_id=order_id,
+        channel_id="web",
+        amount=Money(minor, currency),
+        tender=tender or token(),
+        cause="placement",
+        actor="workflow",
+    )
+
+
+def move(order_id: str, minor: int | None = None, currency: str = "EUR", key: str = "") -> Move:
+    return Move(
+        request_id=key or f"{order_id}/{next(_numbers)}",
+        order_id=order_id,
+        amount=None if minor is None else Money(minor, currency),
+        cause="parcel/par_1",
+        actor="workflow",
+    )
+
+
+def unwind(order_id: str) -> Unwind:
+    return Unwind(f"{order_id}/unwind", order_id, "cancellation", "workflow")
+
+
+@dataclass
+class World:
+    """`hasty` is the same service, giving up on the provider after 0.3 s."""
+
+    engine: AsyncEngine
+    provider: RunningProvider
+    service: PaymentsService
+    hasty: PaymentsService
+    order_id: str = field(default_factory=lambda: new_id("ord"))
+
+    async def pay(self, minor: int = 10_000, currency: str = "EUR", means: str = "pm_card_visa") -> Statement:
+        """The order's payment, authorised."""
+        return await self.service.authorize(authorize(self.order_id, minor, currency, tender=token(means)))
+
+    async def totals(self) -> tuple[int, int, int, int]:
+        """authorised, captured, voided, refunded."""
+        payment = (await self.service.get_payment(self.order_id)).payment
+        return payment.authorized, payment.captured, payment.voided, payment.refunded
+
+    async def rest(self) -> None:
+        """Everything works, and what was lost is resolved."""
+        self.provider.heal()
+        resolved, unknown = await self.service.resolve_unknown(now(), 500)
+        assert unknown == 0, f"{unknown} of {resolved + unknown} are still unknown"
+
+    async def assert_books_agree(self) -> None:
+        """Ours, the ledger's and the provider's, at rest. What we gave up in part may still be held there."""
+        assert await self.service.differences() == []
+        authorized, captured, voided, refunded = await self.totals()
+        book = self.provider.book(self.order_id)
+        assert (book["authorised"], book["captured"], book["refunded"]) == (authorized, captured, refunded)
+        rest = authorized - captured - voided
+        assert book["capturable"] == (rest + voided if rest else 0)
+
+    async def events(self) -> list[Any]:
+        """The outbox's events of the order, oldest first."""
+        async with self.engine.connect() as tx:
+            rows = await tx.execute(
+                text("SELECT type, subject, data FROM outbox WHERE order_id = :id ORDER BY id"),
+                {"id": self.order_id},
+            )
+            return list(rows.all())
+
+    async def event_types(self) -> list[str]:
+        """Their types, without the common head."""
+        return [event.type.removeprefix("oms.payments.") for event in await self.events()]

@@ -1,0 +1,1 @@
+"""The simulators, as their clients see them."""
