@@ -1,0 +1,66 @@
+"""Wiring: reads the environment, serves, and sweeps."""
+
+import asyncio
+from datetime import timedelta
+
+import grpc
+import uvloop
+
+from kit import db, outbox, rpc, telemetry, times
+from kit.feed import Bell
+from kit.settings import ServiceSettings
+from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
+from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
+from services.payments.providers.stripe import StripeProvider
+from services.payments.rpc import PaymentsRpc
+from services.payments.service import PaymentsService
+
+_SWEEP_SECONDS = 5
+# An operation younger than this is being answered.
+_LOST_AFTER = timedelta(seconds=10)
+
+
+class _Settings(ServiceSettings):
+    payment_provider_url: str
+    payment_provider_api_key: str
+    payment_provider_webhook_secret: str
+    payment_provider_timeout_seconds: float = 8
+    # Where the customer's browser comes back to after strong authentication.
+    payment_return_url: str = "http://127.0.0.1:8080/"
+
+
+async def _serve(settings: _Settings) -> None:
+    engine = db.connect(settings.database_url, pool_size=20)
+    bell = Bell()
+    stripe = StripeProvider(
+        url=settings.payment_provider_url,
+        api_key=settings.payment_provider_api_key,
+        webhook_secret=settings.payment_provider_webhook_secret,
+        return_url=settings.payment_return_url,
+        timeout_seconds=settings.payment_provider_timeout_seconds,
+    )
+    service = PaymentsService(engine, bell, {stripe.name: stripe}, stripe.name)
+
+    def register(server: grpc.aio.Server) -> None:
+        add_PaymentsServiceServicer_to_server(PaymentsRpc(service), server)
+        add_OutboxServiceServicer_to_server(outbox.OutboxRpc(engine, bell, "/payments"), server)
+
+    async def sweep() -> None:
+        await rpc.periodically(_SWEEP_SECONDS, lambda: service.resolve_unknown(times.now() - _LOST_AFTER))
+
+    try:
+        await rpc.serve(settings.listen, register, background=[sweep])
+    finally:
+        await stripe.close()
+        await engine.dispose()
+
+
+def main() -> None:
+    """Serves until it is told to stop."""
+    telemetry.start("payments")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(_Settings.model_validate({})))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The rules of money: pure, without clock, network or SQL."""

@@ -1,0 +1,23 @@
+"""What a provider answered, in our words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.payments.domain.model import State
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """SUCCEEDED, FAILED with a code, or ACTION_REQUIRED with an address for the customer."""
+
+    state: State
+    reference: str = ""
+    failure_code: str = ""
+    next_action_url: str = ""
+    expires_at: datetime | None = None
+    multi_capture: bool = True
+
+
+def failed(code: str, reference: str = "") -> Outcome:
+    """The provider refused: nothing was done."""
+    return Outcome(State.FAILED, reference=reference, failure_code=code)

@@ -1,0 +1,221 @@
+"""PaymentsService over gRPC: translation only."""
+
+import base64
+import binascii
+from datetime import datetime
+from typing import Any, TypeVar
+
+from kit import times
+from kit.errors import InvalidArgument
+from kit.telemetry import about_order
+from kit.values.money import Money
+from oms.payments.v1 import payments_service_pb2 as pb
+from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceServicer
+from oms.type.v1 import type_pb2
+from services.payments import commands, store
+from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender, TenderKind
+from services.payments.service import PaymentsService, Statement
+
+T = TypeVar("T")
+_LARGEST_PAGE = 500
+_PAGE = 50
+_LARGEST_SWEEP = 500
+_SWEEP = 100
+
+_STATUS = {
+    Status.PENDING: pb.PAYMENT_STATUS_PENDING,
+    Status.ACTION_REQUIRED: pb.PAYMENT_STATUS_ACTION_REQUIRED,
+    Status.AUTHORIZED: pb.PAYMENT_STATUS_AUTHORIZED,
+    Status.DECLINED: pb.PAYMENT_STATUS_DECLINED,
+    Status.PAID_BY_CHANNEL: pb.PAYMENT_STATUS_PAID_BY_CHANNEL,
+    Status.CLOSED: pb.PAYMENT_STATUS_CLOSED,
+}
+_KIND = {
+    Kind.AUTHORIZE: pb.OPERATION_KIND_AUTHORIZE,
+    Kind.CAPTURE: pb.OPERATION_KIND_CAPTURE,
+    Kind.VOID: pb.OPERATION_KIND_VOID,
+    Kind.REFUND: pb.OPERATION_KIND_REFUND,
+}
+_STATE = {
+    State.INTENDED: pb.OPERATION_STATE_INTENDED,
+    State.SUCCEEDED: pb.OPERATION_STATE_SUCCEEDED,
+    State.FAILED: pb.OPERATION_STATE_FAILED,
+    State.UNKNOWN: pb.OPERATION_STATE_UNKNOWN,
+    State.ACTION_REQUIRED: pb.OPERATION_STATE_ACTION_REQUIRED,
+}
+_KIND_BACK = {number: kind for kind, number in _KIND.items()}
+_STATE_BACK = {number: state for state, number in _STATE.items()}
+
+
+class PaymentsRpc(PaymentsServiceServicer):
+    """One method per RPC of the proto."""
+
+    def __init__(self, service: PaymentsService) -> None:
+        self._service = service
+
+    async def Authorize(self, request: pb.AuthorizeRequest, context: object) -> pb.AuthorizeResponse:
+        with about_order(request.order_id):
+            statement = await self._service.authorize(
+                commands.Authorize(
+                    request_id=request.request_id,
+                    order_id=request.order_id,
+                    channel_id=request.channel_id,
+                    amount=_money(request.amount),
+                    tender=_tender(request.tender),
+                    cause=request.cause,
+                    actor=request.actor,
+                )
+            )
+        return pb.AuthorizeResponse(payment=_payment_proto(statement))
+
+    async def Capture(self, request: pb.CaptureRequest, context: object) -> pb.CaptureResponse:
+        with about_order(request.order_id):
+            operation = await self._service.capture(_move(request))
+        return pb.CaptureResponse(operation=_operation_proto(operation))
+
+    async def Void(self, request: pb.VoidRequest, context: object) -> pb.VoidResponse:
+        with about_order(request.order_id):
+            operation = await self._service.void(_move(request))
+        return pb.VoidResponse(operation=_operation_proto(operation) if operation else None)
+
+    async def Refund(self, request: pb.RefundRequest, context: object) -> pb.RefundResponse:
+        with about_order(request.order_id):
+            operation = await self._service.refund(_move(request))
+        return pb.RefundResponse(operation=_operation_proto(operation))
+
+    async def Unwind(self, request: pb.UnwindRequest, context: object) -> pb.UnwindResponse:
+        with about_order(request.order_id):
+            statement, complete = await self._service.unwind(
+                commands.Unwind(request.request_id, request.order_id, request.cause, request.actor)
+            )
+        return pb.UnwindResponse(payment=_payment_proto(statement) if statement else None, complete=complete)
+
+    async def GetPayment(self, request: pb.GetPaymentRequest, context: object) -> pb.GetPaymentResponse:
+        with about_order(request.order_id):
+            statement = await self._service.get_payment(request.order_id)
+        return pb.GetPaymentResponse(payment=_payment_proto(statement))
+
+    async def ListOperations(
+        self, request: pb.ListOperationsRequest, context: object
+    ) -> pb.ListOperationsResponse:
+        wanted = store.Filter(
+            order_id=request.order_id,
+            kind=_filter("kind", request.kind, _KIND_BACK),
+            state=_filter("state", request.state, _STATE_BACK),
+            after=_read_cursor(request.page.cursor),
+        )
+        size = _bounded("page.size", request.page.size, _LARGEST_PAGE, _PAGE)
+        rows, more = await self._service.list_operations(wanted, size)
+        return pb.ListOperationsResponse(
+            operations=[_operation_proto(row) for row in rows],
+            page=type_pb2.PageInfo(next_cursor=_cursor(rows[-1]) if more else ""),
+        )
+
+    async def ReceiveProviderEvent(
+        self, request: pb.ReceiveProviderEventRequest, context: object
+    ) -> pb.ReceiveProviderEventResponse:
+        duplicate = await self._service.receive_provider_event(
+            request.provider, request.payload, request.signature
+        )
+        return pb.ReceiveProviderEventResponse(duplicate=duplicate)
+
+    async def ResolveUnknown(
+        self, request: pb.ResolveUnknownRequest, context: object
+    ) -> pb.ResolveUnknownResponse:
+        limit = _bounded("limit", request.limit, _LARGEST_SWEEP, _SWEEP)
+        as_of = times.field_or_now(request, "as_of")
+        resolved, unknown = await self._service.resolve_unknown(as_of, limit)
+        return pb.ResolveUnknownResponse(resolved=resolved, unknown=unknown)
+
+
+def _money(amount: type_pb2.Money) -> Money:
+    return Money(amount.amount_minor, amount.currency)
+
+
+def _tender(tender: pb.Tender) -> Tender:
+    kind = tender.WhichOneof("kind")
+    if kind is None:
+        raise InvalidArgument("tender", "say how the order is paid")
+    return Tender(TenderKind(kind), getattr(tender, kind))
+
+
+def _move(request: pb.CaptureRequest | pb.VoidRequest | pb.RefundRequest) -> commands.Move:
+    return commands.Move(
+        request_id=request.request_id,
+        order_id=request.order_id,
+        amount=_money(request.amount) if request.HasField("amount") else None,
+        cause=request.cause,
+        actor=request.actor,
+    )
+
+
+def _filter(field: str, number: int, known: dict[Any, T]) -> T | None:
+    if number == 0:
+        return None
+    if number not in known:
+        raise InvalidArgument(field, "not a value of this field")
+    return known[number]
+
+
+def _bounded(field: str, value: int, largest: int, default: int) -> int:
+    if not 0 <= value <= largest:
+        raise InvalidArgument(field, f"1 to {largest}, or 0 for {default}")
+    return value or default
+
+
+def _cursor(last: Operation) -> str:
+    return base64.urlsafe_b64encode(f"{last.intended_at.isoformat()}|{last.operation_id}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
+    if not cursor:
+        return None
+    try:
+        instant, _, operation_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        at = datetime.fromisoformat(instant)
+    except (ValueError, binascii.Error):
+        raise InvalidArgument("page.cursor", "not a cursor of this list") from None
+    if at.tzinfo is None:
+        raise InvalidArgument("page.cursor", "not a cursor of this list")
+    return at, operation_id
+
+
+def _payment_proto(statement: Statement) -> pb.Payment:
+    payment = statement.payment
+    message = pb.Payment(
+        order_id=payment.order_id,
+        status=_STATUS[payment.status],
+        authorized=_amount(payment, payment.authorized),
+        captured=_amount(payment, payment.captured),
+        voided=_amount(payment, payment.voided),
+        refunded=_amount(payment, payment.refunded),
+        provider=payment.provider,
+        provider_payment_id=payment.provider_payment_id,
+        next_action_url=payment.next_action_url,
+        decline_code=payment.decline_code,
+        operations=[_operation_proto(operation) for operation in statement.operations],
+    )
+    if payment.expires_at:
+        message.authorization_expires_at.CopyFrom(times.to_proto(payment.expires_at))
+    return message
+
+
+def _amount(payment: Payment, amount_minor: int) -> type_pb2.Money:
+    return type_pb2.Money(amount_minor=amount_minor, currency=payment.currency)
+
+
+def _operation_proto(operation: Operation) -> pb.Operation:
+    return pb.Operation(
+        operation_id=operation.operation_id,
+        order_id=operation.order_id,
+        kind=_KIND[operation.kind],
+        state=_STATE[operation.state],
+        amount=type_pb2.Money(amount_minor=operation.amount_minor, currency=operation.currency),
+        cause=operation.cause,
+        actor=operation.actor,
+        provider=operation.provider,
+        provider_reference=operation.provider_reference,
+        failure_code=operation.failure_code,
+        intended_at=times.to_proto(operation.intended_at),
+        settled_at=times.to_proto(operation.settled_at) if operation.settled_at else None,
+    )

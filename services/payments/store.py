@@ -1,0 +1,302 @@
+"""All SQL of payments. Locks: the payment row first, then whatever hangs on it. Decides nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, Select, case, func, literal, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.payments.domain import ledger
+from services.payments.domain.model import (
+    UNSETTLED,
+    Kind,
+    Operation,
+    Payment,
+    State,
+    Status,
+    Tender,
+    TenderKind,
+)
+from services.payments.tables import entry, operation, payment, provider_event
+
+# -- payments ---------------------------------------------------------------------------------------------
+
+
+async def insert_payment(tx: AsyncConnection, new: Payment) -> bool:
+    """Adds and locks it; False when the order has one already (its row is then to be locked)."""
+    written = await tx.execute(
+        insert(payment)
+        .values(**_payment_values(new))
+        .on_conflict_do_nothing(index_elements=[payment.c.order_id])
+        .returning(payment.c.order_id)
+    )
+    return written.first() is not None
+
+
+async def lock_payment(tx: AsyncConnection, order_id: str) -> Payment | None:
+    """The payment under its lock: whoever comes next waits."""
+    query = select(payment).where(payment.c.order_id == order_id).with_for_update()
+    row = (await tx.execute(query)).first()
+    return _payment(row) if row else None
+
+
+async def read_payment(tx: AsyncConnection, order_id: str) -> Payment | None:
+    """The payment as it stands."""
+    row = (await tx.execute(select(payment).where(payment.c.order_id == order_id))).first()
+    return _payment(row) if row else None
+
+
+async def save_payment(tx: AsyncConnection, changed: Payment) -> None:
+    """Writes it back; the caller holds its lock."""
+    values = _payment_values(changed)
+    await tx.execute(update(payment).where(payment.c.order_id == values.pop("order_id")).values(**values))
+
+
+async def order_of_provider_payment(tx: AsyncConnection, provider: str, provider_payment_id: str) -> str | None:
+    """The order that this payment of the provider pays."""
+    query = select(payment.c.order_id).where(
+        payment.c.provider == provider, payment.c.provider_payment_id == provider_payment_id
+    )
+    return (await tx.execute(query)).scalar()
+
+
+async def releases_due(tx: AsyncConnection, limit: int) -> Sequence[str]:
+    """Orders of which the provider still holds what we gave up."""
+    query = select(payment.c.order_id).where(payment.c.release_due).limit(limit)
+    return (await tx.execute(query)).scalars().all()
+
+
+# -- operations -------------------------------------------------------------------------------------------
+
+
+async def insert_operation(tx: AsyncConnection, new: Operation) -> None:
+    """Adds it."""
+    await tx.execute(insert(operation).values(**_operation_values(new), asked_at=new.intended_at))
+
+
+async def save_operation(tx: AsyncConnection, changed: Operation) -> None:
+    """Writes it back; the caller holds the lock of its payment."""
+    values = _operation_values(changed)
+    await tx.execute(
+        update(operation).where(operation.c.operation_id == values.pop("operation_id")).values(**values)
+    )
+
+
+async def read_operation(tx: AsyncConnection, operation_id: str) -> Operation:
+    """One that is known to exist."""
+    row = (await tx.execute(select(operation).where(operation.c.operation_id == operation_id))).one()
+    return _operation(row)
+
+
+async def operations_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
+    """All of an order, oldest first."""
+    query = (
+        select(operation)
+        .where(operation.c.order_id == order_id)
+        .order_by(operation.c.intended_at, operation.c.operation_id)
+    )
+    return [_operation(row) for row in (await tx.execute(query)).all()]
+
+
+async def unsettled_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
+    """Those that still reserve an amount, oldest first."""
+    query = (
+        select(operation)
+        .where(operation.c.order_id == order_id, operation.c.state.in_(UNSETTLED))
+        .order_by(operation.c.intended_at, operation.c.operation_id)
+    )
+    return [_operation(row) for row in (await tx.execute(query)).all()]
+
+
+async def take_unresolved(tx: AsyncConnection, as_of: datetime, limit: int, now: datetime) -> list[Operation]:
+    """Operations meant before `as_of` that are not settled; those asked longest ago first, now asked at `now`."""
+    oldest = (
+        select(operation.c.operation_id)
+        .where(operation.c.state.in_(UNSETTLED), operation.c.intended_at <= as_of)
+        .order_by(operation.c.asked_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = await tx.execute(
+        update(operation).where(operation.c.operation_id.in_(oldest)).values(asked_at=now).returning(*operation.c)
+    )
+    return [_operation(row) for row in taken.all()]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which operations; what is empty does not matter."""
+
+    order_id: str = ""
+    kind: Kind | None = None
+    state: State | None = None
+    # The last row of the page before.
+    after: tuple[datetime, str] | None = None
+
+
+async def list_operations(tx: AsyncConnection, wanted: Filter, limit: int) -> list[Operation]:
+    """A page, newest first."""
+    query: Select[Any] = select(operation).order_by(
+        operation.c.intended_at.desc(), operation.c.operation_id.desc()
+    )
+    if wanted.order_id:
+        query = query.where(operation.c.order_id == wanted.order_id)
+    if wanted.kind:
+        query = query.where(operation.c.kind == wanted.kind)
+    if wanted.state:
+        query = query.where(operation.c.state == wanted.state)
+    if wanted.after:
+        query = query.where(
+            tuple_(operation.c.intended_at, operation.c.operation_id)
+            < tuple_(literal(wanted.after[0]), literal(wanted.after[1]))
+        )
+    return [_operation(row) for row in (await tx.execute(query.limit(limit))).all()]
+
+
+# -- ledger and events ------------------------------------------------------------------------------------
+
+
+async def add_entries(tx: AsyncConnection, of: Payment, done: Operation, now: datetime) -> None:
+    """Writes the ledger's lines of an operation that succeeded. They are never changed."""
+    await tx.execute(
+        insert(entry),
+        [
+            {
+                "operation_id": done.operation_id,
+                "account": line.account,
+                "debit_minor": max(line.amount_minor, 0),
+                "credit_minor": max(-line.amount_minor, 0),
+                "currency": line.currency,
+                "recorded_at": now,
+            }
+            for line in ledger.entries_of(of, done)
+        ],
+    )
+
+
+async def add_provider_event(tx: AsyncConnection, provider: str, event_id: str, kind: str, now: datetime) -> bool:
+    """False when it was taken before."""
+    written = await tx.execute(
+        insert(provider_event)
+        .values(provider=provider, event_id=event_id, type=kind, received_at=now)
+        .on_conflict_do_nothing()
+        .returning(provider_event.c.event_id)
+    )
+    return written.first() is not None
+
+
+async def has_provider_event(tx: AsyncConnection, provider: str, event_id: str) -> bool:
+    """Whether it was taken before."""
+    query = select(provider_event.c.event_id).where(
+        provider_event.c.provider == provider, provider_event.c.event_id == event_id
+    )
+    return (await tx.execute(query)).first() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A total of a payment that is not what the ledger says."""
+
+    order_id: str
+    total: str
+    cached_minor: int
+    ledger_minor: int
+
+
+async def differences(tx: AsyncConnection) -> list[Difference]:
+    """Every payment whose totals differ from its accounts' balances. There should be none."""
+    balances = {
+        total: func.coalesce(
+            func.sum(
+                case(
+                    (
+                        entry.c.account == "order/" + payment.c.order_id + f"/{suffix}",
+                        sign * (entry.c.debit_minor - entry.c.credit_minor),
+                    ),
+                    else_=0,
+                )
+            ),
+            0,
+        ).label(f"ledger_{total}")
+        for total, (suffix, sign) in ledger.TOTALS.items()
+    }
+    query = (
+        select(payment.c.order_id, *(payment.c[total] for total in balances), *balances.values())
+        .select_from(payment)
+        .outerjoin(operation, operation.c.order_id == payment.c.order_id)
+        .outerjoin(entry, entry.c.operation_id == operation.c.operation_id)
+        .group_by(payment.c.order_id)
+        .having(or_(*(payment.c[total] != balance for total, balance in balances.items())))
+        .order_by(payment.c.order_id)
+    )
+    return [
+        Difference(row.order_id, total, cached, recorded)
+        for row in (await tx.execute(query)).all()
+        for total in balances
+        if (cached := int(getattr(row, total))) != (recorded := int(getattr(row, f"ledger_{total}")))
+    ]
+
+
+# -- rows and objects -------------------------------------------------------------------------------------
+
+
+def _payment_values(of: Payment) -> dict[str, Any]:
+    return {
+        "order_id": of.order_id,
+        "channel_id": of.channel_id,
+        "currency": of.currency,
+        "status": of.status,
+        "tender_kind": of.tender.kind,
+        "tender_reference": of.tender.reference,
+        "provider": of.provider,
+        "provider_payment_id": of.provider_payment_id,
+        "authorized": of.authorized,
+        "captured": of.captured,
+        "voided": of.voided,
+        "refunded": of.refunded,
+        "paid_by_channel": of.paid_by_channel,
+        "asked_of_channel": of.asked_of_channel,
+        "multi_capture": of.multi_capture,
+        "closing": of.closing,
+        "provider_closed": of.provider_closed,
+        "release_due": of.release_due,
+        "expires_at": of.expires_at,
+        "next_action_url": of.next_action_url,
+        "decline_code": of.decline_code,
+    }
+
+
+def _payment(row: Row[Any]) -> Payment:
+    values = dict(row._mapping)
+    tender = Tender(TenderKind(values.pop("tender_kind")), values.pop("tender_reference"))
+    return Payment(**{**values, "status": Status(values["status"]), "tender": tender})
+
+
+def _operation_values(of: Operation) -> dict[str, Any]:
+    return {
+        "operation_id": of.operation_id,
+        "request_id": of.request_id,
+        "order_id": of.order_id,
+        "kind": of.kind,
+        "state": of.state,
+        "amount_minor": of.amount_minor,
+        "currency": of.currency,
+        "cause": of.cause,
+        "actor": of.actor,
+        "provider": of.provider,
+        "provider_reference": of.provider_reference,
+        "failure_code": of.failure_code,
+        "attempt": of.attempt,
+        "final": of.final,
+        "intended_at": of.intended_at,
+        "settled_at": of.settled_at,
+    }
+
+
+def _operation(row: Row[Any]) -> Operation:
+    values = dict(row._mapping)
+    del values["asked_at"]
+    return Operation(**{**values, "kind": Kind(values["kind"]), "state": State(values["state"])})

@@ -1,0 +1,94 @@
+"""The tables as migrations make them, for SQLAlchemy Core."""
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Identity, Integer, MetaData, String, Table
+
+metadata = MetaData()
+
+
+def _instant(name: str, *, nullable: bool = False) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+payment = Table(
+    "payment",
+    metadata,
+    Column("order_id", String, primary_key=True),
+    *(
+        Column(name, String, nullable=False)
+        for name in (
+            "channel_id",
+            "currency",
+            "status",
+            "tender_kind",
+            "tender_reference",
+            "provider",
+            "provider_payment_id",
+            "next_action_url",
+            "decline_code",
+        )
+    ),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in (
+            "authorized",
+            "captured",
+            "voided",
+            "refunded",
+            "paid_by_channel",
+            "asked_of_channel",
+        )
+    ),
+    *(
+        Column(name, Boolean, nullable=False)
+        for name in ("multi_capture", "closing", "provider_closed", "release_due")
+    ),
+    _instant("expires_at", nullable=True),
+)
+
+operation = Table(
+    "operation",
+    metadata,
+    Column("operation_id", String, primary_key=True),
+    *(
+        Column(name, String, nullable=False)
+        for name in (
+            "request_id",
+            "order_id",
+            "kind",
+            "state",
+            "currency",
+            "cause",
+            "actor",
+            "provider",
+            "provider_reference",
+            "failure_code",
+        )
+    ),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("final", Boolean, nullable=False),
+    _instant("intended_at"),
+    _instant("settled_at", nullable=True),
+    _instant("asked_at"),
+)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("operation_id", String, nullable=False),
+    Column("account", String, nullable=False),
+    Column("debit_minor", BigInteger, nullable=False),
+    Column("credit_minor", BigInteger, nullable=False),
+    Column("currency", String, nullable=False),
+    _instant("recorded_at"),
+)
+
+provider_event = Table(
+    "provider_event",
+    metadata,
+    Column("provider", String, primary_key=True),
+    Column("event_id", String, primary_key=True),
+    Column("type", String, nullable=False),
+    _instant("received_at"),
+)

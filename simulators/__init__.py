@@ -1,0 +1,1 @@
+"""Stand-ins for systems of others, each its own process that speaks the real protocol."""

@@ -1,0 +1,1 @@
+"""A payment provider shaped like Stripe's payment intents. It owns its books and never sees a card number."""

@@ -1,0 +1,127 @@
+"""The simulator's books in one SQLite file (WAL): intents, refunds, remembered answers, events to send.
+
+One connection, used from the event loop only: a group of calls without an `await` between is atomic, and
+`transaction` makes it so on disk too.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS intent (
+    id TEXT PRIMARY KEY, created INTEGER NOT NULL, operation_id TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS intent_operation ON intent (operation_id);
+CREATE TABLE IF NOT EXISTS refund (
+    id TEXT PRIMARY KEY, intent_id TEXT NOT NULL REFERENCES intent, body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS refund_intent ON refund (intent_id);
+CREATE TABLE IF NOT EXISTS answer (
+    key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS event (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL, delivered INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS event_waiting ON event (number) WHERE delivered = 0;
+"""
+
+Body = dict[str, Any]
+
+
+class Books:
+    """Reads and writes; knows no rule."""
+
+    def __init__(self, file: str) -> None:
+        # Requests and the delivery of events run on one event loop, wherever it was started.
+        self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing of what is written inside."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def intent(self, intent_id: str) -> Body | None:
+        """One intent as last saved."""
+        return self._one("SELECT body FROM intent WHERE id = ?", intent_id)
+
+    def intents(self, created_from: int = 0) -> list[Body]:
+        """Newest first."""
+        return self._all("SELECT body FROM intent WHERE created >= ? ORDER BY created DESC, id DESC", created_from)
+
+    def save_intent(self, intent: Body) -> None:
+        """Adds or replaces it."""
+        self._db.execute(
+            "INSERT INTO intent (id, created, operation_id, body) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+            (
+                intent["id"],
+                intent["created"],
+                intent["metadata"].get("operation_id", ""),
+                json.dumps(intent),
+            ),
+        )
+
+    def refunds(self, intent_id: str) -> list[Body]:
+        """Newest first."""
+        return self._all("SELECT body FROM refund WHERE intent_id = ? ORDER BY rowid DESC", intent_id)
+
+    def save_refund(self, refund: Body) -> None:
+        """Adds it."""
+        self._db.execute(
+            "INSERT INTO refund (id, intent_id, body) VALUES (?, ?, ?)",
+            (refund["id"], refund["payment_intent"], json.dumps(refund)),
+        )
+
+    def answer(self, key: str) -> tuple[str, int, Body] | None:
+        """What was answered to this idempotency key: fingerprint of the request, status, body."""
+        row = self._db.execute("SELECT fingerprint, status, body FROM answer WHERE key = ?", (key,)).fetchone()
+        return (row[0], row[1], json.loads(row[2])) if row else None
+
+    def remember(self, key: str, fingerprint: str, status: int, body: Body) -> None:
+        """Keeps an answer for whoever asks again with the key."""
+        self._db.execute(
+            "INSERT INTO answer (key, fingerprint, status, body) VALUES (?, ?, ?, ?)",
+            (key, fingerprint, status, json.dumps(body)),
+        )
+
+    def add_event(self, event: Body) -> None:
+        """Adds an event to send."""
+        self._db.execute("INSERT INTO event (body) VALUES (?)", (json.dumps(event),))
+
+    def waiting_events(self, limit: int = 50) -> list[tuple[int, Body]]:
+        """Events not delivered yet, oldest first."""
+        rows = self._db.execute(
+            "SELECT number, body FROM event WHERE delivered = 0 ORDER BY number LIMIT ?", (limit,)
+        ).fetchall()
+        return [(row[0], json.loads(row[1])) for row in rows]
+
+    def events(self) -> list[Body]:
+        """Every event that ever was, oldest first."""
+        return self._all("SELECT body FROM event ORDER BY number")
+
+    def mark_delivered(self, number: int) -> None:
+        """The receiver took it."""
+        self._db.execute("UPDATE event SET delivered = 1 WHERE number = ?", (number,))
+
+    def _one(self, statement: str, *values: object) -> Body | None:
+        row = self._db.execute(statement, values).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def _all(self, statement: str, *values: object) -> list[Body]:
+        return [json.loads(row[0]) for row in self._db.execute(statement, values).fetchall()]
