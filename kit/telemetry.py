@@ -133,6 +133,7 @@ def _add_error(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> M
 
 
 def _add_trace(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    entry.pop("temporal_log", None)  # an object that says what the message says
     span = trace.get_current_span().get_span_context()
     if span.is_valid:
         entry["trace_id"] = f"{span.trace_id:032x}"

@@ -23,6 +23,7 @@ from tests.infra import Database
 from tests.otlp import Collector, running_collector
 from tests.stack import SharedStack, running_stack
 
+STACK_TEST_SECONDS = 240
 MakeDatabase = Callable[[str], Database]
 
 
@@ -121,6 +122,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         uses_stack = "stack" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("stack" if uses_stack else str(item.path)))
+        if uses_stack:  # the first of them waits for the start of every process
+            item.add_marker(pytest.mark.timeout(STACK_TEST_SECONDS))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
 
 from workflows import policies, search_attributes
+from workflows.calls import StepFailed
 from workflows.messages import Happening
 
 T = TypeVar("T")
@@ -58,11 +58,10 @@ class Story:
         while True:
             try:
                 answer = await step()
-            except ActivityError as error:
-                reason = failure_reason(error)
-                if reason in unless:
+            except StepFailed as error:
+                if error.reason in unless:
                     raise
-                await self._ask_for_help(reason)
+                await self._ask_for_help(error.reason)
                 continue
             if self._blocked_by:
                 self._blocked_by = ""
@@ -79,9 +78,3 @@ class Story:
             await workflow.wait_condition(lambda: self._resumes > seen, timeout=policies.ATTENTION_RETRY)
         except TimeoutError:
             return
-
-
-def failure_reason(error: ActivityError) -> str:
-    """The reason of a step that failed for good, in UPPER_SNAKE."""
-    cause = error.cause
-    return (cause.type if isinstance(cause, ApplicationError) else None) or "STEP_FAILED"

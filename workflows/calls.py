@@ -1,14 +1,14 @@
 """The steps that a story can take, with their types. What they do is in `workflows/activities`.
 
 Each runs as a local activity first and, if that takes long, as a regular one that retries without limit. A step
-raises ActivityError only for an answer that trying again cannot change.
+raises StepFailed only for an answer that trying again cannot change.
 """
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 from workflows import policies
 from workflows.messages import (
@@ -33,6 +33,16 @@ from workflows.messages import (
 )
 
 T = TypeVar("T")
+
+
+class StepFailed(Exception):
+    """A step answered what trying again cannot change; `reason` in UPPER_SNAKE says what."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 ChangeHolds = Callable[[HoldChange], Awaitable[None]]
 
 
@@ -150,20 +160,29 @@ async def _step(name: str, request: object, result_type: type[T]) -> T:
             schedule_to_close_timeout=policies.LOCAL_TOTAL,
             retry_policy=policies.LOCAL_RETRY,
         )
-    except ActivityError as error:
-        if _is_final(error):
-            raise
+    except FailureError as error:
+        _raise_if_final(error)
     else:
         return answer
-    answer = await workflow.execute_activity(
-        name,
-        request,
-        result_type=result_type,
-        start_to_close_timeout=policies.REGULAR_ATTEMPT,
-        retry_policy=policies.REGULAR_RETRY,
-    )
+    try:
+        answer = await workflow.execute_activity(
+            name,
+            request,
+            result_type=result_type,
+            start_to_close_timeout=policies.REGULAR_ATTEMPT,
+            retry_policy=policies.REGULAR_RETRY,
+        )
+    except FailureError as error:
+        _raise_if_final(error)
+        raise
     return answer
 
 
-def _is_final(error: ActivityError) -> bool:
-    return isinstance(error.cause, ApplicationError) and error.cause.non_retryable
+def _raise_if_final(error: FailureError) -> None:
+    # A local activity's failure comes bare or wrapped in an ActivityError, not the same way when it happens and
+    # when the history is replayed: only what lies inside may be looked at.
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, ApplicationError) and cause.non_retryable:
+        raise StepFailed(cause.type or "STEP_FAILED") from error
+    if is_cancelled_exception(error):
+        raise error

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies
-    from workflows.attention import Story, failure_reason
+    from workflows.attention import Story
+    from workflows.calls import StepFailed
     from workflows.messages import (
         Amount,
         CaptureAnswer,
@@ -129,8 +129,7 @@ class FulfilmentWorkflow(Story):
         )
         try:
             return await self._insist(lambda: calls.capture(request), unless=("PAYMENT_CLOSED",))
-        except ActivityError as error:
-            workflow.logger.info("no capture", extra={"reason": failure_reason(error)})
+        except StepFailed:
             return None
 
     async def _hand_over(self) -> bool:

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ChildWorkflowError
+from temporalio.exceptions import ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies, search_attributes
-    from workflows.attention import Story, failure_reason
+    from workflows.attention import Story
+    from workflows.calls import StepFailed
     from workflows.messages import (
         Accepted,
         AcceptRequest,
@@ -106,9 +107,8 @@ class OrderWorkflow(Story):
             plan = await self._keep_hold(plan)
         except Refused as refused:
             await self._refuse(refused)
-        except ActivityError as error:
-            detail = "a step of placement failed for good"
-            await self._refuse(Refused(Refusal(failure_reason(error), detail)))
+        except StepFailed as failed:
+            await self._refuse(Refused(Refusal(failed.reason, "a step of placement failed for good")))
         else:
             return await self._accept(plan, payment)
         return None

@@ -6,6 +6,7 @@ from datetime import timedelta
 import grpc
 from temporalio.client import Client
 
+from kit import telemetry
 from kit.times import now, to_proto
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
@@ -23,7 +24,8 @@ async def sweep(orders: grpc.aio.Channel, client: Client, patience: timedelta = 
     )
     started = 0
     for facts in reply.orders:
-        started += await ensure_started(client, facts)
+        with telemetry.about_order(facts.order_id):
+            started += await ensure_started(client, facts)
     if started:
         _log.warning("started %s missing workflows", started)
     return started

@@ -1,5 +1,6 @@
 """Failures of steps, ordered by a test: before the step acts, after it, or the step taken twice."""
 
+import asyncio
 from collections import Counter
 from enum import StrEnum
 from typing import Any
@@ -8,6 +9,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from workflows import policies
+
 
 class Fault(StrEnum):
     """How a step goes wrong."""
@@ -15,6 +18,7 @@ class Fault(StrEnum):
     FAILS_ONCE = "fails once"
     ANSWER_LOST = "acts, but its answer is lost"
     TAKEN_TWICE = "is taken twice"
+    TAKES_LONG = "takes longer than a local activity may"
     FAILS_FOR_GOOD = "fails for good"
     ACTS_AND_FAILS_FOR_GOOD = "acts, then fails for good"
 
@@ -54,6 +58,8 @@ class _Faulty(ActivityInboundInterceptor):
             raise ApplicationError("planned", type="PLANNED")
         if fault is Fault.FAILS_FOR_GOOD:
             raise ApplicationError("planned", type="PLANNED", non_retryable=True)
+        if fault is Fault.TAKES_LONG:
+            await asyncio.sleep(policies.LOCAL_TOTAL.total_seconds() + 1)
         answer = await self.next.execute_activity(input)
         if fault is Fault.ANSWER_LOST:
             raise ApplicationError("planned", type="PLANNED")

@@ -5,7 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from oms.orders.v1 import orders_service_pb2 as orders
-from tests.workflows.world import MID, NEAR, World
+from tests.workflows.faults import Fault
+from tests.workflows.world import MID, NEAR, World, until
 
 HOUR = timedelta(hours=1)
 Life = Callable[[World], Awaitable[str]]
@@ -86,6 +87,31 @@ async def captured_at_the_second_attempt(world: World) -> str:
     return order_id
 
 
+async def placed_slowly(world: World) -> str:
+    sku = await world.stock({NEAR: 1})
+    recorded = await world.record({sku: 1})
+    world.faults.plan(recorded.order.order_id, "authorize", Fault.TAKES_LONG)
+    await world.place(recorded)
+    await world.ship(recorded.order.order_id)
+    return recorded.order.order_id
+
+
+async def helped_by_a_person(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1})
+    world.faults.plan(order_id, "issue_stock", Fault.FAILS_FOR_GOOD)
+    await world.ship(order_id)
+    (work,) = (await world.order(order_id)).fulfilments
+    story = world.work_story(work.fulfilment_id)
+
+    async def is_blocked() -> str:
+        reason: str = await story.query("blocked_by")
+        return reason
+
+    assert await until(is_blocked) == "PLANNED"
+    await story.signal("resume")
+    return order_id
+
+
 LIVES: tuple[Life, ...] = (
     delivered,
     delivered_after_cooling_off,
@@ -96,4 +122,6 @@ LIVES: tuple[Life, ...] = (
     refused_then_silent_then_cancelled,
     short_and_sent_from_two_points,
     captured_at_the_second_attempt,
+    placed_slowly,
+    helped_by_a_person,
 )

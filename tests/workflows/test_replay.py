@@ -6,6 +6,7 @@ tests/histories, beside those of earlier versions, which stay for as long as suc
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -52,12 +53,15 @@ async def test_the_histories_of_today_replay(world: World) -> None:
         order_id = await life(world)
         await world.ended(order_id)
         stories = [world.story(order_id)]
-        stories += [world.work_story(row.fulfilment_id) for row in (await world.order(order_id)).fulfilments]
+        works = (await world.order(order_id)).fulfilments
+        # One that was cancelled before its offer never had a story.
+        stories += [world.work_story(row.fulfilment_id) for row in works if row.HasField("offer_deadline")]
         for number, story in enumerate(stories):
             history = await story.fetch_history()
             await _replayer().replay_workflow(history)
             if os.environ.get("OMS_KEEP_HISTORIES"):
                 kind = f"fulfilment-{number}" if number else "order"
-                (FOLDER / f"{life.__name__}.v1.{kind}.json").write_text(history.to_json() + "\n")
+                text = re.sub(r'"identity": *"[^"]*"', '"identity": "test"', history.to_json())
+                (FOLDER / f"{life.__name__}.v1.{kind}.json").write_text(text + "\n")
 
     await asyncio.gather(*(live(life) for life in LIVES))

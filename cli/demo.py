@@ -1,0 +1,248 @@
+"""`oms demo`: an order goes the whole way on the running system, over REST only, with everyone played.
+
+Ends with exit code 0 only if the order, its stock and its money are where they must be at the end.
+"""
+
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from cli import show
+from cli.client import Api, Json, Problem, TookTooLong
+from cli.people import Buyer, CaptureFailed, Carrier, Office, Shop, Store
+from cli.state import DEFAULT_STATE, StateOption, running_system
+
+# The channel with the short cooling-off, so that the order can be followed in one sitting.
+CHANNEL = "app-fr"
+_MAX_REFUSALS = 1
+
+
+class Differs(Exception):
+    """The order did not end as it must; says in what."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(
+    sku: Annotated[str, typer.Option(help="The article; one that several stores have unless given.")] = "",
+    quantity: Annotated[int, typer.Option(min=1, help="How many units.")] = 1,
+    refuse_first: Annotated[bool, typer.Option(help="The first point refuses; the next one does it.")] = False,
+    cancel: Annotated[bool, typer.Option(help="The customer cancels while it is still possible.")] = False,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Place an order and follow it to the customer's door, with its stock and its money at each step."""
+    console = show.console()
+    with Api.of(running_system(state).gateway_url, state) as api:
+        journey = Journey(api, console, sku, quantity)
+        try:
+            if cancel:
+                journey.to_cancellation()
+            else:
+                journey.to_the_door(refusals=_MAX_REFUSALS if refuse_first else 0)
+        except (Problem, TookTooLong, Differs, CaptureFailed, httpx.HTTPError) as error:
+            console.print(f"\n[red]The order did not go the way it must.[/] {escape(str(error))}", soft_wrap=True)
+            if journey.order_id:
+                console.print(f"Look at it: oms order show {journey.order_id}")
+            raise typer.Exit(1) from None
+
+
+class Journey:
+    """One order from the product page to its end."""
+
+    def __init__(self, api: Api, console: Console, sku: str, quantity: int) -> None:
+        self._api = api
+        self._console = console
+        self._shop = Shop(api, CHANNEL)
+        self._office = Office(api)
+        self._buyer = Buyer()
+        self._sku = sku
+        self._quantity = quantity
+        self.order_id = ""
+
+    def to_the_door(self, refusals: int) -> None:
+        """Placed, released, prepared, carried, delivered, closed. Raises Differs if it ends otherwise."""
+        self._place()
+        self._tell("released", self._shop.wait_status(self.order_id, "released"))
+        while work := self._next_work():
+            store = Store(self._api, work["point_id"])
+            work = store.wait_offer(self.order_id)
+            if refusals:
+                refusals -= 1
+                store.refuse(work)
+                self._tell(f"{store.point_id} refuses: no time", self._wait_another(work))
+            else:
+                self._prepare(store, work)
+                self._carry(self._fulfilment(work["id"]))
+        self._tell("closed", self._shop.wait_status(self.order_id, "closed", "cancelled"))
+        self._tell_timeline()
+        self._check_delivered()
+        self._console.print(f"\n[green]Delivered, captured, closed.[/] oms order show {self.order_id}")
+
+    def to_cancellation(self) -> None:
+        """Placed, then cancelled in cooling-off: everything is undone. Raises Differs if not."""
+        self._place()
+        self._shop.cancel(self.order_id)
+        self._tell("cancelled", self._shop.wait_status(self.order_id, "cancelled"))
+        self._tell_timeline()
+        self._check_undone()
+        self._console.print(f"\n[green]Cancelled, and everything undone.[/] oms order show {self.order_id}")
+
+    # -- steps ------------------------------------------------------------------------------------------
+
+    def _place(self) -> None:
+        self._sku = self._sku or self._choose_article()
+        item = self._shop.items(self._sku)
+        if not item:
+            raise Differs(f"there is no article {self._sku}")
+        self._console.print(f"[bold]{escape(item[0]['title'])}[/] ({self._sku}), {self._quantity} wanted")
+        shown = self._shop.availability(self._sku)[0]["available_now"]
+        self._console.print(f"available on {CHANNEL}: {shown}")
+        basket = [(self._sku, self._quantity)]
+        promise = self._shop.promise(basket, self._buyer)
+        price = self._tell_promise(promise)
+        content = self._shop.order_content(basket, self._buyer, shipping_minor=price, quote_id=promise["quote_id"])
+        placed = self._shop.place(content)
+        self.order_id = placed["id"]
+        order = self._shop.wait(
+            self.order_id, "an outcome of the placement", lambda one: one["status"] != "recorded"
+        )
+        if order["status"] != "validated":
+            raise Differs(f"the order is {order['status']}, not validated")
+        self._tell("placed", order)
+
+    def _prepare(self, store: Store, work: Json) -> None:
+        point = store.point_id
+        store.accept(work)
+        self._tell(f"{point} accepts", self._order())
+        store.pick(work)
+        self._tell(f"{point} picks", self._order())
+        store.pack(work)
+        store.wait_captured(work)
+        self._tell(f"{point} packs, the parcel is paid", self._order())
+        store.hand_over(work)
+        self._wait_issued()
+        self._tell(f"{point} hands over", self._order())
+
+    def _carry(self, work: Json) -> None:
+        carrier = Carrier(self._api, work["carrier_id"])
+        for word in ("in_transit", "delivered"):
+            carrier.scan(work["parcel"]["tracking_code"], word)
+            self._tell(f"{work['carrier_id']} says {word.replace('_', ' ')}", self._order())
+
+    def _choose_article(self) -> str:
+        """One that several stores can send, best one that the warehouse does not have: stores are the story."""
+        skus = [item["sku"] for item in self._shop.items()]
+        best = ""
+        for row in self._shop.availability(*skus[:500]):
+            points = [point for point in row["points"] if point["available"] >= self._quantity]
+            if len(points) > 1 and not any(point["point_id"].startswith("wh-") for point in points):
+                return str(row["sku"])
+            best = best or (row["sku"] if len(points) > 1 else "")
+        if not best:
+            raise Differs(f"no article of the channel has {self._quantity} at two points; give one with --sku")
+        return best
+
+    # -- looking ----------------------------------------------------------------------------------------
+
+    def _order(self) -> Json:
+        return self._shop.order(self.order_id)
+
+    def _fulfilment(self, fulfilment_id: str) -> Json:
+        work: Json = next(one for one in self._order()["fulfilments"] if one["id"] == fulfilment_id)
+        return work
+
+    def _next_work(self) -> Json | None:
+        """Work that is still to be done at a point."""
+        open_work = [one for one in self._order()["fulfilments"] if one["status"] in ("planned", "offered")]
+        return open_work[0] if open_work else None
+
+    def _wait_another(self, refused: Json) -> Json:
+        """The order once it has work in place of the refused one."""
+
+        def has_another(order: Json) -> bool:
+            return any(one["round"] > refused["round"] for one in order["fulfilments"])
+
+        return self._shop.wait(self.order_id, "another point", has_another)
+
+    def _wait_issued(self) -> None:
+        """Until the units that left have left stock: that follows a hand-over at once, but is another's act."""
+
+        def has_left(order: Json) -> bool:
+            gone = [one for one in order["fulfilments"] if one["status"] in ("handed_over", "delivered")]
+            units = sum(line["quantity"] for one in gone for line in one["lines"])
+            return bool(self._office.moved(self._sku, self.order_id)["on_hand"] == -units)
+
+        self._shop.wait(self.order_id, "the units' leaving stock", has_left)
+
+    # -- telling ----------------------------------------------------------------------------------------
+
+    def _tell(self, what: str, order: Json) -> None:
+        words = ", ".join(show.status(order[name]) for name in ("status", "fine_status"))
+        words += f"; for the customer {show.status(order['customer_status'])}"
+        self._console.print(f"\n[bold]{what}[/]: {words}")
+        shown = {point["point_id"]: point for point in self._shop.availability(self._sku)[0]["points"]}
+        for point_id in dict.fromkeys(work["point_id"] for work in order["fulfilments"]):
+            held = self._office.balance(self._sku, point_id)
+            free = shown.get(point_id, {}).get("available", 0)
+            self._console.print(
+                f"  stock  {point_id}: on hand {held['on_hand']}  reserved {held['reserved']}  "
+                f"available for {CHANNEL} {free}"
+            )
+        self._console.print(f"  money  {show.payment(self._office.payment(self.order_id))}")
+
+    def _tell_promise(self, promise: Json) -> int:
+        """Shows what can be promised; answers the price of the standard delivery, in minor units."""
+        for option in promise["options"]:
+            carbon = f"{option['carbon']['grams_co2e']} g CO2e" if option["carbon"] else "no carbon figure"
+            self._console.print(
+                f"  {option['mode']}: {show.window(option['window'])} if ordered before "
+                f"{show.moment(option['order_before'])}, {show.money(option['price'])}, "
+                f"{option['parcels']} parcel(s), {carbon}"
+            )
+        for one in promise["not_offered"]:
+            self._console.print(f"  {one['mode']}: not offered, {one['reason']} {escape(one['detail'])}")
+        standard = [option for option in promise["options"] if option["mode"] == "home_standard"]
+        if not standard:
+            raise Differs("standard delivery is not offered")
+        price: int = standard[0]["price"]["amount_minor"] if standard[0]["price"] else 0
+        return price
+
+    def _tell_timeline(self) -> None:
+        self._console.print("\n[bold]what happened[/]")
+        self._console.print(show.timeline(self._office.timeline(self.order_id)))
+
+    # -- judging ----------------------------------------------------------------------------------------
+
+    def _check_delivered(self) -> None:
+        order, total = self._order(), self._order()["total"]["amount_minor"]
+        self._check(
+            order,
+            {"status": "closed", "customer_status": "delivered"},
+            {"authorized": total, "captured": total, "voided": 0, "refunded": 0},
+            {"on_hand": -self._quantity, "reserved": 0},
+        )
+
+    def _check_undone(self) -> None:
+        order = self._order()
+        total = order["total"]["amount_minor"]
+        self._check(
+            order,
+            {"status": "cancelled", "customer_status": "cancelled"},
+            {"authorized": total, "captured": 0, "voided": total, "refunded": 0},
+            {"on_hand": 0, "reserved": 0},
+        )
+
+    def _check(self, order: Json, words: Json, amounts: Json, moves: Json) -> None:
+        payment = self._office.payment(self.order_id) or {}
+        paid = {name: (payment.get(name) or {}).get("amount_minor", 0) for name in amounts}
+        moved = self._office.moved(self._sku, self.order_id)
+        wanted = {**words, **amounts, **{f"{name} moved": value for name, value in moves.items()}}
+        found = {name: order[name] for name in words} | paid | {f"{name} moved": moved[name] for name in moves}
+        wrong = [f"{name} is {found[name]}, not {wanted[name]}" for name in wanted if found[name] != wanted[name]]
+        if wrong:
+            raise Differs("; ".join(wrong))

@@ -1,0 +1,20 @@
+"""The `oms` command: one module per group of commands, each adding its own to the app."""
+
+import typer
+
+from cli import demo, orders, system, token
+
+app = typer.Typer(
+    name="oms",
+    help="Run, look at and play with an order management system.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+for module in (system, token, demo, orders):
+    module.register(app)
+
+
+if __name__ == "__main__":
+    app()

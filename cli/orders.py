@@ -1,0 +1,74 @@
+"""`oms order show` and `oms order list`: orders as the running system knows them."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from cli import show
+from cli.client import Api, Problem
+from cli.people import Office
+from cli.state import DEFAULT_STATE, StateOption, running_system
+
+order = typer.Typer(help="Look at orders.", no_args_is_help=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON instead.")]
+
+
+def register(app: typer.Typer) -> None:
+    order.command("show")(show_order)
+    order.command("list")(list_orders)
+    app.add_typer(order, name="order")
+
+
+def show_order(
+    order_id: Annotated[str, typer.Argument(help="For example ord_5f0c...")],
+    as_json: JsonOption = False,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Show an order: status, promise, lines, work, money and what happened. Exit code 1 if there is none."""
+    with Api.of(running_system(state).gateway_url, state) as api:
+        office = Office(api)
+        try:
+            found = office.order(order_id)
+            if as_json:
+                typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+                return
+            payment, entries = office.payment(order_id), office.timeline(order_id)
+        except Problem as problem:
+            typer.echo(str(problem), err=True)
+            raise typer.Exit(1) from None
+    console = show.console()
+    console.print(show.header(found))
+    console.print()
+    console.print(show.lines(found))
+    if found["fulfilments"]:
+        console.print()
+        console.print(show.fulfilments(found))
+    console.print(f"\n[bold]money[/]  {show.payment(payment)}\n")
+    console.print(show.timeline(entries))
+
+
+def list_orders(
+    status: Annotated[str, typer.Option(help="Only orders of this status, for example released.")] = "",
+    size: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
+    as_json: JsonOption = False,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """List orders, newest first."""
+    filters: dict[str, Any] = {"status": status} if status else {}
+    with Api.of(running_system(state).gateway_url, state) as api:
+        try:
+            page = api.get("/v1/orders", "customer_service", size=size, **filters)
+        except Problem as problem:
+            typer.echo(str(problem), err=True)
+            raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
+        return
+    found = show.table("order", "placed", "channel", "status", "for the customer", "total")
+    for one in page["items"]:
+        placed, total = show.moment(one["placed_at"]), show.money(one["total"])
+        words = show.status(one["status"]), show.status(one["customer_status"])
+        found.add_row(one["id"], placed, one["channel_id"], *words, total)
+    show.console().print(found)

@@ -1,0 +1,132 @@
+"""How orders, money and instants look on a terminal. Shows what it is given; asks nothing."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli.client import Json
+
+_GOOD = ("validated", "released", "closed", "delivered", "captured")
+_BAD = ("refused", "cancelled", "cancelling", "failed")
+_WIDTH_OF_A_FILE = 140
+
+
+def console() -> Console:
+    """As wide as the terminal; wide enough for every table when the output goes to a file."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=_WIDTH_OF_A_FILE)
+
+
+def money(amount: Json | None) -> str:
+    """For example `124.80 EUR`; a dash for none."""
+    return f"{amount['amount_minor'] / 100:.2f} {amount['currency']}" if amount else "-"
+
+
+def moment(instant: str | None) -> str:
+    """An instant in the zone of this machine, for example `Mon 23 Nov 17:00 CET`."""
+    return datetime.fromisoformat(instant).astimezone().strftime("%a %d %b %H:%M %Z") if instant else "-"
+
+
+def window(found: Json | None) -> str:
+    """A delivery window, for example `Wed 25 Nov 08:00 to 18:00 CET`."""
+    if not found:
+        return "-"
+    start = datetime.fromisoformat(found["start"]).astimezone()
+    end = datetime.fromisoformat(found["end"]).astimezone()
+    until = end.strftime("%H:%M %Z") if end.date() == start.date() else moment(found["end"])
+    return f"{start.strftime('%a %d %b %H:%M')} to {until}"
+
+
+def status(word: str) -> str:
+    """A status with its colour."""
+    colour = "green" if word in _GOOD else "red" if word in _BAD else "yellow"
+    return f"[{colour}]{escape(word)}[/]"
+
+
+def table(*headings: str) -> Table:
+    """A plain table with these columns."""
+    return Table(*headings, box=None, pad_edge=False, header_style="dim")
+
+
+def header(order: Json) -> Table:
+    """Who sold it, where it stands and what was promised."""
+    found = Table(box=None, show_header=False, pad_edge=False)
+    where = order.get("ship_to")
+    rows = {
+        "order": order["id"],
+        "status": f"{status(order['status'])} ({escape(order['fine_status'])})",
+        "for the customer": status(order["customer_status"]),
+        "channel": escape(f"{order['channel_id']} {order['channel_order_number']}"),
+        "placed": moment(order["placed_at"]),
+        "promised": f"{window(order['promise'])} ({order['mode']})",
+        "to": escape(f"{where['postcode']} {where['city']}, {where['country']}") if where else "-",
+        "total": money(order["total"]),
+    }
+    if order["refusal"]:
+        rows["refused"] = escape(f"{order['refusal']['reason']}: {order['refusal']['detail']}")
+    if order["cancellation_reason"]:
+        rows["cancelled"] = escape(order["cancellation_reason"])
+    for name, value in rows.items():
+        found.add_row(f"[bold]{name}[/]", value)
+    return found
+
+
+def lines(order: Json) -> Table:
+    """What was ordered, and which units are in which state."""
+    found = table("line", "article", "quantity", "paid", "units")
+    for line in order["lines"]:
+        states: dict[str, list[str]] = defaultdict(list)
+        for units in order["units"]:
+            if units["line_number"] == line["line_number"]:
+                states[units["state"]].append(_units(units))
+        told = "; ".join(f"{', '.join(ranges)} {status(state)}" for state, ranges in states.items())
+        paid = line["net_minor"] + line["tax_minor"] + line["shipping_minor"]
+        amount = money({"amount_minor": paid, "currency": order["total"]["currency"]})
+        article = escape(f"{line['sku']} {line['title']}")
+        found.add_row(str(line["line_number"]), article, str(line["quantity"]), amount, told)
+    return found
+
+
+def _units(units: Json) -> str:
+    first, last = units["from_unit"] + 1, units["to_unit"]
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
+def fulfilments(order: Json) -> Table:
+    """Who works on it, and the parcels."""
+    found = table("point", "status", "units", "carrier", "leaves by", "parcel", "capture", "tracking")
+    for work in order["fulfilments"]:
+        parcel = work["parcel"] or {}
+        found.add_row(
+            work["point_id"],
+            status(work["status"]) + (f" ({work['refusal_reason']})" if work["refusal_reason"] else ""),
+            str(sum(line["quantity"] for line in work["lines"])),
+            f"{work['carrier_id']} {work['service_id']}",
+            moment(work["hand_over_by"]),
+            money(parcel.get("amount")),
+            parcel.get("capture_state") or "-",
+            escape(parcel.get("tracking_code") or "-"),
+        )
+    return found
+
+
+def payment(found: Json | None) -> str:
+    """What was authorised, captured, voided and refunded, in one line."""
+    if not found:
+        return "none yet"
+    names = ("authorized", "captured", "voided", "refunded")
+    amounts = "  ".join(f"{name} {(found[name] or {}).get('amount_minor', 0) / 100:.2f}" for name in names)
+    currency = (found["authorized"] or {}).get("currency", "")
+    return f"{amounts} {currency} ({status(found['status'] or '-')})"
+
+
+def timeline(entries: list[Json]) -> Table:
+    """What happened, oldest first."""
+    found = table("at", "what", "who")
+    for entry in entries:
+        at = datetime.fromisoformat(entry["at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
+        found.add_row(at, escape(entry["text"]), f"[dim]{escape(entry['actor'])}[/]")
+    return found

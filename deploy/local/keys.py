@@ -1,0 +1,79 @@
+"""The secrets of one machine's system, made once and kept in its state folder.
+
+They are for development: production hands the same settings in from its own vault. Nothing here is logged.
+"""
+
+import base64
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Where the token keys are, and the other secrets by value."""
+
+    folder: Path
+    codec_keys: str
+    postgres_password: str
+    provider_api_key: str
+    provider_webhook_secret: str
+
+    @property
+    def jwt_private_file(self) -> Path:
+        """PEM; signs the tokens of `oms token`."""
+        return self.folder / "jwt-private.pem"
+
+    @property
+    def jwt_public_file(self) -> Path:
+        """PEM; what the gateway checks tokens with."""
+        return self.folder / "jwt-public.pem"
+
+
+def load_or_make(folder: Path) -> Keys:
+    """Read the keys of `folder`; make those that are missing, readable by their owner only."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    keys = Keys(
+        folder=folder,
+        codec_keys=_kept(folder / "codec-keys", f"local:{_base64(secrets.token_bytes(32))}"),
+        postgres_password=_kept(folder / "postgres-password", secrets.token_urlsafe(24)),
+        provider_api_key=_kept(folder / "provider-api-key", f"sk_test_{secrets.token_hex(16)}"),
+        provider_webhook_secret=_kept(folder / "provider-webhook-secret", f"whsec_{secrets.token_hex(24)}"),
+    )
+    if not keys.jwt_private_file.exists():
+        _make_token_keys(keys)
+    return keys
+
+
+def _make_token_keys(keys: Keys) -> None:
+    private = Ed25519PrivateKey.generate()
+    public_pem = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    private_pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    _write(keys.jwt_public_file, public_pem)
+    _write(keys.jwt_private_file, private_pem)  # last: its presence says that the pair is whole
+
+
+def _kept(file: Path, new_value: str) -> str:
+    if not file.exists():
+        _write(file, new_value.encode())
+    return file.read_text()
+
+
+def _write(file: Path, content: bytes) -> None:
+    draft = file.with_suffix(".draft")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(content)
+    draft.replace(file)
+
+
+def _base64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).decode()

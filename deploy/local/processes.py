@@ -1,0 +1,87 @@
+"""Which processes the system is made of, as data: what each needs before it, and what it is told.
+
+The only place that lists them. Addresses are told to all; a secret only to those who use it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+GRPC_SERVICES = ("inventory", "promise", "orders", "payments", "relay")
+# name -> default port; `oms up --port NAME=NUMBER` and OMS_PORT_<NAME> change them
+DEFAULT_PORTS = {
+    "gateway": 8080,
+    "temporal": 7233,
+    "temporal_ui": 8233,
+    "postgres": 54320,
+    "inventory": 9101,
+    "promise": 9102,
+    "orders": 9103,
+    "payments": 9104,
+    "relay": 9105,
+    "worker": 9106,
+    "payment_provider": 9200,
+}
+Secret = Literal["codec_keys", "provider_api_key", "provider_webhook_secret"]
+
+
+@dataclass(frozen=True)
+class Process:
+    """One `python -m <module>`.
+
+    It starts when its `needs` are up and stops before what it `uses`. A `replicated` one may run more than
+    once. `health` is "grpc" or the path of an HTTP check.
+    """
+
+    name: str
+    module: str
+    needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    health: str = "grpc"
+    database: bool = False
+    replicated: bool = True
+    secrets: tuple[Secret, ...] = ()
+
+
+PROCESSES = (
+    Process("inventory", "services.inventory", needs=("databases",), database=True),
+    Process("promise", "services.promise", needs=("databases",), uses=("inventory",), database=True),
+    Process("orders", "services.orders", needs=("databases",), database=True),
+    Process(
+        "payment_provider",
+        "simulators.payment_provider",
+        health="/healthz",
+        replicated=False,
+        secrets=("provider_api_key", "provider_webhook_secret"),
+    ),
+    Process(
+        "payments",
+        "services.payments",
+        needs=("databases",),
+        uses=("payment_provider",),
+        database=True,
+        secrets=("provider_api_key", "provider_webhook_secret"),
+    ),
+    Process(
+        "relay",
+        "services.relay",
+        needs=("databases", "namespace"),
+        uses=("inventory", "promise", "orders", "payments"),
+        database=True,
+        secrets=("codec_keys",),
+    ),
+    Process(
+        "worker",
+        "workflows.worker",
+        needs=("namespace",),
+        uses=("inventory", "promise", "orders", "payments"),
+        secrets=("codec_keys",),
+    ),
+    Process(
+        "gateway",
+        "services.gateway",
+        needs=("namespace",),
+        uses=("worker", "relay", "inventory", "promise", "orders", "payments"),
+        health="/readyz",
+        secrets=("codec_keys",),
+    ),
+)
