@@ -10,6 +10,7 @@ from workflows import policies, search_attributes
 from workflows.calls import StepFailed
 from workflows.messages import Happening
 
+Request = TypeVar("Request")
 T = TypeVar("T")
 
 
@@ -19,7 +20,8 @@ class Story:
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._happenings: dict[str, Happening] = {}
-        self._blocked_by = ""
+        self._blocked: dict[int, str] = {}
+        self._insisted = 0
         self._resumes = 0
 
     @workflow.signal
@@ -36,8 +38,8 @@ class Story:
 
     @workflow.query
     def blocked_by(self) -> str:
-        """The reason why a person is needed; empty if none is."""
-        return self._blocked_by
+        """The reasons why a person is needed; empty if none is."""
+        return ", ".join(sorted(set(self._blocked.values())))
 
     def _has(self, kind: str) -> bool:
         return kind in self._happenings
@@ -50,31 +52,44 @@ class Story:
             return ""
         return next(kind for kind in kinds if self._has(kind))
 
-    async def _insist(self, step: Callable[[], Awaitable[T]], *, unless: Container[str] = ()) -> T:
+    async def _insist_on(
+        self, step: Callable[[Request], Awaitable[T]], request: Request, *, unless: Container[str] = ()
+    ) -> T:
         """Takes a step that must succeed: when it fails for good, a person is asked, and it is tried again.
+
+        The request, and so its key, stays the same: what was done and not answered is not done again.
 
         Raises the step's error only when its reason is one of `unless`.
         """
+        self._insisted += 1
+        number = self._insisted
         while True:
             try:
-                answer = await step()
+                answer = await step(request)
             except StepFailed as error:
                 if error.reason in unless:
                     raise
-                await self._ask_for_help(error.reason)
-                continue
-            if self._blocked_by:
-                self._blocked_by = ""
-                workflow.upsert_search_attributes([search_attributes.NEEDS_ATTENTION.value_set(False)])
-            return answer
+                await self._ask_for_help(number, error.reason)
+            else:
+                self._mark(number, "")
+                return answer
 
-    async def _ask_for_help(self, reason: str) -> None:
+    async def _ask_for_help(self, number: int, reason: str) -> None:
         workflow.logger.error("a person is needed", extra={"reason": reason})
-        if not self._blocked_by:
-            workflow.upsert_search_attributes([search_attributes.NEEDS_ATTENTION.value_set(True)])
-        self._blocked_by = reason
+        self._mark(number, reason)
         seen = self._resumes
         try:
             await workflow.wait_condition(lambda: self._resumes > seen, timeout=policies.ATTENTION_RETRY)
         except TimeoutError:
             return
+
+    def _mark(self, number: int, reason: str) -> None:
+        """Steps may be blocked side by side: the flag is up while any of them is."""
+        was_blocked = bool(self._blocked)
+        if reason:
+            self._blocked[number] = reason
+        else:
+            self._blocked.pop(number, None)
+        if bool(self._blocked) != was_blocked:
+            flag = search_attributes.NEEDS_ATTENTION.value_set(bool(self._blocked))
+            workflow.upsert_search_attributes([flag])

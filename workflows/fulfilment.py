@@ -53,7 +53,7 @@ class FulfilmentWorkflow(Story):
 
     async def _offer(self) -> str:
         """The point's answer, or `lapsed` when it gave none, or `cancelled`."""
-        offered = await self._insist(lambda: calls.offer_fulfilment(self._step("offer")))
+        offered = await self._insist_on(calls.offer_fulfilment, self._step("offer"))
         return "cancelled" if offered.state == "CANCELLED" else await self._answer_of_the_point(offered)
 
     async def _answer_of_the_point(self, offered: Offered) -> str:
@@ -63,9 +63,8 @@ class FulfilmentWorkflow(Story):
             if answer:
                 return answer
             # Nobody answered that we know of: the orders service knows whether somebody did.
-            state = await self._insist(
-                lambda: calls.lapse_offer(self._step(f"lapse/{workflow.now().isoformat()}"))
-            )
+            step = self._step(f"lapse/{workflow.now().isoformat()}")
+            state = await self._insist_on(calls.lapse_offer, step)
             if state == "LAPSED":
                 return "lapsed"
             # Somebody did: the telling is under way. Or our clock is ahead: ask again.
@@ -98,7 +97,7 @@ class FulfilmentWorkflow(Story):
     async def _capture(self) -> bool:
         """Captures the parcel's amount. A decline is tried again on a schedule, then a person decides."""
         if self._work.paid_by_channel:
-            await self._insist(lambda: calls.record_capture(self._step("captured", "not_needed")))
+            await self._insist_on(calls.record_capture, self._step("captured", "not_needed"))
             return True
         attempt = 0
         while True:
@@ -108,10 +107,10 @@ class FulfilmentWorkflow(Story):
                 await self._first_of("cancelled")
                 return False
             if captured.state == "succeeded":
-                await self._insist(lambda: calls.record_capture(self._step("captured", "captured")))
+                await self._insist_on(calls.record_capture, self._step("captured", "captured"))
                 return True
             failure = self._step(f"capture-failed/{attempt}", "failed", captured.failure_code)
-            await self._insist(lambda step=failure: calls.record_capture(step))  # type: ignore[misc]
+            await self._insist_on(calls.record_capture, failure)
             schedule = policies.CAPTURE_RETRIES
             pause = schedule[attempt - 1] if attempt <= len(schedule) else None
             decision = await self._first_of("cancelled", "capture_overridden", within=pause)
@@ -128,7 +127,7 @@ class FulfilmentWorkflow(Story):
             amount=Amount(int(packed["amount_minor"]), str(packed["currency"])),
         )
         try:
-            return await self._insist(lambda: calls.capture(request), unless=("PAYMENT_CLOSED",))
+            return await self._insist_on(calls.capture, request, unless=("PAYMENT_CLOSED",))
         except StepFailed:
             return None
 
@@ -149,7 +148,7 @@ class FulfilmentWorkflow(Story):
             reason=reason,
             as_of=workflow.now().isoformat(),
         )
-        await self._insist(lambda: change(request))
+        await self._insist_on(change, request)
 
     def _lines(self, kind: str, name: str) -> list[Line]:
         happening: Happening | None = self._happenings.get(kind)

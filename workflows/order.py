@@ -118,14 +118,14 @@ class OrderWorkflow(Story):
         overlays: list[Overlay] = []
         shortfalls: list[Shortfall] = []
         for _ in range(policies.PLAN_ATTEMPTS):
-            plan = await self._plan(self._order.lines, overlays, self._order.quote_id)
+            plan = await calls.plan_order(self._plan_of(self._order.lines, overlays, self._order.quote_id))
             if plan.quote_broken:
                 detail = "the promise that was shown cannot be kept"
                 raise Refused(Refusal("PROMISE_CHANGED", detail), plan.options)
             if plan.unplanned:
                 raise Refused(_no_place(plan.unplanned))
             self._undo["release"] = lambda: self._release([], "undo")
-            answer = await self._reserve(plan, seconds)
+            answer = await calls.reserve(self._hold_of(plan, seconds))
             if answer.held:
                 return plan
             shortfalls = answer.shortfalls
@@ -137,7 +137,7 @@ class OrderWorkflow(Story):
         if await calls.confirm_hold(self._step("confirm")):
             return plan
         await self._release([], "expired")
-        answer = await self._reserve(plan, 0)
+        answer = await calls.reserve(self._hold_of(plan, 0))
         return plan if answer.held else await self._hold_stock(0)
 
     async def _authorize(self) -> PaymentAnswer:
@@ -186,7 +186,7 @@ class OrderWorkflow(Story):
             payment=payment.status,
             as_of=workflow.now().isoformat(),
         )
-        accepted = await self._insist(lambda: calls.accept_order(request))
+        accepted = await self._insist_on(calls.accept_order, request)
         if accepted.state != "VALIDATED":
             self._give_way()
             return None
@@ -208,7 +208,7 @@ class OrderWorkflow(Story):
             refusal=refused.refusal,
             as_of=workflow.now().isoformat(),
         )
-        state = await self._insist(lambda: calls.refuse_order(request))
+        state = await self._insist_on(calls.refuse_order, request)
         if state == "REFUSED":
             self._placement = Placement("refused", refusal=refused.refusal, options=refused.options)
         else:
@@ -229,7 +229,7 @@ class OrderWorkflow(Story):
         wait = datetime.fromisoformat(accepted.cooling_off_until) - workflow.now()
         if wait > timedelta(0) and await self._first_of("cancellation_requested", within=wait):
             return False
-        state = await self._insist(lambda: calls.release_order(self._step("release")))
+        state = await self._insist_on(calls.release_order, self._step("release"))
         if state != "RELEASED":
             self._give_way()
             return False
@@ -264,7 +264,7 @@ class OrderWorkflow(Story):
         except ChildWorkflowError:
             # Only an operator ends it from outside. The order must not end as if the work were done.
             while True:
-                await self._ask_for_help("FULFILMENT_ENDED_FROM_OUTSIDE")
+                await self._ask_for_help(0, "FULFILMENT_ENDED_FROM_OUTSIDE")
         if outcome.lost:
             self._lost.append(outcome.lost)
         self._running.discard(fulfilment.fulfilment_id)
@@ -289,34 +289,42 @@ class OrderWorkflow(Story):
             paid_by_channel=self._paid_by_channel,
             as_of=workflow.now().isoformat(),
         )
-        rerouted = await self._insist(lambda: calls.reroute_units(request))
+        rerouted = await self._insist_on(calls.reroute_units, request)
         if rerouted.no_longer_due and rerouted.no_longer_due.amount_minor:
             cause = f"units cancelled: {lost.reason}"
             void = MoneyRequest(
                 self._key(f"void/{self._rounds}"), self._order.order_id, cause, rerouted.no_longer_due
             )
-            await self._insist(lambda: calls.void(void))
+            await self._insist_on(calls.void, void)
         self._start(rerouted.fulfilments)
 
     async def _find_place(self, lost: LostUnits) -> Plan | None:
         overlays: list[Overlay] = []
         for _ in range(policies.PLAN_ATTEMPTS):
-            planned = overlays
-            plan = await self._insist(lambda: self._plan(lost.lines, planned, ""))  # noqa: B023
+            plan = await self._insist_on(calls.plan_order, self._plan_of(lost.lines, overlays, ""))
             if not plan.legs:
                 return None
-            answer = await self._insist(lambda: self._take(lost, plan))  # noqa: B023
+            answer = await self._take(lost, plan)
             if answer.held:
                 return plan
             overlays = _believe(overlays, answer.shortfalls)
         return None
+
+    async def _take(self, lost: LostUnits, plan: Plan) -> HoldAnswer:
+        """Held units move with their hold; units that were short are held anew."""
+        if not lost.held:
+            return await self._insist_on(calls.reserve, self._hold_of(plan, 0))
+        taken = [(line, leg.point_id) for leg in plan.legs for line in leg.lines]
+        moves = [Move(line.sku, lost.point_id, point_id, line.quantity) for line, point_id in taken]
+        request = MoveRequest(self._next_key("move"), self._order.order_id, moves, workflow.now().isoformat())
+        return await self._insist_on(calls.move_hold, request)
 
     # The end, good or bad.
 
     async def _end(self) -> str:
         """Closes the order, or cancels it when the orders service says that the customer was faster."""
         if not self._is_cancelling():
-            state = await self._insist(lambda: calls.close_order(self._step("close")))
+            state = await self._insist_on(calls.close_order, self._step("close"))
             if state != "CANCELLING":
                 return state
         return await self._cancel()
@@ -326,66 +334,53 @@ class OrderWorkflow(Story):
 
     async def _cancel(self) -> str:
         await self._unwind()
-        await self._insist(lambda: calls.complete_cancellation(self._step("cancelled")))
+        await self._insist_on(calls.complete_cancellation, self._step("cancelled"))
         return "CANCELLED"
 
     async def _unwind(self) -> None:
         """Undoes what was begun. The steps are independent: one that is stuck does not keep the others."""
-        await asyncio.gather(*(self._insist(undo) for undo in self._undo.values()))
+        await asyncio.gather(*(undo() for undo in self._undo.values()))
 
     async def _unwind_payment(self) -> None:
-        await calls.unwind_payment(MoneyRequest(self._key("unwind"), self._order.order_id, "undo"))
+        request = MoneyRequest(self._key("unwind"), self._order.order_id, "undo")
+        await self._insist_on(calls.unwind_payment, request)
 
     # Steps with their arguments.
 
-    async def _plan(self, lines: list[Line], overlays: list[Overlay], quote_id: str) -> Plan:
+    def _plan_of(self, lines: list[Line], overlays: list[Overlay], quote_id: str) -> PlanRequest:
         now = workflow.now()
         cooling_off = 0 if self._promised_until else self._order.life_cycle.cooling_off_seconds
-        return await calls.plan_order(
-            PlanRequest(
-                request_id=self._next_key("plan"),
-                order_id=self._order.order_id,
-                channel_id=self._order.channel_id,
-                country=self._order.country,
-                postcode=self._order.postcode,
-                mode=self._order.mode,
-                lines=lines,
-                as_of=now.isoformat(),
-                not_before=(now + timedelta(seconds=cooling_off)).isoformat(),
-                quote_id=quote_id,
-                promised_until=self._promised_until,
-                excluded=self._excluded,
-                overlays=overlays,
-            )
+        return PlanRequest(
+            request_id=self._next_key("plan"),
+            order_id=self._order.order_id,
+            channel_id=self._order.channel_id,
+            country=self._order.country,
+            postcode=self._order.postcode,
+            mode=self._order.mode,
+            lines=lines,
+            as_of=now.isoformat(),
+            not_before=(now + timedelta(seconds=cooling_off)).isoformat(),
+            quote_id=quote_id,
+            promised_until=self._promised_until,
+            excluded=list(self._excluded),
+            overlays=overlays,
         )
 
-    async def _reserve(self, plan: Plan, seconds: int) -> HoldAnswer:
-        holds = [Hold(line.sku, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines]
-        request = ReserveRequest(
+    def _hold_of(self, plan: Plan, seconds: int) -> ReserveRequest:
+        return ReserveRequest(
             request_id=self._next_key("reserve"),
             order_id=self._order.order_id,
             channel_id=self._order.channel_id,
-            holds=holds,
+            holds=[Hold(line.sku, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines],
             time_to_live_seconds=seconds,
             as_of=workflow.now().isoformat(),
         )
-        return await calls.reserve(request)
-
-    async def _take(self, lost: LostUnits, plan: Plan) -> HoldAnswer:
-        """Held units move with their hold; units that were short are held anew."""
-        if not lost.held:
-            return await self._reserve(plan, 0)
-        moves = [
-            Move(line.sku, lost.point_id, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines
-        ]
-        request = MoveRequest(self._next_key("move"), self._order.order_id, moves, workflow.now().isoformat())
-        return await calls.move_hold(request)
 
     async def _release(self, holds: list[Hold], reason: str) -> None:
         request = HoldChange(
             self._next_key("release-hold"), self._order.order_id, holds, reason, workflow.now().isoformat()
         )
-        await self._insist(lambda: calls.release_hold(request))
+        await self._insist_on(calls.release_hold, request)
 
     def _step(self, name: str, detail: str = "") -> OrderStep:
         return OrderStep(self._key(name), self._order.order_id, workflow.now().isoformat(), detail)
