@@ -9,8 +9,7 @@ LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-annotat
 
 # Compiled modules are kept: a start or a test run costs seconds without them.
 unexport PYTHONDONTWRITEBYTECODE
-# protoc looks for its plugins there.
-export PATH := $(abspath $(BIN)):$(PATH)
+
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 

@@ -1,7 +1,9 @@
 """Generates protos/gen from the .proto files: messages, gRPC stubs and their types. Run by `make proto`."""
 
+import os
 import shutil
 import sys
+import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -11,9 +13,19 @@ ROOT = Path(__file__).parent
 
 
 def generate(target: Path) -> None:
-    """Writes the generated packages under `target`, which is emptied first."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
+    """Writes the generated packages to `target`; what stood there is replaced once everything is made."""
+    # protoc looks for the plugins that write types on the path; they stand beside this Python.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as made:
+        fresh = Path(made) / "gen"
+        fresh.mkdir()
+        _write(fresh)
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+
+
+def _write(target: Path) -> None:
     sources = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("oms/**/*.proto"))
     well_known = resources.files("grpc_tools") / "_proto"
     arguments = [
@@ -28,12 +40,12 @@ def generate(target: Path) -> None:
     ]
     if protoc.main(arguments) != 0:
         sys.exit("protoc failed")
-    for folder in {p.parent for p in target.rglob("*.py")} | {target / "oms"}:
-        for package in (folder, *folder.parents):
+    for module in target.rglob("*.py"):
+        for package in module.parents:
             if package == target:
                 break
             (package / "__init__.py").touch()
-            (package / "py.typed").touch() if package.name == "oms" else None
+    (target / "oms" / "py.typed").touch()
 
 
 if __name__ == "__main__":

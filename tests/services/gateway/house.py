@@ -85,7 +85,7 @@ async def _open(
     client = await temporal.connect(temporal_address, "default", CODEC_KEYS, lazy=True)
     clients = Clients(Addresses(address, address, address, address, address), client)
     # No worker polls this queue: an order that is placed stays recorded.
-    options = Options(placement_wait_seconds=0.2, task_queue="nobody-works-here")
+    options = Options(placement_wait_seconds=0.02, task_queue="nobody-works-here")
     app = create_app(clients, issuer.verifier(), options)
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
@@ -135,7 +135,12 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     await promise.refresh_terms()
     channel = await parts.enter_async_context(rpc.connect(address))
     following = asyncio.create_task(StockFollower(channel, replica).run())
-    parts.callback(following.cancel)
+
+    async def stop_following() -> None:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    parts.push_async_callback(stop_following)
     return address
 
 

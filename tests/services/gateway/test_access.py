@@ -21,8 +21,8 @@ REST = [(method, path) for method, path in ACCESS if path.startswith("/v1/")]
 def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
     for context in iter_route_contexts(app.routes):
         if isinstance(context.original_route, APIRoute):
-            for method in context.methods:
-                yield method, context.path
+            for method in context.methods or ():
+                yield method, str(context.path)
 
 
 @pytest.fixture

@@ -42,7 +42,8 @@ async def test_a_token_tells_roles_and_scopes(issuer: Issuer) -> None:
     caller = await issuer.verifier().verify(token)
     assert caller.subject == "anna"
     assert caller.roles == {Role.STORE}
-    assert (caller.stores, caller.brands, caller.channels) == ({"store-lyon"}, {"Aubier"}, {"*"})
+    scopes = (caller.stores, caller.brands, caller.channels)
+    assert scopes == (frozenset({"store-lyon"}), frozenset({"Aubier"}), frozenset({"*"}))
 
 
 async def test_an_expired_token_is_told_apart_and_clocks_may_differ_a_little(issuer: Issuer) -> None:

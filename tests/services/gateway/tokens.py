@@ -1,7 +1,7 @@
 """Tokens for tests, and the keys that sign them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Issuer:
 
     def token(self, *roles: Role | str, subject: str = "test", **scope: Sequence[str]) -> str:
         """`scope`: stores, brands, channels. A store or channel role has all of them unless some are named."""
-        named = {"stores": ["*"], "channels": ["*"], **scope}
+        named: dict[str, Any] = {"stores": ["*"], "channels": ["*"], **scope}
         return sign(self.key, sub=subject, roles=[str(role) for role in roles], **named)
 
     def bearer(self, *roles: Role | str, subject: str = "test", **scope: Sequence[str]) -> dict[str, str]:
@@ -47,5 +47,8 @@ class Issuer:
         return {"Authorization": f"Bearer {self.token(*roles, subject=subject, **scope)}"}
 
 
-OTHER_KEYS = {"ES256": lambda: ECKey.generate_key("P-256"), "RS256": lambda: RSAKey.generate_key(2048)}
+OTHER_KEYS: dict[str, Callable[[], ECKey | RSAKey]] = {
+    "ES256": lambda: ECKey.generate_key("P-256"),
+    "RS256": lambda: RSAKey.generate_key(2048),
+}
 SECRET = OctKey.generate_key(256, {"kid": "secret"})

@@ -1,0 +1,158 @@
+"""What a caller may do: which roles may call which endpoint, and which orders, points and channels they see.
+
+The one table of rights. Never asks a service and never reads a token.
+"""
+
+from collections.abc import Iterable
+
+from kit.errors import NotFound, PermissionDenied
+from oms.orders.v1 import orders_service_pb2 as orders
+from services.gateway.auth import ALL, Caller, Role
+
+PUBLIC: frozenset[Role] = frozenset()
+"""No token is asked for; the endpoint proves its caller by other means (or has nothing to hide)."""
+
+_PLACING = frozenset({Role.CHANNEL, Role.CUSTOMER_SERVICE})
+_READING_ORDERS = _PLACING | {Role.SUPPLY_CHAIN, Role.FINANCE, Role.OPERATOR}
+_SELLING = _PLACING | {Role.STORE, Role.SUPPLY_CHAIN}
+_STORE_AND_SERVICE = frozenset({Role.STORE, Role.CUSTOMER_SERVICE})
+_STORE = frozenset({Role.STORE})
+_MONEY = frozenset({Role.FINANCE, Role.CUSTOMER_SERVICE})
+_NETWORK = frozenset({Role.SUPPLY_CHAIN})
+_OPERATOR = frozenset({Role.OPERATOR})
+
+ACCESS: dict[tuple[str, str], frozenset[Role]] = {
+    ("GET", "/healthz"): PUBLIC,
+    ("GET", "/readyz"): PUBLIC,
+    ("GET", "/docs"): PUBLIC,
+    ("GET", "/console"): PUBLIC,
+    ("GET", "/console/style.css"): PUBLIC,
+    ("POST", "/console/login"): PUBLIC,
+    ("POST", "/console/logout"): PUBLIC,
+    # A console page asks for the rights of the endpoint that tells the same.
+    ("GET", "/console/orders"): _READING_ORDERS,
+    ("GET", "/console/orders/{order_id}"): _READING_ORDERS,
+    ("POST", "/v1/orders"): _PLACING,
+    ("GET", "/v1/orders"): _READING_ORDERS,
+    ("GET", "/v1/orders/{order_id}"): _READING_ORDERS,
+    ("POST", "/v1/orders/{order_id}/cancel"): _PLACING,
+    ("GET", "/v1/orders/{order_id}/timeline"): _READING_ORDERS,
+    ("GET", "/v1/orders/{order_id}/payment"): _MONEY,
+    ("GET", "/v1/orders/{order_id}/decisions"): frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE}),
+    ("GET", "/v1/channels/{channel_id}/availability"): _SELLING,
+    ("POST", "/v1/promises"): _SELLING,
+    ("GET", "/v1/points/{point_id}/work"): _STORE_AND_SERVICE,
+    ("GET", "/v1/fulfilments/{fulfilment_id}"): _STORE_AND_SERVICE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/accept"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/refuse"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/pick"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/pack"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/hand-over"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/capture-override"): _MONEY,
+    ("POST", "/v1/carrier-events"): frozenset({Role.CARRIER}),
+    # Its caller is proven by the provider's signature over the body, which payments checks.
+    ("POST", "/v1/payment-providers/{provider}/events"): PUBLIC,
+    ("GET", "/v1/payment-operations"): frozenset({Role.FINANCE}),
+    ("POST", "/v1/webhook-endpoints"): _OPERATOR,
+    ("GET", "/v1/webhook-endpoints"): _OPERATOR,
+    ("DELETE", "/v1/webhook-endpoints/{endpoint_id}"): _OPERATOR,
+    ("POST", "/v1/webhook-endpoints/{endpoint_id}/replay"): _OPERATOR,
+    ("GET", "/v1/webhook-deliveries"): _OPERATOR,
+    ("PUT", "/v1/items"): _NETWORK,
+    ("GET", "/v1/items"): _NETWORK,
+    ("PUT", "/v1/stock-points"): _NETWORK,
+    ("GET", "/v1/stock-points"): _NETWORK,
+    ("PUT", "/v1/channels"): _NETWORK,
+    ("GET", "/v1/channels"): _NETWORK,
+    ("PUT", "/v1/carriers"): _NETWORK,
+    ("GET", "/v1/carriers"): _NETWORK,
+    ("POST", "/v1/stock/adjustments"): _NETWORK,
+    ("GET", "/v1/stock/balances"): _NETWORK,
+    ("GET", "/v1/stock/movements"): _NETWORK,
+}
+
+# These see every channel's orders and every point's work; a channel or store in their token does not narrow them.
+_ALL_CHANNELS = frozenset({Role.CUSTOMER_SERVICE, Role.SUPPLY_CHAIN, Role.FINANCE, Role.OPERATOR})
+SERVICE = frozenset({Role.CUSTOMER_SERVICE})
+MONEY = _MONEY
+
+
+def check_role(caller: Caller, allowed: frozenset[Role]) -> None:
+    """Raises PermissionDenied / ROLE_NOT_ALLOWED."""
+    if not caller.roles & allowed:
+        raise PermissionDenied("ROLE_NOT_ALLOWED", f"this needs one of the roles: {', '.join(sorted(allowed))}")
+
+
+def channels_seen(caller: Caller) -> frozenset[str] | None:
+    """The channels whose orders the caller may see; None for all."""
+    if caller.roles & _ALL_CHANNELS or (Role.CHANNEL in caller.roles and ALL in caller.channels):
+        return None
+    return caller.channels if Role.CHANNEL in caller.roles else frozenset()
+
+
+def brands_seen(caller: Caller) -> frozenset[str] | None:
+    """The brands that the caller is limited to; None for all."""
+    return None if not caller.brands or ALL in caller.brands else caller.brands
+
+
+def speaks_for(caller: Caller, channel_id: str) -> bool:
+    """Whether the caller acts for the channel's customers: places, cancels, sees names and addresses."""
+    if Role.CUSTOMER_SERVICE in caller.roles:
+        return True
+    return Role.CHANNEL in caller.roles and (ALL in caller.channels or channel_id in caller.channels)
+
+
+def check_speaks_for(caller: Caller, channel_id: str) -> None:
+    """Raises PermissionDenied / CHANNEL_NOT_ALLOWED."""
+    if not speaks_for(caller, channel_id):
+        raise PermissionDenied("CHANNEL_NOT_ALLOWED", "the token does not name this channel", field="channel_id")
+
+
+def check_asks_for(caller: Caller, channel_id: str) -> None:
+    """Raises PermissionDenied / CHANNEL_NOT_ALLOWED when the channel's stock and promises are not the caller's."""
+    if not caller.roles & {Role.STORE, Role.SUPPLY_CHAIN}:
+        check_speaks_for(caller, channel_id)
+
+
+def check_brands(caller: Caller, brands: Iterable[str]) -> None:
+    """Raises PermissionDenied / BRAND_NOT_ALLOWED when none of the brands is the caller's."""
+    seen = brands_seen(caller)
+    if seen is not None and not seen & set(brands):
+        raise PermissionDenied("BRAND_NOT_ALLOWED", "no line is of a brand that the token names", field="lines")
+
+
+def check_order(caller: Caller, order: orders.Order) -> None:
+    """Raises NotFound / ORDER_NOT_FOUND, as if it did not exist, for an order that the caller may not see."""
+    channels, brands = channels_seen(caller), brands_seen(caller)
+    hidden = channels is not None and order.content.channel_id not in channels
+    if hidden or (brands is not None and not brands & {line.brand for line in order.content.lines}):
+        raise NotFound("ORDER_NOT_FOUND", "no such order")
+
+
+def sees_every_order(caller: Caller) -> bool:
+    """Whether no order is hidden from the caller, so that none needs to be looked at first."""
+    return channels_seen(caller) is None and brands_seen(caller) is None
+
+
+def works_at(caller: Caller, point_id: str, others: frozenset[Role]) -> bool:
+    """Whether the point's work is the caller's: its own store's, or any point's for the roles in `others`."""
+    if caller.roles & others:
+        return True
+    return Role.STORE in caller.roles and (ALL in caller.stores or point_id in caller.stores)
+
+
+def check_point(caller: Caller, point_id: str) -> None:
+    """Raises PermissionDenied / POINT_NOT_ALLOWED when the point's work is not the caller's."""
+    if not works_at(caller, point_id, SERVICE):
+        raise PermissionDenied("POINT_NOT_ALLOWED", "the token does not name this point", field="point_id")
+
+
+def check_fulfilment(caller: Caller, found: orders.GetFulfilmentResponse, others: frozenset[Role]) -> None:
+    """Raises NotFound / FULFILMENT_NOT_FOUND for work that is not the caller's.
+
+    `others`: roles beside the point's own people that may see it or act on it.
+    """
+    brands = brands_seen(caller)
+    mine = works_at(caller, found.fulfilment.point_id, others)
+    if not mine or (brands is not None and not brands & set(found.brands)):
+        raise NotFound("FULFILMENT_NOT_FOUND", "no such fulfilment")

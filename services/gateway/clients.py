@@ -1,0 +1,88 @@
+"""The services behind the gateway: one channel to each, and the Temporal client.
+
+Owns deadlines and the one retry of reads. Never translates.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from temporalio.client import Client
+
+from kit import rpc
+from kit.errors import OmsError, Unavailable
+from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
+from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
+from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
+from oms.relay.v1.relay_service_pb2_grpc import RelayServiceStub
+
+if TYPE_CHECKING:
+    from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
+    from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
+    from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
+    from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
+    from oms.relay.v1.relay_service_pb2_grpc import RelayServiceAsyncStub
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+_HEALTH_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """host:port of each service."""
+
+    inventory: str
+    promise: str
+    orders: str
+    payments: str
+    relay: str
+
+
+class Clients:
+    """Made inside the event loop that uses it; connects at the first call."""
+
+    def __init__(self, addresses: Addresses, temporal: Client, *, deadline_seconds: float = 5.0) -> None:
+        self.temporal = temporal
+        self._deadline_seconds = deadline_seconds
+        self._channels: Mapping[str, grpc.aio.Channel] = {
+            name: rpc.connect(address) for name, address in vars(addresses).items()
+        }
+        self.inventory: InventoryServiceAsyncStub = InventoryServiceStub(self._channels["inventory"])
+        self.promise: PromiseServiceAsyncStub = PromiseServiceStub(self._channels["promise"])
+        self.orders: OrdersServiceAsyncStub = OrdersServiceStub(self._channels["orders"])
+        self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
+        self.relay: RelayServiceAsyncStub = RelayServiceStub(self._channels["relay"])
+
+    async def read(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
+        """Asks, and asks once more when the peer is away (it may be restarting). Raises OmsError."""
+        try:
+            return await self.act(method, request)
+        except Unavailable:
+            return await self.act(method, request)
+
+    async def act(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
+        """Asks once: whether to act again is the caller's to decide. Raises OmsError."""
+        return await method(request, timeout=self._deadline_seconds)
+
+    async def not_serving(self) -> list[str]:
+        """The services that do not answer SERVING."""
+        names = list(self._channels)
+        serving = await asyncio.gather(*(self._serves(name) for name in names))
+        return [name for name, ok in zip(names, serving, strict=True) if not ok]
+
+    async def close(self) -> None:
+        """Closes every channel."""
+        await asyncio.gather(*(channel.close(None) for channel in self._channels.values()))
+
+    async def _serves(self, name: str) -> bool:
+        stub = cast(Any, health_pb2_grpc.HealthStub(self._channels[name]))
+        try:
+            answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_SECONDS)
+        except OmsError:
+            return False
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -1,0 +1,23 @@
+"""What the console's menu holds, as data: a page of a role is one entry here, one in `access`, one route."""
+
+from dataclasses import dataclass
+
+from services.gateway.access import ACCESS
+from services.gateway.auth import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the menu."""
+
+    label: str
+    path: str
+    about: str
+
+
+ENTRIES = (Entry("Orders", "/console/orders", "Every order with its state, its parcels and its timeline."),)
+
+
+def menu_of(caller: Caller) -> list[Entry]:
+    """The entries that the caller may open."""
+    return [entry for entry in ENTRIES if caller.roles & ACCESS["GET", entry.path]]

@@ -1,0 +1,77 @@
+"""Turns values into pages. Owns how amounts and instants are written; escapes everything."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from kit.values.money import Money
+from services.gateway.auth import Caller
+from services.gateway.console.navigation import menu_of
+from services.gateway.schemas.base import MoneyView
+
+FOLDER = Path(__file__).parent / "templates"
+_SAFETY = {
+    # Nothing but our own style sheet is loaded, nothing is run, nobody frames us.
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+    "base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def _money(value: MoneyView | None) -> str:
+    return str(Money(value.amount_minor, value.currency)) if value else ""
+
+
+def _amount(amount_minor: int, currency: str) -> str:
+    return str(Money(amount_minor, currency))
+
+
+def _examples_of(content: dict[str, Any], document: dict[str, Any]) -> list[Any]:
+    """The examples of a body in an OpenAPI document: its own, or those of its schema."""
+    if "examples" in content:
+        return [example["value"] for example in content["examples"].values()]
+    schema = content["schema"]
+    for candidate in (schema, *schema.get("anyOf", [])):
+        name = candidate.get("$ref", "").rpartition("/")[2]
+        if name:
+            examples: list[Any] = document["components"]["schemas"][name].get("examples", [])
+            return examples
+    return []
+
+
+def _instant(value: datetime | None) -> str:
+    return f"{value.astimezone(UTC):%a %d %b %Y, %H:%M} UTC" if value else ""
+
+
+def _words(value: str | None) -> str:
+    return (value or "").replace("_", " ")
+
+
+_environment = Environment(
+    loader=FileSystemLoader(FOLDER),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_environment.filters.update(money=_money, amount=_amount, instant=_instant, words=_words, examples_of=_examples_of)
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    """A page with its menu."""
+    caller: Caller | None = getattr(request.state, "caller", None)
+    menu = menu_of(caller) if caller else []
+    html = _environment.get_template(template).render(caller=caller, menu=menu, path=request.url.path, **values)
+    return HTMLResponse(html, status, _SAFETY)
+
+
+def style() -> Response:
+    """The style sheet."""
+    headers = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
+    return Response((FOLDER / "style.css").read_text(), media_type="text/css", headers=headers)

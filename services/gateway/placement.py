@@ -1,0 +1,158 @@
+"""Placing an order: record it, let its workflow act, and tell the outcome.
+
+Owns the order of the two steps and what each outcome is called outside. Decides nothing about the order.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from fastapi import Response
+from fastapi.responses import JSONResponse
+
+from kit import times
+from kit.errors import OmsError
+from oms.orders.v1 import orders_service_pb2 as orders
+from oms.promise.v1 import promise_service_pb2 as promise
+from oms.type.v1 import type_pb2 as types
+from services.gateway.clients import Clients
+from services.gateway.problems import PromiseOption, RefusedLineView, problem
+from services.gateway.schemas.base import MoneyView
+from services.gateway.schemas.orders import OrderPlacement, Placed
+from services.gateway.wire import enum_name, message, plain, shown
+from workflows import starting
+from workflows.messages import Option, Placement, Refusal
+
+# A refusal that the caller can answer with another order is a conflict with the state of the world.
+_CONFLICTS = ("STOCK_UNAVAILABLE", "PROMISE_CHANGED", "CANCELLED")
+_CUSTOMER_STATUS = {"validated": "validated", "action_required": "action required", "cancelling": "cancelled"}
+
+
+async def place_order(
+    clients: Clients, body: OrderPlacement, key: str, wait: timedelta, task_queue: str
+) -> Response:
+    """Records the order, then waits for the outcome of its placement, at most `wait`."""
+    request = orders.RecordOrderRequest(
+        idempotency_key=key, content=content_of(body), placed_at=times.to_proto(times.now())
+    )
+    recorded = await clients.act(clients.orders.RecordOrder, request)
+    if recorded.order.state != orders.ORDER_STATE_RECORDED:
+        return await _from_state(clients, recorded.order)
+    outcome = await starting.place(clients.temporal, recorded.facts, wait, task_queue)
+    if outcome is None:
+        asked = orders.GetOrderRequest(order_id=recorded.order.order_id)
+        return await _from_state(clients, (await clients.read(clients.orders.GetOrder, asked)).order)
+    return _from_outcome(recorded.order, outcome)
+
+
+def content_of(body: OrderPlacement) -> orders.OrderContent:
+    """The order as `orders` records it."""
+    values = body.model_dump() | {"payment": body.payment.chosen()}
+    return message(orders.OrderContent, values)
+
+
+def _from_outcome(order: orders.Order, outcome: Placement) -> Response:
+    if outcome.state == "refused":
+        refusal = outcome.refusal or Refusal("REFUSED", "the order was refused")
+        lines = [RefusedLineView.model_validate(vars_of(line)) for line in refusal.lines]
+        options = [_option(option) for option in outcome.options]
+        return _refused(order.order_id, refusal.reason, refusal.detail, lines, options)
+    promise_window = None
+    if outcome.promise_start:
+        promise_window = {"start": outcome.promise_start, "end": outcome.promise_end}
+    return _placed(
+        order,
+        status=outcome.state,
+        customer_status=_CUSTOMER_STATUS.get(outcome.state, order.customer_status),
+        promise=promise_window,
+        cooling_off_until=outcome.cooling_off_until or None,
+        next_action_url=outcome.next_action_url or None,
+    )
+
+
+async def _from_state(clients: Clients, order: orders.Order) -> Response:
+    """The outcome as the order itself tells it: for a repeated request, and when the answer came late."""
+    if order.state == orders.ORDER_STATE_REFUSED:
+        refusal = order.refusal
+        lines = [shown(line, RefusedLineView) for line in refusal.lines]
+        options = await _options_now(clients, order) if refusal.reason == "PROMISE_CHANGED" else []
+        return _refused(order.order_id, refusal.reason, refusal.detail, lines, options)
+    return _placed(
+        order,
+        status=enum_name(orders.OrderState.DESCRIPTOR, order.state),
+        customer_status=order.customer_status,
+        promise=plain(order.promise) if order.HasField("promise") else None,
+        cooling_off_until=times.field_or_none(order, "cooling_off_until"),
+        next_action_url=order.next_action_url or None,
+    )
+
+
+def _placed(order: orders.Order, **members: Any) -> Response:
+    """201 for an order that stands, 202 for one whose outcome is still to come."""
+    location = f"/v1/orders/{order.order_id}"
+    content = plain(order.content)
+    body = Placed.model_validate({**content, **members, "id": order.order_id, "status_url": location})
+    pending = body.status in ("recorded", "action_required")
+    return JSONResponse(body.model_dump(mode="json"), 202 if pending else 201, {"Location": location})
+
+
+def _refused(
+    order_id: str,
+    reason: str,
+    detail: str,
+    lines: Iterable[RefusedLineView],
+    options: Iterable[PromiseOption],
+) -> Response:
+    members: dict[str, Any] = {"order_id": order_id, "lines": list(lines) or None}
+    if reason == "PROMISE_CHANGED":
+        members["options"] = list(options)
+    if reason == "PAYMENT_DECLINED":
+        members["decline_code"] = detail if " " not in detail else None
+        detail = "the payment was declined"
+    status = 409 if reason in _CONFLICTS else 422
+    return problem(status, reason, detail, {"Location": f"/v1/orders/{order_id}"}, **members)
+
+
+def _option(option: Option) -> PromiseOption:
+    mode = enum_name(types.DeliveryMode.DESCRIPTOR, types.DeliveryMode.Value(option.mode))
+    return PromiseOption(
+        mode=mode or "",
+        window_start=option.window_start,
+        window_end=option.window_end,
+        price=MoneyView.model_validate(vars_of(option.price)),
+        parcels=option.parcels,
+    )
+
+
+async def _options_now(clients: Clients, order: orders.Order) -> list[PromiseOption]:
+    """What can be had today: the options of the first answer may be gone by now."""
+    ship_to = order.content.ship_to
+    request = promise.QuoteRequest(
+        channel_id=order.content.channel_id,
+        destination=types.Destination(country=ship_to.country, postcode=ship_to.postcode),
+        lines=[
+            promise.BasketLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
+            for line in order.content.lines
+        ],
+        as_of=times.to_proto(times.now()),
+    )
+    try:
+        quote = await clients.read(clients.promise.Quote, request)
+    except OmsError:
+        # The refusal stands by itself; the options are a courtesy.
+        return []
+    return [
+        PromiseOption(
+            mode=enum_name(types.DeliveryMode.DESCRIPTOR, option.mode) or "",
+            window_start=times.from_proto(option.window.start).isoformat(),
+            window_end=times.from_proto(option.window.end).isoformat(),
+            price=shown(option.price, MoneyView),
+            parcels=option.parcels,
+        )
+        for option in quote.options
+    ]
+
+
+def vars_of(value: object) -> dict[str, Any]:
+    """The fields of a slotted dataclass."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__}  # type: ignore[attr-defined]

@@ -1,0 +1,101 @@
+"""Orders as a caller may see them: fetched, checked against his scope, turned into views. For REST and console."""
+
+import json
+from typing import Any
+
+from oms.orders.v1 import orders_service_pb2 as orders
+from services.gateway import access
+from services.gateway.auth import Caller
+from services.gateway.clients import Clients
+from services.gateway.schemas.base import Page
+from services.gateway.schemas.orders import OrderFilters, OrderSummary, OrderView, TimelineEntryView
+from services.gateway.wire import message, plain
+
+
+async def visible_order(clients: Clients, caller: Caller, order_id: str) -> orders.Order:
+    """The order. Raises NotFound / ORDER_NOT_FOUND also for one that the caller may not see."""
+    found = await clients.read(clients.orders.GetOrder, orders.GetOrderRequest(order_id=order_id))
+    access.check_order(caller, found.order)
+    return found.order
+
+
+async def check_visible(clients: Clients, caller: Caller, order_id: str) -> None:
+    """Raises NotFound / ORDER_NOT_FOUND for an order that the caller may not see; asks only if it must."""
+    if not access.sees_every_order(caller):
+        await visible_order(clients, caller, order_id)
+
+
+async def orders_page(clients: Clients, caller: Caller, filters: OrderFilters) -> Page[OrderSummary]:
+    """A page of the orders that the caller may see, newest first."""
+    channels, brands = access.channels_seen(caller), access.brands_seen(caller)
+    if filters.channel_id is not None:
+        if channels is not None and filters.channel_id not in channels:
+            access.check_speaks_for(caller, filters.channel_id)
+        channels = frozenset({filters.channel_id})
+    if channels is not None and not channels:
+        # An empty filter would mean every channel.
+        return Page(items=[], next_cursor=None)
+    request = message(
+        orders.ListOrdersRequest,
+        {
+            "channel_ids": sorted(channels or ()),
+            "brands": sorted(brands or ()),
+            "state": filters.status,
+            "channel_order_number": filters.channel_order_number,
+            "page": filters.page,
+        },
+    )
+    found = await clients.read(clients.orders.ListOrders, request)
+    items = [OrderSummary.model_validate(_order_values(order, personal=False)) for order in found.orders]
+    return Page(items=items, next_cursor=found.page.next_cursor or None)
+
+
+async def timeline(clients: Clients, order_id: str) -> list[TimelineEntryView]:
+    """Every event and decision of an order, oldest first."""
+    found = await clients.read(clients.orders.GetTimeline, orders.GetTimelineRequest(order_id=order_id))
+    return [
+        TimelineEntryView.model_validate(
+            plain(entry)
+            | {
+                "data": json.loads(entry.data_json) if entry.data_json else {},
+                "fulfilment_id": entry.fulfilment_id or None,
+            }
+        )
+        for entry in found.entries
+    ]
+
+
+def order_view(order: orders.Order, caller: Caller) -> OrderView:
+    """The order, with names and addresses only for whom they concern."""
+    personal = access.speaks_for(caller, order.content.channel_id)
+    return OrderView.model_validate(_order_values(order, personal=personal))
+
+
+def fulfilment_values(fulfilment: orders.Fulfilment) -> dict[str, Any]:
+    """The fields of a FulfilmentView."""
+    values = plain(fulfilment)
+    parcel = values["parcel"]
+    return values | {
+        "id": fulfilment.fulfilment_id,
+        "status": values["state"],
+        "refusal_reason": fulfilment.refusal_reason or None,
+        "parcel": parcel
+        and parcel | {"id": parcel["parcel_id"], "tracking_code": parcel["tracking_code"] or None},
+    }
+
+
+def _order_values(order: orders.Order, *, personal: bool) -> dict[str, Any]:
+    values = plain(order)
+    content = values["content"] or {}
+    return {
+        **content,
+        **values,
+        "id": order.order_id,
+        "status": values["state"],
+        "next_action_url": order.next_action_url or None,
+        "cancellation_reason": order.cancellation_reason or None,
+        "customer": content.get("customer") if personal else None,
+        "ship_to": content.get("ship_to") if personal else None,
+        "units": values["ranges"],
+        "fulfilments": [fulfilment_values(one) for one in order.fulfilments],
+    }

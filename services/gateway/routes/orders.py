@@ -1,0 +1,114 @@
+"""Orders: place, read, list, cancel; their timeline, payment and routing decisions."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+
+from kit import telemetry
+from kit.values.ids import derived_id
+from oms.orders.v1 import orders_service_pb2 as orders
+from oms.payments.v1 import payments_service_pb2 as payments
+from oms.promise.v1 import promise_service_pb2 as promise
+from services.gateway import access, reading
+from services.gateway.guard import CallerIs, ClientsAre
+from services.gateway.placement import place_order
+from services.gateway.routes.common import OptionalKey, OrderId, RequiredKey, act_id, router
+from services.gateway.schemas.base import Listed, Page
+from services.gateway.schemas.orders import (
+    Cancellation,
+    CancellationView,
+    OrderFilters,
+    OrderPlacement,
+    OrderSummary,
+    OrderView,
+    Placed,
+    TimelineEntryView,
+)
+from services.gateway.schemas.payments import PaymentView
+from services.gateway.schemas.promises import DecisionView
+from services.gateway.wire import enum_name, plain, shown
+
+orders_router = router("orders")
+
+
+@orders_router.post(
+    "/orders",
+    status_code=201,
+    response_model=Placed,
+    responses={
+        202: {"model": Placed, "description": "Recorded; the outcome is still to come, or the customer must act"}
+    },
+)
+async def place(
+    body: OrderPlacement, key: RequiredKey, caller: CallerIs, clients: ClientsAre, request: Request
+) -> Response:
+    """Place an order.
+
+    The stock is held and the payment authorised when the answer is 201. 202: follow `status_url`, or send the
+    customer to `next_action_url`. 409 and 422 say which line, which price or why the payment does not stand.
+    """
+    access.check_speaks_for(caller, body.channel_id)
+    access.check_brands(caller, (line.brand for line in body.lines))
+    with telemetry.about_order(derived_id("ord", body.channel_id, key)):
+        options = request.app.state.options
+        wait = timedelta(seconds=options.placement_wait_seconds)
+        return await place_order(clients, body, key, wait, options.task_queue)
+
+
+@orders_router.get("/orders")
+async def list_orders(
+    filters: Annotated[OrderFilters, Query()], caller: CallerIs, clients: ClientsAre
+) -> Page[OrderSummary]:
+    """List orders, newest first."""
+    return await reading.orders_page(clients, caller, filters)
+
+
+@orders_router.get("/orders/{order_id}")
+async def read(order_id: OrderId, caller: CallerIs, clients: ClientsAre) -> OrderView:
+    """Read one order: what was asked, what became of each unit, who works on it."""
+    return reading.order_view(await reading.visible_order(clients, caller, order_id), caller)
+
+
+@orders_router.post("/orders/{order_id}/cancel", status_code=202)
+async def cancel(
+    order_id: OrderId, body: Cancellation, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+) -> CancellationView:
+    """Cancel the whole order. 409 TOO_LATE_TO_CANCEL once a parcel was handed over."""
+    order = await reading.visible_order(clients, caller, order_id)
+    access.check_speaks_for(caller, order.content.channel_id)
+    answer = await clients.act(
+        clients.orders.RequestCancellation,
+        orders.RequestCancellationRequest(
+            request_id=act_id("cancel", order_id, caller, body, key),
+            order_id=order_id,
+            reason=body.reason,
+            actor=caller.subject,
+        ),
+    )
+    return CancellationView.model_validate(
+        {"id": order_id, "status": enum_name(orders.OrderState.DESCRIPTOR, answer.state)}
+    )
+
+
+@orders_router.get("/orders/{order_id}/timeline")
+async def timeline(order_id: OrderId, caller: CallerIs, clients: ClientsAre) -> Listed[TimelineEntryView]:
+    """Read every event and decision of an order, oldest first."""
+    await reading.check_visible(clients, caller, order_id)
+    return Listed(items=await reading.timeline(clients, order_id))
+
+
+@orders_router.get("/orders/{order_id}/payment")
+async def payment(order_id: OrderId, caller: CallerIs, clients: ClientsAre) -> PaymentView:
+    """Read what was authorised, captured, voided and refunded for an order, and why."""
+    await reading.check_visible(clients, caller, order_id)
+    found = await clients.read(clients.payments.GetPayment, payments.GetPaymentRequest(order_id=order_id))
+    return shown(found.payment, PaymentView)
+
+
+@orders_router.get("/orders/{order_id}/decisions")
+async def decisions(order_id: OrderId, caller: CallerIs, clients: ClientsAre) -> Listed[DecisionView]:
+    """Read why the order ships from where it ships: what each routing decision saw, dropped and chose."""
+    await reading.check_visible(clients, caller, order_id)
+    found = await clients.read(clients.promise.ListDecisions, promise.ListDecisionsRequest(order_id=order_id))
+    return Listed(items=[DecisionView.model_validate(plain(one)) for one in found.decisions])

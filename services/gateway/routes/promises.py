@@ -1,0 +1,52 @@
+"""What a channel may show: availability and delivery promises."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Query, Request
+
+from kit import times
+from oms.inventory.v1 import inventory_service_pb2 as inventory
+from oms.promise.v1 import promise_service_pb2 as promise
+from services.gateway import access
+from services.gateway.guard import CallerIs, ClientsAre
+from services.gateway.routes.common import ChannelId, router
+from services.gateway.schemas.base import Listed
+from services.gateway.schemas.promises import AvailabilityFilters, AvailabilityView, PromiseRequest, PromiseView
+from services.gateway.wire import plain, sent, shown
+
+promises_router = router("promises")
+
+
+@promises_router.get("/channels/{channel_id}/availability")
+async def availability(
+    channel_id: ChannelId,
+    filters: Annotated[AvailabilityFilters, Query()],
+    caller: CallerIs,
+    clients: ClientsAre,
+) -> Listed[AvailabilityView]:
+    """Read the stock that the channel may show, in the order asked for."""
+    access.check_asks_for(caller, channel_id)
+    request = inventory.GetAvailabilityRequest(channel_id=channel_id, skus=filters.sku, explain=filters.explain)
+    found = await clients.read(clients.inventory.GetAvailability, request)
+    return Listed(
+        items=[
+            AvailabilityView.model_validate(plain(one) | {"zero_reason": one.zero_reason or None})
+            for one in found.availabilities
+        ]
+    )
+
+
+@promises_router.post("/promises")
+async def quote(body: PromiseRequest, caller: CallerIs, clients: ClientsAre, request: Request) -> PromiseView:
+    """Ask how, when and for how much a basket can be delivered; nothing is held."""
+    access.check_asks_for(caller, body.channel_id)
+    now = times.now()
+    cooling_off = timedelta(seconds=request.app.state.options.quote_cooling_off_seconds)
+    lines = [
+        {"line_number": line.line_number or place, "sku": line.sku, "quantity": line.quantity}
+        for place, line in enumerate(body.lines, start=1)
+    ]
+    more = {"lines": lines, "as_of": now, "not_before": body.not_before or now + cooling_off}
+    found = await clients.read(clients.promise.Quote, sent(promise.QuoteRequest, body, **more))
+    return shown(found, PromiseView)

@@ -1,0 +1,218 @@
+"""The work of points, and what carriers say of their parcels. A point's people act for their own point only."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import Query
+
+from kit import telemetry
+from kit.errors import InvalidArgument
+from oms.orders.v1 import orders_service_pb2 as orders
+from services.gateway import access
+from services.gateway.auth import Caller, Role
+from services.gateway.clients import Clients
+from services.gateway.guard import CallerIs, ClientsAre
+from services.gateway.reading import fulfilment_values
+from services.gateway.routes.common import FulfilmentId, OptionalKey, PointId, act_id, router
+from services.gateway.schemas.base import Page
+from services.gateway.schemas.work import (
+    CaptureOverride,
+    CarrierEvent,
+    CarrierEventView,
+    FulfilmentDetail,
+    FulfilmentView,
+    HandOver,
+    OfferRefusal,
+    Pack,
+    Pick,
+    WorkFilters,
+)
+from services.gateway.wire import enum_name, message, plain, sent
+
+work_router = router("store work")
+carriers_router = router("carrier events")
+
+_NOBODY_ELSE: frozenset[Role] = frozenset()
+
+
+@work_router.get("/points/{point_id}/work")
+async def list_work(
+    point_id: PointId, filters: Annotated[WorkFilters, Query()], caller: CallerIs, clients: ClientsAre
+) -> Page[FulfilmentView]:
+    """List a point's work, the first parcel to leave first."""
+    access.check_point(caller, point_id)
+    values = {"point_ids": [point_id], "states": filters.status, "page": filters.page}
+    found = await clients.read(clients.orders.ListWork, message(orders.ListWorkRequest, values))
+    mine = await _of_brands(clients, caller, list(found.fulfilments))
+    return Page(items=[_view(one) for one in mine], next_cursor=found.page.next_cursor or None)
+
+
+@work_router.get("/fulfilments/{fulfilment_id}")
+async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre) -> FulfilmentDetail:
+    """Read one preparation order, with the address for its label."""
+    found = await _mine(clients, caller, fulfilment_id, access.SERVICE)
+    more = {
+        "ship_to": plain(found.ship_to) if found.HasField("ship_to") else None,
+        "channel_id": found.channel_id,
+        "brands": list(found.brands),
+    }
+    return FulfilmentDetail.model_validate(fulfilment_values(found.fulfilment) | more)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/accept")
+async def accept(
+    fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+) -> FulfilmentView:
+    """Take offered work. 409 OFFER_GONE says what came first."""
+    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
+    request = orders.AcceptOfferRequest(
+        request_id=act_id("accept", fulfilment_id, caller, None, key),
+        fulfilment_id=fulfilment_id,
+        actor=caller.subject,
+    )
+    with telemetry.about_order(work.order_id):
+        return _view((await clients.act(clients.orders.AcceptOffer, request)).fulfilment)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/refuse")
+async def refuse(
+    fulfilment_id: FulfilmentId,
+    body: OfferRefusal,
+    caller: CallerIs,
+    clients: ClientsAre,
+    key: OptionalKey = None,
+) -> FulfilmentView:
+    """Do not take offered work, and say why; its units go elsewhere."""
+    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
+    request = orders.RefuseOfferRequest(
+        request_id=act_id("refuse", fulfilment_id, caller, body, key),
+        fulfilment_id=fulfilment_id,
+        reason=body.reason,
+        actor=caller.subject,
+    )
+    with telemetry.about_order(work.order_id):
+        return _view((await clients.act(clients.orders.RefuseOffer, request)).fulfilment)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/pick")
+async def pick(
+    fulfilment_id: FulfilmentId, body: Pick, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+) -> FulfilmentView:
+    """Say what was found of every line; the rest is short and goes elsewhere."""
+    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
+    request = orders.RecordPickRequest(
+        request_id=act_id("pick", fulfilment_id, caller, body, key),
+        fulfilment_id=fulfilment_id,
+        found=_found(work, body),
+        actor=caller.subject,
+    )
+    with telemetry.about_order(work.order_id):
+        return _view((await clients.act(clients.orders.RecordPick, request)).fulfilment)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/pack")
+async def pack(
+    fulfilment_id: FulfilmentId, body: Pack, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+) -> FulfilmentView:
+    """Close the parcel; its amount is captured now."""
+    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
+    request = orders.CloseParcelRequest(
+        request_id=act_id("pack", fulfilment_id, caller, body, key),
+        fulfilment_id=fulfilment_id,
+        weight_grams=body.weight_grams,
+        actor=caller.subject,
+    )
+    with telemetry.about_order(work.order_id):
+        return _view((await clients.act(clients.orders.CloseParcel, request)).fulfilment)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/hand-over")
+async def hand_over(
+    fulfilment_id: FulfilmentId,
+    caller: CallerIs,
+    clients: ClientsAre,
+    body: HandOver | None = None,
+    key: OptionalKey = None,
+) -> FulfilmentView:
+    """Give the parcel to the carrier. 409 NOT_CAPTURED before its money is sure, CANCELLED if that was first."""
+    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
+    sent_body = body or HandOver()
+    request = orders.HandOverRequest(
+        request_id=act_id("hand-over", fulfilment_id, caller, sent_body, key),
+        fulfilment_id=fulfilment_id,
+        tracking_code=sent_body.tracking_code,
+        actor=caller.subject,
+    )
+    with telemetry.about_order(work.order_id):
+        return _view((await clients.act(clients.orders.HandOver, request)).fulfilment)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/capture-override")
+async def capture_override(
+    fulfilment_id: FulfilmentId,
+    body: CaptureOverride,
+    caller: CallerIs,
+    clients: ClientsAre,
+    key: OptionalKey = None,
+) -> FulfilmentView:
+    """Let a parcel leave though its capture failed, and say why."""
+    work = (await _mine(clients, caller, fulfilment_id, access.MONEY)).fulfilment
+    request = orders.RecordCaptureRequest(
+        request_id=act_id("capture-override", fulfilment_id, caller, body, key),
+        fulfilment_id=fulfilment_id,
+        capture_state="overridden",
+        reason=body.reason,
+        actor=caller.subject,
+    )
+    with telemetry.about_order(work.order_id):
+        await clients.act(clients.orders.RecordCapture, request)
+        asked = orders.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
+        return _view((await clients.read(clients.orders.GetFulfilment, asked)).fulfilment)
+
+
+@carriers_router.post("/carrier-events")
+async def carrier_event(body: CarrierEvent, clients: ClientsAre) -> CarrierEventView:
+    """Say what a carrier's scan told. Repeated and late events are taken calmly."""
+    values = body.model_dump()
+    request = message(orders.RecordCarrierEventRequest, {"request_id": values.pop("event_id"), **values})
+    answer = await clients.act(clients.orders.RecordCarrierEvent, request)
+    return CarrierEventView.model_validate(
+        {
+            "fulfilment_id": answer.fulfilment.fulfilment_id,
+            "status": enum_name(orders.FulfilmentState.DESCRIPTOR, answer.fulfilment.state),
+            "duplicate": answer.duplicate,
+        }
+    )
+
+
+async def _mine(
+    clients: Clients, caller: Caller, fulfilment_id: str, others: frozenset[Role]
+) -> orders.GetFulfilmentResponse:
+    """The fulfilment, if it is the caller's to see or to act on."""
+    asked = orders.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
+    found = await clients.read(clients.orders.GetFulfilment, asked)
+    access.check_fulfilment(caller, found, others)
+    return found
+
+
+async def _of_brands(clients: Clients, caller: Caller, work: list[orders.Fulfilment]) -> list[orders.Fulfilment]:
+    """The work with a line of the caller's brands. A page may come short; its cursor goes on all the same."""
+    brands = access.brands_seen(caller)
+    if brands is None:
+        return work
+    asked = [orders.GetFulfilmentRequest(fulfilment_id=one.fulfilment_id) for one in work]
+    found = await asyncio.gather(*(clients.read(clients.orders.GetFulfilment, one) for one in asked))
+    return [one.fulfilment for one in found if brands & set(one.brands)]
+
+
+def _found(work: orders.Fulfilment, body: Pick) -> list[orders.PlannedLine]:
+    """What was found, with the SKUs that the picker need not repeat."""
+    skus = {line.line_number: line.sku for line in work.lines}
+    for place, one in enumerate(body.found):
+        if one.line_number not in skus:
+            raise InvalidArgument(f"found[{place}].line_number", "the fulfilment has no such line")
+    return [sent(orders.PlannedLine, one, sku=skus[one.line_number]) for one in body.found]
+
+
+def _view(fulfilment: orders.Fulfilment) -> FulfilmentView:
+    return FulfilmentView.model_validate(fulfilment_values(fulfilment))

@@ -1,0 +1,137 @@
+"""The small types that every schema is made of, and the shapes of pages."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+# No NUL (PostgreSQL refuses it) and no other control character (a log or a label would suffer).
+_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_WORD = r"^[a-z][a-z0-9_]*$"
+_CURSOR = r"^[\x21-\x7e]+$"
+MAX_INT32 = 2**31 - 1
+# Ten thousand million units of a currency: sums of several thousand lines still fit 64 bits.
+MAX_AMOUNT = 10**12
+MAX_QUANTITY = 10**9
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class Sent(BaseModel):
+    """A body that callers send: nothing is coerced, nothing unknown passes."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", hide_input_in_errors=True)
+
+
+class Asked(BaseModel):
+    """Query parameters: text by nature; unknown ones are refused, so that a misspelt filter is not ignored."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class Shown(BaseModel):
+    """A body that we answer; what a service adds later is left out until it is named here."""
+
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+def _only_text(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("an instant is text in ISO 8601")
+    return value
+
+
+def _storable(value: datetime) -> datetime:
+    if not _EARLIEST <= value < _LATEST:
+        raise ValueError("the instant lies outside of 1970 to 2199")
+    return value
+
+
+def _one_of_each(values: list[str]) -> list[str]:
+    if len(set(values)) != len(values):
+        raise ValueError("the same value stands twice")
+    return values
+
+
+Instant = Annotated[
+    AwareDatetime,
+    Field(strict=False, examples=["2026-03-02T09:30:00Z"]),
+    BeforeValidator(_only_text),
+    AfterValidator(_storable),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-02T09:30:00Z"]}),
+]
+Text = Annotated[str, Field(max_length=200, pattern=_ONE_LINE)]
+RequiredText = Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE)]
+LongText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=_ONE_LINE)]
+Id = Annotated[str, Field(min_length=1, max_length=64, pattern=_ID)]
+LongId = Annotated[str, Field(min_length=1, max_length=200, pattern=_ID)]
+Sku = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._/-]+$")]
+Word = Annotated[str, Field(min_length=1, max_length=64, pattern=_WORD)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["FR"], description="ISO 3166-1 alpha-2")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["EUR"], description="ISO 4217")]
+Postcode = Annotated[str, Field(max_length=16, pattern=r"^[A-Za-z0-9 -]*$", examples=["69002"])]
+Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="Minor units of the currency: cents for EUR")]
+Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
+Count = Annotated[int, Field(ge=0, le=MAX_QUANTITY)]
+Grams = Annotated[int, Field(ge=0, le=MAX_INT32)]
+Skus = Annotated[list[Sku], Field(max_length=500), AfterValidator(_one_of_each)]
+Cursor = Annotated[
+    str | None,
+    Field(min_length=1, max_length=500, pattern=_CURSOR, description="`next_cursor` of the page before"),
+]
+PageSize = Annotated[int, Field(ge=1, le=500, description="Rows of a page, at most")]
+
+
+class Paged(Asked):
+    """Which page of a list."""
+
+    cursor: Cursor = None
+    size: PageSize = 50
+
+    @property
+    def page(self) -> dict[str, Any]:
+        """As a PageRequest."""
+        return {"cursor": self.cursor or "", "size": self.size}
+
+
+Row = TypeVar("Row")
+
+
+class Page(Shown, Generic[Row]):
+    """One page of a list; `next_cursor` is null on the last one."""
+
+    items: list[Row]
+    next_cursor: str | None = None
+
+
+class Listed(Shown, Generic[Row]):
+    """A whole list."""
+
+    items: list[Row]
+
+
+class Money(Sent):
+    """An amount in minor units of its currency."""
+
+    amount_minor: Amount
+    currency: Currency
+
+
+class MoneyView(Shown):
+    """An amount in minor units of its currency."""
+
+    amount_minor: int = Field(examples=[4990])
+    currency: str = Field(examples=["EUR"])
+
+
+class WindowView(Shown):
+    """A half-open interval of instants."""
+
+    start: datetime
+    end: datetime
+
+
+class Changed(Shown):
+    """How many rows really changed; 0 when everything was so already."""
+
+    changed: int

@@ -1,0 +1,355 @@
+"""Network data of the supply chain: items, points, channels, carriers, stock. Mirrors the protos."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from services.gateway.schemas.base import (
+    MAX_INT32,
+    MAX_QUANTITY,
+    Country,
+    Currency,
+    Grams,
+    Id,
+    LongText,
+    Money,
+    Paged,
+    Postcode,
+    RequiredText,
+    Sent,
+    Sku,
+    Skus,
+    Text,
+    Word,
+)
+from services.gateway.schemas.orders import Mode
+
+PointType = Literal["warehouse", "store", "supplier", "partner"]
+Minute = Annotated[int, Field(ge=0, le=1440, description="Minutes after local midnight")]
+Weekday = Annotated[int, Field(ge=1, le=7, description="1 is Monday, 7 is Sunday")]
+Int32 = Annotated[int, Field(ge=0, le=MAX_INT32)]
+Real = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+_Texts = Annotated[list[RequiredText], Field(max_length=100)]
+
+
+def _not_zero(quantity: int) -> int:
+    if quantity == 0:
+        raise ValueError("a change of zero is no change")
+    return quantity
+
+
+def _example(value: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
+class ChannelPrice(Sent):
+    """The price of an item on a channel, tax included."""
+
+    channel_id: Id
+    price: Money
+
+
+class Item(Sent):
+    """An article that can be stocked and sold."""
+
+    sku: Sku
+    gtin: Annotated[str, Field(pattern=r"^[0-9]{0,14}$", description="With a right check digit; may be empty")] = (
+        ""
+    )
+    title: Text = ""
+    brand: Text = ""
+    category_path: _Texts = Field(default_factory=list)
+    weight_grams: Grams = 0
+    length_millimetres: Int32 = 0
+    width_millimetres: Int32 = 0
+    height_millimetres: Int32 = 0
+    tags: _Texts = Field(default_factory=list)
+    prices: list[ChannelPrice] = Field(default_factory=list, max_length=100)
+
+
+class Items(Sent):
+    """Items to create or replace."""
+
+    model_config = _example(
+        {
+            "items": [
+                {
+                    "sku": "AUB-TEE-NAVY-M",
+                    "gtin": "3760123456784",
+                    "title": "T-shirt, navy, M",
+                    "brand": "Aubier",
+                    "category_path": ["fashion", "tops"],
+                    "weight_grams": 180,
+                    "length_millimetres": 300,
+                    "width_millimetres": 200,
+                    "height_millimetres": 30,
+                    "prices": [{"channel_id": "web-fr", "price": {"amount_minor": 2495, "currency": "EUR"}}],
+                }
+            ]
+        }
+    )
+
+    items: list[Item] = Field(min_length=1, max_length=1_000)
+
+
+class ItemFilters(Paged):
+    """Which items."""
+
+    sku: Skus = Field(default_factory=list)
+
+
+class Position(Sent):
+    """WGS 84, decimal degrees."""
+
+    latitude: float = Field(ge=-90, le=90, allow_inf_nan=False)
+    longitude: float = Field(ge=-180, le=180, allow_inf_nan=False)
+
+
+class OpeningHours(Sent):
+    """One opening interval on one weekday."""
+
+    weekday: Weekday
+    opens_minute: Minute
+    closes_minute: Minute
+
+
+class Collection(Sent):
+    """A carrier's regular visit."""
+
+    carrier_id: Id
+    weekday: Weekday
+    cut_off_minute: Minute
+
+
+class StockPoint(Sent):
+    """A place that holds stock and can prepare orders."""
+
+    point_id: Id
+    name: RequiredText
+    type: PointType
+    gln: Annotated[str, Field(pattern=r"^([0-9]{13})?$", description="With a right check digit; may be empty")] = (
+        ""
+    )
+    position: Position
+    country: Country
+    subdivision: Annotated[str, Field(pattern=r"^([A-Z]{2}-[A-Z0-9]{1,3})?$", examples=["FR-69"])] = ""
+    postcode: Postcode = ""
+    city: Text = ""
+    time_zone: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$", examples=["Europe/Paris"])]
+    opening_hours: list[OpeningHours] = Field(default_factory=list, max_length=50)
+    closed_dates: list[Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]] = Field(
+        default_factory=list, max_length=400
+    )
+    open_on_public_holidays: bool = False
+    collections: list[Collection] = Field(default_factory=list, max_length=200)
+    capabilities: list[Word] = Field(default_factory=list, max_length=50)
+    daily_capacity: Int32 = 0
+    handling_minutes: Int32 = 0
+    ownership: Literal["owned", "franchise", "reseller"] = "owned"
+    brands: _Texts = Field(default_factory=list)
+
+
+class StockPoints(Sent):
+    """Stock points to create or replace."""
+
+    model_config = _example(
+        {
+            "stock_points": [
+                {
+                    "point_id": "store-lyon",
+                    "name": "Lyon Bellecour",
+                    "type": "store",
+                    "position": {"latitude": 45.7578, "longitude": 4.8320},
+                    "country": "FR",
+                    "subdivision": "FR-69",
+                    "postcode": "69002",
+                    "city": "Lyon",
+                    "time_zone": "Europe/Paris",
+                    "opening_hours": [{"weekday": 1, "opens_minute": 600, "closes_minute": 1140}],
+                    "collections": [{"carrier_id": "colisvite", "weekday": 1, "cut_off_minute": 1020}],
+                    "capabilities": ["ship_from_store"],
+                    "handling_minutes": 60,
+                }
+            ]
+        }
+    )
+
+    stock_points: list[StockPoint] = Field(min_length=1, max_length=1_000)
+
+
+class Exclusion(Sent):
+    """Takes an item or a category off the channel; one of the two."""
+
+    sku: Sku | Literal[""] = ""
+    category: Text = ""
+    reason: Text = ""
+
+
+class SafetyStockRule(Sent):
+    """Units kept back from the channel; the most specific rule wins."""
+
+    sku: Sku | Literal[""] = ""
+    category: Text = ""
+    point_id: Id | Literal[""] = ""
+    point_type: PointType | None = None
+    quantity: Int32
+
+
+class Channel(Sent):
+    """A sales channel: what it may show and sell, and how its orders live."""
+
+    channel_id: Id
+    name: RequiredText
+    currency: Currency
+    activated_points: list[Id] = Field(default_factory=list, max_length=5_000)
+    exclusions: list[Exclusion] = Field(default_factory=list, max_length=5_000)
+    safety_stock: list[SafetyStockRule] = Field(default_factory=list, max_length=5_000)
+    brands: _Texts = Field(default_factory=list, description="Brands that it may sell; empty means all")
+    life_cycle_id: Id
+
+
+class Channels(Sent):
+    """Channels to create or replace."""
+
+    model_config = _example(
+        {
+            "channels": [
+                {
+                    "channel_id": "web-fr",
+                    "name": "Web shop",
+                    "currency": "EUR",
+                    "activated_points": ["store-lyon"],
+                    "safety_stock": [{"point_type": "store", "quantity": 1}],
+                    "life_cycle_id": "default",
+                }
+            ]
+        }
+    )
+
+    channels: list[Channel] = Field(min_length=1, max_length=100)
+
+
+class RateStep(Sent):
+    """The carrier's price of a parcel up to a weight."""
+
+    up_to_grams: Grams
+    price: Money
+
+
+class ZoneTerms(Sent):
+    """What a service costs and takes to one zone."""
+
+    zone_id: Id
+    transit_days_min: Annotated[int, Field(ge=0, le=60)]
+    transit_days_max: Annotated[int, Field(ge=0, le=60)]
+    rates: list[RateStep] = Field(min_length=1, max_length=100)
+    customer_price: Money
+
+
+class CarrierService(Sent):
+    """A service of a carrier for one mode."""
+
+    service_id: Id
+    name: RequiredText
+    mode: Mode
+    max_weight_grams: Grams
+    max_length_millimetres: Int32
+    delivery_weekdays: list[Weekday] = Field(min_length=1, max_length=7)
+    delivery_from_minute: Minute
+    delivery_until_minute: Minute
+    zones: list[ZoneTerms] = Field(min_length=1, max_length=200)
+    carbon_grams_per_tonne_kilometre: Real
+    carbon_factor: Text
+    surcharge_basis_points: Int32 = 0
+
+
+class Carrier(Sent):
+    """A carrier and what it sells."""
+
+    carrier_id: Id
+    name: RequiredText
+    services: list[CarrierService] = Field(default_factory=list, max_length=50)
+
+
+class Carriers(Sent):
+    """Carriers to create or replace."""
+
+    model_config = _example(
+        {
+            "carriers": [
+                {
+                    "carrier_id": "colisvite",
+                    "name": "ColisVite",
+                    "services": [
+                        {
+                            "service_id": "colisvite-standard",
+                            "name": "Standard",
+                            "mode": "home_standard",
+                            "max_weight_grams": 30000,
+                            "max_length_millimetres": 1500,
+                            "delivery_weekdays": [1, 2, 3, 4, 5, 6],
+                            "delivery_from_minute": 480,
+                            "delivery_until_minute": 1140,
+                            "zones": [
+                                {
+                                    "zone_id": "fr-mainland",
+                                    "transit_days_min": 1,
+                                    "transit_days_max": 2,
+                                    "rates": [
+                                        {"up_to_grams": 2000, "price": {"amount_minor": 490, "currency": "EUR"}}
+                                    ],
+                                    "customer_price": {"amount_minor": 490, "currency": "EUR"},
+                                }
+                            ],
+                            "carbon_grams_per_tonne_kilometre": 680.0,
+                            "carbon_factor": "GLEC 3.1 van",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    carriers: list[Carrier] = Field(min_length=1, max_length=100)
+
+
+class StockDelta(Sent):
+    """A change of physical stock at one position."""
+
+    sku: Sku
+    point_id: Id
+    quantity: Annotated[
+        int,
+        Field(ge=-MAX_QUANTITY, le=MAX_QUANTITY, json_schema_extra={"not": {"const": 0}}),
+        AfterValidator(_not_zero),
+    ]
+
+
+class Adjustment(Sent):
+    """Changes of physical stock: all or none."""
+
+    model_config = _example(
+        {
+            "deltas": [{"sku": "AUB-TEE-NAVY-M", "point_id": "store-lyon", "quantity": 12}],
+            "cause": "receipt",
+            "source": "wms/4711",
+        }
+    )
+
+    deltas: list[StockDelta] = Field(min_length=1, max_length=1_000)
+    cause: Word
+    source: LongText | Literal[""] = ""
+
+
+class BalanceFilters(Paged):
+    """Which balances; without a filter, all."""
+
+    sku: Skus = Field(default_factory=list)
+    point_id: list[Id] = Field(default_factory=list, max_length=500)
+
+
+class MovementFilters(Paged):
+    """Which movements."""
+
+    sku: Sku
+    point_id: Id | None = None

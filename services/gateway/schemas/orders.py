@@ -1,0 +1,326 @@
+"""Orders as channels send them and as they are shown."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from services.gateway.schemas.base import (
+    MAX_INT32,
+    MAX_QUANTITY,
+    Amount,
+    Country,
+    Id,
+    LongId,
+    LongText,
+    Money,
+    MoneyView,
+    Paged,
+    Postcode,
+    RequiredText,
+    Sent,
+    Shown,
+    Sku,
+    Text,
+    WindowView,
+)
+from services.gateway.schemas.work import FulfilmentView
+
+Mode = Literal["home_standard", "home_express"]
+OrderStatus = Literal[
+    "recorded", "action_required", "refused", "validated", "released", "cancelling", "cancelled", "closed"
+]
+
+
+def _not_a_return(quantity: int) -> int:
+    if quantity < 0:
+        raise PydanticCustomError("RETURN_NOT_SUPPORTED", "a negative quantity is a return, not an order")
+    if quantity == 0:
+        raise PydanticCustomError("greater_than_equal", "an order line has at least one unit")
+    return quantity
+
+
+class Customer(Sent):
+    """The buyer. A guest has no customer_id."""
+
+    customer_id: Text = ""
+    name: Text = ""
+    email: Text = ""
+    phone: Text = ""
+
+
+class Address(Sent):
+    """A postal address."""
+
+    name: RequiredText
+    street_lines: list[RequiredText] = Field(min_length=1, max_length=4)
+    postcode: Postcode
+    city: RequiredText
+    country: Country
+
+
+class DiscountShare(Sent):
+    """A share of a discount; already deducted from `net_minor`."""
+
+    code: RequiredText
+    amount_minor: Amount
+
+
+class OrderLine(Sent):
+    """A line as the channel priced it; amounts are for the whole quantity and never recomputed."""
+
+    line_number: int = Field(ge=1, le=MAX_INT32)
+    sku: Sku
+    brand: Text = ""
+    title: Text = ""
+    quantity: Annotated[
+        int, AfterValidator(_not_a_return), Field(le=MAX_QUANTITY, json_schema_extra={"minimum": 1})
+    ]
+    net_minor: Amount = Field(description="After discounts, without tax and shipping")
+    tax_minor: Amount = Field(description="Tax on net")
+    tax_rate_basis_points: int = Field(ge=0, le=10_000, description="2000 is 20 %")
+    shipping_minor: Amount = Field(0, description="The line's share of the delivery fee, tax included")
+    discounts: list[DiscountShare] = Field(default_factory=list, max_length=20)
+
+
+_TENDERS = ("payment_method_token", "provider_authorisation_id", "paid_by_channel_reference")
+
+
+class Payment(Sent):
+    """How the order is paid: exactly one of the three. Tokens and references only, never a card number."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in _TENDERS]})
+
+    payment_method_token: RequiredText = Field(
+        default_factory=str, description="The provider's token of a means of payment"
+    )
+    provider_authorisation_id: RequiredText = Field(
+        default_factory=str, description="An authorisation that the channel made"
+    )
+    paid_by_channel_reference: RequiredText = Field(default_factory=str, description="The channel has been paid")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Payment":
+        if len(self.model_fields_set) != 1:
+            raise PydanticCustomError("exactly_one", "name exactly one means of payment")
+        return self
+
+    def chosen(self) -> dict[str, str]:
+        """The one that was named."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+_LINE: dict[str, Any] = {
+    "line_number": 1,
+    "sku": "AUB-TEE-NAVY-M",
+    "brand": "Aubier",
+    "title": "T-shirt, navy, M",
+    "quantity": 2,
+    "net_minor": 4158,
+    "tax_minor": 832,
+    "tax_rate_basis_points": 2000,
+    "shipping_minor": 490,
+}
+ORDER_EXAMPLE: dict[str, Any] = {
+    "channel_id": "web-fr",
+    "channel_order_number": "W-100234",
+    "customer": {"customer_id": "c-81", "name": "Ana Petit", "email": "ana@example.org"},
+    "ship_to": {
+        "name": "Ana Petit",
+        "street_lines": ["3 rue de la Barre"],
+        "postcode": "69002",
+        "city": "Lyon",
+        "country": "FR",
+    },
+    "lines": [_LINE],
+    "total": {"amount_minor": 5480, "currency": "EUR"},
+    "mode": "home_standard",
+    "payment": {"payment_method_token": "pm_card_visa"},
+}
+
+
+class OrderPlacement(Sent):
+    """An order as a channel sends it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [ORDER_EXAMPLE]})
+
+    channel_id: Id
+    channel_order_number: Text = ""
+    customer: Customer = Field(default_factory=Customer)
+    ship_to: Address
+    lines: list[OrderLine] = Field(min_length=1, max_length=2_000)
+    total: Money = Field(description="The sum of net, tax and shipping of the lines")
+    mode: Mode = "home_standard"
+    quote_id: LongId | Literal[""] = Field("", description="A promise that the customer accepted")
+    payment: Payment
+
+
+class OrderFilters(Paged):
+    """Which orders."""
+
+    channel_id: Id | None = None
+    status: OrderStatus | None = None
+    channel_order_number: RequiredText | None = None
+
+
+class Cancellation(Sent):
+    """A wish to cancel the whole order."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "changed my mind"}]})
+
+    reason: LongText
+
+
+class CancellationView(Shown):
+    """The order's status after the wish."""
+
+    id: str
+    status: OrderStatus
+
+
+class Placed(Shown):
+    """The answer to a placement. `promise` and `cooling_off_until` are there once the order is validated."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "ord_5f0c1f6f6f1f4be18d3f0f4d57f0a1b2",
+                    "status": "validated",
+                    "customer_status": "validated",
+                    "channel_id": "web-fr",
+                    "channel_order_number": "W-100234",
+                    "promise": {"start": "2026-03-04T07:00:00Z", "end": "2026-03-04T18:00:00Z"},
+                    "cooling_off_until": "2026-03-02T10:00:00Z",
+                    "next_action_url": None,
+                    "status_url": "/v1/orders/ord_5f0c1f6f6f1f4be18d3f0f4d57f0a1b2",
+                    "total": {"amount_minor": 5480, "currency": "EUR"},
+                    "lines": [_LINE | {"discounts": []}],
+                }
+            ]
+        }
+    )
+
+    id: str
+    status: OrderStatus
+    customer_status: str
+    channel_id: str
+    channel_order_number: str
+    promise: WindowView | None = None
+    cooling_off_until: datetime | None = None
+    next_action_url: str | None = Field(None, description="Where the customer confirms the payment")
+    status_url: str
+    total: MoneyView
+    lines: list["LineView"]
+
+
+class DiscountView(Shown):
+    """A share of a discount, already deducted from `net_minor`."""
+
+    code: str
+    amount_minor: int
+
+
+class LineView(Shown):
+    """A line as the channel priced it."""
+
+    line_number: int
+    sku: str
+    brand: str
+    title: str
+    quantity: int
+    net_minor: int
+    tax_minor: int
+    tax_rate_basis_points: int
+    shipping_minor: int
+    discounts: list[DiscountView]
+
+
+class UnitsView(Shown):
+    """Units [from_unit, to_unit) of a line that share one state."""
+
+    line_number: int
+    from_unit: int
+    to_unit: int
+    state: str
+    fulfilment_id: str
+
+
+class CustomerView(Shown):
+    """The buyer."""
+
+    customer_id: str
+    name: str
+    email: str
+    phone: str
+
+
+class AddressView(Shown):
+    """A postal address."""
+
+    name: str
+    street_lines: list[str]
+    postcode: str
+    city: str
+    country: str
+
+
+class RefusedLine(Shown):
+    """A line that could not be had, and how much of it could."""
+
+    line_number: int
+    sku: str
+    requested: int
+    available: int
+    reason: str
+
+
+class RefusalView(Shown):
+    """Why an order was refused."""
+
+    reason: str
+    detail: str
+    lines: list[RefusedLine]
+
+
+class OrderSummary(Shown):
+    """An order in a list: no personal data."""
+
+    id: str
+    channel_id: str
+    channel_order_number: str
+    status: OrderStatus
+    customer_status: str
+    fine_status: str
+    mode: Mode | None
+    total: MoneyView
+    placed_at: datetime
+    promise: WindowView | None
+    updated_at: datetime | None
+
+
+class OrderView(OrderSummary):
+    """An order, commercial and logistic. Customer and address are null for whom they do not concern."""
+
+    cooling_off_until: datetime | None
+    next_action_url: str | None
+    cancellation_reason: str | None
+    refusal: RefusalView | None
+    customer: CustomerView | None
+    ship_to: AddressView | None
+    lines: list[LineView]
+    units: list[UnitsView]
+    fulfilments: list[FulfilmentView]
+
+
+class TimelineEntryView(Shown):
+    """One thing that happened."""
+
+    entry_id: int
+    at: datetime
+    kind: str
+    text: str
+    actor: str
+    fulfilment_id: str | None
+    data: dict[str, Any] = Field(description="Facts; no personal data")

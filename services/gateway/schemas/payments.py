@@ -1,0 +1,57 @@
+"""Money as finance and customer service see it."""
+
+from datetime import datetime
+from typing import Literal
+
+from services.gateway.schemas.base import LongId, MoneyView, Paged, Shown
+
+PaymentStatus = Literal["pending", "action_required", "authorized", "declined", "paid_by_channel", "closed"]
+OperationKind = Literal["authorize", "capture", "void", "refund"]
+OperationState = Literal["intended", "succeeded", "failed", "unknown", "action_required"]
+
+
+class OperationView(Shown):
+    """One act on an order's money."""
+
+    operation_id: str
+    order_id: str
+    kind: OperationKind
+    state: OperationState
+    amount: MoneyView | None
+    cause: str
+    actor: str
+    provider: str
+    provider_reference: str
+    failure_code: str | None
+    intended_at: datetime | None
+    settled_at: datetime | None
+
+
+class PaymentView(Shown):
+    """The payment of one order with its operations."""
+
+    order_id: str
+    status: PaymentStatus | None
+    authorized: MoneyView | None
+    captured: MoneyView | None
+    voided: MoneyView | None
+    refunded: MoneyView | None
+    provider: str
+    provider_payment_id: str
+    decline_code: str | None
+    authorization_expires_at: datetime | None
+    operations: list[OperationView]
+
+
+class OperationFilters(Paged):
+    """Which operations."""
+
+    order_id: LongId | None = None
+    kind: OperationKind | None = None
+    state: OperationState | None = None
+
+
+class EventTaken(Shown):
+    """The provider's event was taken; a repeated one is taken once."""
+
+    duplicate: bool

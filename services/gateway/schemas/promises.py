@@ -1,0 +1,210 @@
+"""Promises: what can be had, when, for how much; and why the rest cannot. The record of routing decisions."""
+
+from datetime import datetime
+
+from pydantic import ConfigDict, Field
+
+from services.gateway.schemas.base import (
+    MAX_INT32,
+    Asked,
+    Country,
+    Id,
+    Instant,
+    MoneyView,
+    Postcode,
+    Quantity,
+    Sent,
+    Shown,
+    Sku,
+    Skus,
+    WindowView,
+)
+
+
+class AvailabilityFilters(Asked):
+    """Which figures."""
+
+    sku: Skus = Field(min_length=1)
+    explain: bool = Field(False, description="Adds the five inputs, point by point")
+
+
+class PointAvailabilityView(Shown):
+    """How one point adds to the figure."""
+
+    point_id: str
+    on_hand: int
+    reserved: int
+    unavailable: int
+    safety_stock: int
+    available: int
+    safety_stock_rule: str
+
+
+class AvailabilityView(Shown):
+    """The figure that the channel shows for one SKU."""
+
+    sku: str
+    available_now: int
+    zero_reason: str | None = Field(description="Why it is 0: the item is excluded or unknown")
+    points: list[PointAvailabilityView]
+
+
+class DestinationSent(Sent):
+    """Where the parcel goes, as coarse as planning needs it."""
+
+    country: Country
+    postcode: Postcode
+
+
+class BasketLine(Sent):
+    """Units of a SKU. `line_number` is its place in the basket when it is left out."""
+
+    line_number: int | None = Field(None, ge=1, le=MAX_INT32)
+    sku: Sku
+    quantity: Quantity
+
+
+class PromiseRequest(Sent):
+    """A basket to promise."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "channel_id": "web-fr",
+                    "destination": {"country": "FR", "postcode": "69002"},
+                    "lines": [{"sku": "AUB-TEE-NAVY-M", "quantity": 2}],
+                }
+            ]
+        }
+    )
+
+    channel_id: Id
+    destination: DestinationSent
+    lines: list[BasketLine] = Field(min_length=1, max_length=1_000)
+    not_before: Instant | None = Field(
+        None, description="Preparation does not start before; the end of cooling-off when it is left out"
+    )
+
+
+class CarbonView(Shown):
+    """Grams of CO2 equivalent with the method that gave them."""
+
+    grams_co2e: int
+    factor: str
+
+
+class OptionView(Shown):
+    """A way to have the whole basket."""
+
+    mode: str
+    window: WindowView
+    order_before: datetime | None = Field(description="Order before this instant to have this window")
+    price: MoneyView | None
+    parcels: int
+    carbon: CarbonView | None
+
+
+class NotOfferedView(Shown):
+    """Why a mode is not offered."""
+
+    mode: str | None
+    reason: str
+    detail: str
+
+
+class StockViewView(Shown):
+    """How fresh the stock behind an answer was."""
+
+    sequence: int
+    as_of: datetime | None
+    stale: bool
+
+
+class PromiseView(Shown):
+    """What can be promised. Send `quote_id` with the order to hold us to it."""
+
+    quote_id: str
+    options: list[OptionView]
+    not_offered: list[NotOfferedView]
+    stock: StockViewView | None
+
+
+class PlannedUnits(Shown):
+    """Units of a line."""
+
+    line_number: int
+    sku: str
+    quantity: int
+
+
+class LegView(Shown):
+    """One point's share of a plan: one parcel."""
+
+    point_id: str
+    carrier_id: str
+    service_id: str
+    lines: list[PlannedUnits]
+    window: WindowView | None
+    hand_over_by: datetime | None
+    weight_grams: int
+    shipping_cost_minor: int
+    carbon: CarbonView | None
+    distance_kilometres: float
+
+
+class CostView(Shown):
+    """A named part of a plan's cost."""
+
+    name: str
+    amount_minor: int
+
+
+class PlanView(Shown):
+    """One way to fulfil the lines, with what it costs."""
+
+    legs: list[LegView]
+    window: WindowView | None
+    total_cost_minor: int
+    costs: list[CostView]
+    carbon: CarbonView | None
+    price: MoneyView | None
+
+
+class SeenView(Shown):
+    """What the planner believed of one position."""
+
+    sku: str
+    point_id: str
+    available: int
+
+
+class RejectedView(Shown):
+    """Why a point, or a service at a point, was not used."""
+
+    point_id: str
+    service_id: str
+    reason: str
+    detail: str
+
+
+class UnplacedView(PlannedUnits):
+    """Units without a place."""
+
+    reason: str
+
+
+class DecisionView(Shown):
+    """Everything that a routing decision saw and chose."""
+
+    decision_id: str
+    order_id: str
+    as_of: datetime | None
+    ruleset_id: str
+    ruleset_version: int
+    stock: StockViewView | None
+    seen: list[SeenView]
+    rejected: list[RejectedView]
+    plans: list[PlanView]
+    unplanned: list[UnplacedView]
+    proved_optimal: bool

@@ -1,0 +1,177 @@
+"""The work of points: fulfilments, what associates say of them, what carriers say of their parcels."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from services.gateway.schemas.base import (
+    MAX_INT32,
+    Count,
+    Id,
+    Instant,
+    LongId,
+    LongText,
+    MoneyView,
+    Paged,
+    Sent,
+    Shown,
+    WindowView,
+)
+
+FulfilmentStatus = Literal[
+    "planned",
+    "offered",
+    "accepted",
+    "refused",
+    "lapsed",
+    "picked",
+    "short",
+    "packed",
+    "handed_over",
+    "delivered",
+    "cancelled",
+]
+
+
+class ParcelView(Shown):
+    """What leaves."""
+
+    id: str
+    amount: MoneyView | None
+    tracking_code: str | None
+    capture_state: str
+    weight_grams: int
+
+
+class FulfilmentLineView(Shown):
+    """Units of a line in a fulfilment."""
+
+    line_number: int
+    sku: str
+    quantity: int
+    title: str
+
+
+class FulfilmentView(Shown):
+    """Work for one point: a preparation order that leaves as one parcel."""
+
+    id: str
+    order_id: str
+    point_id: str
+    carrier_id: str
+    service_id: str
+    status: FulfilmentStatus
+    lines: list[FulfilmentLineView]
+    window: WindowView | None
+    hand_over_by: datetime | None
+    offer_deadline: datetime | None
+    refusal_reason: str | None
+    parcel: ParcelView | None
+    round: int = Field(description="Which attempt at routing made it, from 1")
+    decision_id: str
+
+
+class LabelAddress(Shown):
+    """Where the parcel goes, for its label."""
+
+    name: str
+    street_lines: list[str]
+    postcode: str
+    city: str
+    country: str
+
+
+class FulfilmentDetail(FulfilmentView):
+    """A fulfilment with where it goes."""
+
+    ship_to: LabelAddress | None
+    channel_id: str
+    brands: list[str]
+
+
+class WorkFilters(Paged):
+    """Which work of a point; without status, all that is open."""
+
+    status: list[FulfilmentStatus] = Field(default_factory=list, max_length=11)
+
+
+class OfferRefusal(Sent):
+    """Why the point does not take the work."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "not_found"}]})
+
+    reason: Literal["not_found", "damaged", "no_staff", "no_time", "other"]
+
+
+class Found(Sent):
+    """How much of a line the picker found."""
+
+    line_number: int = Field(ge=1, le=MAX_INT32)
+    quantity: Count
+
+
+class Pick(Sent):
+    """Every line of the fulfilment, with the quantity found."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"found": [{"line_number": 1, "quantity": 2}]}]})
+
+    found: list[Found] = Field(min_length=1, max_length=2_000)
+
+
+class Pack(Sent):
+    """The closed parcel."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"weight_grams": 640}]})
+
+    weight_grams: int = Field(ge=1, le=1_000_000)
+
+
+class HandOver(Sent):
+    """The parcel leaves; without a tracking code one is given."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"tracking_code": "6A12345678901"}]})
+
+    tracking_code: LongId | Literal[""] = ""
+
+
+class CaptureOverride(Sent):
+    """Why a parcel may leave though its capture failed."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"reason": "paid by bank transfer, see ticket 4711"}]}
+    )
+
+    reason: LongText
+
+
+class CarrierEvent(Sent):
+    """A carrier's scan of a parcel."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "event_id": "evt-20260304-000871",
+                    "carrier_id": "colisvite",
+                    "tracking_code": "6A12345678901",
+                    "status": "delivered",
+                    "occurred_at": "2026-03-04T10:12:00Z",
+                }
+            ]
+        }
+    )
+
+    event_id: LongId = Field(description="The carrier's own id of the event; a repeated one is taken once")
+    carrier_id: Id
+    tracking_code: LongId
+    status: Literal["in_transit", "delivered"]
+    occurred_at: Instant
+
+
+class CarrierEventView(Shown):
+    """What the event led to."""
+
+    fulfilment_id: str
+    status: FulfilmentStatus
+    duplicate: bool
