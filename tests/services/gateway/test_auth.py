@@ -69,7 +69,7 @@ async def test_an_expired_token_is_told_apart_and_clocks_may_differ_a_little(iss
         {"stores": [1]},
         {"channels": ["a\x00"]},
     ],
-    ids=str,
+    ids=lambda claims: "-".join(claims),
 )
 async def test_a_token_with_wrong_claims_does_not_hold(issuer: Issuer, claims: dict[str, Any]) -> None:
     assert await refusal(issuer.verifier(), sign(issuer.key, **claims)) == "TOKEN_INVALID"
@@ -115,7 +115,7 @@ async def test_a_key_file_holds_pem_or_jwk(tmp_path: Path, algorithm: str, form:
     assert (await verifier.verify(sign(key, algorithm))).subject == "test"
 
 
-@pytest.mark.parametrize("content", ["not a key", json.dumps(SECRET.as_dict())])
+@pytest.mark.parametrize("content", ["not a key", json.dumps(SECRET.as_dict())], ids=["junk", "a secret"])
 def test_a_key_file_without_a_public_key_stops_the_start(tmp_path: Path, content: str) -> None:
     file = tmp_path / "key"
     file.write_text(content)
