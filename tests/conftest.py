@@ -12,10 +12,12 @@ import shutil
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
+from xdist.scheduler import LoadScopeScheduling
 
 from kit import db
 from tests import infra
@@ -24,6 +26,7 @@ from tests.otlp import Collector, running_collector
 from tests.stack import SharedStack, running_stack
 
 STACK_TEST_SECONDS = 240
+STACK_FOLDER = "tests/end_to_end/"
 MakeDatabase = Callable[[str], Database]
 
 
@@ -116,14 +119,22 @@ def chromium() -> str:
     pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`: a file stays on one worker, and so do all tests on the full system."""
+    """The first test on the full system waits for the start of every process."""
     for item in items:
-        uses_stack = "stack" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("stack" if uses_stack else str(item.path)))
-        if uses_stack:  # the first of them waits for the start of every process
+        if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(STACK_TEST_SECONDS))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """A file stays on one worker, and so do all files on the full system: there is one of it."""
+    return _OneStack(config, log)
+
+
+class _OneStack(LoadScopeScheduling):  # type: ignore[misc]
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "the full system" if path.startswith(STACK_FOLDER) else path
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

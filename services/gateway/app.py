@@ -1,5 +1,6 @@
 """Puts the parts together: routes, console, problems, description. Owns no behaviour of its own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -53,6 +54,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         yield
         await clients.close()
         await verifier.close()
+        await asyncio.to_thread(telemetry.flush)
 
     app = FastAPI(
         title="Order management",

@@ -15,7 +15,6 @@ import pytest
 from deploy.local.launcher import random_ports
 from deploy.local.process import tail
 from deploy.local.state import RunInfo, StateFolder, living
-from tests.stack import SharedStack
 
 START_SECONDS = 150
 PROCESSES = {
@@ -115,10 +114,3 @@ def test_a_new_user_starts_looks_around_and_stops_and_a_crash_leaves_nothing_beh
         down = machine.run("down")
         assert down.returncode == 0, down.stderr
         assert alive(machine.info()) == []
-
-
-async def test_a_killed_service_comes_back_on_its_own(stack: SharedStack) -> None:
-    before = stack.starts("inventory")
-    await stack.kill("inventory")
-    await stack.wait_ready("inventory")
-    assert stack.starts("inventory") == before + 1

@@ -83,3 +83,10 @@ async def test_an_order_in_cooling_off_goes_on_after_a_restart_of_everything(
     trace = collector.find(lambda span: span.trace_id == placement.trace_id)
     assert "CompleteWorkflow:OrderWorkflow" in {span.name for span in trace}
     assert {span.parent_id for span in trace} - {span.span_id for span in trace} == {""}
+
+
+async def test_a_killed_service_comes_back_on_its_own(stack: SharedStack) -> None:
+    before = stack.starts("inventory")
+    await stack.kill("inventory")
+    await stack.wait_ready("inventory")
+    assert stack.starts("inventory") == before + 1
