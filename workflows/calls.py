@@ -96,6 +96,11 @@ async def void(request: MoneyRequest) -> None:
     await _step("void", request, bool)
 
 
+async def refund(request: MoneyRequest) -> None:
+    """payments: give money back; for an order paid by its channel, ask the channel to."""
+    await _step("refund", request, bool)
+
+
 async def unwind_payment(request: MoneyRequest) -> None:
     """payments: void what is authorised and refund what was captured; accepts that nothing was done."""
     await _step("unwind_payment", request, bool)

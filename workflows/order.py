@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import (
         Accepted,
         AcceptRequest,
+        Amount,
         AuthorizeRequest,
         Exclusion,
         FulfilmentInput,
@@ -291,12 +292,14 @@ class OrderWorkflow(Story):
         )
         rerouted = await self._insist_on(calls.reroute_units, request)
         if rerouted.no_longer_due and rerouted.no_longer_due.amount_minor:
-            cause = f"units cancelled: {lost.reason}"
-            void = MoneyRequest(
-                self._key(f"void/{self._rounds}"), self._order.order_id, cause, rerouted.no_longer_due
-            )
-            await self._insist_on(calls.void, void)
+            await self._give_money_up(rerouted.no_longer_due, f"units cancelled: {lost.reason}")
         self._start(rerouted.fulfilments)
+
+    async def _give_money_up(self, amount: Amount, cause: str) -> None:
+        """Authorised money is voided; a channel that was paid is asked to give it back."""
+        step = calls.refund if self._paid_by_channel else calls.void
+        request = MoneyRequest(self._key(f"void/{self._rounds}"), self._order.order_id, cause, amount)
+        await self._insist_on(step, request)
 
     async def _find_place(self, lost: LostUnits) -> Plan | None:
         overlays: list[Overlay] = []

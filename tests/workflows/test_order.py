@@ -88,6 +88,23 @@ async def test_an_order_paid_by_its_channel_is_shipped_without_our_money(world: 
     await world.assert_settled(recorded.order.order_id, kept_minor=0, sold={sku: 1})
 
 
+async def test_a_channel_that_was_paid_is_asked_to_give_back_what_no_point_has(world: World) -> None:
+    sku = await world.stock({NEAR: 2})
+    terms = orders.PaymentTerms(paid_by_channel_reference="market/4712")
+    recorded = await world.record({sku: 2}, channel="market", payment=terms)
+    await world.place(recorded)
+    order_id = recorded.order.order_id
+    await world.ship(order_id, missing=1)
+    assert await world.ended(order_id) == "CLOSED"
+    (asked,) = [
+        operation
+        for operation in (await world.payment(order_id)).operations
+        if operation.kind == pay.OPERATION_KIND_REFUND
+    ]
+    assert (asked.state, asked.amount.amount_minor) == (pay.OPERATION_STATE_SUCCEEDED, PRICE_MINOR)
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 1})
+
+
 async def test_fifty_requests_with_one_key_are_one_order(world: World) -> None:
     sku = await world.stock({NEAR: 9})
     key = uuid4().hex

@@ -78,6 +78,23 @@ class PaymentActivities:
         return True
 
     @activity.defn
+    async def refund(self, request: MoneyRequest) -> bool:
+        """Refund, until its outcome is known."""
+        reply = await self._stub.Refund(
+            pb.RefundRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                amount=money(request.amount) if request.amount else None,
+                cause=request.cause,
+                actor=_ACTOR,
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        if reply.operation.state != pb.OPERATION_STATE_SUCCEEDED:
+            raise Unavailable("REFUND_PENDING", "the money is not given back yet")
+        return True
+
+    @activity.defn
     async def unwind_payment(self, request: MoneyRequest) -> bool:
         """Unwind, until it is complete."""
         reply = await self._stub.Unwind(
