@@ -169,7 +169,9 @@ def plan_order_content(request: pb.PlanOrderRequest) -> bytes:
     content = pb.PlanOrderRequest()
     content.CopyFrom(request)
     content.ClearField("request_id")
+    # A workflow task that is run again asks the same question at a later moment.
     content.ClearField("as_of")
+    content.ClearField("not_before")
     return content.SerializeToString(deterministic=True)
 
 

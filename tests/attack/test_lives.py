@@ -17,8 +17,9 @@ from tests.workflows.world import FAR, MID, NEAR, World, until
 
 pytestmark = [pytest.mark.attack, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1500)]
 SEED = 20270301
-LIVES = 600
-AT_ONCE = 20
+LIVES = 96
+AT_ONCE = 12
+LAST_UNITS = 6
 TOKENS = ("pm_card_visa",) * 8 + ("pm_card_visa_chargeDeclined", "pm_card_authenticationRequired")
 REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
 OPEN = (
@@ -137,7 +138,7 @@ async def test_the_last_unit_is_sold_once_again_and_again(world: World) -> None:
         assert placement is not None
         return placement.state
 
-    for _ in range(20):
+    for _ in range(LAST_UNITS):
         sku = await world.stock({NEAR: 1})
         outcomes = await asyncio.gather(*(buy(sku) for _ in range(50)))
         assert sorted(outcomes) == ["refused"] * 49 + ["validated"]

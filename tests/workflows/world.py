@@ -25,7 +25,7 @@ from oms.type.v1 import type_pb2 as types
 from simulators.payment_provider.webhooks import sign
 from tests.simulators.payment_provider import WEBHOOK_SECRET, RunningProvider
 from tests.workflows.faults import Faults
-from workflows.messages import Placement
+from workflows.messages import Placement, Refusal
 from workflows.starting import order_workflow_id, place
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ class World:
         await self.inventory.PutItems(
             inv.PutItemsRequest(items=[inv.Item(sku=sku, title=sku, brand="Brume", weight_grams=400)])
         )
-        deltas = [inv.StockDelta(sku=sku, point_id=point, quantity=count) for point, count in units.items()]
+        deltas = [
+            inv.StockDelta(sku=sku, point_id=point, quantity=count) for point, count in units.items() if count
+        ]
         await self.inventory.AdjustStock(
             inv.AdjustStockRequest(
                 request_id=f"receipt/{sku}",
@@ -137,8 +139,27 @@ class World:
         )
 
     async def place(self, recorded: pb.RecordOrderResponse) -> Placement | None:
-        """Starts the story and waits for the outcome of placement."""
-        return await place(self.clock.client, recorded.facts, timedelta(seconds=PATIENCE_SECONDS), self.task_queue)
+        """Starts the story and waits for the outcome of placement.
+
+        On a busy machine the story may have ended before its answer came: then the order says it.
+        """
+        wait = timedelta(seconds=PATIENCE_SECONDS)
+        placement = await place(self.clock.client, recorded.facts, wait, self.task_queue)
+        if placement:
+            return placement
+
+        async def acted_on() -> pb.Order | None:
+            order = await self.order(recorded.order.order_id)
+            return None if order.state == pb.ORDER_STATE_RECORDED else order
+
+        order = await until(acted_on, "an outcome of placement")
+        assert order is not None
+        if order.state == pb.ORDER_STATE_REFUSED:
+            return Placement("refused", refusal=Refusal(order.refusal.reason, order.refusal.detail))
+        gone = (pb.ORDER_STATE_CANCELLING, pb.ORDER_STATE_CANCELLED)
+        if order.state == pb.ORDER_STATE_ACTION_REQUIRED:
+            return Placement("action_required", next_action_url=order.next_action_url)
+        return Placement("cancelling" if order.state in gone else "validated")
 
     async def order(self, order_id: str) -> pb.Order:
         return (await self.orders.GetOrder(pb.GetOrderRequest(order_id=order_id))).order

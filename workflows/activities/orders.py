@@ -3,6 +3,7 @@
 import grpc
 from temporalio import activity
 
+from kit.errors import Conflict
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.type.v1 import type_pb2 as types
@@ -55,29 +56,12 @@ class OrderActivities:
     @activity.defn
     async def refuse_order(self, request: RefuseRequest) -> str:
         """RefuseOrder."""
-        refusal = request.refusal
-        reply = await self._stub.RefuseOrder(
-            pb.RefuseOrderRequest(
-                request_id=request.request_id,
-                order_id=request.order_id,
-                refusal=pb.Refusal(
-                    reason=refusal.reason,
-                    detail=refusal.detail,
-                    lines=[
-                        pb.RefusedLine(
-                            line_number=line.line_number,
-                            sku=line.sku,
-                            requested=line.requested,
-                            available=line.available,
-                            reason=line.reason,
-                        )
-                        for line in refusal.lines
-                    ],
-                ),
-                as_of=instant(request.as_of),
-            ),
-            timeout=CALL_SECONDS,
-        )
+        try:
+            reply = await self._stub.RefuseOrder(_refusal(request), timeout=CALL_SECONDS)
+        except Conflict:
+            # A workflow task that is run again may meet another reason: the first one stands.
+            asked = pb.GetOrderRequest(order_id=request.order_id)
+            return _order_state((await self._stub.GetOrder(asked, timeout=CALL_SECONDS)).order.state)
         return _order_state(reply.state)
 
     @activity.defn
@@ -190,6 +174,26 @@ class OrderActivities:
             timeout=CALL_SECONDS,
         )
         return _fulfilment_state(reply.state)
+
+
+def _refusal(request: RefuseRequest) -> pb.RefuseOrderRequest:
+    refusal = request.refusal
+    lines = [
+        pb.RefusedLine(
+            line_number=line.line_number,
+            sku=line.sku,
+            requested=line.requested,
+            available=line.available,
+            reason=line.reason,
+        )
+        for line in refusal.lines
+    ]
+    return pb.RefuseOrderRequest(
+        request_id=request.request_id,
+        order_id=request.order_id,
+        refusal=pb.Refusal(reason=refusal.reason, detail=refusal.detail, lines=lines),
+        as_of=instant(request.as_of),
+    )
 
 
 def _order_state(state: "pb.OrderState.ValueType") -> str:

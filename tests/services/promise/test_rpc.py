@@ -271,7 +271,8 @@ async def test_errors_carry_their_reason_and_field_over_the_wire(running: Runnin
     with pytest.raises(Conflict) as conflict:
         await running.stub.PlanOrder(plan_order(quantity=2))
     assert conflict.value.reason == "IDEMPOTENCY_CONFLICT"
-    later = plan_order(as_of=times.to_proto(NOW + timedelta(hours=1)))
+    hour = times.to_proto(NOW + timedelta(hours=1))
+    later = plan_order(as_of=hour, not_before=hour)
     assert (await running.stub.PlanOrder(later)).plans, "the moment of asking is not content"
     with pytest.raises(NotFound) as missing:
         await running.stub.GetDecision(pb.GetDecisionRequest(decision_id="dec_0"))
