@@ -170,7 +170,6 @@ class PlanRequest:
     promised_until: str = ""
     excluded: list[Exclusion] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
-    own_holds: list[Hold] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
