@@ -15,51 +15,21 @@ from uuid import uuid4
 
 from rich.console import Console
 from rich.table import Table
-from temporalio import activity, workflow
 from temporalio.client import WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 
+from benchmarks._bare import Bare, nothing
 from cli.client import Api
 from cli.people import Buyer, Shop
 from deploy.local.keys import load_or_make
 from deploy.local.launcher import Stack, StackOptions, random_ports
 from kit import temporal
-from workflows import policies
 from workflows.worker import sandbox
 
 ORDERS = 60
 WARM_UP = 10
-STEPS_OF_PLACEMENT = 5
 BUDGET_MS = 120.0
-
-
-@activity.defn
-async def nothing(step: int) -> int:
-    """A step that costs nothing."""
-    return step
-
-
-@workflow.defn
-class Bare:
-    """What Temporal alone costs for a placement."""
-
-    def __init__(self) -> None:
-        self._done = False
-
-    @workflow.run
-    async def run(self) -> None:
-        """The steps, one after the other."""
-        for step in range(STEPS_OF_PLACEMENT):
-            await workflow.execute_local_activity(nothing, step, schedule_to_close_timeout=policies.LOCAL_TOTAL)
-        self._done = True
-        await workflow.wait_condition(workflow.all_handlers_finished)
-
-    @workflow.update
-    async def placed(self) -> bool:
-        """Waits for the steps."""
-        await workflow.wait_condition(lambda: self._done)
-        return True
 
 
 async def _bare(stack: Stack) -> list[float]:
