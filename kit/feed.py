@@ -15,17 +15,34 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 T = TypeVar("T")
 
 
-async def number_rows(tx: AsyncConnection, table: str) -> None:
-    """Gives the next numbers to committed rows of `table` (columns id, sequence; sequence `<table>_sequence`)."""
-    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"feed/{table}"})
-    await tx.execute(
+async def has_news(connection: AsyncConnection, table: str, after: int) -> bool:
+    """Whether `table` has rows after a number; those that have no number yet are given theirs.
+
+    `table` has the columns id and sequence, and its numbers come from `<table>_sequence`. Made for a connection
+    without a transaction: the block below is one by itself, and each statement in it sees what was committed
+    before it, the update therefore all that was committed before the lock was had.
+    """
+    found = await connection.execute(
         text(
-            f"""UPDATE {table} SET sequence = numbered.next
-                FROM (SELECT id, nextval('{table}_sequence') AS next
-                      FROM (SELECT id FROM {table} WHERE sequence IS NULL ORDER BY id) AS waiting) AS numbered
-                WHERE {table}.id = numbered.id"""
-        )
+            f"""SELECT EXISTS (SELECT 1 FROM {table} WHERE sequence IS NULL) AS unnumbered,
+                       EXISTS (SELECT 1 FROM {table} WHERE sequence > :after) AS numbered"""
+        ),
+        {"after": after},
     )
+    unnumbered, numbered = found.one()
+    if unnumbered:
+        await connection.execute(
+            text(
+                f"""DO $$ BEGIN
+                    PERFORM pg_advisory_xact_lock(hashtext('feed/{table}'));
+                    UPDATE {table} SET sequence = numbered.next
+                    FROM (SELECT id, nextval('{table}_sequence') AS next
+                          FROM (SELECT id FROM {table} WHERE sequence IS NULL ORDER BY id) AS waiting) AS numbered
+                    WHERE {table}.id = numbered.id;
+                END $$"""
+            )
+        )
+    return bool(unnumbered or numbered)
 
 
 class Bell:

@@ -14,7 +14,7 @@ from opentelemetry.propagate import inject
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from kit import feed
+from kit import db, feed
 from kit.values.ids import new_id
 from oms.outbox.v1 import outbox_service_pb2 as pb
 from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceServicer
@@ -94,12 +94,27 @@ class OutboxRpc(OutboxServiceServicer):
 
         return pb.PullEventsResponse(events=await self._bell.wait_for(read, wait_seconds))
 
+    async def CountEvents(self, request: pb.CountEventsRequest, context: object) -> pb.CountEventsResponse:
+        """What a reader has before it, whether numbered or not."""
+        async with db.single(self._engine).connect() as connection:
+            found = await connection.execute(
+                text(
+                    """SELECT count(*), min(occurred_at) FROM outbox
+                       WHERE sequence > :after OR sequence IS NULL"""
+                ),
+                {"after": request.after_sequence},
+            )
+            waiting, oldest_at = found.one()
+        response = pb.CountEventsResponse(waiting=waiting)
+        if oldest_at:
+            response.oldest_at.FromDatetime(oldest_at)
+        return response
+
     async def _read(self, after_sequence: int, limit: int) -> Sequence[pb.Event]:
-        async with self._engine.begin() as tx:
-            waiting = await tx.execute(text("SELECT EXISTS (SELECT 1 FROM outbox WHERE sequence IS NULL)"))
-            if waiting.scalar_one():
-                await feed.number_rows(tx, "outbox")
-            rows = await tx.execute(
+        async with db.single(self._engine).connect() as connection:
+            if not await feed.has_news(connection, "outbox", after_sequence):
+                return []
+            rows = await connection.execute(
                 text(
                     """SELECT sequence, event_id, type, subject, order_id, occurred_at, traceparent, data
                        FROM outbox WHERE sequence > :after ORDER BY sequence LIMIT :limit"""

@@ -5,11 +5,11 @@ written in the caller's own transaction, so an answer is remembered exactly when
 """
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, DateTime, LargeBinary, MetaData, String, Table, func, select, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.errors import Conflict, InvalidArgument
@@ -24,14 +24,16 @@ CREATE TABLE request (
 )
 """
 
-_request = Table(
-    "request",
-    MetaData(),
-    Column("request_id", String, primary_key=True),
-    Column("digest", LargeBinary, nullable=False),
-    Column("answer", JSONB),
-    Column("recorded_at", DateTime(timezone=True), server_default=func.now()),
+# In one order, so that two callers with the same requests wait for each other and not for ever.
+_BEGIN = text(
+    """INSERT INTO request (request_id, digest)
+       SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:digests AS bytea[])) AS asked(id, digest)
+       ORDER BY id COLLATE "C"
+       ON CONFLICT DO NOTHING RETURNING request_id"""
 )
+_FIRST = text("SELECT request_id, digest, answer FROM request WHERE request_id = ANY(CAST(:ids AS text[]))")
+_FORGET = text("DELETE FROM request WHERE request_id = ANY(CAST(:ids AS text[]))")
+_REMEMBER = text("UPDATE request SET answer = CAST(:answer AS jsonb) WHERE request_id = :request_id")
 
 
 def digest(content: bytes) -> bytes:
@@ -47,29 +49,41 @@ async def first_answer(tx: AsyncConnection, request_id: str, content: bytes) -> 
     """
     if not request_id:
         raise InvalidArgument("request_id", "a request id is required")
-    mine = digest(content)
-    written = await tx.execute(
-        insert(_request)
-        .values(request_id=request_id, digest=mine)
-        .on_conflict_do_nothing()
-        .returning(_request.c.request_id)
+    first = (await first_answers(tx, {request_id: content}))[request_id]
+    if isinstance(first, Conflict):
+        raise first
+    return first
+
+
+async def first_answers(
+    tx: AsyncConnection, asked: Mapping[str, bytes]
+) -> dict[str, Mapping[str, Any] | Conflict | None]:
+    """Like `first_answer`, for several requests at once: by request id, and a Conflict is given, not raised."""
+    digests = {request_id: digest(content) for request_id, content in asked.items()}
+    written = await tx.execute(_BEGIN, {"ids": list(digests), "digests": list(digests.values())})
+    new = set(written.scalars())
+    given: dict[str, Mapping[str, Any] | Conflict | None] = dict.fromkeys(digests)
+    if repeated := [request_id for request_id in digests if request_id not in new]:
+        for row in await tx.execute(_FIRST, {"ids": repeated}):
+            same = bytes(row.digest) == digests[row.request_id]
+            given[row.request_id] = (row.answer or {}) if same else _conflict(row.request_id)
+    return given
+
+
+async def forget(tx: AsyncConnection, request_ids: Sequence[str]) -> None:
+    """Requests that turned out to be wrong: they may be asked again, and are judged again."""
+    await tx.execute(_FORGET, {"ids": list(request_ids)})
+
+
+def _conflict(request_id: str) -> Conflict:
+    return Conflict(
+        "IDEMPOTENCY_CONFLICT",
+        "request_id was used before with other content",
+        field="request_id",
+        request_id=request_id,
     )
-    if written.first() is not None:
-        return None
-    row = (
-        await tx.execute(select(_request.c.digest, _request.c.answer).where(_request.c.request_id == request_id))
-    ).one()
-    if bytes(row.digest) != mine:
-        raise Conflict(
-            "IDEMPOTENCY_CONFLICT",
-            "request_id was used before with other content",
-            field="request_id",
-            request_id=request_id,
-        )
-    answer: Mapping[str, Any] = row.answer or {}
-    return answer
 
 
 async def remember(tx: AsyncConnection, request_id: str, answer: Mapping[str, Any]) -> None:
     """Keeps the answer for whoever repeats the request."""
-    await tx.execute(update(_request).where(_request.c.request_id == request_id).values(answer=dict(answer)))
+    await tx.execute(_REMEMBER, {"request_id": request_id, "answer": json.dumps(answer)})

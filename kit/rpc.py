@@ -18,7 +18,7 @@ from opentelemetry.instrumentation.grpc import aio_client_interceptors, aio_serv
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from kit import db, telemetry
+from kit import db, failpoints, garbage, telemetry
 from kit.errors import Fact, Internal, OmsError, Unavailable, from_code
 
 _DETAILS = "grpc-status-details-bin"
@@ -35,12 +35,19 @@ _call_seconds = metrics.get_meter(__name__).create_histogram(
 _OPTIONS = [
     ("grpc.max_receive_message_length", 32 * 1024 * 1024),
     ("grpc.max_send_message_length", 32 * 1024 * 1024),
-    ("grpc.keepalive_time_ms", 30_000),
+    # A connection that went dead without a word (a machine lost, a firewall that forgot) is given up after
+    # 15 seconds, even when no call happens to be waiting on it. Servers must allow to be asked so often.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),  # of the other pings: while one is waited for, none keeps alive
+    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     # A peer that was restarted is found again at once, not after the default two minutes.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # How long one attempt to connect may take, whatever its name says: slow lines and busy peers need some.
+    ("grpc.min_reconnect_backoff_ms", 3_000),
     # Where an address stands for several replicas, all of them work, not only the first.
     ("grpc.lb_policy_name", "round_robin"),
 ]
@@ -113,11 +120,12 @@ class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         self, method: str, behaviour: Callable[[Any, Any], Awaitable[Any]]
     ) -> Callable[[Any, Any], Awaitable[Any]]:
         service, _, name = method.lstrip("/").partition("/")
+        behave = failpoints.around(name, behaviour)
 
         async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             began, code = time.perf_counter(), "CANCELLED"
             try:
-                reply = await behaviour(request, context)
+                reply = await behave(request, context)
                 code = "OK"
                 return reply
             except grpc.aio.AbortError:
@@ -158,12 +166,21 @@ async def _abort(context: grpc.aio.ServicerContext[Any, Any], known: OmsError) -
 def _as_oms_error(error: Exception) -> OmsError:
     if isinstance(error, OmsError):
         return error
-    if isinstance(error, PoolTimeoutError) or (isinstance(error, DBAPIError) and db.is_outage(error)):
+    if isinstance(error, DBAPIError) and db.is_full(error):
+        _log.error("the disk of the database is full")
+        return Unavailable("STORAGE_FULL", "the database has no space left; ask again when there is some")
+    if _is_outage(error):
         # The text of a database error may quote a row: its class is enough.
         _log.warning("database away: %s", type(error).__name__)
         return Unavailable("DATABASE_UNAVAILABLE", "the database is away; ask again")
     _log.exception("defect")
     return Internal("INTERNAL", "an internal error; it was logged")
+
+
+def _is_outage(error: Exception) -> bool:
+    if isinstance(error, DBAPIError):
+        return db.is_outage(error)
+    return isinstance(error, PoolTimeoutError | Unavailable)
 
 
 def build_server() -> grpc.aio.Server:
@@ -192,6 +209,7 @@ async def serve(
     if server.add_insecure_port(listen) == 0:
         raise OSError(f"cannot listen on {listen}")
     await server.start()
+    garbage.settle_down()
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -222,11 +240,19 @@ async def _watch_readiness(checker: Any, ready: Callable[[], bool]) -> None:
         await asyncio.sleep(0.1)
 
 
-async def periodically(seconds: float, job: Callable[[], Awaitable[object]]) -> None:
-    """Runs a sweep again and again; one that fails is logged and tried at the next turn."""
+async def periodically(name: str, seconds: float, job: Callable[[], Awaitable[object]]) -> None:
+    """Runs a sweep again and again; one that fails is logged by its name and tried at the next turn.
+
+    What is away comes back: of an outage only the reason is logged, of a defect where it is.
+    """
     while True:
         await asyncio.sleep(seconds)
         try:
-            await job()
-        except Exception:
-            _log.exception("sweep failed; next try in %s s", seconds)
+            with failpoints.acting(name):
+                await job()
+        except Exception as error:
+            if _is_outage(error):
+                reason = error.reason if isinstance(error, OmsError) else type(error).__name__
+                _log.warning("%s: %s; next try in %s s", name, reason, seconds)
+            else:
+                _log.exception("%s failed; next try in %s s", name, seconds)

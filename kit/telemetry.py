@@ -175,6 +175,7 @@ def _start_logs(service: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(json_formatter(service))
     logging.basicConfig(level=os.environ.get("OMS_LOG_LEVEL", "INFO"), handlers=[handler], force=True)
+    logging.captureWarnings(True)  # a library's warning is a line of JSON too
     for noisy in (
         "httpx",
         "stripe",

@@ -17,11 +17,14 @@ from temporalio.runtime import (
     TelemetryConfig,
     TelemetryFilter,
 )
+from temporalio.service import KeepAliveConfig
 
 from kit import telemetry
 from kit.codec import EncryptionCodec, parse_keys
 
 TASK_QUEUE = "oms"
+# A connection that went dead without a word is given up soon. A server allows one question in ten seconds.
+_KEEP_ALIVE = KeepAliveConfig(interval_millis=15_000, timeout_millis=5_000)
 
 
 def data_converter(codec_keys: str) -> DataConverter:
@@ -41,6 +44,7 @@ async def connect(address: str, namespace: str, codec_keys: str, *, lazy: bool =
         data_converter=data_converter(codec_keys),
         interceptors=[TracingInterceptor()] if telemetry.is_exporting() else [],
         lazy=lazy,
+        keep_alive_config=_KEEP_ALIVE,
         runtime=_runtime(),
     )
 

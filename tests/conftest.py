@@ -104,7 +104,7 @@ def stack(collector: Collector) -> Iterator[SharedStack]:
     """The full system with the demo retailer loaded: one for all tests that ask for it (see `stack.py`)."""
     told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "2000"}
     # Not in pytest's folder: another run would close that to the user who owns PostgreSQL's files.
-    with running_stack(infra.run_folder() / "stack", environment=told) as running:
+    with running_stack(infra.run_folder() / "stack", environment=told, mortal=True) as running:
         yield running
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from deploy.local.launcher import Stack, StackOptions, random_ports
 from deploy.local.tokens import Scope
+from kit import failpoints
 
 T = TypeVar("T")
 
@@ -54,6 +55,10 @@ class SharedStack:
         """How often a process was started: one more after each death."""
         return self.stack.supervisor.starts(name)
 
+    def away(self) -> list[str]:
+        """The processes that are not up now."""
+        return self.stack.supervisor.away()
+
     async def kill(self, name: str) -> None:
         """SIGKILL; it is started again on its own."""
         await self._there(self.stack.kill(name))
@@ -68,6 +73,38 @@ class SharedStack:
             while self.starts(name) < times:  # noqa: ASYNC110 - it lives in another thread
                 await asyncio.sleep(0.05)
         await self.wait_ready(name)
+
+    def arm(self, process: str, point: str) -> None:
+        """The next replica of the process that comes to this failpoint dies there (see `kit/failpoints`)."""
+        self._failpoints(process).mkdir(parents=True, exist_ok=True)
+        (self._failpoints(process) / point).touch()
+
+    def disarm(self, process: str, point: str) -> bool:
+        """Whether it was still armed: nobody came there."""
+        try:
+            (self._failpoints(process) / point).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def is_armed(self, process: str, point: str) -> bool:
+        """Whether nobody has died there yet."""
+        return (self._failpoints(process) / point).exists()
+
+    async def wait_fired(self, process: str, point: str, within_seconds: float = 60) -> None:
+        """Return when somebody died there."""
+        async with asyncio.timeout(within_seconds):
+            while self.is_armed(process, point):  # noqa: ASYNC110 - the file tells nobody
+                await asyncio.sleep(0.02)
+
+    def reached(self, process: str) -> set[str]:
+        """The failpoints that the process ever came to."""
+        return {file.name for file in (self._failpoints(process) / failpoints.REACHED).glob("*")}
+
+    def _failpoints(self, process: str) -> Path:
+        folder = self.stack.options.failpoints
+        assert folder is not None, "this system was started without failpoints"
+        return folder / process
 
     async def hold(self, name: str) -> None:
         """Stop a process and leave it down."""
@@ -91,8 +128,13 @@ class SharedStack:
 
 
 @contextmanager
-def running_stack(folder: Path, **options: Any) -> Iterator[SharedStack]:
-    """Start a system in `folder`; stop it at the end. `options` are StackOptions'."""
+def running_stack(folder: Path, *, mortal: bool = False, **options: Any) -> Iterator[SharedStack]:
+    """Start a system in `folder`; stop it at the end. `options` are StackOptions'.
+
+    In a `mortal` one processes may be killed again and again, at failpoints too.
+    """
+    if mortal:
+        options |= {"failpoints": folder / "failpoints", "deaths_allowed": 1000, "longest_pause_seconds": 0.5}
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="stack", daemon=True)
     thread.start()

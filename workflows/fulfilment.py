@@ -96,7 +96,7 @@ class FulfilmentWorkflow(Story):
 
     async def _capture(self) -> bool:
         """Captures the parcel's amount. A decline is tried again on a schedule, then a person decides."""
-        if self._work.paid_by_channel:
+        if self._work.paid_by_channel or self._nothing_due():
             await self._insist_on(calls.record_capture, self._step("captured", "not_needed"))
             return True
         attempt = 0
@@ -116,6 +116,11 @@ class FulfilmentWorkflow(Story):
             decision = await self._first_of("cancelled", "capture_overridden", within=pause)
             if decision:
                 return decision == "capture_overridden"
+
+    def _nothing_due(self) -> bool:
+        """A parcel of free lines only: no provider captures nothing."""
+        free = not int(self._happenings["packed"].data["amount_minor"])
+        return free and workflow.patched("nothing-due")
 
     async def _try_capture(self, attempt: int) -> CaptureAnswer | None:
         """None when the payment was closed: the order is being cancelled, and that telling will come."""

@@ -6,7 +6,7 @@ from datetime import timedelta
 import grpc
 from temporalio.client import Client
 
-from kit import telemetry
+from kit import failpoints, telemetry
 from kit.times import now, to_proto
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
@@ -26,6 +26,7 @@ async def sweep(orders: grpc.aio.Channel, client: Client, patience: timedelta = 
     for facts in reply.orders:
         with telemetry.about_order(facts.order_id):
             started += await ensure_started(client, facts)
+            failpoints.reach("started")
     if started:
         _log.warning("started %s missing workflows", started)
     return started

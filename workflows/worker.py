@@ -93,7 +93,7 @@ async def run(settings: WorkerSettings) -> None:
     )
 
     async def sweep() -> None:
-        await rpc.periodically(_SWEEP_SECONDS, lambda: sweeper.sweep(orders, client))
+        await rpc.periodically("start_missing", _SWEEP_SECONDS, lambda: sweeper.sweep(orders, client))
 
     await rpc.serve(
         settings.listen,

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from deploy.local import environment, tokens
@@ -24,7 +24,15 @@ from deploy.local.postgres import PostgresServer, create_database
 from deploy.local.process import ProcessFailed, ProcessSpec, free_port, grpc_ready, http_ready
 from deploy.local.processes import DEFAULT_PORTS, GRPC_SERVICES, PROCESSES, Process
 from deploy.local.state import RunInfo, StateFolder, describe
-from deploy.local.supervisor import Event, Part, Service, Step, Supervisor
+from deploy.local.supervisor import (
+    DEATHS_ALLOWED,
+    LONGEST_PAUSE_SECONDS,
+    Event,
+    Part,
+    Service,
+    Step,
+    Supervisor,
+)
 from deploy.local.temporal import TemporalServer
 from kit import db
 
@@ -49,6 +57,10 @@ class StackOptions:
 
     `ports` overrides the defaults by name. `replicas` runs each of our processes that many times.
     `environment` is added for every process of ours. `durable=False` gives up safety for speed.
+    `through` names the ports at which others reach a part, where that is not its own (a proxy stands before it).
+    `disks` names the folders of the data of postgres and temporal, where they have a disk of their own.
+    `failpoints` is the folder in which tests arm them, a folder in it for each process. A process that died more
+    than `deaths_allowed` times in a minute is given up; before that, it is started again after a pause.
     """
 
     state: Path = ROOT / ".oms"
@@ -59,6 +71,11 @@ class StackOptions:
     time_skipping: bool = False
     load_demo: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
+    through: Mapping[str, int] = field(default_factory=dict)
+    disks: Mapping[str, Path] = field(default_factory=dict)
+    failpoints: Path | None = None
+    deaths_allowed: int = DEATHS_ALLOWED
+    longest_pause_seconds: float = LONGEST_PAUSE_SECONDS
 
 
 def random_ports() -> dict[str, int]:
@@ -89,7 +106,12 @@ class Stack:
         try:
             self._check_ports()
             self._keys = load_or_make(self.state.keys)
-            self._supervisor = Supervisor(self._parts(), self._on_event)
+            self._supervisor = Supervisor(
+                self._parts(),
+                self._on_event,
+                deaths_allowed=self.options.deaths_allowed,
+                longest_pause_seconds=self.options.longest_pause_seconds,
+            )
             await self._supervisor.start()
         except BaseException:
             self.state.give_back()
@@ -131,7 +153,7 @@ class Stack:
         for name in GRPC_SERVICES:
             replicas = [self.listen_address(replica) for replica in self.replica_names(name)]
             found[name] = replicas[0] if len(replicas) == 1 else "ipv4:" + ",".join(replicas)
-        return found
+        return found | {name: f"{HOST}:{port}" for name, port in self.options.through.items()}
 
     def database_url(self, service: str) -> str:
         """SQLAlchemy's URL of a service's database."""
@@ -190,7 +212,7 @@ class Stack:
 
     def _postgres(self) -> PostgresServer:
         return PostgresServer(
-            self.state.folder / "postgres",
+            self._disk("postgres") / "postgres",
             self.ports["postgres"],
             self.state.log("postgres"),
             durable=self.options.durable,
@@ -199,12 +221,15 @@ class Stack:
 
     def _temporal(self) -> TemporalServer:
         return TemporalServer(
-            self.state.folder / "temporal.db",
+            self._disk("temporal") / "temporal.db",
             self.ports["temporal"],
             self.state.log("temporal"),
             ui_port=self.ports["temporal_ui"] if self.options.web_ui else None,
             time_skipping=self.options.time_skipping,
         )
+
+    def _disk(self, server: str) -> Path:
+        return self.options.disks.get(server, self.state.folder)
 
     def _spec(self, process: Process, replica: str) -> ProcessSpec:
         address = self.listen_address(replica)
@@ -223,7 +248,10 @@ class Stack:
         told = self._common_environment() | environment.secrets(self.keys, process.secrets)
         told["OMS_LISTEN"] = address
         if process.database:
-            told["OMS_DATABASE_URL"] = self.database_url(process.name)
+            reached_at = self.options.through.get("postgres", self.ports["postgres"])
+            told["OMS_DATABASE_URL"] = replace(self._postgres(), port=reached_at).url(process.name)
+        if self.options.failpoints:
+            told["OMS_FAILPOINTS"] = str(self.options.failpoints / process.name)
         return told | dict(self.options.environment)
 
     def _common_environment(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ Knows nothing of what the process is: the list of ours is `processes.py`, and `s
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import time
@@ -18,6 +19,7 @@ import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 POLL_SECONDS = 0.1
+_LOWEST_PORT, _FIRST_OUTGOING_PORT = 15_000, 32_768
 
 
 class ProcessFailed(Exception):
@@ -184,7 +186,13 @@ async def _listens(address: str) -> bool:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody holds now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of the loopback that nobody holds now.
+
+    Below those that the system gives to outgoing connections (from 32768 on Linux): one of them could take it while
+    the process that it is for is down, and keep it for as long as that connection lives.
+    """
+    while True:
+        port = random.randrange(_LOWEST_PORT, _FIRST_OUTGOING_PORT)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

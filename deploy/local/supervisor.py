@@ -1,7 +1,7 @@
 """Brings parts up in the order of their needs, keeps processes alive, and takes all down in reverse.
 
 A part is a step (done once, for example a migration) or a process (kept alive: one that dies is started
-again with a growing pause; one that dies more than five times in a minute ends the whole). Knows nothing of
+again with a growing pause; one that dies too often within a minute ends the whole). Knows nothing of
 what the parts are for.
 """
 
@@ -81,7 +81,12 @@ class Supervisor:
         parts: Sequence[Part],
         observe: Callable[[Event], None] = lambda _: None,
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+        deaths_allowed: int = DEATHS_ALLOWED,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
     ) -> None:
+        """`deaths_allowed` of one process in a minute."""
+        self._deaths_allowed = deaths_allowed
+        self._longest_pause_seconds = longest_pause_seconds
         self._first_pause_seconds = first_pause_seconds
         self._parts = {part.name: part for part in parts}
         self._observe = observe
@@ -137,6 +142,10 @@ class Supervisor:
     def starts(self, name: str) -> int:
         """How often it has been started; one more than its restarts."""
         return self._children[name].starts
+
+    def away(self) -> list[str]:
+        """The processes that are not up: dead, held, or on their way back."""
+        return [name for name, child in self._children.items() if not child.ready.is_set()]
 
     async def kill(self, name: str) -> None:
         """SIGKILL it; the supervisor starts it again, as after any crash."""
@@ -194,11 +203,11 @@ class Supervisor:
                 return
             child.ready.clear()
             deaths = _recent(child)
-            if deaths > DEATHS_ALLOWED:
+            if deaths > self._deaths_allowed:
                 what = f"died {deaths} times in {DEATHS_WINDOW_SECONDS:.0f} s (exit {code})"
                 self._failure.put_nowait(ProcessFailed(name, what, child.process.spec.log_file))
                 return
-            pause = min(self._first_pause_seconds * 2 ** (deaths - 1), LONGEST_PAUSE_SECONDS)
+            pause = min(self._first_pause_seconds * 2 ** (deaths - 1), self._longest_pause_seconds)
             self._observe(Event(name, "died", pause, f"exit {code}"))
             await asyncio.sleep(pause)
             if child.wanted:

@@ -1,8 +1,7 @@
 """The inventory process: wiring only."""
 
-import asyncio
-
 import grpc
+import uvloop
 
 from kit import db, rpc, telemetry, times
 from kit.feed import Bell
@@ -39,12 +38,12 @@ async def main() -> None:
         settings.listen,
         register,
         background=[
-            lambda: rpc.periodically(EXPIRY_SECONDS, expire),
-            lambda: rpc.periodically(UPKEEP_SECONDS, service.forget_old_marks),
+            lambda: rpc.periodically("expire_reservations", EXPIRY_SECONDS, expire),
+            lambda: rpc.periodically("forget_old_marks", UPKEEP_SECONDS, service.forget_old_marks),
         ],
     )
     await engine.dispose()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

@@ -205,6 +205,29 @@ class InventoryRpc(InventoryServiceServicer):
         )
         return pb.ExpireReservationsResponse(reservation_ids=ended)
 
+    async def FindDifferences(
+        self, request: pb.FindDifferencesRequest, context: object
+    ) -> pb.FindDifferencesResponse:
+        found = await self._service.find_differences()
+        return pb.FindDifferencesResponse(
+            checked=await self._service.count_balances(),
+            differences=[
+                pb.BalanceDifference(
+                    balance=t.balance_out(one.balance), ledger=t.balance_out(one.ledger), held=one.held
+                )
+                for one in found
+            ],
+        )
+
+    async def ListHolds(self, request: pb.ListHoldsRequest, context: object) -> pb.ListHoldsResponse:
+        if request.reservation_ids:
+            named = await self._service.list_holds(request.reservation_ids)
+            return pb.ListHoldsResponse(reservations=filter(None, map(t.reservation_out, named)))
+        asked = paging.read(request.page, [""])
+        found = await self._service.list_holds((), str(asked.after[0]), asked.size + 1)
+        rows, page = paging.split(asked, found, lambda one: [one.reservation_id])
+        return pb.ListHoldsResponse(reservations=filter(None, map(t.reservation_out, rows)), page=page)
+
     async def WatchStock(
         self, request: pb.WatchStockRequest, context: object
     ) -> AsyncIterator[pb.WatchStockResponse]:

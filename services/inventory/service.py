@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from kit import outbox, requests
+from kit import db, outbox, requests
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from kit.feed import Bell
 from services.inventory import answers, events
@@ -24,12 +24,14 @@ from services.inventory.domain.holds import HoldLine, Reservation
 from services.inventory.domain.image import Availability
 from services.inventory.domain.ledger import Balance, Book, Cause, Difference, Movement, Position
 from services.inventory.domain.validation import Problem
+from services.inventory.gathering import Gathering
+from services.inventory.reserving import ACTOR, Reserving, names_of
 from services.inventory.store import catalogue, feed, image, ledger
 
 MAX_SKUS = 500
 MARKS_KEPT = 1_000_000
-# Who moves reserved units: the holder is named by the reservation's id.
-_ACTOR = "inventory"
+# Reserves in one transaction: enough to share its cost, few enough to answer the first one soon.
+MAX_GATHERED = 64
 
 
 class InventoryService:
@@ -38,6 +40,7 @@ class InventoryService:
     def __init__(self, engine: AsyncEngine, bell: Bell) -> None:
         self._engine = engine
         self._bell = bell
+        self._reserves = Gathering(Reserving(engine, bell).carry_out, names_of, most=MAX_GATHERED)
         # For reads of several statements that must agree.
         self._still = engine.execution_options(isolation_level="REPEATABLE READ")
 
@@ -102,9 +105,8 @@ class InventoryService:
             await outbox.write(tx, events.stock_adjusted(command, balances))
             await ledger.write(
                 tx,
-                command.as_of,
-                movements=book.movements,
-                answer=ledger.Answer(command.request_id, answers.from_balances(balances)),
+                movements=ledger.dated(book.movements, command.as_of),
+                answers=[ledger.Answer(command.request_id, answers.from_balances(balances))],
             )
         return balances
 
@@ -133,9 +135,8 @@ class InventoryService:
             balance = rule(book, position, command.quantity, command.cause)
             await ledger.write(
                 tx,
-                command.as_of,
-                movements=book.movements,
-                answer=ledger.Answer(command.request_id, answers.from_balances([balance])),
+                movements=ledger.dated(book.movements, command.as_of),
+                answers=[ledger.Answer(command.request_id, answers.from_balances([balance]))],
             )
         return balance
 
@@ -174,47 +175,15 @@ class InventoryService:
     # -- reservations -------------------------------------------------------------------------------------
 
     async def reserve(self, command: commands.Reserve) -> HoldAnswer:
-        """Holds units against the channel's image. Six trips to the database when all goes well."""
+        """Holds units against the channel's image; with whatever else is reserved at this moment."""
         _check(
+            validation.identifier("request_id", command.request_id),
             validation.identifier("reservation_id", command.reservation_id),
             validation.name("channel_id", command.channel_id),
             validation.check_lines(command.lines),
             validation.check_time_to_live(command.time_to_live_seconds),
         )
-        positions = [line.position for line in command.lines]
-        fresh = holds.opened(
-            command.reservation_id, command.channel_id, command.time_to_live_seconds, command.as_of
-        )
-        async with self._change() as tx:
-            if (first := await self._first_answer(tx, command)) is not None:
-                return answers.to_hold(first)
-            before, terms, created = await ledger.open_reservation(tx, fresh, positions)
-            if terms is None:
-                raise _no_channel(command.channel_id)
-            current = before if created else holds.continued(before, fresh)
-            book = await ledger.lock(tx, positions)
-            after, shortfalls, held = holds.reserve(
-                book,
-                terms,
-                current,
-                command.lines,
-                Cause("reserve", _ACTOR, command.request_id),
-                allow_partial=command.allow_partial,
-            )
-            if held:
-                answer = HoldAnswer(True, after, shortfalls)
-            else:
-                answer = HoldAnswer(False, None if created else before, shortfalls)
-                if created:
-                    await ledger.drop_reservation(tx, command.reservation_id)
-            await ledger.write(
-                tx,
-                command.as_of,
-                movements=book.movements,
-                reservations=[(before, after)] if held else [],
-                answer=ledger.Answer(command.request_id, answers.from_hold(answer)),
-            )
-        return answer
+        return await self._reserves.submit(command)
 
     async def confirm(self, reservation_id: str, as_of: datetime) -> Reservation:
         """held -> confirmed; a repeat gives the same."""
@@ -223,7 +192,7 @@ class InventoryService:
             before = await self._must_lock(tx, reservation_id)
             after = holds.confirm(before, as_of)
             if after != before:
-                await ledger.write(tx, as_of, reservations=[(before, after)])
+                await ledger.write(tx, reservations=[(before, after)])
         return after
 
     async def release(self, command: commands.Release) -> tuple[HoldLine, ...]:
@@ -242,15 +211,14 @@ class InventoryService:
             pairs: list[tuple[Reservation, Reservation]] = []
             if before is not None and before.lines:
                 book = await ledger.lock(tx, before.held())
-                cause = Cause("release", _ACTOR, command.reason)
+                cause = Cause("release", ACTOR, command.reason)
                 after, released = holds.release(book, before, command.lines, cause)
                 movements, pairs = book.movements, [(before, after)]
             await ledger.write(
                 tx,
-                command.as_of,
-                movements=movements,
+                movements=ledger.dated(movements, command.as_of),
                 reservations=pairs,
-                answer=ledger.Answer(command.request_id, answers.from_lines(released)),
+                answers=[ledger.Answer(command.request_id, answers.from_lines(released))],
             )
         return released
 
@@ -261,7 +229,7 @@ class InventoryService:
             validation.check_lines(command.lines),
             validation.text("reference", command.reference),
         )
-        return await self._take(command, holds.issue, Cause("issue", _ACTOR, command.reference))
+        return await self._take(command, holds.issue, Cause("issue", ACTOR, command.reference))
 
     async def report_short(self, command: commands.ReportShort) -> tuple[Balance, ...]:
         """Held units were not found: given back and declared unavailable at once; the balances afterwards."""
@@ -289,10 +257,9 @@ class InventoryService:
                 await outbox.write(tx, [events.short_reported(before, command.lines, command.as_of)])
             await ledger.write(
                 tx,
-                command.as_of,
-                movements=book.movements,
+                movements=ledger.dated(book.movements, command.as_of),
                 reservations=[(before, after)],
-                answer=ledger.Answer(command.request_id, answers.from_balances(balances)),
+                answers=[ledger.Answer(command.request_id, answers.from_balances(balances))],
             )
         return balances
 
@@ -317,15 +284,14 @@ class InventoryService:
                 )
             )[before.channel_id]
             book = await ledger.lock(tx, positions)
-            cause = Cause("move", _ACTOR, command.request_id)
+            cause = Cause("move", ACTOR, command.request_id)
             after, shortfalls = holds.move(book, terms, before, command.moves, cause)
             answer = HoldAnswer(not shortfalls, after, shortfalls)
             await ledger.write(
                 tx,
-                command.as_of,
-                movements=() if shortfalls else book.movements,
+                movements=() if shortfalls else ledger.dated(book.movements, command.as_of),
                 reservations=[] if shortfalls else [(before, after)],
-                answer=ledger.Answer(command.request_id, answers.from_hold(answer)),
+                answers=[ledger.Answer(command.request_id, answers.from_hold(answer))],
             )
         return answer
 
@@ -347,10 +313,10 @@ class InventoryService:
             if not due:
                 return []
             book = await ledger.lock(tx, [line.position for one in due for line in one.lines])
-            cause = Cause("expire", _ACTOR)
+            cause = Cause("expire", ACTOR)
             pairs = [(before, holds.expire(book, before, cause)) for before in due]
             await outbox.write(tx, [events.reservation_expired(before, as_of) for before in due])
-            await ledger.write(tx, as_of, movements=book.movements, reservations=pairs)
+            await ledger.write(tx, movements=ledger.dated(book.movements, as_of), reservations=pairs)
         return [before.reservation_id for before in due]
 
     # -- upkeep -------------------------------------------------------------------------------------------
@@ -359,6 +325,20 @@ class InventoryService:
         """Balances that differ from their movements or from what reservations hold. Must be empty."""
         async with self._still.begin() as tx:
             return await ledger.differences(tx)
+
+    async def count_balances(self) -> int:
+        """How many there are to look at."""
+        async with db.single(self._engine).connect() as tx:
+            return await ledger.count_balances(tx)
+
+    async def list_holds(
+        self, reservation_ids: Sequence[str], after: str = "", limit: int = MAX_SKUS
+    ) -> list[Reservation]:
+        """Reservations that hold something: of these ids, or in the order of their ids after one."""
+        if len(reservation_ids) > MAX_SKUS:
+            raise InvalidArgument("reservation_ids", f"at most {MAX_SKUS}")
+        async with self._still.begin() as tx:
+            return await ledger.holding(tx, reservation_ids, after, limit)
 
     async def forget_old_marks(self) -> None:
         """Bounds the change feed; a replica that was away longer starts from a snapshot."""

@@ -3,11 +3,13 @@
 It only reads. A position is sent as it stands when the message is made, so several changes may arrive as one.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from kit import db
 from kit.errors import InvalidArgument
 from kit.feed import Bell
 from services.inventory.domain.catalogue import Channel, Item, StockPoint
@@ -15,6 +17,8 @@ from services.inventory.domain.ledger import Balance, Position
 from services.inventory.store import catalogue, feed, image, ledger
 
 HEARTBEAT_SECONDS = 1.0
+# Changes that follow closely are told together: a busy shop is not read once for each unit.
+_GATHER_SECONDS = 0.025
 CHUNK = 1000
 
 
@@ -67,6 +71,8 @@ class StockWatch:
             for message in messages or (StockMessage(cursor),):
                 yield message
                 cursor = message.sequence
+            if messages:
+                await asyncio.sleep(_GATHER_SECONDS)
 
     async def _is_kept(self, cursor: int) -> bool:
         if cursor == 0:
@@ -76,8 +82,8 @@ class StockWatch:
         return oldest - 1 <= cursor <= newest
 
     async def _snapshot(self) -> AsyncIterator[StockMessage]:
-        async with self._engine.begin() as tx:
-            await feed.number_waiting(tx)
+        async with db.single(self._engine).connect() as connection:
+            await feed.has_news(connection, 0)
         # The head and the data come from one and the same view: what is numbered up to the head is in the data,
         # what is not will be sent (perhaps again) as a change.
         async with self._still.begin() as tx:
@@ -95,8 +101,9 @@ class StockWatch:
         yield StockMessage(head, snapshot=True, snapshot_complete=True)
 
     async def _changes(self, cursor: int) -> Sequence[StockMessage]:
-        async with self._engine.begin() as tx:
-            await feed.number_waiting(tx)
+        async with db.single(self._engine).connect() as tx:
+            if not await feed.has_news(tx, cursor):
+                return ()
             marks = await feed.marks(tx, cursor, CHUNK)
             if not marks:
                 return ()

@@ -11,7 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders import documents as doc
 from services.orders.domain.model import Fulfilment, LifeCycle, SalesChannel
-from services.orders.domain.states import FulfilmentState, OrderState
+from services.orders.domain.states import (
+    ENDED,
+    HELD_UNITS,
+    HOMELESS_UNITS,
+    MOVING,
+    FulfilmentState,
+    OrderState,
+)
 from services.orders.store import FULFILMENT_JSON, View, read_heads
 from services.orders.tables import fulfilment, life_cycle, orders, sales_channel, timeline
 
@@ -88,6 +95,76 @@ async def list_timeline(tx: AsyncConnection, order_id: str) -> list[TimelineEntr
         TimelineEntry(row.entry_id, row.at, row.kind, row.text, row.actor, row.fulfilment_id, row.data)
         for row in rows
     ] or None
+
+
+# -- what other services must agree with --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """What an order stands for elsewhere. `captured_minor` is None where a person let a parcel go unpaid."""
+
+    order_id: str
+    state: OrderState
+    currency: str
+    homeless: bool
+    units: tuple[tuple[str, str, int], ...]
+    captured_minor: int | None
+
+    @property
+    def driven(self) -> bool:
+        """A workflow must run for it."""
+        return self.state not in ENDED
+
+    @property
+    def in_flux(self) -> bool:
+        """What it holds may be more or less at this moment."""
+        return self.state in MOVING or (self.homeless and self.driven)
+
+
+_OPEN_IDS = text(
+    """SELECT order_id FROM orders
+       WHERE state NOT IN ('refused', 'cancelled', 'closed') AND order_id > :after
+       ORDER BY order_id LIMIT :limit"""
+)
+_OBLIGATIONS = text(
+    """SELECT o.order_id, o.state, o.currency,
+              EXISTS (SELECT 1 FROM line_range r
+                      WHERE r.order_id = o.order_id AND r.state = ANY(:homeless)) AS homeless,
+              (SELECT jsonb_agg(jsonb_build_array(sku, point_id, quantity) ORDER BY sku, point_id)
+               FROM (SELECT l.sku, f.point_id, sum(r.to_unit - r.from_unit) AS quantity
+                     FROM line_range r
+                     JOIN order_line l ON l.order_id = r.order_id AND l.line_number = r.line_number
+                     JOIN fulfilment f ON f.fulfilment_id = r.fulfilment_id
+                     WHERE r.order_id = o.order_id AND r.state = ANY(:held)
+                     GROUP BY l.sku, f.point_id) AS unit) AS units,
+              (SELECT CASE WHEN bool_or(p.capture_state = 'overridden') THEN NULL
+                      ELSE coalesce(sum(p.amount_minor) FILTER (WHERE p.capture_state = 'captured'), 0) END
+               FROM fulfilment f JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
+               WHERE f.order_id = o.order_id) AS captured
+       FROM orders o WHERE o.order_id = ANY(:ids) ORDER BY o.order_id"""
+)
+
+
+async def list_obligations(
+    tx: AsyncConnection, order_ids: Sequence[str], after: str, limit: int
+) -> list[Obligation]:
+    """Of these orders, or (without ids) of those that have not ended, in the order of their ids after one."""
+    ids = list(order_ids) or list((await tx.execute(_OPEN_IDS, {"after": after, "limit": limit})).scalars())
+    rows = await tx.execute(
+        _OBLIGATIONS, {"ids": ids, "held": sorted(HELD_UNITS), "homeless": sorted(HOMELESS_UNITS)}
+    )
+    return [
+        Obligation(
+            row.order_id,
+            OrderState(row.state),
+            row.currency,
+            row.homeless,
+            tuple((sku, point_id, quantity) for sku, point_id, quantity in row.units or ()),
+            None if row.captured is None else int(row.captured),
+        )
+        for row in rows
+    ]
 
 
 # -- work -------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from kit.values.ids import derived_id
 from kit.values.money import Money
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceServicer
+from oms.type.v1 import type_pb2
 from services.orders import translate as to
 from services.orders.reading import OrderFilter
 from services.orders.service import OrdersService
@@ -200,6 +201,19 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.ListUnstartedResponse(orders=[to.from_facts(view) for view in views])
 
+    @_checked
+    async def ListObligations(
+        self, request: pb.ListObligationsRequest, context: Any
+    ) -> pb.ListObligationsResponse:
+        if len(request.order_ids) > to.MAX_PAGE:
+            raise InvalidArgument("order_ids", f"at most {to.MAX_PAGE}")
+        size, after = to.to_id_page(request.page)
+        found = await self._service.list_obligations(request.order_ids, after, size)
+        last = found[-1].order_id if len(found) == size and not request.order_ids else ""
+        return pb.ListObligationsResponse(
+            obligations=[to.from_obligation(one) for one in found], page=type_pb2.PageInfo(next_cursor=last)
+        )
+
     # -- fulfilments --------------------------------------------------------------------------------------
 
     @_checked
@@ -270,7 +284,9 @@ class OrdersRpc(OrdersServiceServicer):
             request.actor,
             times.field_or_now(request, "as_of"),
         )
-        return pb.RecordCaptureResponse(state=to.from_fulfilment_state(work.state))
+        return pb.RecordCaptureResponse(
+            state=to.from_fulfilment_state(work.state), fulfilment=to.from_fulfilment(work)
+        )
 
     @_checked
     async def HandOver(self, request: pb.HandOverRequest, context: Any) -> pb.HandOverResponse:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from kit import outbox, requests
+from kit import db, outbox, requests, telemetry
 from kit.errors import Conflict, InvalidArgument
 from kit.feed import Bell
 from kit.values.ids import derived_id
@@ -21,6 +21,7 @@ from services.orders import reading, store
 from services.orders.domain import fulfilment, order, pricing, settings
 from services.orders.domain.content import first_difference, normal
 from services.orders.domain.model import (
+    EVERYWHERE,
     Address,
     Buyer,
     Content,
@@ -29,6 +30,7 @@ from services.orders.domain.model import (
     Leg,
     LifeCycle,
     Order,
+    Reach,
     Refusal,
     SalesChannel,
     Units,
@@ -43,10 +45,14 @@ MAX_KEY_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks to change something: the id of the request, and its content without instants."""
+    """Who asks to change something: the id of the request, its content without instants, and whose work it may be.
+
+    The reach is no part of the content: who may do more than before repeats the same request.
+    """
 
     request_id: str
     content: bytes
+    reach: Reach = EVERYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,15 +255,18 @@ class OrdersService:
         async with self._engine.begin() as tx:
             return await reading.list_work(tx, point_ids, states or sorted(WORK), size, after)
 
+    async def list_obligations(self, order_ids: Sequence[str], after: str, limit: int) -> list[reading.Obligation]:
+        """What the other services must agree with: of these orders, or of those that have not ended."""
+        async with db.single(self._engine).connect() as tx:
+            return await reading.list_obligations(tx, order_ids, after, limit)
+
     async def get_fulfilment(self, fulfilment_id: str) -> Work:
         """One fulfilment with its address."""
         async with self._engine.begin() as tx:
             view = await store.read_of_fulfilment(tx, fulfilment_id)
         work = view.order.fulfilment(fulfilment_id)
-        content = view.order.content
-        numbers = {line.line_number for line in work.lines}
-        brands = sorted({line.brand for line in content.lines if line.line_number in numbers})
-        return Work(work, view.buyer.ship_to, content.channel_id, tuple(brands))
+        brands = tuple(sorted(fulfilment.brands(view.order, work)))
+        return Work(work, view.buyer.ship_to, view.order.content.channel_id, brands)
 
     # -- fulfilments --------------------------------------------------------------------------------------
 
@@ -342,14 +351,15 @@ class OrdersService:
                 return doc.FULFILMENT.validate_python(first), True
             fulfilment_id = await store.find_parcel(tx, carrier_id, tracking_code)
             before = await store.lock_order_of(tx, fulfilment_id)
-            work = before.fulfilment(fulfilment_id)
-            decision = fulfilment.carrier_event(before, work, status, occurred_at)
-            await self._save(tx, before, decision)
-            assert work.parcel is not None, "it was found by its parcel"
-            parcel_id = work.parcel.parcel_id
-            await store.save_carrier_event(tx, carrier_id, asked.request_id, parcel_id, status, occurred_at)
-            after = decision.order.fulfilment(fulfilment_id)
-            await requests.remember(tx, request_id, doc.to_json(doc.FULFILMENT, after))
+            with telemetry.about_order(before.order_id):
+                work = before.fulfilment(fulfilment_id)
+                decision = fulfilment.carrier_event(before, work, status, occurred_at)
+                await self._save(tx, before, decision)
+                assert work.parcel is not None, "it was found by its parcel"
+                parcel_id = work.parcel.parcel_id
+                await store.save_carrier_event(tx, carrier_id, asked.request_id, parcel_id, status, occurred_at)
+                after = decision.order.fulfilment(fulfilment_id)
+                await requests.remember(tx, request_id, doc.to_json(doc.FULFILMENT, after))
         self._bell.ring()
         return after, False
 
@@ -386,12 +396,18 @@ class OrdersService:
         async with self._engine.begin() as tx:
             first = await requests.first_answer(tx, asked.request_id, asked.content)
             if first is not None:
+                if asked.reach != EVERYWHERE:
+                    one = (await store.read_of_fulfilment(tx, fulfilment_id)).order
+                    _check_reach(asked.reach, one, fulfilment_id)
                 return doc.FULFILMENT.validate_python(first)
             before = await store.lock_order_of(tx, fulfilment_id)
-            decision = decide(before, before.fulfilment(fulfilment_id))
-            await self._save(tx, before, decision)
-            after = decision.order.fulfilment(fulfilment_id)
-            await requests.remember(tx, asked.request_id, doc.to_json(doc.FULFILMENT, after))
+            _check_reach(asked.reach, before, fulfilment_id)
+            # Who works on a fulfilment names no order: from here on the trace does.
+            with telemetry.about_order(before.order_id):
+                decision = decide(before, before.fulfilment(fulfilment_id))
+                await self._save(tx, before, decision)
+                after = decision.order.fulfilment(fulfilment_id)
+                await requests.remember(tx, asked.request_id, doc.to_json(doc.FULFILMENT, after))
         self._bell.ring()
         return after
 
@@ -400,6 +416,12 @@ class OrdersService:
         if decision.happenings:
             await store.save(tx, before, decision)
             await outbox.write(tx, _events(decision))
+
+
+def _check_reach(reach: Reach, one: Order, fulfilment_id: str) -> None:
+    """Raises NotFound / FULFILMENT_NOT_FOUND for work that is not the caller's, as if it did not exist."""
+    if not fulfilment.is_within(reach, one, one.fulfilment(fulfilment_id)):
+        raise store.no_fulfilment(fulfilment_id)
 
 
 def _events(decision: Decision) -> list[outbox.Event]:

@@ -122,6 +122,7 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
         "brands": content.brands,
         "quote_id": content.quote_id,
         "payment": {"kind": content.payment.kind, "value": content.payment.value},
+        "source_placed_at": content.source_placed_at.isoformat() if content.source_placed_at else None,
         "life_cycle_id": order.life_cycle.life_cycle_id,
         "life_cycle_version": order.life_cycle.version,
         "placed_at": order.placed_at.isoformat(),
@@ -144,7 +145,11 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
 
 def content_digest(content: Content, buyer: Buyer) -> bytes:
     """Of all that a channel sent; the same content always gives the same digest."""
-    whole = [doc.to_json(doc.CONTENT, normal(content)), doc.to_json(doc.BUYER, buyer)]
+    what = doc.to_json(doc.CONTENT, normal(content))
+    if content.source_placed_at is None:
+        # Digests of orders that were recorded before the field was there stay what they are.
+        del what["source_placed_at"]
+    whole = [what, doc.to_json(doc.BUYER, buyer)]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).digest()
 
 
@@ -218,12 +223,7 @@ async def lock_order_of(tx: AsyncConnection, fulfilment_id: str) -> Order:
     """The order of a fulfilment, locked. NotFound / FULFILMENT_NOT_FOUND."""
     row = (await tx.execute(_LOCK_OF_FULFILMENT, {"id": fulfilment_id})).one_or_none()
     if row is None:
-        raise NotFound(
-            "FULFILMENT_NOT_FOUND",
-            "there is no such fulfilment",
-            field="fulfilment_id",
-            fulfilment_id=fulfilment_id,
-        )
+        raise no_fulfilment(fulfilment_id)
     return (await read(tx, row.order_id)).order
 
 

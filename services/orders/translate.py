@@ -28,6 +28,7 @@ from services.orders.domain.model import (
     Line,
     Order,
     PaymentTerms,
+    Reach,
     Refusal,
     RefusedLine,
     SalesChannel,
@@ -35,7 +36,7 @@ from services.orders.domain.model import (
     Window,
 )
 from services.orders.domain.states import FulfilmentState, OrderState
-from services.orders.reading import Position, TimelineEntry
+from services.orders.reading import Obligation, Position, TimelineEntry
 from services.orders.service import Asked
 from services.orders.store import View
 
@@ -77,14 +78,18 @@ def _check_instant(value: Timestamp, where: str) -> None:
 
 
 def asked(request: Message) -> Asked:
-    """The request's id and what makes two requests the same: all of it but its id and its instants."""
+    """The request's id, what makes two requests the same (all but its id, instants and reach), and the reach."""
     content = type(request)()
     content.CopyFrom(request)
-    for name in ("request_id", "as_of", "occurred_at"):
+    for name in ("request_id", "as_of", "occurred_at", "reach"):
         if name in request.DESCRIPTOR.fields_by_name:
             content.ClearField(name)
     kind = request.DESCRIPTOR.full_name.encode()
-    return Asked(getattr(request, "request_id", ""), kind + b"\0" + content.SerializeToString(deterministic=True))
+    return Asked(
+        getattr(request, "request_id", ""),
+        kind + b"\0" + content.SerializeToString(deterministic=True),
+        _to_reach(getattr(request, "reach", pb.Reach())),
+    )
 
 
 # -- to the domain ----------------------------------------------------------------------------------------
@@ -124,6 +129,7 @@ def to_content(message: pb.OrderContent) -> Content:
         mode=_MODES.get(message.mode, ""),
         quote_id=message.quote_id,
         payment=PaymentTerms(kind or "", getattr(message.payment, kind) if kind else ""),
+        source_placed_at=times.field_or_none(message, "source_placed_at"),
     )
 
 
@@ -178,6 +184,10 @@ def to_units(messages: Iterable[pb.PlannedLine]) -> list[Units]:
     return [Units(one.line_number, one.sku, one.quantity) for one in messages]
 
 
+def _to_reach(message: pb.Reach) -> Reach:
+    return Reach(frozenset(message.point_ids), frozenset(message.brands))
+
+
 def to_refusal(message: pb.Refusal) -> Refusal:
     lines = tuple(
         RefusedLine(one.line_number, one.sku, one.requested, one.available, one.reason) for one in message.lines
@@ -211,6 +221,26 @@ def to_page(message: type_pb2.PageRequest) -> tuple[int, Position | None]:
     if not 0 <= message.size <= MAX_PAGE:
         raise InvalidArgument("page.size", f"1 to {MAX_PAGE}")
     return message.size or 50, _to_position(message.cursor) if message.cursor else None
+
+
+def to_id_page(message: type_pb2.PageRequest) -> tuple[int, str]:
+    """The size, and the id that the page before ended with."""
+    if not 0 <= message.size <= MAX_PAGE:
+        raise InvalidArgument("page.size", f"1 to {MAX_PAGE}")
+    return message.size or 50, message.cursor
+
+
+def from_obligation(one: Obligation) -> pb.Obligation:
+    """To the wire."""
+    captured = one.captured_minor
+    return pb.Obligation(
+        order_id=one.order_id,
+        state=from_order_state(one.state),
+        driven=one.driven,
+        in_flux=one.in_flux,
+        units=[pb.ObligedUnits(sku=sku, point_id=at, quantity=quantity) for sku, at, quantity in one.units],
+        captured=None if captured is None else type_pb2.Money(amount_minor=captured, currency=one.currency),
+    )
 
 
 def from_page(positions: Sequence[Position], size: int) -> type_pb2.PageInfo:
@@ -342,6 +372,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         mode=_MODE_NUMBERS[content.mode] if content.mode else type_pb2.DELIVERY_MODE_UNSPECIFIED,
         quote_id=content.quote_id,
         payment=_from_payment(content.payment),
+        source_placed_at=from_instant(content.source_placed_at),
     )
 
 

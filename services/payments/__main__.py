@@ -1,7 +1,6 @@
 """Wiring: reads the environment, serves, and sweeps."""
 
 import asyncio
-from datetime import timedelta
 
 import grpc
 import uvloop
@@ -13,11 +12,9 @@ from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_s
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 from services.payments.providers.stripe import StripeProvider
 from services.payments.rpc import PaymentsRpc
-from services.payments.service import PaymentsService
+from services.payments.service import LOST_AFTER, PaymentsService
 
 _SWEEP_SECONDS = 5
-# An operation younger than this is being answered.
-_LOST_AFTER = timedelta(seconds=10)
 
 
 class _Settings(ServiceSettings):
@@ -46,7 +43,9 @@ async def _serve(settings: _Settings) -> None:
         add_OutboxServiceServicer_to_server(outbox.OutboxRpc(engine, bell, "/payments"), server)
 
     async def sweep() -> None:
-        await rpc.periodically(_SWEEP_SECONDS, lambda: service.resolve_unknown(times.now() - _LOST_AFTER))
+        await rpc.periodically(
+            "resolve_unknown", _SWEEP_SECONDS, lambda: service.resolve_unknown(times.now() - LOST_AFTER)
+        )
 
     try:
         await rpc.serve(settings.listen, register, background=[sweep])

@@ -13,6 +13,7 @@ from oms.payments.v1 import payments_service_pb2 as pb
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceServicer
 from oms.type.v1 import type_pb2
 from services.payments import commands, store
+from services.payments.checking import Difference
 from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender, TenderKind
 from services.payments.service import PaymentsService, Statement
 
@@ -52,6 +53,7 @@ class PaymentsRpc(PaymentsServiceServicer):
 
     def __init__(self, service: PaymentsService) -> None:
         self._service = service
+        self._checking = service.checking
 
     async def Authorize(self, request: pb.AuthorizeRequest, context: object) -> pb.AuthorizeResponse:
         with about_order(request.order_id):
@@ -126,6 +128,38 @@ class PaymentsRpc(PaymentsServiceServicer):
         as_of = times.field_or_now(request, "as_of")
         resolved, unknown = await self._service.resolve_unknown(as_of, limit)
         return pb.ResolveUnknownResponse(resolved=resolved, unknown=unknown)
+
+    async def BatchGetPayments(
+        self, request: pb.BatchGetPaymentsRequest, context: object
+    ) -> pb.BatchGetPaymentsResponse:
+        found = await self._checking.payments_of(request.order_ids)
+        return pb.BatchGetPaymentsResponse(payments=[_payment_proto(Statement(one, ())) for one in found])
+
+    async def FindDifferences(
+        self, request: pb.FindDifferencesRequest, context: object
+    ) -> pb.FindDifferencesResponse:
+        checked, found = await self._checking.find_differences(times.field_or_now(request, "as_of"))
+        return pb.FindDifferencesResponse(checked=checked, differences=[_difference_proto(one) for one in found])
+
+    async def CompareWithProvider(
+        self, request: pb.CompareWithProviderRequest, context: object
+    ) -> pb.CompareWithProviderResponse:
+        size = _bounded("page.size", request.page.size, _LARGEST_PAGE, _PAGE)
+        since = times.from_proto(request.since)
+        compared, found = await self._checking.compare(request.order_ids, since, request.page.cursor, size)
+        more = len(compared) == size and not request.order_ids
+        return pb.CompareWithProviderResponse(
+            checked=len(compared),
+            differences=[_difference_proto(one) for one in found],
+            page=type_pb2.PageInfo(next_cursor=compared[-1].order_id if more else ""),
+            payments=[_payment_proto(Statement(one, ())) for one in compared],
+        )
+
+
+def _difference_proto(one: Difference) -> pb.PaymentDifference:
+    return pb.PaymentDifference(
+        order_id=one.order_id, kind=one.kind, subject=one.subject, expected=one.expected, found=one.found
+    )
 
 
 def _money(amount: type_pb2.Money) -> Money:

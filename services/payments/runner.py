@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from kit import outbox
+from kit import db, failpoints, outbox
 from kit.db import AsyncConnection, AsyncEngine
 from kit.feed import Bell
 from kit.values.ids import new_id
@@ -41,6 +41,7 @@ class Runner:
 
     async def run(self, payment: Payment, operation: Operation) -> Operation:
         """The first try of an operation whose intent has been committed."""
+        failpoints.reach("before_provider")
         provider = self._providers[operation.provider]
         try:
             outcome = await provider.perform(payment, operation)
@@ -170,7 +171,7 @@ class Runner:
         return current
 
     async def _payment(self, order_id: str) -> Payment:
-        async with self._engine.connect() as tx:
+        async with db.single(self._engine).connect() as tx:
             payment = await store.read_payment(tx, order_id)
         assert payment is not None  # operations reference their payment
         return payment

@@ -7,16 +7,17 @@ intent and commits; then its runner asks the provider. It knows an order as a re
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.exc import IntegrityError
 
-from kit import outbox, requests, times
+from kit import db, outbox, requests, times
 from kit.db import AsyncConnection, AsyncEngine
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound, Unauthenticated, Unavailable
 from kit.feed import Bell
 from kit.values.ids import new_id
 from services.payments import store
+from services.payments.checking import Checking
 from services.payments.commands import (
     Authorize,
     Command,
@@ -33,6 +34,8 @@ from services.payments.domain.settlement import book
 from services.payments.providers import AnswerLost, Authorisation, BadSignature, Provider, ProviderEvent
 from services.payments.runner import Runner, events_of
 
+# An operation younger than this is being answered.
+LOST_AFTER = timedelta(seconds=10)
 _ASKED_AT_ONCE = 8
 _Decide = Callable[[Payment, Sequence[Operation], rules.Intent], Operation | None]
 
@@ -61,10 +64,14 @@ class PaymentsService:
         self._providers = providers
         self._default_provider = default_provider
         self._clock = clock
+        self.checking = Checking(engine, providers)
         self._runner = Runner(engine, bell, providers, clock)
 
     async def authorize(self, asked: Authorize) -> Statement:
-        """Declined, action required and unknown are answers: see the payment's status."""
+        """Declined, action required and unknown are answers: see the payment's status.
+
+        Repeated after the undoing has closed the payment, a decline is still answered as what it was.
+        """
         check_order(asked)
         rules.check_amount(asked.amount)
         check_tender(asked)
@@ -73,7 +80,9 @@ class PaymentsService:
             await self._runner.run(payment, operation)
         elif operation.unsettled or operation.state is State.ACTION_REQUIRED:
             await self._runner.resolve(operation)
-        return await self.get_payment(asked.order_id)
+        statement = await self.get_payment(asked.order_id)
+        met = next(one for one in statement.operations if one.operation_id == operation.operation_id)
+        return replace(statement, payment=rules.as_met(statement.payment, met))
 
     async def capture(self, asked: Move) -> Operation:
         """Takes part or all of what is authorised."""
@@ -129,13 +138,13 @@ class PaymentsService:
 
     async def get_payment(self, order_id: str) -> Statement:
         """Raises NotFound / PAYMENT_NOT_FOUND."""
-        async with self._engine.connect() as tx:
+        async with db.single(self._engine).connect() as tx:
             payment = await self._existing(tx, order_id)
             return Statement(payment, await store.operations_of(tx, order_id))
 
     async def list_operations(self, wanted: store.Filter, size: int) -> tuple[Sequence[Operation], bool]:
         """A page, newest first, and whether there are more."""
-        async with self._engine.connect() as tx:
+        async with db.single(self._engine).connect() as tx:
             rows = await store.list_operations(tx, wanted, size + 1)
         return rows[:size], len(rows) > size
 
@@ -143,17 +152,14 @@ class PaymentsService:
         """True when the event was taken before. What happened is read from the provider, not from the event:
         events come late, twice and out of order."""
         event = self._verified(provider, payload, signature)
-        async with self._engine.connect() as tx:
-            if await store.has_provider_event(tx, provider, event.event_id):
-                return True
-        if event.provider_payment_id:
+        if event.provider_payment_id and await self._awaits_news(provider, event):
             try:
                 found = await self._providers[provider].authorisation(event.provider_payment_id)
             except AnswerLost:
                 raise Unavailable("PROVIDER_UNAVAILABLE", "the provider does not answer; post again") from None
             if found is not None:
                 await self._take_news(provider, found)
-        async with self._engine.begin() as tx:
+        async with db.single(self._engine).connect() as tx:
             is_new = await store.add_provider_event(tx, provider, event.event_id, event.type, self._clock())
         return not is_new
 
@@ -177,7 +183,7 @@ class PaymentsService:
 
     async def differences(self) -> Sequence[store.Difference]:
         """Payments whose totals are not their ledger's; there should be none."""
-        async with self._engine.connect() as tx:
+        async with db.single(self._engine).connect() as tx:
             return await store.differences(tx)
 
     # -- authorise -------------------------------------------------------------------------------------------
@@ -322,6 +328,15 @@ class PaymentsService:
             raise Unauthenticated("BAD_SIGNATURE", "the signature does not match") from None
         except ValueError:
             raise InvalidArgument("payload", "not an event") from None
+
+    async def _awaits_news(self, provider: str, event: ProviderEvent) -> bool:
+        async with db.single(self._engine).connect() as tx:
+            payment = await store.payment_told_of(tx, provider, event.provider_payment_id, event.order_id)
+            if payment is None or payment.barred:
+                return False
+            operations = await store.operations_of(tx, payment.order_id)
+        lost_before = self._clock() - LOST_AFTER
+        return rules.awaits_news(payment, operations, ended=event.ended, lost_before=lost_before)
 
     async def _take_news(self, provider: str, found: Authorisation) -> None:
         async with self._engine.begin() as tx:

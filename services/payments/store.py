@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import BindParameter, Row, Select, bindparam, case, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,37 +22,62 @@ from services.payments.domain.model import (
 )
 from services.payments.tables import entry, operation, payment, provider_event
 
+# Statements are built once and given their values as parameters: building one takes longer than asking it.
+_OF_ORDER: BindParameter[str] = bindparam("of_order")
+_OF_OPERATION: BindParameter[str] = bindparam("of_operation")
+_READ_PAYMENT = select(payment).where(payment.c.order_id == _OF_ORDER)
+_LOCK_PAYMENT = _READ_PAYMENT.with_for_update()
+_SAVE_PAYMENT = update(payment).where(payment.c.order_id == _OF_ORDER)
+_INSERT_PAYMENT = (
+    insert(payment).on_conflict_do_nothing(index_elements=[payment.c.order_id]).returning(payment.c.order_id)
+)
+_PAYMENT_TOLD_OF = select(payment).where(
+    payment.c.provider == bindparam("of_provider"),
+    or_(payment.c.provider_payment_id == bindparam("of_provider_payment"), payment.c.order_id == _OF_ORDER),
+)
+_READ_OPERATION = select(operation).where(operation.c.operation_id == _OF_OPERATION)
+_SAVE_OPERATION = update(operation).where(operation.c.operation_id == _OF_OPERATION)
+_OPERATIONS_OF = (
+    select(operation)
+    .where(operation.c.order_id == _OF_ORDER)
+    .order_by(operation.c.intended_at, operation.c.operation_id)
+)
+_UNSETTLED_OF = _OPERATIONS_OF.where(operation.c.state.in_(UNSETTLED))
+_INSERT_PROVIDER_EVENT = insert(provider_event).on_conflict_do_nothing().returning(provider_event.c.event_id)
+
 # -- payments ---------------------------------------------------------------------------------------------
 
 
 async def insert_payment(tx: AsyncConnection, new: Payment) -> bool:
     """Adds and locks it; False when the order has one already (its row is then to be locked)."""
-    written = await tx.execute(
-        insert(payment)
-        .values(**_payment_values(new))
-        .on_conflict_do_nothing(index_elements=[payment.c.order_id])
-        .returning(payment.c.order_id)
-    )
-    return written.first() is not None
+    return (await tx.execute(_INSERT_PAYMENT, _payment_values(new))).first() is not None
 
 
 async def lock_payment(tx: AsyncConnection, order_id: str) -> Payment | None:
     """The payment under its lock: whoever comes next waits."""
-    query = select(payment).where(payment.c.order_id == order_id).with_for_update()
-    row = (await tx.execute(query)).first()
+    row = (await tx.execute(_LOCK_PAYMENT, {"of_order": order_id})).first()
     return _payment(row) if row else None
 
 
 async def read_payment(tx: AsyncConnection, order_id: str) -> Payment | None:
     """The payment as it stands."""
-    row = (await tx.execute(select(payment).where(payment.c.order_id == order_id))).first()
+    row = (await tx.execute(_READ_PAYMENT, {"of_order": order_id})).first()
     return _payment(row) if row else None
 
 
 async def save_payment(tx: AsyncConnection, changed: Payment) -> None:
     """Writes it back; the caller holds its lock."""
     values = _payment_values(changed)
-    await tx.execute(update(payment).where(payment.c.order_id == values.pop("order_id")).values(**values))
+    await tx.execute(_SAVE_PAYMENT, {"of_order": values.pop("order_id"), **values})
+
+
+async def payment_told_of(
+    tx: AsyncConnection, provider: str, provider_payment_id: str, order_id: str
+) -> Payment | None:
+    """The payment that an event is about: the provider's, or (before its number is known here) the order's."""
+    keys = {"of_provider": provider, "of_provider_payment": provider_payment_id, "of_order": order_id}
+    row = (await tx.execute(_PAYMENT_TOLD_OF, keys)).first()
+    return _payment(row) if row else None
 
 
 async def order_of_provider_payment(tx: AsyncConnection, provider: str, provider_payment_id: str) -> str | None:
@@ -61,6 +86,40 @@ async def order_of_provider_payment(tx: AsyncConnection, provider: str, provider
         payment.c.provider == provider, payment.c.provider_payment_id == provider_payment_id
     )
     return (await tx.execute(query)).scalar()
+
+
+async def payments_of(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Payment]:
+    """Of these orders, in the order of their ids."""
+    query = select(payment).where(payment.c.order_id.in_(order_ids)).order_by(payment.c.order_id)
+    return [_payment(row) for row in (await tx.execute(query)).all()]
+
+
+async def payments_since(tx: AsyncConnection, since: datetime, after: str, limit: int) -> list[Payment]:
+    """With an operation meant since then, in the order of their ids after one."""
+    recent = select(operation.c.order_id).where(operation.c.intended_at >= since)
+    query = select(payment).where(payment.c.order_id > after, payment.c.order_id.in_(recent))
+    rows = (await tx.execute(query.order_by(payment.c.order_id).limit(limit))).all()
+    return [_payment(row) for row in rows]
+
+
+async def orders_with_unsettled(tx: AsyncConnection, order_ids: Sequence[str]) -> set[str]:
+    """Those of these orders that have an operation without an outcome."""
+    query = select(operation.c.order_id).where(
+        operation.c.order_id.in_(order_ids), operation.c.state.in_([*UNSETTLED, State.ACTION_REQUIRED])
+    )
+    return set((await tx.execute(query)).scalars())
+
+
+async def unresolved(tx: AsyncConnection, meant_before: datetime, limit: int) -> list[Operation]:
+    """Operations meant before then that still have no outcome, the oldest first."""
+    query = select(operation).where(operation.c.state.in_(UNSETTLED), operation.c.intended_at < meant_before)
+    rows = (await tx.execute(query.order_by(operation.c.intended_at).limit(limit))).all()
+    return [_operation(row) for row in rows]
+
+
+async def count_payments(tx: AsyncConnection) -> int:
+    """How many there are."""
+    return int((await tx.execute(select(func.count()).select_from(payment))).scalar_one())
 
 
 async def releases_due(tx: AsyncConnection, limit: int) -> Sequence[str]:
@@ -74,41 +133,29 @@ async def releases_due(tx: AsyncConnection, limit: int) -> Sequence[str]:
 
 async def insert_operation(tx: AsyncConnection, new: Operation) -> None:
     """Adds it."""
-    await tx.execute(insert(operation).values(**_operation_values(new), asked_at=new.intended_at))
+    await tx.execute(insert(operation), {**_operation_values(new), "asked_at": new.intended_at})
 
 
 async def save_operation(tx: AsyncConnection, changed: Operation) -> None:
     """Writes it back; the caller holds the lock of its payment."""
     values = _operation_values(changed)
-    await tx.execute(
-        update(operation).where(operation.c.operation_id == values.pop("operation_id")).values(**values)
-    )
+    await tx.execute(_SAVE_OPERATION, {"of_operation": values.pop("operation_id"), **values})
 
 
 async def read_operation(tx: AsyncConnection, operation_id: str) -> Operation:
     """One that is known to exist."""
-    row = (await tx.execute(select(operation).where(operation.c.operation_id == operation_id))).one()
+    row = (await tx.execute(_READ_OPERATION, {"of_operation": operation_id})).one()
     return _operation(row)
 
 
 async def operations_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
     """All of an order, oldest first."""
-    query = (
-        select(operation)
-        .where(operation.c.order_id == order_id)
-        .order_by(operation.c.intended_at, operation.c.operation_id)
-    )
-    return [_operation(row) for row in (await tx.execute(query)).all()]
+    return [_operation(row) for row in (await tx.execute(_OPERATIONS_OF, {"of_order": order_id})).all()]
 
 
 async def unsettled_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
     """Those that still reserve an amount, oldest first."""
-    query = (
-        select(operation)
-        .where(operation.c.order_id == order_id, operation.c.state.in_(UNSETTLED))
-        .order_by(operation.c.intended_at, operation.c.operation_id)
-    )
-    return [_operation(row) for row in (await tx.execute(query)).all()]
+    return [_operation(row) for row in (await tx.execute(_UNSETTLED_OF, {"of_order": order_id})).all()]
 
 
 async def take_unresolved(tx: AsyncConnection, as_of: datetime, limit: int, now: datetime) -> list[Operation]:
@@ -179,21 +226,8 @@ async def add_entries(tx: AsyncConnection, of: Payment, done: Operation, now: da
 
 async def add_provider_event(tx: AsyncConnection, provider: str, event_id: str, kind: str, now: datetime) -> bool:
     """False when it was taken before."""
-    written = await tx.execute(
-        insert(provider_event)
-        .values(provider=provider, event_id=event_id, type=kind, received_at=now)
-        .on_conflict_do_nothing()
-        .returning(provider_event.c.event_id)
-    )
-    return written.first() is not None
-
-
-async def has_provider_event(tx: AsyncConnection, provider: str, event_id: str) -> bool:
-    """Whether it was taken before."""
-    query = select(provider_event.c.event_id).where(
-        provider_event.c.provider == provider, provider_event.c.event_id == event_id
-    )
-    return (await tx.execute(query)).first() is not None
+    values = {"provider": provider, "event_id": event_id, "type": kind, "received_at": now}
+    return (await tx.execute(_INSERT_PROVIDER_EVENT, values)).first() is not None
 
 
 @dataclass(frozen=True, slots=True)

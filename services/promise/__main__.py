@@ -39,8 +39,8 @@ async def main(settings: Settings) -> None:
         partial(add_PromiseServiceServicer_to_server, PromiseRpc(service)),
         background=(
             StockFollower(inventory, replica).run,
-            partial(rpc.periodically, TERMS_SECONDS, service.refresh_terms),
-            partial(rpc.periodically, QUOTES_SECONDS, forget_quotes),
+            partial(rpc.periodically, "refresh_terms", TERMS_SECONDS, service.refresh_terms),
+            partial(rpc.periodically, "forget_quotes", QUOTES_SECONDS, forget_quotes),
         ),
         ready=lambda: service.is_ready,
     )

@@ -19,7 +19,8 @@ from services.promise.domain.network import (
 )
 from services.promise.domain.rulesets import Ruleset
 
-MAX_LINES = 1_000
+# As many as an order may have.
+MAX_LINES = 2_000
 MAX_UNITS = 1_000_000_000
 MAX_PARCELS = 20
 MAX_ALTERNATIVES = 10

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from kit import db
 from kit.errors import Conflict, InvalidArgument, NotFound
 from kit.requests import digest
 from kit.values.ids import new_id
@@ -35,8 +36,7 @@ class PromiseService:
         make_id: Callable[[str], str] = new_id,
     ) -> None:
         self._database = database
-        # One statement is one transaction: no BEGIN and COMMIT around a read or a single insert.
-        self._single = database.execution_options(isolation_level="AUTOCOMMIT")
+        self._single = db.single(database)
         self._at_one_moment = database.execution_options(isolation_level="REPEATABLE READ")
         self._replica = replica
         self._is_holiday = is_holiday

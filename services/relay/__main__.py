@@ -58,9 +58,11 @@ async def main() -> None:
         deliverer = Deliverer(engine, http, bell)
         consumers = (Webhooks(engine, bell), Signals(engine, client))
         followers = []
+        sources = []
         for name, address in settings.sources.items():
             channel = await stack.enter_async_context(rpc.connect(address))
             source = Source(name, OutboxServiceStub(channel))
+            sources.append(source)
             followers += [
                 Follower(engine, locks, source, consumer)
                 for consumer in consumers
@@ -68,10 +70,12 @@ async def main() -> None:
             ]
 
         def register(server: grpc.aio.Server) -> None:
-            add_RelayServiceServicer_to_server(RelayRpc(RelayService(engine, bell)), server)
+            add_RelayServiceServicer_to_server(RelayRpc(RelayService(engine, bell), sources), server)
 
         async def forget() -> None:
-            await rpc.periodically(_FORGET_EVERY_SECONDS, lambda: deliverer.forget_old(times.now()))
+            await rpc.periodically(
+                "forget_deliveries", _FORGET_EVERY_SECONDS, lambda: deliverer.forget_old(times.now())
+            )
 
         await rpc.serve(
             settings.listen,

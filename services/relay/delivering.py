@@ -11,7 +11,7 @@ import httpx
 from opentelemetry import metrics
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kit import times
+from kit import failpoints, times
 from kit.feed import Bell
 from kit.values.ids import new_id
 from services.relay import domain, store
@@ -90,17 +90,19 @@ class Deliverer:
             return []
 
     async def _claim(self, as_of: datetime, limit: int) -> list[Claim]:
-        async with self._engine.begin() as tx:
-            return await store.claim_due(
-                tx, new_id("clm"), as_of, as_of + _CLAIM_FOR, limit, _PARALLEL_PER_ENDPOINT
-            )
+        with failpoints.acting("claim"):
+            async with self._engine.begin() as tx:
+                return await store.claim_due(
+                    tx, new_id("clm"), as_of, as_of + _CLAIM_FOR, limit, _PARALLEL_PER_ENDPOINT
+                )
 
     async def _deliver(self, claimed: Claim, as_of: datetime) -> None:
         started = asyncio.get_running_loop().time()
         outcome = await self._attempt(claimed, as_of)
         at = as_of + timedelta(seconds=asyncio.get_running_loop().time() - started)
         try:
-            await self._record(claimed, outcome, at)
+            with failpoints.acting("deliver"):
+                await self._record(claimed, outcome, at)
         except Exception as error:
             # The claim runs out and the delivery is made again.
             _log.warning("outcome of %s not recorded: %s", claimed.delivery_id, type(error).__name__)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from kit import failpoints
 from kit.errors import OmsError
 from kit.times import from_proto
 from oms.outbox.v1 import outbox_service_pb2 as pb
@@ -44,6 +45,10 @@ class Consumer(Protocol):
     @property
     def name(self) -> str:
         """Names the consumer's cursors."""
+
+    @property
+    def gather_seconds(self) -> float:
+        """The first event is taken at once; those that follow closely wait so long, and are taken together."""
 
     async def take(self, source: str, after: int, events: Sequence[Event]) -> None:
         """Acts on all events, then moves the cursor from `after` to the last one.
@@ -89,7 +94,10 @@ class Follower:
         answer = await self._source.stub.PullEvents(request, timeout=_PULL_TIMEOUT_SECONDS)
         if not answer.events:
             return after
-        await self._consumer.take(self._source.name, after, [_from_proto(event) for event in answer.events])
+        with failpoints.acting(f"{self._consumer.name}.{self._source.name}"):
+            # Its one commit moves the cursor, after the workflows were told.
+            await self._consumer.take(self._source.name, after, [_from_proto(event) for event in answer.events])
+        await asyncio.sleep(self._consumer.gather_seconds)
         return answer.events[-1].sequence
 
     async def _read_cursor(self) -> int:

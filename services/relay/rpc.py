@@ -1,20 +1,30 @@
 """RelayService over gRPC: translates, nothing else."""
 
+import asyncio
+from collections.abc import Sequence
+
 from google.protobuf.message import Message
 
+from kit.errors import OmsError
 from kit.times import field_or_none, now, to_proto
+from oms.outbox.v1 import outbox_service_pb2 as outbox
 from oms.relay.v1 import relay_service_pb2 as pb
 from oms.relay.v1.relay_service_pb2_grpc import RelayServiceServicer
 from oms.type.v1 import type_pb2 as types
 from services.relay.domain import Delivery, Endpoint
+from services.relay.following import Source
 from services.relay.service import RelayService
+from services.relay.store import Cursor
+
+_COUNT_SECONDS = 3.0
 
 
 class RelayRpc(RelayServiceServicer):
     """The servicer."""
 
-    def __init__(self, service: RelayService) -> None:
+    def __init__(self, service: RelayService, sources: Sequence[Source] = ()) -> None:
         self._service = service
+        self._sources = sources
 
     async def CreateEndpoint(
         self, request: pb.CreateEndpointRequest, context: object
@@ -62,6 +72,31 @@ class RelayRpc(RelayServiceServicer):
             now(),
         )
         return pb.ReplayDeliveriesResponse(queued=queued)
+
+    async def GetBacklog(self, request: pb.GetBacklogRequest, context: object) -> pb.GetBacklogResponse:
+        backlogs = [
+            pb.Backlog(
+                way=f"webhooks to {one.endpoint_id}",
+                waiting=one.deliveries,
+                oldest_at=to_proto(one.oldest_at) if one.oldest_at else None,
+            )
+            for one in await self._service.list_waiting()
+        ]
+        sources = {source.name: source for source in self._sources}
+        cursors = [cursor for cursor in await self._service.list_cursors() if cursor.source in sources]
+        backlogs += await asyncio.gather(*(_events(sources[cursor.source], cursor) for cursor in cursors))
+        return pb.GetBacklogResponse(backlogs=backlogs)
+
+
+async def _events(source: Source, cursor: Cursor) -> pb.Backlog:
+    way = f"{cursor.consumer} of {cursor.source}"
+    asked = outbox.CountEventsRequest(after_sequence=cursor.sequence)
+    try:
+        found = await source.stub.CountEvents(asked, timeout=_COUNT_SECONDS)
+    except OmsError:
+        return pb.Backlog(way=way, unreachable=True)
+    oldest_at = found.oldest_at if found.HasField("oldest_at") else None
+    return pb.Backlog(way=way, waiting=found.waiting, oldest_at=oldest_at)
 
 
 def _content(request: Message) -> bytes:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kit import requests
+from kit import db, requests
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from kit.feed import Bell
 from kit.values.ids import new_id
@@ -92,6 +92,16 @@ class RelayService:
             found = await store.list_deliveries(tx, endpoint_id, order_id, state, before, size + 1)
         shown = found[:size]
         return Page(shown, _cursor(shown[-1].position) if len(found) > size else "")
+
+    async def list_cursors(self) -> Sequence[store.Cursor]:
+        """How far each consumer has read each source."""
+        async with db.single(self._engine).connect() as tx:
+            return await store.list_cursors(tx)
+
+    async def list_waiting(self) -> Sequence[store.Waiting]:
+        """What each endpoint has before it."""
+        async with db.single(self._engine).connect() as tx:
+            return await store.list_waiting(tx)
 
     async def replay(
         self,

@@ -35,6 +35,7 @@ class Signals:
     """The consumer that wakes workflows."""
 
     name = "signals"
+    gather_seconds = 0.03
 
     def __init__(self, engine: AsyncEngine, client: Client) -> None:
         self._engine = engine

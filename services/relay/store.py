@@ -69,6 +69,21 @@ async def advance_cursor(tx: AsyncConnection, consumer: str, source: str, after:
         raise CursorMoved(f"{consumer} of {source} is no longer at {after}")
 
 
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a consumer has read a source."""
+
+    consumer: str
+    source: str
+    sequence: int
+
+
+async def list_cursors(tx: AsyncConnection) -> list[Cursor]:
+    """All of them."""
+    columns = (cursor.c.consumer, cursor.c.source, cursor.c.sequence)
+    return [Cursor(*row) for row in await tx.execute(select(*columns).order_by(*columns))]
+
+
 # -- endpoints --------------------------------------------------------------------------------------------
 
 _ENDPOINT = (
@@ -213,6 +228,27 @@ async def claim_due(
         {"claim": claim, "as_of": as_of, "until": until, "limit": limit, "per_endpoint": per_endpoint},
     )
     return sorted((Claim(*row) for row in rows), key=lambda claimed: claimed.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many deliveries wait for an endpoint, and since when the oldest does."""
+
+    endpoint_id: str
+    deliveries: int
+    oldest_at: datetime | None
+
+
+async def list_waiting(tx: AsyncConnection) -> list[Waiting]:
+    """For each endpoint that takes events."""
+    rows = await tx.execute(
+        text(
+            """SELECT e.endpoint_id, count(d.position), min(d.created_at)
+               FROM endpoint e LEFT JOIN delivery d ON d.endpoint_id = e.endpoint_id AND d.state = 'pending'
+               WHERE e.enabled GROUP BY e.endpoint_id ORDER BY e.endpoint_id"""
+        )
+    )
+    return [Waiting(*row) for row in rows]
 
 
 async def settle(

@@ -16,6 +16,7 @@ class Webhooks:
     """The consumer that fills the delivery queue."""
 
     name = "webhooks"
+    gather_seconds = 0.15
 
     def __init__(self, engine: AsyncEngine, bell: Bell) -> None:
         """Rings `bell` when there is something to deliver."""

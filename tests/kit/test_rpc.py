@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg.errors import DiskFull
 from sqlalchemy.exc import OperationalError
 
 from kit import rpc
@@ -27,6 +28,9 @@ class _Raises(OutboxServiceServicer):
         self.error: Exception = RuntimeError()
 
     async def PullEvents(self, request: pb.PullEventsRequest, context: object) -> pb.PullEventsResponse:
+        raise self.error
+
+    async def CountEvents(self, request: pb.CountEventsRequest, context: object) -> pb.CountEventsResponse:
         raise self.error
 
 
@@ -78,6 +82,14 @@ async def test_a_database_that_is_away_can_be_asked_again(service: Served) -> No
     with pytest.raises(Unavailable) as caught:
         await stub.PullEvents(pb.PullEventsRequest())
     assert caught.value.reason == "DATABASE_UNAVAILABLE"
+
+
+async def test_a_disk_that_is_full_is_called_by_its_name(service: Served) -> None:
+    servicer, stub = service
+    servicer.error = OperationalError("insert", {}, DiskFull("could not extend file: No space left on device"))
+    with pytest.raises(Unavailable) as caught:
+        await stub.PullEvents(pb.PullEventsRequest())
+    assert caught.value.reason == "STORAGE_FULL"
 
 
 async def test_a_peer_that_is_away_is_unavailable() -> None:

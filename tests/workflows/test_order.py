@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kit.errors import FailedPrecondition, OmsError
+from kit.errors import FailedPrecondition, NotFound, OmsError
 from kit.times import now, to_proto
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
@@ -86,6 +86,28 @@ async def test_an_order_paid_by_its_channel_is_shipped_without_our_money(world: 
     assert await world.ended(recorded.order.order_id) == "CLOSED"
     assert (await world.payment(recorded.order.order_id)).status == pay.PAYMENT_STATUS_PAID_BY_CHANNEL
     await world.assert_settled(recorded.order.order_id, kept_minor=0, sold={sku: 1})
+
+
+async def test_an_order_that_costs_nothing_needs_no_payment(world: World) -> None:
+    sku = await world.stock({NEAR: 1})
+    recorded = await world.record({sku: 1}, free=True)
+    placement = await world.place(recorded)
+    assert placement is not None
+    assert placement.state == "validated"
+    await world.ship(recorded.order.order_id)
+    assert await world.ended(recorded.order.order_id) == "CLOSED"
+    with pytest.raises(NotFound):
+        await world.payment(recorded.order.order_id)
+    await world.assert_settled(recorded.order.order_id, kept_minor=0, sold={sku: 1})
+
+
+async def test_an_order_that_costs_nothing_is_cancelled_like_any_other(world: World) -> None:
+    sku = await world.stock({NEAR: 1})
+    recorded = await world.record({sku: 1}, channel="slow", free=True)
+    await world.place(recorded)
+    await world.cancel(recorded.order.order_id)
+    assert await world.ended(recorded.order.order_id) == "CANCELLED"
+    await world.assert_settled(recorded.order.order_id, kept_minor=0, sold={sku: 0})
 
 
 async def test_a_channel_that_was_paid_is_asked_to_give_back_what_no_point_has(world: World) -> None:

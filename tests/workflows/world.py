@@ -104,6 +104,7 @@ class World:
         token: str = VISA,
         key: str = "",
         payment: pb.PaymentTerms | None = None,
+        free: bool = False,
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more."""
         rows = [
@@ -113,8 +114,8 @@ class World:
                 brand="Brume",
                 title=sku,
                 quantity=quantity,
-                net_minor=PRICE_MINOR * quantity,
-                shipping_minor=SHIPPING_MINOR if number == 1 else 0,
+                net_minor=0 if free else PRICE_MINOR * quantity,
+                shipping_minor=SHIPPING_MINOR if number == 1 and not free else 0,
             )
             for number, (sku, quantity) in enumerate(lines.items(), start=1)
         ]

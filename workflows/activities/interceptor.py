@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import (
     ActivityInboundInterceptor,
@@ -9,7 +10,7 @@ from temporalio.worker import (
     Interceptor,
 )
 
-from kit import telemetry
+from kit import failpoints, telemetry
 from kit.errors import OmsError
 
 
@@ -25,8 +26,12 @@ class _AroundActivity(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         order_id = getattr(input.args[0], "order_id", "") if input.args else ""
         try:
-            with telemetry.about_order(order_id):
-                return await self.next.execute_activity(input)
+            with telemetry.about_order(order_id), failpoints.acting(activity.info().activity_type):
+                failpoints.reach("before")
+                answer = await self.next.execute_activity(input)
+                # The service has acted and answered; Temporal does not know.
+                failpoints.reach("after")
+                return answer
         except OmsError as error:
             raise ApplicationError(
                 error.detail, dict(error.facts), type=error.reason, non_retryable=not error.retryable

@@ -42,10 +42,6 @@ class PaymentActivities:
         status = pb.PaymentStatus.Name(payment.status).removeprefix("PAYMENT_STATUS_").lower()
         if status == "pending":
             raise Unavailable("PAYMENT_PENDING", "the provider's answer is not known yet")
-        for operation in payment.operations:
-            # Asked again after the undoing, the payment is closed: what counts is what the first attempt met.
-            if status == "closed" and _is_declined(operation):
-                return PaymentAnswer("declined", decline_code=operation.failure_code)
         return PaymentAnswer(status, payment.next_action_url, payment.decline_code)
 
     @activity.defn
@@ -110,11 +106,6 @@ class PaymentActivities:
         if not reply.complete:
             raise Unavailable("UNWIND_PENDING", "the provider's answer is not known yet")
         return True
-
-
-def _is_declined(operation: pb.Operation) -> bool:
-    is_authorization = operation.kind == pb.OPERATION_KIND_AUTHORIZE
-    return is_authorization and operation.state == pb.OPERATION_STATE_FAILED
 
 
 def _tender(tender: Tender) -> pb.Tender:

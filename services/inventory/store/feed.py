@@ -21,11 +21,9 @@ class Mark:
     channel_id: str
 
 
-async def number_waiting(tx: AsyncConnection) -> None:
-    """Gives numbers to committed marks that have none yet."""
-    waiting = await tx.execute(text("SELECT EXISTS (SELECT 1 FROM stock_change WHERE sequence IS NULL)"))
-    if waiting.scalar_one():
-        await feed.number_rows(tx, "stock_change")
+async def has_news(connection: AsyncConnection, after: int) -> bool:
+    """Whether there are marks after a number; committed ones that have none yet are given theirs."""
+    return await feed.has_news(connection, "stock_change", after)
 
 
 async def bounds(tx: AsyncConnection) -> tuple[int, int]:

@@ -53,56 +53,64 @@ def _columns(positions: Sequence[Position]) -> dict[str, list[str]]:
     return {"skus": [p.sku for p in positions], "point_ids": [p.point_id for p in positions]}
 
 
-_OPEN_RESERVATION = text(
+_OPEN_RESERVATIONS = text(
     f"""WITH opened AS (
             INSERT INTO reservation (reservation_id, channel_id, state, expires_at)
-            VALUES (:reservation_id, :channel_id, :state, :expires_at)
+            SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:channels AS text[]), CAST(:states AS text[]),
+                                 CAST(:expiries AS timestamptz[])) AS given(id, channel_id, state, expires_at)
+            ORDER BY id COLLATE "C"
             -- A write that changes nothing: it locks the row that is there.
             ON CONFLICT (reservation_id) DO UPDATE SET channel_id = reservation.channel_id
             RETURNING reservation_id, channel_id, state, expires_at, old.reservation_id IS NULL AS created
         )
-        SELECT opened.reservation_id, opened.channel_id, opened.state, opened.expires_at, opened.created,
-               {TERMS} AS terms
-        FROM opened"""
+        SELECT {TERMS} AS terms,
+               (SELECT jsonb_agg(to_jsonb(opened)) FROM opened WHERE NOT created) AS existing"""
 )
 
 
-async def open_reservation(
-    tx: AsyncConnection, fresh: Reservation, positions: Iterable[Position]
-) -> tuple[Reservation, Terms | None, bool]:
-    """Locks the reservation of this id, creating it when there is none; with its channel's terms.
+async def open_reservations(
+    tx: AsyncConnection, fresh: Sequence[Reservation], positions: Iterable[Position]
+) -> tuple[dict[str, Reservation | None], dict[str, Terms]]:
+    """Locks the reservations of these ids, creating those that are missing; with their channels' terms.
 
-    The last value says whether it was created. The terms are None when the channel does not exist.
+    By id what stood before: None for one that was created now. Terms by channel, for those that exist.
     """
     wanted = list(positions)
     row = (
         await tx.execute(
-            _OPEN_RESERVATION,
+            _OPEN_RESERVATIONS,
             {
-                "reservation_id": fresh.reservation_id,
-                "channel_id": fresh.channel_id,
-                "state": fresh.state.value,
-                "expires_at": fresh.expires_at,
+                "ids": [one.reservation_id for one in fresh],
+                "channels": [one.channel_id for one in fresh],
+                "states": [one.state.value for one in fresh],
+                "expiries": [one.expires_at for one in fresh],
                 **terms_parameters(
-                    [fresh.channel_id],
+                    sorted({one.channel_id for one in fresh}),
                     sorted({position.sku for position in wanted}),
                     sorted({position.point_id for position in wanted}),
                 ),
             },
         )
     ).one()
-    terms = to_terms(row.terms).get(fresh.channel_id)
-    if row.created:
-        return fresh, terms, True
-    return (await _with_lines(tx, [row]))[0], terms, False
+    before: dict[str, Reservation | None] = {one.reservation_id: None for one in fresh}
+    if row.existing:
+        locked = await tx.execute(_BY_IDS, {"ids": [one["reservation_id"] for one in row.existing]})
+        before.update((one.reservation_id, one) for one in await _with_lines(tx, list(locked)))
+    return before, to_terms(row.terms)
 
 
-async def drop_reservation(tx: AsyncConnection, reservation_id: str) -> None:
-    """Forgets one that `open_reservation` created and that holds nothing: its wish was refused."""
+async def drop_reservations(tx: AsyncConnection, reservation_ids: Sequence[str]) -> None:
+    """Forgets those that `open_reservations` created and that hold nothing: their wishes were refused."""
     await tx.execute(
-        text("DELETE FROM reservation WHERE reservation_id = :reservation_id"),
-        {"reservation_id": reservation_id},
+        text("DELETE FROM reservation WHERE reservation_id = ANY(CAST(:ids AS text[]))"),
+        {"ids": list(reservation_ids)},
     )
+
+
+_BY_IDS = text(
+    """SELECT reservation_id, channel_id, state, expires_at FROM reservation
+       WHERE reservation_id = ANY(CAST(:ids AS text[]))"""
+)
 
 
 async def lock_reservation(tx: AsyncConnection, reservation_id: str) -> Reservation | None:
@@ -136,6 +144,23 @@ async def lock_due_reservations(tx: AsyncConnection, now: datetime, limit: int) 
                ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED"""
         ),
         {"now": now, "limit": limit},
+    )
+    return await _with_lines(tx, list(rows))
+
+
+async def holding(
+    tx: AsyncConnection, reservation_ids: Sequence[str], after: str, limit: int
+) -> list[Reservation]:
+    """Those that hold something: of these ids, or (without ids) in the order of their ids after one."""
+    rows = await tx.execute(
+        text(
+            """SELECT reservation_id, channel_id, state, expires_at FROM reservation
+               WHERE state IN ('held', 'confirmed')
+                 AND CASE WHEN :named THEN reservation_id = ANY(CAST(:ids AS text[]))
+                     ELSE reservation_id > :after END
+               ORDER BY reservation_id LIMIT :limit"""
+        ),
+        {"named": bool(reservation_ids), "ids": list(reservation_ids), "after": after, "limit": limit},
     )
     return await _with_lines(tx, list(rows))
 
@@ -177,9 +202,10 @@ WITH change AS (
     SELECT * FROM unnest(
         CAST(:skus AS text[]), CAST(:point_ids AS text[]), CAST(:on_hand AS bigint[]),
         CAST(:reserved AS bigint[]), CAST(:unavailable AS bigint[]), CAST(:short AS bigint[]),
-        CAST(:causes AS text[]), CAST(:actors AS text[]), CAST(:sources AS text[]), CAST(:holders AS text[])
+        CAST(:causes AS text[]), CAST(:actors AS text[]), CAST(:sources AS text[]), CAST(:holders AS text[]),
+        CAST(:times AS timestamptz[])
     ) WITH ORDINALITY AS given(sku, point_id, on_hand, reserved, unavailable, short,
-                               cause, actor, source, reservation_id, nth)
+                               cause, actor, source, reservation_id, recorded_at, nth)
 ), total AS (
     SELECT sku, point_id, sum(on_hand) AS on_hand, sum(reserved) AS reserved,
            sum(unavailable) AS unavailable, sum(short) AS short
@@ -195,7 +221,8 @@ WITH change AS (
 ), recorded AS (
     INSERT INTO movement (sku, point_id, on_hand_delta, reserved_delta, unavailable_delta, short_delta,
                           cause, actor, source, reservation_id, recorded_at)
-    SELECT sku, point_id, on_hand, reserved, unavailable, short, cause, actor, source, reservation_id, :now
+    SELECT sku, point_id, on_hand, reserved, unavailable, short,
+           cause, actor, source, reservation_id, recorded_at
     FROM change ORDER BY nth
 ), marked AS (
     INSERT INTO stock_change (kind, sku, point_id) SELECT 'position', sku, point_id FROM total
@@ -218,7 +245,9 @@ WITH change AS (
     SELECT reservation_id, sku, point_id, quantity FROM line WHERE quantity > 0
     ON CONFLICT (reservation_id, sku, point_id) DO UPDATE SET quantity = EXCLUDED.quantity
 ), answered AS (
-    UPDATE request SET answer = CAST(:answer AS jsonb) WHERE request_id = :request_id
+    UPDATE request SET answer = given.answer
+    FROM unnest(CAST(:requests AS text[]), CAST(:answers AS jsonb[])) AS given(request_id, answer)
+    WHERE request.request_id = given.request_id
 )
 SELECT (SELECT count(*) FROM total) - (SELECT count(*) FROM balanced)
 """
@@ -233,15 +262,23 @@ class Answer:
     value: Mapping[str, Any]
 
 
+Dated = tuple[Movement, datetime]
+
+
+def dated(movements: Iterable[Movement], at: datetime) -> list[Dated]:
+    """Movements that were all made at one moment."""
+    return [(movement, at) for movement in movements]
+
+
 async def write(
     tx: AsyncConnection,
-    now: datetime,
     *,
-    movements: Sequence[Movement] = (),
+    movements: Sequence[Dated] = (),
     reservations: Sequence[tuple[Reservation, Reservation]] = (),
-    answer: Answer | None = None,
+    answers: Sequence[Answer] = (),
 ) -> None:
     """Writes what was decided under the locks. `reservations` are pairs of before and after."""
+    moved = [movement for movement, _ in movements]
     lines = [
         (after.reservation_id, position.sku, position.point_id, after_held[position])
         for before, after in reservations
@@ -252,16 +289,16 @@ async def write(
     missing = await tx.execute(
         _WRITE,
         {
-            "now": now,
-            **_columns([movement.position for movement in movements]),
-            "on_hand": [movement.on_hand for movement in movements],
-            "reserved": [movement.reserved for movement in movements],
-            "unavailable": [movement.unavailable for movement in movements],
-            "short": [movement.short for movement in movements],
-            "causes": [movement.cause.cause for movement in movements],
-            "actors": [movement.cause.actor for movement in movements],
-            "sources": [movement.cause.source for movement in movements],
-            "holders": [movement.reservation_id for movement in movements],
+            **_columns([movement.position for movement in moved]),
+            "on_hand": [movement.on_hand for movement in moved],
+            "reserved": [movement.reserved for movement in moved],
+            "unavailable": [movement.unavailable for movement in moved],
+            "short": [movement.short for movement in moved],
+            "causes": [movement.cause.cause for movement in moved],
+            "actors": [movement.cause.actor for movement in moved],
+            "sources": [movement.cause.source for movement in moved],
+            "holders": [movement.reservation_id for movement in moved],
+            "times": [at for _, at in movements],
             "ids": [after.reservation_id for _, after in reservations],
             "states": [after.state.value for _, after in reservations],
             "expiries": [after.expires_at for _, after in reservations],
@@ -269,8 +306,8 @@ async def write(
             "line_skus": [line[1] for line in lines],
             "line_points": [line[2] for line in lines],
             "line_quantities": [line[3] for line in lines],
-            "request_id": answer.request_id if answer else None,
-            "answer": json.dumps(answer.value) if answer else None,
+            "requests": [answer.request_id for answer in answers],
+            "answers": [json.dumps(answer.value) for answer in answers],
         },
     )
     if missing.scalar_one() != 0:
@@ -353,6 +390,11 @@ async def movements(
         )
         for row in rows
     ]
+
+
+async def count_balances(tx: AsyncConnection) -> int:
+    """How many rows there are."""
+    return int((await tx.execute(text("SELECT count(*) FROM balance"))).scalar_one())
 
 
 async def differences(tx: AsyncConnection) -> list[Difference]:

@@ -12,7 +12,7 @@ from typing import Any
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.ids import derived_id
 from kit.values.money import Money
-from services.orders.domain.model import Decision, Fulfilment, Happening, Order, Parcel, Units
+from services.orders.domain.model import Decision, Fulfilment, Happening, Order, Parcel, Reach, Units
 from services.orders.domain.plan import lines_of, unit_facts, units_in_words
 from services.orders.domain.pricing import goods_minor, shipping_minor
 from services.orders.domain.ranges import Ranges, in_fulfilment, shift, take
@@ -29,6 +29,21 @@ from services.orders.domain.states import (
 
 REFUSAL_REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
 CARRIER_STATUSES = ("in_transit", "delivered")
+
+
+# -- whose work it is -------------------------------------------------------------------------------------
+
+
+def brands(order: Order, work: Fulfilment) -> frozenset[str]:
+    """The brands of the work's lines; after a pick, of what was found."""
+    numbers = {line.line_number for line in work.lines}
+    return frozenset(line.brand for line in order.content.lines if line.line_number in numbers)
+
+
+def is_within(reach: Reach, order: Order, work: Fulfilment) -> bool:
+    """Whether the work is at one of the points and has a line of one of the brands."""
+    at_point = not reach.point_ids or work.point_id in reach.point_ids
+    return at_point and (not reach.brands or not reach.brands.isdisjoint(brands(order, work)))
 
 
 # -- offers -----------------------------------------------------------------------------------------------

@@ -133,6 +133,8 @@ class Content:
     mode: DeliveryMode | Literal[""]
     quote_id: str
     payment: PaymentTerms
+    # When the channel took the order, if it says so. No deadline counts from it.
+    source_placed_at: datetime | None = None
 
     @property
     def brands(self) -> tuple[str, ...]:
@@ -210,6 +212,17 @@ class Fulfilment:
     offer_deadline: datetime | None = None
     refusal_reason: str = ""
     parcel: Parcel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Whose work a caller may act on: at these points, with a line of these brands; empty means any."""
+
+    point_ids: frozenset[str] = frozenset()
+    brands: frozenset[str] = frozenset()
+
+
+EVERYWHERE = Reach()
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,14 @@ class CaptureState(StrEnum):
     NOT_NEEDED = "not_needed"
 
 
+# Nothing happens to it any more.
+ENDED = frozenset({OrderState.REFUSED, OrderState.CANCELLED, OrderState.CLOSED})
+# Between two states of its stock: being placed or being undone.
+MOVING = frozenset({OrderState.RECORDED, OrderState.ACTION_REQUIRED, OrderState.CANCELLING})
+# Units that are held at the point of their fulfilment, and units that are on their way to a place.
+HELD_UNITS = frozenset({UnitState.ALLOCATED, UnitState.PICKED, UnitState.PACKED})
+HOMELESS_UNITS = frozenset({UnitState.RECORDED, UnitState.UNPLACED})
+
 _O, _F, _U, _C = OrderState, FulfilmentState, UnitState, CaptureState
 
 ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {

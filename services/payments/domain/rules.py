@@ -70,6 +70,18 @@ def refundable(payment: Payment, unsettled: Sequence[Operation]) -> int:
     return payment.captured - payment.refunded - reserved(unsettled, Kind.REFUND)
 
 
+def awaits_news(payment: Payment, operations: Sequence[Operation], *, ended: bool, lost_before: datetime) -> bool:
+    """Whether the provider is to be asked what it has told something about.
+
+    What was intended after `lost_before` is being answered to whoever asked for it; what is settled is known. Only
+    the end of an authorisation (`ended`) may come from the provider alone.
+    """
+    unsettled = [operation for operation in operations if operation.unsettled]
+    waiting = any(operation.state is State.ACTION_REQUIRED for operation in operations)
+    lost = any(one.state is not State.INTENDED or one.intended_at <= lost_before for one in unsettled)
+    return waiting or lost or (ended and not unsettled and uncaptured(payment) > 0)
+
+
 def open_payment(order_id: str, channel_id: str, currency: str, tender: Tender, provider: str) -> Payment:
     """The payment of an order before anybody was asked."""
     by_channel = tender.kind is TenderKind.PAID_BY_CHANNEL
@@ -115,6 +127,13 @@ def pay_again(existing: Payment, asked: Payment) -> Payment:
 def intend_authorize(payment: Payment, amount: Money, intent: Intent) -> Operation:
     """The intent to authorise."""
     return _intended(payment, Kind.AUTHORIZE, amount.amount_minor, intent)
+
+
+def as_met(payment: Payment, authorizing: Operation) -> Payment:
+    """The payment as whoever asked for this authorisation sees it: a decline stands, also once it is undone."""
+    if payment.status is Status.CLOSED and authorizing.state is State.FAILED:
+        return replace(payment, status=Status.DECLINED, decline_code=authorizing.failure_code)
+    return payment
 
 
 def intend_capture(payment: Payment, unsettled: Sequence[Operation], amount: Money, intent: Intent) -> Operation:

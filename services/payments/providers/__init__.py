@@ -47,6 +47,7 @@ class Authorisation:
     # It holds nothing any more; what it had not captured was let go.
     ended: bool
     captured: int
+    refunded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,11 @@ class ProviderEvent:
 
     event_id: str
     type: str
-    provider_payment_id: str
+    provider_payment_id: str = ""
+    # Of the operation that made it; empty when a channel did.
+    order_id: str = ""
+    # It says that the payment holds nothing any more.
+    ended: bool = False
 
 
 class Provider(Protocol):

@@ -17,6 +17,8 @@ from services.payments.providers import Abilities, AnswerLost, Authorisation, Ba
 from services.payments.providers.stripe_money import NotPayable, from_wire, to_wire
 
 _log = logging.getLogger(__name__)
+# Of an intent that holds nothing more.
+_ENDED = ("canceled", "succeeded")
 _EXPAND = ["latest_charge"]
 # Clocks differ; an intent is looked for from this long before ours says that it was meant.
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -101,14 +103,16 @@ class StripeProvider:
         intent = await self._intent(provider_payment_id)
         if intent is None:
             return None
-        metadata = intent["metadata"] or {}
+        metadata, charge = intent["metadata"] or {}, intent.get("latest_charge")
+        currency = intent["currency"].upper()
         return Authorisation(
             provider_payment_id=intent["id"],
             order_id=metadata.get("order_id", ""),
             operation_id=metadata.get("operation_id", ""),
             outcome=self._outcome(intent),
-            ended=intent["status"] in ("canceled", "succeeded"),
-            captured=from_wire(intent["amount_received"], intent["currency"].upper()),
+            ended=intent["status"] in _ENDED,
+            captured=from_wire(intent["amount_received"], currency),
+            refunded=from_wire(charge["amount_refunded"] if isinstance(charge, dict) else 0, currency),
         )
 
     async def release(self, payment: Payment) -> None:
@@ -118,7 +122,7 @@ class StripeProvider:
         except _Refused as refusal:
             # Cancelled or wholly captured already: nothing is held.
             intent = await self._intent(payment.provider_payment_id)
-            if intent is not None and intent["status"] not in ("canceled", "succeeded"):
+            if intent is not None and intent["status"] not in _ENDED:
                 raise AnswerLost(f"not released: {refusal.code}") from None
 
     def read_event(self, payload: bytes, signature: str) -> ProviderEvent:
@@ -127,8 +131,11 @@ class StripeProvider:
             event = self._client.construct_event(payload, signature, self._webhook_secret)
             told = event.to_dict()
             thing = told["data"]["object"]
-            about_intent = thing.get("object") == "payment_intent"
-            return ProviderEvent(str(told["id"]), str(told["type"]), str(thing["id"]) if about_intent else "")
+            event_id, kind = str(told["id"]), str(told["type"])
+            if thing.get("object") != "payment_intent":
+                return ProviderEvent(event_id, kind)
+            order_id = str((thing.get("metadata") or {}).get("order_id", ""))
+            return ProviderEvent(event_id, kind, str(thing["id"]), order_id, thing.get("status") in _ENDED)
         except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
             raise BadSignature(type(error).__name__) from None
         except (AttributeError, KeyError, TypeError) as error:

@@ -115,6 +115,7 @@ def content() -> pb.OrderContent:
         mode=type_pb2.DELIVERY_MODE_HOME_EXPRESS,
         quote_id="quo_1",
         payment=pb.PaymentTerms(payment_method_token="pm_card_visa"),
+        source_placed_at=stamp(NOW - timedelta(days=30)),
     )
 
 
@@ -171,7 +172,8 @@ async def test_an_order_goes_the_whole_way_over_grpc(orders: Orders) -> None:
     await stub.RecordPick(of(pb.RecordPickRequest, found=found))
     packed = await stub.CloseParcel(of(pb.CloseParcelRequest, weight_grams=1200))
     assert packed.fulfilment.parcel.amount.amount_minor == 6490
-    await stub.RecordCapture(of(pb.RecordCaptureRequest, capture_state="captured"))
+    paid = await stub.RecordCapture(of(pb.RecordCaptureRequest, capture_state="captured"))
+    assert (paid.state, paid.fulfilment.parcel.capture_state) == (pb.FULFILMENT_STATE_PACKED, "captured")
     gone = await stub.HandOver(of(pb.HandOverRequest))
     scan = pb.RecordCarrierEventRequest(
         request_id=key(),
@@ -194,6 +196,40 @@ async def test_an_order_goes_the_whole_way_over_grpc(orders: Orders) -> None:
     assert timeline.entries[-1].kind == "order.closed"
     label = await stub.GetFulfilment(pb.GetFulfilmentRequest(fulfilment_id=work))
     assert label.ship_to.street_lines == ["7 impasse du Secret"]
+
+
+async def test_a_reach_is_held_to_and_is_no_part_of_the_content(orders: Orders) -> None:
+    stub, order_id = orders.stub, (await record(orders)).order.order_id
+    work = (await stub.AcceptOrder(acceptance(order_id))).fulfilments[0].fulfilment_id
+    await stub.ReleaseOrder(pb.ReleaseOrderRequest(request_id=key(), order_id=order_id))
+    await stub.OfferFulfilment(pb.OfferFulfilmentRequest(request_id=key(), fulfilment_id=work))
+    lyon, nice = pb.Reach(point_ids=["store-lyon"], brands=["maison"]), pb.Reach(point_ids=["store-nice"])
+
+    async def accept(reach: pb.Reach | None) -> Any:
+        request = pb.AcceptOfferRequest(request_id=f"accept-{work}", fulfilment_id=work, reach=reach)
+        return await stub.AcceptOffer(request)
+
+    assert (await error_of(accept(nice))).reason == "FULFILMENT_NOT_FOUND"
+    first = await accept(lyon)
+    assert await accept(None) == first
+    assert (await error_of(accept(nice))).reason == "FULFILMENT_NOT_FOUND"
+
+
+async def test_a_picker_says_line_numbers_and_need_not_know_skus(orders: Orders) -> None:
+    stub, order_id = orders.stub, (await record(orders)).order.order_id
+    work = (await stub.AcceptOrder(acceptance(order_id))).fulfilments[0].fulfilment_id
+    await stub.ReleaseOrder(pb.ReleaseOrderRequest(request_id=key(), order_id=order_id))
+    await stub.OfferFulfilment(pb.OfferFulfilmentRequest(request_id=key(), fulfilment_id=work))
+    await stub.AcceptOffer(pb.AcceptOfferRequest(request_id=key(), fulfilment_id=work))
+
+    async def pick(*found: pb.PlannedLine) -> Any:
+        return await stub.RecordPick(pb.RecordPickRequest(request_id=key(), fulfilment_id=work, found=found))
+
+    one = pb.PlannedLine(line_number=1, quantity=1)
+    unknown = await error_of(pick(one, pb.PlannedLine(line_number=9, quantity=1)))
+    assert (unknown.code, unknown.facts["field"]) == ("INVALID_ARGUMENT", "found[1].line_number")
+    [line] = (await pick(one)).fulfilment.lines
+    assert (line.line_number, line.sku, line.quantity) == (1, "SKU-1", 1)
 
 
 async def test_a_workflow_is_told_ids_and_amounts_and_no_person(orders: Orders) -> None:
@@ -353,3 +389,46 @@ async def test_events_are_pulled_in_order_and_a_waiting_reader_is_woken(orders: 
     assert event.subject == f"order/{placed.order.order_id}"
     assert json.loads(event.data_json)["lines"] == [{"line_number": 1, "sku": "SKU-1", "quantity": 2}]
     assert "Zo" not in event.data_json
+
+
+async def test_an_order_says_what_the_other_services_must_know_of_it(orders: Orders) -> None:
+    stub, order_id = orders.stub, (await record(orders)).order.order_id
+    other = (await record(orders)).order.order_id
+
+    async def obligation() -> pb.Obligation:
+        asked = pb.ListObligationsRequest(order_ids=[order_id, "ord_nobody"])
+        one: pb.Obligation
+        [one] = (await stub.ListObligations(asked)).obligations
+        return one
+
+    placing = await obligation()
+    assert (placing.driven, placing.in_flux, list(placing.units)) == (True, True, [])
+    work = (await stub.AcceptOrder(acceptance(order_id))).fulfilments[0].fulfilment_id
+    accepted = await obligation()
+    assert (accepted.in_flux, accepted.captured.amount_minor) == (False, 0)
+    held = [pb.ObligedUnits(sku="SKU-1", point_id="store-lyon", quantity=2)]
+    assert list(accepted.units) == held, "an accepted order's units are held where they are prepared"
+
+    await stub.ReleaseOrder(pb.ReleaseOrderRequest(request_id=key(), order_id=order_id))
+    await stub.OfferFulfilment(pb.OfferFulfilmentRequest(request_id=key(), fulfilment_id=work))
+    await stub.RefuseOffer(pb.RefuseOfferRequest(request_id=key(), fulfilment_id=work, reason="no_staff"))
+    refused = await obligation()
+    assert (refused.in_flux, list(refused.units)) == (True, []), "its units look for another place"
+
+    pages, cursor = list[str](), ""
+    while not pages or cursor:
+        page = await stub.ListObligations(
+            pb.ListObligationsRequest(page=type_pb2.PageRequest(size=1, cursor=cursor))
+        )
+        pages += [one.order_id for one in page.obligations]
+        cursor = page.page.next_cursor
+    assert pages == sorted(set(pages))
+    assert {order_id, other} <= set(pages)
+
+    refusal = pb.Refusal(reason="PAYMENT_DECLINED", detail="declined")
+    await stub.RefuseOrder(pb.RefuseOrderRequest(request_id=key(), order_id=other, refusal=refusal))
+    everything = pb.ListObligationsRequest(page=type_pb2.PageRequest(size=500))
+    still_open = {one.order_id for one in (await stub.ListObligations(everything)).obligations}
+    assert (order_id in still_open, other in still_open) == (True, False)
+    too_many = await error_of(stub.ListObligations(pb.ListObligationsRequest(order_ids=["x"] * 501)))
+    assert too_many.facts["field"] == "order_ids"

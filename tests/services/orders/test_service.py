@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from kit.values.ids import derived_id
-from services.orders.domain.model import LifeCycle, Refusal
+from services.orders.domain.model import LifeCycle, Reach, Refusal
 from services.orders.domain.states import FulfilmentState, OrderState, UnitState
 from services.orders.reading import OrderFilter
 from services.orders.service import Asked
+from services.orders.store import content_digest
 from tests.services.orders.builders import (
     BUYER,
     CHANNEL,
@@ -51,6 +52,22 @@ async def test_an_order_is_read_as_it_was_sent(shop: Shop) -> None:
     assert read.order.life_cycle == LIFE_CYCLE
 
 
+async def test_when_the_channel_took_the_order_is_kept_beside_when_it_was_placed(shop: Shop) -> None:
+    sent = content(source_placed_at=NOON - timedelta(days=4000))
+    view, _ = await shop.service.record_order("key-1", sent, BUYER, NOON, NOON)
+    read = await shop.service.get_order(view.order.order_id)
+    assert (read.order.content.source_placed_at, read.order.placed_at) == (sent.source_placed_at, NOON)
+    again, existed = await shop.service.record_order("key-1", sent, BUYER, LATE, LATE)
+    assert (again, existed) == (read, True)
+
+
+def test_orders_of_before_the_source_date_keep_their_digest() -> None:
+    """It was computed without the field: with another digest, their repeated placement would be a conflict."""
+    before = "f00c633d39ee217965dee161900e0924bfce4541634f0fa8d054318b98347935"
+    assert content_digest(content(), BUYER).hex() == before
+    assert content_digest(content(source_placed_at=NOON), BUYER).hex() != before
+
+
 async def test_the_same_key_and_content_give_the_same_order(shop: Shop) -> None:
     first, _ = await shop.service.record_order("key-1", content(line(1), line(2)), BUYER, NOON, NOON)
     again, existed = await shop.service.record_order("key-1", content(line(2), line(1)), BUYER, LATE, LATE)
@@ -74,6 +91,7 @@ async def test_a_repeat_is_answered_even_when_the_channel_no_longer_sells_the_br
         ({"lines": (line(1), line(2))}, "lines"),
         ({"lines": (line(1, title="Other"),)}, "lines[0].title"),
         ({"channel_order_number": "W-2"}, "channel_order_number"),
+        ({"source_placed_at": NOON}, "source_placed_at"),
     ],
 )
 async def test_the_same_key_with_other_content_names_the_field(
@@ -308,6 +326,64 @@ async def test_an_order_or_fulfilment_that_does_not_exist_is_named(shop: Shop) -
     with pytest.raises(NotFound) as caught:
         await shop.service.accept_offer(shop.asked(), "ful_none", "", NOON)
     assert caught.value.facts["field"] == "fulfilment_id"
+
+
+# -- whose work it is -------------------------------------------------------------------------------------
+
+MINE = [Reach(), Reach(frozenset({"store-lyon", "store-nice"})), Reach(brands=frozenset({"aubier", "maison"}))]
+NOT_MINE = [
+    Reach(frozenset({"store-nice"})),
+    Reach(brands=frozenset({"aubier"})),
+    Reach(frozenset({"store-lyon"}), frozenset({"aubier"})),
+    Reach(frozenset({"store-nice"}), frozenset({"maison"})),
+]
+
+
+@pytest.mark.parametrize("reach", NOT_MINE)
+async def test_work_out_of_reach_does_not_exist_whatever_is_asked(
+    shop: Shop, orders_db: AsyncEngine, reach: Reach
+) -> None:
+    _, (work,) = await shop.release("key-1", leg((1, 2)))
+    await shop.pack(work, captured=False)
+    before = await rows(orders_db, "SELECT * FROM timeline")
+    service, asked = shop.service, [replace(shop.asked(), reach=reach) for _ in range(6)]
+    acts = [
+        service.accept_offer(asked[0], work, "", NOON),
+        service.refuse_offer(asked[1], work, "no such reason", "", NOON),
+        service.record_pick(asked[2], work, found((9, 9)), "", NOON),
+        service.close_parcel(asked[3], work, 900, "", NOON),
+        service.record_capture(asked[4], work, "captured", "", "", NOON),
+        service.hand_over(asked[5], work, "", "", NOON),
+    ]
+    with pytest.raises(NotFound) as unknown:
+        await service.accept_offer(shop.asked(), "ful_none", "", NOON)
+    for act in acts:
+        with pytest.raises(NotFound) as caught:
+            await act
+        assert (caught.value.reason, caught.value.detail) == (unknown.value.reason, unknown.value.detail)
+        assert caught.value.facts == {"field": "fulfilment_id", "fulfilment_id": work}
+    assert await rows(orders_db, "SELECT * FROM timeline") == before
+    ids = {row.request_id for row in await rows(orders_db, "SELECT request_id FROM request")}
+    assert ids.isdisjoint(one.request_id for one in asked), "the id of a request that did nothing is free"
+
+
+@pytest.mark.parametrize("reach", MINE)
+async def test_work_in_reach_is_done(shop: Shop, reach: Reach) -> None:
+    _, (work,) = await shop.release("key-1", leg((1, 2)))
+    done = await shop.service.accept_offer(replace(shop.asked(), reach=reach), work, "anna", NOON)
+    assert done.state == FulfilmentState.ACCEPTED
+
+
+async def test_a_first_answer_is_for_those_in_reach_only(shop: Shop) -> None:
+    _, (work,) = await shop.release("key-1", leg((1, 2)))
+    asked = Asked("accept-1", b"same", Reach(frozenset({"store-lyon"})))
+    first = await shop.service.accept_offer(asked, work, "anna", NOON)
+    await shop.service.record_pick(shop.asked(), work, found((1, 2)), "anna", NOON)
+    for reach in MINE:
+        assert await shop.service.accept_offer(replace(asked, reach=reach), work, "anna", NOON) == first
+    for reach in NOT_MINE:
+        again = shop.service.accept_offer(replace(asked, reach=reach), work, "anna", NOON)
+        assert await outcome(again) == "FULFILMENT_NOT_FOUND"
 
 
 async def test_a_request_without_an_id_is_refused(shop: Shop) -> None:

@@ -125,6 +125,16 @@ async def test_events_of_our_own_acts_change_nothing(world: World) -> None:
     assert await world.service.get_payment(world.order_id) == before
 
 
+async def test_the_provider_is_not_asked_about_what_is_known(world: World) -> None:
+    await world.pay(10_000)
+    await world.service.capture(move(world.order_id, 4_000))
+    await world.service.void(move(world.order_id))
+    world.provider.fault("retrieve", "down", order_id=world.order_id)
+    for event in world.provider.events(world.order_id):
+        assert await post(world, event) is False
+    assert await world.totals() == (10_000, 4_000, 6_000, 0)
+
+
 async def test_events_of_others_are_taken_calmly(world: World) -> None:
     def event(kind: str, thing: dict[str, Any]) -> dict[str, Any]:
         return {

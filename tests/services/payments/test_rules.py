@@ -1,7 +1,7 @@
 """The rules of money, pure."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -140,3 +140,32 @@ def test_the_provider_s_minor_unit_is_its_own(amount: int, currency: str, wire: 
 def _succeeded(payment: Payment, kind: Kind, amount: int) -> Operation:
     operation = rules.intend_authorize(payment, Money(amount, "EUR"), intent(0))
     return replace(operation, kind=kind, state=State.SUCCEEDED)
+
+
+LONG_AGO, JUST_NOW = AT - timedelta(minutes=1), AT + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("state", "intended_at", "asks"),
+    [
+        (State.INTENDED, JUST_NOW, False),
+        (State.INTENDED, LONG_AGO, True),
+        (State.UNKNOWN, JUST_NOW, True),
+        (State.ACTION_REQUIRED, LONG_AGO, True),
+        (State.SUCCEEDED, LONG_AGO, False),
+        (State.FAILED, LONG_AGO, False),
+    ],
+)
+def test_news_are_awaited_while_an_answer_is_missing(state: State, intended_at: datetime, asks: bool) -> None:
+    payment = rules.open_payment("ord_1", "web", "EUR", TOKEN, "stripe")
+    operation = rules.intend_authorize(payment, Money(100, "EUR"), intent(0))
+    operation = replace(operation, state=state, intended_at=intended_at)
+    assert rules.awaits_news(payment, [operation], ended=False, lost_before=AT) is asks
+
+
+def test_an_authorisation_that_holds_something_may_be_ended_by_the_provider_alone() -> None:
+    payment = opened(100)
+    assert rules.awaits_news(payment, [], ended=True, lost_before=AT)
+    capture = replace(rules.intend_capture(payment, [], Money(100, "EUR"), intent(1)), intended_at=JUST_NOW)
+    assert not rules.awaits_news(payment, [capture], ended=True, lost_before=AT), "it may be our own capture"
+    assert not rules.awaits_news(book(payment, capture), [], ended=True, lost_before=AT), "nothing is held"

@@ -89,6 +89,30 @@ async def test_a_declined_payment_has_nothing_to_undo(world: World) -> None:
         await world.service.authorize(authorize(world.order_id, key="another try"))
 
 
+async def test_a_decline_that_was_undone_is_answered_again_as_the_decline_it_was(world: World) -> None:
+    first = await world.pay(means="pm_card_visa_chargeDeclinedInsufficientFunds")
+    await undo(world)
+    assert (await world.service.get_payment(world.order_id)).payment.status is Status.CLOSED
+    again = await world.pay(means="pm_card_visa_chargeDeclinedInsufficientFunds")
+    assert (again.payment.status, again.payment.decline_code) == (Status.DECLINED, "insufficient_funds")
+    assert again.operations == first.operations
+
+
+async def test_an_authorisation_that_was_undone_is_answered_as_closed(world: World) -> None:
+    await world.pay()
+    await undo(world)
+    assert (await world.pay()).payment.status is Status.CLOSED
+
+
+async def test_a_decline_before_the_authorisation_that_was_undone_is_not_its_answer(world: World) -> None:
+    await world.pay(means="pm_card_visa_chargeDeclined")
+    second = authorize(world.order_id, key="second try")
+    await world.service.authorize(second)
+    await undo(world)
+    assert (await world.service.authorize(second)).payment.status is Status.CLOSED
+    assert (await world.pay(means="pm_card_visa_chargeDeclined")).payment.status is Status.DECLINED
+
+
 async def test_a_payment_that_waits_for_the_customer_is_withdrawn(world: World) -> None:
     await world.pay(means="pm_card_authenticationRequired")
     statement = await undo(world)

@@ -290,6 +290,7 @@ def the_field(caught: pytest.ExceptionInfo[OmsError]) -> object:
     ("change", "field"),
     [
         ({"lines": ()}, "lines"),
+        ({"lines": basket(*[("x", 1)] * 2_001)}, "lines"),
         ({"lines": basket(("x", 1), ("x", 1), ("x", 0))}, "lines[2].quantity"),
         ({"lines": basket(("x", 1), ("", 1))}, "lines[1].sku"),
         ({"lines": (n.BasketLine(1, "x", 1), n.BasketLine(1, "x", 1))}, "lines[1].line_number"),
@@ -312,6 +313,13 @@ async def test_a_bad_question_names_the_field(
     with pytest.raises(InvalidArgument) as caught:
         await plan_order(promise, asked)
     assert the_field(caught) == field
+
+
+async def test_as_many_lines_as_an_order_may_have_are_planned(promise: PromiseService) -> None:
+    decision = await plan_order(promise, request(*[("x", 1)] * 2_000))
+    outcome = decision.outcome
+    planned = sum(line.quantity for plan in outcome.plans[:1] for leg in plan.legs for line in leg.lines)
+    assert planned + sum(line.quantity for line in outcome.unplanned) == 2_000
 
 
 async def test_a_decision_needs_its_request_and_its_order(promise: PromiseService) -> None:

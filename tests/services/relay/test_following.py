@@ -24,6 +24,7 @@ class Notebook:
     """A consumer that writes down what it was told, then moves the cursor."""
 
     name = "notebook"
+    gather_seconds = 0.0
 
     def __init__(self, engine: AsyncEngine, dies_at: int = 0) -> None:
         self.engine = engine

@@ -11,13 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import rpc, times
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound, OmsError
+from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceStub
 from oms.relay.v1 import relay_service_pb2 as pb
 from oms.relay.v1.relay_service_pb2_grpc import RelayServiceStub, add_RelayServiceServicer_to_server
 from oms.type.v1 import type_pb2 as types
+from services.relay.following import Source
 from services.relay.rpc import RelayRpc
 from services.relay.service import RelayService
 from services.relay.webhooks import Webhooks
 from tests.services.relay.builders import endpoint, event, queue, register
+from tests.services.relay.conftest import FakeOrders
 
 if TYPE_CHECKING:
     from oms.relay.v1.relay_service_pb2_grpc import RelayServiceAsyncStub
@@ -26,9 +29,9 @@ URL = "https://example.com/hook"
 
 
 @pytest.fixture
-async def stub(service: RelayService) -> AsyncIterator["RelayServiceAsyncStub"]:
+async def stub(service: RelayService, orders: FakeOrders) -> AsyncIterator["RelayServiceAsyncStub"]:
     server = grpc.aio.server(interceptors=[rpc._AnswerErrors()])
-    add_RelayServiceServicer_to_server(RelayRpc(service), server)
+    add_RelayServiceServicer_to_server(RelayRpc(service, [orders.source]), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with rpc.connect(f"127.0.0.1:{port}") as channel:
@@ -175,3 +178,25 @@ async def test_a_replay_that_cannot_be_says_why(
     with pytest.raises(kind) as caught:
         await stub.ReplayDeliveries(request)
     assert caught.value.reason == reason
+
+
+async def test_what_waits_is_counted_for_each_way(
+    stub: "RelayServiceAsyncStub", relay_db: AsyncEngine, webhooks: Webhooks, orders: FakeOrders
+) -> None:
+    await register(relay_db, endpoint(URL), endpoint(URL, endpoint_id="whk_2", enabled=False))
+    await queue(relay_db, webhooks, event(1), event(2))
+    for _ in range(3):
+        await orders.tell("oms.orders.order.validated", "order/ord_1")
+    backlogs = (await stub.GetBacklog(pb.GetBacklogRequest())).backlogs
+    assert [(one.way, one.waiting) for one in backlogs] == [("webhooks to whk_1", 2), ("webhooks of orders", 3)]
+    assert all(one.HasField("oldest_at") for one in backlogs)
+
+
+async def test_a_source_that_is_away_is_told_apart_from_one_with_nothing_to_tell(
+    service: RelayService, relay_db: AsyncEngine, webhooks: Webhooks, unused_tcp_port: int
+) -> None:
+    await queue(relay_db, webhooks, event(1))
+    async with rpc.connect(f"127.0.0.1:{unused_tcp_port}") as nowhere:
+        away = RelayRpc(service, [Source("orders", OutboxServiceStub(nowhere))])
+        [backlog] = (await away.GetBacklog(pb.GetBacklogRequest(), None)).backlogs
+    assert (backlog.way, backlog.unreachable) == ("webhooks of orders", True)

@@ -138,6 +138,16 @@ class InventoryServiceStub:
                 request_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ExpireReservationsRequest.SerializeToString,
                 response_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ExpireReservationsResponse.FromString,
                 _registered_method=True)
+        self.FindDifferences = channel.unary_unary(
+                '/oms.inventory.v1.InventoryService/FindDifferences',
+                request_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.FindDifferencesRequest.SerializeToString,
+                response_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.FindDifferencesResponse.FromString,
+                _registered_method=True)
+        self.ListHolds = channel.unary_unary(
+                '/oms.inventory.v1.InventoryService/ListHolds',
+                request_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListHoldsRequest.SerializeToString,
+                response_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListHoldsResponse.FromString,
+                _registered_method=True)
         self.WatchStock = channel.unary_stream(
                 '/oms.inventory.v1.InventoryService/WatchStock',
                 request_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.WatchStockRequest.SerializeToString,
@@ -296,6 +306,20 @@ class InventoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindDifferences(self, request, context):
+        """Balances that are not the sum of their movements, or reserve other units than reservations hold. None is right.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHolds(self, request, context):
+        """What open reservations hold: those that are named, or all, page by page in the order of their ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchStock(self, request, context):
         """The stock replica feed: everything once, then each change in commit order. Never ends by itself.
         """
@@ -405,6 +429,16 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     servicer.ExpireReservations,
                     request_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ExpireReservationsRequest.FromString,
                     response_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ExpireReservationsResponse.SerializeToString,
+            ),
+            'FindDifferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindDifferences,
+                    request_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.FindDifferencesRequest.FromString,
+                    response_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.FindDifferencesResponse.SerializeToString,
+            ),
+            'ListHolds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHolds,
+                    request_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListHoldsRequest.FromString,
+                    response_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListHoldsResponse.SerializeToString,
             ),
             'WatchStock': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchStock,
@@ -956,6 +990,60 @@ class InventoryService:
             '/oms.inventory.v1.InventoryService/ExpireReservations',
             oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ExpireReservationsRequest.SerializeToString,
             oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ExpireReservationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindDifferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.inventory.v1.InventoryService/FindDifferences',
+            oms_dot_inventory_dot_v1_dot_inventory__service__pb2.FindDifferencesRequest.SerializeToString,
+            oms_dot_inventory_dot_v1_dot_inventory__service__pb2.FindDifferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHolds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.inventory.v1.InventoryService/ListHolds',
+            oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListHoldsRequest.SerializeToString,
+            oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListHoldsResponse.FromString,
             options,
             channel_credentials,
             insecure,

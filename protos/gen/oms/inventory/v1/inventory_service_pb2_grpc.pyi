@@ -84,6 +84,10 @@ class InventoryServiceStub:
     """One reservation with its lines. NOT_FOUND / RESERVATION_NOT_FOUND."""
     ExpireReservations: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ExpireReservationsRequest, _inventory_service_pb2.ExpireReservationsResponse]
     """Expires held reservations whose time has passed at `as_of`."""
+    FindDifferences: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.FindDifferencesRequest, _inventory_service_pb2.FindDifferencesResponse]
+    """Balances that are not the sum of their movements, or reserve other units than reservations hold. None is right."""
+    ListHolds: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListHoldsRequest, _inventory_service_pb2.ListHoldsResponse]
+    """What open reservations hold: those that are named, or all, page by page in the order of their ids."""
     WatchStock: _grpc.UnaryStreamMultiCallable[_inventory_service_pb2.WatchStockRequest, _inventory_service_pb2.WatchStockResponse]
     """The stock replica feed: everything once, then each change in commit order. Never ends by itself."""
 
@@ -143,6 +147,10 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     """One reservation with its lines. NOT_FOUND / RESERVATION_NOT_FOUND."""
     ExpireReservations: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ExpireReservationsRequest, _inventory_service_pb2.ExpireReservationsResponse]  # type: ignore[assignment]
     """Expires held reservations whose time has passed at `as_of`."""
+    FindDifferences: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.FindDifferencesRequest, _inventory_service_pb2.FindDifferencesResponse]  # type: ignore[assignment]
+    """Balances that are not the sum of their movements, or reserve other units than reservations hold. None is right."""
+    ListHolds: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListHoldsRequest, _inventory_service_pb2.ListHoldsResponse]  # type: ignore[assignment]
+    """What open reservations hold: those that are named, or all, page by page in the order of their ids."""
     WatchStock: _aio.UnaryStreamMultiCallable[_inventory_service_pb2.WatchStockRequest, _inventory_service_pb2.WatchStockResponse]  # type: ignore[assignment]
     """The stock replica feed: everything once, then each change in commit order. Never ends by itself."""
 
@@ -319,6 +327,22 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.ExpireReservationsResponse, _abc.Awaitable[_inventory_service_pb2.ExpireReservationsResponse]]:
         """Expires held reservations whose time has passed at `as_of`."""
+
+    @_abc_1.abstractmethod
+    def FindDifferences(
+        self,
+        request: _inventory_service_pb2.FindDifferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_service_pb2.FindDifferencesResponse, _abc.Awaitable[_inventory_service_pb2.FindDifferencesResponse]]:
+        """Balances that are not the sum of their movements, or reserve other units than reservations hold. None is right."""
+
+    @_abc_1.abstractmethod
+    def ListHolds(
+        self,
+        request: _inventory_service_pb2.ListHoldsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_service_pb2.ListHoldsResponse, _abc.Awaitable[_inventory_service_pb2.ListHoldsResponse]]:
+        """What open reservations hold: those that are named, or all, page by page in the order of their ids."""
 
     @_abc_1.abstractmethod
     def WatchStock(

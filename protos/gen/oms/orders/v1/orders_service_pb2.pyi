@@ -417,6 +417,7 @@ class OrderContent(_message.Message):
     MODE_FIELD_NUMBER: _builtins.int
     QUOTE_ID_FIELD_NUMBER: _builtins.int
     PAYMENT_FIELD_NUMBER: _builtins.int
+    SOURCE_PLACED_AT_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """The channel's own number for the order; may be empty."""
@@ -435,6 +436,12 @@ class OrderContent(_message.Message):
 
     @_builtins.property
     def payment(self) -> Global___PaymentTerms: ...
+    @_builtins.property
+    def source_placed_at(self) -> _timestamp_pb2.Timestamp:
+        """When the channel took the order, for one that reaches us later; absent when the channel does not say.
+        Kept and shown; `placed_at` is when it reached us, and every deadline counts from that.
+        """
+
     def __init__(
         self,
         *,
@@ -447,10 +454,11 @@ class OrderContent(_message.Message):
         mode: _type_pb2.DeliveryMode.ValueType = ...,
         quote_id: _builtins.str = ...,
         payment: Global___PaymentTerms | None = ...,
+        source_placed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1751,6 +1759,38 @@ class OfferFulfilmentResponse(_message.Message):
 Global___OfferFulfilmentResponse: _TypeAlias = OfferFulfilmentResponse  # noqa: Y015
 
 @_typing.final
+class Reach(_message.Message):
+    """Whose work a caller may act on. Work outside of it is NOT_FOUND / FULFILMENT_NOT_FOUND, as if it did not exist,
+    also for a repeated request. It is no part of a request's content: a caller whose rights grew repeats the same.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_IDS_FIELD_NUMBER: _builtins.int
+    BRANDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def point_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The work is at one of these points; empty: at any."""
+
+    @_builtins.property
+    def brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The work has a line of one of these brands; empty: of any."""
+
+    def __init__(
+        self,
+        *,
+        point_ids: _abc.Iterable[_builtins.str] | None = ...,
+        brands: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "point_ids", b"point_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reach: _TypeAlias = Reach  # noqa: Y015
+
+@_typing.final
 class AcceptOfferRequest(_message.Message):
     """A point takes the work."""
 
@@ -1760,11 +1800,16 @@ class AcceptOfferRequest(_message.Message):
     FULFILMENT_ID_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     actor: _builtins.str
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
     def __init__(
         self,
         *,
@@ -1772,10 +1817,11 @@ class AcceptOfferRequest(_message.Message):
         fulfilment_id: _builtins.str = ...,
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1814,6 +1860,7 @@ class RefuseOfferRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     reason: _builtins.str
@@ -1821,6 +1868,10 @@ class RefuseOfferRequest(_message.Message):
     actor: _builtins.str
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
     def __init__(
         self,
         *,
@@ -1829,10 +1880,11 @@ class RefuseOfferRequest(_message.Message):
         reason: _builtins.str = ...,
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1920,15 +1972,22 @@ class RecordPickRequest(_message.Message):
     FOUND_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     actor: _builtins.str
     @_builtins.property
     def found(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]:
-        """Every line of the fulfilment, with the quantity found (0 up to the quantity asked)."""
+        """Every line of the fulfilment, with the quantity found (0 up to the quantity asked). The SKU may stay empty:
+        a line number says enough.
+        """
 
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
     def __init__(
         self,
         *,
@@ -1937,10 +1996,11 @@ class RecordPickRequest(_message.Message):
         found: _abc.Iterable[Global___PlannedLine] | None = ...,
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "found", b"found", "fulfilment_id", b"fulfilment_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "found", b"found", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1979,12 +2039,17 @@ class CloseParcelRequest(_message.Message):
     WEIGHT_GRAMS_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     weight_grams: _builtins.int
     actor: _builtins.str
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
     def __init__(
         self,
         *,
@@ -1993,10 +2058,11 @@ class CloseParcelRequest(_message.Message):
         weight_grams: _builtins.int = ...,
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "request_id", b"request_id", "weight_grams", b"weight_grams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id", "weight_grams", b"weight_grams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2036,6 +2102,7 @@ class RecordCaptureRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     capture_state: _builtins.str
@@ -2045,6 +2112,10 @@ class RecordCaptureRequest(_message.Message):
     actor: _builtins.str
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
     def __init__(
         self,
         *,
@@ -2054,10 +2125,11 @@ class RecordCaptureRequest(_message.Message):
         reason: _builtins.str = ...,
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "capture_state", b"capture_state", "fulfilment_id", b"fulfilment_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "capture_state", b"capture_state", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2065,20 +2137,24 @@ Global___RecordCaptureRequest: _TypeAlias = RecordCaptureRequest  # noqa: Y015
 
 @_typing.final
 class RecordCaptureResponse(_message.Message):
-    """The fulfilment's state."""
+    """The fulfilment after it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     STATE_FIELD_NUMBER: _builtins.int
+    FULFILMENT_FIELD_NUMBER: _builtins.int
     state: Global___FulfilmentState.ValueType
+    @_builtins.property
+    def fulfilment(self) -> Global___Fulfilment: ...
     def __init__(
         self,
         *,
         state: Global___FulfilmentState.ValueType = ...,
+        fulfilment: Global___Fulfilment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2095,12 +2171,17 @@ class HandOverRequest(_message.Message):
     TRACKING_CODE_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     tracking_code: _builtins.str
     actor: _builtins.str
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
     def __init__(
         self,
         *,
@@ -2109,10 +2190,11 @@ class HandOverRequest(_message.Message):
         tracking_code: _builtins.str = ...,
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "request_id", b"request_id", "tracking_code", b"tracking_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id", "tracking_code", b"tracking_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2314,3 +2396,130 @@ class GetFulfilmentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetFulfilmentResponse: _TypeAlias = GetFulfilmentResponse  # noqa: Y015
+
+@_typing.final
+class ListObligationsRequest(_message.Message):
+    """Which orders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_IDS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 500, ended ones too; unknown ones are left out. Empty for all that have not ended."""
+
+    @_builtins.property
+    def page(self) -> _type_pb2.PageRequest:
+        """Only without `order_ids`."""
+
+    def __init__(
+        self,
+        *,
+        order_ids: _abc.Iterable[_builtins.str] | None = ...,
+        page: _type_pb2.PageRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_ids", b"order_ids", "page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListObligationsRequest: _TypeAlias = ListObligationsRequest  # noqa: Y015
+
+@_typing.final
+class Obligation(_message.Message):
+    """What the other services must know of an order, if they agree with it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    DRIVEN_FIELD_NUMBER: _builtins.int
+    IN_FLUX_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    CAPTURED_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    state: Global___OrderState.ValueType
+    driven: _builtins.bool
+    """A workflow must be running for it."""
+    in_flux: _builtins.bool
+    """Its placement, its cancellation or a new place for its units is under way: what it holds may be more or less."""
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___ObligedUnits]:
+        """Units that must be held for it, one row for each SKU at a point."""
+
+    @_builtins.property
+    def captured(self) -> _type_pb2.Money:
+        """The money of its parcels that was captured; absent where a person has let a parcel go without."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        state: Global___OrderState.ValueType = ...,
+        driven: _builtins.bool = ...,
+        in_flux: _builtins.bool = ...,
+        units: _abc.Iterable[Global___ObligedUnits] | None = ...,
+        captured: _type_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "driven", b"driven", "in_flux", b"in_flux", "order_id", b"order_id", "state", b"state", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Obligation: _TypeAlias = Obligation  # noqa: Y015
+
+@_typing.final
+class ObligedUnits(_message.Message):
+    """Units of a SKU at a point."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    point_id: _builtins.str
+    quantity: _builtins.int
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_id", b"point_id", "quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ObligedUnits: _TypeAlias = ObligedUnits  # noqa: Y015
+
+@_typing.final
+class ListObligationsResponse(_message.Message):
+    """Orders in the order of their ids."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBLIGATIONS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def obligations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Obligation]: ...
+    @_builtins.property
+    def page(self) -> _type_pb2.PageInfo: ...
+    def __init__(
+        self,
+        *,
+        obligations: _abc.Iterable[Global___Obligation] | None = ...,
+        page: _type_pb2.PageInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["obligations", b"obligations", "page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListObligationsResponse: _TypeAlias = ListObligationsResponse  # noqa: Y015

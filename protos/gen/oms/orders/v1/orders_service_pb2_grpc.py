@@ -113,6 +113,11 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListUnstartedRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListUnstartedResponse.FromString,
                 _registered_method=True)
+        self.ListObligations = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/ListObligations',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsResponse.FromString,
+                _registered_method=True)
         self.OfferFulfilment = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/OfferFulfilment',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.OfferFulfilmentRequest.SerializeToString,
@@ -284,6 +289,13 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListObligations(self, request, context):
+        """What orders stand for in other services: those that are named, or all that have not ended, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def OfferFulfilment(self, request, context):
         """planned -> offered to its point until the deadline.
         """
@@ -438,6 +450,11 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.ListUnstarted,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListUnstartedRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListUnstartedResponse.SerializeToString,
+            ),
+            'ListObligations': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListObligations,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsResponse.SerializeToString,
             ),
             'OfferFulfilment': grpc.unary_unary_rpc_method_handler(
                     servicer.OfferFulfilment,
@@ -904,6 +921,33 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/ListUnstarted',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ListUnstartedRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ListUnstartedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListObligations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/ListObligations',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsResponse.FromString,
             options,
             channel_credentials,
             insecure,

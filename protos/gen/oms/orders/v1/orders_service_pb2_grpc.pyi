@@ -71,6 +71,8 @@ class OrdersServiceStub:
     """Every event and decision of an order, oldest first."""
     ListUnstarted: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListUnstartedRequest, _orders_service_pb2.ListUnstartedResponse]
     """Orders recorded before `recorded_before` that may lack a workflow: still recorded, or cancelling."""
+    ListObligations: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListObligationsRequest, _orders_service_pb2.ListObligationsResponse]
+    """What orders stand for in other services: those that are named, or all that have not ended, page by page."""
     OfferFulfilment: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.OfferFulfilmentRequest, _orders_service_pb2.OfferFulfilmentResponse]
     """planned -> offered to its point until the deadline."""
     AcceptOffer: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOfferRequest, _orders_service_pb2.AcceptOfferResponse]
@@ -137,6 +139,8 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """Every event and decision of an order, oldest first."""
     ListUnstarted: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListUnstartedRequest, _orders_service_pb2.ListUnstartedResponse]  # type: ignore[assignment]
     """Orders recorded before `recorded_before` that may lack a workflow: still recorded, or cancelling."""
+    ListObligations: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListObligationsRequest, _orders_service_pb2.ListObligationsResponse]  # type: ignore[assignment]
+    """What orders stand for in other services: those that are named, or all that have not ended, page by page."""
     OfferFulfilment: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.OfferFulfilmentRequest, _orders_service_pb2.OfferFulfilmentResponse]  # type: ignore[assignment]
     """planned -> offered to its point until the deadline."""
     AcceptOffer: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOfferRequest, _orders_service_pb2.AcceptOfferResponse]  # type: ignore[assignment]
@@ -290,6 +294,14 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.ListUnstartedResponse, _abc.Awaitable[_orders_service_pb2.ListUnstartedResponse]]:
         """Orders recorded before `recorded_before` that may lack a workflow: still recorded, or cancelling."""
+
+    @_abc_1.abstractmethod
+    def ListObligations(
+        self,
+        request: _orders_service_pb2.ListObligationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.ListObligationsResponse, _abc.Awaitable[_orders_service_pb2.ListObligationsResponse]]:
+        """What orders stand for in other services: those that are named, or all that have not ended, page by page."""
 
     @_abc_1.abstractmethod
     def OfferFulfilment(

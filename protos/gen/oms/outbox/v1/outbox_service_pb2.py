@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"oms/outbox/v1/outbox_service.proto\x12\roms.outbox.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"U\n\x11PullEventsRequest\x12\x16\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x19\n\x11wait_milliseconds\x18\x03 \x01(\x05\":\n\x12PullEventsResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.oms.outbox.v1.Event\"\xb8\x01\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08order_id\x18\x07 \x01(\t\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\x12\x11\n\tdata_json\x18\t \x01(\t2b\n\rOutboxService\x12Q\n\nPullEvents\x12 .oms.outbox.v1.PullEventsRequest\x1a!.oms.outbox.v1.PullEventsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"oms/outbox/v1/outbox_service.proto\x12\roms.outbox.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"U\n\x11PullEventsRequest\x12\x16\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x19\n\x11wait_milliseconds\x18\x03 \x01(\x05\":\n\x12PullEventsResponse\x12$\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x14.oms.outbox.v1.Event\"\xb8\x01\n\x05\x45vent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08order_id\x18\x07 \x01(\t\x12\x13\n\x0btraceparent\x18\x08 \x01(\t\x12\x11\n\tdata_json\x18\t \x01(\t\",\n\x12\x43ountEventsRequest\x12\x16\n\x0e\x61\x66ter_sequence\x18\x01 \x01(\x03\"U\n\x13\x43ountEventsResponse\x12\x0f\n\x07waiting\x18\x01 \x01(\x03\x12-\n\toldest_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xb8\x01\n\rOutboxService\x12Q\n\nPullEvents\x12 .oms.outbox.v1.PullEventsRequest\x1a!.oms.outbox.v1.PullEventsResponse\x12T\n\x0b\x43ountEvents\x12!.oms.outbox.v1.CountEventsRequest\x1a\".oms.outbox.v1.CountEventsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PULLEVENTSRESPONSE']._serialized_end=231
   _globals['_EVENT']._serialized_start=234
   _globals['_EVENT']._serialized_end=418
-  _globals['_OUTBOXSERVICE']._serialized_start=420
-  _globals['_OUTBOXSERVICE']._serialized_end=518
+  _globals['_COUNTEVENTSREQUEST']._serialized_start=420
+  _globals['_COUNTEVENTSREQUEST']._serialized_end=464
+  _globals['_COUNTEVENTSRESPONSE']._serialized_start=466
+  _globals['_COUNTEVENTSRESPONSE']._serialized_end=551
+  _globals['_OUTBOXSERVICE']._serialized_start=554
+  _globals['_OUTBOXSERVICE']._serialized_end=738
 # @@protoc_insertion_point(module_scope)

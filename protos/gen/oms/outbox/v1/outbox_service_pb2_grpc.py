@@ -40,6 +40,11 @@ class OutboxServiceStub:
                 request_serializer=oms_dot_outbox_dot_v1_dot_outbox__service__pb2.PullEventsRequest.SerializeToString,
                 response_deserializer=oms_dot_outbox_dot_v1_dot_outbox__service__pb2.PullEventsResponse.FromString,
                 _registered_method=True)
+        self.CountEvents = channel.unary_unary(
+                '/oms.outbox.v1.OutboxService/CountEvents',
+                request_serializer=oms_dot_outbox_dot_v1_dot_outbox__service__pb2.CountEventsRequest.SerializeToString,
+                response_deserializer=oms_dot_outbox_dot_v1_dot_outbox__service__pb2.CountEventsResponse.FromString,
+                _registered_method=True)
 
 
 class OutboxServiceServicer:
@@ -54,6 +59,13 @@ class OutboxServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountEvents(self, request, context):
+        """Counts the events that follow a cursor, those included that have no number yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OutboxServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +73,11 @@ def add_OutboxServiceServicer_to_server(servicer, server):
                     servicer.PullEvents,
                     request_deserializer=oms_dot_outbox_dot_v1_dot_outbox__service__pb2.PullEventsRequest.FromString,
                     response_serializer=oms_dot_outbox_dot_v1_dot_outbox__service__pb2.PullEventsResponse.SerializeToString,
+            ),
+            'CountEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountEvents,
+                    request_deserializer=oms_dot_outbox_dot_v1_dot_outbox__service__pb2.CountEventsRequest.FromString,
+                    response_serializer=oms_dot_outbox_dot_v1_dot_outbox__service__pb2.CountEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +108,33 @@ class OutboxService:
             '/oms.outbox.v1.OutboxService/PullEvents',
             oms_dot_outbox_dot_v1_dot_outbox__service__pb2.PullEventsRequest.SerializeToString,
             oms_dot_outbox_dot_v1_dot_outbox__service__pb2.PullEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.outbox.v1.OutboxService/CountEvents',
+            oms_dot_outbox_dot_v1_dot_outbox__service__pb2.CountEventsRequest.SerializeToString,
+            oms_dot_outbox_dot_v1_dot_outbox__service__pb2.CountEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class OutboxServiceStub:
     """Returns events after a cursor, waiting up to `wait_milliseconds` for the first one.
     A cursor once returned never hides an event: numbers are given in commit order by one writer.
     """
+    CountEvents: _grpc.UnaryUnaryMultiCallable[_outbox_service_pb2.CountEventsRequest, _outbox_service_pb2.CountEventsResponse]
+    """Counts the events that follow a cursor, those included that have no number yet."""
 
 @_typing.type_check_only
 class OutboxServiceAsyncStub(OutboxServiceStub):
@@ -47,6 +49,8 @@ class OutboxServiceAsyncStub(OutboxServiceStub):
     """Returns events after a cursor, waiting up to `wait_milliseconds` for the first one.
     A cursor once returned never hides an event: numbers are given in commit order by one writer.
     """
+    CountEvents: _aio.UnaryUnaryMultiCallable[_outbox_service_pb2.CountEventsRequest, _outbox_service_pb2.CountEventsResponse]  # type: ignore[assignment]
+    """Counts the events that follow a cursor, those included that have no number yet."""
 
 class OutboxServiceServicer(metaclass=_abc_1.ABCMeta):
     """Events of one service in the order of their commits."""
@@ -60,5 +64,13 @@ class OutboxServiceServicer(metaclass=_abc_1.ABCMeta):
         """Returns events after a cursor, waiting up to `wait_milliseconds` for the first one.
         A cursor once returned never hides an event: numbers are given in commit order by one writer.
         """
+
+    @_abc_1.abstractmethod
+    def CountEvents(
+        self,
+        request: _outbox_service_pb2.CountEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_outbox_service_pb2.CountEventsResponse, _abc.Awaitable[_outbox_service_pb2.CountEventsResponse]]:
+        """Counts the events that follow a cursor, those included that have no number yet."""
 
 def add_OutboxServiceServicer_to_server(servicer: OutboxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

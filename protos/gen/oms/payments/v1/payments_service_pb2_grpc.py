@@ -82,6 +82,21 @@ class PaymentsServiceStub:
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveUnknownRequest.SerializeToString,
                 response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveUnknownResponse.FromString,
                 _registered_method=True)
+        self.BatchGetPayments = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/BatchGetPayments',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsResponse.FromString,
+                _registered_method=True)
+        self.FindDifferences = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/FindDifferences',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.FindDifferencesRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.FindDifferencesResponse.FromString,
+                _registered_method=True)
+        self.CompareWithProvider = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/CompareWithProvider',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.CompareWithProviderRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.CompareWithProviderResponse.FromString,
+                _registered_method=True)
 
 
 class PaymentsServiceServicer:
@@ -155,6 +170,28 @@ class PaymentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetPayments(self, request, context):
+        """The payments of these orders, without their operations; orders without a payment are left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindDifferences(self, request, context):
+        """Payments whose totals are not their ledger's, and operations without an outcome for too long. None is right.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareWithProvider(self, request, context):
+        """Asks the provider about payments with an operation since `since`, page by page, and compares.
+        UNAVAILABLE / PROVIDER_UNAVAILABLE when it does not answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PaymentsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -202,6 +239,21 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     servicer.ResolveUnknown,
                     request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveUnknownRequest.FromString,
                     response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveUnknownResponse.SerializeToString,
+            ),
+            'BatchGetPayments': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetPayments,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsResponse.SerializeToString,
+            ),
+            'FindDifferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindDifferences,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.FindDifferencesRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.FindDifferencesResponse.SerializeToString,
+            ),
+            'CompareWithProvider': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareWithProvider,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.CompareWithProviderRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.CompareWithProviderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -450,6 +502,87 @@ class PaymentsService:
             '/oms.payments.v1.PaymentsService/ResolveUnknown',
             oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveUnknownRequest.SerializeToString,
             oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveUnknownResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetPayments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/BatchGetPayments',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindDifferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/FindDifferences',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.FindDifferencesRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.FindDifferencesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareWithProvider(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/CompareWithProvider',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.CompareWithProviderRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.CompareWithProviderResponse.FromString,
             options,
             channel_credentials,
             insecure,

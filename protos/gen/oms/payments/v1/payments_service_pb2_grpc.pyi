@@ -58,6 +58,14 @@ class PaymentsServiceStub:
     """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
     ResolveUnknown: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ResolveUnknownRequest, _payments_service_pb2.ResolveUnknownResponse]
     """Asks the provider about operations whose answer was lost before `as_of`."""
+    BatchGetPayments: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.BatchGetPaymentsRequest, _payments_service_pb2.BatchGetPaymentsResponse]
+    """The payments of these orders, without their operations; orders without a payment are left out."""
+    FindDifferences: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.FindDifferencesRequest, _payments_service_pb2.FindDifferencesResponse]
+    """Payments whose totals are not their ledger's, and operations without an outcome for too long. None is right."""
+    CompareWithProvider: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.CompareWithProviderRequest, _payments_service_pb2.CompareWithProviderResponse]
+    """Asks the provider about payments with an operation since `since`, page by page, and compares.
+    UNAVAILABLE / PROVIDER_UNAVAILABLE when it does not answer.
+    """
 
 @_typing.type_check_only
 class PaymentsServiceAsyncStub(PaymentsServiceStub):
@@ -89,6 +97,14 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
     ResolveUnknown: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ResolveUnknownRequest, _payments_service_pb2.ResolveUnknownResponse]  # type: ignore[assignment]
     """Asks the provider about operations whose answer was lost before `as_of`."""
+    BatchGetPayments: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.BatchGetPaymentsRequest, _payments_service_pb2.BatchGetPaymentsResponse]  # type: ignore[assignment]
+    """The payments of these orders, without their operations; orders without a payment are left out."""
+    FindDifferences: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.FindDifferencesRequest, _payments_service_pb2.FindDifferencesResponse]  # type: ignore[assignment]
+    """Payments whose totals are not their ledger's, and operations without an outcome for too long. None is right."""
+    CompareWithProvider: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.CompareWithProviderRequest, _payments_service_pb2.CompareWithProviderResponse]  # type: ignore[assignment]
+    """Asks the provider about payments with an operation since `since`, page by page, and compares.
+    UNAVAILABLE / PROVIDER_UNAVAILABLE when it does not answer.
+    """
 
 class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     """The payment ledger and its providers. Knows an order as a reference and amounts, nothing of its lines.
@@ -171,5 +187,31 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.ResolveUnknownResponse, _abc.Awaitable[_payments_service_pb2.ResolveUnknownResponse]]:
         """Asks the provider about operations whose answer was lost before `as_of`."""
+
+    @_abc_1.abstractmethod
+    def BatchGetPayments(
+        self,
+        request: _payments_service_pb2.BatchGetPaymentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.BatchGetPaymentsResponse, _abc.Awaitable[_payments_service_pb2.BatchGetPaymentsResponse]]:
+        """The payments of these orders, without their operations; orders without a payment are left out."""
+
+    @_abc_1.abstractmethod
+    def FindDifferences(
+        self,
+        request: _payments_service_pb2.FindDifferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.FindDifferencesResponse, _abc.Awaitable[_payments_service_pb2.FindDifferencesResponse]]:
+        """Payments whose totals are not their ledger's, and operations without an outcome for too long. None is right."""
+
+    @_abc_1.abstractmethod
+    def CompareWithProvider(
+        self,
+        request: _payments_service_pb2.CompareWithProviderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.CompareWithProviderResponse, _abc.Awaitable[_payments_service_pb2.CompareWithProviderResponse]]:
+        """Asks the provider about payments with an operation since `since`, page by page, and compares.
+        UNAVAILABLE / PROVIDER_UNAVAILABLE when it does not answer.
+        """
 
 def add_PaymentsServiceServicer_to_server(servicer: PaymentsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -61,6 +61,11 @@ class RelayServiceStub:
                 request_serializer=oms_dot_relay_dot_v1_dot_relay__service__pb2.ReplayDeliveriesRequest.SerializeToString,
                 response_deserializer=oms_dot_relay_dot_v1_dot_relay__service__pb2.ReplayDeliveriesResponse.FromString,
                 _registered_method=True)
+        self.GetBacklog = channel.unary_unary(
+                '/oms.relay.v1.RelayService/GetBacklog',
+                request_serializer=oms_dot_relay_dot_v1_dot_relay__service__pb2.GetBacklogRequest.SerializeToString,
+                response_deserializer=oms_dot_relay_dot_v1_dot_relay__service__pb2.GetBacklogResponse.FromString,
+                _registered_method=True)
 
 
 class RelayServiceServicer:
@@ -103,6 +108,13 @@ class RelayServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetBacklog(self, request, context):
+        """What waits: events that a consumer has not taken yet, and deliveries that an endpoint has not.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RelayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -130,6 +142,11 @@ def add_RelayServiceServicer_to_server(servicer, server):
                     servicer.ReplayDeliveries,
                     request_deserializer=oms_dot_relay_dot_v1_dot_relay__service__pb2.ReplayDeliveriesRequest.FromString,
                     response_serializer=oms_dot_relay_dot_v1_dot_relay__service__pb2.ReplayDeliveriesResponse.SerializeToString,
+            ),
+            'GetBacklog': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBacklog,
+                    request_deserializer=oms_dot_relay_dot_v1_dot_relay__service__pb2.GetBacklogRequest.FromString,
+                    response_serializer=oms_dot_relay_dot_v1_dot_relay__service__pb2.GetBacklogResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -269,6 +286,33 @@ class RelayService:
             '/oms.relay.v1.RelayService/ReplayDeliveries',
             oms_dot_relay_dot_v1_dot_relay__service__pb2.ReplayDeliveriesRequest.SerializeToString,
             oms_dot_relay_dot_v1_dot_relay__service__pb2.ReplayDeliveriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBacklog(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.relay.v1.RelayService/GetBacklog',
+            oms_dot_relay_dot_v1_dot_relay__service__pb2.GetBacklogRequest.SerializeToString,
+            oms_dot_relay_dot_v1_dot_relay__service__pb2.GetBacklogResponse.FromString,
             options,
             channel_credentials,
             insecure,

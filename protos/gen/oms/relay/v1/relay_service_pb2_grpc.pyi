@@ -45,6 +45,8 @@ class RelayServiceStub:
     """The log of deliveries, newest first."""
     ReplayDeliveries: _grpc.UnaryUnaryMultiCallable[_relay_service_pb2.ReplayDeliveriesRequest, _relay_service_pb2.ReplayDeliveriesResponse]
     """Delivers events again: one, or all since an instant."""
+    GetBacklog: _grpc.UnaryUnaryMultiCallable[_relay_service_pb2.GetBacklogRequest, _relay_service_pb2.GetBacklogResponse]
+    """What waits: events that a consumer has not taken yet, and deliveries that an endpoint has not."""
 
 @_typing.type_check_only
 class RelayServiceAsyncStub(RelayServiceStub):
@@ -63,6 +65,8 @@ class RelayServiceAsyncStub(RelayServiceStub):
     """The log of deliveries, newest first."""
     ReplayDeliveries: _aio.UnaryUnaryMultiCallable[_relay_service_pb2.ReplayDeliveriesRequest, _relay_service_pb2.ReplayDeliveriesResponse]  # type: ignore[assignment]
     """Delivers events again: one, or all since an instant."""
+    GetBacklog: _aio.UnaryUnaryMultiCallable[_relay_service_pb2.GetBacklogRequest, _relay_service_pb2.GetBacklogResponse]  # type: ignore[assignment]
+    """What waits: events that a consumer has not taken yet, and deliveries that an endpoint has not."""
 
 class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
     """Webhook endpoints and the log of their deliveries (Standard Webhooks).
@@ -108,5 +112,13 @@ class RelayServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_relay_service_pb2.ReplayDeliveriesResponse, _abc.Awaitable[_relay_service_pb2.ReplayDeliveriesResponse]]:
         """Delivers events again: one, or all since an instant."""
+
+    @_abc_1.abstractmethod
+    def GetBacklog(
+        self,
+        request: _relay_service_pb2.GetBacklogRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_relay_service_pb2.GetBacklogResponse, _abc.Awaitable[_relay_service_pb2.GetBacklogResponse]]:
+        """What waits: events that a consumer has not taken yet, and deliveries that an endpoint has not."""
 
 def add_RelayServiceServicer_to_server(servicer: RelayServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

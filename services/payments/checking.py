@@ -1,0 +1,111 @@
+"""Whether our books agree with themselves and with the provider. Reads and asks; changes nothing."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kit import db
+from kit.db import AsyncEngine
+from kit.errors import InvalidArgument, Unavailable
+from services.payments import store
+from services.payments.domain import rules
+from services.payments.domain.model import Payment
+from services.payments.providers import AnswerLost, Authorisation, Provider
+
+LARGEST_BATCH = 500
+# The sweep asks every few seconds; what it could not find out by then, nobody may find out.
+PATIENCE = timedelta(minutes=2)
+_ASKED_AT_ONCE = 8
+_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something about an order's payment that cannot be right; `kind` is UPPER_SNAKE."""
+
+    order_id: str
+    kind: str
+    subject: str
+    expected: str
+    found: str
+
+
+class Checking:
+    """The reads behind FindDifferences and CompareWithProvider."""
+
+    def __init__(self, engine: AsyncEngine, providers: Mapping[str, Provider]) -> None:
+        self._engine = engine
+        self._providers = providers
+
+    async def payments_of(self, order_ids: Sequence[str]) -> list[Payment]:
+        """Of these orders; those that have none are left out."""
+        _check_batch(order_ids)
+        async with db.single(self._engine).connect() as tx:
+            return [one for one in await store.payments_of(tx, order_ids) if not one.barred]
+
+    async def find_differences(self, as_of: datetime) -> tuple[int, list[Difference]]:
+        """How many payments there are, and what is wrong in our own books."""
+        async with db.single(self._engine).connect() as tx:
+            checked = await store.count_payments(tx)
+            totals = await store.differences(tx)
+            waiting = await store.unresolved(tx, as_of - PATIENCE, _SHOWN)
+        found = [
+            Difference(one.order_id, "TOTAL_NOT_LEDGER", one.total, str(one.ledger_minor), str(one.cached_minor))
+            for one in totals
+        ]
+        return checked, found + [
+            Difference(one.order_id, "OPERATION_UNRESOLVED", one.operation_id, "an outcome", one.state.value)
+            for one in waiting
+        ]
+
+    async def compare(
+        self, order_ids: Sequence[str], since: datetime, after: str, limit: int
+    ) -> tuple[Sequence[Payment], list[Difference]]:
+        """The payments compared, and where the provider knows something else.
+
+        Payments that are being worked on are passed over. Raises Unavailable / PROVIDER_UNAVAILABLE.
+        """
+        _check_batch(order_ids)
+        async with db.single(self._engine).connect() as tx:
+            if order_ids:
+                payments = await store.payments_of(tx, order_ids)
+            else:
+                payments = await store.payments_since(tx, since, after, limit)
+            busy = await store.orders_with_unsettled(tx, [one.order_id for one in payments])
+        asked = [one for one in payments if one.provider_payment_id and one.order_id not in busy]
+        gate = asyncio.Semaphore(_ASKED_AT_ONCE)
+
+        async def ask(payment: Payment) -> list[Difference]:
+            async with gate:
+                found = await self._providers[payment.provider].authorisation(payment.provider_payment_id)
+            return compared(payment, found)
+
+        try:
+            answers = await asyncio.gather(*map(ask, asked))
+        except AnswerLost:
+            raise Unavailable("PROVIDER_UNAVAILABLE", "the provider does not answer; ask again") from None
+        return payments, [difference for answer in answers for difference in answer]
+
+
+def compared(payment: Payment, found: Authorisation | None) -> list[Difference]:
+    """Where the provider knows something else of a payment that nobody is working on."""
+
+    def differs(kind: str, expected: object, seen: object) -> Difference:
+        return Difference(payment.order_id, kind, payment.provider_payment_id, str(expected), str(seen))
+
+    if found is None:
+        return [differs("UNKNOWN_TO_PROVIDER", "a payment", "none")]
+    differences = []
+    if found.captured != payment.captured:
+        differences.append(differs("CAPTURED_NOT_AT_PROVIDER", payment.captured, found.captured))
+    if found.refunded != payment.refunded:
+        differences.append(differs("REFUNDED_NOT_AT_PROVIDER", payment.refunded, found.refunded))
+    if found.ended and rules.uncaptured(payment) > 0:
+        differences.append(differs("AUTHORISATION_ENDED", f"{rules.uncaptured(payment)} held", "nothing held"))
+    return differences
+
+
+def _check_batch(order_ids: Sequence[str]) -> None:
+    if len(order_ids) > LARGEST_BATCH:
+        raise InvalidArgument("order_ids", f"at most {LARGEST_BATCH}")

@@ -1,0 +1,82 @@
+"""What comes together shares a transaction; what goes wrong for one goes wrong for nobody else."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from services.inventory.gathering import Gathering
+
+
+@dataclass
+class Desk:
+    """Carries out batches of words, one step at a time, and remembers them."""
+
+    failing: frozenset[str] = frozenset()
+    batches: list[list[str]] = field(default_factory=list)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def carry_out(self, commands: Sequence[str]) -> Sequence[str | Exception]:
+        self.batches.append(list(commands))
+        await self.gate.wait()
+        if len(commands) > 1 and self.failing.intersection(commands):
+            raise ConnectionError("the whole transaction is lost")
+        return [ValueError(one) if one in self.failing else one.upper() for one in commands]
+
+    def gathering(self, *, most: int = 10, at_once: int = 1) -> Gathering[str, str]:
+        return Gathering(self.carry_out, lambda word: [word[0]], most=most, at_once=at_once)
+
+
+async def submitted(gathering: Gathering[str, str], *words: str) -> list["asyncio.Task[str]"]:
+    tasks = [asyncio.create_task(gathering.submit(word)) for word in words]
+    await asyncio.sleep(0)  # each runs up to its wait
+    return tasks
+
+
+async def test_what_comes_alone_is_carried_out_at_once_and_what_comes_meanwhile_together() -> None:
+    desk = Desk()
+    tasks = await submitted(desk.gathering(), "a", "b", "c", "d")
+    await asyncio.sleep(0)
+    assert desk.batches == [["a"]]
+    desk.gate.set()
+    assert await asyncio.gather(*tasks) == ["A", "B", "C", "D"]
+    assert desk.batches == [["a"], ["b", "c", "d"]]
+
+
+async def test_a_transaction_takes_so_many_and_so_many_run_at_once() -> None:
+    desk = Desk()
+    tasks = await submitted(desk.gathering(most=2, at_once=2), *"abcdefg")
+    await asyncio.sleep(0)
+    assert desk.batches == [["a"], ["b"]]
+    desk.gate.set()
+    await asyncio.gather(*tasks)
+    assert desk.batches == [["a"], ["b"], ["c", "d"], ["e", "f"], ["g"]]
+
+
+async def test_commands_of_one_name_are_never_together_and_keep_their_order() -> None:
+    desk = Desk()
+    tasks = await submitted(desk.gathering(), "x", "a1", "b1", "a2", "c1", "a3", "b2")
+    desk.gate.set()
+    await asyncio.gather(*tasks)
+    assert desk.batches == [["x"], ["a1", "b1", "c1"], ["a2", "b2"], ["a3"]]
+
+
+async def test_when_all_fail_together_each_is_carried_out_by_itself() -> None:
+    desk = Desk(failing=frozenset({"b"}))
+    tasks = await submitted(desk.gathering(), *"xabc")
+    desk.gate.set()
+    answers = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [answers[0], answers[1], answers[3]] == ["X", "A", "C"]
+    assert isinstance(answers[2], ValueError)
+    assert desk.batches == [["x"], ["a", "b", "c"], ["a"], ["b"], ["c"]]
+
+
+async def test_a_caller_that_goes_away_keeps_nobody_else_from_an_answer() -> None:
+    desk = Desk()
+    first, gone, last = await submitted(desk.gathering(), *"abc")
+    gone.cancel()
+    desk.gate.set()
+    assert (await first, await last) == ("A", "C")
+    with pytest.raises(asyncio.CancelledError):
+        await gone

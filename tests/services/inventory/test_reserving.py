@@ -1,0 +1,137 @@
+"""Reserves that share a transaction: each is answered as if it had come alone, in the order of arrival."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import text
+
+from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
+from kit.feed import Bell
+from services.inventory.answers import HoldAnswer
+from services.inventory.domain import commands
+from services.inventory.domain.holds import HoldLine, Shortfall
+from services.inventory.reserving import Reserving
+from tests.services.inventory.shop import NOON, Shop, line, request_id, with_rules
+
+
+def wish(
+    reservation_id: str, *lines: HoldLine, request: str = "", channel_id: str = "web", partial: bool = False
+) -> commands.Reserve:
+    return commands.Reserve(request or request_id(), reservation_id, channel_id, lines, 600, partial, NOON)
+
+
+async def together(shop: Shop, *wishes: commands.Reserve) -> Sequence[HoldAnswer | Exception]:
+    """In one transaction."""
+    answers = await Reserving(shop.engine, Bell()).carry_out(wishes)
+    await shop.assert_sound()
+    return answers
+
+
+def held(answer: HoldAnswer | Exception) -> bool:
+    assert isinstance(answer, HoldAnswer), answer
+    return answer.done
+
+
+async def test_who_came_first_gets_the_last_units(shop: Shop) -> None:
+    await shop.adjust(3)
+    await shop.adjust(1, "PAN")
+    answers = await together(
+        shop,
+        wish("ord_1", line("DRESS", 2)),
+        wish("ord_2", line("PAN", 1), line("DRESS", 2)),
+        wish("ord_3", line("DRESS", 1), line("PAN", 1)),
+        wish("ord_4", line("DRESS", 1)),
+    )
+    assert [held(answer) for answer in answers] == [True, False, True, False]
+    refused, too_late = answers[1], answers[3]
+    assert isinstance(refused, HoldAnswer)
+    assert refused.reservation is None
+    assert refused.shortfalls == (Shortfall("DRESS", "LYON", requested=2, available=1, free=1),)
+    assert isinstance(too_late, HoldAnswer)
+    assert too_late.shortfalls == (Shortfall("DRESS", "LYON", requested=1, available=0, free=0),)
+    assert (await shop.balance()).reserved == 3
+    for refused_id in ("ord_2", "ord_4"):
+        with pytest.raises(NotFound):
+            await shop.service.get_reservation(refused_id)
+
+
+async def test_a_wrong_one_is_told_and_leaves_nothing_behind(shop: Shop) -> None:
+    await shop.service.put_channels([with_rules(channel_id="app")])
+    await shop.adjust(9)
+    await shop.reserve("ord_old", line("DRESS", 1))
+    wrong, other = wish("ord_1", line("DRESS", 1), channel_id="ghost"), wish("ord_old", line("DRESS", 1))
+    elsewhere = wish("ord_old", line("DRESS", 1), channel_id="app")
+    first, second, third = await together(shop, wrong, elsewhere, wish("ord_2", line("DRESS", 2)))
+    assert isinstance(first, InvalidArgument)
+    assert first.reason == "UNKNOWN_CHANNEL"
+    assert isinstance(second, FailedPrecondition)
+    assert second.reason == "OTHER_CHANNEL"
+    assert held(third)
+    with pytest.raises(NotFound):
+        await shop.service.get_reservation("ord_1")
+    # Judged anew when it is asked again: nothing was remembered of it.
+    await shop.service.put_channels([with_rules(channel_id="ghost")])
+    assert [held(answer) for answer in await together(shop, wrong, other)] == [True, True]
+    assert (await shop.balance()).reserved == 5
+
+
+async def test_repeats_among_them_are_told_what_the_first_was_told(shop: Shop) -> None:
+    await shop.adjust(2)
+    first = wish("ord_1", line("DRESS", 2), request="req-a")
+    refused = wish("ord_2", line("DRESS", 1), request="req-b")
+    told = await together(shop, first, refused)
+    await shop.adjust(5)
+    again = await together(shop, refused, wish("ord_4", line("DRESS", 1)), first)
+    assert [again[2], again[0]] == list(told)
+    assert held(again[1])
+    [conflict, _] = await together(
+        shop, wish("ord_3", line("DRESS", 1), request="req-a"), wish("ord_5", line("DRESS", 1))
+    )
+    assert isinstance(conflict, Conflict)
+    assert (conflict.reason, conflict.facts["field"]) == ("IDEMPOTENCY_CONFLICT", "request_id")
+    assert (await shop.balance()).reserved == 4
+
+
+async def test_each_adds_to_its_own_reservation_and_is_judged_by_its_own_channel(shop: Shop) -> None:
+    await shop.service.put_channels([with_rules(channel_id="app", activated_points=("PARIS",))])
+    await shop.adjust(4)
+    await shop.reserve("ord_1", line("DRESS", 1))
+    answers = await together(
+        shop,
+        wish("ord_1", line("DRESS", 1)),
+        wish("ord_2", line("DRESS", 1), channel_id="app"),
+        wish("ord_3", line("DRESS", 5), partial=True),
+    )
+    assert [held(answer) for answer in answers] == [True, False, True]
+    assert (await shop.service.get_reservation("ord_1")).lines == (line("DRESS", 2),)
+    assert (await shop.service.get_reservation("ord_3")).lines == (line("DRESS", 2),)
+
+
+async def test_a_crowd_shares_transactions_and_sells_no_unit_twice(shop: Shop) -> None:
+    await shop.adjust(20)
+    answers = await asyncio.gather(*(shop.reserve(f"ord_{n}", line("DRESS", 1)) for n in range(60)))
+    assert sum(answer.done for answer in answers) == 20
+    assert (await shop.balance()).reserved == 20
+    assert await writers(shop) < 10
+    await shop.assert_sound()
+
+
+async def writers(shop: Shop) -> int:
+    """How many transactions wrote the reserves in the ledger."""
+    query = text("SELECT count(DISTINCT CAST(xmin AS text)) FROM movement WHERE cause = 'reserve'")
+    async with shop.engine.begin() as tx:
+        return int((await tx.execute(query)).scalar_one())
+
+
+async def test_holds_are_listed_by_id_and_page_by_page_while_something_is_held(shop: Shop) -> None:
+    await shop.adjust(9)
+    for number in range(3):
+        await shop.reserve(f"ord_{number}", line("DRESS", number + 1))
+    await shop.release("ord_1")
+    assert [one.reservation_id for one in await shop.service.list_holds(())] == ["ord_0", "ord_2"]
+    assert [one.reservation_id for one in await shop.service.list_holds((), "ord_0", 1)] == ["ord_2"]
+    [named] = await shop.service.list_holds(["ord_2", "ord_1", "ord_nobody"])
+    assert named.lines == (line("DRESS", 3),)
+    with pytest.raises(InvalidArgument, match="at most 500"):
+        await shop.service.list_holds(["x"] * 501)

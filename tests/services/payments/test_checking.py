@@ -1,0 +1,83 @@
+"""Our books against themselves and against the provider's."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from kit.errors import InvalidArgument, Unavailable
+from kit.times import now
+from services.payments.checking import PATIENCE, compared
+from services.payments.domain.model import State
+from services.payments.providers import Authorisation
+from tests.services.payments.world import World, authorize, move
+
+LONG_AGO = now() - timedelta(days=1)
+
+
+async def test_books_that_agree_are_passed_in_silence(world: World) -> None:
+    await world.pay(10_000)
+    await world.service.capture(move(world.order_id, 4_000))
+    await world.service.refund(move(world.order_id, 1_000))
+    payments, differences = await world.service.checking.compare((), LONG_AGO, "", 500)
+    assert world.order_id in [one.order_id for one in payments]
+    assert differences == []
+    assert await world.service.checking.compare((), now() + timedelta(minutes=1), "", 500) == ([], [])
+    checked, found = await world.service.checking.find_differences(now())
+    assert (checked > 0, found) == (True, [])
+
+
+async def test_what_happened_at_the_provider_behind_our_back_is_found(world: World) -> None:
+    payment = (await world.pay(10_000)).payment
+    await world.service.capture(move(world.order_id, 4_000))
+    world.provider.post("/v1/refunds", {"payment_intent": payment.provider_payment_id, "amount": 500})
+    world.provider.post(f"/v1/payment_intents/{payment.provider_payment_id}/capture", {"amount_to_capture": 6_000})
+    _, differences = await world.service.checking.compare([world.order_id], LONG_AGO, "", 1)
+    assert {(one.kind, one.expected, one.found) for one in differences} == {
+        ("CAPTURED_NOT_AT_PROVIDER", "4000", "10000"),
+        ("REFUNDED_NOT_AT_PROVIDER", "0", "500"),
+        ("AUTHORISATION_ENDED", "6000 held", "nothing held"),
+    }
+
+
+async def test_a_payment_that_the_provider_does_not_know_is_found(world: World) -> None:
+    payment = (await world.pay(10_000)).payment
+    assert [one.kind for one in compared(payment, None)] == ["UNKNOWN_TO_PROVIDER"]
+    truth = Authorisation(payment.provider_payment_id, world.order_id, "", None, False, 0, 0)
+    assert compared(payment, truth) == []
+    assert [one.kind for one in compared(replace(payment, captured=1), truth)] == ["CAPTURED_NOT_AT_PROVIDER"]
+
+
+async def test_a_payment_that_is_being_worked_on_is_passed_over(world: World) -> None:
+    world.provider.fault("create", "timeout_after_success", order_id=world.order_id)
+    await world.hasty.authorize(authorize(world.order_id))
+    statement = await world.service.get_payment(world.order_id)
+    assert statement.operations[0].state is State.UNKNOWN
+    assert (await world.service.checking.compare([world.order_id], LONG_AGO, "", 1))[1] == []
+    # One that nobody could resolve in all that time is told.
+    _, early = await world.service.checking.find_differences(now())
+    _, late = await world.service.checking.find_differences(now() + PATIENCE + timedelta(seconds=1))
+    mine = [one for one in late if one.order_id == world.order_id]
+    assert world.order_id not in {one.order_id for one in early}
+    assert [(one.kind, one.found) for one in mine] == [("OPERATION_UNRESOLVED", "unknown")]
+
+
+async def test_a_total_that_is_not_the_ledgers_is_found(world: World) -> None:
+    await world.pay(10_000)
+    async with world.engine.begin() as tx:
+        values = {"id": world.order_id}
+        await tx.execute(text("UPDATE payment SET authorized = authorized + 7 WHERE order_id = :id"), values)
+    _, found = await world.service.checking.find_differences(now())
+    assert [
+        (one.kind, one.subject, one.expected, one.found) for one in found if one.order_id == world.order_id
+    ] == [("TOTAL_NOT_LEDGER", "authorized", "10000", "10007")]
+
+
+async def test_a_provider_that_is_down_is_not_taken_for_one_that_agrees(world: World) -> None:
+    await world.pay(10_000)
+    world.provider.fault("retrieve", "down", order_id=world.order_id)
+    with pytest.raises(Unavailable, match="PROVIDER_UNAVAILABLE"):
+        await world.service.checking.compare([world.order_id], LONG_AGO, "", 1)
+    with pytest.raises(InvalidArgument, match="at most 500"):
+        await world.service.checking.payments_of(["x"] * 501)
