@@ -5,6 +5,7 @@ Tokens are signed with the local key, as `oms token` does. Knows no business; th
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from deploy.local.keys import load_or_make
 from deploy.local.state import StateFolder
 
 Json = dict[str, Any]
+Sign = Callable[[str, tokens.Scope], str]
 # Longer than the gateway waits for the outcome of a placement.
 _TIMEOUT_SECONDS = 20
 _POLL_SECONDS = 0.1
@@ -41,16 +43,14 @@ class TookTooLong(Exception):
 class Api:
     """The gateway, seen by everyone who has a token of this system."""
 
-    def __init__(self, url: str, sign: Callable[[str, tokens.Scope], str]) -> None:
+    def __init__(self, url: str, sign: Sign) -> None:
         self._http = httpx.Client(base_url=url, timeout=_TIMEOUT_SECONDS)
-        self._sign = sign
-        self._tokens: dict[tuple[str, tokens.Scope], str] = {}
+        self._tokens = _Tokens(sign)
 
     @classmethod
     def of(cls, url: str, state: Path) -> "Api":
         """With tokens signed by the key in a state folder."""
-        keys = load_or_make(StateFolder(state).keys)
-        return cls(url, lambda role, scope: tokens.sign(keys.jwt_private_file, role, scope))
+        return cls(url, _signer(state))
 
     def __enter__(self) -> "Api":
         return self
@@ -60,7 +60,7 @@ class Api:
 
     def get(self, path: str, role: str, scope: tokens.Scope | None = None, **parameters: Any) -> Json:
         """The answer's body. Raises Problem."""
-        return self._body(self.send("GET", path, role, scope, params=parameters))
+        return body_of(self.send("GET", path, role, scope, params=parameters))
 
     def rows(self, path: str, role: str, scope: tokens.Scope | None = None, **parameters: Any) -> Iterator[Json]:
         """Every row of a list, page after page. Raises Problem."""
@@ -81,26 +81,81 @@ class Api:
         headers: Mapping[str, str] | None = None,
     ) -> Json:
         """The answer's body. Raises Problem."""
-        return self._body(self.send("POST", path, role, scope, json=body, headers=headers))
+        return body_of(self.send("POST", path, role, scope, json=body, headers=headers))
 
     def send(
         self, method: str, path: str, role: str, scope: tokens.Scope | None = None, **options: Any
     ) -> httpx.Response:
         """One request with a token of this role; the answer as it came."""
-        headers = {**(options.pop("headers", None) or {}), "Authorization": f"Bearer {self._token(role, scope)}"}
+        headers = {**(options.pop("headers", None) or {}), **self._tokens.header(role, scope)}
         return self._http.request(method, path, headers=headers, **options)
 
-    def _body(self, answer: httpx.Response) -> Json:
-        if answer.status_code >= 400:
-            raise Problem(answer)
-        body: Json = answer.json() if answer.content else {}
-        return body
 
-    def _token(self, role: str, scope: tokens.Scope | None) -> str:
+class AsyncApi:
+    """The same for many requests at once, and for longer than a token lives."""
+
+    def __init__(self, url: str, sign: Sign, connections: int) -> None:
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        # Who waits for one of our own connections is not kept waiting by the gateway.
+        timeout = httpx.Timeout(_TIMEOUT_SECONDS, pool=None)
+        self._http = httpx.AsyncClient(base_url=url, timeout=timeout, limits=limits)
+        self._tokens = _Tokens(sign)
+
+    @classmethod
+    def of(cls, url: str, state: Path, connections: int) -> "AsyncApi":
+        """With tokens signed by the key in a state folder."""
+        return cls(url, _signer(state), connections)
+
+    async def __aenter__(self) -> "AsyncApi":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def send(
+        self, method: str, path: str, role: str, scope: tokens.Scope | None = None, **options: Any
+    ) -> httpx.Response:
+        """One request with a token of this role; a new token when the gateway no longer takes the old one."""
+        headers = options.pop("headers", None) or {}
+        answer = await self._http.request(
+            method, path, headers={**headers, **self._tokens.header(role, scope)}, **options
+        )
+        if answer.status_code == HTTPStatus.UNAUTHORIZED:
+            self._tokens.forget()
+            answer = await self._http.request(
+                method, path, headers={**headers, **self._tokens.header(role, scope)}, **options
+            )
+        return answer
+
+
+def body_of(answer: httpx.Response) -> Json:
+    """What was answered. Raises Problem."""
+    if answer.status_code >= 400:
+        raise Problem(answer)
+    body: Json = answer.json() if answer.content else {}
+    return body
+
+
+class _Tokens:
+    """One token for each role and scope."""
+
+    def __init__(self, sign: Sign) -> None:
+        self._sign = sign
+        self._signed: dict[tuple[str, tokens.Scope], str] = {}
+
+    def header(self, role: str, scope: tokens.Scope | None) -> dict[str, str]:
         scope = scope or tokens.Scope(stores=(tokens.ALL,), channels=(tokens.ALL,))
-        if (role, scope) not in self._tokens:
-            self._tokens[role, scope] = self._sign(role, scope)
-        return self._tokens[role, scope]
+        if (role, scope) not in self._signed:
+            self._signed[role, scope] = self._sign(role, scope)
+        return {"Authorization": f"Bearer {self._signed[role, scope]}"}
+
+    def forget(self) -> None:
+        self._signed.clear()
+
+
+def _signer(state: Path) -> Sign:
+    keys = load_or_make(StateFolder(state).keys)
+    return lambda role, scope: tokens.sign(keys.jwt_private_file, role, scope)
 
 
 def wait_for(what: str, look: Callable[[], Json | None], seconds: float = 30) -> Json:

@@ -3,6 +3,8 @@
 Ends with exit code 0 only if the order, its stock and its money are where they must be at the end.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated
 
 import httpx
@@ -136,9 +138,8 @@ class Journey:
 
     def _choose_article(self) -> str:
         """One that several stores can send, best one that the warehouse does not have: stores are the story."""
-        skus = [item["sku"] for item in self._shop.items()]
         best = ""
-        for row in self._shop.availability(*skus[:500]):
+        for row in self._shown():
             points = [point for point in row["points"] if point["available"] >= self._quantity]
             if len(points) > 1 and not any(point["point_id"].startswith("wh-") for point in points):
                 return str(row["sku"])
@@ -146,6 +147,13 @@ class Journey:
         if not best:
             raise Differs(f"no article of the channel has {self._quantity} at two points; give one with --sku")
         return best
+
+    def _shown(self) -> Iterator[Json]:
+        """What the channel shows of each article that it has a price for."""
+        items = self._api.rows("/v1/items", "supply_chain", size=500)
+        priced = (item["sku"] for item in items if any(price["channel_id"] == CHANNEL for price in item["prices"]))
+        while skus := list(islice(priced, 500)):
+            yield from self._shop.availability(*skus)
 
     # -- looking ----------------------------------------------------------------------------------------
 

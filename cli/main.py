@@ -2,7 +2,8 @@
 
 import typer
 
-from cli import demo, orders, system, token
+from cli import demo, doctor, orders, system, token
+from cli.replay import command as replay
 
 app = typer.Typer(
     name="oms",
@@ -12,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (system, token, demo, orders):
+for module in (system, token, demo, orders, replay, doctor):
     module.register(app)
 
 

@@ -81,17 +81,12 @@ class Shop:
         payment: Json | None = None,
     ) -> Json:
         """An order priced as the catalogue says; the delivery fee stands on its first line."""
-        known = {item["sku"]: item for item in self.items(*(sku for sku, _ in basket))}
-        lines = [self._line(number, known[sku], quantity) for number, (sku, quantity) in enumerate(basket, 1)]
-        lines[0]["shipping_minor"] = shipping_minor
-        total = sum(line["net_minor"] + line["tax_minor"] + line["shipping_minor"] for line in lines)
+        items = self.items(*(sku for sku, _ in basket))
         return {
-            "channel_id": self.channel_id,
+            **priced(self.channel_id, items, basket, shipping_minor),
             "channel_order_number": f"D-{uuid.uuid4().hex[:8]}",
             "customer": buyer.customer,
             "ship_to": buyer.address,
-            "lines": lines,
-            "total": {"amount_minor": total, "currency": "EUR"},
             "mode": "home_standard",
             "quote_id": quote_id,
             "payment": payment or {"payment_method_token": "pm_card_visa"},
@@ -124,22 +119,32 @@ class Shop:
         what = f"status {' or '.join(statuses)} of {order_id}"
         return self.wait(order_id, what, lambda order: order["status"] in statuses, seconds)
 
-    def _line(self, number: int, item: Json, quantity: int) -> Json:
-        prices = {one["channel_id"]: one["price"]["amount_minor"] for one in item["prices"]}
-        paid = prices[self.channel_id] * quantity
-        net = round(paid * 10_000 / (10_000 + STANDARD_RATE_BASIS_POINTS))
-        return {
-            "line_number": number,
-            "sku": item["sku"],
-            "brand": item["brand"],
-            "title": item["title"],
-            "quantity": quantity,
-            "net_minor": net,
-            "tax_minor": paid - net,
-            "tax_rate_basis_points": STANDARD_RATE_BASIS_POINTS,
-            "shipping_minor": 0,
-            "discounts": [],
-        }
+
+def priced(channel_id: str, items: Sequence[Json], basket: Sequence[tuple[str, int]], shipping_minor: int) -> Json:
+    """The part of an order that says what is bought and for how much, priced as the catalogue's items say."""
+    known = {item["sku"]: item for item in items}
+    lines = [_line(channel_id, number, known[sku], quantity) for number, (sku, quantity) in enumerate(basket, 1)]
+    lines[0]["shipping_minor"] = shipping_minor
+    total = sum(line["net_minor"] + line["tax_minor"] + line["shipping_minor"] for line in lines)
+    return {"channel_id": channel_id, "lines": lines, "total": {"amount_minor": total, "currency": "EUR"}}
+
+
+def _line(channel_id: str, number: int, item: Json, quantity: int) -> Json:
+    prices = {one["channel_id"]: one["price"]["amount_minor"] for one in item["prices"]}
+    paid = prices[channel_id] * quantity
+    net = round(paid * 10_000 / (10_000 + STANDARD_RATE_BASIS_POINTS))
+    return {
+        "line_number": number,
+        "sku": item["sku"],
+        "brand": item["brand"],
+        "title": item["title"],
+        "quantity": quantity,
+        "net_minor": net,
+        "tax_minor": paid - net,
+        "tax_rate_basis_points": STANDARD_RATE_BASIS_POINTS,
+        "shipping_minor": 0,
+        "discounts": [],
+    }
 
 
 class Store:

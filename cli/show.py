@@ -65,6 +65,10 @@ def header(order: Json) -> Table:
         "to": escape(f"{where['postcode']} {where['city']}, {where['country']}") if where else "-",
         "total": money(order["total"]),
     }
+    if order.get("source_placed_at"):
+        # Perhaps years ago: with its date in full.
+        taken = datetime.fromisoformat(order["source_placed_at"]).astimezone()
+        rows["taken by the channel"] = taken.strftime("%Y-%m-%d %H:%M %Z")
     if order["refusal"]:
         rows["refused"] = escape(f"{order['refusal']['reason']}: {order['refusal']['detail']}")
     if order["cancellation_reason"]:

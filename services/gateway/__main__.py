@@ -6,7 +6,7 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
-from kit import telemetry, temporal
+from kit import garbage, telemetry, temporal
 from kit.settings import Settings
 from services.gateway.app import Options, create_app
 from services.gateway.auth import FileKeys, JwksKeys, Keys, TokenVerifier
@@ -64,6 +64,7 @@ async def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+    garbage.settle_down()
     await uvicorn.Server(config).serve()
 
 

@@ -58,6 +58,12 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("DELETE", "/v1/webhook-endpoints/{endpoint_id}"): _OPERATOR,
     ("POST", "/v1/webhook-endpoints/{endpoint_id}/replay"): _OPERATOR,
     ("GET", "/v1/webhook-deliveries"): _OPERATOR,
+    ("GET", "/v1/checks/stock"): _OPERATOR,
+    ("GET", "/v1/checks/orders"): _OPERATOR,
+    ("GET", "/v1/checks/holds"): _OPERATOR,
+    ("GET", "/v1/checks/workflows"): _OPERATOR,
+    ("GET", "/v1/checks/payments"): _OPERATOR,
+    ("GET", "/v1/checks/events"): _OPERATOR,
     ("PUT", "/v1/items"): _NETWORK,
     ("GET", "/v1/items"): _NETWORK,
     ("PUT", "/v1/stock-points"): _NETWORK,
@@ -134,16 +140,17 @@ def sees_every_order(caller: Caller) -> bool:
     return channels_seen(caller) is None and brands_seen(caller) is None
 
 
-def works_at(caller: Caller, point_id: str, others: frozenset[Role]) -> bool:
-    """Whether the point's work is the caller's: its own store's, or any point's for the roles in `others`."""
-    if caller.roles & others:
-        return True
-    return Role.STORE in caller.roles and (ALL in caller.stores or point_id in caller.stores)
+def points_worked(caller: Caller, others: frozenset[Role]) -> frozenset[str] | None:
+    """The points whose work is the caller's: its own stores; None for all, as for the roles in `others`."""
+    if caller.roles & others or (Role.STORE in caller.roles and ALL in caller.stores):
+        return None
+    return caller.stores if Role.STORE in caller.roles else frozenset()
 
 
 def check_point(caller: Caller, point_id: str) -> None:
     """Raises PermissionDenied / POINT_NOT_ALLOWED when the point's work is not the caller's."""
-    if not works_at(caller, point_id, SERVICE):
+    points = points_worked(caller, SERVICE)
+    if points is not None and point_id not in points:
         raise PermissionDenied("POINT_NOT_ALLOWED", "the token does not name this point", field="point_id")
 
 
@@ -152,7 +159,28 @@ def check_fulfilment(caller: Caller, found: orders.GetFulfilmentResponse, others
 
     `others`: roles beside the point's own people that may see it or act on it.
     """
-    brands = brands_seen(caller)
-    mine = works_at(caller, found.fulfilment.point_id, others)
-    if not mine or (brands is not None and not brands & set(found.brands)):
-        raise NotFound("FULFILMENT_NOT_FOUND", "no such fulfilment")
+    points, brands = points_worked(caller, others), brands_seen(caller)
+    hidden = points is not None and found.fulfilment.point_id not in points
+    if hidden or (brands is not None and not brands & set(found.brands)):
+        raise _no_fulfilment(found.fulfilment.fulfilment_id)
+
+
+def reach(caller: Caller, fulfilment_id: str, others: frozenset[Role]) -> orders.Reach:
+    """Whose work the caller may act on, for orders to hold him to.
+
+    Raises NotFound / FULFILMENT_NOT_FOUND when that is nobody's: no points in a Reach would mean every point.
+    """
+    points, brands = points_worked(caller, others), brands_seen(caller)
+    if points is not None and not points:
+        raise _no_fulfilment(fulfilment_id)
+    return orders.Reach(point_ids=sorted(points or ()), brands=sorted(brands or ()))
+
+
+def _no_fulfilment(fulfilment_id: str) -> NotFound:
+    # Word for word what orders says of a fulfilment that does not exist: nobody learns which one does.
+    return NotFound(
+        "FULFILMENT_NOT_FOUND",
+        "there is no such fulfilment",
+        field="fulfilment_id",
+        fulfilment_id=fulfilment_id,
+    )

@@ -14,6 +14,7 @@ from services.gateway.auth import TokenVerifier
 from services.gateway.clients import Clients
 from services.gateway.console.pages import console_router
 from services.gateway.readiness import Readiness
+from services.gateway.routes.checks import checks_router
 from services.gateway.routes.health import health_router
 from services.gateway.routes.network import network_router
 from services.gateway.routes.orders import orders_router
@@ -30,6 +31,7 @@ _TAGS = (
     ("payments", "Authorisations, captures, voids and refunds, and events of providers."),
     ("webhooks", "Signed events to your systems, their log and their replay."),
     ("network", "Items, points, channels, carriers and physical stock."),
+    ("checks", "Whether stock, orders, money, workflows and events agree with each other."),
     ("health", "Whether it works."),
 )
 
@@ -77,6 +79,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         payments_router,
         webhooks_router,
         network_router,
+        checks_router,
         health_router,
         console_router,
     ):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 _HEALTH_SECONDS = 1.0
+_CHECK_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ class Clients:
     async def act(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
         """Asks once: whether to act again is the caller's to decide. Raises OmsError."""
         return await method(request, timeout=self._deadline_seconds)
+
+    async def check(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
+        """Asks what may take long: it reads much, or asks others. Raises OmsError."""
+        return await method(request, timeout=_CHECK_SECONDS)
 
     async def not_serving(self) -> list[str]:
         """The services that do not answer SERVING."""

@@ -49,11 +49,12 @@ async def _authenticate(request: Request) -> Caller:
     return await verifier.verify(token.strip())
 
 
-def _caller(request: Request) -> Caller:
+# Not plain functions: each of those would be run in a thread of its own.
+async def _caller(request: Request) -> Caller:
     return cast(Caller, request.state.caller)
 
 
-def _clients(request: Request) -> Clients:
+async def _clients(request: Request) -> Clients:
     return cast(Clients, request.app.state.clients)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import Response
 from fastapi.responses import JSONResponse
 
-from kit import times
+from kit import failpoints, times
 from kit.errors import OmsError
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.promise.v1 import promise_service_pb2 as promise
@@ -25,6 +25,8 @@ from workflows.messages import Option, Placement, Refusal
 
 # A refusal that the caller can answer with another order is a conflict with the state of the world.
 _CONFLICTS = ("STOCK_UNAVAILABLE", "PROMISE_CHANGED", "CANCELLED")
+# Told with every answer about an order that was recorded before under the same key.
+REPLAYED = {"Idempotent-Replayed": "true"}
 _CUSTOMER_STATUS = {"validated": "validated", "action_required": "action required", "cancelling": "cancelled"}
 
 
@@ -36,6 +38,17 @@ async def place_order(
         idempotency_key=key, content=content_of(body), placed_at=times.to_proto(times.now())
     )
     recorded = await clients.act(clients.orders.RecordOrder, request)
+    failpoints.reach("place_order.recorded")
+    answer = await _outcome(clients, recorded, wait, task_queue)
+    failpoints.reach("place_order.before_answer")
+    if recorded.existed:
+        answer.headers.update(REPLAYED)
+    return answer
+
+
+async def _outcome(
+    clients: Clients, recorded: orders.RecordOrderResponse, wait: timedelta, task_queue: str
+) -> Response:
     if recorded.order.state != orders.ORDER_STATE_RECORDED:
         return await _from_state(clients, recorded.order)
     outcome = await starting.place(clients.temporal, recorded.facts, wait, task_queue)

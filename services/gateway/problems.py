@@ -24,6 +24,8 @@ _MAX_FIELD_CHARACTERS = 200
 _MAX_ERRORS = 50
 # How messages of the services name what the REST body has at its top.
 _WIRE_PREFIXES = ("content.", "page.", "delta.")
+# Most outages pass by themselves and soon; this one waits for a person.
+_RETRY_AFTER_SECONDS = {"STORAGE_FULL": 30}
 _log = logging.getLogger(__name__)
 
 
@@ -150,7 +152,9 @@ def _of_http(error: HTTPException) -> Response:
 def _headers(error: OmsError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": 'Bearer realm="oms"'}
-    return {"Retry-After": "1"} if isinstance(error, Unavailable) else {}
+    if isinstance(error, Unavailable):
+        return {"Retry-After": str(_RETRY_AFTER_SECONDS.get(error.reason, 1))}
+    return {}
 
 
 def _path(location: Sequence[str | int]) -> str:

@@ -47,6 +47,7 @@ async def place(
 
     The stock is held and the payment authorised when the answer is 201. 202: follow `status_url`, or send the
     customer to `next_action_url`. 409 and 422 say which line, which price or why the payment does not stand.
+    The answer about an order that was recorded before under the same key has the header `Idempotent-Replayed`.
     """
     access.check_speaks_for(caller, body.channel_id)
     access.check_brands(caller, (line.brand for line in body.lines))

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import Query
 
 from kit import telemetry
-from kit.errors import InvalidArgument
 from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway import access
 from services.gateway.auth import Caller, Role
@@ -50,7 +49,9 @@ async def list_work(
 @work_router.get("/fulfilments/{fulfilment_id}")
 async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre) -> FulfilmentDetail:
     """Read one preparation order, with the address for its label."""
-    found = await _mine(clients, caller, fulfilment_id, access.SERVICE)
+    asked = orders.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
+    found = await clients.read(clients.orders.GetFulfilment, asked)
+    access.check_fulfilment(caller, found, access.SERVICE)
     more = {
         "ship_to": plain(found.ship_to) if found.HasField("ship_to") else None,
         "channel_id": found.channel_id,
@@ -64,14 +65,13 @@ async def accept(
     fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
 ) -> FulfilmentView:
     """Take offered work. 409 OFFER_GONE says what came first."""
-    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
     request = orders.AcceptOfferRequest(
         request_id=act_id("accept", fulfilment_id, caller, None, key),
         fulfilment_id=fulfilment_id,
         actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
     )
-    with telemetry.about_order(work.order_id):
-        return _view((await clients.act(clients.orders.AcceptOffer, request)).fulfilment)
+    return _done((await clients.act(clients.orders.AcceptOffer, request)).fulfilment)
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/refuse")
@@ -83,15 +83,14 @@ async def refuse(
     key: OptionalKey = None,
 ) -> FulfilmentView:
     """Do not take offered work, and say why; its units go elsewhere."""
-    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
     request = orders.RefuseOfferRequest(
         request_id=act_id("refuse", fulfilment_id, caller, body, key),
         fulfilment_id=fulfilment_id,
         reason=body.reason,
         actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
     )
-    with telemetry.about_order(work.order_id):
-        return _view((await clients.act(clients.orders.RefuseOffer, request)).fulfilment)
+    return _done((await clients.act(clients.orders.RefuseOffer, request)).fulfilment)
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/pick")
@@ -99,15 +98,14 @@ async def pick(
     fulfilment_id: FulfilmentId, body: Pick, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
 ) -> FulfilmentView:
     """Say what was found of every line; the rest is short and goes elsewhere."""
-    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
     request = orders.RecordPickRequest(
         request_id=act_id("pick", fulfilment_id, caller, body, key),
         fulfilment_id=fulfilment_id,
-        found=_found(work, body),
+        found=[sent(orders.PlannedLine, one) for one in body.found],
         actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
     )
-    with telemetry.about_order(work.order_id):
-        return _view((await clients.act(clients.orders.RecordPick, request)).fulfilment)
+    return _done((await clients.act(clients.orders.RecordPick, request)).fulfilment)
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/pack")
@@ -115,15 +113,14 @@ async def pack(
     fulfilment_id: FulfilmentId, body: Pack, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
 ) -> FulfilmentView:
     """Close the parcel; its amount is captured now."""
-    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
     request = orders.CloseParcelRequest(
         request_id=act_id("pack", fulfilment_id, caller, body, key),
         fulfilment_id=fulfilment_id,
         weight_grams=body.weight_grams,
         actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
     )
-    with telemetry.about_order(work.order_id):
-        return _view((await clients.act(clients.orders.CloseParcel, request)).fulfilment)
+    return _done((await clients.act(clients.orders.CloseParcel, request)).fulfilment)
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/hand-over")
@@ -135,16 +132,15 @@ async def hand_over(
     key: OptionalKey = None,
 ) -> FulfilmentView:
     """Give the parcel to the carrier. 409 NOT_CAPTURED before its money is sure, CANCELLED if that was first."""
-    work = (await _mine(clients, caller, fulfilment_id, _NOBODY_ELSE)).fulfilment
     sent_body = body or HandOver()
     request = orders.HandOverRequest(
         request_id=act_id("hand-over", fulfilment_id, caller, sent_body, key),
         fulfilment_id=fulfilment_id,
         tracking_code=sent_body.tracking_code,
         actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
     )
-    with telemetry.about_order(work.order_id):
-        return _view((await clients.act(clients.orders.HandOver, request)).fulfilment)
+    return _done((await clients.act(clients.orders.HandOver, request)).fulfilment)
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/capture-override")
@@ -156,18 +152,15 @@ async def capture_override(
     key: OptionalKey = None,
 ) -> FulfilmentView:
     """Let a parcel leave though its capture failed, and say why."""
-    work = (await _mine(clients, caller, fulfilment_id, access.MONEY)).fulfilment
     request = orders.RecordCaptureRequest(
         request_id=act_id("capture-override", fulfilment_id, caller, body, key),
         fulfilment_id=fulfilment_id,
         capture_state="overridden",
         reason=body.reason,
         actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, access.MONEY),
     )
-    with telemetry.about_order(work.order_id):
-        await clients.act(clients.orders.RecordCapture, request)
-        asked = orders.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
-        return _view((await clients.read(clients.orders.GetFulfilment, asked)).fulfilment)
+    return _done((await clients.act(clients.orders.RecordCapture, request)).fulfilment)
 
 
 @carriers_router.post("/carrier-events")
@@ -185,16 +178,6 @@ async def carrier_event(body: CarrierEvent, clients: ClientsAre) -> CarrierEvent
     )
 
 
-async def _mine(
-    clients: Clients, caller: Caller, fulfilment_id: str, others: frozenset[Role]
-) -> orders.GetFulfilmentResponse:
-    """The fulfilment, if it is the caller's to see or to act on."""
-    asked = orders.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
-    found = await clients.read(clients.orders.GetFulfilment, asked)
-    access.check_fulfilment(caller, found, others)
-    return found
-
-
 async def _of_brands(clients: Clients, caller: Caller, work: list[orders.Fulfilment]) -> list[orders.Fulfilment]:
     """The work with a line of the caller's brands. A page may come short; its cursor goes on all the same."""
     brands = access.brands_seen(caller)
@@ -205,14 +188,11 @@ async def _of_brands(clients: Clients, caller: Caller, work: list[orders.Fulfilm
     return [one.fulfilment for one in found if brands & set(one.brands)]
 
 
-def _found(work: orders.Fulfilment, body: Pick) -> list[orders.PlannedLine]:
-    """What was found, with the SKUs that the picker need not repeat."""
-    skus = {line.line_number: line.sku for line in work.lines}
-    for place, one in enumerate(body.found):
-        if one.line_number not in skus:
-            raise InvalidArgument(f"found[{place}].line_number", "the fulfilment has no such line")
-    return [sent(orders.PlannedLine, one, sku=skus[one.line_number]) for one in body.found]
-
-
 def _view(fulfilment: orders.Fulfilment) -> FulfilmentView:
     return FulfilmentView.model_validate(fulfilment_values(fulfilment))
+
+
+def _done(fulfilment: orders.Fulfilment) -> FulfilmentView:
+    # The caller named a fulfilment; only the answer tells which order the act was about.
+    with telemetry.about_order(fulfilment.order_id):
+        return _view(fulfilment)

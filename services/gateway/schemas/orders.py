@@ -12,6 +12,7 @@ from services.gateway.schemas.base import (
     Amount,
     Country,
     Id,
+    Instant,
     LongId,
     LongText,
     Money,
@@ -154,6 +155,10 @@ class OrderPlacement(Sent):
     mode: Mode = "home_standard"
     quote_id: LongId | Literal[""] = Field("", description="A promise that the customer accepted")
     payment: Payment
+    source_placed_at: Instant | None = Field(
+        None,
+        description="When the channel took the order, if it reaches us later; `placed_at` and deadlines are ours",
+    )
 
 
 class OrderFilters(Paged):
@@ -296,6 +301,7 @@ class OrderSummary(Shown):
     mode: Mode | None
     total: MoneyView
     placed_at: datetime
+    source_placed_at: datetime | None
     promise: WindowView | None
     updated_at: datetime | None
 

@@ -102,6 +102,9 @@ class FakeOrders(OrdersServiceServicer):
     def __init__(self, world: World) -> None:
         self._world = world
 
+    async def ListObligations(self, request: Any, context: Any) -> orders.ListObligationsResponse:
+        return orders.ListObligationsResponse()
+
     async def RecordOrder(self, request: orders.RecordOrderRequest, context: Any) -> orders.RecordOrderResponse:
         self._world.note("RecordOrder", request)
         content = request.content
@@ -168,7 +171,7 @@ class FakeOrders(OrdersServiceServicer):
     ) -> orders.GetFulfilmentResponse:
         self._world.note("GetFulfilment", request)
         if request.fulfilment_id not in self._world.work:
-            raise NotFound("FULFILMENT_NOT_FOUND", "no such fulfilment")
+            raise _no_fulfilment(request.fulfilment_id)
         return self._world.work[request.fulfilment_id]
 
     async def ListWork(self, request: orders.ListWorkRequest, context: Any) -> orders.ListWorkResponse:
@@ -194,7 +197,8 @@ class FakeOrders(OrdersServiceServicer):
     async def RecordCapture(
         self, request: orders.RecordCaptureRequest, context: Any
     ) -> orders.RecordCaptureResponse:
-        return orders.RecordCaptureResponse(state=self._act("RecordCapture", request).state)
+        done = self._act("RecordCapture", request)
+        return orders.RecordCaptureResponse(state=done.state, fulfilment=done)
 
     async def RecordCarrierEvent(
         self, request: orders.RecordCarrierEventRequest, context: Any
@@ -212,12 +216,32 @@ class FakeOrders(OrdersServiceServicer):
 
     def _act(self, name: str, request: Any) -> orders.Fulfilment:
         self._world.note(name, request)
-        return self._world.work[request.fulfilment_id].fulfilment
+        found, reach = self._world.work[request.fulfilment_id], request.reach
+        out_of_reach = reach.point_ids and found.fulfilment.point_id not in reach.point_ids
+        if out_of_reach or (reach.brands and not set(reach.brands) & set(found.brands)):
+            raise _no_fulfilment(request.fulfilment_id)
+        return found.fulfilment
+
+
+def _no_fulfilment(fulfilment_id: str) -> NotFound:
+    # As the service says it: services.orders.store.no_fulfilment.
+    return NotFound(
+        "FULFILMENT_NOT_FOUND",
+        "there is no such fulfilment",
+        field="fulfilment_id",
+        fulfilment_id=fulfilment_id,
+    )
 
 
 class FakeInventory(InventoryServiceServicer):
     def __init__(self, world: World) -> None:
         self._world = world
+
+    async def FindDifferences(self, request: Any, context: Any) -> inventory.FindDifferencesResponse:
+        return inventory.FindDifferencesResponse(checked=1)
+
+    async def ListHolds(self, request: Any, context: Any) -> inventory.ListHoldsResponse:
+        return inventory.ListHoldsResponse()
 
     async def PutChannels(self, request: Any, context: Any) -> inventory.PutChannelsResponse:
         self._world.note("PutChannels", request)
@@ -292,6 +316,12 @@ class FakePayments(PaymentsServiceServicer):
     def __init__(self, world: World) -> None:
         self._world = world
 
+    async def FindDifferences(self, request: Any, context: Any) -> payments.FindDifferencesResponse:
+        return payments.FindDifferencesResponse(checked=1)
+
+    async def CompareWithProvider(self, request: Any, context: Any) -> payments.CompareWithProviderResponse:
+        return payments.CompareWithProviderResponse()
+
     async def GetPayment(self, request: Any, context: Any) -> payments.GetPaymentResponse:
         self._world.note("GetPayment", request)
         amount = types.Money(amount_minor=5000, currency="EUR")
@@ -324,6 +354,9 @@ class FakePayments(PaymentsServiceServicer):
 class FakeRelay(RelayServiceServicer):
     def __init__(self, world: World) -> None:
         self._world = world
+
+    async def GetBacklog(self, request: Any, context: Any) -> relay.GetBacklogResponse:
+        return relay.GetBacklogResponse()
 
     async def CreateEndpoint(self, request: Any, context: Any) -> relay.CreateEndpointResponse:
         self._world.note("CreateEndpoint", request)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from kit import temporal
+from kit.times import from_proto
 from kit.values.ids import derived_id
 from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import Role
@@ -40,8 +42,8 @@ class Channel:
     def order_id(self, key: str) -> str:
         return derived_id("ord", "web-fr", self._prefix + key)
 
-    async def place(self, sku: str, key: str = "1") -> httpx.Response:
-        body: dict[str, Any] = ORDER_EXAMPLE | {"lines": [{**ORDER_EXAMPLE["lines"][0], "sku": sku}]}
+    async def place(self, sku: str, key: str = "1", **more: Any) -> httpx.Response:
+        body: dict[str, Any] = ORDER_EXAMPLE | {"lines": [{**ORDER_EXAMPLE["lines"][0], "sku": sku}]} | more
         headers = self._bearer | {"Idempotency-Key": self._prefix + key}
         return await self._http.post("/v1/orders", json=body, headers=headers)
 
@@ -74,6 +76,16 @@ async def test_what_is_recorded_is_what_was_sent(channel: Channel, world: World)
     assert content.payment.WhichOneof("kind") == "payment_method_token"
     assert content.lines[0].shipping_minor == 490
     assert request.HasField("placed_at")
+    assert not content.HasField("source_placed_at")
+
+
+async def test_a_channel_may_say_when_it_took_the_order(channel: Channel, world: World) -> None:
+    await channel.place("VALID", source_placed_at="2010-12-01T08:26:00Z")
+    (request,) = world.calls("RecordOrder")
+    assert from_proto(request.content.source_placed_at) == datetime(2010, 12, 1, 8, 26, tzinfo=UTC)
+    refused = await channel.place("VALID", source_placed_at="2010-12-01T08:26:00")
+    assert refused.status_code == 422, "an instant has an offset"
+    assert refused.json()["errors"][0]["field"] == "source_placed_at"
 
 
 async def test_stock_that_has_gone_is_a_conflict_that_names_its_lines(channel: Channel) -> None:
@@ -156,6 +168,8 @@ async def test_a_repeated_placement_is_answered_from_the_order(channel: Channel,
     order.promise.CopyFrom(WINDOW)
     again = await channel.place("VALID")
     assert (again.status_code, again.headers["location"]) == (201, first.headers["location"])
+    assert again.headers["idempotent-replayed"] == "true"
+    assert "idempotent-replayed" not in first.headers
     assert again.json()["promise"] == {"start": "2026-11-20T12:00:00Z", "end": "2026-11-22T12:00:00Z"}
     assert set(again.json()) == set(first.json())
 

@@ -222,6 +222,7 @@ async def test_a_key_used_with_other_content_names_the_field(
         (InvalidArgument("lines[0].tax_minor", "not the rate", "TAX_MISMATCH", expected_minor=3), 422),
         (FailedPrecondition("TOO_LATE_TO_CANCEL", "a parcel has left", state="released"), 409),
         (Unavailable("DATABASE_UNAVAILABLE", "away"), 503),
+        (Unavailable("STORAGE_FULL", "no space left"), 503),
         (DeadlineExceeded("DEADLINE_EXCEEDED", "late"), 504),
         (Internal("INTERNAL", "an internal error; it was logged"), 500),
     ],

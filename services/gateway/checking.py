@@ -1,0 +1,280 @@
+"""Whether the services agree with each other: each check joins one page of what two of them say.
+
+A system at work is always between two states somewhere, so what is found here is a suspicion; whoever asks looks
+again. Reads only, and never personal data.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from kit import times
+from kit.errors import InvalidArgument, Unavailable
+from oms.inventory.v1 import inventory_service_pb2 as inventory
+from oms.orders.v1 import orders_service_pb2 as orders
+from oms.payments.v1 import payments_service_pb2 as payments
+from oms.relay.v1 import relay_service_pb2 as relay
+from oms.type.v1 import type_pb2 as types
+from services.gateway.clients import Clients
+from services.gateway.schemas.checks import Checked, DifferenceView, NoteView, Which
+from services.gateway.wire import enum_name
+from workflows.search_attributes import NEEDS_ATTENTION
+from workflows.starting import ORDER_WORKFLOW, order_workflow_id
+
+_ORDERS = "ord_"
+_DESCRIBED_AT_ONCE = 16
+_SHOWN = 100
+_TIMEOUT = timedelta(seconds=5)
+_RUNNING = WorkflowExecutionStatus.RUNNING
+T = TypeVar("T")
+_Held = Mapping[tuple[str, str], int]
+
+
+async def stock(clients: Clients) -> Checked:
+    """Balances against their ledger and against what reservations hold."""
+    found = await clients.check(clients.inventory.FindDifferences, inventory.FindDifferencesRequest())
+    differences = []
+    for one in found.differences:
+        subject = f"{one.balance.sku} at {one.balance.point_id}"
+        if (ledger := _figures(one.ledger)) != (balance := _figures(one.balance)):
+            differences.append(_differs("BALANCE_NOT_LEDGER", subject, ledger, balance))
+        if one.held != one.balance.reserved:
+            differences.append(_differs("RESERVED_NOT_HELD", subject, one.held, one.balance.reserved))
+    return Checked(checked=found.checked, differences=differences)
+
+
+async def open_orders(clients: Clients, which: Which) -> Checked:
+    """Orders that have not ended: their units are held, their money is captured, their workflow runs."""
+    asked = orders.ListObligationsRequest(order_ids=which.order_id, page=_page(which))
+    found = await clients.check(clients.orders.ListObligations, asked)
+    obliged = list(found.obligations)
+    ids = [one.order_id for one in obliged]
+    if not ids:
+        return Checked(checked=0)
+    driven = [one.order_id for one in obliged if one.driven]
+    holds, paid, states = await asyncio.gather(
+        clients.check(clients.inventory.ListHolds, inventory.ListHoldsRequest(reservation_ids=ids)),
+        clients.check(clients.payments.BatchGetPayments, payments.BatchGetPaymentsRequest(order_ids=ids)),
+        _workflow_states(clients.temporal, driven),
+    )
+    held = {one.reservation_id: one for one in holds.reservations}
+    captured = {one.order_id: one.captured.amount_minor for one in paid.payments}
+    differences: list[DifferenceView] = []
+    for one in obliged:
+        differences += _holds_of(one, held.get(one.order_id))
+        differences += _captured_of(one, captured.get(one.order_id, 0))
+        if one.driven and states[one.order_id] != _RUNNING.name:
+            state = states[one.order_id]
+            differences.append(_differs("WORKFLOW_MISSING", one.order_id, "RUNNING", state, one.order_id))
+    return Checked(checked=len(ids), differences=differences, next_cursor=found.page.next_cursor or None)
+
+
+async def holds(clients: Clients, which: Which, now: datetime) -> Checked:
+    """Holds of orders: each order is there and has not ended. Baskets hold for themselves."""
+    asked = inventory.ListHoldsRequest(reservation_ids=which.order_id, page=_page(which))
+    found = await clients.check(clients.inventory.ListHolds, asked)
+    known = await _obligations(clients, [one.reservation_id for one in found.reservations])
+    differences = []
+    for one in found.reservations:
+        if not one.reservation_id.startswith(_ORDERS):
+            continue
+        order = known.get(one.reservation_id)
+        expires_at = times.field_or_none(one, "expires_at")
+        if expires_at and expires_at <= now:
+            # Nobody's any more: the sweep is about to give it back.
+            continue
+        if order is None:
+            kind, why = "HOLD_OF_UNKNOWN_ORDER", "no order"
+        elif not order.driven:
+            kind, why = "HOLD_OF_ENDED_ORDER", _state(order)
+        else:
+            continue
+        units = sum(line.quantity for line in one.lines)
+        differences.append(_differs(kind, one.reservation_id, f"nothing held: {why}", units, one.reservation_id))
+    checked = len(found.reservations)
+    return Checked(checked=checked, differences=differences, next_cursor=found.page.next_cursor or None)
+
+
+async def workflows(clients: Clients, which: Which) -> Checked:
+    """Running workflows of orders: each order is there and has not ended.
+
+    The first page tells which workflows wait for a person.
+    """
+    notes: list[NoteView] = []
+    token: bytes | None = None
+    if which.order_id:
+        states = await _workflow_states(clients.temporal, which.order_id)
+        running = [order_id for order_id in which.order_id if states[order_id] == _RUNNING.name]
+    else:
+        if which.cursor is None:
+            waiting, _ = await _running(clients.temporal, f"{NEEDS_ATTENTION.name} = true", _SHOWN)
+            notes = [NoteView(subject=one.id, detail="waits for a person") for one in waiting]
+        of_orders = f"WorkflowType = '{ORDER_WORKFLOW}'"
+        page, token = await _running(clients.temporal, of_orders, which.size, _token(which))
+        running = [one.id.removeprefix("order/") for one in page]
+    known = await _obligations(clients, running)
+    differences = []
+    for order_id in running:
+        order = known.get(order_id)
+        if order is None or not order.driven:
+            expected = "not running: " + (_state(order) if order else "no order")
+            differences.append(_differs("WORKFLOW_OF_ENDED_ORDER", order_id, expected, _RUNNING.name, order_id))
+    cursor = base64.urlsafe_b64encode(token).decode() if token else None
+    return Checked(checked=len(running), differences=differences, notes=notes, next_cursor=cursor)
+
+
+async def money(clients: Clients, which: Which, since: datetime) -> Checked:
+    """Payments against provider and parcels; with the first page, the ledger against itself."""
+    asked = payments.CompareWithProviderRequest(
+        order_ids=which.order_id, since=times.to_proto(since), page=_page(which)
+    )
+    compared = await clients.check(clients.payments.CompareWithProvider, asked)
+    found = list(compared.differences)
+    if which.cursor is None:
+        books = await clients.check(clients.payments.FindDifferences, payments.FindDifferencesRequest())
+        found += [one for one in books.differences if not which.order_id or one.order_id in which.order_id]
+    differences = [_differs(one.kind, one.subject, one.expected, one.found, one.order_id) for one in found]
+    known = await _obligations(clients, [one.order_id for one in compared.payments])
+    for one in compared.payments:
+        if order := known.get(one.order_id):
+            differences += _captured_of(order, one.captured.amount_minor)
+        else:
+            differences.append(_differs("PAYMENT_OF_NO_ORDER", one.order_id, "an order", "none", one.order_id))
+    next_cursor = compared.page.next_cursor or None
+    return Checked(checked=compared.checked, differences=differences, next_cursor=next_cursor)
+
+
+async def events(clients: Clients, now: datetime, older_than: timedelta) -> Checked:
+    """Events on their way: none waits longer than it may."""
+    found = await clients.check(clients.relay.GetBacklog, relay.GetBacklogRequest())
+    if unseen := [one.way for one in found.backlogs if one.unreachable]:
+        raise Unavailable("SOURCE_UNREACHABLE", f"nobody answers for {', '.join(unseen)}")
+    differences, notes = [], []
+    for one in found.backlogs:
+        oldest_at = times.field_or_none(one, "oldest_at")
+        if oldest_at and now - oldest_at > older_than:
+            expected = f"none older than {older_than.total_seconds():.0f} s"
+            waited = f"{one.waiting}, the oldest {(now - oldest_at).total_seconds():.0f} s"
+            differences.append(_differs("EVENTS_BEHIND", one.way, expected, waited))
+        elif one.waiting:
+            notes.append(NoteView(subject=one.way, detail=f"{one.waiting} on their way", since=oldest_at))
+    return Checked(checked=len(found.backlogs), differences=differences, notes=notes)
+
+
+# -- joins ----------------------------------------------------------------------------------------------------
+
+
+def _holds_of(order: orders.Obligation, held: inventory.Reservation | None) -> list[DifferenceView]:
+    if order.in_flux:
+        return []
+    wanted: _Held = {(unit.sku, unit.point_id): unit.quantity for unit in order.units}
+    there: _Held = {(line.sku, line.point_id): line.quantity for line in held.lines} if held else {}
+    differences = [
+        _differs(
+            "HOLD_DIFFERS",
+            f"{order.order_id}: {sku} at {point_id}",
+            wanted.get((sku, point_id), 0),
+            there.get((sku, point_id), 0),
+            order.order_id,
+        )
+        for sku, point_id in sorted({*wanted, *there})
+        if wanted.get((sku, point_id), 0) != there.get((sku, point_id), 0)
+    ]
+    if held and held.HasField("expires_at"):
+        differences.append(_differs("HOLD_MAY_EXPIRE", order.order_id, "confirmed", "held", order.order_id))
+    return differences
+
+
+def _captured_of(order: orders.Obligation, captured_minor: int) -> list[DifferenceView]:
+    """Of the whole order, ended or not: captured is what its parcels say is captured."""
+    if order.in_flux or not order.HasField("captured") or order.captured.amount_minor == captured_minor:
+        return []
+    expected = order.captured.amount_minor
+    return [_differs("CAPTURED_DIFFERS", order.order_id, expected, captured_minor, order.order_id)]
+
+
+async def _obligations(clients: Clients, order_ids: Sequence[str]) -> Mapping[str, orders.Obligation]:
+    wanted = [order_id for order_id in order_ids if order_id.startswith(_ORDERS)]
+    if not wanted:
+        return {}
+    asked = orders.ListObligationsRequest(order_ids=wanted)
+    found = await clients.check(clients.orders.ListObligations, asked)
+    return {one.order_id: one for one in found.obligations}
+
+
+async def _workflow_states(temporal: Client, order_ids: Sequence[str]) -> dict[str, str]:
+    """By order: RUNNING, COMPLETED...; NONE where there is no workflow. Asked one by one: a list may lag."""
+    gate = asyncio.Semaphore(_DESCRIBED_AT_ONCE)
+
+    async def state(order_id: str) -> str:
+        async with gate:
+            handle = temporal.get_workflow_handle(order_workflow_id(order_id))
+            try:
+                found = await _answered(handle.describe(rpc_timeout=_TIMEOUT))
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return "NONE"
+                raise
+        return found.status.name if found.status else "NONE"
+
+    return dict(zip(order_ids, await asyncio.gather(*map(state, order_ids)), strict=True))
+
+
+async def _running(
+    temporal: Client, which: str, size: int, token: bytes | None = None
+) -> tuple[Sequence[WorkflowExecution], bytes | None]:
+    query = f"ExecutionStatus = 'Running' AND {which}"
+    listed = temporal.list_workflows(query, page_size=size, next_page_token=token, rpc_timeout=_TIMEOUT)
+    try:
+        await _answered(listed.fetch_next_page())
+    except RPCError:
+        raise InvalidArgument("cursor", "not a cursor of this list") from None
+    return listed.current_page or (), listed.next_page_token
+
+
+def _token(which: Which) -> bytes | None:
+    try:
+        return base64.urlsafe_b64decode(which.cursor) if which.cursor else None
+    except (ValueError, binascii.Error):
+        raise InvalidArgument("cursor", "not a cursor of this list") from None
+
+
+async def _answered(call: Awaitable[T]) -> T:
+    """What the workflow server answers, a refusal of the request included; Unavailable when it does not answer."""
+    try:
+        return await call
+    except RPCError as error:
+        if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
+            raise
+        reason = error.status.name
+    except RuntimeError:
+        # So says the client while it has never been connected.
+        reason = "no connection"
+    raise Unavailable("WORKFLOWS_UNAVAILABLE", f"the workflow server does not answer: {reason}")
+
+
+# -- words ----------------------------------------------------------------------------------------------------
+
+
+def _differs(kind: str, subject: str, expected: object, found: object, order_id: str = "") -> DifferenceView:
+    return DifferenceView(
+        kind=kind, subject=subject, expected=str(expected), found=str(found), order_id=order_id or None
+    )
+
+
+def _figures(one: inventory.Balance) -> str:
+    return f"on hand {one.on_hand}, reserved {one.reserved}, unavailable {one.unavailable}, short {one.short}"
+
+
+def _state(order: orders.Obligation) -> str:
+    return f"the order is {enum_name(orders.OrderState.DESCRIPTOR, order.state)}"
+
+
+def _page(which: Which) -> types.PageRequest:
+    return types.PageRequest(size=which.size, cursor=which.cursor or "")
