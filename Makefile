@@ -30,8 +30,8 @@ test: $(READY) ## all tests but the attack ones, on real PostgreSQL and Temporal
 attack: $(READY) ## thousands of lives and races with fixed seeds (up to 30 minutes)
 	@$(BIN)/python -m pytest tests -m attack -n 2 -q $(ARGS)
 
-bench: $(READY) ## benchmarks; each prints its ratio to its limit
-	@set -e; for file in benchmarks/[!_]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py); done
+bench: $(READY) ## figures beside their limits; ARGS="acceptance reserve" or ARGS="memory --orders 2000" runs some
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(READY) ## style, types, import contracts, protos
 	@echo "ruff";         $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .

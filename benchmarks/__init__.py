@@ -1,1 +1,4 @@
-"""Figures as ratios to a limit measured in the same run. Never tests: a loaded machine is no failure."""
+"""Figures beside their limits; both sides of a ratio are measured in the same run. No figure fails a build.
+
+`figures` is the table of all, `system` what is measured, `meter` what it spends; the other modules are benchmarks.
+"""

@@ -56,8 +56,10 @@ def test_the_orders_id_is_on_every_span(trace: list[Span], delivered: Delivered)
 def test_what_people_do_later_carries_the_orders_id_too(spans: list[Span]) -> None:
     signals = [span for span in spans if span.service == "relay" and span.name == "SignalWorkflow:happened"]
     assert len(signals) >= 5  # accepted, picked, packed, handed over, delivered
-    for action in ("AcceptOffer", "RecordPick", "CloseParcel", "HandOver"):
+    for action in ("AcceptOffer", "RecordPick", "CloseParcel", "HandOver", "RecordCarrierEvent"):
         assert any(span.name.endswith(f"/{action}") for span in spans), action
+    for act in ("accept", "pick", "pack", "hand-over"):
+        assert any(span.name == f"POST /v1/fulfilments/{{fulfilment_id}}/{act}" for span in spans), act
 
 
 def test_every_service_sends_metrics(collector: Collector, delivered: Delivered) -> None:

@@ -2,9 +2,12 @@
 
 from temporalio import activity, workflow
 
-from workflows import policies
+with workflow.unsafe.imports_passed_through():
+    from workflows import policies
 
+# plan, reserve, authorise, confirm, accept
 STEPS_OF_PLACEMENT = 5
+TASK_QUEUE = "bare"
 
 
 @activity.defn

@@ -1,0 +1,130 @@
+"""The one table of figures: their names, units and limits; and how a figure is compared, shown and kept.
+
+Measures nothing. What a figure means stands in the docstring of the benchmark that takes it.
+"""
+
+import json
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.table import Table
+
+from benchmarks.meter import Load
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What is measured. `limit` is what it may be `at most`, or must be `at least`; None: it only informs.
+
+    A figure of one process is named `figure.process`; it has the unit of the figure and no limit of its own.
+    """
+
+    name: str
+    benchmark: str
+    unit: str
+    limit: float | None = None
+    bound: Literal["at most", "at least"] = "at most"
+
+
+FIGURES = (
+    Figure("acceptance_p50_ms", "acceptance", "ms", 120),
+    Figure("bare_p50_ms", "acceptance", "ms"),
+    Figure("acceptance_ratio", "throughput", "of bare", 0.5, "at least"),
+    Figure("accepted_per_second", "throughput", "orders/s"),
+    Figure("bare_per_second", "throughput", "workflows/s"),
+    Figure("cpu_ms_per_order", "throughput", "ms"),
+    Figure("cpu_ms_per_bare", "throughput", "ms"),
+    Figure("order_lifecycle_per_second", "lifecycle", "orders/s"),
+    Figure("cpu_ms_per_life", "lifecycle", "ms"),
+    Figure("history_events_order", "budget", "events", 40),
+    Figure("history_events_fulfilment", "budget", "events", 55),
+    Figure("grpc_calls", "budget", "calls", 20),
+    Figure("grpc_calls_placement", "budget", "calls", 6),
+    Figure("reserve_spread_ratio", "reserve", "of echo", 0.4, "at least"),
+    Figure("reserve_per_second", "reserve", "calls/s"),
+    Figure("echo_per_second", "reserve", "calls/s"),
+    Figure("memory_orders", "memory", "orders"),
+    Figure("memory_mb_rest", "memory", "MB"),
+    Figure("memory_mb_after", "memory", "MB"),
+)
+_BY_NAME = {figure.name: figure for figure in FIGURES}
+# In the order in which they are run: the long one last.
+BENCHMARKS = tuple(dict.fromkeys(figure.benchmark for figure in FIGURES))
+
+
+@dataclass(frozen=True)
+class Result:
+    """A figure as it was measured.
+
+    `spread` is the least and the greatest of the repeats whose median `value` is. `ratio` is how much of the limit
+    is used: up to 1 is within it, whether the limit is a ceiling or a floor.
+    """
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None
+    ratio: float | None
+    load: float
+    steal_percent: float
+    spread: tuple[float, float]
+
+
+def result(name: str, values: Sequence[float], load: Load, *, limit: float | None = None) -> Result:
+    """The median of some repeats. `limit` replaces that of the table, for one that is measured in the same run."""
+    figure = _BY_NAME[name.partition(".")[0]]
+    bound = limit if limit is not None else (figure.limit if name == figure.name else None)
+    value = statistics.median(values)
+    used = None if bound is None else share_of_limit(value, bound, figure.bound)
+    spread = (min(values), max(values))
+    return Result(name, value, figure.unit, bound, used, load.average, load.steal_percent, spread)
+
+
+def share_of_limit(value: float, limit: float, bound: str) -> float:
+    """0.5 is half of what is allowed, 2 twice as bad as allowed."""
+    return value / limit if bound == "at most" else limit / value
+
+
+def of_benchmark(name: str) -> str | None:
+    """The benchmark of this name, or the one that takes the figure of this name."""
+    return name if name in BENCHMARKS else figure.benchmark if (figure := _BY_NAME.get(name)) else None
+
+
+def write(file: Path, results: Iterable[Result]) -> None:
+    """All that was measured, as a list of JSON objects."""
+    rows = [asdict(one) for one in results]
+    file.write_text(json.dumps(rows, indent=2, allow_nan=False) + "\n")
+
+
+def table(results: Iterable[Result]) -> Table:
+    """For people. A ratio above 1 misses its limit."""
+    drawn = Table(box=None, header_style="bold")
+    drawn.add_column("figure")
+    for heading in ("value", "spread", "limit", "ratio", "load", "steal"):
+        drawn.add_column(heading, justify="right")
+    for one in results:
+        low, high = one.spread
+        bound = _BY_NAME[one.name.partition(".")[0]].bound
+        drawn.add_row(
+            one.name,
+            f"{_short(one.value)} {one.unit}",
+            f"{_short(low)} - {_short(high)}" if low != high else "",
+            f"{bound} {_short(one.limit)}" if one.limit is not None else "",
+            _judged(one.ratio),
+            f"{one.load:.1f}",
+            f"{one.steal_percent:.0f} %",
+        )
+    return drawn
+
+
+def _judged(ratio: float | None) -> str:
+    if ratio is None:
+        return ""
+    return f"{ratio:.2f}" if ratio <= 1 else f"[bold red]{ratio:.2f}[/]"
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"

@@ -1,0 +1,76 @@
+"""Every failpoint of every process that orders come to, as data."""
+
+from collections.abc import Mapping, Sequence
+
+
+def _of(*acts: str, commits: int = 1) -> list[str]:
+    """The points of acts: before each of their commits, and before the answer."""
+    points = ["before_commit", *(f"before_commit.{number}" for number in range(2, commits + 1)), "before_answer"]
+    return [f"{act}.{point}" for act in acts for point in points]
+
+
+def _around(*steps: str) -> list[str]:
+    return [f"{step}.{when}" for step in steps for when in ("before", "after")]
+
+
+POINTS: Mapping[str, Sequence[str]] = {
+    "gateway": ["place_order.recorded", "place_order.before_answer"],
+    "orders": _of(
+        "RecordOrder", "RefuseOrder", "RequirePaymentAction", "AcceptOrder", "ReleaseOrder", "RerouteUnits",
+        "RequestCancellation", "CompleteCancellation", "CloseOrder", "OfferFulfilment", "AcceptOffer",
+        "RefuseOffer", "RecordPick", "CloseParcel", "RecordCapture", "HandOver", "RecordCarrierEvent",
+        "PullEvents",
+    ),
+    "inventory": _of(
+        "Reserve", "Confirm", "MoveReservation", "ReportShort", "Issue", "Release", "PullEvents"
+    ),
+    "promise": _of("PlanOrder"),
+    "payments": [
+        # Each asks the provider between the intent and the outcome.
+        *_of("Authorize", "Capture", "Void", "Unwind", commits=2),
+        *(f"{act}.before_provider" for act in ("Authorize", "Capture", "Void", "Unwind")),
+        "Unwind.before_commit.3",
+        *_of("Refund", "PullEvents"),
+        *_of("ReceiveProviderEvent", commits=2),
+        "resolve_unknown.before_commit",
+    ],
+    "relay": [
+        "signals.orders.before_commit",
+        "signals.payments.before_commit",
+        "webhooks.orders.before_commit",
+        "webhooks.payments.before_commit",
+        "webhooks.inventory.before_commit",
+        "claim.before_commit",
+        "deliver.before_commit",
+    ],
+    "worker": _around(
+        "plan_order", "reserve", "authorize", "confirm_hold", "require_payment_action", "accept_order",
+        "refuse_order", "release_order", "offer_fulfilment", "capture", "record_capture", "issue_stock",
+        "close_order", "report_short", "reroute_units", "move_hold", "release_hold", "void", "refund",
+        "unwind_payment", "complete_cancellation",
+    ),
+}  # fmt: skip
+
+# Of the set-up of a shop or an endpoint, of sweeps that find something only after minutes, or after an outage; and
+# of acts that go on longer because somebody died: their later commits.
+_ELSEWHERE = {
+    "orders": ("PublishLifeCycle", "PutSalesChannels", "LapseOffer"),
+    "inventory": (
+        "PutItems",
+        "PutStockPoints",
+        "PutChannels",
+        "AdjustStock",
+        "expire_reservations",
+        "forget_old_marks",
+    ),
+    "promise": ("PutCarriers", "PutGeography", "PublishRuleset", "Quote", "forget_quotes"),
+    "payments": ("resolve_unknown",),
+    "relay": ("CreateEndpoint", "forget_deliveries"),
+    "worker": ("start_missing", "lapse_offer"),
+}
+
+
+def left_out(process: str, reached: set[str]) -> list[str]:
+    """The points that were reached and that nobody has died at."""
+    elsewhere = _ELSEWHERE.get(process, ())
+    return sorted(point for point in reached - set(POINTS[process]) if point.partition(".")[0] not in elsewhere)
