@@ -6,7 +6,8 @@ Prints one table at the end and writes it to a file as JSON; a figure that misse
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,10 @@ _WIDTH = 120
 _TERMINATED = 128 + signal.SIGTERM
 _RESULTS = Path(__file__).parent / "results.json"
 Measure = Callable[[System], Awaitable[list[Result]]]
+
+
+class Terminated(Exception):
+    """The run was told to end."""
 
 
 def main(
@@ -47,7 +52,7 @@ def main(
     except ProcessFailed as failed:
         Console(stderr=True, highlight=False).print(f"{failed}\n{failed.log_tail}", markup=False)
         raise typer.Exit(1) from None
-    except asyncio.CancelledError:
+    except Terminated:
         raise typer.Exit(_TERMINATED) from None
     Console(highlight=False, width=_WIDTH).print(figures.table(found), f"\nwritten to {results}", sep="\n")
 
@@ -63,19 +68,35 @@ def _benchmark(name: str) -> str:
 
 
 async def _run(chosen: list[tuple[str, Measure]], results: Path) -> list[Result]:
-    # Ended by SIGTERM it stops its system too, as by Ctrl-C.
-    ours = asyncio.current_task()
-    assert ours is not None, "it runs as the main task"
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ours.cancel)
     console, found = Console(stderr=True, highlight=False), []
-    async with running() as system:
-        for name, measure in chosen:
-            began = time.monotonic()
-            found += await measure(system)
-            # After each: what was measured is kept, whatever becomes of the next.
-            figures.write(results, found)
-            console.print(f"{name}: {time.monotonic() - began:.0f} s")
+    with _stopped_by_sigterm():
+        async with running() as system:
+            for name, measure in chosen:
+                began = time.monotonic()
+                found += await measure(system)
+                # After each: what was measured is kept, whatever becomes of the next.
+                figures.write(results, found)
+                console.print(f"{name}: {time.monotonic() - began:.0f} s")
     return found
+
+
+@contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Ended by SIGTERM, what is inside stops its system too, as by Ctrl-C. Raises Terminated then."""
+    ours, came = asyncio.current_task(), asyncio.Event()
+    assert ours is not None, "there is a task around it"
+
+    def stop() -> None:
+        came.set()
+        ours.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if came.is_set():
+            raise Terminated from None
+        raise
 
 
 if __name__ == "__main__":

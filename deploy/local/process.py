@@ -188,8 +188,8 @@ async def _listens(address: str) -> bool:
 def free_port() -> int:
     """A TCP port of the loopback that nobody holds now.
 
-    Below those that the system gives to outgoing connections (from 32768 on Linux): one of them could take it while
-    the process that it is for is down, and keep it for as long as that connection lives.
+    Below those that the system gives to outgoing connections (from 32768 on Linux): one of them could take it
+    while the process that it is for is down, and keep it for as long as that connection lives.
     """
     while True:
         port = random.randrange(_LOWEST_PORT, _FIRST_OUTGOING_PORT)

@@ -1,7 +1,8 @@
 """Whether our books agree with themselves and with the provider. Reads and asks; changes nothing."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +17,9 @@ from services.payments.providers import AnswerLost, Authorisation, Provider
 LARGEST_BATCH = 500
 # The sweep asks every few seconds; what it could not find out by then, nobody may find out.
 PATIENCE = timedelta(minutes=2)
+# A payment is made at the provider soon after we have begun it. One that was not is asked about by itself.
+_MADE_BEFORE = timedelta(seconds=1)
+_MADE_WITHIN = timedelta(seconds=5)
 _ASKED_AT_ONCE = 8
 _SHOWN = 100
 
@@ -29,6 +33,15 @@ class Difference:
     subject: str
     expected: str
     found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A page of payments, where the provider knows something else, and where the page ended."""
+
+    payments: Sequence[Payment]
+    differences: Sequence[Difference]
+    last: store.Begun | None = None
 
 
 class Checking:
@@ -59,33 +72,47 @@ class Checking:
             for one in waiting
         ]
 
-    async def compare(
-        self, order_ids: Sequence[str], since: datetime, after: str, limit: int
-    ) -> tuple[Sequence[Payment], list[Difference]]:
-        """The payments compared, and where the provider knows something else.
+    async def compare(self, order_ids: Sequence[str]) -> Compared:
+        """The payments of these orders; those that are being worked on are passed over.
 
-        Payments that are being worked on are passed over. Raises Unavailable / PROVIDER_UNAVAILABLE.
+        Raises Unavailable / PROVIDER_UNAVAILABLE.
         """
         _check_batch(order_ids)
         async with db.single(self._engine).connect() as tx:
-            if order_ids:
-                payments = await store.payments_of(tx, order_ids)
-            else:
-                payments = await store.payments_since(tx, since, after, limit)
+            payments = await store.payments_of(tx, order_ids)
+        return Compared(payments, await self._compare(payments, {}))
+
+    async def compare_since(self, since: datetime, after: store.Begun | None, limit: int) -> Compared:
+        """The same for a page of the payments with an operation since then."""
+        async with db.single(self._engine).connect() as tx:
+            begun = await store.payments_since(tx, since, after, limit)
+        if not begun:
+            return Compared((), ())
+        payments = [payment for payment, _ in begun]
+        made_from, made_until = begun[0][1] - _MADE_BEFORE, begun[-1][1] + _MADE_WITHIN
+        known: dict[str, Authorisation] = {}
+        with _asking():
+            for name in {one.provider for one in payments if one.provider_payment_id}:
+                known |= await self._providers[name].authorisations(made_from, made_until, 2 * limit)
+        last = (begun[-1][1], payments[-1].order_id) if len(payments) == limit else None
+        return Compared(payments, await self._compare(payments, known), last)
+
+    async def _compare(self, payments: Sequence[Payment], known: Mapping[str, Authorisation]) -> list[Difference]:
+        async with db.single(self._engine).connect() as tx:
             busy = await store.orders_with_unsettled(tx, [one.order_id for one in payments])
-        asked = [one for one in payments if one.provider_payment_id and one.order_id not in busy]
         gate = asyncio.Semaphore(_ASKED_AT_ONCE)
 
         async def ask(payment: Payment) -> list[Difference]:
-            async with gate:
-                found = await self._providers[payment.provider].authorisation(payment.provider_payment_id)
+            found = known.get(payment.provider_payment_id)
+            if found is None:
+                async with gate:
+                    found = await self._providers[payment.provider].authorisation(payment.provider_payment_id)
             return compared(payment, found)
 
-        try:
+        asked = [one for one in payments if one.provider_payment_id and one.order_id not in busy]
+        with _asking():
             answers = await asyncio.gather(*map(ask, asked))
-        except AnswerLost:
-            raise Unavailable("PROVIDER_UNAVAILABLE", "the provider does not answer; ask again") from None
-        return payments, [difference for answer in answers for difference in answer]
+        return [difference for answer in answers for difference in answer]
 
 
 def compared(payment: Payment, found: Authorisation | None) -> list[Difference]:
@@ -104,6 +131,14 @@ def compared(payment: Payment, found: Authorisation | None) -> list[Difference]:
     if found.ended and rules.uncaptured(payment) > 0:
         differences.append(differs("AUTHORISATION_ENDED", f"{rules.uncaptured(payment)} held", "nothing held"))
     return differences
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    try:
+        yield
+    except AnswerLost:
+        raise Unavailable("PROVIDER_UNAVAILABLE", "the provider does not answer; ask again") from None
 
 
 def _check_batch(order_ids: Sequence[str]) -> None:

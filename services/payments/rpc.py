@@ -145,14 +145,16 @@ class PaymentsRpc(PaymentsServiceServicer):
         self, request: pb.CompareWithProviderRequest, context: object
     ) -> pb.CompareWithProviderResponse:
         size = _bounded("page.size", request.page.size, _LARGEST_PAGE, _PAGE)
-        since = times.from_proto(request.since)
-        compared, found = await self._checking.compare(request.order_ids, since, request.page.cursor, size)
-        more = len(compared) == size and not request.order_ids
+        if request.order_ids:
+            found = await self._checking.compare(request.order_ids)
+        else:
+            after = _read_cursor(request.page.cursor)
+            found = await self._checking.compare_since(times.from_proto(request.since), after, size)
         return pb.CompareWithProviderResponse(
-            checked=len(compared),
-            differences=[_difference_proto(one) for one in found],
-            page=type_pb2.PageInfo(next_cursor=compared[-1].order_id if more else ""),
-            payments=[_payment_proto(Statement(one, ())) for one in compared],
+            checked=len(found.payments),
+            differences=[_difference_proto(one) for one in found.differences],
+            page=type_pb2.PageInfo(next_cursor=_cursor_at(*found.last) if found.last else ""),
+            payments=[_payment_proto(Statement(one, ())) for one in found.payments],
         )
 
 
@@ -198,20 +200,24 @@ def _bounded(field: str, value: int, largest: int, default: int) -> int:
 
 
 def _cursor(last: Operation) -> str:
-    return base64.urlsafe_b64encode(f"{last.intended_at.isoformat()}|{last.operation_id}".encode()).decode()
+    return _cursor_at(last.intended_at, last.operation_id)
+
+
+def _cursor_at(at: datetime, last_id: str) -> str:
+    return base64.urlsafe_b64encode(f"{at.isoformat()}|{last_id}".encode()).decode()
 
 
 def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
     if not cursor:
         return None
     try:
-        instant, _, operation_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
+        instant, _, last_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
         at = datetime.fromisoformat(instant)
     except (ValueError, binascii.Error):
         raise InvalidArgument("page.cursor", "not a cursor of this list") from None
-    if at.tzinfo is None:
+    if at.tzinfo is None or "\x00" in last_id:
         raise InvalidArgument("page.cursor", "not a cursor of this list")
-    return at, operation_id
+    return at, last_id
 
 
 def _payment_proto(statement: Statement) -> pb.Payment:

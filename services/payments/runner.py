@@ -56,6 +56,9 @@ class Runner:
         """
         provider = self._providers[operation.provider]
         payment = await self._payment(operation.order_id)
+        current = await self._operation(operation)
+        if not (current.unsettled or current.state is State.ACTION_REQUIRED):
+            return current  # by another who asked: the payment has forgotten what the question needs
         try:
             if operation.state is State.ACTION_REQUIRED:
                 outcome = await self._ask_whether_acted(payment, provider)
@@ -169,6 +172,10 @@ class Runner:
                 current = replace(current, state=State.UNKNOWN)
                 await store.save_operation(tx, current)
         return current
+
+    async def _operation(self, operation: Operation) -> Operation:
+        async with db.single(self._engine).connect() as tx:
+            return await store.read_operation(tx, operation.operation_id)
 
     async def _payment(self, order_id: str) -> Payment:
         async with db.single(self._engine).connect() as tx:

@@ -94,12 +94,28 @@ async def payments_of(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Pay
     return [_payment(row) for row in (await tx.execute(query)).all()]
 
 
-async def payments_since(tx: AsyncConnection, since: datetime, after: str, limit: int) -> list[Payment]:
-    """With an operation meant since then, in the order of their ids after one."""
+# When a payment was begun, and its order: where a page of them ended.
+Begun = tuple[datetime, str]
+
+
+async def payments_since(
+    tx: AsyncConnection, since: datetime, after: Begun | None, limit: int
+) -> list[tuple[Payment, datetime]]:
+    """With an operation meant since then, and when they were begun; in that order, after one."""
     recent = select(operation.c.order_id).where(operation.c.intended_at >= since)
-    query = select(payment).where(payment.c.order_id > after, payment.c.order_id.in_(recent))
-    rows = (await tx.execute(query.order_by(payment.c.order_id).limit(limit))).all()
-    return [_payment(row) for row in rows]
+    begun_at = func.min(operation.c.intended_at).label("begun_at")
+    begun = (
+        select(operation.c.order_id, begun_at)
+        .where(operation.c.order_id.in_(recent))
+        .group_by(operation.c.order_id)
+        .subquery()
+    )
+    position = (begun.c.begun_at, payment.c.order_id)
+    query = select(payment).add_columns(begun.c.begun_at).join(begun, begun.c.order_id == payment.c.order_id)
+    if after:
+        query = query.where(tuple_(*position) > tuple_(*map(literal, after)))
+    rows = (await tx.execute(query.order_by(*position).limit(limit))).all()
+    return [(_payment(row), row.begun_at) for row in rows]
 
 
 async def orders_with_unsettled(tx: AsyncConnection, order_ids: Sequence[str]) -> set[str]:
@@ -304,7 +320,7 @@ def _payment_values(of: Payment) -> dict[str, Any]:
 
 
 def _payment(row: Row[Any]) -> Payment:
-    values = dict(row._mapping)
+    values = {column.name: row._mapping[column] for column in payment.c}
     tender = Tender(TenderKind(values.pop("tender_kind")), values.pop("tender_reference"))
     return Payment(**{**values, "status": Status(values["status"]), "tender": tender})
 

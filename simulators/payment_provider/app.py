@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from simulators.payment_provider import forms, pages
-from simulators.payment_provider.books import Body, Books
+from simulators.payment_provider.books import NO_END, Body, Books
 from simulators.payment_provider.errors import ProviderError, broken, declined, invalid
 from simulators.payment_provider.faults import Fault, Faults, Operation
 from simulators.payment_provider.intents import Intents, public
@@ -117,7 +117,8 @@ class _Desk:
         with self.books.transaction():
             found = look(query)
         if isinstance(found, list):
-            return JSONResponse(_page(found, query, request.url.path))
+            page = _page(found, query, request.url.path)
+            return JSONResponse(page | {"data": [self.shown(row, query) for row in page["data"]]})
         return JSONResponse(self.shown(found, query))
 
     def shown(self, thing: Body, params: Body) -> Body:
@@ -189,7 +190,7 @@ def _add_api(app: FastAPI, desk: _Desk) -> None:
 
     @app.get("/v1/payment_intents")
     async def list_intents(request: Request) -> Response:
-        return await desk.read(request, lambda query: desk.books.intents(_created_from(query)))
+        return await desk.read(request, lambda query: desk.books.intents(*_created(query)))
 
     @app.get("/v1/payment_intents/{intent_id}")
     async def retrieve(request: Request, intent_id: str) -> Response:
@@ -302,13 +303,13 @@ def _page(rows: list[Body], query: Body, url: str) -> Body:
     if after := query.get("starting_after"):
         ids = [row["id"] for row in rows]
         rows = rows[ids.index(after) + 1 :] if after in ids else []
-    shown = [public(row) for row in rows[:limit]]
-    return {"object": "list", "url": url, "has_more": len(rows) > limit, "data": shown}
+    return {"object": "list", "url": url, "has_more": len(rows) > limit, "data": rows[:limit]}
 
 
-def _created_from(query: Body) -> int:
+def _created(query: Body) -> tuple[int, int]:
     created = query.get("created")
-    return int(created.get("gte", "0")) if isinstance(created, dict) else 0
+    asked = created if isinstance(created, dict) else {}
+    return int(asked.get("gte", "0")), int(asked.get("lte", str(NO_END)))
 
 
 def _public_error(body: Body) -> Body:

@@ -29,6 +29,8 @@ CREATE INDEX IF NOT EXISTS event_waiting ON event (number) WHERE delivered = 0;
 """
 
 Body = dict[str, Any]
+# Later than any second.
+NO_END = 2**62
 
 
 class Books:
@@ -60,9 +62,10 @@ class Books:
         """One intent as last saved."""
         return self._one("SELECT body FROM intent WHERE id = ?", intent_id)
 
-    def intents(self, created_from: int = 0) -> list[Body]:
-        """Newest first."""
-        return self._all("SELECT body FROM intent WHERE created >= ? ORDER BY created DESC, id DESC", created_from)
+    def intents(self, created_from: int = 0, created_until: int = NO_END) -> list[Body]:
+        """Made in these seconds, newest first."""
+        query = "SELECT body FROM intent WHERE created BETWEEN ? AND ? ORDER BY created DESC, id DESC"
+        return self._all(query, created_from, created_until)
 
     def save_intent(self, intent: Body) -> None:
         """Adds or replaces it."""

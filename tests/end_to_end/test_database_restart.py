@@ -80,8 +80,8 @@ async def test_the_database_comes_back_under_load_and_every_order_goes_on(
 @pytest.mark.attack
 async def test_the_database_is_restarted_again_and_again(stack: SharedStack, hooks: Receiver) -> None:
     async with nobody_dies_or_calls_it_a_defect(stack), Crowd(stack, hooks, seed=301) as crowd:
-        placing = asyncio.create_task(crowd.place(5 * ORDERS))
-        for number in range(10):
+        placing = asyncio.create_task(crowd.place(3 * ORDERS))
+        for number in range(6):
             await crowd.until_placed(3 * number + 1)
             await (crash if number % 2 else restart_twice)(stack)
         await placing

@@ -22,9 +22,10 @@ pytestmark = pytest.mark.timeout(TEST_SECONDS)
 LINES = ("inventory", "promise", "orders", "payments", "relay", "temporal", "postgres", "payment_provider")
 # Each way: an answer takes twice as long.
 SLOW, NEAR = Fault(delay_seconds=0.15), Fault(delay_seconds=0.01)
-# Longer than a step may run inside a workflow task (3 s), and this one than most calls may take (5 s).
+# Longer than most calls may take (5 s).
 SILENT_SECONDS = 6.0
 LOST_SECONDS = 2.0
+# Longer than a step may run inside a workflow task (3 s).
 EACH_SECONDS = 4.0
 ORDERS = 6
 

@@ -1,7 +1,8 @@
 """Payment providers behind one small interface."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.payments.domain.model import Operation, Payment
@@ -79,6 +80,10 @@ class Provider(Protocol):
 
     async def authorisation(self, provider_payment_id: str) -> Authorisation | None:
         """The truth about one payment; None when there is no such thing."""
+        ...
+
+    async def authorisations(self, since: datetime, until: datetime, most: int) -> Mapping[str, Authorisation]:
+        """The truth about payments that were made there in this time, by id: some `most` of them, in few calls."""
         ...
 
     async def release(self, payment: Payment) -> None:

@@ -5,7 +5,7 @@ can be found again when its answer was lost. Nothing that the provider answers i
 """
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -101,8 +101,27 @@ class StripeProvider:
     async def authorisation(self, provider_payment_id: str) -> Authorisation | None:
         """See Provider."""
         intent = await self._intent(provider_payment_id)
-        if intent is None:
-            return None
+        return self._authorisation(intent) if intent else None
+
+    async def authorisations(self, since: datetime, until: datetime, most: int) -> Mapping[str, Authorisation]:
+        """See Provider."""
+        page = await self._ask(
+            self._client.v1.payment_intents.list_async(
+                {
+                    "created": {"gte": int(since.timestamp()), "lte": int(until.timestamp())},
+                    "limit": 100,
+                    "expand": [f"data.{name}" for name in _EXPAND],
+                }
+            )
+        )
+        found: dict[str, Authorisation] = {}
+        while True:
+            found.update((intent.id, self._authorisation(intent.to_dict())) for intent in page.data)
+            if not page.has_more or len(found) >= most:
+                return found
+            page = await self._ask(page.next_page_async())
+
+    def _authorisation(self, intent: dict[str, Any]) -> Authorisation:
         metadata, charge = intent["metadata"] or {}, intent.get("latest_charge")
         currency = intent["currency"].upper()
         return Authorisation(

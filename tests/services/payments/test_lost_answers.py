@@ -8,9 +8,10 @@ import pytest
 from kit.feed import Bell
 from kit.times import now
 from services.payments.domain.model import State, Status
+from services.payments.runner import Runner
 from services.payments.service import PaymentsService
 from tests.services.payments.conftest import stripe_at
-from tests.services.payments.world import World, authorize, move
+from tests.services.payments.world import World, authorize, move, token
 
 # What happens to the first call; the provider is well afterwards.
 LOST = ["timeout_after_success", "timeout_before", "down", "error_500", "error_500_after_success"]
@@ -44,6 +45,23 @@ async def test_a_lost_authorisation_is_resolved_by_the_sweep_which_tells_the_ord
     assert (event.type, event.subject) == ("oms.payments.payment.authorized", f"order/{world.order_id}")
     assert event.data["status"] == "authorized"
     assert event.data["channel_id"] == "web"
+
+
+async def test_of_two_who_ask_about_a_decline_the_second_does_not_ask_without_the_token(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = authorize(world.order_id, tender=token("pm_card_visa_chargeDeclined"))
+    world.provider.fault("create", "timeout_after_success", order_id=world.order_id)
+    (lost,) = (await world.hasty.authorize(asked)).operations
+    assert lost.state is State.UNKNOWN
+    caplog.clear()
+
+    runner = Runner(world.engine, Bell(), {"stripe": stripe_at(world.provider.url, 20)}, now)
+    first = await runner.resolve(lost)
+    assert (first.state, first.failure_code) == (State.FAILED, "generic_decline")
+    # The second looked before the first had its answer, and asks after it: the token is forgotten by now.
+    assert await runner.resolve(lost) == first
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("kind", LOST)
