@@ -1,4 +1,4 @@
-"""What both stories share: being told of events, and asking a person for help instead of failing."""
+"""What both stories share: being told of events, standing by a decision, and asking a person for help."""
 
 from collections.abc import Awaitable, Callable, Container
 from datetime import timedelta
@@ -51,6 +51,15 @@ class Story:
         except TimeoutError:
             return ""
         return next(kind for kind in kinds if self._has(kind))
+
+    async def _write_down(self) -> None:
+        """What was decided until here stands in the history before any step is taken because of it.
+
+        A workflow task that is lost is run again and may know of more by then (a cancellation, other lost units):
+        it would decide anew, although steps of the first decision were taken.
+        """
+        if workflow.patched("decisions-written-down"):
+            await workflow.sleep(policies.MOMENT)
 
     async def _insist_on(
         self, step: Callable[[Request], Awaitable[T]], request: Request, *, unless: Container[str] = ()

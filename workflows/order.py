@@ -137,6 +137,7 @@ class OrderWorkflow(Story):
         """Confirms the hold; one that expired meanwhile is taken again, elsewhere if its units have gone."""
         if await calls.confirm_hold(self._step("confirm")):
             return plan
+        await self._write_down()
         await self._release([], "expired")
         answer = await calls.reserve(self._hold_of(plan, 0))
         return plan if answer.held else await self._hold_stock(0)
@@ -248,6 +249,7 @@ class OrderWorkflow(Story):
             if self._lost:
                 lost = self._lost.pop(0)
                 if not self._is_cancelling():
+                    await self._write_down()
                     await self._reroute(lost)
 
     def _start(self, fulfilments: list[FulfilmentInput]) -> None:

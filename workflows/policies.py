@@ -29,5 +29,8 @@ CAPTURE_RETRIES = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 # A step that failed for good is flagged for a person and tried again after this, or at once on `resume`.
 ATTENTION_RETRY = timedelta(hours=1)
 
+# The shortest timer: it ends the workflow task, and so writes down what was decided in it.
+MOMENT = timedelta(milliseconds=1)
+
 # An offer's deadline is judged by the orders service's clock; ours may be ahead of it.
 LAPSE_RECHECK = timedelta(seconds=1)

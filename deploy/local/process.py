@@ -29,6 +29,7 @@ class ProcessFailed(Exception):
         self.name, self.what, self.log_file = name, what, log_file
         self.log_tail = tail(log_file)
         super().__init__(f"{name} {what}; its log is {log_file}")
+        self.add_note(self.log_tail)
 
 
 @dataclass(frozen=True)
@@ -185,14 +186,20 @@ async def _listens(address: str) -> bool:
     return True
 
 
+_given_ports: set[int] = set()
+
+
 def free_port() -> int:
-    """A TCP port of the loopback that nobody holds now.
+    """A TCP port of the loopback that nobody holds now, never the same one twice.
 
     Below those that the system gives to outgoing connections (from 32768 on Linux): one of them could take it
     while the process that it is for is down, and keep it for as long as that connection lives.
     """
     while True:
         port = random.randrange(_LOWEST_PORT, _FIRST_OUTGOING_PORT)
+        if port in _given_ports:
+            continue
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _given_ports.add(port)
             return port

@@ -5,6 +5,7 @@ but moved: the opening stock of a point is received once, and after that its led
 """
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from kit import rpc
-from kit.errors import Conflict
+from kit.errors import Conflict, DeadlineExceeded, Unavailable
 from kit.settings import Settings
 from oms.inventory.v1 import inventory_service_pb2 as inventory_pb
 from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
 
 _TIMEOUT_SECONDS = 60
+_AGAIN_AFTER_SECONDS = 0.5
 _RECEIPT = inventory_pb.Cause(cause="receipt", actor="retailers/demo", source="opening-stock")
 
 
@@ -130,10 +132,23 @@ async def _load_orders(channel: grpc.aio.Channel, retailer: Retailer) -> int:
     return channels.changed
 
 
+async def load_when_there(inventory: str, promise: str, orders: str) -> Summary:
+    """As `load`, from the start again while a service is away; raises if it stays so for a minute."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while True:
+        try:
+            return await load(inventory, promise, orders)
+        except (Unavailable, DeadlineExceeded) as away:
+            if time.monotonic() > deadline:
+                raise
+            print(f"{away}; trying again")
+        await asyncio.sleep(_AGAIN_AFTER_SECONDS)
+
+
 async def main() -> None:
     """Loads and says what was loaded."""
     settings = LoadSettings.model_validate({})
-    print(await load(settings.inventory_address, settings.promise_address, settings.orders_address))
+    print(await load_when_there(settings.inventory_address, settings.promise_address, settings.orders_address))
 
 
 if __name__ == "__main__":

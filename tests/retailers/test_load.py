@@ -1,5 +1,6 @@
 """The demo retailer goes into the real services, once."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -13,8 +14,9 @@ from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from oms.promise.v1 import promise_service_pb2 as promise_pb
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.type.v1 import type_pb2 as types
-from retailers.demo.load import load
+from retailers.demo.load import load, load_when_there
 from tests.conftest import MakeDatabase
+from tests.end_to_end.proxy import Fault, running_proxies
 from tests.processes import running
 
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -64,6 +66,22 @@ async def test_it_is_loaded_once_and_can_be_sold(services: Mapping[str, str]) ->
             assert types.DELIVERY_MODE_HOME_STANDARD in [option.mode for option in quote.options], postcode
         overseas = await quotes.Quote(_basket("FR", "97400"))
         assert not overseas.options
+
+
+async def test_a_service_that_is_away_is_waited_for(
+    services: Mapping[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running_proxies({"orders": int(services["orders"].rpartition(":")[2])}) as lines:
+        lines["orders"].suffer(Fault(refuses=True))
+        loading = asyncio.create_task(
+            load_when_there(services["inventory"], services["promise"], f"127.0.0.1:{lines['orders'].port}")
+        )
+        async with asyncio.timeout(30):
+            while "UNREACHABLE" not in capsys.readouterr().out:  # noqa: ASYNC110 - the line tells nobody
+                await asyncio.sleep(0.05)
+        lines["orders"].heal()
+        await loading
+    assert (await load(**services)).changed == 0
 
 
 def _basket(country: str, postcode: str) -> promise_pb.QuoteRequest:

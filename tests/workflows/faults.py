@@ -2,12 +2,21 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any
 
-from temporalio import activity
+from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+    StartLocalActivityInput,
+    WorkflowInboundInterceptor,
+    WorkflowInterceptorClassInput,
+    WorkflowOutboundInterceptor,
+)
 
 from workflows import policies
 
@@ -18,6 +27,7 @@ class Fault(StrEnum):
     FAILS_ONCE = "fails once"
     ANSWER_LOST = "acts, but its answer is lost"
     TAKEN_TWICE = "is taken twice"
+    TASK_LOST = "acts, and the workflow task is lost: it is run again with all that happened meanwhile"
     TAKES_LONG = "takes longer than a local activity may"
     FAILS_FOR_GOOD = "fails for good"
     ACTS_AND_FAILS_FOR_GOOD = "acts, then fails for good"
@@ -28,11 +38,17 @@ class Faults(Interceptor):
 
     def __init__(self) -> None:
         self._planned: dict[tuple[str, str], Fault] = {}
+        self._meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._losing: set[str] = set()
         self.seen: Counter[tuple[str, str]] = Counter()
 
-    def plan(self, order_id: str, step: str, fault: Fault) -> None:
-        """The next time the order takes this step, it goes wrong."""
+    def plan(
+        self, order_id: str, step: str, fault: Fault, meanwhile: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """The next time the order takes this step, it goes wrong; `meanwhile` happens after a lost task's step."""
         self._planned[order_id, step] = fault
+        if meanwhile:
+            self._meanwhile[order_id] = meanwhile
 
     def is_spent(self, order_id: str) -> bool:
         """Whether every fault planned for the order has happened."""
@@ -41,9 +57,26 @@ class Faults(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Faulty(next, self)
 
+    def workflow_interceptor_class(
+        self, input: WorkflowInterceptorClassInput
+    ) -> type[WorkflowInboundInterceptor] | None:
+        input.unsafe_extern_functions["is_task_lost"] = self._is_task_lost
+        return _LosesTasks
+
     def take(self, order_id: str, step: str) -> Fault | None:
         self.seen[order_id, step] += 1
         return self._planned.pop((order_id, step), None)
+
+    async def lose_task(self, order_id: str, workflow_id: str) -> None:
+        """Before its next step."""
+        if meanwhile := self._meanwhile.pop(order_id, None):
+            await meanwhile()
+        self._losing.add(workflow_id)
+
+    def _is_task_lost(self, workflow_id: str) -> bool:
+        is_lost = workflow_id in self._losing
+        self._losing.discard(workflow_id)
+        return is_lost
 
 
 class _Faulty(ActivityInboundInterceptor):
@@ -67,4 +100,20 @@ class _Faulty(ActivityInboundInterceptor):
             raise ApplicationError("planned", type="PLANNED", non_retryable=True)
         if fault is Fault.TAKEN_TWICE:
             return await self.next.execute_activity(input)
+        if fault is Fault.TASK_LOST:
+            workflow_id = activity.info().workflow_id
+            assert workflow_id
+            await self._faults.lose_task(input.args[0].order_id, workflow_id)
         return answer
+
+
+class _LosesTasks(WorkflowInboundInterceptor):
+    def init(self, outbound: WorkflowOutboundInterceptor) -> None:
+        super().init(_LosesTasksAtSteps(outbound))
+
+
+class _LosesTasksAtSteps(WorkflowOutboundInterceptor):
+    def start_local_activity(self, input: StartLocalActivityInput) -> workflow.ActivityHandle[Any]:
+        if workflow.extern_functions()["is_task_lost"](workflow.info().workflow_id):
+            raise RuntimeError("planned: this workflow task is lost")
+        return self.next.start_local_activity(input)

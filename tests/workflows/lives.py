@@ -7,6 +7,7 @@ from typing import Any
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.world import MID, NEAR, World, until
+from workflows import policies
 
 HOUR = timedelta(hours=1)
 Life = Callable[[World], Awaitable[str]]
@@ -52,6 +53,14 @@ async def declined(world: World) -> str:
 
 async def approved_by_the_customer(world: World) -> str:
     order_id = await _placed(world, {NEAR: 1}, token="pm_card_authenticationRequired")
+    await world.customer_confirms(order_id, "approve")
+    await world.ship(order_id)
+    return order_id
+
+
+async def approved_after_the_hold_expired(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1}, token="pm_card_authenticationRequired")
+    await world.clock.fast_forward(world.story(order_id), timedelta(seconds=policies.HOLD_SECONDS + 60))
     await world.customer_confirms(order_id, "approve")
     await world.ship(order_id)
     return order_id
@@ -119,6 +128,7 @@ LIVES: tuple[Life, ...] = (
     cancelled_after_capture,
     declined,
     approved_by_the_customer,
+    approved_after_the_hold_expired,
     refused_then_silent_then_cancelled,
     short_and_sent_from_two_points,
     captured_at_the_second_attempt,

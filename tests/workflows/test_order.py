@@ -13,6 +13,7 @@ from kit.times import now, to_proto
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as pay
+from tests.workflows.faults import Fault
 from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World
 from workflows.starting import ensure_started
 
@@ -277,6 +278,24 @@ async def test_an_order_whose_expired_hold_was_sold_is_refused_and_its_money_giv
     await world.assert_money(order_id, 0)
     await world.cancel(rival.order.order_id)
     await world.ended(rival.order.order_id)
+
+
+async def test_an_order_whose_expired_hold_was_sold_ships_from_elsewhere_even_if_a_task_is_lost(world: World) -> None:
+    sku = await world.stock({NEAR: 1, MID: 1})
+    order_id = await _waiting_for_the_customer(world, sku)
+    await world.clock.fast_forward(world.story(order_id), timedelta(seconds=700))
+    await world.inventory.ExpireReservations(inv.ExpireReservationsRequest(as_of=_in(timedelta(seconds=700))))
+    rival = await world.record({sku: 1})
+    await world.place(rival)
+    world.faults.plan(order_id, "accept_order", Fault.TASK_LOST)
+    await world.customer_confirms(order_id, "approve")
+    assert (await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)).point_id == MID
+    await world.ship(order_id)
+    assert await world.ended(order_id) == "CLOSED"
+    assert world.faults.is_spent(order_id)
+    await world.cancel(rival.order.order_id)
+    await world.ended(rival.order.order_id)
+    await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
 
 
 def _in(later: timedelta) -> Timestamp:

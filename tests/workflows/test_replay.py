@@ -1,7 +1,8 @@
 """Stored histories replay: a change of a story that would break orders in flight is found here.
 
-`OMS_KEEP_HISTORIES=1 pytest tests/workflows/test_replay.py` adds the histories of today's stories to
-tests/histories, beside those of earlier versions, which stay for as long as such orders may be in flight.
+`OMS_KEEP_HISTORIES=v2 pytest tests/workflows/test_replay.py` adds the histories of today's stories to
+tests/histories as version 2, beside those of earlier versions, which stay for as long as such orders may be in
+flight. Keep those that a change made different.
 """
 
 import asyncio
@@ -59,9 +60,9 @@ async def test_the_histories_of_today_replay(world: World) -> None:
         for number, story in enumerate(stories):
             history = await story.fetch_history()
             await _replayer().replay_workflow(history)
-            if os.environ.get("OMS_KEEP_HISTORIES"):
+            if version := os.environ.get("OMS_KEEP_HISTORIES"):
                 kind = f"fulfilment-{number}" if number else "order"
                 text = re.sub(r'"identity": *"[^"]*"', '"identity": "test"', history.to_json())
-                (FOLDER / f"{life.__name__}.v1.{kind}.json").write_text(text + "\n")
+                (FOLDER / f"{life.__name__}.{version}.{kind}.json").write_text(text + "\n")
 
     await asyncio.gather(*(live(life) for life in LIVES))

@@ -13,7 +13,7 @@ from kit.errors import FailedPrecondition
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.world import MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
-from workflows.messages import Placement
+from workflows.messages import Happening, Placement
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOTAL = PRICE_MINOR + SHIPPING_MINOR
@@ -33,7 +33,7 @@ UNDO = ("release_hold", "unwind_payment", "complete_cancellation")
 REROUTE_HELD = ("plan_order", "move_hold", "reroute_units")
 REROUTE_SHORT = ("report_short", "reserve", "reroute_units")
 GIVING_UP = ("release_hold", "void")
-RECOVERABLE = (Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE)
+RECOVERABLE = (Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE, Fault.TASK_LOST)
 FINAL = (Fault.FAILS_FOR_GOOD, Fault.ACTS_AND_FAILS_FOR_GOOD)
 
 
@@ -175,6 +175,33 @@ async def test_routing_again_survives_failures_of_its_steps(world: World, fault:
         *(refused(step) for step in REROUTE_HELD),
         *(short(step) for step in REROUTE_SHORT),
         *(nowhere(step) for step in GIVING_UP),
+    )
+
+
+async def test_what_was_begun_is_gone_on_with_when_a_task_is_run_again_and_knows_more(world: World) -> None:
+    """A cancellation comes while units are given another place, and the workflow task of that is lost."""
+
+    async def live(step: str, units: dict[str, int]) -> None:
+        sku = await world.stock(units)
+        recorded = await world.record({sku: 1})
+        await world.place(recorded)
+        order_id = recorded.order.order_id
+        await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+
+        async def cancelled_meanwhile() -> None:
+            await world.cancel(order_id)
+            cancelled = Happening(f"test/{order_id}", "order.cancellation_requested")
+            await world.story(order_id).signal("happened", cancelled)
+
+        world.faults.plan(order_id, step, Fault.TASK_LOST, cancelled_meanwhile)
+        await world.refuse(order_id)
+        await _ends(world, order_id, "CANCELLED")
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+    await asyncio.gather(
+        *(live(step, {NEAR: 1, MID: 1}) for step in REROUTE_HELD),
+        *(live(step, {NEAR: 1}) for step in ("release_hold", "reroute_units")),
     )
 
 
