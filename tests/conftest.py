@@ -9,7 +9,7 @@
 
 import os
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -120,10 +120,17 @@ def chromium() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first test on the full system waits for the start of every process."""
     for item in items:
+        # The first test on the full system waits for the start of every process.
         if "stack" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(STACK_TEST_SECONDS))
+        # Schemathesis leaves the endpoint out of a test's id.
+        if item.parent and not item.nodeid.endswith(f"::{item.name}"):
+            item._id = item.parent.id.child(item.name)
+    # Tests are dealt to the workers by id: of two with the same one, only one would be run.
+    times = Counter(item.nodeid for item in items)
+    if shared := [nodeid for nodeid, count in times.items() if count > 1]:
+        raise pytest.UsageError(f"tests that share an id: {', '.join(shared)}")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

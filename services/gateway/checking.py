@@ -32,6 +32,7 @@ _DESCRIBED_AT_ONCE = 16
 _SHOWN = 100
 _TIMEOUT = timedelta(seconds=5)
 _RUNNING = WorkflowExecutionStatus.RUNNING
+_UNDONE = (orders.ORDER_STATE_REFUSED, orders.ORDER_STATE_CANCELLED)
 T = TypeVar("T")
 _Held = Mapping[tuple[str, str], int]
 
@@ -64,11 +65,11 @@ async def open_orders(clients: Clients, which: Which) -> Checked:
         _workflow_states(clients.temporal, driven),
     )
     held = {one.reservation_id: one for one in holds.reservations}
-    captured = {one.order_id: one.captured.amount_minor for one in paid.payments}
+    payment_of = {one.order_id: one for one in paid.payments}
     differences: list[DifferenceView] = []
     for one in obliged:
         differences += _holds_of(one, held.get(one.order_id))
-        differences += _captured_of(one, captured.get(one.order_id, 0))
+        differences += _money_of(one, payment_of.get(one.order_id) or payments.Payment())
         if one.driven and states[one.order_id] != _RUNNING.name:
             state = states[one.order_id]
             differences.append(_differs("WORKFLOW_MISSING", one.order_id, "RUNNING", state, one.order_id))
@@ -143,7 +144,7 @@ async def money(clients: Clients, which: Which, since: datetime) -> Checked:
     known = await _obligations(clients, [one.order_id for one in compared.payments])
     for one in compared.payments:
         if order := known.get(one.order_id):
-            differences += _captured_of(order, one.captured.amount_minor)
+            differences += _money_of(order, one)
         else:
             differences.append(_differs("PAYMENT_OF_NO_ORDER", one.order_id, "an order", "none", one.order_id))
     next_cursor = compared.page.next_cursor or None
@@ -191,12 +192,19 @@ def _holds_of(order: orders.Obligation, held: inventory.Reservation | None) -> l
     return differences
 
 
-def _captured_of(order: orders.Obligation, captured_minor: int) -> list[DifferenceView]:
-    """Of the whole order, ended or not: captured is what its parcels say is captured."""
-    if order.in_flux or not order.HasField("captured") or order.captured.amount_minor == captured_minor:
+def _money_of(order: orders.Obligation, payment: payments.Payment) -> list[DifferenceView]:
+    """Captured is what the order's parcels say is captured; of an order that was undone, nothing is kept.
+
+    A parcel that was cancelled in the moment of its capture may never have been told of it.
+    """
+    captured = payment.captured.amount_minor
+    if order.state in _UNDONE:
+        kind, expected, found = "MONEY_OF_UNDONE_ORDER", 0, captured - payment.refunded.amount_minor
+    elif order.HasField("captured") and not order.in_flux:
+        kind, expected, found = "CAPTURED_DIFFERS", order.captured.amount_minor, captured
+    else:
         return []
-    expected = order.captured.amount_minor
-    return [_differs("CAPTURED_DIFFERS", order.order_id, expected, captured_minor, order.order_id)]
+    return [_differs(kind, order.order_id, expected, found, order.order_id)] if found != expected else []
 
 
 async def _obligations(clients: Clients, order_ids: Sequence[str]) -> Mapping[str, orders.Obligation]:

@@ -141,6 +141,35 @@ def test_captured_money_that_the_provider_or_the_order_does_not_know_is_found(
     assert {one.order_id for one in examination.differences} == {delivered.order_id}
 
 
+def test_money_kept_of_an_order_that_was_undone_is_found(
+    stack: SharedStack, api: Api, waiting: str, delivered: Delivered
+) -> None:
+    row = "UPDATE orders SET state = '{}' WHERE order_id = %(order_id)s"
+    values = {"order_id": delivered.order_id}
+    with tampered(stack, "orders", row.format("cancelled"), row.format("closed"), **values):
+        examination = looked(api)
+    [kept] = examination.differences
+    assert (kept.kind, kept.order_id, kept.expected) == ("MONEY_OF_UNDONE_ORDER", delivered.order_id, "0")
+
+
+def test_a_parcel_that_was_cancelled_before_it_was_told_of_its_money_is_no_fault(
+    stack: SharedStack, api: Api, shop: Shop, waiting: str
+) -> None:
+    order_id = shop.place(shop.order_content([(well_stocked(shop), 1)], Buyer()))["id"]
+    shop.wait_status(order_id, "released")
+    [work] = shop.order(order_id)["fulfilments"]
+    store = Store(api, work["point_id"])
+    store.accept(store.wait_offer(order_id))
+    store.pick(work)
+    store.pack(work)
+    store.wait_captured(work)
+    shop.cancel(order_id)
+    shop.wait_status(order_id, "cancelled")
+    row = "UPDATE parcel SET capture_state = '{}' WHERE fulfilment_id = %(work)s"
+    with tampered(stack, "orders", row.format("pending"), row.format("captured"), work=work["id"]):
+        assert looked(api).differences == []
+
+
 @contextmanager
 def captured_behind_our_back(stack: SharedStack, intent_id: str) -> Iterator[None]:
     """A capture that only the provider knows of, and its books as they were."""

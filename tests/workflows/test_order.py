@@ -280,7 +280,7 @@ async def test_an_order_whose_expired_hold_was_sold_is_refused_and_its_money_giv
     await world.ended(rival.order.order_id)
 
 
-async def test_an_order_whose_expired_hold_was_sold_ships_from_elsewhere_even_if_a_task_is_lost(world: World) -> None:
+async def test_an_expired_hold_that_was_sold_is_taken_elsewhere_even_if_a_task_is_lost(world: World) -> None:
     sku = await world.stock({NEAR: 1, MID: 1})
     order_id = await _waiting_for_the_customer(world, sku)
     await world.clock.fast_forward(world.story(order_id), timedelta(seconds=700))

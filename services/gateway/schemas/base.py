@@ -1,5 +1,6 @@
 """The small types that every schema is made of, and the shapes of pages."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _WORD = r"^[a-z][a-z0-9_]*$"
+_DATED = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 _CURSOR = r"^[\x21-\x7e]+$"
 MAX_INT32 = 2**31 - 1
 # Ten thousand million units of a currency: sums of several thousand lines still fit 64 bits.
@@ -35,8 +37,9 @@ class Shown(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
 
-def _only_text(value: object) -> object:
-    if not isinstance(value, str):
+def _iso_text(value: object) -> object:
+    # A number, and a text that is one, would be taken for seconds since 1970.
+    if not (isinstance(value, str) and _DATED.match(value)):
         raise ValueError("an instant is text in ISO 8601")
     return value
 
@@ -56,7 +59,7 @@ def _one_of_each(values: list[str]) -> list[str]:
 Instant = Annotated[
     AwareDatetime,
     Field(strict=False, examples=["2026-03-02T09:30:00Z"]),
-    BeforeValidator(_only_text),
+    BeforeValidator(_iso_text),
     AfterValidator(_storable),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-02T09:30:00Z"]}),
 ]

@@ -80,6 +80,11 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ),
         ("payment.payment_method_token", "", "payment.payment_method_token", "string_too_short"),
         ("customer.name", "\x00", "customer.name", "string_pattern_mismatch"),
+        ("source_placed_at", 1767225600, "source_placed_at", "value_error"),
+        ("source_placed_at", "1767225600", "source_placed_at", "value_error"),
+        ("source_placed_at", "2026-01-01T00:00:00", "source_placed_at", "timezone_aware"),
+        ("source_placed_at", "2026-13-01T00:00:00Z", "source_placed_at", "datetime_from_date_parsing"),
+        ("source_placed_at", "1969-12-31T23:59:59Z", "source_placed_at", "value_error"),
     ],
     ids=str,
 )
