@@ -1,7 +1,7 @@
 """How long a channel waits for its order to be accepted: POST /v1/orders to 201, one at a time.
 
-`bare_p50_ms` is the same for a workflow with as many local activities that do nothing: the difference is what
-services, databases and gateway cost.
+`bare_p50_ms` is the same for a workflow with the same steps and messages, where no step does anything: the
+difference is what services, databases and gateway cost.
 """
 
 import statistics

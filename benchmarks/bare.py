@@ -1,4 +1,4 @@
-"""Bare workflows on the server of a system: what Temporal alone costs, for the benchmarks to compare with."""
+"""Placements without services on the server of a system: what Temporal alone costs, to compare with."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +8,7 @@ from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
-from benchmarks.peers.bare import TASK_QUEUE, Bare
+from benchmarks.peers.bare import TASK_QUEUE, Bare, order
 from benchmarks.system import Peer, System, peer
 from kit import temporal
 
@@ -24,7 +24,8 @@ class BareWorkflows:
         """One, until its steps are done."""
         start = WithStartWorkflowOperation(
             Bare.run,
-            id=(workflow_id := uuid4().hex),
+            order(f"ord_{(workflow_id := uuid4().hex)}"),
+            id=workflow_id,
             task_queue=TASK_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )

@@ -3,10 +3,10 @@
 import uvloop
 from temporalio.worker import Worker
 
-from benchmarks.peers.bare import TASK_QUEUE, Bare, nothing
+from benchmarks.peers.bare import TASK_QUEUE, Bare, EmptySteps
 from kit import rpc, telemetry, temporal
 from kit.settings import Settings
-from workflows.worker import sandbox
+from workflows.sandbox import sandbox
 
 
 class BareSettings(Settings):
@@ -19,11 +19,12 @@ class BareSettings(Settings):
 async def run(settings: BareSettings) -> None:
     """Polls until told to stop; health is SERVING while it does."""
     client = await temporal.connect(settings.temporal_address, "default", settings.codec_keys)
+    steps = EmptySteps()
     worker = Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=[Bare],
-        activities=[nothing],
+        activities=[steps.plan_order, steps.reserve, steps.authorize, steps.confirm_hold, steps.accept_order],
         workflow_runner=sandbox(),
         max_concurrent_local_activities=200,
     )

@@ -20,7 +20,7 @@ from tests.workflows.start import CODEC_KEYS
 from tests.workflows.world import World
 from workflows.fulfilment import FulfilmentWorkflow
 from workflows.order import OrderWorkflow
-from workflows.worker import sandbox
+from workflows.sandbox import sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FOLDER = Path(__file__).parents[1] / "histories"
