@@ -4,11 +4,13 @@ import asyncio
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from kit import failpoints, telemetry
+from kit import arrays, failpoints, telemetry
 
 __all__ = ["AsyncConnection", "AsyncEngine", "connect", "is_full", "is_outage", "migrate", "single"]
 
@@ -35,11 +37,16 @@ def connect(url: str, *, pool_size: int = 10) -> AsyncEngine:
         hide_parameters=True,
         connect_args={"options": _SESSION_OPTIONS, "connect_timeout": 5, **_KEEP_ALIVE},
     )
+    event.listen(engine.sync_engine, "connect", _write_arrays_whole)
     if telemetry.is_exporting():
         telemetry.trace_statements(engine.sync_engine)
     if failpoints.are_on():
         failpoints.watch_commits(engine.sync_engine)
     return engine
+
+
+def _write_arrays_whole(connection: Any, record: object) -> None:
+    arrays.use_for(connection.driver_connection)
 
 
 @lru_cache(maxsize=32)

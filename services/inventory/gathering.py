@@ -1,6 +1,7 @@
 """Commands that come together share one transaction (DESIGN, group commit). Knows nothing of what they ask for.
 
-While transactions run, new commands wait and are gathered; a command that comes alone is carried out at once.
+While a transaction runs, new commands wait and are gathered; a command that comes alone is carried out at once. A
+transaction that waits (for another's lock, for the disk) soon lets the next one run beside it.
 """
 
 import asyncio
@@ -27,8 +28,8 @@ class Gathering(Generic[C, A]):
 
     `carry_out` runs one transaction and gives an answer or an error for each command. When it fails as a whole,
     each of its commands is carried out once more by itself. Commands that share a name (`names_of`) are never in
-    one transaction: a repeat finds the answer to the first. At most `at_once` transactions run, each with at most
-    `most` commands.
+    one transaction: a repeat finds the answer to the first. A transaction has at most `most` commands; another one
+    starts beside it after `patience_seconds`, and at most `at_once` run.
     """
 
     def __init__(
@@ -37,14 +38,19 @@ class Gathering(Generic[C, A]):
         names_of: Callable[[C], Sequence[Hashable]],
         *,
         most: int,
-        at_once: int = 2,
+        at_once: int = 4,
+        patience_seconds: float = 0.05,
     ) -> None:
         self._carry_out = carry_out
         self._names_of = names_of
         self._most = most
         self._at_once = at_once
+        self._patience_seconds = patience_seconds
         self._waiting: deque[_Waiting[C, A]] = deque()
         self._running: set[asyncio.Task[None]] = set()
+        # The transaction that began last has had its time.
+        self._is_late = False
+        self._timer: asyncio.TimerHandle | None = None
 
     async def submit(self, command: C) -> A:
         """The command's own answer, or its own error."""
@@ -54,11 +60,23 @@ class Gathering(Generic[C, A]):
         return await waiting.answer
 
     def _start(self) -> None:
-        while self._waiting and len(self._running) < self._at_once:
-            taken = self._take()
-            task = asyncio.get_running_loop().create_task(self._run(taken), context=taken[0].context)
-            self._running.add(task)
-            task.add_done_callback(self._ended)
+        """The next transaction, if none runs or the last one had its time."""
+        has_room = not self._running or (self._is_late and len(self._running) < self._at_once)
+        if not self._waiting or not has_room:
+            return
+        loop = asyncio.get_running_loop()
+        taken = self._take()
+        task = loop.create_task(self._run(taken), context=taken[0].context)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        self._is_late = False
+        if self._timer:
+            self._timer.cancel()
+        self._timer = loop.call_later(self._patience_seconds, self._note_late)
+
+    def _note_late(self) -> None:
+        self._is_late = True
+        self._start()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

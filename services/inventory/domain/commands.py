@@ -1,8 +1,9 @@
 """What the state-changing requests ask for, as values. `content` is what makes two of them the same request."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from services.inventory.domain.holds import HoldLine, HoldMove
 from services.inventory.domain.ledger import Cause
@@ -121,6 +122,10 @@ Command = (
 
 def content(command: Command) -> bytes:
     """The command without its id and its instant: a repeat comes later and is the same request all the same."""
-    fields = asdict(command)
+    fields = _fields(command)
     del fields["request_id"], fields["as_of"]
-    return json.dumps([type(command).__name__, fields], sort_keys=True).encode()
+    return json.dumps([type(command).__name__, fields], sort_keys=True, default=_fields).encode()
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}

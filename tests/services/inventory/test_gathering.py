@@ -24,8 +24,15 @@ class Desk:
             raise ConnectionError("the whole transaction is lost")
         return [ValueError(one) if one in self.failing else one.upper() for one in commands]
 
-    def gathering(self, *, most: int = 10, at_once: int = 1) -> Gathering[str, str]:
-        return Gathering(self.carry_out, lambda word: [word[0]], most=most, at_once=at_once)
+    def gathering(self, *, most: int = 10, patience_seconds: float = 60) -> Gathering[str, str]:
+        return Gathering(
+            self.carry_out, lambda word: [word[0]], most=most, at_once=2, patience_seconds=patience_seconds
+        )
+
+    async def has_begun(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.batches) < count:  # noqa: ASYNC110 - a list tells nobody
+                await asyncio.sleep(0.001)
 
 
 async def submitted(gathering: Gathering[str, str], *words: str) -> list["asyncio.Task[str]"]:
@@ -44,14 +51,26 @@ async def test_what_comes_alone_is_carried_out_at_once_and_what_comes_meanwhile_
     assert desk.batches == [["a"], ["b", "c", "d"]]
 
 
-async def test_a_transaction_takes_so_many_and_so_many_run_at_once() -> None:
+async def test_a_transaction_takes_so_many() -> None:
     desk = Desk()
-    tasks = await submitted(desk.gathering(most=2, at_once=2), *"abcdefg")
-    await asyncio.sleep(0)
-    assert desk.batches == [["a"], ["b"]]
+    tasks = await submitted(desk.gathering(most=2), *"abcdef")
     desk.gate.set()
     await asyncio.gather(*tasks)
-    assert desk.batches == [["a"], ["b"], ["c", "d"], ["e", "f"], ["g"]]
+    assert desk.batches == [["a"], ["b", "c"], ["d", "e"], ["f"]]
+
+
+async def test_a_transaction_that_waits_lets_another_run_beside_it_but_not_any_number() -> None:
+    desk = Desk()
+    gathering = desk.gathering(patience_seconds=0.01)
+    tasks = await submitted(gathering, *"abc")
+    await desk.has_begun(2)
+    assert desk.batches == [["a"], ["b", "c"]]
+    await asyncio.sleep(0.03)  # longer than anyone's patience
+    tasks += await submitted(gathering, "d")
+    assert len(desk.batches) == 2
+    desk.gate.set()
+    assert await asyncio.gather(*tasks) == ["A", "B", "C", "D"]
+    assert desk.batches[2:] == [["d"]]
 
 
 async def test_commands_of_one_name_are_never_together_and_keep_their_order() -> None:
