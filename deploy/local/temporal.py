@@ -27,6 +27,17 @@ SEARCH_ATTRIBUTES = {
     "Channel": "Keyword",
     "NeedsAttention": "Bool",
 }
+_MEGABYTE = 1024 * 1024
+# The server keeps in memory what it has of a workflow. Its default bounds their number, at 128,000, and so nothing
+# that a machine of this size would feel; here it is the bytes that count. What is not there is read again.
+_SETTINGS = {
+    "history.cacheSizeBasedLimit": "true",
+    "history.hostLevelCacheMaxSizeBytes": 64 * _MEGABYTE,
+    "history.eventsHostLevelCacheMaxSizeBytes": 16 * _MEGABYTE,
+    # One queue with a few workers: parts of it would only forward to each other.
+    "matching.numTaskqueueReadPartitions": 1,
+    "matching.numTaskqueueWritePartitions": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -59,8 +70,9 @@ class TemporalServer:
         command.append("--ui-disable-news-fetch")
         for name, kind in SEARCH_ATTRIBUTES.items():
             command += ["--search-attribute", f"{name}={kind}"]
-        if self.time_skipping:
-            command += ["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
+        settings = _SETTINGS | ({"frontend.WorkflowTimeSkippingEnabled": "true"} if self.time_skipping else {})
+        for name, value in settings.items():
+            command += ["--dynamic-config-value", f"{name}={value}"]
         return ProcessSpec(name="temporal", command=tuple(command), log_file=self.log_file, ready=self._ready)
 
     async def configure(self) -> None:
