@@ -13,7 +13,7 @@ from benchmarks.meter import memory_mb, reading
 from benchmarks.system import People, System, at_once, feed
 
 _ALIVE = 16
-_WARM_UP = 500
+_WARM_UP = 1_000
 _SAMPLES = 5
 _GROWTH_ALLOWED = 1.1
 

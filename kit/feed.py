@@ -7,6 +7,7 @@ Rows of one aggregate keep their order because their writers hold its lock: the 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from sqlalchemy import text
@@ -70,7 +71,7 @@ class Bell:
             remaining = deadline - loop.time()
             if rows or remaining <= 0:
                 return rows
-            try:
-                await asyncio.wait_for(rung.wait(), min(remaining, self._look_again_seconds))
-            except TimeoutError:
-                continue
+            # Not asyncio.wait_for: until Python 3.12 it forgets a cancellation that comes with the ring.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(remaining, self._look_again_seconds)):
+                    await rung.wait()

@@ -259,7 +259,8 @@ class _Pace:
         self._next = max(self._next, time.monotonic()) + self._gap_seconds
         if wait > 0:
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await stop.wait()
         return not stop.is_set()
 
 

@@ -118,7 +118,8 @@ class ManagedProcess:
             return
         self._signal(self.spec.stop_signal)
         try:
-            await asyncio.wait_for(self._process.wait(), self.spec.stop_seconds)
+            async with asyncio.timeout(self.spec.stop_seconds):
+                await self._process.wait()
         except TimeoutError:
             await self.kill()
 

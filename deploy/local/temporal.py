@@ -27,13 +27,14 @@ SEARCH_ATTRIBUTES = {
     "Channel": "Keyword",
     "NeedsAttention": "Bool",
 }
+
 _MEGABYTE = 1024 * 1024
-# The server keeps in memory what it has of a workflow. Its default bounds their number, at 128,000, and so nothing
-# that a machine of this size would feel; here it is the bytes that count. What is not there is read again.
+# The server keeps in memory what it has of a workflow. Its default bounds their number, at 128,000: some 2 GB.
+# Here it is the bytes that count; what is not there is read again.
 _SETTINGS = {
     "history.cacheSizeBasedLimit": "true",
-    "history.hostLevelCacheMaxSizeBytes": 64 * _MEGABYTE,
-    "history.eventsHostLevelCacheMaxSizeBytes": 16 * _MEGABYTE,
+    "history.hostLevelCacheMaxSizeBytes": 16 * _MEGABYTE,
+    "history.eventsHostLevelCacheMaxSizeBytes": 8 * _MEGABYTE,
     # One queue with a few workers: parts of it would only forward to each other.
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,

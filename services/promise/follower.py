@@ -60,7 +60,8 @@ class StockFollower:
         is_open = False
         try:
             while True:
-                message = await asyncio.wait_for(call.read(), self._silence_seconds)
+                async with asyncio.timeout(self._silence_seconds):
+                    message = await call.read()
                 if not isinstance(message, pb.WatchStockResponse):
                     return "ended"
                 if not is_open:
