@@ -297,6 +297,8 @@ async def test_what_cannot_be_asked_is_not_called_healthy(
         assert examination.exit_code == UNKNOWN
     finally:
         await stack.release(part)
+        # Who asks it finds it again in its own time.
+        wait_for("everything that can be asked", lambda: {} if looked(api).unknown else {"asked": True})
 
 
 def test_the_command_prints_what_differs_and_says_so_with_its_exit_code(stack: SharedStack, waiting: str) -> None:
