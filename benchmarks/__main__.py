@@ -15,7 +15,18 @@ import typer
 import uvloop
 from rich.console import Console
 
-from benchmarks import acceptance, budget, figures, lifecycle, memory, reserve, throughput
+from benchmarks import (
+    acceptance,
+    budget,
+    figures,
+    images,
+    imports,
+    lifecycle,
+    memory,
+    reserve,
+    reserve_hot,
+    throughput,
+)
 from benchmarks.figures import BENCHMARKS, FIGURES, Result
 from benchmarks.system import System, running
 from deploy.local.process import ProcessFailed
@@ -35,6 +46,7 @@ def main(
         list[str] | None, typer.Argument(help=f"Benchmarks ({', '.join(BENCHMARKS)}) or figures.")
     ] = None,
     orders: Annotated[int, typer.Option(min=1, help="How many lives the memory is watched for.")] = 10_000,
+    rows: Annotated[int, typer.Option(min=20, help="How many positions the imported snapshot has.")] = 1_000_000,
     results: Annotated[Path, typer.Option(help="Where the figures are written.")] = _RESULTS,
 ) -> None:
     """Measure the system on this machine. Nothing else should run on it."""
@@ -45,6 +57,9 @@ def main(
         "lifecycle": lifecycle.measure,
         "budget": budget.measure,
         "reserve": reserve.measure,
+        "reserve_hot": reserve_hot.measure,
+        "images": images.measure,
+        "imports": lambda system: imports.measure(system, rows),
         "memory": lambda system: memory.measure(system, orders),
     }
     try:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,10 @@ def _cpu_of_family(pid: int) -> float:
         own = root.cpu_times()
         return own.user + own.system
     ended = root.cpu_times()
-    lived = [one.cpu_times() for one in _family(pid)]
+    lived = []
+    for one in _family(pid):
+        with suppress(psutil.NoSuchProcess):  # it ended since
+            lived.append(one.cpu_times())
     return ended.children_user + ended.children_system + sum(times.user + times.system for times in lived)
 
 

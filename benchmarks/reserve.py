@@ -3,8 +3,12 @@
 Both are asked by one client with so many calls in flight that it is never idle; each server is one process.
 """
 
+import asyncio
+from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING
+
+import psycopg
 
 from benchmarks.figures import Result, result
 from benchmarks.meter import reading
@@ -33,11 +37,14 @@ async def measure(system: System) -> list[Result]:
         rpc.connect(system.stack.addresses["inventory"]) as to_inventory,
         rpc.connect(echo.address) as to_echo,
     ):
-        await _stock_up(InventoryServiceStub(to_inventory))
-        holding, empty = _Asker(InventoryServiceStub(to_inventory)), _Asker(InventoryServiceStub(to_echo))
+        skus = spread_skus()
+        await stock_up(InventoryServiceStub(to_inventory), skus)
+        holding = Asker(InventoryServiceStub(to_inventory), skus)
+        empty = Asker(InventoryServiceStub(to_echo), skus)
         held, echoed = [], []
         for asker in (holding, empty):
             await at_once(_IN_FLIGHT, _WARM_UP, asker.reserve)
+        await asyncio.to_thread(analyze, system.stack.database_url("inventory"))
         with reading() as taken:
             for _ in range(_ROUNDS):
                 await system.settle()
@@ -51,8 +58,8 @@ async def measure(system: System) -> list[Result]:
     ]
 
 
-async def _stock_up(stub: "InventoryServiceAsyncStub") -> None:
-    skus = [_sku(number) for number in range(_SKUS)]
+async def stock_up(stub: "InventoryServiceAsyncStub", skus: Sequence[str]) -> None:
+    """Articles with units that no benchmark uses up."""
     items = [pb.Item(sku=sku, title=sku, brand="Benchmark", weight_grams=100) for sku in skus]
     await stub.PutItems(pb.PutItemsRequest(items=items))
     deltas = [pb.StockDelta(sku=sku, point_id=_POINT, quantity=1_000_000) for sku in skus]
@@ -60,21 +67,30 @@ async def _stock_up(stub: "InventoryServiceAsyncStub") -> None:
     await stub.AdjustStock(pb.AdjustStockRequest(request_id=new_id("req"), deltas=deltas, cause=cause))
 
 
-def _sku(number: int) -> str:
-    return f"BENCHMARK-{number:05d}"
+def analyze(url: str) -> None:
+    """Statistics as a shop has them a minute after it has opened. `url` is SQLAlchemy's."""
+    with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://", 1), autocommit=True) as connection:
+        connection.execute("ANALYZE")
 
 
-class _Asker:
+def spread_skus() -> list[str]:
+    """So many that those asked for at one moment have no row in common."""
+    return [f"BENCHMARK-{number:05d}" for number in range(_SKUS)]
+
+
+class Asker:
     """Holds one unit of one SKU after the other, as the story of an order does."""
 
-    def __init__(self, stub: "InventoryServiceAsyncStub") -> None:
+    def __init__(self, stub: "InventoryServiceAsyncStub", skus: Sequence[str]) -> None:
         self._stub = stub
+        self._skus = skus
         self._numbers = count()
 
     async def reserve(self) -> None:
+        """Raises ValueError when the unit is refused."""
         order_id = new_id("ord")
         # A step that shares no factor with the number of SKUs: neighbours in time are no neighbours in the table.
-        sku = _sku(next(self._numbers) * 701 % _SKUS)
+        sku = self._skus[next(self._numbers) * 701 % len(self._skus)]
         answer = await self._stub.Reserve(
             pb.ReserveRequest(
                 request_id=f"order/{order_id}/reserve/1",

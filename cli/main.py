@@ -4,6 +4,7 @@ import typer
 
 from cli import demo, doctor, orders, system, token
 from cli.replay import command as replay
+from cli.stock import command as stock
 
 app = typer.Typer(
     name="oms",
@@ -13,7 +14,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (system, token, demo, orders, replay, doctor):
+for module in (system, token, demo, orders, replay, doctor, stock):
     module.register(app)
 
 

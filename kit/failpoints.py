@@ -22,6 +22,8 @@ from sqlalchemy import Connection, Engine, event
 
 REACHED = "reached"
 _seen: set[str] = set()
+# The connections whose transaction has written. Not in conn.info: an invalidated one refuses to be asked for it.
+_wrote: WeakSet[Connection] = WeakSet()
 
 
 @dataclass(slots=True)
@@ -101,25 +103,27 @@ def around(name: str, behaviour: Callable[..., Awaitable[Any]]) -> Callable[...,
 def watch_commits(engine: Engine) -> None:
     """`<act>.before_commit`, `.before_commit.2`...: before each commit of an act that wrote something."""
 
-    # Not in conn.info: an invalidated connection refuses to be asked for it.
-    wrote: WeakSet[Connection] = WeakSet()
-
-    def writing(conn: Any, cursor: Any, statement: str, values: Any, execution: Any, many: bool) -> None:
-        if statement.lstrip().upper().startswith("SELECT"):
-            return
-        if conn.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
-            _reach_commit()
-        else:
-            wrote.add(conn)
+    def executing(conn: Any, cursor: Any, statement: str, values: Any, execution: Any, many: bool) -> None:
+        writing(conn, statement)
 
     def committing(conn: Any) -> None:
-        if conn in wrote:
-            wrote.discard(conn)
+        if conn in _wrote:
+            _wrote.discard(conn)
             _reach_commit()
 
-    event.listen(engine, "before_cursor_execute", writing)
+    event.listen(engine, "before_cursor_execute", executing)
     event.listen(engine, "commit", committing)
-    event.listen(engine, "rollback", wrote.discard)
+    event.listen(engine, "rollback", _wrote.discard)
+
+
+def writing(connection: Connection, statement: str) -> None:
+    """Whoever goes past the engine's events says which statement comes now."""
+    if _folder is None or statement.lstrip().upper().startswith("SELECT"):
+        return
+    if connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        _reach_commit()
+    else:
+        _wrote.add(connection)
 
 
 def _reach_commit() -> None:

@@ -8,10 +8,13 @@ Rows of one aggregate keep their order because their writers hold its lock: the 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import TypeVar
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kit import db
 
 T = TypeVar("T")
 
@@ -21,40 +24,49 @@ async def has_news(connection: AsyncConnection, table: str, after: int) -> bool:
 
     `table` has the columns id and sequence, and its numbers come from `<table>_sequence`. Made for a connection
     without a transaction: the block below is one by itself, and each statement in it sees what was committed
-    before it, the update therefore all that was committed before the lock was had.
+    before it, the update therefore all that was committed before the lock was had. Rows without a number are
+    nobody else's to change, so their place (ctid) names them: no statistics make PostgreSQL read all the others.
     """
-    found = await connection.execute(
-        text(
-            f"""SELECT EXISTS (SELECT 1 FROM {table} WHERE sequence IS NULL) AS unnumbered,
-                       EXISTS (SELECT 1 FROM {table} WHERE sequence > :after) AS numbered"""
-        ),
-        {"after": after},
-    )
-    unnumbered, numbered = found.one()
+    look, number = _statements(table)
+    [(unnumbered, numbered)] = await db.rows(connection, look, {"after": after})
     if unnumbered:
-        await connection.execute(
-            text(
-                f"""DO $$ BEGIN
-                    PERFORM pg_advisory_xact_lock(hashtext('feed/{table}'));
-                    UPDATE {table} SET sequence = numbered.next
-                    FROM (SELECT id, nextval('{table}_sequence') AS next
-                          FROM (SELECT id FROM {table} WHERE sequence IS NULL ORDER BY id) AS waiting) AS numbered
-                    WHERE {table}.id = numbered.id;
-                END $$"""
-            )
-        )
+        await db.rows(connection, number, {})
     return bool(unnumbered or numbered)
+
+
+@cache
+def _statements(table: str) -> tuple[TextClause, TextClause]:
+    """To look for news, and to give numbers."""
+    return (
+        # Not EXISTS: what there is stands at the table's end, and the planner would look for it from the start.
+        text(
+            f"""SELECT (SELECT min(id) FROM {table} WHERE sequence IS NULL) IS NOT NULL,
+                       coalesce((SELECT max(sequence) FROM {table}) > :after, false)"""
+        ),
+        text(
+            f"""DO $$ BEGIN
+                PERFORM pg_advisory_xact_lock(hashtext('feed/{table}'));
+                UPDATE {table} SET sequence = numbered.next
+                FROM (SELECT ctid, nextval('{table}_sequence') AS next
+                      FROM (SELECT ctid FROM {table} WHERE sequence IS NULL ORDER BY id) AS waiting) AS numbered
+                WHERE {table}.ctid = numbered.ctid;
+            END $$"""
+        ),
+    )
 
 
 class Bell:
     """Wakes the readers of a feed in this process when a writer of this process has committed.
 
-    Writers in other replicas are found by looking again every `look_again_seconds`.
+    Writers in other replicas are found by looking again every `look_again_seconds`. A reader that found nothing
+    rests for `rest_seconds` before it looks again, however often the bell rings: else a crowd of writers, most of
+    whom have nothing for it, would be kept busy with its looking.
     """
 
-    def __init__(self, look_again_seconds: float = 0.25) -> None:
+    def __init__(self, look_again_seconds: float = 0.25, rest_seconds: float = 0.05) -> None:
         self._event = asyncio.Event()
         self._look_again_seconds = look_again_seconds
+        self._rest_seconds = rest_seconds
 
     def ring(self) -> None:
         """Something was committed."""
@@ -66,7 +78,7 @@ class Bell:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_seconds
         while True:
-            rung = self._event
+            rung, looked_at = self._event, loop.time()
             rows = await read()
             remaining = deadline - loop.time()
             if rows or remaining <= 0:
@@ -75,3 +87,4 @@ class Bell:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(remaining, self._look_again_seconds)):
                     await rung.wait()
+            await asyncio.sleep(min(looked_at + self._rest_seconds, deadline) - loop.time())

@@ -76,6 +76,12 @@ async def write(tx: AsyncConnection, events: Sequence[Event]) -> None:
     )
 
 
+_AFTER = text(
+    """SELECT sequence, event_id, type, subject, order_id, occurred_at, traceparent, data
+       FROM outbox WHERE sequence > :after ORDER BY sequence LIMIT :limit"""
+)
+
+
 class OutboxRpc(OutboxServiceServicer):
     """PullEvents over one service's outbox table."""
 
@@ -114,13 +120,7 @@ class OutboxRpc(OutboxServiceServicer):
         async with db.single(self._engine).connect() as connection:
             if not await feed.has_news(connection, "outbox", after_sequence):
                 return []
-            rows = await connection.execute(
-                text(
-                    """SELECT sequence, event_id, type, subject, order_id, occurred_at, traceparent, data
-                       FROM outbox WHERE sequence > :after ORDER BY sequence LIMIT :limit"""
-                ),
-                {"after": after_sequence, "limit": limit},
-            )
+            rows = await connection.execute(_AFTER, {"after": after_sequence, "limit": limit})
             events = rows.all()
         return [self._to_proto(row) for row in events]
 

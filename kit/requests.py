@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kit import db
 from kit.errors import Conflict, InvalidArgument
 
 # For each service's migration: op.execute(kit.requests.DDL).
@@ -60,13 +61,13 @@ async def first_answers(
 ) -> dict[str, Mapping[str, Any] | Conflict | None]:
     """Like `first_answer`, for several requests at once: by request id, and a Conflict is given, not raised."""
     digests = {request_id: digest(content) for request_id, content in asked.items()}
-    written = await tx.execute(_BEGIN, {"ids": list(digests), "digests": list(digests.values())})
-    new = set(written.scalars())
+    written = await db.rows(tx, _BEGIN, {"ids": list(digests), "digests": list(digests.values())})
+    new = {request_id for (request_id,) in written}
     given: dict[str, Mapping[str, Any] | Conflict | None] = dict.fromkeys(digests)
     if repeated := [request_id for request_id in digests if request_id not in new]:
-        for row in await tx.execute(_FIRST, {"ids": repeated}):
-            same = bytes(row.digest) == digests[row.request_id]
-            given[row.request_id] = (row.answer or {}) if same else _conflict(row.request_id)
+        for request_id, first_digest, answer in await db.rows(tx, _FIRST, {"ids": repeated}):
+            same = bytes(first_digest) == digests[request_id]
+            given[request_id] = (answer or {}) if same else _conflict(request_id)
     return given
 
 

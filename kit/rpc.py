@@ -63,7 +63,8 @@ Background = Callable[[], Coroutine[Any, Any, None]]
 
 def connect(address: str) -> grpc.aio.Channel:
     """A channel to a peer. Calls raise OmsError (see `call`)."""
-    interceptors: list[Any] = [*(_tracing() if telemetry.is_exporting() else []), _RaiseOmsErrors()]
+    ours = [_RaiseOmsErrors(), _RaiseOmsErrorsOfStreams()]
+    interceptors: list[Any] = [*(_tracing() if telemetry.is_exporting() else []), *ours]
     return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
 
 
@@ -76,6 +77,20 @@ class _RaiseOmsErrors(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[typ
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         call = await continuation(client_call_details, request)
+        try:
+            await call
+        except grpc.aio.AioRpcError as error:
+            raise _to_oms_error(error) from error
+        return call
+
+
+class _RaiseOmsErrorsOfStreams(grpc.aio.StreamUnaryClientInterceptor):  # type: ignore[type-arg]
+    """The same for calls that send a stream and get one answer."""
+
+    async def intercept_stream_unary(
+        self, continuation: Any, client_call_details: Any, request_iterator: Any
+    ) -> Any:
+        call = await continuation(client_call_details, request_iterator)
         try:
             await call
         except grpc.aio.AioRpcError as error:
@@ -107,6 +122,12 @@ class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
                 self._unary(handler_call_details.method, handler.unary_unary),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
+        if handler.stream_unary:
+            return grpc.stream_unary_rpc_method_handler(
+                self._unary(handler_call_details.method, handler.stream_unary),
                 handler.request_deserializer,
                 handler.response_serializer,
             )
@@ -169,6 +190,9 @@ def _as_oms_error(error: Exception) -> OmsError:
     if isinstance(error, DBAPIError) and db.is_full(error):
         _log.error("the disk of the database is full")
         return Unavailable("STORAGE_FULL", "the database has no space left; ask again when there is some")
+    if isinstance(error, DBAPIError) and db.is_held_elsewhere(error):
+        _log.warning("a row is under somebody else's lock")
+        return Unavailable("HELD_ELSEWHERE", "somebody else holds what this needs; ask again")
     if _is_outage(error):
         # The text of a database error may quote a row: its class is enough.
         _log.warning("database away: %s", type(error).__name__)

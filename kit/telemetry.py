@@ -91,16 +91,7 @@ def trace_statements(engine: Engine, tracer: trace.Tracer = _tracer) -> None:
     """
 
     def before(conn: Any, cursor: Any, statement: str, values: Any, execution: Any, many: bool) -> None:
-        if trace.get_current_span().is_recording():
-            execution.oms_span = tracer.start_span(
-                f"{statement.split(maxsplit=1)[0].upper()} {engine.url.database}",
-                kind=SpanKind.CLIENT,
-                attributes={
-                    "db.system.name": "postgresql",
-                    "db.namespace": engine.url.database or "",
-                    "db.query.text": statement,
-                },
-            )
+        execution.oms_span = _start_statement(statement, engine.url.database, tracer)
 
     def after(conn: Any, cursor: Any, statement: str, values: Any, execution: Any, many: bool) -> None:
         if span := getattr(execution, "oms_span", None):
@@ -108,12 +99,45 @@ def trace_statements(engine: Engine, tracer: trace.Tracer = _tracer) -> None:
 
     def failed(failure: Any) -> None:
         if span := getattr(failure.execution_context, "oms_span", None):
-            span.set_status(Status(StatusCode.ERROR, _say_briefly(failure.original_exception)))
-            span.end()
+            _end_failed(span, failure.original_exception)
 
     event.listen(engine, "before_cursor_execute", before)
     event.listen(engine, "after_cursor_execute", after)
     event.listen(engine, "handle_error", failed)
+
+
+@contextmanager
+def about_statement(statement: str, database: str | None, tracer: trace.Tracer = _tracer) -> Iterator[None]:
+    """The same span, for a statement that goes to the driver itself."""
+    span = _start_statement(statement, database, tracer)
+    if span is None:
+        yield
+        return
+    try:
+        yield
+    except BaseException as error:
+        _end_failed(span, error)
+        raise
+    span.end()
+
+
+def _start_statement(statement: str, database: str | None, tracer: trace.Tracer) -> trace.Span | None:
+    if not trace.get_current_span().is_recording():
+        return None
+    return tracer.start_span(
+        f"{statement.split(maxsplit=1)[0].upper()} {database}",
+        kind=SpanKind.CLIENT,
+        attributes={
+            "db.system.name": "postgresql",
+            "db.namespace": database or "",
+            "db.query.text": statement,
+        },
+    )
+
+
+def _end_failed(span: trace.Span, error: BaseException) -> None:
+    span.set_status(Status(StatusCode.ERROR, _say_briefly(error)))
+    span.end()
 
 
 def _say_briefly(error: BaseException) -> str:

@@ -179,8 +179,15 @@ class Database:
 
     def clean(self) -> None:
         """Leave in it what its migrations left, and nothing more."""
-        with psycopg.connect(self._plain_url) as connection:
-            connection.execute(_EMPTY_ALL)
+        # A process of the module that reads in the background may stand in the way: it, or we, are told so.
+        for patience in (True, True, True, False):
+            try:
+                with psycopg.connect(self._plain_url) as connection:
+                    connection.execute(_EMPTY_ALL)
+                return
+            except psycopg.errors.DeadlockDetected:
+                if not patience:
+                    raise
 
     def drop(self) -> None:
         """Remove it, whoever is still connected."""

@@ -15,8 +15,10 @@ from workflows.messages import (
     Accepted,
     AcceptRequest,
     AuthorizeRequest,
+    BasketRequest,
     CaptureAnswer,
     FulfilmentStep,
+    Hold,
     HoldAnswer,
     HoldChange,
     MoneyRequest,
@@ -54,6 +56,11 @@ async def plan_order(request: PlanRequest) -> Plan:
 async def reserve(request: ReserveRequest) -> HoldAnswer:
     """inventory: hold units at their points, all or none."""
     return await _step("reserve", request, HoldAnswer)
+
+
+async def basket_holds(request: BasketRequest) -> list[Hold]:
+    """inventory: what a basket holds; nothing when it is gone."""
+    return await _step("basket_holds", request, list[Hold])
 
 
 async def confirm_hold(request: OrderStep) -> bool:

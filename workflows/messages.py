@@ -67,6 +67,7 @@ class OrderInput:
     lines: list[Line]
     life_cycle: LifeCycle
     placed_at: str
+    basket_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ class PlanRequest:
     promised_until: str = ""
     excluded: list[Exclusion] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
+    own_holds: list[Hold] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class ReserveRequest:
-    """Units to hold. `time_to_live_seconds` 0 means for good."""
+    """Units to hold; `time_to_live_seconds` 0 means for good. A basket that is named gives its units up."""
 
     request_id: str
     order_id: str
@@ -195,6 +197,16 @@ class ReserveRequest:
     holds: list[Hold]
     time_to_live_seconds: int
     as_of: str
+    basket_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BasketRequest:
+    """A basket of a channel, and the order that takes it over."""
+
+    order_id: str
+    channel_id: str
+    basket_id: str
 
 
 @dataclass(frozen=True, slots=True)

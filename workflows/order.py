@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
         AcceptRequest,
         Amount,
         AuthorizeRequest,
+        BasketRequest,
         Exclusion,
         FulfilmentInput,
         FulfilmentOutcome,
@@ -66,6 +67,7 @@ class OrderWorkflow(Story):
         super().__init__()
         self._order = order
         self._placement: Placement | None = None
+        self._basket_id = order.basket_id
         self._counts = Counter[str]()
         self._undo: dict[str, Callable[[], Awaitable[None]]] = {}
         self._excluded: list[Exclusion] = []
@@ -118,8 +120,10 @@ class OrderWorkflow(Story):
         """Plans and holds; when stock has gone in between, plans again with the true figures, within bounds."""
         overlays: list[Overlay] = []
         shortfalls: list[Shortfall] = []
+        in_basket = await self._in_basket()
         for _ in range(policies.PLAN_ATTEMPTS):
-            plan = await calls.plan_order(self._plan_of(self._order.lines, overlays, self._order.quote_id))
+            wanted = self._plan_of(self._order.lines, overlays, self._order.quote_id, in_basket)
+            plan = await calls.plan_order(wanted)
             if plan.quote_broken:
                 detail = "the promise that was shown cannot be kept"
                 raise Refused(Refusal("PROMISE_CHANGED", detail), plan.options)
@@ -128,10 +132,22 @@ class OrderWorkflow(Story):
             self._undo["release"] = lambda: self._release([], "undo")
             answer = await calls.reserve(self._hold_of(plan, seconds))
             if answer.held:
+                # It is empty now; what the customer puts into it later is for another order.
+                self._basket_id = ""
                 return plan
             shortfalls = answer.shortfalls
             overlays = _believe(overlays, shortfalls)
         raise Refused(_sold_out(self._order.lines, shortfalls))
+
+    async def _in_basket(self) -> list[Hold]:
+        """What the customer's basket holds already: it can be planned with, wherever it lies."""
+        if not self._basket_id:
+            return []
+        asked = BasketRequest(self._order.order_id, self._order.channel_id, self._basket_id)
+        held = await calls.basket_holds(asked)
+        # A lost task would look again, and find the basket expired or changed.
+        await self._write_down()
+        return held
 
     async def _keep_hold(self, plan: Plan) -> Plan:
         """Confirms the hold; one that expired meanwhile is taken again, elsewhere if its units have gone."""
@@ -355,7 +371,9 @@ class OrderWorkflow(Story):
 
     # Steps with their arguments.
 
-    def _plan_of(self, lines: list[Line], overlays: list[Overlay], quote_id: str) -> PlanRequest:
+    def _plan_of(
+        self, lines: list[Line], overlays: list[Overlay], quote_id: str, own_holds: Sequence[Hold] = ()
+    ) -> PlanRequest:
         now = workflow.now()
         cooling_off = 0 if self._promised_until else self._order.life_cycle.cooling_off_seconds
         return PlanRequest(
@@ -372,6 +390,7 @@ class OrderWorkflow(Story):
             promised_until=self._promised_until,
             excluded=list(self._excluded),
             overlays=overlays,
+            own_holds=list(own_holds),
         )
 
     def _hold_of(self, plan: Plan, seconds: int) -> ReserveRequest:
@@ -382,6 +401,7 @@ class OrderWorkflow(Story):
             holds=[Hold(line.sku, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines],
             time_to_live_seconds=seconds,
             as_of=workflow.now().isoformat(),
+            basket_id=self._basket_id,
         )
 
     async def _release(self, holds: list[Hold], reason: str) -> None:

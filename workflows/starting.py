@@ -137,4 +137,5 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
             reroute_limit=facts.life_cycle.reroute_limit,
         ),
         placed_at=from_proto(facts.placed_at).isoformat(),
+        basket_id=facts.basket_id,
     )

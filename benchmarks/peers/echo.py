@@ -1,4 +1,4 @@
-"""A Reserve that holds nothing: it answers what it was asked, in a message of the same size as a real answer."""
+"""Services that do nothing: they answer what they were asked, in messages of the same size as real answers."""
 
 from typing import Any
 
@@ -7,7 +7,9 @@ import uvloop
 
 from kit import rpc, telemetry, times
 from kit.settings import Settings
+from oms.inventory.v1 import image_service_pb2 as images_pb
 from oms.inventory.v1 import inventory_service_pb2 as pb
+from oms.inventory.v1.image_service_pb2_grpc import ImageServiceServicer, add_ImageServiceServicer_to_server
 from oms.inventory.v1.inventory_service_pb2_grpc import (
     InventoryServiceServicer,
     add_InventoryServiceServicer_to_server,
@@ -31,12 +33,29 @@ class Echo(InventoryServiceServicer):
         )
 
 
+class ImageEcho(ImageServiceServicer):
+    """Only GetImage answers."""
+
+    async def GetImage(self, request: images_pb.GetImageRequest, context: Any) -> images_pb.GetImageResponse:
+        """Some figure of each SKU that was asked for."""
+        now = times.to_proto(times.now())
+        return images_pb.GetImageResponse(
+            figures=[
+                images_pb.ImageFigure(
+                    sku=sku, available=1000, ship=1000, collect=1000, show=1000, sequence=100_000, changed_at=now
+                )
+                for sku in request.skus
+            ]
+        )
+
+
 async def main() -> None:
     """Serves until it is told to stop."""
     telemetry.start("echo")
 
     def register(server: grpc.aio.Server) -> None:
         add_InventoryServiceServicer_to_server(Echo(), server)  # type: ignore[abstract]
+        add_ImageServiceServicer_to_server(ImageEcho(), server)  # type: ignore[abstract]
 
     await rpc.serve(Settings().listen, register)
 

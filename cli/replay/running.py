@@ -88,7 +88,9 @@ class Run:
                 f"{sale.currency}: prices are not converted, choose a channel in {sale.currency}"
             )
         for point_id in stocking.point_ids if stocking else ():
-            if point_id not in channel["activated_points"]:
+            some = (one["point_id"] for one in channel["activations"] if "ship" in one["purposes"])
+            sold_from = [*channel["activated_points"], *some]
+            if point_id not in sold_from:
                 raise Wrong(f"--at {point_id}: {sale.channel_id} does not sell the stock of such a point")
         return parsedate_to_datetime(answered.answer.headers["Date"])
 

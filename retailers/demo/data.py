@@ -7,19 +7,32 @@ KeyError where it is read.
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from kit.times import to_proto
 from oms.inventory.v1 import inventory_service_pb2 as inventory
+from oms.inventory.v1 import merchandising_service_pb2 as merchandising
+from oms.inventory.v1 import supply_service_pb2 as supply
+from oms.inventory.v1 import transfer_service_pb2 as transfers
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.promise.v1 import promise_service_pb2 as promise
 from oms.type.v1 import type_pb2 as types
 
 _FOLDER = Path(__file__).parent / "data"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True)
+class Coming:
+    """A delivery without its window: that lies so many days after the load that puts it."""
+
+    delivery: supply.ExpectedDelivery
+    in_days: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -30,28 +43,38 @@ class Retailer:
     points: list[inventory.StockPoint]
     channels: list[inventory.Channel]
     opening_stock: dict[str, list[inventory.StockDelta]]
+    lanes: list[transfers.Lane]
     carriers: list[promise.Carrier]
     zones: list[promise.Zone]
     areas: list[promise.PostcodeArea]
     ruleset: promise.Ruleset
     life_cycles: list[orders.LifeCycle]
     sales_channels: list[orders.SalesChannel]
+    future_rules: list[supply.PutFutureRulesRequest]
+    deliveries: list[Coming]
+    preorders: list[supply.Preorder]
+    facts: list[merchandising.PositionFacts]
 
 
 def read() -> Retailer:
     """The demo retailer. `opening_stock` is by point; positions without a unit are left out."""
-    channels, policies = _yaml("channels"), _yaml("policies")
+    channels, policies, to_come = _yaml("channels"), _yaml("policies"), _yaml("supply")
     return Retailer(
         items=[_item(row, channels) for row in _csv("items")],
         points=[_point(entry) for entry in _yaml("points")],
         channels=[_channel(entry) for entry in channels],
         opening_stock=_opening_stock(),
+        lanes=[_lane(entry) for entry in _yaml("lanes")],
         carriers=[_carrier(entry) for entry in _yaml("carriers")],
         zones=[_zone(entry) for entry in _yaml("zones")],
         areas=[_area(row) for row in _csv("areas")],
         ruleset=_ruleset(policies["ruleset"]),
         life_cycles=[orders.LifeCycle(**entry) for entry in policies["life_cycles"]],
         sales_channels=[_sales_channel(entry) for entry in channels],
+        future_rules=[_future_rules(entry) for entry in to_come["rules"]],
+        deliveries=[_coming(entry) for entry in to_come["deliveries"]],
+        preorders=[_preorder(entry) for entry in to_come["preorders"]],
+        facts=[_facts(row) for row in _csv("facts")],
     )
 
 
@@ -62,7 +85,8 @@ def _yaml(name: str) -> Any:
 
 def _csv(name: str) -> Iterator[dict[str, str]]:
     with (_FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        yield from csv.DictReader(file)
+        # Columns at the end that few rows need are left out of the others.
+        yield from csv.DictReader(file, restval="")
 
 
 # -- stock ------------------------------------------------------------------------------------------------
@@ -79,10 +103,34 @@ def _item(row: Mapping[str, str], channels: list[dict[str, Any]]) -> inventory.I
         length_millimetres=int(row["length_millimetres"]),
         width_millimetres=int(row["width_millimetres"]),
         height_millimetres=int(row["height_millimetres"]),
+        tags=row["tags"].split(),
+        release_date=row["release_date"],
+        reference=row["reference"],
+        format=row["format"],
+        parts=[
+            inventory.BundlePart(sku=sku, quantity=int(units))
+            for sku, units in (part.split("*") for part in row["parts"].split())
+        ],
+        personalisations=[_personalisation(field, channels) for field in row["personalisations"].split()],
         prices=[
             inventory.ChannelPrice(
                 channel_id=channel["channel_id"],
                 price=types.Money(amount_minor=int(row[channel["price_column"]]), currency=channel["currency"]),
+            )
+            for channel in channels
+        ],
+    )
+
+
+def _personalisation(field: str, channels: list[dict[str, Any]]) -> inventory.PersonalisationField:
+    name, characters, cents = field.split(":")
+    return inventory.PersonalisationField(
+        name=name,
+        max_characters=int(characters),
+        surcharges=[
+            inventory.ChannelPrice(
+                channel_id=channel["channel_id"],
+                price=types.Money(amount_minor=int(cents), currency=channel["currency"]),
             )
             for channel in channels
         ],
@@ -131,12 +179,27 @@ def _channel(entry: Mapping[str, Any]) -> inventory.Channel:
         name=entry["name"],
         currency=entry["currency"],
         activated_points=entry["activated"],
-        exclusions=[inventory.Exclusion(**exclusion) for exclusion in entry["exclusions"]],
-        safety_stock=[_safety_stock(rule) for rule in entry["safety_stock"]],
+        exclusions=[_exclusion(exclusion) for exclusion in entry["exclusions"]],
+        safety_stock=[_buffer(rule) for rule in entry["safety_stock"]],
+        activations=[_activation(one) for one in entry.get("activations", [])],
+        routing_buffers=[_buffer(rule) for rule in entry.get("routing_buffers", [])],
+        brands=entry["brands"],
     )
 
 
-def _safety_stock(rule: Mapping[str, Any]) -> inventory.SafetyStockRule:
+def _activation(entry: Mapping[str, Any]) -> inventory.Activation:
+    purposes = [inventory.StockPurpose.Value(f"STOCK_PURPOSE_{one.upper()}") for one in entry["purposes"]]
+    return inventory.Activation(point_id=entry["point_id"], purposes=purposes)
+
+
+def _exclusion(entry: Mapping[str, Any]) -> inventory.Exclusion:
+    # YAML reads an instant with an offset as an aware datetime.
+    instants = {name: to_proto(entry[name]) for name in ("from_at", "until_at") if name in entry}
+    point_type = _point_type(entry.get("point_type", "unspecified"))
+    return inventory.Exclusion(**{**entry, **instants, "point_type": point_type})
+
+
+def _buffer(rule: Mapping[str, Any]) -> inventory.SafetyStockRule:
     point_type = _point_type(rule.get("point_type", "unspecified"))
     return inventory.SafetyStockRule(**{**rule, "point_type": point_type})
 
@@ -150,6 +213,77 @@ def _opening_stock() -> dict[str, list[inventory.StockDelta]]:
                 delta = inventory.StockDelta(sku=sku, point_id=point_id, quantity=int(units))
                 by_point.setdefault(point_id, []).append(delta)
     return by_point
+
+
+def _lane(entry: Mapping[str, Any]) -> transfers.Lane:
+    return transfers.Lane(
+        lane_id=entry["lane"],
+        origin_id=entry["from"],
+        destination_id=entry["to"],
+        departures=[
+            transfers.LaneDeparture(weekday=day, cut_off_minute=_minute(ready_by))
+            for days, ready_by in entry["leaves"].items()
+            for day in _weekdays(days)
+        ],
+        transit_days=entry["transit_days"],
+        cost=transfers.LaneCost(
+            currency="EUR",
+            per_parcel_minor=entry.get("parcel", 0),
+            per_unit_minor=entry.get("unit", 0),
+            per_kilogram_minor=entry.get("kilogram", 0),
+        ),
+    )
+
+
+# -- stock to come ----------------------------------------------------------------------------------------
+
+
+def _future_rules(entry: Mapping[str, Any]) -> supply.PutFutureRulesRequest:
+    return supply.PutFutureRulesRequest(
+        channel_id=entry["channel_id"],
+        rules=supply.FutureRules(
+            kinds=[_expected_kind(kind) for kind in entry["kinds"]],
+            longest_promise_days=entry["longest_promise_days"],
+            protection=[_buffer(rule) for rule in entry["protection"]],
+        ),
+    )
+
+
+def _coming(entry: Mapping[str, Any]) -> Coming:
+    fields = {name: value for name, value in entry.items() if name != "in_days"}
+    first, last = entry["in_days"]
+    kind = _expected_kind(entry["kind"])
+    return Coming(supply.ExpectedDelivery(**{**fields, "kind": kind, "source": "retailers/demo"}), (first, last))
+
+
+def _preorder(entry: Mapping[str, Any]) -> supply.Preorder:
+    instants = {name: to_proto(entry[name]) for name in ("opens_at", "closes_at", "release_at")}
+    return supply.Preorder(**{**entry, **instants})
+
+
+def _expected_kind(name: str) -> "supply.ExpectedKind.ValueType":
+    return supply.ExpectedKind.Value(f"EXPECTED_KIND_{name.upper()}")
+
+
+# -- merchandising ----------------------------------------------------------------------------------------
+
+
+def _facts(row: Mapping[str, str]) -> merchandising.PositionFacts:
+    """What a row says of a position; an empty cell says nothing."""
+    found = merchandising.PositionFacts(sku=row["sku"], point_id=row["point_id"], source="retailers/demo")
+    if row["in_assortment"]:
+        found.assortment.in_assortment = row["in_assortment"] == "yes"
+    if row["target_quantity"]:
+        found.plan.is_replenished = True
+        found.plan.min_quantity = int(row["min_quantity"])
+        found.plan.target_quantity = int(row["target_quantity"])
+    if row["markdown_date"]:
+        found.markdown.from_date = row["markdown_date"]
+    if row["markdown_percent"]:
+        found.markdown.basis_points = int(Decimal(row["markdown_percent"]) * 100)
+    if row["daily_sales"]:
+        found.sales_rate.daily_thousandths = int(Decimal(row["daily_sales"]) * 1000)
+    return found
 
 
 # -- promise ----------------------------------------------------------------------------------------------

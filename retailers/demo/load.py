@@ -8,29 +8,37 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import grpc
 
-from kit import rpc
+from kit import rpc, times
 from kit.errors import Conflict, DeadlineExceeded, Unavailable
 from kit.settings import Settings
 from oms.inventory.v1 import inventory_service_pb2 as inventory_pb
+from oms.inventory.v1 import merchandising_service_pb2 as merchandising_pb
+from oms.inventory.v1 import supply_service_pb2 as supply_pb
+from oms.inventory.v1 import transfer_service_pb2 as transfers_pb
 from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from oms.inventory.v1.merchandising_service_pb2_grpc import MerchandisingServiceStub
+from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
+from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1 import orders_service_pb2 as orders_pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.promise.v1 import promise_service_pb2 as promise_pb
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.type.v1 import type_pb2 as types
 from retailers.demo import data
-from retailers.demo.data import Retailer
+from retailers.demo.data import Coming, Retailer
 
 if TYPE_CHECKING:
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
 
 _TIMEOUT_SECONDS = 60
 _AGAIN_AFTER_SECONDS = 0.5
-_RECEIPT = inventory_pb.Cause(cause="receipt", actor="retailers/demo", source="opening-stock")
+_ACTOR = "retailers/demo"
+_RECEIPT = inventory_pb.Cause(cause="receipt", actor=_ACTOR, source="opening-stock")
 
 
 class LoadSettings(Settings):
@@ -69,7 +77,10 @@ async def load(inventory: str, promise: str, orders: str) -> Summary:
             "items": len(retailer.items),
             "stock points": len(retailer.points),
             "units of stock": units,
+            "lanes": len(retailer.lanes),
             "channels": len(retailer.channels),
+            "expected deliveries": len(retailer.deliveries),
+            "positions with facts": len(retailer.facts),
             "carriers": len(retailer.carriers),
             "postcode areas": len(retailer.areas),
             "life cycles": len(retailer.life_cycles),
@@ -80,15 +91,26 @@ async def load(inventory: str, promise: str, orders: str) -> Summary:
 
 async def _load_inventory(channel: grpc.aio.Channel, retailer: Retailer) -> int:
     stub = InventoryServiceStub(channel)
-    items = await stub.PutItems(inventory_pb.PutItemsRequest(items=retailer.items), timeout=_TIMEOUT_SECONDS)
+    items = await stub.PutItems(
+        inventory_pb.PutItemsRequest(items=retailer.items, actor=_ACTOR), timeout=_TIMEOUT_SECONDS
+    )
     points = await stub.PutStockPoints(
-        inventory_pb.PutStockPointsRequest(points=retailer.points), timeout=_TIMEOUT_SECONDS
+        inventory_pb.PutStockPointsRequest(points=retailer.points, actor=_ACTOR), timeout=_TIMEOUT_SECONDS
     )
     channels = await stub.PutChannels(
-        inventory_pb.PutChannelsRequest(channels=retailer.channels), timeout=_TIMEOUT_SECONDS
+        inventory_pb.PutChannelsRequest(channels=retailer.channels, actor=_ACTOR), timeout=_TIMEOUT_SECONDS
     )
     received = [await _receive(stub, point_id, deltas) for point_id, deltas in retailer.opening_stock.items()]
-    return items.changed + points.changed + channels.changed + sum(received)
+    lanes = await _load_lanes(channel, retailer)
+    to_come = await _load_supply(channel, retailer)
+    facts = await _load_facts(channel, retailer)
+    return items.changed + points.changed + channels.changed + sum(received) + lanes + to_come + facts
+
+
+async def _load_lanes(channel: grpc.aio.Channel, retailer: Retailer) -> int:
+    stub = TransferServiceStub(channel)
+    lanes = await stub.PutLanes(transfers_pb.PutLanesRequest(lanes=retailer.lanes), timeout=_TIMEOUT_SECONDS)
+    return lanes.changed
 
 
 async def _receive(stub: "InventoryServiceAsyncStub", point_id: str, deltas: list[inventory_pb.StockDelta]) -> int:
@@ -106,6 +128,41 @@ async def _receive(stub: "InventoryServiceAsyncStub", point_id: str, deltas: lis
         # Received at another time from other files: the ledger has gone on since, so it is left alone.
         return 0
     return len(deltas)
+
+
+async def _load_supply(channel: grpc.aio.Channel, retailer: Retailer) -> int:
+    """Rules and pre-orders as they stand; a delivery is put only if it never was, its days counted from now."""
+    stub = SupplyServiceStub(channel)
+    rules = [await stub.PutFutureRules(one, timeout=_TIMEOUT_SECONDS) for one in retailer.future_rules]
+    preorders = await stub.PutPreorders(
+        supply_pb.PutPreordersRequest(preorders=retailer.preorders), timeout=_TIMEOUT_SECONDS
+    )
+    ids = [one.delivery.delivery_id for one in retailer.deliveries]
+    known = await stub.ListExpectedDeliveries(
+        supply_pb.ListExpectedDeliveriesRequest(delivery_ids=ids, page=types.PageRequest(size=500)),
+        timeout=_TIMEOUT_SECONDS,
+    )
+    missing = set(ids) - {one.delivery_id for one in known.deliveries}
+    if missing:
+        coming = [_dated(one) for one in retailer.deliveries if one.delivery.delivery_id in missing]
+        request = supply_pb.PutExpectedDeliveriesRequest(deliveries=coming)
+        await stub.PutExpectedDeliveries(request, timeout=_TIMEOUT_SECONDS)
+    return sum(one.changed for one in rules) + preorders.changed + len(missing)
+
+
+async def _load_facts(channel: grpc.aio.Channel, retailer: Retailer) -> int:
+    """What stands in the file is said again: it changes nothing, and rates are as fresh as the load."""
+    request = merchandising_pb.PutPositionFactsRequest(facts=retailer.facts, actor=_ACTOR)
+    answer = await MerchandisingServiceStub(channel).PutPositionFacts(request, timeout=_TIMEOUT_SECONDS)
+    return sum(one.outcome == merchandising_pb.FACTS_OUTCOME_CHANGED for one in answer.results)
+
+
+def _dated(coming: Coming) -> supply_pb.ExpectedDelivery:
+    today = times.now().date()
+    first, last = (today + timedelta(days=days) for days in coming.in_days)
+    dated = supply_pb.ExpectedDelivery(from_date=first.isoformat(), until_date=last.isoformat())
+    dated.MergeFrom(coming.delivery)
+    return dated
 
 
 async def _load_promise(channel: grpc.aio.Channel, retailer: Retailer) -> int:

@@ -3,9 +3,10 @@
 The one table of rights. Never asks a service and never reads a token.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from kit.errors import NotFound, PermissionDenied
+from oms.inventory.v1 import transfer_service_pb2 as transfers
 from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import ALL, Caller, Role
 
@@ -20,6 +21,8 @@ _STORE = frozenset({Role.STORE})
 _MONEY = frozenset({Role.FINANCE, Role.CUSTOMER_SERVICE})
 _NETWORK = frozenset({Role.SUPPLY_CHAIN})
 _OPERATOR = frozenset({Role.OPERATOR})
+_TRANSFERS = frozenset({Role.STORE, Role.SUPPLY_CHAIN})
+_SHELF = _STORE | _NETWORK
 
 ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/healthz"): PUBLIC,
@@ -40,6 +43,15 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/orders/{order_id}/payment"): _MONEY,
     ("GET", "/v1/orders/{order_id}/decisions"): frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE}),
     ("GET", "/v1/channels/{channel_id}/availability"): _SELLING,
+    ("GET", "/v1/channels/{channel_id}/image"): _SELLING,
+    ("GET", "/v1/channels/{channel_id}/image/changes"): _SELLING,
+    ("GET", "/v1/channels/{channel_id}/image/stream"): _SELLING,
+    ("GET", "/v1/channels/{channel_id}/image.ndjson"): _SELLING,
+    ("GET", "/v1/channels/{channel_id}/image.csv"): _SELLING,
+    ("PUT", "/v1/channels/{channel_id}/baskets/{basket_id}"): _PLACING,
+    ("GET", "/v1/channels/{channel_id}/baskets/{basket_id}"): _PLACING,
+    ("DELETE", "/v1/channels/{channel_id}/baskets/{basket_id}"): _PLACING,
+    ("POST", "/v1/channels/{channel_id}/baskets/{basket_id}/extend"): _PLACING,
     ("POST", "/v1/promises"): _SELLING,
     ("GET", "/v1/points/{point_id}/work"): _STORE_AND_SERVICE,
     ("GET", "/v1/fulfilments/{fulfilment_id}"): _STORE_AND_SERVICE,
@@ -70,17 +82,72 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/stock-points"): _NETWORK,
     ("PUT", "/v1/channels"): _NETWORK,
     ("GET", "/v1/channels"): _NETWORK,
+    ("GET", "/v1/setting-versions"): _NETWORK | _OPERATOR,
     ("PUT", "/v1/carriers"): _NETWORK,
     ("GET", "/v1/carriers"): _NETWORK,
+    ("POST", "/v1/points/{point_id}/declarations"): _SHELF,
+    ("GET", "/v1/points/{point_id}/declarations"): _SHELF,
+    ("POST", "/v1/declarations/{declaration_id}/release"): _SHELF,
+    ("POST", "/v1/points/{point_id}/till-sales"): _SHELF,
+    ("POST", "/v1/points/{point_id}/till-returns"): _SHELF,
+    ("POST", "/v1/points/{point_id}/end-of-day"): _SHELF,
+    ("GET", "/v1/points/{point_id}/adjustment-reports"): _SHELF,
+    ("GET", "/v1/adjustment-reports/{report_id}"): _SHELF,
+    ("GET", "/v1/adjustment-reports/{report_id}/lines.csv"): _SHELF,
+    ("GET", "/v1/adjustment-reports/{report_id}/lines.ndjson"): _SHELF,
+    ("POST", "/v1/points/{point_id}/receipts"): _SHELF,
+    ("GET", "/v1/points/{point_id}/receipts"): _SHELF,
+    ("POST", "/v1/points/{point_id}/counts"): _SHELF,
+    ("GET", "/v1/points/{point_id}/counts"): _SHELF,
+    ("GET", "/v1/counts/{count_id}"): _SHELF,
+    ("POST", "/v1/counts/{count_id}/lines"): _SHELF,
+    ("POST", "/v1/counts/{count_id}/close"): _SHELF,
+    ("POST", "/v1/counts/{count_id}/cancel"): _SHELF,
     ("POST", "/v1/stock/adjustments"): _NETWORK,
     ("GET", "/v1/stock/balances"): _NETWORK,
     ("GET", "/v1/stock/movements"): _NETWORK,
+    ("PUT", "/v1/lanes"): _NETWORK,
+    ("GET", "/v1/lanes"): _NETWORK,
+    ("DELETE", "/v1/lanes/{lane_id}"): _NETWORK,
+    ("GET", "/v1/lanes/{lane_id}/schedule"): _NETWORK,
+    ("POST", "/v1/transfers"): _NETWORK,
+    ("GET", "/v1/transfers"): _TRANSFERS,
+    ("GET", "/v1/transfers/{transfer_id}"): _TRANSFERS,
+    ("POST", "/v1/transfers/{transfer_id}/dispatch"): _TRANSFERS,
+    ("POST", "/v1/transfers/{transfer_id}/receive"): _TRANSFERS,
+    ("POST", "/v1/transfers/{transfer_id}/settle"): _NETWORK,
+    ("POST", "/v1/transfers/{transfer_id}/cancel"): _NETWORK,
+    ("GET", "/v1/stock/in-transit"): _TRANSFERS,
+    ("POST", "/v1/pauses"): _NETWORK,
+    ("GET", "/v1/pauses"): _NETWORK,
+    ("POST", "/v1/pauses/{pause_id}/lift"): _NETWORK,
+    ("PUT", "/v1/expected-deliveries"): _NETWORK,
+    ("GET", "/v1/expected-deliveries"): _NETWORK | _STORE,
+    ("POST", "/v1/expected-deliveries/{delivery_id}/receive"): _NETWORK | _STORE,
+    ("POST", "/v1/expected-deliveries/{delivery_id}/cancel"): _NETWORK,
+    ("PUT", "/v1/channels/{channel_id}/future-rules"): _NETWORK,
+    ("GET", "/v1/channels/{channel_id}/future-rules"): _NETWORK,
+    ("GET", "/v1/channels/{channel_id}/future-availability"): _SELLING,
+    ("PUT", "/v1/preorders"): _NETWORK,
+    ("GET", "/v1/preorders"): _NETWORK,
+    ("PUT", "/v1/merchandising/facts"): _NETWORK,
+    ("GET", "/v1/merchandising/facts"): _SHELF,
+    ("GET", "/v1/merchandising/facts/versions"): _SHELF,
+    ("GET", "/v1/merchandising/cover"): _SHELF,
+    ("GET", "/v1/merchandising/find-rates"): _SHELF,
+    ("POST", "/v1/stock/imports"): _NETWORK,
+    ("GET", "/v1/stock/imports"): _NETWORK | _OPERATOR,
+    ("GET", "/v1/stock/imports/{job_id}"): _NETWORK | _OPERATOR,
+    ("GET", "/v1/stock/imports/{job_id}/rejections"): _NETWORK | _OPERATOR,
+    ("POST", "/v1/stock/imports/{job_id}/cancel"): _NETWORK,
 }
 
 # These see every channel's orders and every point's work; a channel or store in their token does not narrow them.
 _ALL_CHANNELS = frozenset({Role.CUSTOMER_SERVICE, Role.SUPPLY_CHAIN, Role.FINANCE, Role.OPERATOR})
 SERVICE = frozenset({Role.CUSTOMER_SERVICE})
+PLANNERS = _NETWORK
 MONEY = _MONEY
+PLANNERS = _NETWORK
 
 
 def check_role(caller: Caller, allowed: frozenset[Role]) -> None:
@@ -147,11 +214,35 @@ def points_worked(caller: Caller, others: frozenset[Role]) -> frozenset[str] | N
     return caller.stores if Role.STORE in caller.roles else frozenset()
 
 
-def check_point(caller: Caller, point_id: str) -> None:
-    """Raises PermissionDenied / POINT_NOT_ALLOWED when the point's work is not the caller's."""
-    points = points_worked(caller, SERVICE)
+def check_point(caller: Caller, point_id: str, others: frozenset[Role] = SERVICE) -> None:
+    """Raises PermissionDenied / POINT_NOT_ALLOWED when the point's work is not the caller's.
+
+    `others`: roles beside the point's own people.
+    """
+    points = points_worked(caller, others)
     if points is not None and point_id not in points:
         raise PermissionDenied("POINT_NOT_ALLOWED", "the token does not name this point", field="point_id")
+
+
+def points_asked(caller: Caller, asked: Sequence[str]) -> list[str] | None:
+    """The points to look at, of those asked for; empty for all, None for a caller who has none.
+
+    Raises PermissionDenied / POINT_NOT_ALLOWED when one asked for is not the caller's.
+    """
+    mine = points_worked(caller, PLANNERS)
+    if mine is None:
+        return list(asked)
+    for point_id in asked:
+        check_point(caller, point_id, PLANNERS)
+    return list(asked) or sorted(mine) or None
+
+
+def check_transfer(caller: Caller, found: transfers.Transfer) -> None:
+    """Raises NotFound / TRANSFER_NOT_FOUND for a transfer that neither begins nor ends at the caller's points."""
+    points = points_worked(caller, PLANNERS)
+    if points is not None and not points & {found.origin_id, found.destination_id}:
+        # Word for word what inventory says of a transfer that does not exist.
+        raise NotFound("TRANSFER_NOT_FOUND", "there is no such transfer", transfer_id=found.transfer_id)
 
 
 def check_fulfilment(caller: Caller, found: orders.GetFulfilmentResponse, others: frozenset[Role]) -> None:
@@ -174,6 +265,17 @@ def reach(caller: Caller, fulfilment_id: str, others: frozenset[Role]) -> orders
     if points is not None and not points:
         raise _no_fulfilment(fulfilment_id)
     return orders.Reach(point_ids=sorted(points or ()), brands=sorted(brands or ()))
+
+
+def receiving_points(caller: Caller, delivery_id: str) -> list[str]:
+    """The points whose deliveries the caller may receive; none for all.
+
+    Raises NotFound / DELIVERY_NOT_FOUND when there is no such point: none would mean every point.
+    """
+    points = points_worked(caller, _NETWORK)
+    if points is not None and not points:
+        raise NotFound("DELIVERY_NOT_FOUND", f"there is no delivery {delivery_id}", delivery_id=delivery_id)
+    return sorted(points or ())
 
 
 def _no_fulfilment(fulfilment_id: str) -> NotFound:

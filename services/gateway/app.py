@@ -14,23 +14,40 @@ from services.gateway.auth import TokenVerifier
 from services.gateway.clients import Clients
 from services.gateway.console.pages import console_router
 from services.gateway.readiness import Readiness
+from services.gateway.routes.baskets import baskets_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.health import health_router
+from services.gateway.routes.images import images_router
+from services.gateway.routes.imports import STREAMED, imports_router
+from services.gateway.routes.merchandising import merchandising_router
 from services.gateway.routes.network import network_router
 from services.gateway.routes.orders import orders_router
+from services.gateway.routes.pauses import pauses_router
 from services.gateway.routes.payments import payments_router
 from services.gateway.routes.promises import promises_router
+from services.gateway.routes.shelf import shelf_router
+from services.gateway.routes.supply import supply_router
+from services.gateway.routes.transfers import lanes_router, transfers_router
 from services.gateway.routes.webhooks import webhooks_router
 from services.gateway.routes.work import carriers_router, work_router
 
 _TAGS = (
     ("orders", "Place orders and follow them."),
     ("promises", "What a channel may show: stock, and how and when it can be delivered."),
+    ("baskets", "Units that a customer has laid aside for some minutes, and that an order takes over."),
+    ("channel images", "What each channel may show, kept ready, and the feed of its changes."),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("carrier events", "What carriers say of parcels."),
     ("payments", "Authorisations, captures, voids and refunds, and events of providers."),
     ("webhooks", "Signed events to your systems, their log and their replay."),
     ("network", "Items, points, channels, carriers and physical stock."),
+    ("lanes", "Regular ways between points: when they leave and arrive, and what they cost."),
+    ("transfers", "Units that move from one point to another."),
+    ("pauses", "Points, items and channels that sell nothing for a while."),
+    ("shelf", "What a shop says of its stock: declared units, till sales, ended days, receipts and counts."),
+    ("stock to come", "Expected deliveries, what channels may promise of them, and pre-orders."),
+    ("merchandising", "Assortment, plans, markdowns and sales rates of articles at points; cover and find rates."),
+    ("stock imports", "Files of stock, snapshots and deltas, worked as jobs with a result for each record."),
     ("checks", "Whether stock, orders, money, workflows and events agree with each other."),
     ("health", "Whether it works."),
 )
@@ -74,11 +91,20 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
     for router in (
         orders_router,
         promises_router,
+        baskets_router,
+        images_router,
         work_router,
         carriers_router,
         payments_router,
         webhooks_router,
         network_router,
+        lanes_router,
+        transfers_router,
+        pauses_router,
+        shelf_router,
+        supply_router,
+        merchandising_router,
+        imports_router,
         checks_router,
         health_router,
         console_router,
@@ -86,7 +112,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         app.include_router(router)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(problems.LimitBody, limit_bytes=options.body_limit_bytes)
+    app.add_middleware(problems.LimitBody, limit_bytes=options.body_limit_bytes, streamed=STREAMED)
     app.add_middleware(problems.AnswerDefects)
     if telemetry.is_exporting():
         # Imported here: it is slow to load, and of no use to a process that exports nothing.

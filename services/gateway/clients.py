@@ -4,7 +4,7 @@ Owns deadlines and the one retry of reads. Never translates.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -14,14 +14,30 @@ from temporalio.client import Client
 
 from kit import rpc
 from kit.errors import OmsError, Unavailable
+from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub
+from oms.inventory.v1.image_service_pb2_grpc import ImageServiceStub
+from oms.inventory.v1.import_service_pb2_grpc import ImportServiceStub
 from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from oms.inventory.v1.merchandising_service_pb2_grpc import MerchandisingServiceStub
+from oms.inventory.v1.pause_service_pb2_grpc import PauseServiceStub
+from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub
+from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
+from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.relay.v1.relay_service_pb2_grpc import RelayServiceStub
 
 if TYPE_CHECKING:
+    from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
+    from oms.inventory.v1.image_service_pb2_grpc import ImageServiceAsyncStub
+    from oms.inventory.v1.import_service_pb2_grpc import ImportServiceAsyncStub
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
+    from oms.inventory.v1.merchandising_service_pb2_grpc import MerchandisingServiceAsyncStub
+    from oms.inventory.v1.pause_service_pb2_grpc import PauseServiceAsyncStub
+    from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceAsyncStub
+    from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
+    from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
     from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
@@ -31,6 +47,7 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 _HEALTH_SECONDS = 1.0
 _CHECK_SECONDS = 15.0
+_FILE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +71,14 @@ class Clients:
             name: rpc.connect(address) for name, address in vars(addresses).items()
         }
         self.inventory: InventoryServiceAsyncStub = InventoryServiceStub(self._channels["inventory"])
+        self.transfers: TransferServiceAsyncStub = TransferServiceStub(self._channels["inventory"])
+        self.pauses: PauseServiceAsyncStub = PauseServiceStub(self._channels["inventory"])
+        self.shelf: ShelfServiceAsyncStub = ShelfServiceStub(self._channels["inventory"])
+        self.supply: SupplyServiceAsyncStub = SupplyServiceStub(self._channels["inventory"])
+        self.imports: ImportServiceAsyncStub = ImportServiceStub(self._channels["inventory"])
+        self.baskets: BasketServiceAsyncStub = BasketServiceStub(self._channels["inventory"])
+        self.images: ImageServiceAsyncStub = ImageServiceStub(self._channels["inventory"])
+        self.merchandising: MerchandisingServiceAsyncStub = MerchandisingServiceStub(self._channels["inventory"])
         self.promise: PromiseServiceAsyncStub = PromiseServiceStub(self._channels["promise"])
         self.orders: OrdersServiceAsyncStub = OrdersServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
@@ -73,6 +98,21 @@ class Clients:
     async def check(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
         """Asks what may take long: it reads much, or asks others. Raises OmsError."""
         return await method(request, timeout=_CHECK_SECONDS)
+
+    async def wait(
+        self,
+        method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]",
+        request: Request,
+        seconds: float,
+    ) -> Answer:
+        """Asks what answers once something happened, `seconds` later at most. Raises OmsError."""
+        return await method(request, timeout=seconds + self._deadline_seconds)
+
+    async def send(
+        self, method: "grpc.aio.StreamUnaryMultiCallable[Request, Answer]", requests: AsyncIterator[Request]
+    ) -> Answer:
+        """Sends a stream, as slowly as it comes from a caller outside. Raises OmsError."""
+        return await method(requests, timeout=_FILE_SECONDS)
 
     async def not_serving(self) -> list[str]:
         """The services that do not answer SERVING."""

@@ -211,14 +211,19 @@ class AnswerDefects:
 
 
 class LimitBody:
-    """Bodies above the limit are answered 413 before anything reads them."""
+    """Bodies above the limit are answered 413 before anything reads them.
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+    Those of the endpoints in `streamed`, (method, path), are left alone: they are never held, and have a limit of
+    their own.
+    """
+
+    def __init__(self, app: ASGIApp, limit_bytes: int, streamed: frozenset[tuple[str, str]] = frozenset()) -> None:
         self._app = app
         self._limit_bytes = limit_bytes
+        self._streamed = streamed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or (scope["method"], scope["path"]) in self._streamed:
             await self._app(scope, receive, send)
             return
         length = dict(scope["headers"]).get(b"content-length", b"0")

@@ -7,12 +7,20 @@ transaction that waits (for another's lock, for the disk) soon lets the next one
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 C = TypeVar("C")
 A = TypeVar("A")
+C_contra = TypeVar("C_contra", contravariant=True)
+A_co = TypeVar("A_co", covariant=True)
+
+
+class CarryOut(Protocol[C_contra, A_co]):
+    """One transaction for all of them; `again`: for one of those whose transaction has failed."""
+
+    async def __call__(self, commands: Sequence[C_contra], /, *, again: bool) -> Sequence[A_co | Exception]: ...
 
 
 @dataclass(eq=False, slots=True)
@@ -27,14 +35,15 @@ class Gathering(Generic[C, A]):
     """Hands commands to `carry_out` in the order of their arrival, several at a time.
 
     `carry_out` runs one transaction and gives an answer or an error for each command. When it fails as a whole,
-    each of its commands is carried out once more by itself. Commands that share a name (`names_of`) are never in
-    one transaction: a repeat finds the answer to the first. A transaction has at most `most` commands; another one
-    starts beside it after `patience_seconds`, and at most `at_once` run.
+    each of its commands whose caller still waits is carried out once more by itself, `again`: it should not wait
+    for others another time. Commands that share a name (`names_of`) are never in one transaction: a repeat finds
+    the answer to the first. A transaction has at most `most` commands; another one starts beside it after
+    `patience_seconds`, and at most `at_once` run.
     """
 
     def __init__(
         self,
-        carry_out: Callable[[Sequence[C]], Awaitable[Sequence[A | Exception]]],
+        carry_out: "CarryOut[C, A]",
         names_of: Callable[[C], Sequence[Hashable]],
         *,
         most: int,
@@ -95,15 +104,16 @@ class Gathering(Generic[C, A]):
         self._waiting.extendleft(reversed(left))
         return taken
 
-    async def _run(self, taken: Sequence[_Waiting[C, A]]) -> None:
+    async def _run(self, taken: Sequence[_Waiting[C, A]], *, again: bool = False) -> None:
         try:
-            answers = await self._carry_out([one.command for one in taken])
+            answers = await self._carry_out([one.command for one in taken], again=again)
         except Exception as failure:
             if len(taken) == 1:
                 _tell(taken[0], failure)
                 return
             for one in taken:
-                await self._run([one])
+                if not one.answer.done():
+                    await self._run([one], again=True)
             return
         for one, answer in zip(taken, answers, strict=True):
             _tell(one, answer)

@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kit import requests
+from kit import db, requests
 from kit.db import AsyncConnection, AsyncEngine
 from kit.errors import InvalidArgument, OmsError
 from kit.feed import Bell
 from services.inventory import answers
 from services.inventory.answers import HoldAnswer
 from services.inventory.domain import commands, holds
+from services.inventory.domain.baskets import taken_over
 from services.inventory.domain.holds import Reservation
 from services.inventory.domain.image import Terms
 from services.inventory.domain.ledger import Book, Cause
@@ -27,15 +28,16 @@ Commands = Sequence[commands.Reserve]
 
 def names_of(command: commands.Reserve) -> tuple[tuple[str, str], ...]:
     """What two commands of one transaction may not have in common."""
-    return ("request", command.request_id), ("reservation", command.reservation_id)
+    basket = (("reservation", command.basket),) if command.basket else ()
+    return ("request", command.request_id), ("reservation", command.reservation_id), *basket
 
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    """What becomes of one command. `pair` is its reservation before and after, when units are held."""
+    """What becomes of one command. `pairs` are reservations before and after, when units are held."""
 
     answer: HoldAnswer
-    pair: tuple[Reservation, Reservation] | None
+    pairs: Sequence[tuple[Reservation, Reservation]] = ()
 
 
 class Reserving:
@@ -45,9 +47,12 @@ class Reserving:
         self._engine = engine
         self._bell = bell
 
-    async def carry_out(self, asked: Commands) -> Sequence[HoldAnswer | Exception]:
-        """Seven trips to the database for all of them together, when all goes well."""
+    async def carry_out(self, asked: Commands, /, *, again: bool = False) -> Sequence[HoldAnswer | Exception]:
+        """Six trips to the database for all of them together, when all goes well."""
         async with self._engine.begin() as tx:
+            if again:
+                # A row that somebody holds for long must not keep those who want others waiting in a row.
+                await db.be_brief(tx)
             contents = {command.request_id: commands.content(command) for command in asked}
             given = await requests.first_answers(tx, contents)
             new = [command for command in asked if given[command.request_id] is None]
@@ -61,8 +66,19 @@ class Reserving:
             for command in new
         ]
         positions = [line.position for command in new for line in command.lines]
-        opened, terms = await ledger.open_reservations(tx, fresh, positions)
-        book = await ledger.lock(tx, positions)
+        opened, terms = await ledger.open_reservations(tx, fresh, positions, new[0].as_of)
+        baskets = await ledger.lock_reservations(tx, [command.basket for command in new if command.basket])
+        book = await ledger.lock(
+            tx,
+            {
+                position
+                for command, wish in zip(new, fresh, strict=True)
+                if command.channel_id in terms
+                for position in holds.touched(
+                    opened[command.reservation_id] or wish, terms[command.channel_id], command.lines
+                )
+            }.union(position for basket in baskets.values() for position in basket.stocks()),
+        )
         outcomes: dict[str, HoldAnswer | Exception] = {}
         movements: list[ledger.Dated] = []
         pairs: list[tuple[Reservation, Reservation]] = []
@@ -71,12 +87,12 @@ class Reserving:
             before = opened[command.reservation_id]
             made = len(book.movements)
             try:
-                decision = _reserve(book, terms, command, before, wish)
+                decision = _reserve(book, terms, command, before, wish, baskets.get(command.basket or ""))
             except OmsError as error:
                 outcomes[command.request_id] = error
             else:
                 outcomes[command.request_id] = decision.answer
-                pairs += [decision.pair] if decision.pair else []
+                pairs += decision.pairs
             movements += [(movement, command.as_of) for movement in book.movements[made:]]
             outcome = outcomes[command.request_id]
             if before is None and not (isinstance(outcome, HoldAnswer) and outcome.done):
@@ -100,21 +116,38 @@ def _reserve(
     command: commands.Reserve,
     before: Reservation | None,
     fresh: Reservation,
+    basket: Reservation | None,
 ) -> _Decision:
     if command.channel_id not in terms:
         raise InvalidArgument("channel_id", f"there is no channel {command.channel_id}", "UNKNOWN_CHANNEL")
     current = fresh if before is None else holds.continued(before, fresh)
-    after, shortfalls, held = holds.reserve(
-        book,
-        terms[command.channel_id],
-        current,
-        command.lines,
-        Cause("reserve", ACTOR, command.request_id),
-        allow_partial=command.allow_partial,
-    )
+    channel_terms, cause = terms[command.channel_id].at(command.as_of), Cause("reserve", ACTOR, command.request_id)
+    pairs: list[tuple[Reservation, Reservation]] = []
+    if basket and basket.lines:
+        after, emptied, shortfalls, held = taken_over(
+            book,
+            channel_terms,
+            basket,
+            current,
+            command.lines,
+            cause,
+            allow_partial=command.allow_partial,
+            purpose=command.purpose,
+        )
+        pairs.append((basket, emptied))
+    else:
+        after, shortfalls, held = holds.reserve(
+            book,
+            channel_terms,
+            current,
+            command.lines,
+            cause,
+            allow_partial=command.allow_partial,
+            purpose=command.purpose,
+        )
     if not held:
-        return _Decision(HoldAnswer(False, before, shortfalls), None)
-    return _Decision(HoldAnswer(True, after, shortfalls), (before or fresh, after))
+        return _Decision(HoldAnswer(False, before, shortfalls))
+    return _Decision(HoldAnswer(True, after, shortfalls), [*pairs, (before or fresh, after)])
 
 
 def _again(given: Mapping[str, Any] | Exception | None) -> HoldAnswer | Exception:

@@ -3,16 +3,24 @@
 from collections.abc import AsyncIterator
 
 from kit import times
+from kit.errors import InvalidArgument
 from oms.inventory.v1 import inventory_service_pb2 as pb
 from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceServicer
 from services.inventory import paging
 from services.inventory import translate as t
 from services.inventory.domain import commands
+from services.inventory.domain.baskets import reservation_id
+from services.inventory.domain.catalogue import Edit
 from services.inventory.domain.ledger import Position
 from services.inventory.service import InventoryService
+from services.inventory.shelf_translate import declaration_out, reason_in
 from services.inventory.watch import StockWatch
 
 DEFAULT_EXPIRY_LIMIT = 500
+# Whoever writes settings without saying who.
+UNNAMED = "unnamed"
+# Above every version: pages go down from here.
+NO_VERSION = 2**31 - 1
 
 
 class InventoryRpc(InventoryServiceServicer):
@@ -23,12 +31,14 @@ class InventoryRpc(InventoryServiceServicer):
         self._watch = watch
 
     async def PutItems(self, request: pb.PutItemsRequest, context: object) -> pb.PutItemsResponse:
-        changed = await self._service.put_items([t.item_in(item) for item in request.items])
+        changed = await self._service.put_items([t.item_in(item) for item in request.items], _edit(request))
         return pb.PutItemsResponse(changed=changed)
 
     async def ListItems(self, request: pb.ListItemsRequest, context: object) -> pb.ListItemsResponse:
         asked = paging.read(request.page, [""])
-        found = await self._service.list_items(request.skus, str(asked.after[0]), asked.size + 1)
+        found = await self._service.list_items(
+            request.skus, str(asked.after[0]), asked.size + 1, reference=request.reference
+        )
         rows, page = paging.split(asked, found, lambda item: [item.sku])
         return pb.ListItemsResponse(items=[t.item_out(item) for item in rows], page=page)
 
@@ -36,7 +46,7 @@ class InventoryRpc(InventoryServiceServicer):
         self, request: pb.PutStockPointsRequest, context: object
     ) -> pb.PutStockPointsResponse:
         points = [t.point_in(point, f"points[{i}]") for i, point in enumerate(request.points)]
-        return pb.PutStockPointsResponse(changed=await self._service.put_stock_points(points))
+        return pb.PutStockPointsResponse(changed=await self._service.put_stock_points(points, _edit(request)))
 
     async def ListStockPoints(
         self, request: pb.ListStockPointsRequest, context: object
@@ -46,11 +56,21 @@ class InventoryRpc(InventoryServiceServicer):
 
     async def PutChannels(self, request: pb.PutChannelsRequest, context: object) -> pb.PutChannelsResponse:
         channels = [t.channel_in(channel, f"channels[{i}]") for i, channel in enumerate(request.channels)]
-        return pb.PutChannelsResponse(changed=await self._service.put_channels(channels))
+        return pb.PutChannelsResponse(changed=await self._service.put_channels(channels, _edit(request)))
 
     async def ListChannels(self, request: pb.ListChannelsRequest, context: object) -> pb.ListChannelsResponse:
         channels = await self._service.list_channels()
         return pb.ListChannelsResponse(channels=[t.channel_out(channel) for channel in channels])
+
+    async def ListVersions(self, request: pb.ListVersionsRequest, context: object) -> pb.ListVersionsResponse:
+        if request.kind not in t.SETTING_KINDS:
+            raise InvalidArgument("kind", "not item, point or channel")
+        asked = paging.read(request.page, [NO_VERSION])
+        found = await self._service.list_versions(
+            t.SETTING_KINDS[request.kind], request.key, int(asked.after[0]), asked.size + 1
+        )
+        rows, page = paging.split(asked, found, lambda one: [one.version])
+        return pb.ListVersionsResponse(versions=[t.version_out(one) for one in rows], page=page)
 
     async def AdjustStock(self, request: pb.AdjustStockRequest, context: object) -> pb.AdjustStockResponse:
         balances = await self._service.adjust_stock(
@@ -68,24 +88,28 @@ class InventoryRpc(InventoryServiceServicer):
     async def DeclareUnavailable(
         self, request: pb.DeclareUnavailableRequest, context: object
     ) -> pb.DeclareUnavailableResponse:
-        balance = await self._service.declare_unavailable(
+        answer = await self._service.declare_unavailable(
             commands.DeclareUnavailable(
                 request_id=request.request_id,
                 sku=request.sku,
                 point_id=request.point_id,
                 quantity=request.quantity,
+                reason=reason_in(request.reason, request.cause.cause),
                 cause=t.cause_in(request.cause),
                 as_of=times.field_or_now(request, "as_of"),
             )
         )
-        return pb.DeclareUnavailableResponse(balance=t.balance_out(balance))
+        return pb.DeclareUnavailableResponse(
+            balance=t.balance_out(answer.balance), declaration=declaration_out(answer.declarations[0])
+        )
 
     async def ReleaseUnavailable(
         self, request: pb.ReleaseUnavailableRequest, context: object
     ) -> pb.ReleaseUnavailableResponse:
-        balance = await self._service.release_unavailable(
+        answer = await self._service.release_unavailable(
             commands.ReleaseUnavailable(
                 request_id=request.request_id,
+                declaration_id=request.declaration_id,
                 sku=request.sku,
                 point_id=request.point_id,
                 quantity=request.quantity,
@@ -93,7 +117,9 @@ class InventoryRpc(InventoryServiceServicer):
                 as_of=times.field_or_now(request, "as_of"),
             )
         )
-        return pb.ReleaseUnavailableResponse(balance=t.balance_out(balance))
+        return pb.ReleaseUnavailableResponse(
+            balance=t.balance_out(answer.balance), declarations=map(declaration_out, answer.declarations)
+        )
 
     async def ListBalances(self, request: pb.ListBalancesRequest, context: object) -> pb.ListBalancesResponse:
         asked = paging.read(request.page, ["", ""])
@@ -113,7 +139,13 @@ class InventoryRpc(InventoryServiceServicer):
     async def GetAvailability(
         self, request: pb.GetAvailabilityRequest, context: object
     ) -> pb.GetAvailabilityResponse:
-        figures = await self._service.get_availability(request.channel_id, request.skus, explain=request.explain)
+        figures = await self._service.get_availability(
+            request.channel_id,
+            request.skus,
+            now=times.field_or_now(request, "as_of"),
+            purpose=t.purpose_in(request.purpose),
+            explain=request.explain,
+        )
         return pb.GetAvailabilityResponse(availabilities=[t.availability_out(figure) for figure in figures])
 
     async def Reserve(self, request: pb.ReserveRequest, context: object) -> pb.ReserveResponse:
@@ -126,6 +158,8 @@ class InventoryRpc(InventoryServiceServicer):
                 time_to_live_seconds=request.time_to_live_seconds,
                 allow_partial=request.allow_partial,
                 as_of=times.field_or_now(request, "as_of"),
+                purpose=t.purpose_in(request.purpose),
+                basket=reservation_id(request.channel_id, request.basket_id) if request.basket_id else None,
             )
         )
         return pb.ReserveResponse(
@@ -171,6 +205,7 @@ class InventoryRpc(InventoryServiceServicer):
                 reservation_id=request.reservation_id,
                 moves=t.moves_in(request.moves),
                 as_of=times.field_or_now(request, "as_of"),
+                purpose=t.purpose_in(request.purpose),
             )
         )
         return pb.MoveReservationResponse(
@@ -213,7 +248,10 @@ class InventoryRpc(InventoryServiceServicer):
             checked=await self._service.count_balances(),
             differences=[
                 pb.BalanceDifference(
-                    balance=t.balance_out(one.balance), ledger=t.balance_out(one.ledger), held=one.held
+                    balance=t.balance_out(one.balance),
+                    ledger=t.balance_out(one.ledger),
+                    held=one.held,
+                    declared=one.declared,
                 )
                 for one in found
             ],
@@ -235,3 +273,7 @@ class InventoryRpc(InventoryServiceServicer):
             response = t.message_out(message)
             response.sent_at.CopyFrom(times.to_proto(times.now()))
             yield response
+
+
+def _edit(request: pb.PutItemsRequest | pb.PutStockPointsRequest | pb.PutChannelsRequest) -> Edit:
+    return Edit(request.actor or UNNAMED, times.field_or_now(request, "as_of"))

@@ -1,6 +1,6 @@
 """The tables that are written row by row through SQLAlchemy Core. The DDL is in migrations/."""
 
-from sqlalchemy import Boolean, Column, Double, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, DateTime, Double, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
@@ -19,6 +19,11 @@ item = Table(
     Column("height_millimetres", Integer),
     Column("tags", ARRAY(Text)),
     Column("prices", JSONB),
+    Column("release_date", Text),
+    Column("reference", Text),
+    Column("format", Text),
+    Column("parts", JSONB),
+    Column("personalisations", JSONB),
 )
 
 stock_point = Table(
@@ -52,6 +57,7 @@ channel = Table(
     Column("channel_id", Text, primary_key=True),
     Column("name", Text),
     Column("currency", Text),
+    Column("brands", ARRAY(Text)),
 )
 
 channel_point = Table(
@@ -60,6 +66,7 @@ channel_point = Table(
     Column("channel_id", Text, primary_key=True),
     Column("point_id", Text, primary_key=True),
     Column("nth", Integer),
+    Column("purposes", ARRAY(Text)),
 )
 
 channel_exclusion = Table(
@@ -69,17 +76,25 @@ channel_exclusion = Table(
     Column("nth", Integer, primary_key=True),
     Column("sku", Text),
     Column("category", Text),
+    Column("tag", Text),
+    Column("brand", Text),
+    Column("point_id", Text),
+    Column("point_type", Text),
     Column("reason", Text),
+    Column("from_at", DateTime(timezone=True)),
+    Column("until_at", DateTime(timezone=True)),
 )
 
-safety_stock = Table(
-    "safety_stock",
+buffer_rule = Table(
+    "buffer_rule",
     metadata,
     Column("channel_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
     Column("nth", Integer, primary_key=True),
     Column("sku", Text),
     Column("category", Text),
     Column("point_id", Text),
     Column("point_type", Text),
     Column("quantity", Integer),
+    Column("percent", Integer),
 )

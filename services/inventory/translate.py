@@ -1,26 +1,32 @@
 """Between the messages of oms.inventory.v1 and the domain's values. No rules: an odd value is passed on."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 
 from kit.errors import InvalidArgument
-from kit.times import to_proto
+from kit.times import field_or_none, to_proto
 from kit.values.money import Money
 from oms.inventory.v1 import inventory_service_pb2 as pb
 from oms.type.v1 import type_pb2 as types
+from services.inventory.domain.bundles import Part
 from services.inventory.domain.catalogue import (
+    Activation,
+    BufferRule,
     Channel,
     ChannelPrice,
     Collection,
     Exclusion,
     Item,
     OpeningHours,
+    Personalisation,
     PointType,
-    SafetyStockRule,
+    Purpose,
     StockPoint,
+    Version,
 )
+from services.inventory.domain.explaining import Availability
 from services.inventory.domain.holds import HoldLine, HoldMove, Reservation, ReservationState, Shortfall
-from services.inventory.domain.image import Availability
 from services.inventory.domain.ledger import Balance, Cause, Movement
 from services.inventory.watch import StockMessage, StockPosition
 
@@ -31,7 +37,18 @@ _POINT_TYPES = {
     types.POINT_TYPE_PARTNER: PointType.PARTNER,
 }
 _POINT_TYPES_OUT = {kind: number for number, kind in _POINT_TYPES.items()}
-_STATES = {
+_PURPOSES = {
+    pb.STOCK_PURPOSE_SHIP: Purpose.SHIP,
+    pb.STOCK_PURPOSE_COLLECT: Purpose.COLLECT,
+    pb.STOCK_PURPOSE_SHOW: Purpose.SHOW,
+}
+_PURPOSES_OUT = {purpose: number for number, purpose in _PURPOSES.items()}
+SETTING_KINDS = {
+    pb.SETTING_KIND_ITEM: "item",
+    pb.SETTING_KIND_POINT: "point",
+    pb.SETTING_KIND_CHANNEL: "channel",
+}
+STATES = {
     ReservationState.HELD: pb.RESERVATION_STATE_HELD,
     ReservationState.CONFIRMED: pb.RESERVATION_STATE_CONFIRMED,
     ReservationState.CLOSED: pb.RESERVATION_STATE_CLOSED,
@@ -55,11 +72,32 @@ def item_in(message: pb.Item) -> Item:
         width_millimetres=message.width_millimetres,
         height_millimetres=message.height_millimetres,
         tags=tuple(message.tags),
-        prices=tuple(
-            ChannelPrice(price.channel_id, Money(price.price.amount_minor, price.price.currency))
-            for price in message.prices
+        prices=_prices_in(message.prices),
+        release_date=message.release_date,
+        reference=message.reference,
+        format=message.format,
+        parts=tuple(Part(part.sku, part.quantity) for part in message.parts),
+        personalisations=tuple(
+            Personalisation(field.name, field.max_characters, _prices_in(field.surcharges), field.required)
+            for field in message.personalisations
         ),
     )
+
+
+def _prices_in(prices: Iterable[pb.ChannelPrice]) -> tuple[ChannelPrice, ...]:
+    return tuple(
+        ChannelPrice(price.channel_id, Money(price.price.amount_minor, price.price.currency)) for price in prices
+    )
+
+
+def _prices_out(prices: Iterable[ChannelPrice]) -> list[pb.ChannelPrice]:
+    return [
+        pb.ChannelPrice(
+            channel_id=price.channel_id,
+            price=types.Money(amount_minor=price.price.amount_minor, currency=price.price.currency),
+        )
+        for price in prices
+    ]
 
 
 def item_out(item: Item) -> pb.Item:
@@ -75,12 +113,19 @@ def item_out(item: Item) -> pb.Item:
         width_millimetres=item.width_millimetres,
         height_millimetres=item.height_millimetres,
         tags=item.tags,
-        prices=[
-            pb.ChannelPrice(
-                channel_id=price.channel_id,
-                price=types.Money(amount_minor=price.price.amount_minor, currency=price.price.currency),
+        prices=_prices_out(item.prices),
+        release_date=item.release_date,
+        reference=item.reference,
+        format=item.format,
+        parts=[pb.BundlePart(sku=part.sku, quantity=part.quantity) for part in item.parts],
+        personalisations=[
+            pb.PersonalisationField(
+                name=field.name,
+                max_characters=field.max_characters,
+                surcharges=_prices_out(field.surcharges),
+                required=field.required,
             )
-            for price in item.prices
+            for field in item.personalisations
         ],
     )
 
@@ -159,31 +204,74 @@ def point_out(point: StockPoint) -> pb.StockPoint:
 
 
 def channel_in(message: pb.Channel, field: str) -> Channel:
-    """From the wire. `field` is its place in the request."""
+    """From the wire. `field` is its place in the request. Activated for everything is an activated point."""
+    activations = [
+        Activation(
+            one.point_id, frozenset(_purpose_in(each, f"{field}.activations[{i}]") for each in one.purposes)
+        )
+        for i, one in enumerate(message.activations)
+    ]
+    whole = [one.point_id for one in activations if one.purposes == frozenset(Purpose)]
     return Channel(
         channel_id=message.channel_id,
         name=message.name,
         currency=message.currency,
-        activated_points=tuple(message.activated_points),
+        activated_points=(*message.activated_points, *whole),
         exclusions=tuple(
-            Exclusion(exclusion.sku, exclusion.category, exclusion.reason) for exclusion in message.exclusions
+            _exclusion_in(exclusion, f"{field}.exclusions[{i}]") for i, exclusion in enumerate(message.exclusions)
         ),
         safety_stock=tuple(
-            _rule_in(rule, f"{field}.safety_stock[{i}]") for i, rule in enumerate(message.safety_stock)
+            rule_in(rule, f"{field}.safety_stock[{i}]") for i, rule in enumerate(message.safety_stock)
         ),
+        activations=tuple(one for one in activations if one.point_id not in whole),
+        routing_buffers=tuple(
+            rule_in(rule, f"{field}.routing_buffers[{i}]") for i, rule in enumerate(message.routing_buffers)
+        ),
+        brands=tuple(message.brands),
     )
 
 
-def _rule_in(message: pb.SafetyStockRule, field: str) -> SafetyStockRule:
-    if message.point_type and message.point_type not in _POINT_TYPES:
-        raise InvalidArgument(f"{field}.point_type", "not a type of point")
-    return SafetyStockRule(
+def _purpose_in(number: int, field: str) -> Purpose:
+    if number not in _PURPOSES:
+        raise InvalidArgument(field, "not a purpose")
+    return _PURPOSES[pb.StockPurpose.ValueType(number)]
+
+
+def purpose_in(number: int) -> Purpose | None:
+    """From the wire; None for whatever sells."""
+    return _purpose_in(number, "purpose") if number else None
+
+
+def _exclusion_in(message: pb.Exclusion, field: str) -> Exclusion:
+    return Exclusion(
+        sku=message.sku,
+        category=message.category,
+        tag=message.tag,
+        brand=message.brand,
+        point_id=message.point_id,
+        point_type=_point_type_in(message.point_type, field),
+        reason=message.reason,
+        from_at=field_or_none(message, "from_at"),
+        until_at=field_or_none(message, "until_at"),
+    )
+
+
+def rule_in(message: pb.SafetyStockRule, field: str) -> BufferRule:
+    """From the wire. `field` is its place in the request."""
+    return BufferRule(
         sku=message.sku,
         category=message.category,
         point_id=message.point_id,
-        point_type=_POINT_TYPES.get(message.point_type),
+        point_type=_point_type_in(message.point_type, field),
         quantity=message.quantity,
+        percent=message.percent,
     )
+
+
+def _point_type_in(number: int, field: str) -> PointType | None:
+    if number and number not in _POINT_TYPES:
+        raise InvalidArgument(f"{field}.point_type", "not a type of point")
+    return _POINT_TYPES.get(types.PointType.ValueType(number))
 
 
 def channel_out(channel: Channel) -> pb.Channel:
@@ -193,22 +281,59 @@ def channel_out(channel: Channel) -> pb.Channel:
         name=channel.name,
         currency=channel.currency,
         activated_points=channel.activated_points,
-        exclusions=[
-            pb.Exclusion(sku=exclusion.sku, category=exclusion.category, reason=exclusion.reason)
-            for exclusion in channel.exclusions
+        exclusions=[_exclusion_out(exclusion) for exclusion in channel.exclusions],
+        safety_stock=[rule_out(rule) for rule in channel.safety_stock],
+        activations=[
+            pb.Activation(point_id=one.point_id, purposes=purposes_out(one.purposes))
+            for one in channel.activations
         ],
-        safety_stock=[
-            pb.SafetyStockRule(
-                sku=rule.sku,
-                category=rule.category,
-                point_id=rule.point_id,
-                point_type=(
-                    _POINT_TYPES_OUT[rule.point_type] if rule.point_type else types.POINT_TYPE_UNSPECIFIED
-                ),
-                quantity=rule.quantity,
-            )
-            for rule in channel.safety_stock
-        ],
+        routing_buffers=[rule_out(rule) for rule in channel.routing_buffers],
+        brands=channel.brands,
+    )
+
+
+def purposes_out(purposes: Iterable[Purpose]) -> list[pb.StockPurpose.ValueType]:
+    """To the wire, in one order."""
+    return sorted(_PURPOSES_OUT[one] for one in purposes)
+
+
+def _exclusion_out(exclusion: Exclusion) -> pb.Exclusion:
+    return pb.Exclusion(
+        sku=exclusion.sku,
+        category=exclusion.category,
+        tag=exclusion.tag,
+        brand=exclusion.brand,
+        point_id=exclusion.point_id,
+        point_type=_point_type_out(exclusion.point_type),
+        reason=exclusion.reason,
+        from_at=to_proto(exclusion.from_at) if exclusion.from_at else None,
+        until_at=to_proto(exclusion.until_at) if exclusion.until_at else None,
+    )
+
+
+def rule_out(rule: BufferRule) -> pb.SafetyStockRule:
+    """To the wire."""
+    return pb.SafetyStockRule(
+        sku=rule.sku,
+        category=rule.category,
+        point_id=rule.point_id,
+        point_type=_point_type_out(rule.point_type),
+        quantity=rule.quantity,
+        percent=rule.percent,
+    )
+
+
+def _point_type_out(kind: PointType | None) -> types.PointType.ValueType:
+    return _POINT_TYPES_OUT[kind] if kind else types.POINT_TYPE_UNSPECIFIED
+
+
+def version_out(version: Version) -> pb.SettingVersion:
+    """To the wire."""
+    return pb.SettingVersion(
+        version=version.version,
+        recorded_at=to_proto(version.recorded_at),
+        actor=version.actor,
+        content_json=version.content,
     )
 
 
@@ -268,9 +393,12 @@ def availability_out(figure: Availability) -> pb.Availability:
                 safety_stock=point.safety_stock,
                 available=point.available,
                 safety_stock_rule=point.safety_stock_rule,
+                barred=point.barred,
+                limited_by=point.limited_by,
             )
             for point in figure.points
         ],
+        inputs=pb.ImageInputs(**asdict(figure.inputs)) if figure.inputs else None,
     )
 
 
@@ -299,7 +427,7 @@ def reservation_out(reservation: Reservation | None) -> pb.Reservation | None:
     return pb.Reservation(
         reservation_id=reservation.reservation_id,
         channel_id=reservation.channel_id,
-        state=_STATES[reservation.state],
+        state=STATES[reservation.state],
         expires_at=to_proto(reservation.expires_at) if reservation.expires_at else None,
         lines=lines_out(reservation.lines),
     )
@@ -341,7 +469,12 @@ def _position_out(position: StockPosition) -> pb.StockPosition:
         point_id=position.point_id,
         free=position.free,
         channels=[
-            pb.ChannelTerms(channel_id=channel_id, safety_stock=safety_stock)
-            for channel_id, safety_stock in position.channels
+            pb.ChannelTerms(
+                channel_id=terms.channel_id,
+                safety_stock=terms.safety_stock,
+                routing_buffer=terms.routing_buffer,
+                purposes=purposes_out(terms.purposes),
+            )
+            for terms in position.channels
         ],
     )

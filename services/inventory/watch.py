@@ -4,32 +4,54 @@ It only reads. A position is sent as it stands when the message is made, so seve
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from kit import db
+from kit import db, times
 from kit.errors import InvalidArgument
 from kit.feed import Bell
-from services.inventory.domain.catalogue import Channel, Item, StockPoint
-from services.inventory.domain.ledger import Balance, Position
-from services.inventory.store import catalogue, feed, image, ledger
+from services.inventory.domain.bundles import Parts, spread
+from services.inventory.domain.catalogue import Channel, Item, Purpose, StockPoint
+from services.inventory.domain.figures import SALE, Opening
+from services.inventory.domain.image import KnownOpenings, Terms
+from services.inventory.domain.ledger import Balance, Book, Position
+from services.inventory.store import bundles, catalogue, feed, image, ledger
+from services.inventory.store.feed import Mark
 
 HEARTBEAT_SECONDS = 1.0
-# Changes that follow closely are told together: a busy shop is not read once for each unit.
-_GATHER_SECONDS = 0.025
+# Changes that follow closely are told together: a busy shop is not read once for each unit. A quiet one's replica
+# is told soon, for a plan may wait for it.
+_GATHER_SECONDS, _GATHER_BUSY_SECONDS = 0.025, 0.1
+_BUSY = 20
 CHUNK = 1000
+# In one message: few enough to be worked out between two calls. A rule of many points may change millions.
+_POSITIONS = 200
+# Read at a time in a long run, with the rules about them.
+_POSITIONS_READ = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class StockPosition:
-    """Units nobody holds, and the safety stock of each channel that may sell the item from here."""
+    """Units nobody holds, and the terms of each channel that may sell the item from here."""
 
     sku: str
     point_id: str
     free: int
-    channels: tuple[tuple[str, int], ...]
+    channels: tuple["ChannelTerms", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTerms:
+    """What a channel keeps back at a position, and what it may use the point for."""
+
+    channel_id: str
+    safety_stock: int
+    routing_buffer: int
+    purposes: tuple[Purpose, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +70,9 @@ class StockMessage:
 class StockWatch:
     """Makes one endless run of messages for each replica that watches."""
 
-    def __init__(self, engine: AsyncEngine, bell: Bell) -> None:
+    def __init__(self, engine: AsyncEngine, bell: Bell, clock: Callable[[], datetime] = times.now) -> None:
         self._engine = engine
+        self._clock = clock
         self._still = engine.execution_options(isolation_level="REPEATABLE READ")
         self._bell = bell
 
@@ -64,15 +87,22 @@ class StockWatch:
                 cursor = message.sequence
         while True:
 
-            async def read(after: int = cursor) -> Sequence[StockMessage]:
-                return await self._changes(after)
+            async def read(after: int = cursor) -> Sequence[Mark]:
+                return await self._marks(after)
 
-            messages = await self._bell.wait_for(read, HEARTBEAT_SECONDS)
-            for message in messages or (StockMessage(cursor),):
-                yield message
-                cursor = message.sequence
-            if messages:
-                await asyncio.sleep(_GATHER_SECONDS)
+            marks = await self._bell.wait_for(read, HEARTBEAT_SECONDS)
+            if not marks:
+                yield StockMessage(cursor)
+                continue
+            # Only with the last message is everything up to the newest mark told.
+            held_back: StockMessage | None = None
+            async for message in self._changes(cursor, marks):
+                if held_back is not None:
+                    yield held_back
+                held_back = message
+            cursor = marks[-1].sequence
+            yield replace(held_back or StockMessage(cursor), sequence=cursor)
+            await asyncio.sleep(_GATHER_SECONDS if len(marks) < _BUSY else _GATHER_BUSY_SECONDS)
 
     async def _is_kept(self, cursor: int) -> bool:
         if cursor == 0:
@@ -94,63 +124,150 @@ class StockWatch:
             while items := await catalogue.items(tx, None, after_sku, CHUNK):
                 yield StockMessage(0, snapshot=True, items=tuple(items))
                 after_sku = items[-1].sku
-            after = Position("", "")
-            while balances := await ledger.balances(tx, (), (), after, CHUNK):
-                yield StockMessage(0, snapshot=True, positions=await _positions(tx, balances))
+            after, openings = Position("", ""), KnownOpenings()
+            while balances := await ledger.balances(tx, (), (), after, _POSITIONS_READ):
+                for told in _messages(await self._told(tx, balances, openings)):
+                    yield StockMessage(0, snapshot=True, positions=told)
                 after = balances[-1].position
         yield StockMessage(head, snapshot=True, snapshot_complete=True)
 
-    async def _changes(self, cursor: int) -> Sequence[StockMessage]:
+    async def _marks(self, cursor: int) -> Sequence[Mark]:
         async with db.single(self._engine).connect() as tx:
-            if not await feed.has_news(tx, cursor):
-                return ()
-            marks = await feed.marks(tx, cursor, CHUNK)
-            if not marks:
-                return ()
-            items = sorted({mark.sku for mark in marks if mark.kind == "item"})
-            points = sorted({mark.point_id for mark in marks if mark.kind == "point"})
-            channels = sorted({mark.channel_id for mark in marks if mark.kind == "channel"})
-            widened = sorted({mark.point_id for mark in marks if mark.kind in ("point", "terms")})
-            positions = {Position(mark.sku, mark.point_id) for mark in marks if mark.kind == "position"}
-            if items or widened:
-                # The terms of every position of an item (or a point) hang on its category (or its type).
-                positions.update(await feed.positions_of(tx, items, widened))
-            messages = [
-                StockMessage(
+            return await feed.marks(tx, cursor, CHUNK) if await feed.has_news(tx, cursor) else ()
+
+    async def _changes(self, cursor: int, marks: Sequence[Mark]) -> AsyncIterator[StockMessage]:
+        """What the marks name, as it stands; a connection for each message, which may wait for its reader."""
+        items = sorted({mark.sku for mark in marks if mark.kind == "item"})
+        points = sorted({mark.point_id for mark in marks if mark.kind == "point"})
+        channels = sorted({mark.channel_id for mark in marks if mark.kind == "channel"})
+        if items or points or channels:
+            async with db.single(self._engine).connect() as tx:
+                settings = StockMessage(
                     cursor,
                     items=tuple(await catalogue.items(tx, items)) if items else (),
                     points=tuple(await catalogue.points(tx, points)) if points else (),
                     channels=tuple(await catalogue.channels(tx, channels)) if channels else (),
                 )
-            ]
-            ordered = sorted(positions)
-            for start in range(0, len(ordered), CHUNK):
-                balances = await ledger.balances_at(tx, ordered[start : start + CHUNK])
-                messages.append(StockMessage(cursor, positions=await _positions(tx, balances)))
-        if len(messages) > 1 and messages[0] == StockMessage(cursor):
-            del messages[0]
-        # Only with the last one is everything up to the newest mark told.
-        messages[-1] = replace(messages[-1], sequence=marks[-1].sequence)
-        return messages
+            yield settings
+        positions = sorted({Position(mark.sku, mark.point_id) for mark in marks if mark.kind == "position"})
+        for start in range(0, len(positions), _POSITIONS):
+            async with db.single(self._engine).connect() as tx:
+                balances = await ledger.balances_at(tx, positions[start : start + _POSITIONS])
+                told = await self._told(tx, balances)
+            yield StockMessage(cursor, positions=told)
+        # The terms of every position of an item (or a point) hang on its category (or its type).
+        widened = sorted({mark.point_id for mark in marks if mark.kind in ("point", "terms")})
+        # A rule that changes meanwhile has a mark of its own, and is told after this one.
+        after, openings = Position("", ""), KnownOpenings()
+        while items or widened:
+            async with db.single(self._engine).connect() as tx:
+                balances = await ledger.balances_of(tx, items, widened, after, _POSITIONS_READ)
+                if not balances:
+                    break
+                positions_told = await self._told(tx, balances, openings)
+            for told in _messages(positions_told):
+                yield StockMessage(cursor, positions=told)
+            after = balances[-1].position
+        async for told in self._of_bundles(items):
+            yield StockMessage(cursor, positions=told)
+
+    async def _of_bundles(self, items: Sequence[str]) -> AsyncIterator[tuple[StockPosition, ...]]:
+        """Every point's position of those that are bundles: with other parts they may have lost some."""
+        async with db.single(self._engine).connect() as tx:
+            found = await bundles.of(tx, items) if items else {}
+            points = await feed.point_ids(tx) if found else []
+        positions = [Position(sku, point_id) for sku in sorted(found) for point_id in points]
+        for start in range(0, len(positions), _POSITIONS):
+            async with db.single(self._engine).connect() as tx:
+                told = await _positions(tx, positions[start : start + _POSITIONS], (), self._clock())
+            yield told
+
+    async def _told(
+        self, tx: AsyncConnection, balances: Sequence[Balance], openings: KnownOpenings | None = None
+    ) -> tuple[StockPosition, ...]:
+        """These positions, and there those of the bundles that they are parts of."""
+        found = await bundles.containing(tx, sorted({balance.sku for balance in balances}))
+        positions = [balance.position for balance in balances]
+        positions += sorted(
+            {
+                Position(sku, one.point_id)
+                for sku, parts in found.items()
+                for one in positions
+                if _has(parts, one.sku)
+            }
+        )
+        return await _positions(tx, positions, balances, self._clock(), openings)
 
 
-async def _positions(tx: AsyncConnection, balances: Sequence[Balance]) -> tuple[StockPosition, ...]:
-    terms = await image.terms(
+def _has(parts: Parts, sku: str) -> bool:
+    return any(part.sku == sku for part in parts)
+
+
+def _messages(positions: tuple[StockPosition, ...]) -> Iterator[tuple[StockPosition, ...]]:
+    return (positions[start : start + _POSITIONS] for start in range(0, len(positions), _POSITIONS))
+
+
+async def _positions(
+    tx: AsyncConnection,
+    positions: Sequence[Position],
+    known: Sequence[Balance],
+    now: datetime,
+    openings: KnownOpenings | None = None,
+) -> tuple[StockPosition, ...]:
+    """As they stand. `known`: balances that have been read already. `openings`: of all points, in a long run."""
+    found = await image.terms(
         tx,
         None,
-        sorted({balance.sku for balance in balances}),
-        sorted({balance.point_id for balance in balances}),
+        sorted({position.sku for position in positions}),
+        None if openings else sorted({position.point_id for position in positions}),
+        # A turn that another process told, by a clock ahead of ours, is a turn.
+        now=max(now, await catalogue.told_until(tx)),
     )
+    terms = [replace(one, as_told=True) for _, one in sorted(found.items())]
+    openings = openings or KnownOpenings()
+    parts = terms[0].parts if terms else lambda sku: ()
+    stocks = {position: list(spread(parts(position.sku), position, 1)) for position in positions}
+    unread = {one for units in stocks.values() for one, _ in units} - {balance.position for balance in known}
+    book = Book([*known, *(await ledger.balances_at(tx, sorted(unread)) if unread else ())])
     return tuple(
-        StockPosition(
-            balance.sku,
-            balance.point_id,
-            balance.free,
-            tuple(
-                (channel_id, channel.safety_stock(*balance.position).quantity)
-                for channel_id, channel in sorted(terms.items())
-                if channel.may_sell(*balance.position)
-            ),
-        )
-        for balance in balances
+        _position(position, [(book.balance(one), units) for one, units in stocks[position]], terms, openings)
+        for position in positions
     )
+
+
+def _position(
+    position: Position, stock: Sequence[tuple[Balance, int]], terms: Sequence[Terms], openings: KnownOpenings
+) -> StockPosition:
+    free = min(balance.free // units for balance, units in stock)
+    channels: list[ChannelTerms] = []
+    for one in terms:
+        whole = _opening(openings, one, position)
+        # What bars a part bars the bundle; a rule may have changed between two looks of a long run.
+        found = [_opening(openings, one, balance.position) for balance, _ in stock]
+        if whole is None or not whole.purposes & SALE or None in found:
+            continue
+        of_stock = [(opening, *kept) for opening, kept in zip(found, stock, strict=True) if opening]
+        channels.append(ChannelTerms(one.channel_id, *_kept_back(free, of_stock), _in_order(whole.purposes)))
+    return StockPosition(position.sku, position.point_id, free, tuple(channels))
+
+
+def _opening(openings: KnownOpenings, terms: Terms, position: Position) -> Opening | None:
+    return openings.of(terms, position.sku).points.get(position.point_id) if position.sku in terms.items else None
+
+
+@lru_cache(maxsize=16)
+def _in_order(purposes: frozenset[Purpose]) -> tuple[Purpose, ...]:
+    return tuple(sorted(purposes))
+
+
+def _kept_back(free: int, stock: Sequence[tuple[Opening, Balance, int]]) -> tuple[int, int]:
+    """Safety stock and routing buffer: of a bundle what those of its parts leave less of."""
+    kept = [
+        (balance, units, opening.safety_stock(balance.on_hand), opening.routing_buffer(balance.on_hand))
+        for opening, balance, units in stock
+    ]
+    if len(kept) == 1 and kept[0][1] == 1:
+        return kept[0][2:]
+    shown = min(max(0, balance.free - safety) // units for balance, units, safety, _ in kept)
+    routed = min(max(0, balance.free - safety - routing) // units for balance, units, safety, routing in kept)
+    return max(0, free) - shown, shown - routed

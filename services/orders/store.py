@@ -121,6 +121,7 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
         "mode": content.mode,
         "brands": content.brands,
         "quote_id": content.quote_id,
+        "basket_id": content.basket_id,
         "payment": {"kind": content.payment.kind, "value": content.payment.value},
         "source_placed_at": content.source_placed_at.isoformat() if content.source_placed_at else None,
         "life_cycle_id": order.life_cycle.life_cycle_id,
@@ -146,9 +147,10 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
 def content_digest(content: Content, buyer: Buyer) -> bytes:
     """Of all that a channel sent; the same content always gives the same digest."""
     what = doc.to_json(doc.CONTENT, normal(content))
-    if content.source_placed_at is None:
+    for field in ("source_placed_at", "basket_id"):
         # Digests of orders that were recorded before the field was there stay what they are.
-        del what["source_placed_at"]
+        if not what[field]:
+            del what[field]
     whole = [what, doc.to_json(doc.BUYER, buyer)]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).digest()
 

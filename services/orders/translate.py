@@ -130,6 +130,7 @@ def to_content(message: pb.OrderContent) -> Content:
         quote_id=message.quote_id,
         payment=PaymentTerms(kind or "", getattr(message.payment, kind) if kind else ""),
         source_placed_at=times.field_or_none(message, "source_placed_at"),
+        basket_id=message.basket_id,
     )
 
 
@@ -349,6 +350,7 @@ def from_facts(view: View) -> pb.OrderFacts:
         destination=type_pb2.Destination(country=view.buyer.ship_to.country, postcode=view.buyer.ship_to.postcode),
         mode=_MODE_NUMBERS[content.mode] if content.mode else type_pb2.DELIVERY_MODE_UNSPECIFIED,
         quote_id=content.quote_id,
+        basket_id=content.basket_id,
         total=from_money(content.total),
         payment=_from_payment(content.payment),
         lines=[
@@ -373,6 +375,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         quote_id=content.quote_id,
         payment=_from_payment(content.payment),
         source_placed_at=from_instant(content.source_placed_at),
+        basket_id=content.basket_id,
     )
 
 

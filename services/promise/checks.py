@@ -32,6 +32,12 @@ def carriers(found: Sequence[Carrier]) -> None:
     """Ids, services, zones and rates."""
     _unique((carrier.carrier_id for carrier in found), "carriers[{}].carrier_id")
     for i, carrier in enumerate(found):
+        for j, pause in enumerate(carrier.pauses):
+            _require(
+                pause.until_at is None or pause.from_at < pause.until_at,
+                f"carriers[{i}].pauses[{j}].until_at",
+                "must be after from_at",
+            )
         where = f"carriers[{i}].services"
         _unique((service.service_id for service in carrier.services), where + "[{}].service_id")
         for j, service in enumerate(carrier.services):

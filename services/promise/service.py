@@ -192,7 +192,8 @@ class PromiseService:
             raise InvalidArgument("channel_id", f"there is no channel {request.channel_id}", "UNKNOWN_CHANNEL")
 
     async def _known_terms(self) -> Terms:
-        return self._terms or await self.refresh_terms()
+        """What was last read; read again while something is missing that another process may just have put."""
+        return self._terms if self._terms and self._terms.is_complete else await self.refresh_terms()
 
     def _snapshot(self, request: PlanRequest, terms: Terms) -> engine.Snapshot:
         stock = self._replica.slice(line.sku for line in request.lines)

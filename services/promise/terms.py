@@ -18,6 +18,11 @@ class Terms:
     geography: Geography
     rulesets: Mapping[str, Ruleset]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether there are carriers and a ruleset: without them nothing can be planned."""
+        return bool(self.carriers and self.rulesets)
+
     def ruleset(self, ruleset_id: str = "") -> Ruleset:
         """By id; empty is the default one, or the only one. NOT_FOUND / RULESET_NOT_FOUND."""
         wanted = ruleset_id or DEFAULT_ID

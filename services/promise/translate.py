@@ -58,8 +58,13 @@ def to_point(point: inventory_pb.StockPoint) -> n.Point:
 
 
 def to_stock_position(position: inventory_pb.StockPosition) -> n.StockPosition:
-    """Free units and the channels' terms."""
-    return n.StockPosition(position.free, {terms.channel_id: terms.safety_stock for terms in position.channels})
+    """Free units, and the terms of the channels that may ship them from there.
+
+    An inventory that is a version behind names no purposes: then every channel may.
+    """
+    ship = inventory_pb.STOCK_PURPOSE_SHIP
+    shipping = (one for one in position.channels if not one.purposes or ship in one.purposes)
+    return n.StockPosition(position.free, {one.channel_id: one.safety_stock for one in shipping})
 
 
 # -- requests -------------------------------------------------------------------------------------------------
@@ -74,9 +79,17 @@ def to_carriers(carriers: Iterable[pb.Carrier]) -> list[n.Carrier]:
                 _to_service(service, f"carriers[{i}].services[{j}]") for j, service in enumerate(carrier.services)
             ),
             carrier.name,
+            tuple(_to_pause(pause, f"carriers[{i}].pauses[{j}]") for j, pause in enumerate(carrier.pauses)),
         )
         for i, carrier in enumerate(carriers)
     ]
+
+
+def _to_pause(pause: pb.CarrierPause, where: str) -> n.CarrierPause:
+    from_at = times.field_or_none(pause, "from_at")
+    if from_at is None:
+        raise InvalidArgument(f"{where}.from_at", "a beginning is required")
+    return n.CarrierPause(from_at, times.field_or_none(pause, "until_at"), pause.point_id, pause.reason)
 
 
 def _to_service(service: pb.CarrierService, where: str) -> n.CarrierService:
@@ -211,6 +224,15 @@ def carrier_proto(carrier: n.Carrier) -> pb.Carrier:
     return pb.Carrier(
         carrier_id=carrier.carrier_id,
         name=carrier.name,
+        pauses=[
+            pb.CarrierPause(
+                from_at=times.to_proto(pause.from_at),
+                until_at=times.to_proto(pause.until_at) if pause.until_at else None,
+                point_id=pause.point_id,
+                reason=pause.reason,
+            )
+            for pause in carrier.pauses
+        ],
         services=[
             pb.CarrierService(
                 service_id=service.service_id,

@@ -109,8 +109,8 @@ def _matches(pattern: str, event_type: str) -> bool:
 
 
 def line_of(event: Event) -> str:
-    """The queue of an event within an endpoint: its order's; an event of no order waits for nobody."""
-    return event.order_id or event.event_id
+    """The queue of an event within an endpoint: its order's, else that of what it is about."""
+    return event.order_id or event.subject
 
 
 def next_attempt(failed_tries: int, at: datetime) -> datetime | None:

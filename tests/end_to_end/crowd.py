@@ -173,6 +173,7 @@ class Crowd:
             "ship_to": Buyer().address,
             "mode": "home_standard",
             "payment": kind.payment,
+            "basket_id": name if kind.from_basket else "",
         }
         # The same seed may be used again on the same system.
         key = f"{name}-{uuid4().hex}"
@@ -196,6 +197,11 @@ class Crowd:
     async def _place(self, life: Life) -> None:
         scope = Scope(channels=(CHANNEL,))
         headers = {"Idempotency-Key": life.key}
+        if life.kind.from_basket:
+            path = f"/v1/channels/{CHANNEL}/baskets/{life.content['basket_id']}"
+            lines = [{"sku": line["sku"], "quantity": line["quantity"]} for line in life.content["lines"]]
+            held = await self._gate.send("PUT", path, "channel", scope, json={"lines": lines}, headers=headers)
+            assert held.status_code == 200, held.text
         answer = await self._gate.send("POST", "/v1/orders", "channel", scope, json=life.content, headers=headers)
         body = answer.json()
         if life.kind.is_declined and body.get("reason") == "PAYMENT_DECLINED":

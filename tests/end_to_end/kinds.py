@@ -13,7 +13,7 @@ class Kind:
 
     The customer cancels when the order, or a fulfilment of it, has the status `cancels_when`. `refusals`: so many
     offers are refused. `finds_less`: a picker misses one unit. `approves`: the customer confirms the payment.
-    `overrides`: finance lets the parcel leave though its capture failed.
+    `overrides`: finance lets the parcel leave though its capture failed. `from_basket`: the units were laid aside.
     """
 
     name: str
@@ -23,6 +23,7 @@ class Kind:
     finds_less: bool = False
     approves: bool = False
     overrides: bool = False
+    from_basket: bool = False
     is_declined: bool = False
     payment: Json = field(default_factory=lambda: {"payment_method_token": "pm_card_visa"})
 
@@ -35,7 +36,8 @@ class Kind:
 _BY_CHANNEL = {"paid_by_channel_reference": "till-4711"}
 
 KINDS = (
-    Kind("straight", 55),
+    Kind("straight", 50),
+    Kind("from a basket", 5, from_basket=True),
     Kind("refused once", 8, refusals=1),
     Kind("found less", 10, finds_less=True),
     Kind("cancelled at once", 3, cancels_when="placed"),

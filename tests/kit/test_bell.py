@@ -38,6 +38,25 @@ async def test_a_reader_looks_again_without_a_ring_and_gives_up_in_time() -> Non
     assert looks > 2
 
 
+async def test_a_reader_that_found_nothing_rests_however_often_the_bell_rings() -> None:
+    looks = 0
+
+    async def read() -> Sequence[int]:
+        nonlocal looks
+        looks += 1
+        return [looks] if looks == 3 else []
+
+    bell = Bell(look_again_seconds=60, rest_seconds=0.05)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    reading = asyncio.create_task(bell.wait_for(read, 60))
+    while not reading.done():
+        bell.ring()
+        await asyncio.sleep(0)
+    assert await reading == [3]
+    assert loop.time() - began >= 0.1
+
+
 @pytest.mark.parametrize("ticks", range(6))
 async def test_a_reader_that_is_stopped_while_the_bell_rings_stops(ticks: int) -> None:
     bell = Bell(look_again_seconds=60)

@@ -27,6 +27,8 @@ import asyncio, os
 from sqlalchemy import text
 from kit import db, failpoints
 
+ways = {1: lambda tx, *statement: tx.execute(*statement), 2: db.rows}
+
 async def act(engine):
     async with engine.begin() as tx:
         await tx.execute(text("SELECT 1"))
@@ -38,7 +40,7 @@ async def act(engine):
         pass
     for number in (1, 2):
         async with engine.begin() as tx:
-            await tx.execute(text("INSERT INTO mark VALUES (:number)"), {"number": number})
+            await ways[number](tx, text("INSERT INTO mark VALUES (:number)"), {"number": number})
 
 async def main():
     engine = db.connect(os.environ["OMS_DATABASE_URL"])

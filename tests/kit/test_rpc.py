@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import pytest
-from psycopg.errors import DiskFull
+from psycopg.errors import DiskFull, LockNotAvailable
 from sqlalchemy.exc import OperationalError
 
 from kit import rpc
@@ -82,6 +82,14 @@ async def test_a_database_that_is_away_can_be_asked_again(service: Served) -> No
     with pytest.raises(Unavailable) as caught:
         await stub.PullEvents(pb.PullEventsRequest())
     assert caught.value.reason == "DATABASE_UNAVAILABLE"
+
+
+async def test_a_row_that_somebody_holds_for_too_long_can_be_asked_for_again(service: Served) -> None:
+    servicer, stub = service
+    servicer.error = OperationalError("select", {}, LockNotAvailable("canceling statement due to lock timeout"))
+    with pytest.raises(Unavailable) as caught:
+        await stub.PullEvents(pb.PullEventsRequest())
+    assert (caught.value.reason, caught.value.retryable) == ("HELD_ELSEWHERE", True)
 
 
 async def test_a_disk_that_is_full_is_called_by_its_name(service: Served) -> None:

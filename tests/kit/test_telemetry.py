@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
+from psycopg.errors import CheckViolation
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -50,6 +51,24 @@ async def test_a_statement_is_a_span_inside_the_one_that_made_it(orders_db: Asyn
     assert "Quillfeather" not in "".join(span.to_json() for span in statements)
     assert statements[-1].status.status_code is StatusCode.ERROR
     assert "23514" in (statements[-1].status.description or "")
+
+
+def test_a_statement_that_goes_to_the_driver_itself_is_the_same_span() -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    tracer = provider.get_tracer("test")
+    with telemetry.about_statement("SELECT 1", "orders", tracer):
+        pass  # a poll: nobody asked
+    with tracer.start_as_current_span("call") as call:
+        with telemetry.about_statement("SELECT %(secret)s", "orders", tracer):
+            pass
+        with pytest.raises(CheckViolation), telemetry.about_statement("INSERT INTO guest", "orders", tracer):
+            raise CheckViolation("Quillfeather is -1")
+    good, bad, _ = kept.get_finished_spans()
+    assert [span.name for span in (good, bad)] == ["SELECT orders", "INSERT orders"]
+    assert {span.parent.span_id for span in (good, bad) if span.parent} == {call.get_span_context().span_id}
+    assert bad.status.description == "CheckViolation 23514"
 
 
 async def test_a_log_line_tells_where_an_error_came_from_but_not_the_row(orders_db: AsyncEngine) -> None:

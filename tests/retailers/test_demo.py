@@ -3,14 +3,20 @@
 import itertools
 import zoneinfo
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from google.protobuf.json_format import ParseDict
 
+from cli.stock import facts_file
 from kit.values.gs1 import is_gln, is_gtin
 from oms.inventory.v1 import inventory_service_pb2 as inventory
+from oms.inventory.v1 import merchandising_service_pb2 as merchandising
 from oms.type.v1 import type_pb2 as types
 from retailers.demo import data
 from retailers.demo.data import Retailer
+from services.inventory.domain.import_records import RecordReader
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +57,18 @@ def test_items_have_right_gtins_sizes_and_a_price_on_each_channel(retailer: Reta
         assert all(price.price.amount_minor > 0 for price in item.prices)
 
 
+def test_bundles_have_parts_that_exist_and_no_stock_and_a_sample_shares_a_reference(retailer: Retailer) -> None:
+    items = {item.sku: item for item in retailer.items}
+    bundles = {sku for sku, item in items.items() if item.parts}
+    assert len(bundles) == 2
+    assert {part.sku for sku in bundles for part in items[sku].parts} <= items.keys() - bundles
+    assert not bundles & {delta.sku for deltas in retailer.opening_stock.values() for delta in deltas}
+    formats = {(item.reference, item.format) for item in retailer.items if item.reference}
+    assert formats == {("CFAU-VELOURS-TC", ""), ("CFAU-VELOURS-TC", "sample")}
+    (embroidered,) = (item for item in retailer.items if item.personalisations)
+    assert embroidered.personalisations[0].max_characters == 3
+
+
 def test_points_stand_in_metropolitan_france_with_right_glns(retailer: Retailer) -> None:
     for point in retailer.points:
         assert is_gln(point.gln), point.point_id
@@ -80,6 +98,8 @@ def test_collections_are_by_carriers_that_exist(retailer: Retailer) -> None:
 def test_channels_name_points_items_and_categories_that_exist(retailer: Retailer) -> None:
     points = {point.point_id for point in retailer.points}
     skus = {item.sku for item in retailer.items}
+    tags = {tag for item in retailer.items for tag in item.tags}
+    brands = {item.brand for item in retailer.items}
     categories = {
         "/".join(item.category_path[:depth])
         for item in retailer.items
@@ -87,13 +107,16 @@ def test_channels_name_points_items_and_categories_that_exist(retailer: Retailer
     }
     for channel in retailer.channels:
         assert set(channel.activated_points) <= points
+        assert {one.point_id for one in channel.activations} <= points - set(channel.activated_points)
         rules: Iterator[inventory.Exclusion | inventory.SafetyStockRule] = iter(
-            [*channel.exclusions, *channel.safety_stock]
+            [*channel.exclusions, *channel.safety_stock, *channel.routing_buffers]
         )
         for rule in rules:
             assert rule.sku in skus | {""}
             assert rule.category in categories | {""}
-        assert {rule.point_id for rule in channel.safety_stock} <= points | {""}
+            assert rule.point_id in points | {""}
+        assert {rule.tag for rule in channel.exclusions} <= tags | {""}
+        assert {rule.brand for rule in channel.exclusions} <= brands | {""}
 
 
 def test_channels_live_by_a_life_cycle_that_exists(retailer: Retailer) -> None:
@@ -109,6 +132,39 @@ def test_opening_stock_is_of_known_items_at_points_that_carry_their_brand(retail
         for delta in deltas:
             assert delta.quantity > 0
             assert not carried[point_id] or brands[delta.sku] in carried[point_id]
+
+
+def test_stock_to_come_is_of_known_items_to_points_of_known_channels(retailer: Retailer) -> None:
+    skus = {item.sku: item for item in retailer.items}
+    points = {point.point_id for point in retailer.points}
+    channels = {channel.channel_id for channel in retailer.channels}
+    for coming in retailer.deliveries:
+        assert coming.delivery.sku in skus
+        assert coming.delivery.point_id in points
+        assert 0 < coming.in_days[0] <= coming.in_days[1]
+    assert {rules.channel_id for rules in retailer.future_rules} <= channels
+    for preorder in retailer.preorders:
+        released = datetime.fromtimestamp(preorder.release_at.seconds, zoneinfo.ZoneInfo("Europe/Paris"))
+        assert skus[preorder.sku].release_date == released.date().isoformat()
+        assert preorder.opens_at.seconds < preorder.closes_at.seconds <= preorder.release_at.seconds
+
+
+def test_facts_are_of_known_items_at_stores_that_carry_their_brand(retailer: Retailer) -> None:
+    brands = {item.sku: item.brand for item in retailer.items}
+    stores = {point.point_id: point.brands for point in retailer.points if point.type == types.POINT_TYPE_STORE}
+    assert len({(one.sku, one.point_id) for one in retailer.facts}) == len(retailer.facts) <= 1_000
+    assert {one.point_id for one in retailer.facts} == set(stores)
+    for one in retailer.facts:
+        assert brands[one.sku] in (stores[one.point_id] or brands.values())
+        assert one.plan.min_quantity <= one.plan.target_quantity
+        if one.HasField("plan"):
+            assert one.assortment.in_assortment, "what is not carried is not refilled"
+
+
+def test_the_file_of_facts_is_one_that_the_command_imports(retailer: Retailer) -> None:
+    rows = list(facts_file.rows(Path(data.__file__).parent / "data/facts.csv", "retailers/demo"))
+    assert not [row for row in rows if row.problem]
+    assert [ParseDict(row.record, merchandising.PositionFacts()) for row in rows] == retailer.facts
 
 
 def test_rates_rise_with_weight_and_reach_the_service_s_limit(retailer: Retailer) -> None:
@@ -149,3 +205,27 @@ def test_no_carrier_serves_the_overseas_departements(retailer: Retailer) -> None
     overseas = {zone.zone_id for zone in retailer.zones if zone.time_zone.partition("/")[0] != "Europe"}
     assert overseas
     assert not served & overseas
+
+
+def test_every_store_is_served_by_a_lane_that_arrives_while_it_is_open(retailer: Retailer) -> None:
+    points = {point.point_id: point for point in retailer.points}
+    stores = {point.point_id for point in retailer.points if point.type == types.POINT_TYPE_STORE}
+    assert stores == {lane.destination_id for lane in retailer.lanes if lane.origin_id == "wh-orleans"}
+    assert len({lane.lane_id for lane in retailer.lanes}) == len(retailer.lanes)
+    for lane in retailer.lanes:
+        assert lane.origin_id in points
+        assert lane.departures
+        cost = lane.cost
+        assert cost.per_parcel_minor + cost.per_unit_minor + cost.per_kilogram_minor > 0
+        if lane.transit_days == 0:
+            # What leaves on a day on which the destination is closed would wait for the next one.
+            open_on = {hours.weekday for hours in points[lane.destination_id].opening_hours}
+            assert {departure.weekday for departure in lane.departures} <= open_on, lane.lane_id
+
+
+def test_the_count_of_a_shop_can_be_imported_as_a_snapshot(retailer: Retailer) -> None:
+    reader = RecordReader("snapshot", "csv", frozenset({"st-lyon"}), None, datetime.now(UTC))
+    block = reader.feed((Path(data.__file__).parent / "data/snapshot-st-lyon.csv").read_bytes())
+    assert not reader.end().rejections + block.rejections
+    articles = {item.sku for item in retailer.items if not item.parts}
+    assert {row.split("\t")[1] for row in block.rows.splitlines()} == articles

@@ -10,7 +10,11 @@ import pytest
 from kit import rpc
 from kit.times import to_proto
 from oms.inventory.v1 import inventory_service_pb2 as inventory_pb
+from oms.inventory.v1 import merchandising_service_pb2 as merchandising_pb
+from oms.inventory.v1 import supply_service_pb2 as supply_pb
 from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from oms.inventory.v1.merchandising_service_pb2_grpc import MerchandisingServiceStub
+from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.promise.v1 import promise_service_pb2 as promise_pb
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.type.v1 import type_pb2 as types
@@ -40,7 +44,7 @@ async def services(
 
 async def test_it_is_loaded_once_and_can_be_sold(services: Mapping[str, str]) -> None:
     first = await load(**services)
-    assert first.things["items"] == 288
+    assert first.things["items"] == 291
     assert first.changed > 288
     second = await load(**services)
     assert second.changed == 0
@@ -58,6 +62,34 @@ async def test_it_is_loaded_once_and_can_be_sold(services: Mapping[str, str]) ->
         assert excluded.available_now == 0
         assert excluded.zero_reason
         assert sold.available_now > 0
+
+        supply = SupplyServiceStub(channel)
+        sofa, coat, bowl, loafers = (
+            await supply.GetFutureAvailability(
+                supply_pb.GetFutureAvailabilityRequest(
+                    channel_id="web-fr",
+                    skus=["CFAU-VELOURS-TC", "OCOT-BREHAT-CM-44", "CASS-GRES-NV", "OSHO-DUNE-CM-44"],
+                )
+            )
+        ).availabilities
+        assert [one.quantity for one in sofa.future] == [11], "one is protected, what is too far away is not shown"
+        assert [one.quantity for one in coat.future] == [28, 2]
+        assert not bowl.future, "the channel did not opt into units at the supplier"
+        assert loafers.release_date == "2027-03-15"
+
+        merchandising = MerchandisingServiceStub(channel)
+        (said,) = (
+            await merchandising.ListPositionFacts(
+                merchandising_pb.ListPositionFactsRequest(skus=["OCOT-BREHAT-CM-44"], point_ids=["st-lyon"])
+            )
+        ).facts
+        assert (said.plan.target_quantity, said.markdown.from_date) == (6, "2027-01-13")
+        (cover,) = (
+            await merchandising.ListCover(
+                merchandising_pb.ListCoverRequest(skus=["OCOT-BREHAT-CM-44"], point_ids=["st-lyon"])
+            )
+        ).covers
+        assert cover.rate_source == merchandising_pb.RATE_SOURCE_IMPORTED
 
     async with rpc.connect(services["promise"]) as channel:
         quotes = PromiseServiceStub(channel)

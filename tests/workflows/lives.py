@@ -26,6 +26,15 @@ async def delivered(world: World) -> str:
     return order_id
 
 
+async def placed_from_a_basket(world: World) -> str:
+    sku = await world.stock({NEAR: 1})
+    assert await world.lay_aside(sku, {sku: 1})
+    recorded = await world.record({sku: 1}, basket=sku)
+    await world.place(recorded)
+    await world.ship(recorded.order.order_id)
+    return recorded.order.order_id
+
+
 async def delivered_after_cooling_off(world: World) -> str:
     order_id = await _placed(world, {NEAR: 1}, channel="slow")
     await world.clock.fast_forward(world.story(order_id), HOUR)
@@ -123,6 +132,7 @@ async def helped_by_a_person(world: World) -> str:
 
 LIVES: tuple[Life, ...] = (
     delivered,
+    placed_from_a_basket,
     delivered_after_cooling_off,
     cancelled_in_cooling_off,
     cancelled_after_capture,

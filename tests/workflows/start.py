@@ -13,6 +13,7 @@ from kit import db, rpc, temporal
 from kit.feed import Bell
 from kit.outbox import OutboxRpc
 from oms.inventory.v1 import inventory_service_pb2 as inv
+from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub, add_BasketServiceServicer_to_server
 from oms.inventory.v1.inventory_service_pb2_grpc import (
     InventoryServiceStub,
     add_InventoryServiceServicer_to_server,
@@ -24,6 +25,8 @@ from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub, add_P
 from oms.promise.v1 import promise_service_pb2 as prm
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub, add_PromiseServiceServicer_to_server
 from oms.type.v1 import type_pb2 as types
+from services.inventory.baskets import Baskets
+from services.inventory.baskets_rpc import BasketRpc
 from services.inventory.rpc import InventoryRpc
 from services.inventory.service import InventoryService
 from services.inventory.watch import StockWatch
@@ -92,6 +95,7 @@ async def running(
             faults=faults,
             provider=provider,
             inventory=InventoryServiceStub(channel),
+            baskets=BasketServiceStub(channel),
             promise=PromiseServiceStub(channel),
             orders=OrdersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
@@ -121,6 +125,8 @@ async def _serve(
     add_InventoryServiceServicer_to_server(
         InventoryRpc(inventory, StockWatch(engines["inventory"], bells["inventory"])), server
     )
+    baskets = BasketRpc(Baskets(engines["inventory"], bells["inventory"]), inventory)
+    add_BasketServiceServicer_to_server(baskets, server)
     promise = PromiseService(engines["promise"], replica, is_public_holiday)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
     add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)

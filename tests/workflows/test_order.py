@@ -51,6 +51,41 @@ async def test_an_order_without_stock_is_refused_and_says_which_line(world: Worl
     await world.assert_settled(recorded.order.order_id, kept_minor=0, sold={sku: 0, plenty: 0})
 
 
+async def test_an_order_takes_over_the_units_of_its_basket(world: World) -> None:
+    sku = await world.stock({NEAR: 1, FAR: 1})
+    assert await world.lay_aside("cart-1", {sku: 2})
+    others = await world.place(await world.record({sku: 1}))
+    assert others is not None
+    assert others.state == "refused"
+    recorded = await world.record({sku: 2}, basket="cart-1")
+    order_id = recorded.order.order_id
+    placement = await world.place(recorded)
+    assert placement is not None
+    assert placement.state == "validated"
+    assert await world.in_basket("cart-1") == {}
+    await world.ship(order_id)
+    await world.ship(order_id)
+    assert await world.ended(order_id) == "CLOSED"
+    await world.assert_settled(order_id, kept_minor=2 * PRICE_MINOR + SHIPPING_MINOR, sold={sku: 2})
+
+
+async def test_an_order_that_wants_more_than_there_is_leaves_its_basket_alone(world: World) -> None:
+    sku = await world.stock({NEAR: 2})
+    assert await world.lay_aside("cart-2", {sku: 1})
+    placement = await world.place(await world.record({sku: 3}, basket="cart-2"))
+    assert placement is not None
+    assert placement.refusal is not None
+    assert [(line.requested, line.available) for line in placement.refusal.lines] == [(3, 2)]
+    assert await world.in_basket("cart-2") == {sku: 1}
+
+
+async def test_an_order_of_a_basket_that_is_gone_takes_what_there_is(world: World) -> None:
+    sku = await world.stock({NEAR: 1})
+    placement = await world.place(await world.record({sku: 1}, basket="never-was"))
+    assert placement is not None
+    assert placement.state == "validated"
+
+
 async def test_a_declined_payment_refuses_the_order_and_gives_the_stock_back(world: World) -> None:
     sku = await world.stock({NEAR: 1})
     recorded = await world.record({sku: 1}, token="pm_card_visa_chargeDeclinedInsufficientFunds")
@@ -268,6 +303,7 @@ async def test_an_order_whose_expired_hold_was_sold_is_refused_and_its_money_giv
     order_id = await _waiting_for_the_customer(world, sku)
     await world.clock.fast_forward(world.story(order_id), timedelta(seconds=700))
     await world.inventory.ExpireReservations(inv.ExpireReservationsRequest(as_of=_in(timedelta(seconds=700))))
+    await world.is_promised(sku, 1)
     rival = await world.record({sku: 1})
     placement = await world.place(rival)
     assert placement is not None
@@ -285,6 +321,7 @@ async def test_an_expired_hold_that_was_sold_is_taken_elsewhere_even_if_a_task_i
     order_id = await _waiting_for_the_customer(world, sku)
     await world.clock.fast_forward(world.story(order_id), timedelta(seconds=700))
     await world.inventory.ExpireReservations(inv.ExpireReservationsRequest(as_of=_in(timedelta(seconds=700))))
+    await world.is_promised(sku, 2)
     rival = await world.record({sku: 1})
     await world.place(rival)
     world.faults.plan(order_id, "accept_order", Fault.TASK_LOST)

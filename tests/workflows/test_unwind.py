@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kit.errors import FailedPrecondition
+from oms.inventory.v1 import basket_service_pb2 as bsk
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.world import MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
@@ -84,6 +85,33 @@ async def test_a_step_that_fails_and_comes_back_changes_nothing(world: World, fa
         await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
 
     await asyncio.gather(*(live(step) for step in (*PLACEMENT, *AFTER_ACCEPTANCE)))
+
+
+@pytest.mark.parametrize("fault", RECOVERABLE)
+async def test_a_basket_is_taken_over_once_whatever_goes_wrong_with_a_step(world: World, fault: Fault) -> None:
+    async def live(step: str) -> None:
+        sku = await world.stock({NEAR: 2})
+        assert await world.lay_aside(sku, {sku: 1})
+        recorded = await world.record({sku: 1}, basket=sku)
+        order_id = recorded.order.order_id
+
+        async def meanwhile() -> None:
+            """The customer puts another unit aside: for another order, or too late for this one."""
+            await world.lay_aside(sku, {sku: 1})
+
+        world.faults.plan(order_id, step, fault, meanwhile if fault is Fault.TASK_LOST else None)
+        placement = await world.place(recorded)
+        assert placement is not None
+        assert placement.state == "validated", step
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        await world.ship(order_id)
+        assert await world.ended(order_id) == "CLOSED", step
+        await world.baskets.ReleaseBasket(
+            bsk.ReleaseBasketRequest(request_id=f"empty/{sku}", channel_id="web", basket_id=sku)
+        )
+        await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
+
+    await asyncio.gather(*(live(step) for step in ("basket_holds", *PLACEMENT)))
 
 
 @pytest.mark.parametrize("fault", FINAL)

@@ -15,8 +15,9 @@ from uuid import uuid4
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 
-from kit.errors import NotFound
+from kit.errors import InvalidArgument, NotFound
 from kit.times import now, to_proto
+from oms.inventory.v1 import basket_service_pb2 as bsk
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.payments.v1 import payments_service_pb2 as pay
@@ -29,6 +30,7 @@ from workflows.messages import Placement, Refusal
 from workflows.starting import order_workflow_id, place
 
 if TYPE_CHECKING:
+    from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
@@ -62,6 +64,7 @@ class World:
     faults: Faults
     provider: RunningProvider
     inventory: "InventoryServiceAsyncStub"
+    baskets: "BasketServiceAsyncStub"
     promise: "PromiseServiceAsyncStub"
     orders: "OrdersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
@@ -83,18 +86,43 @@ class World:
             )
         )
 
-        async def is_known() -> bool:
-            reply = await self.promise.Quote(
-                prm.QuoteRequest(
-                    channel_id="web",
-                    destination=types.Destination(country="FR", postcode="75011"),
-                    lines=[prm.BasketLine(line_number=1, sku=sku, quantity=sum(units.values()))],
+        await self.is_promised(sku, sum(units.values()))
+        return sku
+
+    async def is_promised(self, sku: str, quantity: int) -> None:
+        """Returns when the planner, a moment behind the stock, has so many units of the article."""
+
+        async def look() -> bool:
+            try:
+                reply = await self.promise.Quote(
+                    prm.QuoteRequest(
+                        channel_id="web",
+                        destination=types.Destination(country="FR", postcode="75011"),
+                        lines=[prm.BasketLine(line_number=1, sku=sku, quantity=quantity)],
+                    )
                 )
-            )
+            except InvalidArgument:
+                return False  # it has not heard of the channel yet
             return bool(reply.options)
 
-        await until(is_known, f"{sku} at the planner")
-        return sku
+        await until(look, f"{quantity} of {sku} at the planner")
+
+    async def lay_aside(self, basket: str, lines: Mapping[str, int]) -> bool:
+        """A customer's basket holds these quantities by SKU; False when they are not there."""
+        reply = await self.baskets.HoldBasket(
+            bsk.HoldBasketRequest(
+                request_id=uuid4().hex,
+                channel_id="web",
+                basket_id=basket,
+                lines=[bsk.BasketLine(sku=sku, quantity=quantity) for sku, quantity in lines.items()],
+            )
+        )
+        return reply.held
+
+    async def in_basket(self, basket: str) -> dict[str, int]:
+        """What it holds, by SKU."""
+        reply = await self.baskets.GetBasket(bsk.GetBasketRequest(channel_id="web", basket_id=basket))
+        return {line.sku: line.quantity for line in reply.basket.lines}
 
     async def record(
         self,
@@ -105,6 +133,7 @@ class World:
         key: str = "",
         payment: pb.PaymentTerms | None = None,
         free: bool = False,
+        basket: str = "",
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more."""
         rows = [
@@ -134,6 +163,7 @@ class World:
             total=types.Money(amount_minor=total, currency="EUR"),
             mode=types.DELIVERY_MODE_HOME_STANDARD,
             payment=payment or pb.PaymentTerms(payment_method_token=token),
+            basket_id=basket,
         )
         return await self.orders.RecordOrder(
             pb.RecordOrderRequest(idempotency_key=key or uuid4().hex, content=content, placed_at=to_proto(now()))

@@ -3,11 +3,22 @@
 import grpc
 from temporalio import activity
 
-from kit.errors import FailedPrecondition
+from kit.errors import FailedPrecondition, NotFound
+from oms.inventory.v1 import basket_service_pb2 as basket_pb
 from oms.inventory.v1 import inventory_service_pb2 as pb
+from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub
 from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from workflows.activities.translate import CALL_SECONDS, instant
-from workflows.messages import Hold, HoldAnswer, HoldChange, MoveRequest, OrderStep, ReserveRequest, Shortfall
+from workflows.messages import (
+    BasketRequest,
+    Hold,
+    HoldAnswer,
+    HoldChange,
+    MoveRequest,
+    OrderStep,
+    ReserveRequest,
+    Shortfall,
+)
 
 
 class InventoryActivities:
@@ -15,6 +26,7 @@ class InventoryActivities:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = InventoryServiceStub(channel)
+        self._baskets = BasketServiceStub(channel)
 
     @activity.defn
     async def reserve(self, request: ReserveRequest) -> HoldAnswer:
@@ -27,10 +39,21 @@ class InventoryActivities:
                 lines=_lines(request.holds),
                 time_to_live_seconds=request.time_to_live_seconds,
                 as_of=instant(request.as_of),
+                basket_id=request.basket_id,
             ),
             timeout=CALL_SECONDS,
         )
         return HoldAnswer(reply.reserved, _shortfalls(reply.shortfalls))
+
+    @activity.defn
+    async def basket_holds(self, request: BasketRequest) -> list[Hold]:
+        """GetBasket; nothing of one that never was."""
+        asked = basket_pb.GetBasketRequest(channel_id=request.channel_id, basket_id=request.basket_id)
+        try:
+            reply = await self._baskets.GetBasket(asked, timeout=CALL_SECONDS)
+        except NotFound:
+            return []
+        return [Hold(line.sku, line.point_id, line.quantity) for line in reply.basket.lines]
 
     @activity.defn
     async def confirm_hold(self, request: OrderStep) -> bool:

@@ -67,6 +67,9 @@ def _request(request: PlanRequest) -> pb.PlanOrderRequest:
         excluded_points=[
             pb.ExcludedPoint(point_id=row.point_id, reason=row.reason, sku=row.sku) for row in request.excluded
         ],
+        own_holds=[
+            pb.OwnHold(sku=row.sku, point_id=row.point_id, quantity=row.quantity) for row in request.own_holds
+        ],
         overlays=[pb.StockOverlay(sku=row.sku, point_id=row.point_id, free=row.free) for row in request.overlays],
         as_of=instant(request.as_of),
         not_before=instant(request.not_before),

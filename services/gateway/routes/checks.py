@@ -18,7 +18,7 @@ _RECENT = timedelta(days=7)
 
 @checks_router.get("/stock")
 async def stock(clients: ClientsAre) -> Checked:
-    """Compare every balance with its ledger and with what reservations hold."""
+    """Compare every balance with its ledger and with what is held, and stock to come with who waits for it."""
     return await checking.stock(clients)
 
 

@@ -26,6 +26,12 @@ OrderId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 FulfilmentId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 PointId = Annotated[str, Path(min_length=1, max_length=64, pattern=_ID)]
 ChannelId = Annotated[str, Path(min_length=1, max_length=64, pattern=_ID)]
+LaneId = Annotated[str, Path(min_length=1, max_length=64, pattern=_ID)]
+TransferId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
+PauseId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
+DeclarationId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
+ReportId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
+CountId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 EndpointId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 
 

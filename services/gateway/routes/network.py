@@ -1,5 +1,6 @@
 """Network data of the supply chain: items, points, channels, carriers, physical stock."""
 
+import json
 from typing import Annotated
 
 from fastapi import Query
@@ -19,6 +20,7 @@ from services.gateway.schemas.network import (
     Items,
     MovementFilters,
     StockPoints,
+    VersionFilters,
 )
 from services.gateway.schemas.network_views import (
     BalanceView,
@@ -27,6 +29,7 @@ from services.gateway.schemas.network_views import (
     ItemView,
     MovementView,
     StockPointView,
+    VersionView,
 )
 from services.gateway.wire import message, plain, sent, shown
 
@@ -34,25 +37,28 @@ network_router = router("network")
 
 
 @network_router.put("/items")
-async def put_items(body: Items, clients: ClientsAre) -> Changed:
+async def put_items(body: Items, caller: CallerIs, clients: ClientsAre) -> Changed:
     """Create or replace items by SKU."""
-    answer = await clients.act(clients.inventory.PutItems, sent(inventory.PutItemsRequest, body))
+    request = sent(inventory.PutItemsRequest, body, actor=caller.subject)
+    answer = await clients.act(clients.inventory.PutItems, request)
     return Changed(changed=answer.changed)
 
 
 @network_router.get("/items")
 async def list_items(filters: Annotated[ItemFilters, Query()], clients: ClientsAre) -> Page[ItemView]:
-    """List items in SKU order."""
-    request = message(inventory.ListItemsRequest, {"page": filters.page, "skus": filters.sku})
+    """List items in SKU order: all, some, or the formats of one article."""
+    request = message(
+        inventory.ListItemsRequest, {"page": filters.page, "skus": filters.sku, "reference": filters.reference}
+    )
     found = await clients.read(clients.inventory.ListItems, request)
     items = [shown(item, ItemView) for item in found.items]
     return Page(items=items, next_cursor=found.page.next_cursor or None)
 
 
 @network_router.put("/stock-points")
-async def put_stock_points(body: StockPoints, clients: ClientsAre) -> Changed:
+async def put_stock_points(body: StockPoints, caller: CallerIs, clients: ClientsAre) -> Changed:
     """Create or replace stock points by id."""
-    points = {"points": body.model_dump()["stock_points"]}
+    points = {"points": body.model_dump()["stock_points"], "actor": caller.subject}
     request = message(inventory.PutStockPointsRequest, points)
     return Changed(changed=(await clients.act(clients.inventory.PutStockPoints, request)).changed)
 
@@ -65,7 +71,7 @@ async def list_stock_points(clients: ClientsAre) -> Listed[StockPointView]:
 
 
 @network_router.put("/channels")
-async def put_channels(body: Channels, clients: ClientsAre) -> Changed:
+async def put_channels(body: Channels, caller: CallerIs, clients: ClientsAre) -> Changed:
     """Create or replace channels: what they may sell (orders) and what they may show (inventory).
 
     Two services keep the two parts. When the second refuses, the first part is kept: send the whole again.
@@ -73,13 +79,12 @@ async def put_channels(body: Channels, clients: ClientsAre) -> Changed:
     channels = body.model_dump()["channels"]
     selling = ("channel_id", "name", "currency", "brands", "life_cycle_id")
     terms = [{name: channel[name] for name in selling} for channel in channels]
-    images = [{name: channel[name] for name in channel if name not in selling[3:]} for channel in channels]
+    images = [{name: channel[name] for name in channel if name != "life_cycle_id"} for channel in channels]
     sold = await clients.act(
         clients.orders.PutSalesChannels, message(orders.PutSalesChannelsRequest, {"channels": terms})
     )
-    stocked = await clients.act(
-        clients.inventory.PutChannels, message(inventory.PutChannelsRequest, {"channels": images})
-    )
+    request = message(inventory.PutChannelsRequest, {"channels": images, "actor": caller.subject})
+    stocked = await clients.act(clients.inventory.PutChannels, request)
     return Changed(changed=max(sold.changed, stocked.changed))
 
 
@@ -88,6 +93,17 @@ async def list_channels(clients: ClientsAre) -> Listed[ChannelView]:
     """List channels in id order, as stock sees them."""
     found = await clients.read(clients.inventory.ListChannels, inventory.ListChannelsRequest())
     return Listed(items=[shown(channel, ChannelView) for channel in found.channels])
+
+
+@network_router.get("/setting-versions")
+async def list_setting_versions(
+    filters: Annotated[VersionFilters, Query()], clients: ClientsAre
+) -> Page[VersionView]:
+    """List what an item, a point or a channel was, and who changed it, newest first."""
+    values = {"kind": filters.kind, "key": filters.key, "page": filters.page}
+    found = await clients.read(clients.inventory.ListVersions, message(inventory.ListVersionsRequest, values))
+    items = [shown(one, VersionView, content=json.loads(one.content_json)) for one in found.versions]
+    return Page(items=items, next_cursor=found.page.next_cursor or None)
 
 
 @network_router.put("/carriers")

@@ -13,7 +13,7 @@ from services.gateway.guard import CallerIs, ClientsAre
 from services.gateway.routes.common import ChannelId, router
 from services.gateway.schemas.base import Listed
 from services.gateway.schemas.promises import AvailabilityFilters, AvailabilityView, PromiseRequest, PromiseView
-from services.gateway.wire import plain, sent, shown
+from services.gateway.wire import message, plain, sent, shown
 
 promises_router = router("promises")
 
@@ -27,11 +27,26 @@ async def availability(
 ) -> Listed[AvailabilityView]:
     """Read the stock that the channel may show, in the order asked for."""
     access.check_asks_for(caller, channel_id)
-    request = inventory.GetAvailabilityRequest(channel_id=channel_id, skus=filters.sku, explain=filters.explain)
+    values = {
+        "channel_id": channel_id,
+        "skus": filters.sku,
+        "explain": filters.explain,
+        "purpose": filters.purpose,
+    }
+    request = message(inventory.GetAvailabilityRequest, values)
     found = await clients.read(clients.inventory.GetAvailability, request)
     return Listed(
         items=[
-            AvailabilityView.model_validate(plain(one) | {"zero_reason": one.zero_reason or None})
+            AvailabilityView.model_validate(
+                plain(one)
+                | {
+                    "zero_reason": one.zero_reason or None,
+                    "points": [
+                        plain(point) | {"barred": point.barred or None, "limited_by": point.limited_by or None}
+                        for point in one.points
+                    ],
+                }
+            )
             for one in found.availabilities
         ]
     )

@@ -37,6 +37,11 @@ class Shown(BaseModel):
     model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
 
 
+def example(value: dict[str, Any]) -> ConfigDict:
+    """What a body of a schema may look like, for its description and for tests."""
+    return ConfigDict(json_schema_extra={"examples": [value]})
+
+
 def _iso_text(value: object) -> object:
     # A number, and a text that is one, would be taken for seconds since 1970.
     if not (isinstance(value, str) and _DATED.match(value)):
@@ -50,7 +55,7 @@ def _storable(value: datetime) -> datetime:
     return value
 
 
-def _one_of_each(values: list[str]) -> list[str]:
+def one_of_each(values: list[str]) -> list[str]:
     if len(set(values)) != len(values):
         raise ValueError("the same value stands twice")
     return values
@@ -77,7 +82,7 @@ Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT, description="Minor units of t
 Quantity = Annotated[int, Field(ge=1, le=MAX_QUANTITY)]
 Count = Annotated[int, Field(ge=0, le=MAX_QUANTITY)]
 Grams = Annotated[int, Field(ge=0, le=MAX_INT32)]
-Skus = Annotated[list[Sku], Field(max_length=500), AfterValidator(_one_of_each)]
+Skus = Annotated[list[Sku], Field(max_length=500), AfterValidator(one_of_each)]
 Cursor = Annotated[
     str | None,
     Field(min_length=1, max_length=500, pattern=_CURSOR, description="`next_cursor` of the page before"),

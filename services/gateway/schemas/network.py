@@ -1,8 +1,8 @@
 """Network data of the supply chain: items, points, channels, carriers, stock. Mirrors the protos."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from services.gateway.schemas.base import (
     MAX_INT32,
@@ -11,6 +11,7 @@ from services.gateway.schemas.base import (
     Currency,
     Grams,
     Id,
+    Instant,
     LongText,
     Money,
     Paged,
@@ -21,10 +22,13 @@ from services.gateway.schemas.base import (
     Skus,
     Text,
     Word,
+    example,
 )
 from services.gateway.schemas.orders import Mode
 
 PointType = Literal["warehouse", "store", "supplier", "partner"]
+Purpose = Literal["ship", "collect", "show"]
+Percent = Annotated[int, Field(ge=0, le=100, description="Of what is on hand at the point, rounded up")]
 Minute = Annotated[int, Field(ge=0, le=1440, description="Minutes after local midnight")]
 Weekday = Annotated[int, Field(ge=1, le=7, description="1 is Monday, 7 is Sunday")]
 Int32 = Annotated[int, Field(ge=0, le=MAX_INT32)]
@@ -38,15 +42,29 @@ def _not_zero(quantity: int) -> int:
     return quantity
 
 
-def _example(value: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [value]})
-
-
 class ChannelPrice(Sent):
     """The price of an item on a channel, tax included."""
 
     channel_id: Id
     price: Money
+
+
+class BundlePart(Sent):
+    """Units of an item in one bundle."""
+
+    sku: Sku
+    quantity: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class PersonalisationField(Sent):
+    """What a customer may have put on an article."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    max_characters: Annotated[int, Field(ge=1, le=1_000)]
+    surcharges: list[ChannelPrice] = Field(
+        default_factory=list, max_length=100, description="Tax included; free where a channel is not named"
+    )
+    required: bool = False
 
 
 class Item(Sent):
@@ -65,12 +83,40 @@ class Item(Sent):
     height_millimetres: Int32 = 0
     tags: _Texts = Field(default_factory=list)
     prices: list[ChannelPrice] = Field(default_factory=list, max_length=100)
+    release_date: Annotated[
+        str,
+        Field(
+            pattern=r"^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+            description="Before this day nothing is delivered or handed over at the destination",
+        ),
+    ] = ""
+    reference: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Za-z0-9._/-]{1,64})?$",
+            description="What the formats of an article share; each of them has stock of its own",
+        ),
+    ] = ""
+    format: Annotated[
+        str,
+        Field(
+            pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$",
+            max_length=64,
+            description="For example sample; empty for the full size",
+        ),
+    ] = ""
+    parts: list[BundlePart] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Of a bundle: it has no stock, and can be taken where its parts can",
+    )
+    personalisations: list[PersonalisationField] = Field(default_factory=list, max_length=20)
 
 
 class Items(Sent):
     """Items to create or replace."""
 
-    model_config = _example(
+    model_config = example(
         {
             "items": [
                 {
@@ -96,6 +142,9 @@ class ItemFilters(Paged):
     """Which items."""
 
     sku: Skus = Field(default_factory=list)
+    reference: Annotated[
+        str, Field(pattern=r"^([A-Za-z0-9._/-]{1,64})?$", description="Only the formats of this article")
+    ] = ""
 
 
 class Position(Sent):
@@ -152,7 +201,7 @@ class StockPoint(Sent):
 class StockPoints(Sent):
     """Stock points to create or replace."""
 
-    model_config = _example(
+    model_config = example(
         {
             "stock_points": [
                 {
@@ -177,22 +226,36 @@ class StockPoints(Sent):
     stock_points: list[StockPoint] = Field(min_length=1, max_length=1_000)
 
 
+class Activation(Sent):
+    """A point whose stock the channel may use for some purposes only."""
+
+    point_id: Id
+    purposes: Annotated[list[Purpose], Field(min_length=1, max_length=3)]
+
+
 class Exclusion(Sent):
-    """Takes an item or a category off the channel; one of the two."""
+    """Takes off the channel what fits all that it names; without a point, the item is an explicit 0."""
 
     sku: Sku | Literal[""] = ""
     category: Text = ""
+    tag: Text = ""
+    brand: Text = ""
+    point_id: Id | Literal[""] = ""
+    point_type: PointType | None = None
     reason: Text = ""
+    from_at: Instant | None = None
+    until_at: Instant | None = None
 
 
-class SafetyStockRule(Sent):
-    """Units kept back from the channel; the most specific rule wins."""
+class BufferRule(Sent):
+    """Units, or a share of what is on hand, kept back from the channel; the most specific rule wins."""
 
     sku: Sku | Literal[""] = ""
     category: Text = ""
     point_id: Id | Literal[""] = ""
     point_type: PointType | None = None
-    quantity: Int32
+    quantity: Int32 = 0
+    percent: Percent = 0
 
 
 class Channel(Sent):
@@ -201,9 +264,17 @@ class Channel(Sent):
     channel_id: Id
     name: RequiredText
     currency: Currency
-    activated_points: list[Id] = Field(default_factory=list, max_length=5_000)
+    activated_points: list[Id] = Field(
+        default_factory=list, max_length=5_000, description="Shown, shipped from and collected at"
+    )
+    activations: list[Activation] = Field(default_factory=list, max_length=5_000)
     exclusions: list[Exclusion] = Field(default_factory=list, max_length=5_000)
-    safety_stock: list[SafetyStockRule] = Field(default_factory=list, max_length=5_000)
+    safety_stock: list[BufferRule] = Field(default_factory=list, max_length=5_000)
+    routing_buffers: list[BufferRule] = Field(
+        default_factory=list,
+        max_length=5_000,
+        description="Kept back when a point is chosen; the figure shown does not know them",
+    )
     brands: _Texts = Field(default_factory=list, description="Brands that it may sell; empty means all")
     life_cycle_id: Id
 
@@ -211,7 +282,7 @@ class Channel(Sent):
 class Channels(Sent):
     """Channels to create or replace."""
 
-    model_config = _example(
+    model_config = example(
         {
             "channels": [
                 {
@@ -219,7 +290,16 @@ class Channels(Sent):
                     "name": "Web shop",
                     "currency": "EUR",
                     "activated_points": ["store-lyon"],
-                    "safety_stock": [{"point_type": "store", "quantity": 1}],
+                    "exclusions": [
+                        {
+                            "tag": "fragile",
+                            "point_type": "store",
+                            "reason": "packed in the warehouse only",
+                            "from_at": "2026-11-20T00:00:00Z",
+                        }
+                    ],
+                    "safety_stock": [{"point_type": "store", "quantity": 1}, {"category": "home", "percent": 10}],
+                    "routing_buffers": [{"point_id": "store-lyon", "quantity": 2}],
                     "life_cycle_id": "default",
                 }
             ]
@@ -263,18 +343,32 @@ class CarrierService(Sent):
     surcharge_basis_points: Int32 = 0
 
 
+class CarrierPause(Sent):
+    """A time in which a carrier collects nothing, for example a strike."""
+
+    from_at: Instant
+    until_at: Instant | None = Field(None, description="Absent: until the carrier is put again without it")
+    point_id: Id | Literal[""] = Field("", description="Empty for everywhere")
+    reason: Text = ""
+
+
 class Carrier(Sent):
     """A carrier and what it sells."""
 
     carrier_id: Id
     name: RequiredText
     services: list[CarrierService] = Field(default_factory=list, max_length=50)
+    pauses: list[CarrierPause] = Field(
+        default_factory=list,
+        max_length=100,
+        description="Plans wait for the next visit after a pause, or take another carrier",
+    )
 
 
 class Carriers(Sent):
     """Carriers to create or replace."""
 
-    model_config = _example(
+    model_config = example(
         {
             "carriers": [
                 {
@@ -328,7 +422,7 @@ class StockDelta(Sent):
 class Adjustment(Sent):
     """Changes of physical stock: all or none."""
 
-    model_config = _example(
+    model_config = example(
         {
             "deltas": [{"sku": "AUB-TEE-NAVY-M", "point_id": "store-lyon", "quantity": 12}],
             "cause": "receipt",
@@ -339,6 +433,13 @@ class Adjustment(Sent):
     deltas: list[StockDelta] = Field(min_length=1, max_length=1_000)
     cause: Word
     source: LongText | Literal[""] = ""
+
+
+class VersionFilters(Paged):
+    """Which setting."""
+
+    kind: Literal["item", "point", "channel"]
+    key: Annotated[Sku, Field(description="The SKU, or the id of the point or channel")]
 
 
 class BalanceFilters(Paged):

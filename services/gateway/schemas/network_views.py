@@ -1,9 +1,10 @@
 """Network data as it is shown. Mirrors the protos field by field."""
 
 from datetime import datetime
+from typing import Any
 
 from services.gateway.schemas.base import MoneyView, Shown
-from services.gateway.schemas.network import PointType
+from services.gateway.schemas.network import PointType, Purpose
 from services.gateway.schemas.orders import Mode
 
 
@@ -48,6 +49,22 @@ class PriceView(Shown):
     price: MoneyView | None
 
 
+class BundlePartView(Shown):
+    """Units of an item in one bundle."""
+
+    sku: str
+    quantity: int
+
+
+class PersonalisationView(Shown):
+    """What a customer may have put on an article."""
+
+    name: str
+    max_characters: int
+    surcharges: list[PriceView]
+    required: bool
+
+
 class ItemView(Shown):
     """An article that can be stocked and sold."""
 
@@ -62,6 +79,11 @@ class ItemView(Shown):
     height_millimetres: int
     tags: list[str]
     prices: list[PriceView]
+    release_date: str
+    reference: str
+    format: str
+    parts: list[BundlePartView]
+    personalisations: list[PersonalisationView]
 
 
 class PositionView(Shown):
@@ -111,22 +133,36 @@ class StockPointView(Shown):
     brands: list[str]
 
 
+class ActivationView(Shown):
+    """A point whose stock the channel may use for some purposes only."""
+
+    point_id: str
+    purposes: list[Purpose]
+
+
 class ExclusionView(Shown):
-    """An item or a category that the channel does not show."""
+    """What the channel does not sell: all that is named fits."""
 
     sku: str
     category: str
+    tag: str
+    brand: str
+    point_id: str
+    point_type: PointType | None
     reason: str
+    from_at: datetime | None
+    until_at: datetime | None
 
 
-class SafetyStockView(Shown):
-    """Units kept back from the channel."""
+class BufferView(Shown):
+    """Units, or a share of what is on hand, kept back from the channel."""
 
     sku: str
     category: str
     point_id: str
     point_type: PointType | None
     quantity: int
+    percent: int
 
 
 class ChannelView(Shown):
@@ -135,9 +171,21 @@ class ChannelView(Shown):
     channel_id: str
     name: str
     currency: str
+    brands: list[str]
     activated_points: list[str]
+    activations: list[ActivationView]
     exclusions: list[ExclusionView]
-    safety_stock: list[SafetyStockView]
+    safety_stock: list[BufferView]
+    routing_buffers: list[BufferView]
+
+
+class VersionView(Shown):
+    """One state of a setting: from when, who made it, and all of it."""
+
+    version: int
+    recorded_at: datetime
+    actor: str
+    content: dict[str, Any]
 
 
 class RateView(Shown):
@@ -174,9 +222,19 @@ class CarrierServiceView(Shown):
     surcharge_basis_points: int
 
 
+class CarrierPauseView(Shown):
+    """A time in which a carrier collects nothing."""
+
+    from_at: datetime | None
+    until_at: datetime | None
+    point_id: str
+    reason: str
+
+
 class CarrierView(Shown):
     """A carrier and what it sells."""
 
     carrier_id: str
     name: str
     services: list[CarrierServiceView]
+    pauses: list[CarrierPauseView]

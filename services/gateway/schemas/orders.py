@@ -154,6 +154,9 @@ class OrderPlacement(Sent):
     total: Money = Field(description="The sum of net, tax and shipping of the lines")
     mode: Mode = "home_standard"
     quote_id: LongId | Literal[""] = Field("", description="A promise that the customer accepted")
+    basket_id: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]{1,100})?$")] = Field(
+        "", description="A basket of the channel whose units the order takes over"
+    )
     payment: Payment
     source_placed_at: Instant | None = Field(
         None,

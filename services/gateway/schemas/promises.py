@@ -19,13 +19,15 @@ from services.gateway.schemas.base import (
     Skus,
     WindowView,
 )
+from services.gateway.schemas.network import Purpose
 
 
 class AvailabilityFilters(Asked):
     """Which figures."""
 
     sku: Skus = Field(min_length=1)
-    explain: bool = Field(False, description="Adds the five inputs, point by point")
+    purpose: Purpose | None = Field(None, description="Without: what can be sold, whether shipped or collected")
+    explain: bool = Field(False, description="Adds the five inputs, summed and point by point")
 
 
 class PointAvailabilityView(Shown):
@@ -38,6 +40,18 @@ class PointAvailabilityView(Shown):
     safety_stock: int
     available: int
     safety_stock_rule: str
+    barred: str | None = Field(description="Why the point adds nothing whatever its stock")
+    limited_by: str | None = Field(description="Of a bundle, in whole ones: the part that there is least of")
+
+
+class InputsView(Shown):
+    """The five inputs of the figure: the first less the other four, clamped at zero point by point."""
+
+    physical: int
+    reserved: int
+    excluded: int
+    unavailable: int
+    safety_stock: int
 
 
 class AvailabilityView(Shown):
@@ -45,8 +59,9 @@ class AvailabilityView(Shown):
 
     sku: str
     available_now: int
-    zero_reason: str | None = Field(description="Why it is 0: the item is excluded or unknown")
+    zero_reason: str | None = Field(description="Why it is 0: it is excluded, unknown or paused")
     points: list[PointAvailabilityView]
+    inputs: InputsView | None
 
 
 class DestinationSent(Sent):

@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from services.inventory.domain.catalogue import Purpose
+from services.inventory.domain.declarations import Reason
 from services.inventory.domain.holds import HoldLine, HoldMove
 from services.inventory.domain.ledger import Cause
 
@@ -36,15 +38,17 @@ class DeclareUnavailable:
     sku: str
     point_id: str
     quantity: int
+    reason: Reason
     cause: Cause
     as_of: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseUnavailable:
-    """Units to give back to the image."""
+    """Units to give back to the image: of one declaration (quantity 0: all of it), or else at a position."""
 
     request_id: str
+    declaration_id: str
     sku: str
     point_id: str
     quantity: int
@@ -63,6 +67,9 @@ class Reserve:
     time_to_live_seconds: int
     allow_partial: bool
     as_of: datetime
+    purpose: Purpose | None = None
+    # Its name as a reservation.
+    basket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +102,7 @@ class MoveReservation:
     reservation_id: str
     moves: tuple[HoldMove, ...]
     as_of: datetime
+    purpose: Purpose | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +128,22 @@ Command = (
 )
 
 
-def content(command: Command) -> bytes:
-    """The command without its id and its instant: a repeat comes later and is the same request all the same."""
-    fields = _fields(command)
+def content(command: Any) -> bytes:
+    """The command without its id and its instant: a repeat comes later and is the same request all the same.
+
+    What is not said is left out, so that a new field changes no request that does not use it.
+    """
+    fields = {name: value for name, value in _fields(command).items() if value is not None}
     del fields["request_id"], fields["as_of"]
-    return json.dumps([type(command).__name__, fields], sort_keys=True, default=_fields).encode()
+    return _encode([type(command).__name__, fields]).encode()
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else _fields(value)
+
+
+# Made once: `json.dumps` makes a new encoder for each call that is not like most.
+_encode = json.JSONEncoder(sort_keys=True, default=_plain).encode
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -1,160 +1,167 @@
-"""The channel image (SPEC STK-4, STK-5): what a channel may show and take at a point.
+"""The channel image (SPEC STK-4): what a channel may show and take at a point.
 
-At one point: max(0, on_hand - reserved - unavailable - safety stock), and 0 when the point is not activated for
-the channel, the item is excluded or unknown. The figure shown and the figure that a reserve is judged by both
-come from `Terms.available`.
+At one point: max(0, on_hand - reserved - unavailable - safety stock), and 0 where the point is not activated for
+the purpose, does not carry the brand, or the item is excluded or unknown. The figure shown and the figure that a
+reserve is judged by both come from `Terms.available`. Of a bundle there is what every part allows: what bars a
+part bars the bundle, and what is kept back of a part is not sold in a bundle, so that no way leads around a rule.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from services.inventory.domain.catalogue import Exclusion, PointType, SafetyStockRule
-from services.inventory.domain.ledger import Balance
+from services.inventory.domain.buffers import BufferRules, Kept
+from services.inventory.domain.bundles import Parts, spread
+from services.inventory.domain.catalogue import ItemTerms, PointTerms, Purpose
+from services.inventory.domain.exclusions import Exclusions
+from services.inventory.domain.figures import SALE, Opening, Openings
+from services.inventory.domain.ledger import Balance, Position
+from services.inventory.domain.pauses import Pauses
 
 UNKNOWN_ITEM = "UNKNOWN_ITEM"
-EXCLUDED = "EXCLUDED"
-
-
-@dataclass(frozen=True, slots=True)
-class SafetyStock:
-    """Units kept back, and the rule that says so in words (empty for none)."""
-
-    quantity: int = 0
-    rule: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PointAvailability:
-    """How one point adds to the figure."""
-
-    point_id: str
-    on_hand: int
-    reserved: int
-    unavailable: int
-    safety_stock: int
-    available: int
-    safety_stock_rule: str
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """The figure of one SKU on a channel; `zero_reason` says why it is 0 whatever the stock."""
-
-    sku: str
-    available_now: int
-    zero_reason: str = ""
-    points: tuple[PointAvailability, ...] = ()
-
-
-def categories(path: Sequence[str]) -> tuple[str, ...]:
-    """What a rule's category may say to mean an item of this path: any element, or a path from the root."""
-    prefixes = ("/".join(path[: end + 1]) for end in range(len(path)))
-    return tuple(dict.fromkeys((*path, *prefixes)))
-
-
-class SafetyStockRules:
-    """The rules of one channel, ready to be asked many times."""
-
-    def __init__(self, rules: Sequence[SafetyStockRule]) -> None:
-        self._quantities: dict[tuple[str, str, str, str], int] = {}
-        self._skus = frozenset(rule.sku for rule in rules if rule.sku)
-        self._answers: dict[tuple[str, tuple[str, ...], str], SafetyStock] = {}
-        for rule in rules:
-            key = (rule.sku, rule.category, rule.point_id, rule.point_type or "")
-            self._quantities[key] = max(rule.quantity, self._quantities.get(key, 0))
-
-    def at(self, sku: str, path: tuple[str, ...], point_id: str, point_type: PointType) -> SafetyStock:
-        """The units to keep back of an item at a point: the most specific level that has a rule."""
-        if not self._quantities:
-            return SafetyStock()
-        # Items without a rule of their own share the answer of their category.
-        key = (sku if sku in self._skus else "", path, point_id)
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = self._answers[key] = self._decide(sku, path, point_id, point_type)
-        return answer
-
-    def _decide(self, sku: str, path: tuple[str, ...], point_id: str, point_type: PointType) -> SafetyStock:
-        names = categories(path)
-        levels = (
-            [((sku, "", point_id, ""), f"item {sku} at point {point_id}")],
-            [((sku, "", "", ""), f"item {sku}")],
-            [(("", name, point_id, ""), f"category {name} at point {point_id}") for name in names],
-            [(("", name, "", ""), f"category {name}") for name in names],
-            [(("", "", point_id, ""), f"point {point_id}")],
-            [(("", "", "", point_type.value), f"point type {point_type.value}")],
-            [(("", "", "", ""), "channel")],
-        )
-        for level in levels:
-            found = [(self._quantities[key], words) for key, words in level if key in self._quantities]
-            if found:
-                quantity, words = max(found, key=lambda pair: pair[0])
-                return SafetyStock(quantity, f"{words}: {quantity}")
-        return SafetyStock()
+BRAND_NOT_SOLD = "BRAND_NOT_SOLD"
+BRAND_NOT_CARRIED = "BRAND_NOT_CARRIED"
+NOT_ACTIVATED = "NOT_ACTIVATED"
 
 
 @dataclass(frozen=True)
 class Terms:
-    """A channel's rules about the items and points that a question touches.
+    """A channel's rules about the items and points that a question touches, judged at `now`.
 
-    `items` are the known SKUs with their category paths; `points` are those activated, with their types.
+    `items` are the known SKUs, `points` those activated for anything. `brands`: what the channel sells; empty
+    means all. `as_told`: pauses count as the replicas were told of them, whatever the clock says.
     """
 
     channel_id: str
-    items: Mapping[str, tuple[str, ...]]
-    points: Mapping[str, PointType]
-    exclusions: Sequence[Exclusion]
-    rules: SafetyStockRules
+    brands: frozenset[str]
+    items: Mapping[str, ItemTerms]
+    points: Mapping[str, PointTerms]
+    exclusions: Exclusions
+    buffers: BufferRules
+    routing_buffers: BufferRules
+    now: datetime
+    pauses: Pauses = field(default_factory=Pauses)
+    as_told: bool = False
+
+    def at(self, now: datetime) -> "Terms":
+        """The same rules at another instant."""
+        return self if now == self.now else replace(self, now=now)
 
     def zero_reason(self, sku: str) -> str:
         """Why the item is not on the channel at all; empty if it is."""
-        path = self.items.get(sku)
-        if path is None:
+        item = self.items.get(sku)
+        if item is None:
             return UNKNOWN_ITEM
-        if not self.exclusions:
-            return ""
-        names = categories(path)
-        for exclusion in self.exclusions:
-            if exclusion.sku == sku or (exclusion.category and exclusion.category in names):
-                return f"{EXCLUDED}: {exclusion.reason}" if exclusion.reason else EXCLUDED
-        return ""
+        if self.brands and item.brand not in self.brands:
+            return BRAND_NOT_SOLD
+        paused = self.pauses.reason_everywhere(sku, self.points, self.channel_id, self._paused_at)
+        return paused or self.exclusions.everywhere(sku, item, self.now) or _of_parts(item.parts, self.zero_reason)
 
-    def may_sell(self, sku: str, point_id: str) -> bool:
-        """Whether the channel may take the item from the point, units aside."""
-        return point_id in self.points and not self.zero_reason(sku)
+    def barred(self, sku: str, point_id: str, purpose: Purpose | None = None) -> str:
+        """Why the channel may take nothing of the item at the point, units aside; empty if it may."""
+        point = self.points.get(point_id)
+        if point is None or not (point.purposes & ({purpose} if purpose else SALE)):
+            return NOT_ACTIVATED
+        return self.zero_reason(sku) or self._barred_here(sku, point_id, point)
 
-    def safety_stock(self, sku: str, point_id: str) -> SafetyStock:
+    def _barred_here(self, sku: str, point_id: str, point: PointTerms) -> str:
+        item = self.items[sku]
+        if point.brands and item.brand not in point.brands:
+            return BRAND_NOT_CARRIED
+        paused = self.pauses.reason_for(sku, point_id, self.channel_id, self._paused_at)
+        return (
+            paused
+            or self.exclusions.at(sku, item, point_id, point, self.now)
+            or _of_parts(item.parts, lambda part: self._barred_here(part, point_id, point))
+        )
+
+    @property
+    def _paused_at(self) -> datetime | None:
+        return None if self.as_told else self.now
+
+    def safety_stock(self, balance: Balance) -> Kept:
         """Of a known item at an activated point."""
-        return self.rules.at(sku, self.items[sku], point_id, self.points[point_id])
+        return self._kept(self.buffers, balance)
 
-    def available(self, balance: Balance) -> int:
+    def routing_buffer(self, balance: Balance) -> Kept:
+        """What the choice of a point keeps back beyond the safety stock; the figure shown does not know it."""
+        return self._kept(self.routing_buffers, balance)
+
+    def _kept(self, rules: BufferRules, balance: Balance) -> Kept:
+        path, point = self.items[balance.sku].path, self.points[balance.point_id]
+        return rules.at(balance.sku, path, balance.point_id, point.type, balance.on_hand)
+
+    def available(self, balance: Balance, purpose: Purpose | None = None) -> int:
         """What the channel may take here now. Never negative."""
-        if not self.may_sell(balance.sku, balance.point_id):
+        if self.barred(balance.sku, balance.point_id, purpose):
             return 0
-        return max(0, balance.free - self.safety_stock(balance.sku, balance.point_id).quantity)
+        return max(0, balance.free - self.safety_stock(balance).quantity)
 
+    def takeable(
+        self,
+        parts: Parts,
+        position: Position,
+        balance_of: Callable[[Position], Balance],
+        purpose: Purpose | None = None,
+    ) -> int:
+        """`available`, of whatever is held: of a bundle as many as each of these parts allows."""
+        if not parts:
+            return self.available(balance_of(position), purpose)
+        if self.barred(*position, purpose):
+            return 0
+        return min(self.available(balance_of(one), purpose) // units for one, units in spread(parts, position, 1))
 
-def availability(terms: Terms, sku: str, balances: Sequence[Balance], *, explain: bool) -> Availability:
-    """The figure of one SKU: clamped at zero point by point, so that no point eats another's stock."""
-    zero_reason = terms.zero_reason(sku)
-    if zero_reason:
-        return Availability(sku, 0, zero_reason)
-    total = 0
-    points: list[PointAvailability] = []
-    for balance in balances:
-        available = terms.available(balance)
-        total += available
-        if explain and balance.point_id in terms.points:
-            kept = terms.safety_stock(sku, balance.point_id)
-            points.append(
-                PointAvailability(
-                    point_id=balance.point_id,
-                    on_hand=balance.on_hand,
-                    reserved=balance.reserved,
-                    unavailable=balance.unavailable,
-                    safety_stock=kept.quantity,
-                    available=available,
-                    safety_stock_rule=kept.rule,
+    def parts(self, sku: str) -> Parts:
+        """Those of a bundle; none for any other item, known or not."""
+        item = self.items.get(sku)
+        return item.parts if item else ()
+
+    def openings(self, sku: str) -> Openings:
+        """Where the channel may take a known item, and for what: `available`, worked out but for the units."""
+        reason = self.zero_reason(sku)
+        if reason:
+            return Openings(reason)
+        path = self.items[sku].path
+        return Openings(
+            points={
+                point_id: Opening(
+                    point.purposes,
+                    self.buffers.level(sku, path, point_id, point.type),
+                    self.routing_buffers.level(sku, path, point_id, point.type),
                 )
-            )
-    return Availability(sku, total, "", tuple(points))
+                for point_id, point in self.points.items()
+                if not self._barred_here(sku, point_id, point)
+            }
+        )
+
+    def kind_of(self, sku: str) -> "Kind":
+        """Items of one kind have the same openings."""
+        item = self.items[sku]
+        rules = (self.buffers, self.routing_buffers, self.exclusions, self.pauses)
+        is_named = bool(item.parts) or any(one.names(sku) for one in rules)
+        return item.path, item.brand, item.tags, sku if is_named else ""
+
+
+Kind = tuple[tuple[str, ...], str, frozenset[str], str]
+
+
+class KnownOpenings:
+    """Openings, worked out once for all items of a kind: as right as the terms that they were first asked with."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Kind], Openings] = {}
+
+    def of(self, terms: Terms, sku: str) -> Openings:
+        """Of a known item on the channel of the terms."""
+        key = terms.channel_id, terms.kind_of(sku)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = terms.openings(sku)
+        return found
+
+
+def _of_parts(parts: Parts, reason_of: Callable[[str], str]) -> str:
+    for part in parts:
+        if reason := reason_of(part.sku):
+            return f"PART {part.sku}: {reason}"
+    return ""

@@ -1,17 +1,18 @@
 """Balances and the movements that change them (SPEC STK-3).
 
 No balance changes without a movement, and every movement keeps: nothing negative, on_hand + short >= reserved.
-`short` counts reserved units that are not there. Only a count may raise it; whatever brings units or gives
-reservations back lowers it at once.
+`short` counts reserved units that are not there. Only who looked at the shelf, or sold from it, may raise
+it; whatever brings units or gives reservations back lowers it at once.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from kit.errors import FailedPrecondition
 
-COUNT = "count"
+# Causes that say what is so on the shelf, and are no wishes: only they may find that reserved units are missing.
+LOOKED = frozenset({"count", "snapshot", "end_of_day", "till_sale"})
 
 
 class Position(NamedTuple):
@@ -38,7 +39,7 @@ class Balance:
 
     @property
     def free(self) -> int:
-        """What nobody holds; negative after a count that found units missing."""
+        """What nobody holds; negative when reserved units are missing."""
         return self.on_hand - self.reserved - self.unavailable
 
 
@@ -74,6 +75,15 @@ class Book:
         self._balances: dict[Position, Balance] = {balance.position: balance for balance in balances}
         self.movements: list[Movement] = []
 
+    def trial(self) -> "Book":
+        """The same balances, to try something on: `accept` it, or throw it away."""
+        return Book(self._balances.values())
+
+    def accept(self, trial: "Book") -> None:
+        """What was tried happens."""
+        self._balances = trial._balances
+        self.movements += trial.movements
+
     def balance(self, position: Position) -> Balance:
         """As it stands after the movements made so far."""
         return self._balances.get(position) or Balance(*position)
@@ -94,14 +104,10 @@ class Book:
     ) -> Balance:
         """Changes a balance and records why; `short` follows by itself."""
         before = self.balance(position)
-        after = replace(
-            before,
-            on_hand=before.on_hand + on_hand,
-            reserved=before.reserved + reserved,
-            unavailable=before.unavailable + unavailable,
-        )
-        after = replace(after, short=max(0, after.reserved - after.on_hand))
-        if after.short > before.short and cause.cause != COUNT:
+        holding, there = before.reserved + reserved, before.on_hand + on_hand
+        missing = max(0, holding - there)
+        after = Balance(position.sku, position.point_id, there, holding, before.unavailable + unavailable, missing)
+        if after.short > before.short and cause.cause not in LOOKED:
             raise FailedPrecondition(
                 "STOCK_RESERVED",
                 f"units of {position.sku} at {position.point_id} are reserved; only a count may miss them",
@@ -162,8 +168,9 @@ def release_unavailable(book: Book, position: Position, quantity: int, cause: Ca
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A balance that is not the sum of its movements, or holds other units than its reservations do."""
+    """A balance that is not the sum of its movements, of what reservations hold, or of what is declared."""
 
     balance: Balance
     ledger: Balance
     held: int
+    declared: int

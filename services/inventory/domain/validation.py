@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kit.values import gs1
 from kit.values.money import is_currency
-from services.inventory.domain.catalogue import Channel, Item, SafetyStockRule, StockPoint
+from services.inventory.domain.catalogue import BufferRule, Channel, Edit, Exclusion, Purpose, StockPoint
 from services.inventory.domain.commands import StockDelta
 from services.inventory.domain.holds import HoldLine, HoldMove
 from services.inventory.domain.ledger import Cause
@@ -19,6 +19,8 @@ MAX_QUANTITY = 1_000_000_000
 MAX_LINES = 5_000
 MAX_TIME_TO_LIVE_SECONDS = 366 * 24 * 3600
 DAY_MINUTES = 24 * 60
+# What only an import and the end of a day may say.
+KEPT_CAUSES = frozenset({"snapshot", "end_of_day"})
 OWNERSHIPS = ("owned", "franchise", "reseller")
 
 _SKU = re.compile(r"[A-Za-z0-9._/-]{1,64}")
@@ -40,36 +42,9 @@ class Problem:
 # -- catalogue --------------------------------------------------------------------------------------------
 
 
-def check_items(items: Sequence[Item]) -> Iterator[Problem]:
-    """Items of one PutItems."""
-    yield from _unique("items", "sku", [item.sku for item in items])
-    for i, item in enumerate(items):
-        yield from _check_item(f"items[{i}]", item)
-
-
-def _check_item(at: str, item: Item) -> Iterator[Problem]:
-    yield from sku(f"{at}.sku", item.sku)
-    if item.gtin and not gs1.is_gtin(item.gtin):
-        yield Problem(f"{at}.gtin", "not a GTIN-8, -12, -13 or -14 with a right check digit")
-    yield from text(f"{at}.title", item.title)
-    yield from text(f"{at}.brand", item.brand)
-    yield from _texts(f"{at}.category_path", item.category_path, forbidden="/")
-    for measure in ("weight_grams", "length_millimetres", "width_millimetres", "height_millimetres"):
-        if getattr(item, measure) < 0:
-            yield Problem(f"{at}.{measure}", "negative")
-    yield from _texts(f"{at}.tags", item.tags)
-    yield from _unique(f"{at}.prices", "channel_id", [price.channel_id for price in item.prices])
-    for j, price in enumerate(item.prices):
-        yield from name(f"{at}.prices[{j}].channel_id", price.channel_id)
-        if price.price.amount_minor < 0:
-            yield Problem(f"{at}.prices[{j}].price.amount_minor", "negative")
-        if not is_currency(price.price.currency):
-            yield Problem(f"{at}.prices[{j}].price.currency", "not an ISO 4217 code")
-
-
 def check_points(points: Sequence[StockPoint]) -> Iterator[Problem]:
     """Points of one PutStockPoints."""
-    yield from _unique("points", "point_id", [point.point_id for point in points])
+    yield from unique("points", "point_id", [point.point_id for point in points])
     for i, point in enumerate(points):
         yield from _check_point(f"points[{i}]", point)
 
@@ -88,16 +63,16 @@ def _check_point(at: str, point: StockPoint) -> Iterator[Problem]:
         yield Problem(f"{at}.subdivision", f"not an ISO 3166-2 code of {point.country}")
     yield from text(f"{at}.postcode", point.postcode)
     yield from text(f"{at}.city", point.city)
-    if not _is_time_zone(point.time_zone):
+    if not is_time_zone(point.time_zone):
         yield Problem(f"{at}.time_zone", "not an IANA time zone")
     yield from _check_calendar(at, point)
-    yield from _texts(f"{at}.capabilities", point.capabilities)
+    yield from texts(f"{at}.capabilities", point.capabilities)
     for figure in ("daily_capacity", "handling_minutes"):
         if getattr(point, figure) < 0:
             yield Problem(f"{at}.{figure}", "negative")
     if point.ownership not in OWNERSHIPS:
         yield Problem(f"{at}.ownership", f"not one of {', '.join(OWNERSHIPS)}")
-    yield from _texts(f"{at}.brands", point.brands)
+    yield from texts(f"{at}.brands", point.brands)
 
 
 def _check_calendar(at: str, point: StockPoint) -> Iterator[Problem]:
@@ -113,7 +88,7 @@ def _check_calendar(at: str, point: StockPoint) -> Iterator[Problem]:
             yield Problem(f"{here}.opens_minute", "overlaps another interval of the day")
         closes[hours.weekday] = hours.closes_minute
     for i, day in enumerate(point.closed_dates):
-        if not _is_date(day):
+        if not is_date(day):
             yield Problem(f"{at}.closed_dates[{i}]", "not a date of ISO 8601, for example 2027-01-02")
     for i, collection in enumerate(point.collections):
         here = f"{at}.collections[{i}]"
@@ -126,26 +101,55 @@ def _check_calendar(at: str, point: StockPoint) -> Iterator[Problem]:
 
 def check_channels(channels: Sequence[Channel]) -> Iterator[Problem]:
     """Channels of one PutChannels, but for whether their points exist."""
-    yield from _unique("channels", "channel_id", [channel.channel_id for channel in channels])
+    yield from unique("channels", "channel_id", [channel.channel_id for channel in channels])
     for i, channel in enumerate(channels):
         at = f"channels[{i}]"
         yield from name(f"{at}.channel_id", channel.channel_id)
         yield from text(f"{at}.name", channel.name)
         if not is_currency(channel.currency):
             yield Problem(f"{at}.currency", "not an ISO 4217 code")
-        yield from _unique(f"{at}.activated_points", "", channel.activated_points)
+        yield from _check_activations(at, channel)
+        yield from texts(f"{at}.brands", channel.brands)
         for j, exclusion in enumerate(channel.exclusions):
-            here = f"{at}.exclusions[{j}]"
-            if bool(exclusion.sku) == bool(exclusion.category):
-                yield Problem(f"{here}.sku", "one of sku and category is needed, not both")
-            yield from sku(f"{here}.sku", exclusion.sku) if exclusion.sku else ()
-            yield from text(f"{here}.category", exclusion.category)
-            yield from text(f"{here}.reason", exclusion.reason)
+            yield from _check_exclusion(f"{at}.exclusions[{j}]", exclusion)
         for j, rule in enumerate(channel.safety_stock):
-            yield from _check_rule(f"{at}.safety_stock[{j}]", rule)
+            yield from check_rule(f"{at}.safety_stock[{j}]", rule)
+        for j, rule in enumerate(channel.routing_buffers):
+            yield from check_rule(f"{at}.routing_buffers[{j}]", rule)
 
 
-def _check_rule(at: str, rule: SafetyStockRule) -> Iterator[Problem]:
+def _check_activations(at: str, channel: Channel) -> Iterator[Problem]:
+    yield from unique(f"{at}.activated_points", "", channel.activated_points)
+    yield from unique(f"{at}.activations", "point_id", [one.point_id for one in channel.activations])
+    for j, one in enumerate(channel.activations):
+        if not one.purposes:
+            yield Problem(f"{at}.activations[{j}].purposes", "empty: a point is activated for something")
+        if one.point_id in channel.activated_points:
+            yield Problem(f"{at}.activations[{j}].point_id", f"{one.point_id} is among the activated points")
+
+
+def _check_exclusion(at: str, exclusion: Exclusion) -> Iterator[Problem]:
+    named = (
+        exclusion.sku,
+        exclusion.category,
+        exclusion.tag,
+        exclusion.brand,
+        exclusion.point_id,
+        exclusion.point_type,
+    )
+    if not any(named):
+        yield Problem(at, "it must name an item, category, tag, brand, point or point type")
+    yield from sku(f"{at}.sku", exclusion.sku) if exclusion.sku else ()
+    for field in ("category", "tag", "brand", "reason"):
+        yield from text(f"{at}.{field}", getattr(exclusion, field))
+    if exclusion.point_id and exclusion.point_type:
+        yield Problem(f"{at}.point_type", "an exclusion is for a point or for a type of points")
+    if exclusion.from_at and exclusion.until_at and exclusion.from_at >= exclusion.until_at:
+        yield Problem(f"{at}.until_at", "not after from_at")
+
+
+def check_rule(at: str, rule: BufferRule) -> Iterator[Problem]:
+    """A rule that keeps units back."""
     # Only the levels that have a place in the precedence (SPEC STK-5) mean anything.
     if rule.sku:
         yield from sku(f"{at}.sku", rule.sku)
@@ -156,18 +160,34 @@ def _check_rule(at: str, rule: SafetyStockRule) -> Iterator[Problem]:
         yield Problem(f"{at}.point_type", "a point type stands alone")
     if not 0 <= rule.quantity <= MAX_QUANTITY:
         yield Problem(f"{at}.quantity", f"not between 0 and {MAX_QUANTITY}")
+    if not 0 <= rule.percent <= 100:
+        yield Problem(f"{at}.percent", "not between 0 and 100")
+    if rule.quantity and rule.percent:
+        yield Problem(f"{at}.percent", "a rule keeps back units or a share, not both")
+
+
+def points_named(channel: Channel) -> Iterator[tuple[str, str]]:
+    """Every point that the channel names: where it stands, and its id."""
+    for j, point_id in enumerate(channel.activated_points):
+        yield f"activated_points[{j}]", point_id
+    for part in ("activations", "exclusions", "safety_stock", "routing_buffers"):
+        for j, one in enumerate(getattr(channel, part)):
+            if one.point_id:
+                yield f"{part}[{j}].point_id", one.point_id
 
 
 def check_known_points(channels: Sequence[Channel], known: Iterable[str]) -> Iterator[Problem]:
     """Channels must name points that exist."""
     points = frozenset(known)
     for i, channel in enumerate(channels):
-        for j, point_id in enumerate(channel.activated_points):
+        for field, point_id in points_named(channel):
             if point_id not in points:
-                yield _unknown(f"channels[{i}].activated_points[{j}]", "point", point_id)
-        for j, rule in enumerate(channel.safety_stock):
-            if rule.point_id and rule.point_id not in points:
-                yield _unknown(f"channels[{i}].safety_stock[{j}].point_id", "point", rule.point_id)
+                yield _unknown(f"channels[{i}].{field}", "point", point_id)
+
+
+def check_edit(edit: Edit) -> Iterator[Problem]:
+    """Who changes a setting."""
+    yield from text("actor", edit.actor, required=True)
 
 
 # -- stock ------------------------------------------------------------------------------------------------
@@ -196,8 +216,10 @@ def check_known_positions(
 
 def check_cause(cause: Cause) -> Iterator[Problem]:
     """Why and by whom."""
-    if not _CAUSE.fullmatch(cause.cause):
+    if not is_cause(cause.cause):
         yield Problem("cause.cause", "lower case words with underscores are needed")
+    if cause.cause in KEPT_CAUSES:
+        yield Problem("cause.cause", f"{cause.cause} is kept for what the system itself does")
     yield from text("cause.actor", cause.actor, required=True)
     yield from text("cause.source", cause.source)
 
@@ -230,18 +252,24 @@ def check_time_to_live(seconds: int) -> Iterator[Problem]:
         yield Problem("time_to_live_seconds", f"not between 0 and {MAX_TIME_TO_LIVE_SECONDS}")
 
 
+def check_sold(purpose: Purpose | None) -> Iterator[Problem]:
+    """What units are held for."""
+    if purpose is Purpose.SHOW:
+        yield Problem("purpose", "what is only shown is not sold: ship or collect")
+
+
 # -- fields -----------------------------------------------------------------------------------------------
 
 
 def sku(field: str, value: str) -> Iterator[Problem]:
     """1 to 64 characters: letters, digits, dot, dash, underscore, slash."""
-    if not _SKU.fullmatch(value):
+    if not is_sku(value):
         yield Problem(field, "1 to 64 letters, digits, dots, dashes, underscores or slashes are needed")
 
 
 def name(field: str, value: str) -> Iterator[Problem]:
     """The id of a point, a channel or a carrier."""
-    if not _NAME.fullmatch(value):
+    if not is_name(value):
         yield Problem(field, "1 to 64 letters, digits, dots, dashes or underscores are needed")
 
 
@@ -265,6 +293,21 @@ def text(field: str, value: str, *, required: bool = False) -> Iterator[Problem]
         yield Problem(field, "longer than 500 characters, or with a control character")
 
 
+def is_sku(value: str) -> bool:
+    """See `sku`."""
+    return _SKU.fullmatch(value) is not None
+
+
+def is_name(value: str) -> bool:
+    """See `name`."""
+    return _NAME.fullmatch(value) is not None
+
+
+def is_cause(value: str) -> bool:
+    """Lower case words with underscores, at most 64 characters."""
+    return _CAUSE.fullmatch(value) is not None
+
+
 def skus(values: Sequence[str]) -> Iterator[Problem]:
     """A list of SKUs to look for."""
     for i, value in enumerate(values):
@@ -277,14 +320,16 @@ def names(field: str, values: Sequence[str]) -> Iterator[Problem]:
         yield from name(f"{field}[{i}]", value)
 
 
-def _texts(field: str, values: Sequence[str], forbidden: str = "") -> Iterator[Problem]:
+def texts(field: str, values: Sequence[str], forbidden: str = "") -> Iterator[Problem]:
+    """Texts that say something, without a character that has a meaning of its own."""
     for i, value in enumerate(values):
         yield from text(f"{field}[{i}]", value, required=True)
         if forbidden and forbidden in value:
             yield Problem(f"{field}[{i}]", f"contains {forbidden!r}")
 
 
-def _unique(field: str, key: str, values: Sequence[str]) -> Iterator[Problem]:
+def unique(field: str, key: str, values: Sequence[str]) -> Iterator[Problem]:
+    """No value stands twice. `key`: the part of each element that it is."""
     seen: set[str] = set()
     for i, value in enumerate(values):
         if value in seen:
@@ -301,7 +346,8 @@ def _unknown(field: str, kind: str, value: str) -> Problem:
     return Problem(field, f"there is no {kind} {value}", f"UNKNOWN_{kind.upper()}")
 
 
-def _is_date(value: str) -> bool:
+def is_date(value: str) -> bool:
+    """A calendar date of ISO 8601, with dashes."""
     try:
         return date.fromisoformat(value).isoformat() == value
     except ValueError:
@@ -309,7 +355,8 @@ def _is_date(value: str) -> bool:
 
 
 @cache
-def _is_time_zone(value: str) -> bool:
+def is_time_zone(value: str) -> bool:
+    """An IANA zone that is known here."""
     if not re.fullmatch(r"[A-Za-z0-9_+/-]{1,64}", value):
         return False
     try:

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit import feed
-from services.inventory.domain.ledger import Position
+from kit import db, feed
+
+_BOUNDS = text("SELECT coalesce(min(sequence), 0), coalesce(max(sequence), 0) FROM stock_change")
+_MARKS = text(
+    """SELECT sequence, kind, sku, point_id, channel_id FROM stock_change
+       WHERE sequence > :after ORDER BY sequence LIMIT :limit"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,35 +33,18 @@ async def has_news(connection: AsyncConnection, after: int) -> bool:
 
 async def bounds(tx: AsyncConnection) -> tuple[int, int]:
     """The oldest and the newest number that is kept; zeros when nothing ever changed."""
-    row = (
-        await tx.execute(text("SELECT coalesce(min(sequence), 0), coalesce(max(sequence), 0) FROM stock_change"))
-    ).one()
-    return row[0], row[1]
+    [(oldest, newest)] = await db.rows(tx, _BOUNDS, {})
+    return oldest, newest
 
 
 async def marks(tx: AsyncConnection, after: int, limit: int) -> list[Mark]:
     """Numbered marks after a number."""
-    rows = await tx.execute(
-        text(
-            """SELECT sequence, kind, sku, point_id, channel_id FROM stock_change
-               WHERE sequence > :after ORDER BY sequence LIMIT :limit"""
-        ),
-        {"after": after, "limit": limit},
-    )
-    return [Mark(*row) for row in rows]
+    return [Mark(*row) for row in await db.rows(tx, _MARKS, {"after": after, "limit": limit})]
 
 
-async def positions_of(tx: AsyncConnection, skus: Sequence[str], point_ids: Sequence[str]) -> list[Position]:
-    """Every position of these items and of these points."""
-    rows = await tx.execute(
-        text(
-            """SELECT sku, point_id FROM balance WHERE sku = ANY(CAST(:skus AS text[]))
-               UNION
-               SELECT sku, point_id FROM balance WHERE point_id = ANY(CAST(:point_ids AS text[]))"""
-        ),
-        {"skus": list(skus), "point_ids": list(point_ids)},
-    )
-    return [Position(*row) for row in rows]
+async def point_ids(tx: AsyncConnection) -> list[str]:
+    """Every point."""
+    return list((await tx.execute(text("SELECT point_id FROM stock_point ORDER BY point_id"))).scalars())
 
 
 async def forget_old(tx: AsyncConnection, keep: int) -> None:
@@ -68,3 +56,18 @@ async def forget_old(tx: AsyncConnection, keep: int) -> None:
         ),
         {"keep": keep},
     )
+
+
+_MARKED_BY = {"item": "sku", "point": "point_id", "terms": "point_id", "channel": "channel_id"}
+
+
+async def mark(tx: AsyncConnection, kind: str, keys: Sequence[str]) -> None:
+    """Tells replicas, in the transaction of the change, what to read again."""
+    if keys:
+        await tx.execute(
+            text(
+                f"""INSERT INTO stock_change (kind, {_MARKED_BY[kind]})
+                    SELECT CAST(:kind AS text), key FROM unnest(CAST(:keys AS text[])) AS key"""
+            ),
+            {"kind": kind, "keys": list(keys)},
+        )

@@ -9,17 +9,21 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kit import db
+from services.inventory.domain.bundles import Parts
 from services.inventory.domain.holds import HoldLine, Reservation, ReservationState
 from services.inventory.domain.image import Terms
 from services.inventory.domain.ledger import Balance, Book, Cause, Difference, Movement, Position
+from services.inventory.store import bundles, image
 from services.inventory.store.image import TERMS, terms_parameters, to_terms
 
 # -- locks ------------------------------------------------------------------------------------------------
 
+# The arrays are hidden in selects: planned for any number of positions, it is planned once and not each time.
 _LOCK_BALANCES = text(
     """SELECT b.sku, b.point_id, b.on_hand, b.reserved, b.unavailable, b.short
        FROM balance AS b
-       JOIN unnest(CAST(:skus AS text[]), CAST(:point_ids AS text[])) AS wanted(sku, point_id)
+       JOIN unnest((SELECT CAST(:skus AS text[])), (SELECT CAST(:point_ids AS text[]))) AS wanted(sku, point_id)
          ON b.sku = wanted.sku AND b.point_id = wanted.point_id
        ORDER BY b.sku, b.point_id
        FOR UPDATE OF b"""
@@ -29,7 +33,7 @@ _LOCK_BALANCES = text(
 async def lock(tx: AsyncConnection, positions: Iterable[Position]) -> Book:
     """The balances of these positions, locked in the one order. A missing row is all zeros."""
     wanted = sorted(set(positions))
-    rows = await tx.execute(_LOCK_BALANCES, _columns(wanted))
+    rows = await db.rows(tx, _LOCK_BALANCES, _columns(wanted))
     return Book(Balance(*row) for row in rows)
 
 
@@ -63,40 +67,46 @@ _OPEN_RESERVATIONS = text(
             ON CONFLICT (reservation_id) DO UPDATE SET channel_id = reservation.channel_id
             RETURNING reservation_id, channel_id, state, expires_at, old.reservation_id IS NULL AS created
         )
-        SELECT {TERMS} AS terms,
+        SELECT CAST({TERMS} AS text) AS terms,
                (SELECT jsonb_agg(to_jsonb(opened)) FROM opened WHERE NOT created) AS existing"""
 )
 
 
 async def open_reservations(
-    tx: AsyncConnection, fresh: Sequence[Reservation], positions: Iterable[Position]
+    tx: AsyncConnection, fresh: Sequence[Reservation], positions: Iterable[Position], now: datetime
 ) -> tuple[dict[str, Reservation | None], dict[str, Terms]]:
-    """Locks the reservations of these ids, creating those that are missing; with their channels' terms.
+    """Locks the reservations of these ids, creating those that are missing; with their channels' terms at `now`.
 
     By id what stood before: None for one that was created now. Terms by channel, for those that exist.
     """
     wanted = list(positions)
-    row = (
-        await tx.execute(
-            _OPEN_RESERVATIONS,
-            {
-                "ids": [one.reservation_id for one in fresh],
-                "channels": [one.channel_id for one in fresh],
-                "states": [one.state.value for one in fresh],
-                "expiries": [one.expires_at for one in fresh],
-                **terms_parameters(
-                    sorted({one.channel_id for one in fresh}),
-                    sorted({position.sku for position in wanted}),
-                    sorted({position.point_id for position in wanted}),
-                ),
-            },
-        )
-    ).one()
+    [(found, existing)] = await db.rows(
+        tx,
+        _OPEN_RESERVATIONS,
+        {
+            "ids": [one.reservation_id for one in fresh],
+            "channels": [one.channel_id for one in fresh],
+            "states": [one.state.value for one in fresh],
+            "expiries": [one.expires_at for one in fresh],
+            **terms_parameters(
+                sorted({one.channel_id for one in fresh}),
+                sorted({position.sku for position in wanted}),
+                sorted({position.point_id for position in wanted}),
+            ),
+        },
+    )
     before: dict[str, Reservation | None] = {one.reservation_id: None for one in fresh}
-    if row.existing:
-        locked = await tx.execute(_BY_IDS, {"ids": [one["reservation_id"] for one in row.existing]})
-        before.update((one.reservation_id, one) for one in await _with_lines(tx, list(locked)))
-    return before, to_terms(row.terms)
+    terms = to_terms(found, now)
+    if existing:
+        locked = await tx.execute(_BY_IDS, {"ids": [one["reservation_id"] for one in existing]})
+        held = await _with_lines(tx, list(locked))
+        before.update((one.reservation_id, one) for one in held)
+        # Bundles that are held may have parts that the same ones have no more.
+        parts = {part.sku for one in held for parts in one.parts.values() for part in parts}
+        if not all(parts <= one.items.keys() for one in terms.values()):
+            skus = parts.union(position.sku for position in wanted)
+            terms = await image.terms(tx, list(terms), sorted(skus), now=now)
+    return before, terms
 
 
 async def drop_reservations(tx: AsyncConnection, reservation_ids: Sequence[str]) -> None:
@@ -111,6 +121,16 @@ _BY_IDS = text(
     """SELECT reservation_id, channel_id, state, expires_at FROM reservation
        WHERE reservation_id = ANY(CAST(:ids AS text[]))"""
 )
+
+
+async def lock_reservations(tx: AsyncConnection, reservation_ids: Sequence[str]) -> dict[str, Reservation]:
+    """Those of these ids that exist, under lock."""
+    if not reservation_ids:
+        return {}
+    rows = await tx.execute(
+        text(f"{_BY_IDS.text} ORDER BY reservation_id FOR UPDATE"), {"ids": list(reservation_ids)}
+    )
+    return {one.reservation_id: one for one in await _with_lines(tx, list(rows))}
 
 
 async def lock_reservation(tx: AsyncConnection, reservation_id: str) -> Reservation | None:
@@ -171,15 +191,18 @@ async def _with_lines(tx: AsyncConnection, rows: Sequence[Any]) -> list[Reservat
     if not rows:
         return []
     lines: dict[str, list[HoldLine]] = {row.reservation_id: [] for row in rows}
+    parts: dict[str, dict[Position, Parts]] = {row.reservation_id: {} for row in rows}
     found = await tx.execute(
         text(
-            """SELECT reservation_id, sku, point_id, quantity FROM reservation_line
+            """SELECT reservation_id, sku, point_id, quantity, parts FROM reservation_line
                WHERE reservation_id = ANY(CAST(:ids AS text[])) ORDER BY reservation_id, sku, point_id"""
         ),
         {"ids": list(lines)},
     )
     for line in found:
         lines[line.reservation_id].append(HoldLine(line.sku, line.point_id, line.quantity))
+        if line.parts:
+            parts[line.reservation_id][Position(line.sku, line.point_id)] = bundles.to_parts(line.parts)
     return [
         Reservation(
             row.reservation_id,
@@ -187,6 +210,7 @@ async def _with_lines(tx: AsyncConnection, rows: Sequence[Any]) -> list[Reservat
             ReservationState(row.state),
             row.expires_at,
             tuple(lines[row.reservation_id]),
+            parts[row.reservation_id],
         )
         for row in rows
     ]
@@ -231,18 +255,18 @@ WITH change AS (
     FROM unnest(CAST(:ids AS text[]), CAST(:states AS text[]), CAST(:expiries AS timestamptz[]))
          AS given(id, state, expires_at)
     WHERE reservation.reservation_id = given.id
-      AND (reservation.state, reservation.expires_at) IS DISTINCT FROM (given.state, given.expires_at)
 ), line AS (
     SELECT * FROM unnest(CAST(:line_ids AS text[]), CAST(:line_skus AS text[]),
-                         CAST(:line_points AS text[]), CAST(:line_quantities AS bigint[]))
-         AS given(reservation_id, sku, point_id, quantity)
+                         CAST(:line_points AS text[]), CAST(:line_quantities AS bigint[]),
+                         CAST(:line_parts AS jsonb[]))
+         AS given(reservation_id, sku, point_id, quantity, parts)
 ), given_up AS (
     DELETE FROM reservation_line AS held USING line
     WHERE line.quantity = 0 AND held.reservation_id = line.reservation_id
       AND held.sku = line.sku AND held.point_id = line.point_id
 ), kept AS (
-    INSERT INTO reservation_line (reservation_id, sku, point_id, quantity)
-    SELECT reservation_id, sku, point_id, quantity FROM line WHERE quantity > 0
+    INSERT INTO reservation_line (reservation_id, sku, point_id, quantity, parts)
+    SELECT reservation_id, sku, point_id, quantity, parts FROM line WHERE quantity > 0
     ON CONFLICT (reservation_id, sku, point_id) DO UPDATE SET quantity = EXCLUDED.quantity
 ), answered AS (
     UPDATE request SET answer = given.answer
@@ -280,13 +304,23 @@ async def write(
     """Writes what was decided under the locks. `reservations` are pairs of before and after."""
     moved = [movement for movement, _ in movements]
     lines = [
-        (after.reservation_id, position.sku, position.point_id, after_held[position])
+        (
+            after.reservation_id,
+            position.sku,
+            position.point_id,
+            quantity,
+            bundles.from_parts(after.parts.get(position, ())),
+        )
         for before, after in reservations
-        for before_held, after_held in ((before.held(), after.held()),)
-        for position in sorted({*before_held, *after_held})
-        if before_held[position] != after_held[position]
+        for position, quantity in sorted(_changed(before, after).items())
     ]
-    missing = await tx.execute(
+    restated = [
+        after
+        for before, after in reservations
+        if (before.state, before.expires_at) != (after.state, after.expires_at)
+    ]
+    [(missing,)] = await db.rows(
+        tx,
         _WRITE,
         {
             **_columns([movement.position for movement in moved]),
@@ -299,19 +333,27 @@ async def write(
             "sources": [movement.cause.source for movement in moved],
             "holders": [movement.reservation_id for movement in moved],
             "times": [at for _, at in movements],
-            "ids": [after.reservation_id for _, after in reservations],
-            "states": [after.state.value for _, after in reservations],
-            "expiries": [after.expires_at for _, after in reservations],
+            "ids": [after.reservation_id for after in restated],
+            "states": [after.state.value for after in restated],
+            "expiries": [after.expires_at for after in restated],
             "line_ids": [line[0] for line in lines],
             "line_skus": [line[1] for line in lines],
             "line_points": [line[2] for line in lines],
             "line_quantities": [line[3] for line in lines],
+            "line_parts": [line[4] for line in lines],
             "requests": [answer.request_id for answer in answers],
             "answers": [json.dumps(answer.value) for answer in answers],
         },
     )
-    if missing.scalar_one() != 0:
+    if missing:
         raise RuntimeError("a movement without a balance")  # the caller did not lock what it changes
+
+
+def _changed(before: Reservation, after: Reservation) -> dict[Position, int]:
+    """What is held of the positions of which it is not as much as before."""
+    was = {line.position: line.quantity for line in before.lines}
+    held = {line.position: line.quantity for line in after.lines}
+    return {position: held.get(position, 0) for position in was | held if held.get(position) != was.get(position)}
 
 
 # -- reads ------------------------------------------------------------------------------------------------
@@ -359,6 +401,40 @@ async def balances_at(tx: AsyncConnection, positions: Sequence[Position]) -> lis
     return [Balance(*row) for row in rows]
 
 
+# Each half goes along an index of its own, and stops where the page is full.
+_OF_ITEMS_AND_POINTS = text(
+    """SELECT DISTINCT * FROM (
+           (SELECT sku, point_id, on_hand, reserved, unavailable, short FROM balance
+            WHERE sku = ANY(CAST(:skus AS text[]))
+              AND (sku, point_id) > (CAST(:after_sku AS text), CAST(:after_point AS text))
+            ORDER BY sku, point_id LIMIT :limit)
+           UNION ALL
+           (SELECT sku, point_id, on_hand, reserved, unavailable, short FROM balance
+            WHERE point_id = ANY(CAST(:point_ids AS text[]))
+              AND (sku, point_id) > (CAST(:after_sku AS text), CAST(:after_point AS text))
+            ORDER BY sku, point_id LIMIT :limit)) AS found
+       ORDER BY sku, point_id LIMIT :limit"""
+)
+
+
+async def balances_of(
+    tx: AsyncConnection, skus: Sequence[str], point_ids: Sequence[str], after: Position, limit: int
+) -> list[Balance]:
+    """Every balance of these items and of these points, in (sku, point) order after one."""
+    rows = await db.rows(
+        tx,
+        _OF_ITEMS_AND_POINTS,
+        {
+            "skus": list(skus),
+            "point_ids": list(point_ids),
+            "after_sku": after.sku,
+            "after_point": after.point_id,
+            "limit": limit,
+        },
+    )
+    return [Balance(*row) for row in rows]
+
+
 async def movements(
     tx: AsyncConnection, sku: str, point_id: str, after: int, limit: int
 ) -> list[tuple[int, Movement, datetime]]:
@@ -398,7 +474,7 @@ async def count_balances(tx: AsyncConnection) -> int:
 
 
 async def differences(tx: AsyncConnection) -> list[Difference]:
-    """Positions whose balance is not the sum of its movements, or reserves other units than are held."""
+    """Positions whose balance is not the sum of its movements, of what is held, or of what is declared."""
     rows = await tx.execute(
         text(
             """SELECT sku, point_id,
@@ -406,24 +482,30 @@ async def differences(tx: AsyncConnection) -> list[Difference]:
                       coalesce(b.unavailable, 0), coalesce(b.short, 0),
                       coalesce(m.on_hand, 0), coalesce(m.reserved, 0),
                       coalesce(m.unavailable, 0), coalesce(m.short, 0),
-                      coalesce(h.quantity, 0)
+                      coalesce(h.quantity, 0), coalesce(d.remaining, 0)
                FROM balance AS b
                FULL JOIN (SELECT sku, point_id, CAST(sum(on_hand_delta) AS bigint) AS on_hand,
                                  CAST(sum(reserved_delta) AS bigint) AS reserved,
                                  CAST(sum(unavailable_delta) AS bigint) AS unavailable,
                                  CAST(sum(short_delta) AS bigint) AS short
                           FROM movement GROUP BY sku, point_id) AS m USING (sku, point_id)
-               FULL JOIN (SELECT sku, point_id, CAST(sum(quantity) AS bigint) AS quantity
-                          FROM reservation_line GROUP BY sku, point_id) AS h USING (sku, point_id)
+               FULL JOIN (SELECT coalesce(part.sku, line.sku) AS sku, point_id,
+                                 CAST(sum(line.quantity * coalesce(part.quantity, 1)) AS bigint) AS quantity
+                          FROM reservation_line AS line
+                          LEFT JOIN jsonb_to_recordset(line.parts) AS part(sku text, quantity bigint) ON true
+                          GROUP BY 1, 2) AS h USING (sku, point_id)
+               FULL JOIN (SELECT sku, point_id, CAST(sum(remaining) AS bigint) AS remaining
+                          FROM declaration WHERE remaining > 0 GROUP BY sku, point_id) AS d USING (sku, point_id)
                WHERE (coalesce(b.on_hand, 0), coalesce(b.reserved, 0),
                       coalesce(b.unavailable, 0), coalesce(b.short, 0))
                      <> (coalesce(m.on_hand, 0), coalesce(m.reserved, 0),
                          coalesce(m.unavailable, 0), coalesce(m.short, 0))
                   OR coalesce(b.reserved, 0) <> coalesce(h.quantity, 0)
+                  OR coalesce(b.unavailable, 0) <> coalesce(d.remaining, 0)
                ORDER BY sku, point_id"""
         )
     )
     return [
-        Difference(Balance(row[0], row[1], *row[2:6]), Balance(row[0], row[1], *row[6:10]), row[10])
+        Difference(Balance(row[0], row[1], *row[2:6]), Balance(row[0], row[1], *row[6:10]), row[10], row[11])
         for row in rows
     ]

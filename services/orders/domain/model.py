@@ -135,6 +135,8 @@ class Content:
     payment: PaymentTerms
     # When the channel took the order, if it says so. No deadline counts from it.
     source_placed_at: datetime | None = None
+    # Whose units the order takes over.
+    basket_id: str = ""
 
     @property
     def brands(self) -> tuple[str, ...]:

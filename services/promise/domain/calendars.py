@@ -4,13 +4,13 @@ Local times that a clock change skips are read with the offset before it (02:30 
 repeats are the first of the two.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from services.promise.domain.network import CarrierService, IsHoliday, Point, Window, ZoneTerms
+from services.promise.domain.network import CarrierPause, CarrierService, IsHoliday, Point, Window, ZoneTerms
 
 # Nothing is promised or looked for beyond this.
 HORIZON_DAYS = 120
@@ -33,11 +33,14 @@ class HandOver:
 
 
 class PointCalendar:
-    """Working time and collections of one point."""
+    """Working time and collections of one point. `pauses` of carriers, by carrier."""
 
-    def __init__(self, point: Point, is_holiday: IsHoliday) -> None:
+    def __init__(
+        self, point: Point, is_holiday: IsHoliday, pauses: Mapping[str, Sequence[CarrierPause]] | None = None
+    ) -> None:
         self._point = point
         self._is_holiday = is_holiday
+        self._pauses = pauses or {}
         self._zone = ZoneInfo(point.time_zone)
         self._intervals: dict[date, list[tuple[datetime, datetime]]] = {}
 
@@ -73,7 +76,7 @@ class PointCalendar:
     def hand_overs(self, carrier_id: str, ready: datetime) -> Iterator[HandOver]:
         """The carrier's cut-offs at or after `ready`, in order.
 
-        A carrier does not come on a public holiday nor to a closed point.
+        A carrier does not come on a public holiday, nor to a closed point, nor while it is paused.
         """
         cut_offs: dict[int, list[int]] = {}
         for collection in self._point.collections:
@@ -87,8 +90,13 @@ class PointCalendar:
             if not minutes or not self._open(day) or self._is_public_holiday(day):
                 continue
             for at in sorted(instant(day, minute, self._point.time_zone) for minute in minutes):
-                if at >= ready:
+                if at >= ready and self.pause(carrier_id, at) is None:
                     yield HandOver(day, at)
+
+    def pause(self, carrier_id: str, at: datetime) -> CarrierPause | None:
+        """The pause of a carrier that a visit at this instant would fall into."""
+        pauses = self._pauses.get(carrier_id, ())
+        return next((pause for pause in pauses if pause.covers(self._point.point_id, at)), None)
 
     def _is_public_holiday(self, day: date) -> bool:
         return self._is_holiday(day, self._point.country, self._point.subdivision)

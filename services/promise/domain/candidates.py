@@ -146,6 +146,7 @@ class Gatherer:
             key = (hold.sku, hold.point_id)
             self._own[key] = self._own.get(key, 0) + hold.quantity
         self._excluded: dict[tuple[str, str], ExcludedPoint] = {(e.point_id, e.sku): e for e in request.exclusions}
+        self._pauses = {carrier.carrier_id: carrier.pauses for carrier in snapshot.carriers if carrier.pauses}
         self._found = Gathered()
 
     def gather(self) -> Gathered:
@@ -259,7 +260,7 @@ class Gatherer:
             self._found.stocked[sku] = self._found.stocked.get(sku, 0) + units
         for service_id, reason, detail in refused:
             self._found.reject(point, reason, detail, service_id)
-        calendar = PointCalendar(point, self._snapshot.is_holiday)
+        calendar = PointCalendar(point, self._snapshot.is_holiday, self._pauses)
         ready = calendar.ready_at(self._start, timedelta(minutes=point.handling_minutes))
         if ready is None:
             self._found.reject(point, "CLOSED", "no working time to prepare a parcel")
@@ -284,7 +285,10 @@ class Gatherer:
             return
         hand_over = next(calendar.hand_overs(offer.carrier_id, ready), None)
         if hand_over is None:
-            self._found.reject(point, "NO_COLLECTION", f"{offer.carrier_id} does not collect here", service_id)
+            if pause := calendar.pause(offer.carrier_id, ready):
+                self._found.reject(point, "CARRIER_PAUSED", pause.reason or "collects nothing now", service_id)
+            else:
+                self._found.reject(point, "NO_COLLECTION", f"{offer.carrier_id} does not collect here", service_id)
             return
         window = offer.delivery.window(hand_over)
         if window is None:

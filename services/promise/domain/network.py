@@ -99,7 +99,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class StockPosition:
-    """What a point has of a SKU. `safety_stock` has a key for each channel that may sell it from there."""
+    """What a point has of a SKU. `safety_stock` has a key for each channel that may ship it from there."""
 
     free: int
     safety_stock: Mapping[str, int]
@@ -162,12 +162,28 @@ class CarrierService:
 
 
 @dataclass(frozen=True, slots=True)
+class CarrierPause:
+    """A time in which a carrier collects nothing, at a point or (empty) anywhere. None: no end is known."""
+
+    from_at: datetime
+    until_at: datetime | None = None
+    point_id: str = ""
+    reason: str = ""
+
+    def covers(self, point_id: str, at: datetime) -> bool:
+        """Whether a visit falls into it."""
+        is_on = self.from_at <= at and (self.until_at is None or at < self.until_at)
+        return is_on and self.point_id in ("", point_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Carrier:
     """A carrier and what it sells."""
 
     carrier_id: str
     services: tuple[CarrierService, ...]
     name: str = ""
+    pauses: tuple[CarrierPause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

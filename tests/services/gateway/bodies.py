@@ -11,10 +11,26 @@ PARAMETERS = {
     "fulfilment_id": "ful_1",
     "provider": "stripe",
     "endpoint_id": "end_1",
+    "lane_id": "lyon-paris",
+    "transfer_id": "trf_1",
+    "pause_id": "pau_1",
+    "declaration_id": "dec_1",
+    "report_id": "adj_1",
+    "count_id": "cnt_1",
+    "delivery_id": "po-4711-1",
+    "job_id": "imp_1",
+    "basket_id": "cart-1",
 }
 QUERIES = {
     ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",
+    ("GET", "/v1/channels/{channel_id}/image"): "?sku=SKU-1",
+    ("GET", "/v1/setting-versions"): "?kind=item&key=SKU-1",
     ("GET", "/v1/stock/movements"): "?sku=SKU-1",
+    ("GET", "/v1/channels/{channel_id}/future-availability"): "?sku=SKU-1",
+    ("GET", "/v1/merchandising/facts/versions"): "?sku=SKU-1&point_id=store-lyon",
+    ("POST", "/v1/stock/imports"): (
+        "?kind=snapshot&absent=keep&point_id=store-lyon&effective_at=2026-11-20T06:00:00Z"
+    ),
 }
 
 
@@ -37,5 +53,10 @@ def request_of(app: FastAPI, method: str, path: str) -> tuple[str, dict[str, Any
     operation = document["paths"].get(path, {}).get(method.lower(), {})
     options: dict[str, Any] = {"headers": {"Idempotency-Key": "key-1"}}
     if body := examples(document, operation):
-        options["json"] = body[0]
+        media_type = next(iter(operation["requestBody"]["content"]))
+        if "json" in media_type:
+            options["json"] = body[0]
+        else:
+            options["content"] = body[0]
+            options["headers"]["Content-Type"] = media_type
     return path.format(**PARAMETERS) + QUERIES.get((method, path), ""), options

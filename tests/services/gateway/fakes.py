@@ -12,11 +12,17 @@ from grpc_health.v1._async import HealthServicer
 from kit import rpc, times
 from kit.errors import Conflict, NotFound, OmsError
 from kit.values.ids import derived_id
+from oms.inventory.v1 import import_service_pb2 as imports
 from oms.inventory.v1 import inventory_service_pb2 as inventory
+from oms.inventory.v1 import shelf_service_pb2 as shelf
+from oms.inventory.v1 import supply_service_pb2 as supply
+from oms.inventory.v1.import_service_pb2_grpc import ImportServiceServicer, add_ImportServiceServicer_to_server
 from oms.inventory.v1.inventory_service_pb2_grpc import (
     InventoryServiceServicer,
     add_InventoryServiceServicer_to_server,
 )
+from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceServicer, add_ShelfServiceServicer_to_server
+from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceServicer, add_SupplyServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceServicer, add_OrdersServiceServicer_to_server
 from oms.payments.v1 import payments_service_pb2 as payments
@@ -30,6 +36,7 @@ from oms.relay.v1 import relay_service_pb2 as relay
 from oms.relay.v1.relay_service_pb2_grpc import RelayServiceServicer, add_RelayServiceServicer_to_server
 from oms.type.v1 import type_pb2 as types
 from services.gateway.clients import Addresses
+from tests.services.gateway import fake_baskets, fake_images, fake_merchandising, fake_transfers
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WINDOW = types.Window(start=times.to_proto(NOON), end=times.to_proto(NOON.replace(day=22)))
@@ -42,7 +49,9 @@ class World:
     placed: dict[str, orders.Order] = field(default_factory=dict)
     work: dict[str, orders.GetFulfilmentResponse] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
+    transfer_differences: list[Any] = field(default_factory=list)
     failures: dict[str, list[OmsError]] = field(default_factory=dict)
+    oversold: bool = False
 
     def note(self, name: str, request: Any) -> None:
         """Writes the call down; raises what was ordered for it."""
@@ -265,10 +274,24 @@ class FakeInventory(InventoryServiceServicer):
     async def ListChannels(self, request: Any, context: Any) -> inventory.ListChannelsResponse:
         return inventory.ListChannelsResponse(channels=[inventory.Channel(channel_id="web-fr", currency="EUR")])
 
+    async def ListVersions(self, request: Any, context: Any) -> inventory.ListVersionsResponse:
+        self._world.note("ListVersions", request)
+        now = times.to_proto(NOON)
+        made = inventory.SettingVersion(version=1, recorded_at=now, actor="paul", content_json='{"sku": "SKU-1"}')
+        return inventory.ListVersionsResponse(versions=[made])
+
     async def AdjustStock(self, request: Any, context: Any) -> inventory.AdjustStockResponse:
         self._world.note("AdjustStock", request)
         balance = inventory.Balance(sku="SKU-1", point_id="store-lyon", on_hand=12)
         return inventory.AdjustStockResponse(balances=[balance])
+
+    async def DeclareUnavailable(self, request: Any, context: Any) -> inventory.DeclareUnavailableResponse:
+        self._world.note("DeclareUnavailable", request)
+        return inventory.DeclareUnavailableResponse(balance=_BALANCE, declaration=_DECLARATION)
+
+    async def ReleaseUnavailable(self, request: Any, context: Any) -> inventory.ReleaseUnavailableResponse:
+        self._world.note("ReleaseUnavailable", request)
+        return inventory.ReleaseUnavailableResponse(balance=_BALANCE, declarations=[_DECLARATION])
 
     async def ListBalances(self, request: Any, context: Any) -> inventory.ListBalancesResponse:
         return inventory.ListBalancesResponse(balances=[inventory.Balance(sku="SKU-1", on_hand=1)])
@@ -281,6 +304,201 @@ class FakeInventory(InventoryServiceServicer):
         self._world.note("GetAvailability", request)
         found = [inventory.Availability(sku=sku, available_now=3) for sku in request.skus]
         return inventory.GetAvailabilityResponse(availabilities=found)
+
+
+_BALANCE = inventory.Balance(sku="SKU-1", point_id="store-lyon", on_hand=12)
+_DECLARATION = inventory.Declaration(
+    declaration_id="dec_1",
+    sku="SKU-1",
+    point_id="store-lyon",
+    quantity=1,
+    remaining=1,
+    reason=inventory.DECLARATION_REASON_DAMAGED,
+    declared_at=times.to_proto(NOON),
+)
+_REPORT = shelf.AdjustmentReport(
+    report_id="adj_1",
+    point_id="store-lyon",
+    business_date="2026-11-20",
+    created_at=times.to_proto(NOON),
+    declared_until=times.to_proto(NOON),
+    line_count=1,
+    units=1,
+    lines=[
+        shelf.AdjustmentLine(
+            sku="SKU-1",
+            reason=inventory.DECLARATION_REASON_DAMAGED,
+            declaration_id="dec_1",
+            declared=1,
+            quantity=1,
+        )
+    ],
+)
+_RECEIPT = shelf.Receipt(
+    receipt_id="rcp_1",
+    point_id="store-lyon",
+    received_at=times.to_proto(NOON),
+    recorded_at=times.to_proto(NOON),
+    lines=[shelf.ReceiptLine(sku="SKU-1", received=1)],
+)
+_COUNT = shelf.Count(
+    count_id="cnt_1",
+    point_id="store-lyon",
+    state=shelf.COUNT_STATE_OPEN,
+    opened_at=times.to_proto(NOON),
+    lines=[shelf.CountLine(sku="SKU-1")],
+)
+
+
+class FakeShelf(ShelfServiceServicer):
+    """Everything is at store-lyon."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def GetDeclaration(self, request: Any, context: Any) -> shelf.GetDeclarationResponse:
+        return shelf.GetDeclarationResponse(declaration=_DECLARATION)
+
+    async def ListDeclarations(self, request: Any, context: Any) -> shelf.ListDeclarationsResponse:
+        self._world.note("ListDeclarations", request)
+        return shelf.ListDeclarationsResponse(declarations=[_DECLARATION])
+
+    async def RecordTillSale(self, request: Any, context: Any) -> shelf.RecordTillSaleResponse:
+        self._world.note("RecordTillSale", request)
+        return shelf.RecordTillSaleResponse(balance=_BALANCE, effect=shelf.TillEffect(taken=1))
+
+    async def RecordTillReturn(self, request: Any, context: Any) -> shelf.RecordTillReturnResponse:
+        self._world.note("RecordTillReturn", request)
+        return shelf.RecordTillReturnResponse(balance=_BALANCE, effect=shelf.TillEffect(taken=1))
+
+    async def CloseBusinessDay(self, request: Any, context: Any) -> shelf.CloseBusinessDayResponse:
+        self._world.note("CloseBusinessDay", request)
+        return shelf.CloseBusinessDayResponse(report=_REPORT)
+
+    async def GetAdjustmentReport(self, request: Any, context: Any) -> shelf.GetAdjustmentReportResponse:
+        return shelf.GetAdjustmentReportResponse(report=_REPORT)
+
+    async def ListAdjustmentReports(self, request: Any, context: Any) -> shelf.ListAdjustmentReportsResponse:
+        return shelf.ListAdjustmentReportsResponse(reports=[_REPORT])
+
+    async def RecordReceipt(self, request: Any, context: Any) -> shelf.RecordReceiptResponse:
+        self._world.note("RecordReceipt", request)
+        return shelf.RecordReceiptResponse(receipt=_RECEIPT, balances=[_BALANCE])
+
+    async def ListReceipts(self, request: Any, context: Any) -> shelf.ListReceiptsResponse:
+        return shelf.ListReceiptsResponse(receipts=[_RECEIPT])
+
+    async def OpenCount(self, request: Any, context: Any) -> shelf.OpenCountResponse:
+        self._world.note("OpenCount", request)
+        return shelf.OpenCountResponse(count=_COUNT)
+
+    async def RecordCount(self, request: Any, context: Any) -> shelf.RecordCountResponse:
+        self._world.note("RecordCount", request)
+        return shelf.RecordCountResponse(count=_COUNT)
+
+    async def CloseCount(self, request: Any, context: Any) -> shelf.CloseCountResponse:
+        self._world.note("CloseCount", request)
+        return shelf.CloseCountResponse(count=_COUNT)
+
+    async def CancelCount(self, request: Any, context: Any) -> shelf.CancelCountResponse:
+        self._world.note("CancelCount", request)
+        return shelf.CancelCountResponse(count=_COUNT)
+
+    async def GetCount(self, request: Any, context: Any) -> shelf.GetCountResponse:
+        return shelf.GetCountResponse(count=_COUNT)
+
+    async def ListCounts(self, request: Any, context: Any) -> shelf.ListCountsResponse:
+        return shelf.ListCountsResponse(counts=[_COUNT])
+
+
+class FakeSupply(SupplyServiceServicer):
+    """One delivery, to store-lyon."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._delivery = supply.ExpectedDelivery(
+            delivery_id="po-4711-1",
+            sku="SKU-1",
+            point_id="store-lyon",
+            kind=supply.EXPECTED_KIND_ON_ORDER,
+            state=supply.EXPECTED_STATE_EXPECTED,
+            quantity=40,
+        )
+
+    async def PutExpectedDeliveries(self, request: Any, context: Any) -> supply.PutExpectedDeliveriesResponse:
+        self._world.note("PutExpectedDeliveries", request)
+        result = supply.PutResult(delivery_id="po-4711-1", outcome=supply.PUT_OUTCOME_STALE)
+        return supply.PutExpectedDeliveriesResponse(results=[result])
+
+    async def ListExpectedDeliveries(self, request: Any, context: Any) -> supply.ListExpectedDeliveriesResponse:
+        self._world.note("ListExpectedDeliveries", request)
+        return supply.ListExpectedDeliveriesResponse(deliveries=[self._delivery])
+
+    async def ReceiveExpectedDelivery(self, request: Any, context: Any) -> supply.ReceiveExpectedDeliveryResponse:
+        self._world.note("ReceiveExpectedDelivery", request)
+        return supply.ReceiveExpectedDeliveryResponse(
+            delivery=self._delivery, served=[supply.FutureShare(reservation_id="ord_1", quantity=2)]
+        )
+
+    async def CancelExpectedDelivery(self, request: Any, context: Any) -> supply.CancelExpectedDeliveryResponse:
+        self._world.note("CancelExpectedDelivery", request)
+        return supply.CancelExpectedDeliveryResponse(delivery=self._delivery)
+
+    async def PutFutureRules(self, request: Any, context: Any) -> supply.PutFutureRulesResponse:
+        self._world.note("PutFutureRules", request)
+        return supply.PutFutureRulesResponse(changed=True)
+
+    async def GetFutureRules(self, request: Any, context: Any) -> supply.GetFutureRulesResponse:
+        rules = supply.FutureRules(kinds=[supply.EXPECTED_KIND_SUPPLIER], longest_promise_days=9)
+        return supply.GetFutureRulesResponse(rules=rules)
+
+    async def GetFutureAvailability(self, request: Any, context: Any) -> supply.GetFutureAvailabilityResponse:
+        self._world.note("GetFutureAvailability", request)
+        window = supply.FutureWindow(delivery_id="po-4711-1", kind=supply.EXPECTED_KIND_ON_ORDER, quantity=4)
+        found = [supply.FutureAvailability(sku=sku, available_now=3, future=[window]) for sku in request.skus]
+        return supply.GetFutureAvailabilityResponse(availabilities=found)
+
+    async def FindSupplyDifferences(self, request: Any, context: Any) -> supply.FindSupplyDifferencesResponse:
+        found = supply.SupplyDifference(delivery_id="po-4711-1", open=40, held=41)
+        return supply.FindSupplyDifferencesResponse(differences=[found] if self._world.oversold else [])
+
+    async def PutPreorders(self, request: Any, context: Any) -> supply.PutPreordersResponse:
+        self._world.note("PutPreorders", request)
+        return supply.PutPreordersResponse(changed=len(request.preorders))
+
+    async def ListPreorders(self, request: Any, context: Any) -> supply.ListPreordersResponse:
+        self._world.note("ListPreorders", request)
+        return supply.ListPreordersResponse(preorders=[supply.Preorder(preorder_id="tee-launch", quantity=200)])
+
+
+class FakeImports(ImportServiceServicer):
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def StartImport(self, request_iterator: AsyncIterator[Any], context: Any) -> imports.StartImportResponse:
+        parts = [part async for part in request_iterator]
+        content = b"".join(part.content for part in parts[1:])
+        self._world.note("StartImport", (parts[0].header, content, max(len(part.content) for part in parts)))
+        return imports.StartImportResponse(job=_import(parts[0].header.kind))
+
+    async def GetImport(self, request: Any, context: Any) -> imports.GetImportResponse:
+        return imports.GetImportResponse(job=_import())
+
+    async def ListImports(self, request: Any, context: Any) -> imports.ListImportsResponse:
+        return imports.ListImportsResponse(jobs=[_import()])
+
+    async def ListImportRejections(self, request: Any, context: Any) -> imports.ListImportRejectionsResponse:
+        self._world.note("ListImportRejections", request)
+        wrong = imports.ImportRejection(line=3, reason="UNKNOWN_ITEM", detail="sku: none", record="X,store-lyon,1")
+        return imports.ListImportRejectionsResponse(rejections=[wrong])
+
+    async def CancelImport(self, request: Any, context: Any) -> imports.CancelImportResponse:
+        self._world.note("CancelImport", request)
+        return imports.CancelImportResponse(job=_import())
+
+
+def _import(kind: Any = imports.IMPORT_KIND_SNAPSHOT) -> imports.ImportJob:
+    return imports.ImportJob(job_id="imp_1", kind=kind, state=imports.IMPORT_STATE_DONE, read=3, changed=3)
 
 
 class FakePromise(PromiseServiceServicer):
@@ -395,6 +613,13 @@ async def serving() -> AsyncIterator[Peers]:
     server = rpc.build_server()
     add_OrdersServiceServicer_to_server(FakeOrders(world), server)  # type: ignore[abstract]
     add_InventoryServiceServicer_to_server(FakeInventory(world), server)  # type: ignore[abstract]
+    fake_transfers.register(world, server)
+    fake_baskets.register(world, server)
+    fake_images.register(world, server)
+    fake_merchandising.register(world, server)
+    add_ShelfServiceServicer_to_server(FakeShelf(world), server)
+    add_SupplyServiceServicer_to_server(FakeSupply(world), server)  # type: ignore[abstract]
+    add_ImportServiceServicer_to_server(FakeImports(world), server)
     add_PromiseServiceServicer_to_server(FakePromise(world), server)  # type: ignore[abstract]
     add_PaymentsServiceServicer_to_server(FakePayments(world), server)  # type: ignore[abstract]
     add_RelayServiceServicer_to_server(FakeRelay(world), server)

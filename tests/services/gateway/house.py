@@ -19,7 +19,15 @@ from grpc_health.v1._async import HealthServicer
 
 from kit import db, rpc, temporal
 from kit.feed import Bell
+from oms.inventory.v1.basket_service_pb2_grpc import add_BasketServiceServicer_to_server
+from oms.inventory.v1.image_service_pb2_grpc import add_ImageServiceServicer_to_server
+from oms.inventory.v1.import_service_pb2_grpc import add_ImportServiceServicer_to_server
 from oms.inventory.v1.inventory_service_pb2_grpc import add_InventoryServiceServicer_to_server
+from oms.inventory.v1.merchandising_service_pb2_grpc import add_MerchandisingServiceServicer_to_server
+from oms.inventory.v1.pause_service_pb2_grpc import add_PauseServiceServicer_to_server
+from oms.inventory.v1.shelf_service_pb2_grpc import add_ShelfServiceServicer_to_server
+from oms.inventory.v1.supply_service_pb2_grpc import add_SupplyServiceServicer_to_server
+from oms.inventory.v1.transfer_service_pb2_grpc import add_TransferServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
@@ -27,8 +35,29 @@ from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_t
 from oms.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
 from services.gateway.app import Options, create_app
 from services.gateway.clients import Addresses, Clients
+from services.inventory.baskets import Baskets
+from services.inventory.baskets_rpc import BasketRpc
+from services.inventory.business_days import BusinessDays
+from services.inventory.counting import Counting
+from services.inventory.future import FutureService
+from services.inventory.image_memory import ImageMemory
+from services.inventory.images import Images
+from services.inventory.images_rpc import ImageRpc
+from services.inventory.imports import ImportService
+from services.inventory.imports_rpc import ImportRpc
+from services.inventory.lanes import Lanes
+from services.inventory.merchandising import Merchandising
+from services.inventory.merchandising_rpc import MerchandisingRpc
+from services.inventory.pauses import Pausing
+from services.inventory.pauses_rpc import PauseRpc
 from services.inventory.rpc import InventoryRpc
 from services.inventory.service import InventoryService
+from services.inventory.shelf import Shelf
+from services.inventory.shelf_rpc import ShelfRpc
+from services.inventory.supply import SupplyService
+from services.inventory.supply_rpc import SupplyRpc
+from services.inventory.transfers import Transfers
+from services.inventory.transfers_rpc import TransferRpc
 from services.inventory.watch import StockWatch
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -124,6 +153,21 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     server = rpc.build_server()
     watch = StockWatch(engines["inventory"], bells["inventory"])
     add_InventoryServiceServicer_to_server(InventoryRpc(inventory, watch), server)
+    transfers = Transfers(engines["inventory"], bells["inventory"])
+    add_TransferServiceServicer_to_server(TransferRpc(Lanes(engines["inventory"]), transfers), server)
+    pausing = Pausing(engines["inventory"], bells["inventory"])
+    add_PauseServiceServicer_to_server(PauseRpc(pausing), server)
+    stock = engines["inventory"], bells["inventory"]
+    shelf = ShelfRpc(Shelf(*stock), BusinessDays(*stock), Counting(*stock))
+    add_ShelfServiceServicer_to_server(shelf, server)
+    supply = SupplyService(engines["inventory"], bells["inventory"])
+    future = FutureService(engines["inventory"], bells["inventory"])
+    add_SupplyServiceServicer_to_server(SupplyRpc(supply, future), server)
+    merchandising = MerchandisingRpc(Merchandising(engines["inventory"]))
+    add_MerchandisingServiceServicer_to_server(merchandising, server)
+    add_ImportServiceServicer_to_server(ImportRpc(ImportService(engines["inventory"])), server)
+    add_BasketServiceServicer_to_server(BasketRpc(Baskets(*stock), inventory), server)
+    add_ImageServiceServicer_to_server(ImageRpc(Images(*stock, ImageMemory(*stock))), server)
     add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)

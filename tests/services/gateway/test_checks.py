@@ -20,9 +20,10 @@ async def test_workflows_that_cannot_be_seen_are_not_taken_for_missing_ones(
     assert (answer.status_code, answer.json()["reason"]) == (503, "WORKFLOWS_UNAVAILABLE")
 
 
+@pytest.mark.parametrize("cursor", ["x", "eyJhIjoxfQ==", "9Z%5BX4UG%5C", "AAAAAAAA"])
 async def test_a_cursor_of_another_list_is_refused_by_its_name(
-    http: httpx.AsyncClient, operator: dict[str, str]
+    http: httpx.AsyncClient, operator: dict[str, str], cursor: str
 ) -> None:
-    answer = await http.get("/v1/checks/workflows?cursor=x", headers=operator)
+    answer = await http.get(f"/v1/checks/workflows?cursor={cursor}", headers=operator)
     assert answer.status_code == 422
     assert [one["field"] for one in answer.json()["errors"]] == ["cursor"]

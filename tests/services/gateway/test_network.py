@@ -55,6 +55,26 @@ async def test_the_whole_body_reaches_its_service(
         assert getattr(received, name), f"{name} was lost"
 
 
+async def test_who_changed_a_setting_is_told_with_the_whole_of_it(
+    http: httpx.AsyncClient, planner: dict[str, str], world: World
+) -> None:
+    answer = await http.get("/v1/setting-versions?kind=item&key=SKU-1", headers=planner)
+    (version,) = answer.json()["items"]
+    assert (version["version"], version["actor"], version["content"]) == (1, "paul", {"sku": "SKU-1"})
+    (asked,) = world.calls("ListVersions")
+    assert asked.key == "SKU-1"
+
+
+@pytest.mark.parametrize(("path", "inner"), [("/v1/items", "PutItems"), ("/v1/stock-points", "PutStockPoints")])
+async def test_a_setting_is_put_in_the_name_of_its_caller(
+    app: FastAPI, http: httpx.AsyncClient, planner: dict[str, str], world: World, path: str, inner: str
+) -> None:
+    address, options = request_of(app, "PUT", path)
+    await http.put(address, json=options["json"], headers=planner)
+    (asked,) = world.calls(inner)
+    assert asked.actor == "paul"
+
+
 async def test_an_adjustment_needs_a_key_and_names_who_did_it(
     app: FastAPI, http: httpx.AsyncClient, planner: dict[str, str], world: World
 ) -> None:

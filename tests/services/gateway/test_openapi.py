@@ -7,6 +7,8 @@ import jsonschema_rs
 import pytest
 from fastapi import FastAPI
 
+from oms.inventory.v1 import inventory_service_pb2 as inventory
+from oms.inventory.v1 import shelf_service_pb2 as shelf
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as payments
 from oms.type.v1 import type_pb2 as types
@@ -14,6 +16,7 @@ from services.gateway.access import ACCESS, PUBLIC
 from services.gateway.schemas.network import PointType
 from services.gateway.schemas.orders import Mode, OrderStatus
 from services.gateway.schemas.payments import OperationKind, OperationState, PaymentStatus
+from services.gateway.schemas.shelf import CountState, Ending, Reason
 from services.gateway.schemas.work import FulfilmentStatus
 from services.gateway.wire import enum_names
 from tests.services.gateway.bodies import examples
@@ -80,6 +83,9 @@ def test_no_schema_of_the_framework_is_left_over(app: FastAPI) -> None:
         (FulfilmentStatus, orders.FulfilmentState),
         (Mode, types.DeliveryMode),
         (PointType, types.PointType),
+        (Reason, inventory.DeclarationReason),
+        (Ending, inventory.DeclarationEnd),
+        (CountState, shelf.CountState),
         (PaymentStatus, payments.PaymentStatus),
         (OperationKind, payments.OperationKind),
         (OperationState, payments.OperationState),

@@ -4,21 +4,33 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.feed import Bell
-from services.inventory.answers import HoldAnswer
+from services.inventory.answers import Declared, HoldAnswer
 from services.inventory.domain import commands
-from services.inventory.domain.catalogue import Channel, Item, PointType, StockPoint
+from services.inventory.domain.catalogue import Channel, Edit, Item, PointType, Purpose, StockPoint
+from services.inventory.domain.declarations import Reason
+from services.inventory.domain.explaining import Availability
 from services.inventory.domain.holds import HoldLine, HoldMove
 from services.inventory.domain.ledger import Balance, Cause, Position
 from services.inventory.service import InventoryService
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+EDIT = Edit("tester", NOON)
 SKUS = ("DRESS", "PAN", "SOFA")
 POINTS = ("LYON", "PARIS", "WAREHOUSE")
 WEB = Channel("web", "Web shop", "EUR", POINTS)
 _numbers = count(1)
+_PICKS_UNLIKE_THE_LEDGER = text(
+    """SELECT * FROM (SELECT sku, point_id, sum(found) AS found, sum(missed) AS missed
+                      FROM pick GROUP BY sku, point_id) AS kept
+       FULL JOIN (SELECT sku, point_id, -sum(on_hand_delta) AS issued, sum(unavailable_delta) AS not_found
+                  FROM movement WHERE cause IN ('issue', 'short_pick') GROUP BY sku, point_id) AS told
+            USING (sku, point_id)
+       WHERE (coalesce(found, 0), coalesce(missed, 0)) <> (coalesce(issued, 0), coalesce(not_found, 0))"""
+)
 
 
 def item(sku: str, *path: str) -> Item:
@@ -46,27 +58,46 @@ class Shop:
         self.service = InventoryService(engine, self.bell)
 
     async def open(self, channel: Channel = WEB) -> "Shop":
-        await self.service.put_items([item(sku) for sku in SKUS])
+        await self.service.put_items([item(sku) for sku in SKUS], EDIT)
         stores = [point("LYON"), point("PARIS")]
-        await self.service.put_stock_points([*stores, point("WAREHOUSE", PointType.WAREHOUSE)])
-        await self.service.put_channels([channel])
+        await self.service.put_stock_points([*stores, point("WAREHOUSE", PointType.WAREHOUSE)], EDIT)
+        await self.service.put_channels([channel], EDIT)
         return self
 
     async def adjust(
-        self, quantity: int, sku: str = "DRESS", point_id: str = "LYON", cause: str = "receipt"
+        self,
+        quantity: int,
+        sku: str = "DRESS",
+        point_id: str = "LYON",
+        cause: str = "receipt",
+        as_of: datetime = NOON,
     ) -> Balance:
         delta = commands.StockDelta(sku, point_id, quantity)
-        command = commands.AdjustStock(request_id(), (delta,), Cause(cause, "wms", "doc/1"), NOON)
+        command = commands.AdjustStock(request_id(), (delta,), Cause(cause, "wms", "doc/1"), as_of)
         return (await self.service.adjust_stock(command))[0]
 
-    async def declare(self, quantity: int, sku: str = "DRESS", point_id: str = "LYON") -> Balance:
+    async def declare(
+        self,
+        quantity: int,
+        sku: str = "DRESS",
+        point_id: str = "LYON",
+        *,
+        reason: Reason = Reason.DAMAGED,
+        as_of: datetime = NOON,
+        request: str = "",
+    ) -> Declared:
+        cause = Cause(reason.value, "assoc_1", "terminal 3")
         return await self.service.declare_unavailable(
-            commands.DeclareUnavailable(request_id(), sku, point_id, quantity, Cause("damaged", "assoc_1"), NOON)
+            commands.DeclareUnavailable(request or request_id(), sku, point_id, quantity, reason, cause, as_of)
         )
 
-    async def give_back(self, quantity: int, sku: str = "DRESS", point_id: str = "LYON") -> Balance:
+    async def give_back(
+        self, quantity: int, sku: str = "DRESS", point_id: str = "LYON", declaration_id: str = ""
+    ) -> Declared:
         return await self.service.release_unavailable(
-            commands.ReleaseUnavailable(request_id(), sku, point_id, quantity, Cause("found", "assoc_1"), NOON)
+            commands.ReleaseUnavailable(
+                request_id(), declaration_id, sku, point_id, quantity, Cause("found", "assoc_1"), NOON
+            )
         )
 
     async def reserve(
@@ -78,9 +109,12 @@ class Shop:
         request: str = "",
         as_of: datetime = NOON,
         channel_id: str = "web",
+        purpose: Purpose | None = None,
     ) -> HoldAnswer:
         return await self.service.reserve(
-            commands.Reserve(request or request_id(), reservation_id, channel_id, lines, seconds, partial, as_of)
+            commands.Reserve(
+                request or request_id(), reservation_id, channel_id, lines, seconds, partial, as_of, purpose
+            )
         )
 
     async def release(self, reservation_id: str, *lines: HoldLine, request: str = "") -> tuple[HoldLine, ...]:
@@ -88,29 +122,45 @@ class Shop:
             commands.Release(request or request_id(), reservation_id, lines, "cancelled", NOON)
         )
 
-    async def issue(self, reservation_id: str, *lines: HoldLine) -> tuple[Balance, ...]:
-        return await self.service.issue(commands.Issue(request_id(), reservation_id, lines, "par_1", NOON))
+    async def issue(self, reservation_id: str, *lines: HoldLine, as_of: datetime = NOON) -> tuple[Balance, ...]:
+        return await self.service.issue(commands.Issue(request_id(), reservation_id, lines, "par_1", as_of))
 
     async def move(self, reservation_id: str, *moves: HoldMove) -> HoldAnswer:
         return await self.service.move_reservation(
             commands.MoveReservation(request_id(), reservation_id, moves, NOON)
         )
 
-    async def report_short(self, reservation_id: str, *lines: HoldLine) -> tuple[Balance, ...]:
+    async def report_short(
+        self, reservation_id: str, *lines: HoldLine, as_of: datetime = NOON
+    ) -> tuple[Balance, ...]:
         return await self.service.report_short(
-            commands.ReportShort(request_id(), reservation_id, lines, "assoc_1", NOON)
+            commands.ReportShort(request_id(), reservation_id, lines, "assoc_1", as_of)
         )
 
     async def balance(self, sku: str = "DRESS", point_id: str = "LYON") -> Balance:
         found = await self.service.list_balances([sku], [point_id], Position("", ""), 1)
         return found[0] if found else Balance(sku, point_id)
 
-    async def shown(self, sku: str = "DRESS", channel_id: str = "web") -> int:
-        return (await self.service.get_availability(channel_id, [sku]))[0].available_now
+    async def figure(
+        self,
+        sku: str = "DRESS",
+        channel_id: str = "web",
+        *,
+        now: datetime = NOON,
+        purpose: Purpose | None = None,
+        explain: bool = True,
+    ) -> Availability:
+        found = await self.service.get_availability(channel_id, [sku], now=now, purpose=purpose, explain=explain)
+        return found[0]
+
+    async def shown(self, sku: str = "DRESS", channel_id: str = "web", purpose: Purpose | None = None) -> int:
+        return (await self.figure(sku, channel_id, purpose=purpose, explain=False)).available_now
 
     async def assert_sound(self) -> None:
-        """SPEC STK-3, and no unit held by nobody."""
+        """SPEC STK-3, no unit held by nobody, and no pick that the ledger does not tell."""
         assert await self.service.find_differences() == []
+        async with self.engine.begin() as tx:
+            assert (await tx.execute(_PICKS_UNLIKE_THE_LEDGER)).all() == []
 
 
 def with_rules(channel: Channel = WEB, **parts: object) -> Channel:

@@ -15,10 +15,12 @@ class Desk:
 
     failing: frozenset[str] = frozenset()
     batches: list[list[str]] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def carry_out(self, commands: Sequence[str]) -> Sequence[str | Exception]:
+    async def carry_out(self, commands: Sequence[str], /, *, again: bool) -> Sequence[str | Exception]:
         self.batches.append(list(commands))
+        self.again += commands if again else []
         await self.gate.wait()
         if len(commands) > 1 and self.failing.intersection(commands):
             raise ConnectionError("the whole transaction is lost")
@@ -89,6 +91,19 @@ async def test_when_all_fail_together_each_is_carried_out_by_itself() -> None:
     assert [answers[0], answers[1], answers[3]] == ["X", "A", "C"]
     assert isinstance(answers[2], ValueError)
     assert desk.batches == [["x"], ["a", "b", "c"], ["a"], ["b"], ["c"]]
+    assert desk.again == ["a", "b", "c"]
+
+
+async def test_nothing_is_tried_again_for_a_caller_that_went_away() -> None:
+    desk = Desk(failing=frozenset({"b"}))
+    first, gone, last, wrong = await submitted(desk.gathering(), *"xacb")
+    desk.gate.set()
+    await first
+    gone.cancel()
+    assert await last == "C"
+    with pytest.raises(ValueError, match="b"):
+        await wrong
+    assert desk.again == ["c", "b"]
 
 
 async def test_a_caller_that_goes_away_keeps_nobody_else_from_an_answer() -> None:

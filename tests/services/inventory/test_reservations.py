@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound
-from services.inventory.domain.catalogue import SafetyStockRule
+from services.inventory.domain.catalogue import BufferRule, Purpose
 from services.inventory.domain.holds import HoldLine, HoldMove, ReservationState, Shortfall
 from services.inventory.domain.ledger import Balance, Position
-from tests.services.inventory.shop import NOON, POINTS, SKUS, Shop, line, with_rules
+from tests.services.inventory.shop import EDIT, NOON, POINTS, SKUS, Shop, line, with_rules
 
 HELD, CONFIRMED = ReservationState.HELD, ReservationState.CONFIRMED
 CLOSED, EXPIRED = ReservationState.CLOSED, ReservationState.EXPIRED
@@ -33,7 +33,7 @@ async def test_a_reservation_holds_is_confirmed_and_leaves_stock(shop: Shop) -> 
 
 
 async def test_a_refusal_tells_the_true_figures_and_leaves_nothing_behind(shop: Shop) -> None:
-    await shop.service.put_channels([with_rules(safety_stock=(SafetyStockRule(quantity=2),))])
+    await shop.service.put_channels([with_rules(safety_stock=(BufferRule(quantity=2),))], EDIT)
     await shop.adjust(5)
     answer = await shop.reserve("ord_1", line("PAN", 1, "PARIS"), line("DRESS", 4))
     assert not answer.done
@@ -67,7 +67,7 @@ async def test_a_partial_reserve_holds_what_there_is_and_says_what_lacks(shop: S
 
 
 async def test_the_figure_shown_is_the_figure_that_can_be_taken(shop: Shop) -> None:
-    await shop.service.put_channels([with_rules(safety_stock=(SafetyStockRule(category="home", quantity=1),))])
+    await shop.service.put_channels([with_rules(safety_stock=(BufferRule(category="home", quantity=1),))], EDIT)
     await shop.adjust(4)
     await shop.declare(1)
     await shop.reserve("ord_1", line("DRESS", 1))
@@ -78,7 +78,7 @@ async def test_the_figure_shown_is_the_figure_that_can_be_taken(shop: Shop) -> N
 
 
 async def test_nothing_can_be_taken_where_the_channel_is_not_activated(shop: Shop) -> None:
-    await shop.service.put_channels([with_rules(activated_points=("PARIS",))])
+    await shop.service.put_channels([with_rules(activated_points=("PARIS",))], EDIT)
     await shop.adjust(4)
     assert (await shop.reserve("ord_1", line("DRESS", 1))).shortfalls == (Shortfall("DRESS", "LYON", 1, 0, 4),)
 
@@ -103,7 +103,7 @@ async def test_a_further_reserve_adds_to_an_open_reservation(shop: Shop) -> None
 
 
 async def test_a_reservation_belongs_to_one_channel(shop: Shop) -> None:
-    await shop.service.put_channels([with_rules(channel_id="app")])
+    await shop.service.put_channels([with_rules(channel_id="app")], EDIT)
     await shop.adjust(5)
     await shop.reserve("ord_1", line("DRESS", 1))
     with pytest.raises(FailedPrecondition, match="OTHER_CHANNEL"):
@@ -206,8 +206,8 @@ async def test_a_hold_moves_to_another_point_or_stays_where_it_is(shop: Shop) ->
 
 
 async def test_a_move_is_judged_by_the_channels_image_at_the_arrival(shop: Shop) -> None:
-    rule = SafetyStockRule(point_id="PARIS", quantity=1)
-    await shop.service.put_channels([with_rules(safety_stock=(rule,), activated_points=("LYON", "PARIS"))])
+    rule = BufferRule(point_id="PARIS", quantity=1)
+    await shop.service.put_channels([with_rules(safety_stock=(rule,), activated_points=("LYON", "PARIS"))], EDIT)
     for point_id in POINTS:
         await shop.adjust(1, point_id=point_id)
     await shop.reserve("ord_1", line("DRESS", 1))
@@ -344,3 +344,26 @@ async def test_confirmation_and_expiry_never_both_win(shop: Shop) -> None:
             confirmed += 1
     assert (await shop.balance()).reserved == confirmed
     await shop.assert_sound()
+
+
+async def test_what_is_only_shown_is_not_sold(shop: Shop) -> None:
+    await shop.adjust(5)
+    with pytest.raises(InvalidArgument) as error:
+        await shop.reserve("ord_1", line("DRESS", 1), purpose=Purpose.SHOW)
+    assert error.value.facts["field"] == "purpose"
+
+
+async def test_a_unit_that_was_declared_before_is_not_declared_again_by_a_short_pick(shop: Shop) -> None:
+    await shop.adjust(2)
+    await shop.reserve("ord_1", line("DRESS", 2))
+    await shop.declare(1)
+    await shop.report_short("ord_1", line("DRESS", 2))
+    assert await shop.balance() == Balance("DRESS", "LYON", on_hand=2, unavailable=2)
+    await shop.assert_sound()
+
+
+@pytest.mark.parametrize("cause", ["snapshot", "end_of_day"])
+async def test_causes_of_the_system_itself_are_refused(shop: Shop, cause: str) -> None:
+    with pytest.raises(InvalidArgument) as error:
+        await shop.adjust(1, cause=cause)
+    assert error.value.facts["field"] == "cause.cause"

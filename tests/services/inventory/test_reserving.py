@@ -5,14 +5,17 @@ from collections.abc import Sequence
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from kit import db
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from kit.feed import Bell
 from services.inventory.answers import HoldAnswer
 from services.inventory.domain import commands
 from services.inventory.domain.holds import HoldLine, Shortfall
 from services.inventory.reserving import Reserving
-from tests.services.inventory.shop import NOON, Shop, line, request_id, with_rules
+from tests.conftest import MakeDatabase
+from tests.services.inventory.shop import EDIT, NOON, Shop, line, request_id, with_rules
 
 
 def wish(
@@ -57,7 +60,7 @@ async def test_who_came_first_gets_the_last_units(shop: Shop) -> None:
 
 
 async def test_a_wrong_one_is_told_and_leaves_nothing_behind(shop: Shop) -> None:
-    await shop.service.put_channels([with_rules(channel_id="app")])
+    await shop.service.put_channels([with_rules(channel_id="app")], EDIT)
     await shop.adjust(9)
     await shop.reserve("ord_old", line("DRESS", 1))
     wrong, other = wish("ord_1", line("DRESS", 1), channel_id="ghost"), wish("ord_old", line("DRESS", 1))
@@ -71,7 +74,7 @@ async def test_a_wrong_one_is_told_and_leaves_nothing_behind(shop: Shop) -> None
     with pytest.raises(NotFound):
         await shop.service.get_reservation("ord_1")
     # Judged anew when it is asked again: nothing was remembered of it.
-    await shop.service.put_channels([with_rules(channel_id="ghost")])
+    await shop.service.put_channels([with_rules(channel_id="ghost")], EDIT)
     assert [held(answer) for answer in await together(shop, wrong, other)] == [True, True]
     assert (await shop.balance()).reserved == 5
 
@@ -94,7 +97,7 @@ async def test_repeats_among_them_are_told_what_the_first_was_told(shop: Shop) -
 
 
 async def test_each_adds_to_its_own_reservation_and_is_judged_by_its_own_channel(shop: Shop) -> None:
-    await shop.service.put_channels([with_rules(channel_id="app", activated_points=("PARIS",))])
+    await shop.service.put_channels([with_rules(channel_id="app", activated_points=("PARIS",))], EDIT)
     await shop.adjust(4)
     await shop.reserve("ord_1", line("DRESS", 1))
     answers = await together(
@@ -114,6 +117,35 @@ async def test_a_crowd_shares_transactions_and_sells_no_unit_twice(shop: Shop) -
     assert sum(answer.done for answer in answers) == 20
     assert (await shop.balance()).reserved == 20
     assert await writers(shop) < 10
+    await shop.assert_sound()
+
+
+async def test_a_row_that_somebody_holds_is_told_in_time_and_keeps_nobody_from_other_rows(
+    shop: Shop, make_database: MakeDatabase
+) -> None:
+    hasty = Shop(db.connect(make_database("inventory").url, lock_seconds=0.5))
+    await shop.adjust(20)
+    await shop.adjust(20, "PAN")
+    wishes = [(f"ord_{n}", line("PAN" if n % 4 else "DRESS", 1)) for n in range(16)]
+    async with shop.engine.connect() as somebody:
+        await somebody.execute(text("SELECT 1 FROM balance WHERE sku = 'DRESS' FOR UPDATE"))
+        async with asyncio.timeout(5):
+            answers = await asyncio.gather(
+                *(hasty.reserve(holder, wish, request=holder) for holder, wish in wishes), return_exceptions=True
+            )
+        await somebody.rollback()
+    await hasty.engine.dispose()
+    for answer, (_, wish) in zip(answers, wishes, strict=True):
+        if wish.sku == "PAN":
+            assert isinstance(answer, HoldAnswer)
+            assert answer.done
+        else:
+            assert isinstance(answer, DBAPIError)
+            assert db.is_held_elsewhere(answer)
+    # Nothing of the others stayed behind: they are told anew, and what was held is told again.
+    for holder, wish in wishes:
+        assert held(await shop.reserve(holder, wish, request=holder))
+    assert ((await shop.balance()).reserved, (await shop.balance("PAN")).reserved) == (4, 12)
     await shop.assert_sound()
 
 

@@ -1,6 +1,7 @@
 """The inventory process over real gRPC: wiring, translation, errors, the sweep, the two feeds."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -12,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 import pytest_asyncio
+from google.protobuf.timestamp_pb2 import Timestamp
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from deploy.local.process import free_port
 from kit import rpc
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from oms.inventory.v1 import inventory_service_pb2 as pb
+from oms.inventory.v1 import shelf_service_pb2 as shelf_pb
 from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub
 from oms.outbox.v1 import outbox_service_pb2 as outbox_pb
 from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceStub
 from oms.type.v1 import type_pb2 as types
@@ -196,6 +200,8 @@ async def test_the_image_and_its_reasons(inventory: "InventoryServiceAsyncStub")
         )
     )
     assert released.balance.unavailable == 1
+    (declared,) = released.declarations
+    assert (declared.reason, declared.remaining) == (pb.DECLARATION_REASON_DAMAGED, 1)
     answer = await inventory.GetAvailability(
         pb.GetAvailabilityRequest(channel_id="web", skus=["SOFA", "PAN"], explain=True)
     )
@@ -203,6 +209,74 @@ async def test_the_image_and_its_reasons(inventory: "InventoryServiceAsyncStub")
     assert sofa.zero_reason == "EXCLUDED: too big"
     assert pan.available_now == 3
     assert pan.points[0].safety_stock_rule == "point type store: 1"
+    assert pan.inputs == pb.ImageInputs(physical=5, unavailable=1, safety_stock=1)
+    assert not sofa.points
+    for purpose, shown in ((pb.STOCK_PURPOSE_SHIP, 3), (pb.STOCK_PURPOSE_SHOW, 3)):
+        answer = await inventory.GetAvailability(
+            pb.GetAvailabilityRequest(channel_id="web", skus=["PAN"], purpose=purpose)
+        )
+        assert answer.availabilities[0].available_now == shown
+
+
+async def test_rules_of_every_kind_go_over_the_wire_and_back(inventory: "InventoryServiceAsyncStub") -> None:
+    begins = Timestamp(seconds=1_800_000_000)
+    channel = pb.Channel(
+        channel_id="web",
+        name="Web",
+        currency="EUR",
+        brands=["Cairn"],
+        activations=[
+            pb.Activation(point_id="LYON", purposes=[pb.STOCK_PURPOSE_COLLECT, pb.STOCK_PURPOSE_SHOW]),
+        ],
+        exclusions=[
+            pb.Exclusion(tag="fragile", brand="Cairn", point_type=types.POINT_TYPE_STORE, from_at=begins),
+            pb.Exclusion(category="home", point_id="LYON", until_at=begins, reason="moved"),
+        ],
+        safety_stock=[pb.SafetyStockRule(category="home", percent=20)],
+        routing_buffers=[pb.SafetyStockRule(point_id="LYON", quantity=2)],
+    )
+    await inventory.PutChannels(pb.PutChannelsRequest(channels=[channel], actor="user_1"))
+    assert list((await inventory.ListChannels(pb.ListChannelsRequest())).channels) == [channel]
+    request = pb.ListVersionsRequest(kind=pb.SETTING_KIND_CHANNEL, key="web", page=types.PageRequest(size=1))
+    newest = await inventory.ListVersions(request)
+    assert [(one.version, one.actor) for one in newest.versions] == [(2, "user_1")]
+    assert json.loads(newest.versions[0].content_json)["brands"] == ["Cairn"]
+    request.page.cursor = newest.page.next_cursor
+    older = await inventory.ListVersions(request)
+    assert [(one.version, one.actor) for one in older.versions] == [(1, "unnamed")]
+    with pytest.raises(InvalidArgument, match="not item, point or channel"):
+        await inventory.ListVersions(pb.ListVersionsRequest(key="web"))
+
+
+async def test_an_activation_for_everything_is_an_activated_point(inventory: "InventoryServiceAsyncStub") -> None:
+    everything = [pb.STOCK_PURPOSE_SHOW, pb.STOCK_PURPOSE_SHIP, pb.STOCK_PURPOSE_COLLECT]
+    channel = pb.Channel(channel_id="app", name="App", currency="EUR")
+    channel.activations.add(point_id="LYON", purposes=everything)
+    await inventory.PutChannels(pb.PutChannelsRequest(channels=[channel]))
+    found = {one.channel_id: one for one in (await inventory.ListChannels(pb.ListChannelsRequest())).channels}
+    assert (list(found["app"].activated_points), list(found["app"].activations)) == (["LYON"], [])
+    channel.activations[0].purposes.append(99)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="not a purpose"):
+        await inventory.PutChannels(pb.PutChannelsRequest(channels=[channel]))
+
+
+async def test_the_process_serves_shelves_too(
+    inventory: "InventoryServiceAsyncStub", channel: grpc.aio.Channel
+) -> None:
+    await inventory.AdjustStock(adjustment(5))
+    await inventory.DeclareUnavailable(
+        pb.DeclareUnavailableRequest(
+            request_id="d",
+            sku="PAN",
+            point_id="LYON",
+            quantity=2,
+            reason=pb.DECLARATION_REASON_NOT_FOUND,
+            cause=pb.Cause(cause="looked_twice", actor="a"),
+        )
+    )
+    shelf: Any = ShelfServiceStub(channel)
+    found = await shelf.ListDeclarations(shelf_pb.ListDeclarationsRequest(point_id="LYON"))
+    assert [one.reason for one in found.declarations] == [pb.DECLARATION_REASON_NOT_FOUND]
 
 
 async def test_lists_come_in_pages(inventory: "InventoryServiceAsyncStub") -> None:
@@ -281,7 +355,8 @@ async def test_a_replica_is_told_of_a_change_at_once(inventory: "InventoryServic
         if message.snapshot_complete:
             break
     assert items == ITEMS
-    terms = [pb.ChannelTerms(channel_id="web", safety_stock=1)]
+    everything = [pb.STOCK_PURPOSE_SHIP, pb.STOCK_PURPOSE_COLLECT, pb.STOCK_PURPOSE_SHOW]
+    terms = [pb.ChannelTerms(channel_id="web", safety_stock=1, purposes=everything)]
     assert positions == [pb.StockPosition(sku="PAN", point_id="LYON", free=5, channels=terms)]
     await inventory.Reserve(reserve(2))
     async with asyncio.timeout(5):

@@ -5,16 +5,18 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 
 from kit.errors import InvalidArgument
 from kit.feed import Bell
-from services.inventory.domain.catalogue import Exclusion, SafetyStockRule
-from services.inventory.domain.ledger import Position
+from services.inventory.domain import commands
+from services.inventory.domain.catalogue import Activation, BufferRule, Exclusion, PointType, Purpose
+from services.inventory.domain.ledger import Cause, Position
 from services.inventory.store import feed
-from services.inventory.watch import StockMessage, StockPosition, StockWatch
-from tests.services.inventory.shop import POINTS, SKUS, WEB, Shop, item, line, with_rules
+from services.inventory.watch import ChannelTerms, StockMessage, StockPosition, StockWatch
+from tests.services.inventory.shop import EDIT, NOON, POINTS, SKUS, WEB, Shop, item, line, with_rules
 
 
 @dataclass
@@ -53,6 +55,11 @@ def watching(shop: Shop, after_sequence: int = 0, bell: Bell | None = None) -> A
     return StockWatch(shop.engine, bell or shop.bell).watch(after_sequence)
 
 
+def web(safety_stock: int, routing_buffer: int = 0) -> ChannelTerms:
+    everything = (Purpose.COLLECT, Purpose.SHIP, Purpose.SHOW)
+    return ChannelTerms("web", safety_stock, routing_buffer, everything)
+
+
 async def snapshot(shop: Shop) -> Replica:
     replica = Replica()
     async with aclosing(watching(shop)) as watch:  # type: ignore[type-var]
@@ -66,9 +73,9 @@ async def next_change(shop: Shop, after: int) -> StockMessage:
 
 
 async def test_a_snapshot_tells_everything_and_ends(shop: Shop) -> None:
-    rule = SafetyStockRule(sku="PAN", quantity=2)
-    await shop.service.put_channels([with_rules(exclusions=(Exclusion(sku="SOFA"),), safety_stock=(rule,))])
-    await shop.service.put_channels([with_rules(channel_id="app", activated_points=("PARIS",))])
+    rule = BufferRule(sku="PAN", quantity=2)
+    await shop.service.put_channels([with_rules(exclusions=(Exclusion(sku="SOFA"),), safety_stock=(rule,))], EDIT)
+    await shop.service.put_channels([with_rules(channel_id="app", activated_points=("PARIS",))], EDIT)
     for sku in SKUS:
         await shop.adjust(5, sku)
     await shop.reserve("ord_1", line("PAN", 2))
@@ -81,8 +88,8 @@ async def test_a_snapshot_tells_everything_and_ends(shop: Shop) -> None:
     assert [one.point_id for message in told for one in message.points] == list(POINTS)
     assert [one.channel_id for message in told for one in message.channels] == ["app", "web"]
     assert sorted(replica.positions.values(), key=lambda p: p.sku) == [
-        StockPosition("DRESS", "LYON", 5, (("web", 0),)),
-        StockPosition("PAN", "LYON", 3, (("web", 2),)),
+        StockPosition("DRESS", "LYON", 5, (web(0),)),
+        StockPosition("PAN", "LYON", 3, (web(2),)),
         StockPosition("SOFA", "LYON", 5, ()),
     ]
 
@@ -93,29 +100,84 @@ async def test_a_change_is_told_once_after_the_number_that_is_known(shop: Shop) 
     await shop.adjust(-2)
     await shop.adjust(4)
     message = await next_change(shop, replica.sequence)
-    assert message.positions == (StockPosition("DRESS", "LYON", 7, (("web", 0),)),), "coalesced"
+    assert message.positions == (StockPosition("DRESS", "LYON", 7, (web(0),)),), "coalesced"
     assert message.sequence == replica.sequence + 2
     heartbeat = await next_change(shop, message.sequence)
     assert heartbeat == StockMessage(message.sequence), "nothing new: a heartbeat within a second"
+
+
+async def test_a_change_of_very_many_positions_is_told_bit_by_bit(
+    shop: Shop,
+) -> None:
+    skus = [f"SKU-{number:03d}" for number in range(450)]
+    await shop.service.put_items([item(sku) for sku in skus], EDIT)
+    deltas = tuple(commands.StockDelta(sku, point_id, 1) for sku in skus for point_id in ("LYON", "PARIS"))
+    await shop.service.adjust_stock(commands.AdjustStock("stock", deltas, Cause("receipt", "wms"), NOON))
+    replica = await snapshot(shop)
+    known, replica.positions = replica.sequence, {}
+    await shop.service.put_channels([with_rules(safety_stock=(BufferRule(quantity=1),))], EDIT)
+    told: list[StockMessage] = []
+    async with aclosing(watching(shop, known)) as watch:  # type: ignore[type-var]
+        async for message in watch:
+            replica.take(message)
+            told.append(message)
+            if message.sequence > known:
+                break
+    assert len(told) > 3
+    assert max(len(message.positions) for message in told) <= 200
+    assert {message.sequence for message in told[:-1]} == {known}, "not complete before the end"
+    assert {Position(delta.sku, delta.point_id) for delta in deltas} == replica.positions.keys()
+    assert {one.channels for one in replica.positions.values()} == {(web(1),)}
 
 
 async def test_a_change_of_terms_tells_the_positions_that_it_touches(shop: Shop) -> None:
     await shop.adjust(5)
     await shop.adjust(5, point_id="PARIS")
     before = await snapshot(shop)
-    await shop.service.put_channels([with_rules(activated_points=("PARIS",))])
+    await shop.service.put_channels([with_rules(activated_points=("PARIS",))], EDIT)
     async with aclosing(watching(shop, before.sequence)) as watch:  # type: ignore[type-var]
         first, second = await anext(watch), await anext(watch)
     assert [channel.activated_points for channel in first.channels] == [("PARIS",)]
     assert first.sequence == before.sequence, "complete only with the last part"
-    assert {p.point_id: p.channels for p in second.positions} == {"LYON": (), "PARIS": (("web", 0),)}
-    await shop.service.put_channels([with_rules(exclusions=(Exclusion(category="food"),))])
+    assert {p.point_id: p.channels for p in second.positions} == {"LYON": (), "PARIS": (web(0),)}
+    await shop.service.put_channels([with_rules(exclusions=(Exclusion(category="food"),))], EDIT)
     known = (await snapshot(shop)).sequence
-    await shop.service.put_items([item("DRESS", "food")])
+    await shop.service.put_items([item("DRESS", "food")], EDIT)
     async with aclosing(watching(shop, known)) as watch:  # type: ignore[type-var]
         first, second = await anext(watch), await anext(watch)
     assert [one.category_path for one in first.items] == [("food",)]
     assert all(position.channels == () for position in second.positions)
+
+
+async def test_a_rule_by_the_clock_is_told_when_it_begins_and_when_it_ends(shop: Shop) -> None:
+    await shop.adjust(5)
+    begins, ends = NOON + timedelta(hours=1), NOON + timedelta(hours=2)
+    sale = Exclusion(sku="DRESS", from_at=begins, until_at=ends)
+    await shop.service.put_channels([with_rules(exclusions=(sale,))], EDIT)
+    await shop.service.tell_turns(NOON)
+    known = (await snapshot(shop)).sequence
+    told = []
+    for now in (begins - timedelta(seconds=1), begins, begins + timedelta(minutes=5), ends):
+        await shop.service.tell_turns(now)
+        watch = StockWatch(shop.engine, shop.bell, lambda now=now: now).watch(known)  # type: ignore[misc]
+        async with aclosing(watch) as changes:  # type: ignore[type-var]
+            change = await anext(changes)
+        told.append([position.channels for position in change.positions])
+        known = change.sequence
+    assert told == [[], [()], [], [(web(0),)]], "nothing between the turns: a heartbeat"
+
+
+async def test_the_terms_of_a_channel_come_with_its_purposes_and_its_routing_buffer(shop: Shop) -> None:
+    await shop.adjust(20)
+    channel = with_rules(
+        activated_points=("PARIS",),
+        activations=(Activation("LYON", frozenset({Purpose.COLLECT})),),
+        safety_stock=(BufferRule(percent=10),),
+        routing_buffers=(BufferRule(point_type=PointType.STORE, quantity=3),),
+    )
+    await shop.service.put_channels([channel], EDIT)
+    (position,) = (await snapshot(shop)).positions.values()
+    assert position.channels == (ChannelTerms("web", 2, 3, (Purpose.COLLECT,)),)
 
 
 @pytest.mark.parametrize("known", [1, 10_000])
@@ -145,8 +207,8 @@ async def test_no_change_is_lost_under_concurrent_writers(shop: Shop, bell: str)
             await shop.adjust(1, sku, point_id)
             await shop.reserve(f"ord_{n}_{i}", line(sku, 1, point_id))
             if i % 4 == 0:
-                rule = SafetyStockRule(sku=sku, quantity=chance.randint(0, 3))
-                await shop.service.put_channels([replace(WEB, safety_stock=(rule,))])
+                rule = BufferRule(sku=sku, quantity=chance.randint(0, 3))
+                await shop.service.put_channels([replace(WEB, safety_stock=(rule,))], EDIT)
 
     replicas = [Replica() for _ in range(3)]
     ring = shop.bell if bell == "its own" else Bell(look_again_seconds=0.02)

@@ -180,7 +180,9 @@ async def put_terms(stub: "PromiseServiceAsyncStub") -> None:
         carbon_grams_per_tonne_kilometre=120.0,
         carbon_factor="road 1",
     )
-    carrier = pb.Carrier(carrier_id="post", name="Post", services=[home])
+    begins, ends = (times.to_proto(NOW - timedelta(days=days)) for days in (9, 1))
+    strike = pb.CarrierPause(from_at=begins, until_at=ends, reason="strike")
+    carrier = pb.Carrier(carrier_id="post", name="Post", services=[home], pauses=[strike])
     assert (await stub.PutCarriers(pb.PutCarriersRequest(carriers=[carrier]))).changed == 1
     listed = await stub.ListCarriers(pb.ListCarriersRequest())
     assert list(listed.carriers) == [carrier]
@@ -281,6 +283,16 @@ async def test_errors_carry_their_reason_and_field_over_the_wire(running: Runnin
     with pytest.raises(InvalidArgument) as bad_service:
         await running.stub.PutCarriers(pb.PutCarriersRequest(carriers=[modeless]))
     assert bad_service.value.facts["field"] == "carriers[0].services[0].mode"
+    begins = times.to_proto(NOW)
+    for pause, wrong in (
+        (pb.CarrierPause(reason="strike"), "from_at"),
+        (pb.CarrierPause(from_at=begins, until_at=begins), "until_at"),
+    ):
+        with pytest.raises(InvalidArgument) as bad_pause:
+            await running.stub.PutCarriers(
+                pb.PutCarriersRequest(carriers=[pb.Carrier(carrier_id="a", pauses=[pause])])
+            )
+        assert bad_pause.value.facts["field"] == f"carriers[0].pauses[0].{wrong}"
 
 
 async def test_changes_of_stock_reach_the_planner(running: Running) -> None:

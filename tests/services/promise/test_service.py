@@ -273,6 +273,18 @@ async def test_without_a_ruleset_nothing_is_planned(promise_db: AsyncEngine, rep
         await bare.quote(request(("x", 1)))
 
 
+async def test_the_first_ruleset_is_known_to_every_replica_at_once(
+    promise_db: AsyncEngine, replica: StockReplica
+) -> None:
+    first, twin = (PromiseService(promise_db, replica, is_public_holiday) for _ in range(2))
+    with pytest.raises(FailedPrecondition, match="NO_RULESET"):
+        await twin.quote(request(("x", 1)))
+    await first.put_geography([FRANCE], [PARIS_AREA])
+    await first.put_carriers(shop_carriers())
+    await first.publish_ruleset(ruleset())
+    assert len((await twin.quote(request(("x", 1)))).options) == 2
+
+
 async def test_a_map_of_thousands_of_areas_is_put_at_once(promise: PromiseService) -> None:
     areas = [n.PostcodeArea("FR", f"{i:05}", n.Position(45, 3)) for i in range(5_000)]
     assert await promise.put_geography([], areas) == 5_000

@@ -38,9 +38,10 @@ def test_a_channel_filter_lets_only_its_channels_through() -> None:
     assert not domain.wants(chosen, event(1, data={}))
 
 
-def test_events_of_one_order_share_a_line_and_others_have_their_own() -> None:
+def test_events_of_one_order_share_a_line_and_those_of_no_order_that_of_what_they_are_about() -> None:
     assert domain.line_of(event(1)) == domain.line_of(event(2))
-    assert domain.line_of(event(1, order_id="")) != domain.line_of(event(2, order_id=""))
+    of_web = [domain.line_of(event(number, order_id="", subject="channel/web")) for number in (1, 2)]
+    assert of_web[0] == of_web[1] != domain.line_of(event(3, order_id="", subject="channel/app"))
 
 
 def test_a_delivery_is_given_up_after_about_three_days() -> None:

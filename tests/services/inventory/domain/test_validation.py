@@ -7,19 +7,23 @@ from typing import Any
 import pytest
 
 from kit.values.money import Money
-from services.inventory.domain import validation
+from services.inventory.domain import item_validation, validation
 from services.inventory.domain.catalogue import (
+    Activation,
+    BufferRule,
     ChannelPrice,
     Collection,
     Exclusion,
     OpeningHours,
     PointType,
-    SafetyStockRule,
+    Purpose,
 )
 from services.inventory.domain.holds import HoldMove
 from services.inventory.domain.ledger import Cause
 from services.inventory.domain.validation import Problem
-from tests.services.inventory.shop import WEB, item, point
+from tests.services.inventory.shop import NOON, WEB, item, point
+
+SHOWN = frozenset({Purpose.SHOW})
 
 
 def fields(problems: Iterator[Problem]) -> list[str]:
@@ -36,7 +40,7 @@ def test_a_sound_catalogue_has_no_problem() -> None:
         collections=(Collection("colis", 1, 1020),),
     )
     goods = replace(item("A/1.b_c-d"), gtin="4006381333931", prices=(ChannelPrice("web", Money(990, "EUR")),))
-    assert fields(validation.check_items([goods])) == []
+    assert fields(item_validation.check_items([goods])) == []
     assert fields(validation.check_points([sound])) == []
     assert fields(validation.check_channels([WEB])) == []
 
@@ -61,7 +65,9 @@ def test_a_sound_catalogue_has_no_problem() -> None:
     ],
 )
 def test_what_is_wrong_with_an_item_is_named(change: dict[str, Any], field: str) -> None:
-    assert fields(validation.check_items([item("OK"), replace(item("PAN"), **change)])) == [f"items[1].{field}"]
+    assert fields(item_validation.check_items([item("OK"), replace(item("PAN"), **change)])) == [
+        f"items[1].{field}"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -100,14 +106,24 @@ def test_what_is_wrong_with_a_point_is_named(change: dict[str, Any], field: str)
     [
         ({"currency": "euro"}, "currency"),
         ({"activated_points": ("P", "P")}, "activated_points[1]"),
-        ({"exclusions": (Exclusion(reason="both empty"),)}, "exclusions[0].sku"),
-        ({"exclusions": (Exclusion("PAN", "home"),)}, "exclusions[0].sku"),
-        ({"safety_stock": (SafetyStockRule("PAN", "home"),)}, "safety_stock[0].category"),
+        ({"activations": (Activation("P", frozenset()),)}, "activations[0].purposes"),
+        ({"activated_points": ("P",), "activations": (Activation("P", SHOWN),)}, "activations[0].point_id"),
+        ({"activations": (Activation("P", SHOWN), Activation("P", SHOWN))}, "activations[1].point_id"),
+        ({"exclusions": (Exclusion(reason="names nothing"),)}, "exclusions[0]"),
         (
-            {"safety_stock": (SafetyStockRule("PAN", point_type=PointType.STORE),)},
+            {"exclusions": (Exclusion(point_id="P", point_type=PointType.STORE),)},
+            "exclusions[0].point_type",
+        ),
+        ({"exclusions": (Exclusion(sku="PAN", from_at=NOON, until_at=NOON),)}, "exclusions[0].until_at"),
+        ({"routing_buffers": (BufferRule(percent=101),)}, "routing_buffers[0].percent"),
+        ({"safety_stock": (BufferRule(quantity=1, percent=1),)}, "safety_stock[0].percent"),
+        ({"brands": ("",)}, "brands[0]"),
+        ({"safety_stock": (BufferRule("PAN", "home"),)}, "safety_stock[0].category"),
+        (
+            {"safety_stock": (BufferRule("PAN", point_type=PointType.STORE),)},
             "safety_stock[0].point_type",
         ),
-        ({"safety_stock": (SafetyStockRule(quantity=-1),)}, "safety_stock[0].quantity"),
+        ({"safety_stock": (BufferRule(quantity=-1),)}, "safety_stock[0].quantity"),
     ],
 )
 def test_what_is_wrong_with_a_channel_is_named(change: dict[str, Any], field: str) -> None:
@@ -115,7 +131,7 @@ def test_what_is_wrong_with_a_channel_is_named(change: dict[str, Any], field: st
 
 
 def test_a_channel_names_points_that_exist() -> None:
-    rule = SafetyStockRule(point_id="MARS", quantity=1)
+    rule = BufferRule(point_id="MARS", quantity=1)
     channel = replace(WEB, activated_points=("LYON", "MOON"), safety_stock=(rule,))
     problems = list(validation.check_known_points([channel], ["LYON"]))
     assert [problem.field for problem in problems] == [
@@ -126,7 +142,7 @@ def test_a_channel_names_points_that_exist() -> None:
 
 
 def test_the_same_thing_twice_in_one_request_is_named() -> None:
-    assert fields(validation.check_items([item("A"), item("A")])) == ["items[1].sku"]
+    assert fields(item_validation.check_items([item("A"), item("A")])) == ["items[1].sku"]
     assert fields(validation.check_points([point("A"), point("A")])) == ["points[1].point_id"]
     assert fields(validation.check_channels([WEB, WEB])) == ["channels[1].channel_id"]
 

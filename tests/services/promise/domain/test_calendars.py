@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -234,3 +235,31 @@ def test_iso_codes_of_departments_find_their_regional_holidays() -> None:
 
 def test_a_country_that_is_not_known_has_no_holidays() -> None:
     assert not is_public_holiday(date(2026, 12, 25), "XX", "")
+
+
+# -- carriers that are paused ---------------------------------------------------------------------------------
+
+
+def strike(**values: Any) -> PointCalendar:
+    """`post` comes every day at 17:00, but not from noon of the second of June until noon of the fourth."""
+    pause = n.CarrierPause(paris(2026, 6, 2, 12), paris(2026, 6, 4, 12), **values)
+    return PointCalendar(point("p"), no_holidays, {"post": [pause]})
+
+
+def test_a_paused_carrier_comes_again_at_its_next_visit_after_the_pause() -> None:
+    visits = strike().hand_overs("post", paris(2026, 6, 1, 18))
+    assert [next(visits).at for _ in range(2)] == [paris(2026, 6, 4, 17), paris(2026, 6, 5, 17)]
+    assert next(strike().hand_overs("post", paris(2026, 6, 1, 9))).at == paris(2026, 6, 1, 17)
+
+
+def test_the_beginning_of_a_pause_is_in_it_and_its_end_is_not() -> None:
+    at = paris(2026, 6, 2, 17)
+    for begins, ends, comes in ((at, at + HOUR, False), (at - HOUR, at, True), (at + HOUR, None, True)):
+        paused = PointCalendar(point("p"), no_holidays, {"post": [n.CarrierPause(begins, ends)]})
+        assert (next(paused.hand_overs("post", at)).at == at) is comes
+
+
+def test_a_pause_at_one_point_is_none_elsewhere() -> None:
+    elsewhere = strike(point_id="other").hand_overs("post", paris(2026, 6, 2, 13))
+    assert next(elsewhere).at == paris(2026, 6, 2, 17)
+    assert next(strike(point_id="p").hand_overs("post", paris(2026, 6, 2, 13))).at == paris(2026, 6, 4, 17)

@@ -52,6 +52,23 @@ def reasons(outcome: Outcome) -> dict[tuple[str, str], str]:
 # -- what is chosen -------------------------------------------------------------------------------------------
 
 
+def test_a_paused_carrier_is_waited_for_or_another_one_is_taken() -> None:
+    pause = n.CarrierPause(NOW, NOW + timedelta(days=3), reason="strike")
+    post = n.Carrier("post", (service("home"),), pauses=(pause,))
+    network = snapshot([point("a")], stock({"x": {"a": 1}}), [post])
+    (leg,) = plan(network, request(("x", 1)), ruleset()).plans[0].legs
+    assert leg.hand_over_by == paris(4, 17), "Monday is the first; the strike ends on Thursday morning"
+    forever = replace(post, pauses=(replace(pause, until_at=None),))
+    stuck = plan(replace(network, carriers=(forever,)), request(("x", 1)), ruleset())
+    assert reasons(stuck) == {("a", "home"): "CARRIER_PAUSED"}
+    assert [one.detail for one in stuck.rejected] == ["strike"]
+    both = point("a", collections=(*collections("post", 17 * 60), *collections("other", 17 * 60)))
+    other = n.Carrier("other", (service("dearer", surcharge_basis_points=5_000),))
+    network = snapshot([both], stock({"x": {"a": 1}}), [forever, other])
+    (leg,) = plan(network, request(("x", 1)), ruleset()).plans[0].legs
+    assert leg.carrier_id == "other"
+
+
 def test_one_parcel_beats_two_cheaper_halves() -> None:
     network = snapshot([point("a"), point("b"), point("c")], stock({"x": {"a": 1, "c": 1}, "y": {"b": 1, "c": 1}}))
     outcome = plan(network, request(("x", 1), ("y", 1)), ruleset())

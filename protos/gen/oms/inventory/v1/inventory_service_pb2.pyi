@@ -21,6 +21,106 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _StockPurpose:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StockPurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StockPurpose.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STOCK_PURPOSE_UNSPECIFIED: _StockPurpose.ValueType  # 0
+    STOCK_PURPOSE_SHIP: _StockPurpose.ValueType  # 1
+    """Orders may be shipped from there."""
+    STOCK_PURPOSE_COLLECT: _StockPurpose.ValueType  # 2
+    """Orders may be collected there."""
+    STOCK_PURPOSE_SHOW: _StockPurpose.ValueType  # 3
+    """The channel may show what is there; showing sells nothing."""
+
+class StockPurpose(_StockPurpose, metaclass=_StockPurposeEnumTypeWrapper):
+    """What a channel may use a point's stock for."""
+
+STOCK_PURPOSE_UNSPECIFIED: StockPurpose.ValueType  # 0
+STOCK_PURPOSE_SHIP: StockPurpose.ValueType  # 1
+"""Orders may be shipped from there."""
+STOCK_PURPOSE_COLLECT: StockPurpose.ValueType  # 2
+"""Orders may be collected there."""
+STOCK_PURPOSE_SHOW: StockPurpose.ValueType  # 3
+"""The channel may show what is there; showing sells nothing."""
+Global___StockPurpose: _TypeAlias = StockPurpose  # noqa: Y015
+
+class _SettingKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SettingKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SettingKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SETTING_KIND_UNSPECIFIED: _SettingKind.ValueType  # 0
+    SETTING_KIND_ITEM: _SettingKind.ValueType  # 1
+    SETTING_KIND_POINT: _SettingKind.ValueType  # 2
+    SETTING_KIND_CHANNEL: _SettingKind.ValueType  # 3
+
+class SettingKind(_SettingKind, metaclass=_SettingKindEnumTypeWrapper):
+    """What a version is of."""
+
+SETTING_KIND_UNSPECIFIED: SettingKind.ValueType  # 0
+SETTING_KIND_ITEM: SettingKind.ValueType  # 1
+SETTING_KIND_POINT: SettingKind.ValueType  # 2
+SETTING_KIND_CHANNEL: SettingKind.ValueType  # 3
+Global___SettingKind: _TypeAlias = SettingKind  # noqa: Y015
+
+class _DeclarationReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeclarationReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeclarationReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DECLARATION_REASON_UNSPECIFIED: _DeclarationReason.ValueType  # 0
+    DECLARATION_REASON_BEING_SOLD: _DeclarationReason.ValueType  # 1
+    """In a customer's hands, or on the way to the till."""
+    DECLARATION_REASON_NOT_FOUND: _DeclarationReason.ValueType  # 2
+    DECLARATION_REASON_DAMAGED: _DeclarationReason.ValueType  # 3
+    DECLARATION_REASON_OTHER: _DeclarationReason.ValueType  # 4
+
+class DeclarationReason(_DeclarationReason, metaclass=_DeclarationReasonEnumTypeWrapper):
+    """Why units cannot be sold where they lie."""
+
+DECLARATION_REASON_UNSPECIFIED: DeclarationReason.ValueType  # 0
+DECLARATION_REASON_BEING_SOLD: DeclarationReason.ValueType  # 1
+"""In a customer's hands, or on the way to the till."""
+DECLARATION_REASON_NOT_FOUND: DeclarationReason.ValueType  # 2
+DECLARATION_REASON_DAMAGED: DeclarationReason.ValueType  # 3
+DECLARATION_REASON_OTHER: DeclarationReason.ValueType  # 4
+Global___DeclarationReason: _TypeAlias = DeclarationReason  # noqa: Y015
+
+class _DeclarationEnd:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeclarationEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeclarationEnd.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DECLARATION_END_UNSPECIFIED: _DeclarationEnd.ValueType  # 0
+    DECLARATION_END_SNAPSHOT: _DeclarationEnd.ValueType  # 1
+    """A stock snapshot of the point, taken after the declaration."""
+    DECLARATION_END_RELEASED: _DeclarationEnd.ValueType  # 2
+    DECLARATION_END_TILL_SALE: _DeclarationEnd.ValueType  # 3
+    DECLARATION_END_END_OF_DAY: _DeclarationEnd.ValueType  # 4
+    """Written off, and told to the stock master."""
+    DECLARATION_END_COUNT: _DeclarationEnd.ValueType  # 5
+    """A count of the position after the declaration."""
+
+class DeclarationEnd(_DeclarationEnd, metaclass=_DeclarationEndEnumTypeWrapper):
+    """What ended a declaration."""
+
+DECLARATION_END_UNSPECIFIED: DeclarationEnd.ValueType  # 0
+DECLARATION_END_SNAPSHOT: DeclarationEnd.ValueType  # 1
+"""A stock snapshot of the point, taken after the declaration."""
+DECLARATION_END_RELEASED: DeclarationEnd.ValueType  # 2
+DECLARATION_END_TILL_SALE: DeclarationEnd.ValueType  # 3
+DECLARATION_END_END_OF_DAY: DeclarationEnd.ValueType  # 4
+"""Written off, and told to the stock master."""
+DECLARATION_END_COUNT: DeclarationEnd.ValueType  # 5
+"""A count of the position after the declaration."""
+Global___DeclarationEnd: _TypeAlias = DeclarationEnd  # noqa: Y015
+
 class _ReservationState:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -64,6 +164,11 @@ class Item(_message.Message):
     HEIGHT_MILLIMETRES_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     PRICES_FIELD_NUMBER: _builtins.int
+    RELEASE_DATE_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    PARTS_FIELD_NUMBER: _builtins.int
+    PERSONALISATIONS_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     """1 to 64 characters: letters, digits, dot, dash, underscore, slash."""
     gtin: _builtins.str
@@ -74,6 +179,14 @@ class Item(_message.Message):
     length_millimetres: _builtins.int
     width_millimetres: _builtins.int
     height_millimetres: _builtins.int
+    release_date: _builtins.str
+    """ISO 8601 date before which nothing is delivered or handed over, in the zone of the destination; empty for none."""
+    reference: _builtins.str
+    """What its formats have in common (a full-size article, its sample, its travel size); empty if it has no formats.
+    Each format is an item with stock of its own.
+    """
+    format: _builtins.str
+    """Which of them this is: lower case words with dashes, one item a format; empty for the full size."""
     @_builtins.property
     def category_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """From the root down, for example "home", "kitchen", "pans"."""
@@ -84,6 +197,14 @@ class Item(_message.Message):
     def prices(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelPrice]:
         """Price by channel, tax included."""
 
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___BundlePart]:
+        """The parts of a bundle; empty for any other item. A bundle has no stock: it can be taken where its parts can.
+        An item that has had stock never becomes a bundle, and a bundle stays one; its parts may change.
+        """
+
+    @_builtins.property
+    def personalisations(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonalisationField]: ...
     def __init__(
         self,
         *,
@@ -98,14 +219,80 @@ class Item(_message.Message):
         height_millimetres: _builtins.int = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
         prices: _abc.Iterable[Global___ChannelPrice] | None = ...,
+        release_date: _builtins.str = ...,
+        reference: _builtins.str = ...,
+        format: _builtins.str = ...,
+        parts: _abc.Iterable[Global___BundlePart] | None = ...,
+        personalisations: _abc.Iterable[Global___PersonalisationField] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "category_path", b"category_path", "gtin", b"gtin", "height_millimetres", b"height_millimetres", "length_millimetres", b"length_millimetres", "prices", b"prices", "sku", b"sku", "tags", b"tags", "title", b"title", "weight_grams", b"weight_grams", "width_millimetres", b"width_millimetres"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "category_path", b"category_path", "format", b"format", "gtin", b"gtin", "height_millimetres", b"height_millimetres", "length_millimetres", b"length_millimetres", "parts", b"parts", "personalisations", b"personalisations", "prices", b"prices", "reference", b"reference", "release_date", b"release_date", "sku", b"sku", "tags", b"tags", "title", b"title", "weight_grams", b"weight_grams", "width_millimetres", b"width_millimetres"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Item: _TypeAlias = Item  # noqa: Y015
+
+@_typing.final
+class BundlePart(_message.Message):
+    """Units of an item in one bundle. The item is no bundle itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    quantity: _builtins.int
+    """At least 1."""
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BundlePart: _TypeAlias = BundlePart  # noqa: Y015
+
+@_typing.final
+class PersonalisationField(_message.Message):
+    """What a customer may have put on an article, for example a name that is engraved."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MAX_CHARACTERS_FIELD_NUMBER: _builtins.int
+    SURCHARGES_FIELD_NUMBER: _builtins.int
+    REQUIRED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Lower case words with underscores, unique in the item."""
+    max_characters: _builtins.int
+    """At least 1."""
+    required: _builtins.bool
+    """Whether the article is not sold without."""
+    @_builtins.property
+    def surcharges(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelPrice]:
+        """By channel, tax included; free where a channel is not named."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        max_characters: _builtins.int = ...,
+        surcharges: _abc.Iterable[Global___ChannelPrice] | None = ...,
+        required: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_characters", b"max_characters", "name", b"name", "required", b"required", "surcharges", b"surcharges"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PersonalisationField: _TypeAlias = PersonalisationField  # noqa: Y015
 
 @_typing.final
 class ChannelPrice(_message.Message):
@@ -296,6 +483,9 @@ class Channel(_message.Message):
     ACTIVATED_POINTS_FIELD_NUMBER: _builtins.int
     EXCLUSIONS_FIELD_NUMBER: _builtins.int
     SAFETY_STOCK_FIELD_NUMBER: _builtins.int
+    ACTIVATIONS_FIELD_NUMBER: _builtins.int
+    ROUTING_BUFFERS_FIELD_NUMBER: _builtins.int
+    BRANDS_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     name: _builtins.str
     currency: _builtins.str
@@ -308,6 +498,18 @@ class Channel(_message.Message):
     def exclusions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exclusion]: ...
     @_builtins.property
     def safety_stock(self) -> _containers.RepeatedCompositeFieldContainer[Global___SafetyStockRule]: ...
+    @_builtins.property
+    def activations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Activation]:
+        """Points whose stock the channel may use for some purposes only; a point stands here or in `activated_points`."""
+
+    @_builtins.property
+    def routing_buffers(self) -> _containers.RepeatedCompositeFieldContainer[Global___SafetyStockRule]:
+        """Kept back when a point is chosen to ship from; the figure shown does not know them. Same precedence."""
+
+    @_builtins.property
+    def brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Brands that the channel sells; empty means all."""
+
     def __init__(
         self,
         *,
@@ -317,38 +519,93 @@ class Channel(_message.Message):
         activated_points: _abc.Iterable[_builtins.str] | None = ...,
         exclusions: _abc.Iterable[Global___Exclusion] | None = ...,
         safety_stock: _abc.Iterable[Global___SafetyStockRule] | None = ...,
+        activations: _abc.Iterable[Global___Activation] | None = ...,
+        routing_buffers: _abc.Iterable[Global___SafetyStockRule] | None = ...,
+        brands: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["activated_points", b"activated_points", "channel_id", b"channel_id", "currency", b"currency", "exclusions", b"exclusions", "name", b"name", "safety_stock", b"safety_stock"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["activated_points", b"activated_points", "activations", b"activations", "brands", b"brands", "channel_id", b"channel_id", "currency", b"currency", "exclusions", b"exclusions", "name", b"name", "routing_buffers", b"routing_buffers", "safety_stock", b"safety_stock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Channel: _TypeAlias = Channel  # noqa: Y015
 
 @_typing.final
+class Activation(_message.Message):
+    """A point that is activated for some purposes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[Global___StockPurpose.ValueType]:
+        """At least one."""
+
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        purposes: _abc.Iterable[Global___StockPurpose.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_id", b"point_id", "purposes", b"purposes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Activation: _TypeAlias = Activation  # noqa: Y015
+
+@_typing.final
 class Exclusion(_message.Message):
-    """Takes an item or a category off the channel; published as an explicit 0."""
+    """Takes items off the channel: those, and from those points, that fit all it names; at least one name is needed.
+    Without a point and a point type the item is published as an explicit 0.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SKU_FIELD_NUMBER: _builtins.int
     CATEGORY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    BRAND_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    POINT_TYPE_FIELD_NUMBER: _builtins.int
+    FROM_AT_FIELD_NUMBER: _builtins.int
+    UNTIL_AT_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
-    """One of the two."""
     category: _builtins.str
+    """An element of the category path, or a path from the root ("home/kitchen")."""
     reason: _builtins.str
+    tag: _builtins.str
+    brand: _builtins.str
+    point_id: _builtins.str
+    """One of the two at most."""
+    point_type: _type_pb2.PointType.ValueType
+    @_builtins.property
+    def from_at(self) -> _timestamp_pb2.Timestamp:
+        """In force from the one on and before the other; absent leaves that end open."""
+
+    @_builtins.property
+    def until_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         sku: _builtins.str = ...,
         category: _builtins.str = ...,
         reason: _builtins.str = ...,
+        tag: _builtins.str = ...,
+        brand: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        point_type: _type_pb2.PointType.ValueType = ...,
+        from_at: _timestamp_pb2.Timestamp | None = ...,
+        until_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_at", b"from_at", "until_at", b"until_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "reason", b"reason", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "category", b"category", "from_at", b"from_at", "point_id", b"point_id", "point_type", b"point_type", "reason", b"reason", "sku", b"sku", "tag", b"tag", "until_at", b"until_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -367,11 +624,14 @@ class SafetyStockRule(_message.Message):
     POINT_ID_FIELD_NUMBER: _builtins.int
     POINT_TYPE_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     category: _builtins.str
     point_id: _builtins.str
     point_type: _type_pb2.PointType.ValueType
     quantity: _builtins.int
+    percent: _builtins.int
+    """Instead of a quantity: a share of what is on hand at the point, 0 to 100, rounded up."""
     def __init__(
         self,
         *,
@@ -380,10 +640,11 @@ class SafetyStockRule(_message.Message):
         point_id: _builtins.str = ...,
         point_type: _type_pb2.PointType.ValueType = ...,
         quantity: _builtins.int = ...,
+        percent: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "point_id", b"point_id", "point_type", b"point_type", "quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "percent", b"percent", "point_id", b"point_id", "point_type", b"point_type", "quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -396,16 +657,24 @@ class PutItemsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ITEMS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """Who: a subject of the identity provider or a service name. Never a person's name."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Item]: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         items: _abc.Iterable[Global___Item] | None = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "items", b"items"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -440,6 +709,9 @@ class ListItemsRequest(_message.Message):
 
     PAGE_FIELD_NUMBER: _builtins.int
     SKUS_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """Only the formats of this reference; empty for all."""
     @_builtins.property
     def page(self) -> _type_pb2.PageRequest: ...
     @_builtins.property
@@ -451,10 +723,11 @@ class ListItemsRequest(_message.Message):
         *,
         page: _type_pb2.PageRequest | None = ...,
         skus: _abc.Iterable[_builtins.str] | None = ...,
+        reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "skus", b"skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "reference", b"reference", "skus", b"skus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -493,16 +766,24 @@ class PutStockPointsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     POINTS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """Who: a subject of the identity provider or a service name. Never a person's name."""
     @_builtins.property
     def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___StockPoint]: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         points: _abc.Iterable[Global___StockPoint] | None = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "points", b"points"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -575,16 +856,24 @@ class PutChannelsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CHANNELS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    actor: _builtins.str
+    """Who: a subject of the identity provider or a service name. Never a person's name."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Channel]: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         channels: _abc.Iterable[Global___Channel] | None = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "channels", b"channels"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -649,6 +938,94 @@ class ListChannelsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListChannelsResponse: _TypeAlias = ListChannelsResponse  # noqa: Y015
+
+@_typing.final
+class ListVersionsRequest(_message.Message):
+    """Which versions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    kind: Global___SettingKind.ValueType
+    key: _builtins.str
+    """The SKU, or the id of the point or channel."""
+    @_builtins.property
+    def page(self) -> _type_pb2.PageRequest: ...
+    def __init__(
+        self,
+        *,
+        kind: Global___SettingKind.ValueType = ...,
+        key: _builtins.str = ...,
+        page: _type_pb2.PageRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "kind", b"kind", "page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVersionsRequest: _TypeAlias = ListVersionsRequest  # noqa: Y015
+
+@_typing.final
+class SettingVersion(_message.Message):
+    """One state of a setting."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    RECORDED_AT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CONTENT_JSON_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """1 is the first that was kept."""
+    actor: _builtins.str
+    content_json: _builtins.str
+    """A JSON object: the whole setting as it was from then on."""
+    @_builtins.property
+    def recorded_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        version: _builtins.int = ...,
+        recorded_at: _timestamp_pb2.Timestamp | None = ...,
+        actor: _builtins.str = ...,
+        content_json: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["recorded_at", b"recorded_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "content_json", b"content_json", "recorded_at", b"recorded_at", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettingVersion: _TypeAlias = SettingVersion  # noqa: Y015
+
+@_typing.final
+class ListVersionsResponse(_message.Message):
+    """A page of versions, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSIONS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def versions(self) -> _containers.RepeatedCompositeFieldContainer[Global___SettingVersion]: ...
+    @_builtins.property
+    def page(self) -> _type_pb2.PageInfo: ...
+    def __init__(
+        self,
+        *,
+        versions: _abc.Iterable[Global___SettingVersion] | None = ...,
+        page: _type_pb2.PageInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "versions", b"versions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListVersionsResponse: _TypeAlias = ListVersionsResponse  # noqa: Y015
 
 @_typing.final
 class Cause(_message.Message):
@@ -784,7 +1161,7 @@ class Balance(_message.Message):
     unavailable: _builtins.int
     """Declared unavailable."""
     short: _builtins.int
-    """Reserved units that a count found missing."""
+    """Reserved units that are not there: a count missed them, or the till sold them."""
     def __init__(
         self,
         *,
@@ -804,6 +1181,64 @@ class Balance(_message.Message):
 Global___Balance: _TypeAlias = Balance  # noqa: Y015
 
 @_typing.final
+class Declaration(_message.Message):
+    """Units of a SKU at a point that somebody said cannot be sold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECLARATION_ID_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    REMAINING_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    DECLARED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_BY_FIELD_NUMBER: _builtins.int
+    declaration_id: _builtins.str
+    sku: _builtins.str
+    point_id: _builtins.str
+    quantity: _builtins.int
+    """What was declared."""
+    remaining: _builtins.int
+    """What is still declared: 0 once it has ended. A balance's `unavailable` is the sum of these."""
+    reason: Global___DeclarationReason.ValueType
+    actor: _builtins.str
+    """Who said so: a subject of the identity provider or a service name."""
+    source: _builtins.str
+    ended_by: Global___DeclarationEnd.ValueType
+    @_builtins.property
+    def declared_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """Absent while it is open."""
+
+    def __init__(
+        self,
+        *,
+        declaration_id: _builtins.str = ...,
+        sku: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        remaining: _builtins.int = ...,
+        reason: Global___DeclarationReason.ValueType = ...,
+        actor: _builtins.str = ...,
+        source: _builtins.str = ...,
+        declared_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        ended_by: Global___DeclarationEnd.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["declared_at", b"declared_at", "ended_at", b"ended_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "declaration_id", b"declaration_id", "declared_at", b"declared_at", "ended_at", b"ended_at", "ended_by", b"ended_by", "point_id", b"point_id", "quantity", b"quantity", "reason", b"reason", "remaining", b"remaining", "sku", b"sku", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Declaration: _TypeAlias = Declaration  # noqa: Y015
+
+@_typing.final
 class DeclareUnavailableRequest(_message.Message):
     """Units to take out of the image."""
 
@@ -815,10 +1250,13 @@ class DeclareUnavailableRequest(_message.Message):
     QUANTITY_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     sku: _builtins.str
     point_id: _builtins.str
     quantity: _builtins.int
+    reason: Global___DeclarationReason.ValueType
+    """Unspecified: `cause.cause` when it is one of the reasons in lower case, other if not."""
     @_builtins.property
     def cause(self) -> Global___Cause: ...
     @_builtins.property
@@ -832,10 +1270,11 @@ class DeclareUnavailableRequest(_message.Message):
         quantity: _builtins.int = ...,
         cause: Global___Cause | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        reason: Global___DeclarationReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cause", b"cause"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cause", b"cause", "point_id", b"point_id", "quantity", b"quantity", "request_id", b"request_id", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cause", b"cause", "point_id", b"point_id", "quantity", b"quantity", "reason", b"reason", "request_id", b"request_id", "sku", b"sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -843,21 +1282,25 @@ Global___DeclareUnavailableRequest: _TypeAlias = DeclareUnavailableRequest  # no
 
 @_typing.final
 class DeclareUnavailableResponse(_message.Message):
-    """The balance after the declaration."""
+    """The balance after the declaration, and the declaration."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BALANCE_FIELD_NUMBER: _builtins.int
+    DECLARATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def balance(self) -> Global___Balance: ...
+    @_builtins.property
+    def declaration(self) -> Global___Declaration: ...
     def __init__(
         self,
         *,
         balance: Global___Balance | None = ...,
+        declaration: Global___Declaration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "declaration", b"declaration"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "declaration", b"declaration"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -865,7 +1308,7 @@ Global___DeclareUnavailableResponse: _TypeAlias = DeclareUnavailableResponse  # 
 
 @_typing.final
 class ReleaseUnavailableRequest(_message.Message):
-    """Units to give back to the image."""
+    """Units to give back to the image: of the declaration that is named, or at the position that is."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -875,10 +1318,14 @@ class ReleaseUnavailableRequest(_message.Message):
     QUANTITY_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    DECLARATION_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     sku: _builtins.str
+    """Empty when a declaration is named; else both."""
     point_id: _builtins.str
     quantity: _builtins.int
+    """0, with a declaration named only: all that is left of it."""
+    declaration_id: _builtins.str
     @_builtins.property
     def cause(self) -> Global___Cause: ...
     @_builtins.property
@@ -892,10 +1339,11 @@ class ReleaseUnavailableRequest(_message.Message):
         quantity: _builtins.int = ...,
         cause: Global___Cause | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        declaration_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cause", b"cause"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cause", b"cause", "point_id", b"point_id", "quantity", b"quantity", "request_id", b"request_id", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cause", b"cause", "declaration_id", b"declaration_id", "point_id", b"point_id", "quantity", b"quantity", "request_id", b"request_id", "sku", b"sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -903,21 +1351,25 @@ Global___ReleaseUnavailableRequest: _TypeAlias = ReleaseUnavailableRequest  # no
 
 @_typing.final
 class ReleaseUnavailableResponse(_message.Message):
-    """The balance after the release."""
+    """The balance after the release, and the declarations that it touched."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BALANCE_FIELD_NUMBER: _builtins.int
+    DECLARATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def balance(self) -> Global___Balance: ...
+    @_builtins.property
+    def declarations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Declaration]: ...
     def __init__(
         self,
         *,
         balance: Global___Balance | None = ...,
+        declarations: _abc.Iterable[Global___Declaration] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "declarations", b"declarations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1094,23 +1546,31 @@ class GetAvailabilityRequest(_message.Message):
     CHANNEL_ID_FIELD_NUMBER: _builtins.int
     SKUS_FIELD_NUMBER: _builtins.int
     EXPLAIN_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     explain: _builtins.bool
-    """Adds the five inputs, point by point."""
+    """Adds the five inputs, summed and point by point."""
+    purpose: Global___StockPurpose.ValueType
+    """Unspecified: what can be sold, whether shipped or collected."""
     @_builtins.property
     def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """1 to 500."""
 
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         channel_id: _builtins.str = ...,
         skus: _abc.Iterable[_builtins.str] | None = ...,
         explain: _builtins.bool = ...,
+        purpose: Global___StockPurpose.ValueType = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "explain", b"explain", "skus", b"skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "channel_id", b"channel_id", "explain", b"explain", "purpose", b"purpose", "skus", b"skus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1148,6 +1608,7 @@ class Availability(_message.Message):
     AVAILABLE_NOW_FIELD_NUMBER: _builtins.int
     ZERO_REASON_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     available_now: _builtins.int
     zero_reason: _builtins.str
@@ -1156,6 +1617,10 @@ class Availability(_message.Message):
     def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointAvailability]:
         """With `explain` only."""
 
+    @_builtins.property
+    def inputs(self) -> Global___ImageInputs:
+        """With `explain` only, of a known item. Of a bundle in whole bundles, as are the points' figures."""
+
     def __init__(
         self,
         *,
@@ -1163,18 +1628,54 @@ class Availability(_message.Message):
         available_now: _builtins.int = ...,
         zero_reason: _builtins.str = ...,
         points: _abc.Iterable[Global___PointAvailability] | None = ...,
+        inputs: Global___ImageInputs | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available_now", b"available_now", "points", b"points", "sku", b"sku", "zero_reason", b"zero_reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available_now", b"available_now", "inputs", b"inputs", "points", b"points", "sku", b"sku", "zero_reason", b"zero_reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Availability: _TypeAlias = Availability  # noqa: Y015
 
 @_typing.final
+class ImageInputs(_message.Message):
+    """The five inputs summed over the activated points: available_now is the first less the other four. Each is what it
+    really took, clamped point by point: two units reserved where one lies took one.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHYSICAL_FIELD_NUMBER: _builtins.int
+    RESERVED_FIELD_NUMBER: _builtins.int
+    EXCLUDED_FIELD_NUMBER: _builtins.int
+    UNAVAILABLE_FIELD_NUMBER: _builtins.int
+    SAFETY_STOCK_FIELD_NUMBER: _builtins.int
+    physical: _builtins.int
+    reserved: _builtins.int
+    excluded: _builtins.int
+    unavailable: _builtins.int
+    safety_stock: _builtins.int
+    def __init__(
+        self,
+        *,
+        physical: _builtins.int = ...,
+        reserved: _builtins.int = ...,
+        excluded: _builtins.int = ...,
+        unavailable: _builtins.int = ...,
+        safety_stock: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["excluded", b"excluded", "physical", b"physical", "reserved", b"reserved", "safety_stock", b"safety_stock", "unavailable", b"unavailable"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImageInputs: _TypeAlias = ImageInputs  # noqa: Y015
+
+@_typing.final
 class PointAvailability(_message.Message):
-    """How one point adds to the figure: max(0, on_hand - reserved - unavailable - safety_stock)."""
+    """How one point adds to the figure: max(0, on_hand - reserved - unavailable - safety_stock), or 0 when barred."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1185,6 +1686,8 @@ class PointAvailability(_message.Message):
     SAFETY_STOCK_FIELD_NUMBER: _builtins.int
     AVAILABLE_FIELD_NUMBER: _builtins.int
     SAFETY_STOCK_RULE_FIELD_NUMBER: _builtins.int
+    BARRED_FIELD_NUMBER: _builtins.int
+    LIMITED_BY_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     on_hand: _builtins.int
     reserved: _builtins.int
@@ -1193,6 +1696,10 @@ class PointAvailability(_message.Message):
     available: _builtins.int
     safety_stock_rule: _builtins.str
     """The rule that set safety_stock, in words; empty for none."""
+    barred: _builtins.str
+    """Why it adds nothing whatever its stock: "NOT_ACTIVATED" for the purpose, "BRAND_NOT_CARRIED", "EXCLUDED: ..."."""
+    limited_by: _builtins.str
+    """The part of a bundle that there is least of; empty for any other item."""
     def __init__(
         self,
         *,
@@ -1203,10 +1710,12 @@ class PointAvailability(_message.Message):
         safety_stock: _builtins.int = ...,
         available: _builtins.int = ...,
         safety_stock_rule: _builtins.str = ...,
+        barred: _builtins.str = ...,
+        limited_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "on_hand", b"on_hand", "point_id", b"point_id", "reserved", b"reserved", "safety_stock", b"safety_stock", "safety_stock_rule", b"safety_stock_rule", "unavailable", b"unavailable"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "barred", b"barred", "limited_by", b"limited_by", "on_hand", b"on_hand", "point_id", b"point_id", "reserved", b"reserved", "safety_stock", b"safety_stock", "safety_stock_rule", b"safety_stock_rule", "unavailable", b"unavailable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1324,6 +1833,8 @@ class ReserveRequest(_message.Message):
     TIME_TO_LIVE_SECONDS_FIELD_NUMBER: _builtins.int
     ALLOW_PARTIAL_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    BASKET_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     reservation_id: _builtins.str
     """Given by the holder, for example the order id."""
@@ -1331,6 +1842,12 @@ class ReserveRequest(_message.Message):
     time_to_live_seconds: _builtins.int
     """0: does not expire (it is confirmed at once)."""
     allow_partial: _builtins.bool
+    purpose: Global___StockPurpose.ValueType
+    """What for; unspecified: shipped or collected."""
+    basket_id: _builtins.str
+    """A basket of the channel that gives its units back when these are held, in the same transaction; a refusal leaves it
+    as it is. Empty for none; one that holds nothing any more is no error.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___HoldLine]: ...
     @_builtins.property
@@ -1345,10 +1862,12 @@ class ReserveRequest(_message.Message):
         time_to_live_seconds: _builtins.int = ...,
         allow_partial: _builtins.bool = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        purpose: Global___StockPurpose.ValueType = ...,
+        basket_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_partial", b"allow_partial", "as_of", b"as_of", "channel_id", b"channel_id", "lines", b"lines", "request_id", b"request_id", "reservation_id", b"reservation_id", "time_to_live_seconds", b"time_to_live_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_partial", b"allow_partial", "as_of", b"as_of", "basket_id", b"basket_id", "channel_id", b"channel_id", "lines", b"lines", "purpose", b"purpose", "request_id", b"request_id", "reservation_id", b"reservation_id", "time_to_live_seconds", b"time_to_live_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1527,7 +2046,9 @@ Global___IssueRequest: _TypeAlias = IssueRequest  # noqa: Y015
 
 @_typing.final
 class IssueResponse(_message.Message):
-    """The balances after the issue. FAILED_PRECONDITION / NOT_HELD when the units are not held."""
+    """The balances after the issue: of what left stock, so of the parts of a bundle. FAILED_PRECONDITION / NOT_HELD when the
+    units are not held.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1587,8 +2108,11 @@ class MoveReservationRequest(_message.Message):
     RESERVATION_ID_FIELD_NUMBER: _builtins.int
     MOVES_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     reservation_id: _builtins.str
+    purpose: Global___StockPurpose.ValueType
+    """What for at the points of arrival; unspecified: shipped or collected."""
     @_builtins.property
     def moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___HoldMove]: ...
     @_builtins.property
@@ -1600,10 +2124,11 @@ class MoveReservationRequest(_message.Message):
         reservation_id: _builtins.str = ...,
         moves: _abc.Iterable[Global___HoldMove] | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        purpose: Global___StockPurpose.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "moves", b"moves", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "moves", b"moves", "purpose", b"purpose", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1900,17 +2425,27 @@ class ChannelTerms(_message.Message):
 
     CHANNEL_ID_FIELD_NUMBER: _builtins.int
     SAFETY_STOCK_FIELD_NUMBER: _builtins.int
+    ROUTING_BUFFER_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     safety_stock: _builtins.int
+    routing_buffer: _builtins.int
+    """Kept back beyond it when a point is chosen."""
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[Global___StockPurpose.ValueType]:
+        """What the channel may use the point for."""
+
     def __init__(
         self,
         *,
         channel_id: _builtins.str = ...,
         safety_stock: _builtins.int = ...,
+        routing_buffer: _builtins.int = ...,
+        purposes: _abc.Iterable[Global___StockPurpose.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "safety_stock", b"safety_stock"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "purposes", b"purposes", "routing_buffer", b"routing_buffer", "safety_stock", b"safety_stock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1942,8 +2477,11 @@ class BalanceDifference(_message.Message):
     BALANCE_FIELD_NUMBER: _builtins.int
     LEDGER_FIELD_NUMBER: _builtins.int
     HELD_FIELD_NUMBER: _builtins.int
+    DECLARED_FIELD_NUMBER: _builtins.int
     held: _builtins.int
     """What reservations hold of it."""
+    declared: _builtins.int
+    """What is left of its open declarations."""
     @_builtins.property
     def balance(self) -> Global___Balance:
         """As it stands."""
@@ -1958,10 +2496,11 @@ class BalanceDifference(_message.Message):
         balance: Global___Balance | None = ...,
         ledger: Global___Balance | None = ...,
         held: _builtins.int = ...,
+        declared: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "ledger", b"ledger"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "held", b"held", "ledger", b"ledger"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "declared", b"declared", "held", b"held", "ledger", b"ledger"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -68,6 +68,11 @@ class InventoryServiceStub:
                 request_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListChannelsRequest.SerializeToString,
                 response_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListChannelsResponse.FromString,
                 _registered_method=True)
+        self.ListVersions = channel.unary_unary(
+                '/oms.inventory.v1.InventoryService/ListVersions',
+                request_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListVersionsRequest.SerializeToString,
+                response_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListVersionsResponse.FromString,
+                _registered_method=True)
         self.AdjustStock = channel.unary_unary(
                 '/oms.inventory.v1.InventoryService/AdjustStock',
                 request_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.AdjustStockRequest.SerializeToString,
@@ -163,7 +168,9 @@ class InventoryServiceServicer:
     """
 
     def PutItems(self, request, context):
-        """Creates or replaces items by SKU. INVALID_ARGUMENT names the field (GTIN check digit, weight, price).
+        """Creates or replaces items by SKU. INVALID_ARGUMENT names the field (GTIN check digit, weight, price, parts):
+        FORMAT_TAKEN, NESTED_BUNDLE, IS_BUNDLE and HAS_STOCK (see Item). Stock is not put on a bundle: INVALID_ARGUMENT /
+        BUNDLE_HAS_NO_STOCK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,8 +211,16 @@ class InventoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListVersions(self, request, context):
+        """What an item, a point or a channel was, newest first: one version for each change that was really one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AdjustStock(self, request, context):
-        """Moves physical stock: receipts, corrections, counts, till sales. All lines or none.
+        """Moves physical stock: receipts, corrections, counts. All lines or none. (Tills have a verb of their own in
+        ShelfService, which uses up what was declared as being sold.)
         FAILED_PRECONDITION / STOCK_BELOW_ZERO names the line when a delta would take on_hand below zero.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -213,14 +228,16 @@ class InventoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeclareUnavailable(self, request, context):
-        """Takes units out of every channel's image without moving them (being sold, not found, damaged).
+        """Takes units out of every channel's image without moving them (being sold, not found, damaged, other): opens a
+        declaration. FAILED_PRECONDITION / NOT_ON_HAND when fewer lie there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseUnavailable(self, request, context):
-        """Gives units declared unavailable back to the image.
+        """Gives units declared unavailable back to the image: of one declaration, or at a position the oldest first.
+        FAILED_PRECONDITION / NOT_UNAVAILABLE when fewer are declared. NOT_FOUND / DECLARATION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -251,7 +268,8 @@ class InventoryServiceServicer:
     def Reserve(self, request, context):
         """Holds units at named points against the channel's own image. All lines or none unless `allow_partial`.
         A refusal is an answer with the true figures, not an error.
-        Adds to the reservation when it exists and is open.
+        Adds to the reservation when it exists and is open. A bundle is held by its own SKU: its parts are, and those that
+        it had when it was taken stay its parts until it is issued or given back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,13 +298,15 @@ class InventoryServiceServicer:
 
     def MoveReservation(self, request, context):
         """Moves held units from point to point in one transaction: all moves or none; a refusal is an answer.
+        FAILED_PRECONDITION / OTHER_PARTS when the same bundle is held at the point of arrival with parts of another time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReportShort(self, request, context):
-        """A picker did not find held units: releases them and declares them unavailable in one transaction.
+        """A picker did not find held units: releases them and declares them not found in one transaction. Of a bundle all
+        parts are declared: whoever sees that one is there after all releases it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -307,7 +327,8 @@ class InventoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FindDifferences(self, request, context):
-        """Balances that are not the sum of their movements, or reserve other units than reservations hold. None is right.
+        """Balances that are not the sum of their movements, reserve other units than reservations hold, or have other
+        units unavailable than are declared. None is right.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -359,6 +380,11 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     servicer.ListChannels,
                     request_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListChannelsRequest.FromString,
                     response_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListChannelsResponse.SerializeToString,
+            ),
+            'ListVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListVersions,
+                    request_deserializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListVersionsRequest.FromString,
+                    response_serializer=oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListVersionsResponse.SerializeToString,
             ),
             'AdjustStock': grpc.unary_unary_rpc_method_handler(
                     servicer.AdjustStock,
@@ -612,6 +638,33 @@ class InventoryService:
             '/oms.inventory.v1.InventoryService/ListChannels',
             oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListChannelsRequest.SerializeToString,
             oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListChannelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.inventory.v1.InventoryService/ListVersions',
+            oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListVersionsRequest.SerializeToString,
+            oms_dot_inventory_dot_v1_dot_inventory__service__pb2.ListVersionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

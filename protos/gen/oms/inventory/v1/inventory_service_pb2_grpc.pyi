@@ -38,7 +38,10 @@ class InventoryServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> InventoryServiceAsyncStub: ...
     PutItems: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.PutItemsRequest, _inventory_service_pb2.PutItemsResponse]
-    """Creates or replaces items by SKU. INVALID_ARGUMENT names the field (GTIN check digit, weight, price)."""
+    """Creates or replaces items by SKU. INVALID_ARGUMENT names the field (GTIN check digit, weight, price, parts):
+    FORMAT_TAKEN, NESTED_BUNDLE, IS_BUNDLE and HAS_STOCK (see Item). Stock is not put on a bundle: INVALID_ARGUMENT /
+    BUNDLE_HAS_NO_STOCK.
+    """
     ListItems: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListItemsRequest, _inventory_service_pb2.ListItemsResponse]
     """Lists items in SKU order."""
     PutStockPoints: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.PutStockPointsRequest, _inventory_service_pb2.PutStockPointsResponse]
@@ -49,14 +52,21 @@ class InventoryServiceStub:
     """Creates or replaces channels with their activations, exclusions and safety stock rules."""
     ListChannels: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListChannelsRequest, _inventory_service_pb2.ListChannelsResponse]
     """Lists channels in id order."""
+    ListVersions: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListVersionsRequest, _inventory_service_pb2.ListVersionsResponse]
+    """What an item, a point or a channel was, newest first: one version for each change that was really one."""
     AdjustStock: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.AdjustStockRequest, _inventory_service_pb2.AdjustStockResponse]
-    """Moves physical stock: receipts, corrections, counts, till sales. All lines or none.
+    """Moves physical stock: receipts, corrections, counts. All lines or none. (Tills have a verb of their own in
+    ShelfService, which uses up what was declared as being sold.)
     FAILED_PRECONDITION / STOCK_BELOW_ZERO names the line when a delta would take on_hand below zero.
     """
     DeclareUnavailable: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.DeclareUnavailableRequest, _inventory_service_pb2.DeclareUnavailableResponse]
-    """Takes units out of every channel's image without moving them (being sold, not found, damaged)."""
+    """Takes units out of every channel's image without moving them (being sold, not found, damaged, other): opens a
+    declaration. FAILED_PRECONDITION / NOT_ON_HAND when fewer lie there.
+    """
     ReleaseUnavailable: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ReleaseUnavailableRequest, _inventory_service_pb2.ReleaseUnavailableResponse]
-    """Gives units declared unavailable back to the image."""
+    """Gives units declared unavailable back to the image: of one declaration, or at a position the oldest first.
+    FAILED_PRECONDITION / NOT_UNAVAILABLE when fewer are declared. NOT_FOUND / DECLARATION_NOT_FOUND.
+    """
     ListBalances: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListBalancesRequest, _inventory_service_pb2.ListBalancesResponse]
     """Balances by SKU and point."""
     ListMovements: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListMovementsRequest, _inventory_service_pb2.ListMovementsResponse]
@@ -68,7 +78,8 @@ class InventoryServiceStub:
     Reserve: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ReserveRequest, _inventory_service_pb2.ReserveResponse]
     """Holds units at named points against the channel's own image. All lines or none unless `allow_partial`.
     A refusal is an answer with the true figures, not an error.
-    Adds to the reservation when it exists and is open.
+    Adds to the reservation when it exists and is open. A bundle is held by its own SKU: its parts are, and those that
+    it had when it was taken stay its parts until it is issued or given back.
     """
     Confirm: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ConfirmRequest, _inventory_service_pb2.ConfirmResponse]
     """Removes the expiry. held -> confirmed. FAILED_PRECONDITION / RESERVATION_EXPIRED when it is too late."""
@@ -77,15 +88,21 @@ class InventoryServiceStub:
     Issue: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.IssueRequest, _inventory_service_pb2.IssueResponse]
     """Held units leave stock at hand-over."""
     MoveReservation: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.MoveReservationRequest, _inventory_service_pb2.MoveReservationResponse]
-    """Moves held units from point to point in one transaction: all moves or none; a refusal is an answer."""
+    """Moves held units from point to point in one transaction: all moves or none; a refusal is an answer.
+    FAILED_PRECONDITION / OTHER_PARTS when the same bundle is held at the point of arrival with parts of another time.
+    """
     ReportShort: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ReportShortRequest, _inventory_service_pb2.ReportShortResponse]
-    """A picker did not find held units: releases them and declares them unavailable in one transaction."""
+    """A picker did not find held units: releases them and declares them not found in one transaction. Of a bundle all
+    parts are declared: whoever sees that one is there after all releases it.
+    """
     GetReservation: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.GetReservationRequest, _inventory_service_pb2.GetReservationResponse]
     """One reservation with its lines. NOT_FOUND / RESERVATION_NOT_FOUND."""
     ExpireReservations: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ExpireReservationsRequest, _inventory_service_pb2.ExpireReservationsResponse]
     """Expires held reservations whose time has passed at `as_of`."""
     FindDifferences: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.FindDifferencesRequest, _inventory_service_pb2.FindDifferencesResponse]
-    """Balances that are not the sum of their movements, or reserve other units than reservations hold. None is right."""
+    """Balances that are not the sum of their movements, reserve other units than reservations hold, or have other
+    units unavailable than are declared. None is right.
+    """
     ListHolds: _grpc.UnaryUnaryMultiCallable[_inventory_service_pb2.ListHoldsRequest, _inventory_service_pb2.ListHoldsResponse]
     """What open reservations hold: those that are named, or all, page by page in the order of their ids."""
     WatchStock: _grpc.UnaryStreamMultiCallable[_inventory_service_pb2.WatchStockRequest, _inventory_service_pb2.WatchStockResponse]
@@ -101,7 +118,10 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PutItems: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.PutItemsRequest, _inventory_service_pb2.PutItemsResponse]  # type: ignore[assignment]
-    """Creates or replaces items by SKU. INVALID_ARGUMENT names the field (GTIN check digit, weight, price)."""
+    """Creates or replaces items by SKU. INVALID_ARGUMENT names the field (GTIN check digit, weight, price, parts):
+    FORMAT_TAKEN, NESTED_BUNDLE, IS_BUNDLE and HAS_STOCK (see Item). Stock is not put on a bundle: INVALID_ARGUMENT /
+    BUNDLE_HAS_NO_STOCK.
+    """
     ListItems: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListItemsRequest, _inventory_service_pb2.ListItemsResponse]  # type: ignore[assignment]
     """Lists items in SKU order."""
     PutStockPoints: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.PutStockPointsRequest, _inventory_service_pb2.PutStockPointsResponse]  # type: ignore[assignment]
@@ -112,14 +132,21 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     """Creates or replaces channels with their activations, exclusions and safety stock rules."""
     ListChannels: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListChannelsRequest, _inventory_service_pb2.ListChannelsResponse]  # type: ignore[assignment]
     """Lists channels in id order."""
+    ListVersions: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListVersionsRequest, _inventory_service_pb2.ListVersionsResponse]  # type: ignore[assignment]
+    """What an item, a point or a channel was, newest first: one version for each change that was really one."""
     AdjustStock: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.AdjustStockRequest, _inventory_service_pb2.AdjustStockResponse]  # type: ignore[assignment]
-    """Moves physical stock: receipts, corrections, counts, till sales. All lines or none.
+    """Moves physical stock: receipts, corrections, counts. All lines or none. (Tills have a verb of their own in
+    ShelfService, which uses up what was declared as being sold.)
     FAILED_PRECONDITION / STOCK_BELOW_ZERO names the line when a delta would take on_hand below zero.
     """
     DeclareUnavailable: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.DeclareUnavailableRequest, _inventory_service_pb2.DeclareUnavailableResponse]  # type: ignore[assignment]
-    """Takes units out of every channel's image without moving them (being sold, not found, damaged)."""
+    """Takes units out of every channel's image without moving them (being sold, not found, damaged, other): opens a
+    declaration. FAILED_PRECONDITION / NOT_ON_HAND when fewer lie there.
+    """
     ReleaseUnavailable: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ReleaseUnavailableRequest, _inventory_service_pb2.ReleaseUnavailableResponse]  # type: ignore[assignment]
-    """Gives units declared unavailable back to the image."""
+    """Gives units declared unavailable back to the image: of one declaration, or at a position the oldest first.
+    FAILED_PRECONDITION / NOT_UNAVAILABLE when fewer are declared. NOT_FOUND / DECLARATION_NOT_FOUND.
+    """
     ListBalances: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListBalancesRequest, _inventory_service_pb2.ListBalancesResponse]  # type: ignore[assignment]
     """Balances by SKU and point."""
     ListMovements: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListMovementsRequest, _inventory_service_pb2.ListMovementsResponse]  # type: ignore[assignment]
@@ -131,7 +158,8 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     Reserve: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ReserveRequest, _inventory_service_pb2.ReserveResponse]  # type: ignore[assignment]
     """Holds units at named points against the channel's own image. All lines or none unless `allow_partial`.
     A refusal is an answer with the true figures, not an error.
-    Adds to the reservation when it exists and is open.
+    Adds to the reservation when it exists and is open. A bundle is held by its own SKU: its parts are, and those that
+    it had when it was taken stay its parts until it is issued or given back.
     """
     Confirm: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ConfirmRequest, _inventory_service_pb2.ConfirmResponse]  # type: ignore[assignment]
     """Removes the expiry. held -> confirmed. FAILED_PRECONDITION / RESERVATION_EXPIRED when it is too late."""
@@ -140,15 +168,21 @@ class InventoryServiceAsyncStub(InventoryServiceStub):
     Issue: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.IssueRequest, _inventory_service_pb2.IssueResponse]  # type: ignore[assignment]
     """Held units leave stock at hand-over."""
     MoveReservation: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.MoveReservationRequest, _inventory_service_pb2.MoveReservationResponse]  # type: ignore[assignment]
-    """Moves held units from point to point in one transaction: all moves or none; a refusal is an answer."""
+    """Moves held units from point to point in one transaction: all moves or none; a refusal is an answer.
+    FAILED_PRECONDITION / OTHER_PARTS when the same bundle is held at the point of arrival with parts of another time.
+    """
     ReportShort: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ReportShortRequest, _inventory_service_pb2.ReportShortResponse]  # type: ignore[assignment]
-    """A picker did not find held units: releases them and declares them unavailable in one transaction."""
+    """A picker did not find held units: releases them and declares them not found in one transaction. Of a bundle all
+    parts are declared: whoever sees that one is there after all releases it.
+    """
     GetReservation: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.GetReservationRequest, _inventory_service_pb2.GetReservationResponse]  # type: ignore[assignment]
     """One reservation with its lines. NOT_FOUND / RESERVATION_NOT_FOUND."""
     ExpireReservations: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ExpireReservationsRequest, _inventory_service_pb2.ExpireReservationsResponse]  # type: ignore[assignment]
     """Expires held reservations whose time has passed at `as_of`."""
     FindDifferences: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.FindDifferencesRequest, _inventory_service_pb2.FindDifferencesResponse]  # type: ignore[assignment]
-    """Balances that are not the sum of their movements, or reserve other units than reservations hold. None is right."""
+    """Balances that are not the sum of their movements, reserve other units than reservations hold, or have other
+    units unavailable than are declared. None is right.
+    """
     ListHolds: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListHoldsRequest, _inventory_service_pb2.ListHoldsResponse]  # type: ignore[assignment]
     """What open reservations hold: those that are named, or all, page by page in the order of their ids."""
     WatchStock: _aio.UnaryStreamMultiCallable[_inventory_service_pb2.WatchStockRequest, _inventory_service_pb2.WatchStockResponse]  # type: ignore[assignment]
@@ -167,7 +201,10 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inventory_service_pb2.PutItemsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.PutItemsResponse, _abc.Awaitable[_inventory_service_pb2.PutItemsResponse]]:
-        """Creates or replaces items by SKU. INVALID_ARGUMENT names the field (GTIN check digit, weight, price)."""
+        """Creates or replaces items by SKU. INVALID_ARGUMENT names the field (GTIN check digit, weight, price, parts):
+        FORMAT_TAKEN, NESTED_BUNDLE, IS_BUNDLE and HAS_STOCK (see Item). Stock is not put on a bundle: INVALID_ARGUMENT /
+        BUNDLE_HAS_NO_STOCK.
+        """
 
     @_abc_1.abstractmethod
     def ListItems(
@@ -210,12 +247,21 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists channels in id order."""
 
     @_abc_1.abstractmethod
+    def ListVersions(
+        self,
+        request: _inventory_service_pb2.ListVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inventory_service_pb2.ListVersionsResponse, _abc.Awaitable[_inventory_service_pb2.ListVersionsResponse]]:
+        """What an item, a point or a channel was, newest first: one version for each change that was really one."""
+
+    @_abc_1.abstractmethod
     def AdjustStock(
         self,
         request: _inventory_service_pb2.AdjustStockRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.AdjustStockResponse, _abc.Awaitable[_inventory_service_pb2.AdjustStockResponse]]:
-        """Moves physical stock: receipts, corrections, counts, till sales. All lines or none.
+        """Moves physical stock: receipts, corrections, counts. All lines or none. (Tills have a verb of their own in
+        ShelfService, which uses up what was declared as being sold.)
         FAILED_PRECONDITION / STOCK_BELOW_ZERO names the line when a delta would take on_hand below zero.
         """
 
@@ -225,7 +271,9 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inventory_service_pb2.DeclareUnavailableRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.DeclareUnavailableResponse, _abc.Awaitable[_inventory_service_pb2.DeclareUnavailableResponse]]:
-        """Takes units out of every channel's image without moving them (being sold, not found, damaged)."""
+        """Takes units out of every channel's image without moving them (being sold, not found, damaged, other): opens a
+        declaration. FAILED_PRECONDITION / NOT_ON_HAND when fewer lie there.
+        """
 
     @_abc_1.abstractmethod
     def ReleaseUnavailable(
@@ -233,7 +281,9 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inventory_service_pb2.ReleaseUnavailableRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.ReleaseUnavailableResponse, _abc.Awaitable[_inventory_service_pb2.ReleaseUnavailableResponse]]:
-        """Gives units declared unavailable back to the image."""
+        """Gives units declared unavailable back to the image: of one declaration, or at a position the oldest first.
+        FAILED_PRECONDITION / NOT_UNAVAILABLE when fewer are declared. NOT_FOUND / DECLARATION_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def ListBalances(
@@ -269,7 +319,8 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_inventory_service_pb2.ReserveResponse, _abc.Awaitable[_inventory_service_pb2.ReserveResponse]]:
         """Holds units at named points against the channel's own image. All lines or none unless `allow_partial`.
         A refusal is an answer with the true figures, not an error.
-        Adds to the reservation when it exists and is open.
+        Adds to the reservation when it exists and is open. A bundle is held by its own SKU: its parts are, and those that
+        it had when it was taken stay its parts until it is issued or given back.
         """
 
     @_abc_1.abstractmethod
@@ -302,7 +353,9 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inventory_service_pb2.MoveReservationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.MoveReservationResponse, _abc.Awaitable[_inventory_service_pb2.MoveReservationResponse]]:
-        """Moves held units from point to point in one transaction: all moves or none; a refusal is an answer."""
+        """Moves held units from point to point in one transaction: all moves or none; a refusal is an answer.
+        FAILED_PRECONDITION / OTHER_PARTS when the same bundle is held at the point of arrival with parts of another time.
+        """
 
     @_abc_1.abstractmethod
     def ReportShort(
@@ -310,7 +363,9 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inventory_service_pb2.ReportShortRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.ReportShortResponse, _abc.Awaitable[_inventory_service_pb2.ReportShortResponse]]:
-        """A picker did not find held units: releases them and declares them unavailable in one transaction."""
+        """A picker did not find held units: releases them and declares them not found in one transaction. Of a bundle all
+        parts are declared: whoever sees that one is there after all releases it.
+        """
 
     @_abc_1.abstractmethod
     def GetReservation(
@@ -334,7 +389,9 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inventory_service_pb2.FindDifferencesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inventory_service_pb2.FindDifferencesResponse, _abc.Awaitable[_inventory_service_pb2.FindDifferencesResponse]]:
-        """Balances that are not the sum of their movements, or reserve other units than reservations hold. None is right."""
+        """Balances that are not the sum of their movements, reserve other units than reservations hold, or have other
+        units unavailable than are declared. None is right.
+        """
 
     @_abc_1.abstractmethod
     def ListHolds(

@@ -418,12 +418,15 @@ class OrderContent(_message.Message):
     QUOTE_ID_FIELD_NUMBER: _builtins.int
     PAYMENT_FIELD_NUMBER: _builtins.int
     SOURCE_PLACED_AT_FIELD_NUMBER: _builtins.int
+    BASKET_ID_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """The channel's own number for the order; may be empty."""
     mode: _type_pb2.DeliveryMode.ValueType
     quote_id: _builtins.str
     """A quote of promise that the customer accepted; may be empty."""
+    basket_id: _builtins.str
+    """A basket of the channel (inventory, BasketService) whose units the order takes over; may be empty."""
     @_builtins.property
     def customer(self) -> Global___Customer: ...
     @_builtins.property
@@ -455,10 +458,11 @@ class OrderContent(_message.Message):
         quote_id: _builtins.str = ...,
         payment: Global___PaymentTerms | None = ...,
         source_placed_at: _timestamp_pb2.Timestamp | None = ...,
+        basket_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -571,10 +575,12 @@ class OrderFacts(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     LIFE_CYCLE_FIELD_NUMBER: _builtins.int
     PLACED_AT_FIELD_NUMBER: _builtins.int
+    BASKET_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     channel_id: _builtins.str
     mode: _type_pb2.DeliveryMode.ValueType
     quote_id: _builtins.str
+    basket_id: _builtins.str
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
     @_builtins.property
@@ -600,10 +606,11 @@ class OrderFacts(_message.Message):
         lines: _abc.Iterable[Global___LineFacts] | None = ...,
         life_cycle: Global___LifeCycle | None = ...,
         placed_at: _timestamp_pb2.Timestamp | None = ...,
+        basket_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "life_cycle", b"life_cycle", "payment", b"payment", "placed_at", b"placed_at", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "destination", b"destination", "life_cycle", b"life_cycle", "lines", b"lines", "mode", b"mode", "order_id", b"order_id", "payment", b"payment", "placed_at", b"placed_at", "quote_id", b"quote_id", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "channel_id", b"channel_id", "destination", b"destination", "life_cycle", b"life_cycle", "lines", b"lines", "mode", b"mode", "order_id", b"order_id", "payment", b"payment", "placed_at", b"placed_at", "quote_id", b"quote_id", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,24 +29,65 @@ class Carrier(_message.Message):
     CARRIER_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     SERVICES_FIELD_NUMBER: _builtins.int
+    PAUSES_FIELD_NUMBER: _builtins.int
     carrier_id: _builtins.str
     name: _builtins.str
     @_builtins.property
     def services(self) -> _containers.RepeatedCompositeFieldContainer[Global___CarrierService]: ...
+    @_builtins.property
+    def pauses(self) -> _containers.RepeatedCompositeFieldContainer[Global___CarrierPause]:
+        """When it collects nothing: plans wait for its next visit after the pause, or take another carrier."""
+
     def __init__(
         self,
         *,
         carrier_id: _builtins.str = ...,
         name: _builtins.str = ...,
         services: _abc.Iterable[Global___CarrierService] | None = ...,
+        pauses: _abc.Iterable[Global___CarrierPause] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "name", b"name", "services", b"services"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "name", b"name", "pauses", b"pauses", "services", b"services"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Carrier: _TypeAlias = Carrier  # noqa: Y015
+
+@_typing.final
+class CarrierPause(_message.Message):
+    """A time without visits of a carrier, for example a strike."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_AT_FIELD_NUMBER: _builtins.int
+    UNTIL_AT_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    """Empty for everywhere."""
+    reason: _builtins.str
+    @_builtins.property
+    def from_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def until_at(self) -> _timestamp_pb2.Timestamp:
+        """The instant itself is outside. Absent: until the carrier is put again without it."""
+
+    def __init__(
+        self,
+        *,
+        from_at: _timestamp_pb2.Timestamp | None = ...,
+        until_at: _timestamp_pb2.Timestamp | None = ...,
+        point_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_at", b"from_at", "until_at", b"until_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_at", b"from_at", "point_id", b"point_id", "reason", b"reason", "until_at", b"until_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CarrierPause: _TypeAlias = CarrierPause  # noqa: Y015
 
 @_typing.final
 class CarrierService(_message.Message):

@@ -1,0 +1,83 @@
+"""A gateway with canned answers on a real socket, as the running system of a state folder."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from deploy.local.state import RunInfo, StateFolder
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request: method, path with its query, body, idempotency key."""
+
+    method: str
+    path: str
+    body: Any
+    key: str | None
+
+
+@dataclass
+class CannedGateway:
+    """What it answers by (method, path without query), perhaps by what is sent; and what it was asked."""
+
+    answers: dict[tuple[str, str], tuple[int, Any] | Callable[[Any], tuple[int, Any]]] = field(
+        default_factory=dict
+    )
+    asked: list[Asked] = field(default_factory=list)
+
+
+@contextmanager
+def serving(state: Path) -> Iterator[CannedGateway]:
+    """Commands with `--state` of this folder find it."""
+    gateway = CannedGateway()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer()
+
+        def do_POST(self) -> None:
+            self.answer()
+
+        def do_PUT(self) -> None:
+            self.answer()
+
+        def do_DELETE(self) -> None:
+            self.answer()
+
+        def answer(self) -> None:
+            assert self.headers["Authorization"].startswith("Bearer ")
+            sent = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            key = self.headers["Idempotency-Key"]
+            asked = Asked(self.command, self.path, json.loads(sent) if sent else None, key)
+            gateway.asked.append(asked)
+            answer = gateway.answers[self.command, self.path.partition("?")[0]]
+            status, body = answer(asked.body) if callable(answer) else answer
+            content = b"" if status == 204 else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json" if status < 400 else "application/problem+json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    folder = StateFolder(state)
+    folder.take()
+    folder.write(RunInfo(4711, {"gateway": f"127.0.0.1:{server.server_address[1]}"}))
+    try:
+        yield gateway
+    finally:
+        folder.give_back()
+        server.shutdown()
+        thread.join()
+        server.server_close()
