@@ -58,6 +58,9 @@ _WORTH_A_SPAN = filters.negate(
     filters.any_of(filters.health_check(), *(filters.method_name(name) for name in _WITHOUT_SPANS))
 )
 
+# What a peer answers that gives its calls up; a caller that gives one up gets a CancelledError instead.
+_GAVE_UP = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+
 Background = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -108,8 +111,9 @@ def _to_oms_error(error: grpc.aio.AioRpcError) -> OmsError:
             if detail.Unpack(info):
                 facts: dict[str, Fact] = dict(info.metadata)
                 return from_code(error.code().name, info.reason, status.message, facts)
-    reason = "UNREACHABLE" if error.code() is grpc.StatusCode.UNAVAILABLE else error.code().name
-    return from_code(error.code().name, reason, error.details() or error.code().name, {})
+    if error.code() in _GAVE_UP:
+        return Unavailable("UNREACHABLE", error.details() or error.code().name)
+    return from_code(error.code().name, error.code().name, error.details() or error.code().name, {})
 
 
 class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]

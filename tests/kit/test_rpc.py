@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 from psycopg.errors import DiskFull, LockNotAvailable
 from sqlalchemy.exc import OperationalError
@@ -26,8 +27,13 @@ Served = tuple["_Raises", "OutboxServiceAsyncStub"]
 class _Raises(OutboxServiceServicer):
     def __init__(self) -> None:
         self.error: Exception = RuntimeError()
+        self.gives_up_with: grpc.StatusCode | None = None
 
-    async def PullEvents(self, request: pb.PullEventsRequest, context: object) -> pb.PullEventsResponse:
+    async def PullEvents(
+        self, request: pb.PullEventsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.PullEventsResponse:
+        if self.gives_up_with:
+            await context.abort(self.gives_up_with)
         raise self.error
 
     async def CountEvents(self, request: pb.CountEventsRequest, context: object) -> pb.CountEventsResponse:
@@ -98,6 +104,15 @@ async def test_a_disk_that_is_full_is_called_by_its_name(service: Served) -> Non
     with pytest.raises(Unavailable) as caught:
         await stub.PullEvents(pb.PullEventsRequest())
     assert caught.value.reason == "STORAGE_FULL"
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+async def test_a_peer_that_gives_a_call_up_is_unavailable(service: Served, code: grpc.StatusCode) -> None:
+    servicer, stub = service
+    servicer.gives_up_with = code
+    with pytest.raises(Unavailable) as caught:
+        await stub.PullEvents(pb.PullEventsRequest())
+    assert (caught.value.reason, caught.value.retryable) == ("UNREACHABLE", True)
 
 
 async def test_a_peer_that_is_away_is_unavailable() -> None:
