@@ -216,6 +216,11 @@ class TransferMachine(RuleBasedStateMachine):
         self.dispatch(nth, {sku: -1 if sku == missing else 0 for sku in SKUS[:2]}, False, True)
 
     @precondition(lambda self: self.journeys)
+    @rule(nth=anyone, more=skus)
+    def dispatch_more_than_was_held(self, nth: int, more: str) -> None:
+        self.dispatch(nth, {sku: int(sku == more) for sku in SKUS[:2]}, False, False)
+
+    @precondition(lambda self: self.journeys)
     @rule(nth=anyone)
     def find_nothing_sellable_to_dispatch(self, nth: int) -> None:
         journey = self.journey(nth, "requested")
