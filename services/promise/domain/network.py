@@ -1,7 +1,7 @@
 """The network as the planner sees it: items, points, stock, carriers. Frozen; holds no rule but the smallest."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -52,12 +52,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What planning needs to know of an article."""
+    """What planning needs to know of an article. `prices` by channel, tax included."""
 
     sku: str
     brand: str = ""
     weight_grams: int = 0
     longest_side_millimetres: int = 0
+    tags: frozenset[str] = frozenset()
+    prices: Mapping[str, Money] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,32 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a SKU at a point beside its stock (STK-15).
+
+    `find_rate`: how often the point really finds such an article, 0 to 1.
+    """
+
+    daily_sales: float = 0.0
+    markdown_date: date | None = None
+    markdown_percent: int = 0
+    find_rate: float = 1.0
+
+
+NO_FACTS = Facts()
+
+
+@dataclass(frozen=True, slots=True)
 class StockPosition:
-    """What a point has of a SKU. `safety_stock` has a key for each channel that may ship it from there."""
+    """What a point has of a SKU. `safety_stock` has a key for each channel that may ship it from there.
+
+    `routing_buffers`: kept back beyond it when a point is chosen; a channel without a key has none.
+    """
 
     free: int
     safety_stock: Mapping[str, int]
+    routing_buffers: Mapping[str, int] = field(default_factory=dict)
+    facts: Facts = NO_FACTS
 
 
 @dataclass(frozen=True, slots=True)
