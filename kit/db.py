@@ -1,7 +1,8 @@
 """PostgreSQL: engines and migrations. Knows no table but its own version table."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -16,10 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from kit import arrays, failpoints, telemetry
 
 __all__ = [
+    "BE_BRIEF",
     "AsyncConnection",
     "AsyncEngine",
-    "be_brief",
+    "Rows",
+    "Statement",
     "connect",
+    "in_one_trip",
+    "is_duplicate",
     "is_full",
     "is_held_elsewhere",
     "is_outage",
@@ -76,27 +81,72 @@ def single(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
-async def rows(tx: AsyncConnection, statement: TextClause, values: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
+Statement = tuple[TextClause, Mapping[str, Any]]
+Rows = Sequence[tuple[Any, ...]]
+
+
+async def rows(tx: AsyncConnection, statement: TextClause, values: Mapping[str, Any]) -> Rows:
     """What a statement gives, in the connection's transaction; for those that every call of a hot path makes.
 
     It goes to the driver itself: SQLAlchemy's way there and back is two thirds of what a statement costs us.
     Spans, failpoints and errors are the same.
     """
+    async with _at_driver(tx, [statement]) as (driver, (sql,)):
+        cursor = await driver.execute(sql.encode(), values)
+        return await cursor.fetchall() if cursor.description else []
+
+
+async def in_one_trip(tx: AsyncConnection, *statements: Statement, ends: bool = False) -> list[Rows]:
+    """Like `rows` for several statements, none of which waits for the answer to another: what each gives.
+
+    They are carried out one after the other; what follows one that fails is not. `ends`: the transaction is
+    committed in the same trip, and the connection is not asked for anything after it.
+    """
+    async with _at_driver(tx, [statement for statement, _ in statements], ends=ends) as (driver, texts):
+        cursors = [driver.cursor() for _ in statements]
+        async with driver.pipeline():
+            for cursor, sql, (_, values) in zip(cursors, texts, statements, strict=True):
+                await cursor.execute(sql.encode(), values)
+            if ends:
+                await driver.commit()
+        return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+
+
+# For whoever has waited for a lock before: in this transaction a tenth of a second is enough.
+BE_BRIEF: Statement = text("SET LOCAL lock_timeout = '100ms'"), {}
+
+
+@asynccontextmanager
+async def _at_driver(
+    tx: AsyncConnection, statements: Sequence[TextClause], *, ends: bool = False
+) -> AsyncIterator[tuple[psycopg.AsyncConnection[Any], list[str]]]:
+    """The driver's connection, and the statements as it reads them; what the engine does around them is done."""
     connection = tx.sync_connection
     assert connection is not None, "it is open"
     driver: psycopg.AsyncConnection[Any] | None = connection.connection.driver_connection
     assert driver is not None, "it is not invalidated"
-    sql = _written_for_driver(statement)
-    failpoints.writing(connection, sql)
+    if not connection.in_transaction():
+        connection.begin()  # only noted: the driver begins with its next statement
+    texts = [_written_for_driver(statement) for statement in statements]
+    for sql in texts:
+        failpoints.writing(connection, sql)
+    if ends:
+        failpoints.committing(connection)
     try:
-        with telemetry.about_statement(sql, connection.engine.url.database):
-            cursor = await driver.execute(sql.encode(), values)
-            return await cursor.fetchall() if cursor.description else []
+        with ExitStack() as spans:
+            for sql in texts:
+                spans.enter_context(telemetry.about_statement(sql, connection.engine.url.database))
+            yield driver, texts
     except psycopg.Error as error:
         if driver.closed:
             await tx.invalidate(error)
         raise DBAPIError.instance(
-            sql, None, error, psycopg.Error, hide_parameters=True, connection_invalidated=driver.closed
+            "; ".join(texts),
+            None,
+            error,
+            psycopg.Error,
+            hide_parameters=True,
+            connection_invalidated=driver.closed,
         ) from error
 
 
@@ -130,12 +180,9 @@ def is_held_elsewhere(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "55P03"
 
 
-_BE_BRIEF = text("SET LOCAL lock_timeout = '100ms'")
-
-
-async def be_brief(tx: AsyncConnection) -> None:
-    """For whoever has waited for a lock before: in this transaction a tenth of a second is enough."""
-    await rows(tx, _BE_BRIEF, {})
+def is_duplicate(error: DBAPIError) -> bool:
+    """Whether somebody else has written a row of the same key meanwhile."""
+    return getattr(error.orig, "sqlstate", None) == "23505"
 
 
 def is_full(error: DBAPIError) -> bool:

@@ -106,11 +106,6 @@ def watch_commits(engine: Engine) -> None:
     def executing(conn: Any, cursor: Any, statement: str, values: Any, execution: Any, many: bool) -> None:
         writing(conn, statement)
 
-    def committing(conn: Any) -> None:
-        if conn in _wrote:
-            _wrote.discard(conn)
-            _reach_commit()
-
     event.listen(engine, "before_cursor_execute", executing)
     event.listen(engine, "commit", committing)
     event.listen(engine, "rollback", _wrote.discard)
@@ -124,6 +119,13 @@ def writing(connection: Connection, statement: str) -> None:
         _reach_commit()
     else:
         _wrote.add(connection)
+
+
+def committing(connection: Connection) -> None:
+    """Whoever ends a transaction past the engine says so before."""
+    if connection in _wrote:
+        _wrote.discard(connection)
+        _reach_commit()
 
 
 def _reach_commit() -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit import db
+from kit.db import Rows, Statement
 from kit.errors import Conflict, InvalidArgument
 
 # For each service's migration: op.execute(kit.requests.DDL).
@@ -25,15 +26,10 @@ CREATE TABLE request (
 )
 """
 
-# In one order, so that two callers with the same requests wait for each other and not for ever.
 _BEGIN = text(
-    """INSERT INTO request (request_id, digest)
-       SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:digests AS bytea[])) AS asked(id, digest)
-       ORDER BY id COLLATE "C"
-       ON CONFLICT DO NOTHING RETURNING request_id"""
+    "INSERT INTO request (request_id, digest) VALUES (:id, :digest) ON CONFLICT DO NOTHING RETURNING true"
 )
 _FIRST = text("SELECT request_id, digest, answer FROM request WHERE request_id = ANY(CAST(:ids AS text[]))")
-_FORGET = text("DELETE FROM request WHERE request_id = ANY(CAST(:ids AS text[]))")
 _REMEMBER = text("UPDATE request SET answer = CAST(:answer AS jsonb) WHERE request_id = :request_id")
 
 
@@ -50,30 +46,28 @@ async def first_answer(tx: AsyncConnection, request_id: str, content: bytes) -> 
     """
     if not request_id:
         raise InvalidArgument("request_id", "a request id is required")
-    first = (await first_answers(tx, {request_id: content}))[request_id]
-    if isinstance(first, Conflict):
-        raise first
-    return first
-
-
-async def first_answers(
-    tx: AsyncConnection, asked: Mapping[str, bytes]
-) -> dict[str, Mapping[str, Any] | Conflict | None]:
-    """Like `first_answer`, for several requests at once: by request id, and a Conflict is given, not raised."""
-    digests = {request_id: digest(content) for request_id, content in asked.items()}
-    written = await db.rows(tx, _BEGIN, {"ids": list(digests), "digests": list(digests.values())})
-    new = {request_id for (request_id,) in written}
-    given: dict[str, Mapping[str, Any] | Conflict | None] = dict.fromkeys(digests)
-    if repeated := [request_id for request_id in digests if request_id not in new]:
-        for request_id, first_digest, answer in await db.rows(tx, _FIRST, {"ids": repeated}):
-            same = bytes(first_digest) == digests[request_id]
-            given[request_id] = (answer or {}) if same else _conflict(request_id)
+    if await db.rows(tx, _BEGIN, {"id": request_id, "digest": digest(content)}):
+        return None
+    given = told(await db.rows(tx, *asking([request_id])), {request_id: digest(content)})[request_id]
+    if isinstance(given, Conflict):
+        raise given
     return given
 
 
-async def forget(tx: AsyncConnection, request_ids: Sequence[str]) -> None:
-    """Requests that turned out to be wrong: they may be asked again, and are judged again."""
-    await tx.execute(_FORGET, {"ids": list(request_ids)})
+def asking(request_ids: Sequence[str]) -> Statement:
+    """For `told`: several requests at once, by whoever writes them with their answers, at the end.
+
+    A twin in flight is not seen: it shows when they are written, as a duplicate.
+    """
+    return _FIRST, {"ids": list(request_ids)}
+
+
+def told(gave: Rows, digests: Mapping[str, bytes]) -> dict[str, Mapping[str, Any] | Conflict]:
+    """The answers given before, by the ids of those requests that are not new: a Conflict is given, not raised."""
+    return {
+        request_id: (answer or {}) if bytes(first) == digests[request_id] else _conflict(request_id)
+        for request_id, first, answer in gave
+    }
 
 
 def _conflict(request_id: str) -> Conflict:

@@ -9,7 +9,7 @@ from services.inventory.domain.baskets import HoldBasket
 from services.inventory.domain.holds import Reservation
 from services.inventory.domain.ledger import Cause
 from services.inventory.reserving import ACTOR
-from services.inventory.store import image, ledger
+from services.inventory.store import image, ledger, reservations
 from services.inventory.usecases import UseCases, check, first_answer, no_channel, no_reservation
 
 
@@ -28,7 +28,7 @@ class Baskets(UseCases):
             if terms is None:
                 raise no_channel(command.channel_id)
             fresh = holds.opened(name, command.channel_id, command.time_to_live_seconds, command.as_of)
-            before = (await ledger.open_reservations(tx, [fresh], [], command.as_of))[0][name]
+            before = (await reservations.open_all(tx, [fresh], [], command.as_of))[0][name]
             book = await ledger.lock(tx, baskets.touched(terms, before, command.lines))
             after, shortfalls = baskets.lay_aside(
                 book,
@@ -41,7 +41,7 @@ class Baskets(UseCases):
                 purpose=command.purpose,
             )
             if before is None and after is None:
-                await ledger.drop_reservations(tx, [name])
+                await reservations.drop(tx, [name])
             answer = HoldAnswer(after is not None, after or before, shortfalls)
             await ledger.write(
                 tx,
@@ -58,7 +58,7 @@ class Baskets(UseCases):
         )
         name = baskets.reservation_id(channel_id, basket_id)
         async with self._change() as tx:
-            before = await ledger.lock_reservation(tx, name)
+            before = await reservations.lock(tx, name)
             if before is None:
                 raise no_reservation(name)
             after = holds.extend(before, seconds, as_of)

@@ -32,7 +32,7 @@ from services.inventory.domain.supply_validation import (
 )
 from services.inventory.domain.validation import Problem
 from services.inventory.reserving import ACTOR
-from services.inventory.store import catalogue, image, ledger
+from services.inventory.store import catalogue, image, ledger, reservations
 from services.inventory.store import future_holds as waiting
 from services.inventory.store import preorder as preorders
 from services.inventory.store import supply as deliveries
@@ -354,7 +354,7 @@ class FutureService(UseCases):
     ) -> tuple[HoldAnswer, list[tuple[holds.Reservation, holds.Reservation]], list[ledger.Dated]]:
         positions = [line.position for line in command.lines]
         life = before.life
-        opened, terms = await ledger.open_reservations(tx, [life], positions, command.as_of)
+        opened, terms = await reservations.open_all(tx, [life], positions, command.as_of)
         existing = opened[life.reservation_id]
         current = life if existing is None else holds.continued(existing, life)
         book = await ledger.lock(tx, holds.touched(current, terms[life.channel_id], command.lines))
@@ -369,7 +369,7 @@ class FutureService(UseCases):
                 ledger.dated(book.movements, command.as_of),
             )
         if existing is None:
-            await ledger.drop_reservations(tx, [life.reservation_id])
+            await reservations.drop(tx, [life.reservation_id])
         return HoldAnswer(False, existing, shortfalls), [], []
 
     # -- transactions -------------------------------------------------------------------------------------

@@ -1,12 +1,13 @@
 """Reserve, for all commands that came together: one transaction, decided in the order of arrival.
 
-The locks are taken in the one order of every transaction here: requests, reservations, balances, each sorted. A
-command that is refused or wrong is answered for itself and leaves nothing behind; the others go on.
+The locks are taken in one order: reservations, balances, requests (written last, with their answers), each sorted.
+A command that is refused or wrong is answered for itself and leaves nothing behind; the others go on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy.exc import DBAPIError
 
 from kit import db, requests
 from kit.db import AsyncConnection, AsyncEngine
@@ -19,7 +20,7 @@ from services.inventory.domain.baskets import taken_over
 from services.inventory.domain.holds import Reservation
 from services.inventory.domain.image import Terms
 from services.inventory.domain.ledger import Book, Cause
-from services.inventory.store import ledger
+from services.inventory.store import ledger, reservations
 
 # Who moves reserved units: the holder is named by the reservation's id.
 ACTOR = "inventory"
@@ -32,14 +33,6 @@ def names_of(command: commands.Reserve) -> tuple[tuple[str, str], ...]:
     return ("request", command.request_id), ("reservation", command.reservation_id), *basket
 
 
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    """What becomes of one command. `pairs` are reservations before and after, when units are held."""
-
-    answer: HoldAnswer
-    pairs: Sequence[tuple[Reservation, Reservation]] = ()
-
-
 class Reserving:
     """Carries out reserves; an answer or an error for each."""
 
@@ -48,66 +41,101 @@ class Reserving:
         self._bell = bell
 
     async def carry_out(self, asked: Commands, /, *, again: bool = False) -> Sequence[HoldAnswer | Exception]:
-        """Six trips to the database for all of them together, when all goes well."""
-        async with self._engine.begin() as tx:
-            if again:
-                # A row that somebody holds for long must not keep those who want others waiting in a row.
-                await db.be_brief(tx)
-            contents = {command.request_id: commands.content(command) for command in asked}
-            given = await requests.first_answers(tx, contents)
-            new = [command for command in asked if given[command.request_id] is None]
-            decided = await self._decide(tx, new) if new else {}
+        """Two trips to the database for all of them together, beside its beginning, when all goes well."""
+        try:
+            outcomes = await self._transact(asked, again=again)
+        except DBAPIError as error:
+            if not db.is_duplicate(error):
+                raise
+            # One of them has a twin elsewhere, which was first: now its answer is found.
+            outcomes = await self._transact(asked, again=again)
         self._bell.ring()
-        return [decided.get(command.request_id) or _again(given[command.request_id]) for command in asked]
+        return outcomes
 
-    async def _decide(self, tx: AsyncConnection, new: Commands) -> dict[str, HoldAnswer | Exception]:
+    async def _transact(self, asked: Commands, *, again: bool) -> list[HoldAnswer | Exception]:
         fresh = [
             holds.opened(command.reservation_id, command.channel_id, command.time_to_live_seconds, command.as_of)
-            for command in new
+            for command in asked
         ]
-        positions = [line.position for command in new for line in command.lines]
-        opened, terms = await ledger.open_reservations(tx, fresh, positions, new[0].as_of)
-        baskets = await ledger.lock_reservations(tx, [command.basket for command in new if command.basket])
-        book = await ledger.lock(
-            tx,
-            {
-                position
-                for command, wish in zip(new, fresh, strict=True)
-                if command.channel_id in terms
-                for position in holds.touched(
-                    opened[command.reservation_id] or wish, terms[command.channel_id], command.lines
-                )
-            }.union(position for basket in baskets.values() for position in basket.stocks()),
-        )
-        outcomes: dict[str, HoldAnswer | Exception] = {}
-        movements: list[ledger.Dated] = []
-        pairs: list[tuple[Reservation, Reservation]] = []
-        dropped: list[str] = []
-        for command, wish in zip(new, fresh, strict=True):
-            before = opened[command.reservation_id]
-            made = len(book.movements)
-            try:
-                decision = _reserve(book, terms, command, before, wish, baskets.get(command.basket or ""))
-            except OmsError as error:
-                outcomes[command.request_id] = error
-            else:
-                outcomes[command.request_id] = decision.answer
-                pairs += decision.pairs
-            movements += [(movement, command.as_of) for movement in book.movements[made:]]
-            outcome = outcomes[command.request_id]
-            if before is None and not (isinstance(outcome, HoldAnswer) and outcome.done):
-                dropped.append(command.reservation_id)
-        if dropped:
-            await ledger.drop_reservations(tx, dropped)
-        if wrong := [request_id for request_id, one in outcomes.items() if isinstance(one, Exception)]:
-            await requests.forget(tx, wrong)
-        kept = [
-            ledger.Answer(request_id, answers.from_hold(one))
-            for request_id, one in outcomes.items()
-            if isinstance(one, HoldAnswer)
-        ]
-        await ledger.write(tx, movements=movements, reservations=pairs, answers=kept)
+        digests = {command.request_id: requests.digest(commands.content(command)) for command in asked}
+        async with self._engine.begin() as tx:
+            given, opened, terms, baskets, book = await _lock(tx, asked, fresh, digests, again=again)
+            outcomes: list[HoldAnswer | Exception] = []
+            movements: list[ledger.Dated] = []
+            pairs: list[tuple[Reservation, Reservation]] = []
+            kept: list[ledger.Answer] = []
+            dropped: list[str] = []
+            for command, wish in zip(asked, fresh, strict=True):
+                request_id, before = command.request_id, opened[command.reservation_id]
+                held: Sequence[tuple[Reservation, Reservation]] = ()
+                outcome: HoldAnswer | Exception
+                if request_id in given:
+                    outcome = _again(given[request_id])
+                else:
+                    made = len(book.movements)
+                    try:
+                        outcome, held = _reserve(
+                            book, terms, command, before, wish, baskets.get(command.basket or "")
+                        )
+                    except OmsError as error:
+                        outcome = error
+                    else:
+                        kept.append(ledger.Answer(request_id, answers.from_hold(outcome), digests[request_id]))
+                    movements += [(movement, command.as_of) for movement in book.movements[made:]]
+                pairs += held
+                outcomes.append(outcome)
+                if before is None and not held:
+                    dropped.append(command.reservation_id)
+            written = ledger.writing(movements=movements, reservations=pairs, answers=kept)
+            forgotten = [reservations.dropping(dropped)] if dropped else []
+            await db.in_one_trip(tx, *forgotten, written, ends=True)
         return outcomes
+
+
+async def _lock(
+    tx: AsyncConnection,
+    asked: Commands,
+    fresh: Sequence[Reservation],
+    digests: Mapping[str, bytes],
+    *,
+    again: bool,
+) -> tuple[
+    Mapping[str, Mapping[str, Any] | Exception],
+    Mapping[str, Reservation | None],
+    Mapping[str, Terms],
+    Mapping[str, Reservation],
+    Book,
+]:
+    """What was answered before, the reservations, the terms of the channels, the baskets, and the balances.
+
+    Whose balances those are stands in the wishes, unless there are bundles or baskets: then it is known only when
+    the rest is, and they are locked in a trip of their own.
+    """
+    wished = {line.position for command in asked for line in command.lines}
+    named = [command.basket for command in asked if command.basket]
+    # A row that somebody holds for long must not keep those who want others waiting in a row.
+    brief = [db.BE_BRIEF] if again else []
+    *_, stood, known, balances = await db.in_one_trip(
+        tx,
+        *brief,
+        reservations.opening(fresh, wished),
+        requests.asking(list(digests)),  # after the wait for a reservation: a twin has been answered by then
+        ledger.locking_unless_bundled(() if named else wished),
+    )
+    opened, terms = await reservations.opened(tx, stood, fresh, wished, asked[0].as_of)
+    baskets = await reservations.lock_all(tx, named)
+    touched = {
+        position
+        for command, wish in zip(asked, fresh, strict=True)
+        if command.channel_id in terms
+        for position in holds.touched(
+            opened[command.reservation_id] or wish, terms[command.channel_id], command.lines
+        )
+    }.union(position for basket in baskets.values() for position in basket.stocks())
+    # None are locked when one is a bundle's; its parts may all be wished for as well.
+    is_locked = bool(balances) and touched <= wished
+    book = ledger.locked(balances) if is_locked else await ledger.lock(tx, touched)
+    return requests.told(known, digests), opened, terms, baskets, book
 
 
 def _reserve(
@@ -117,7 +145,8 @@ def _reserve(
     before: Reservation | None,
     fresh: Reservation,
     basket: Reservation | None,
-) -> _Decision:
+) -> tuple[HoldAnswer, Sequence[tuple[Reservation, Reservation]]]:
+    """The answer; and, when units are held, the reservations before and after."""
     if command.channel_id not in terms:
         raise InvalidArgument("channel_id", f"there is no channel {command.channel_id}", "UNKNOWN_CHANNEL")
     current = fresh if before is None else holds.continued(before, fresh)
@@ -146,11 +175,10 @@ def _reserve(
             purpose=command.purpose,
         )
     if not held:
-        return _Decision(HoldAnswer(False, before, shortfalls))
-    return _Decision(HoldAnswer(True, after, shortfalls), [*pairs, (before or fresh, after)])
+        return HoldAnswer(False, before, shortfalls), ()
+    return HoldAnswer(True, after, shortfalls), [*pairs, (before or fresh, after)]
 
 
-def _again(given: Mapping[str, Any] | Exception | None) -> HoldAnswer | Exception:
+def _again(given: Mapping[str, Any] | Exception) -> HoldAnswer | Exception:
     """What the first of these requests was told."""
-    assert given is not None  # a new one was decided
     return given if isinstance(given, Exception) else answers.to_hold(given)

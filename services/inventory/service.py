@@ -26,7 +26,7 @@ from services.inventory.domain.picks import picked
 from services.inventory.domain.validation import Problem
 from services.inventory.gathering import Gathering
 from services.inventory.reserving import ACTOR, Reserving, names_of
-from services.inventory.store import catalogue, feed, image, ledger, picks, versions
+from services.inventory.store import catalogue, feed, image, ledger, picks, reservations, versions
 from services.inventory.store import declarations as declared
 from services.inventory.usecases import UseCases, check, first_answer, must_have_stock, no_channel, no_reservation
 
@@ -210,7 +210,7 @@ class InventoryService(UseCases):
         async with self._change() as tx:
             if (first := await first_answer(tx, command)) is not None:
                 return answers.to_lines(first)
-            before = await ledger.lock_reservation(tx, command.reservation_id)
+            before = await reservations.lock(tx, command.reservation_id)
             released: tuple[HoldLine, ...] = ()
             movements: Sequence[Movement] = ()
             pairs: list[tuple[Reservation, Reservation]] = []
@@ -312,7 +312,7 @@ class InventoryService(UseCases):
         """With what is still held."""
         check(validation.identifier("reservation_id", reservation_id))
         async with self._still.begin() as tx:
-            found = await ledger.reservation(tx, reservation_id)
+            found = await reservations.one(tx, reservation_id)
         if found is None:
             raise no_reservation(reservation_id)
         return found
@@ -322,7 +322,7 @@ class InventoryService(UseCases):
         if not 1 <= limit <= 1000:
             raise InvalidArgument("limit", "not between 1 and 1000")
         async with self._change() as tx:
-            due = await ledger.lock_due_reservations(tx, as_of, limit)
+            due = await reservations.lock_due(tx, as_of, limit)
             if not due:
                 return []
             book = await ledger.lock(tx, [line.position for one in due for line in one.lines])
@@ -351,7 +351,7 @@ class InventoryService(UseCases):
         if len(reservation_ids) > MAX_SKUS:
             raise InvalidArgument("reservation_ids", f"at most {MAX_SKUS}")
         async with self._still.begin() as tx:
-            return await ledger.holding(tx, reservation_ids, after, limit)
+            return await reservations.holding(tx, reservation_ids, after, limit)
 
     async def forget_old_marks(self) -> None:
         """Bounds the change feed; a replica that was away longer starts from a snapshot."""
@@ -361,7 +361,7 @@ class InventoryService(UseCases):
     # -- transactions -------------------------------------------------------------------------------------
 
     async def _must_lock(self, tx: AsyncConnection, reservation_id: str) -> Reservation:
-        found = await ledger.lock_reservation(tx, reservation_id)
+        found = await reservations.lock(tx, reservation_id)
         if found is None:
             raise no_reservation(reservation_id)
         return holds.must_be_a_channels(found)

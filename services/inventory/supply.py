@@ -25,7 +25,7 @@ from services.inventory.domain.supply import ExpectedDelivery, PutOutcome
 from services.inventory.domain.supply_commands import CancelExpected, ReceiveExpected
 from services.inventory.domain.supply_validation import check_deliveries, check_known, check_receipt
 from services.inventory.reserving import ACTOR
-from services.inventory.store import catalogue, ledger
+from services.inventory.store import catalogue, ledger, reservations
 from services.inventory.store import declarations as declaration_store
 from services.inventory.store import future_holds as waiting
 from services.inventory.store import supply as deliveries
@@ -178,7 +178,7 @@ class SupplyService(UseCases):
             return await ledger.lock(tx, [position]), [], ()
         first = future_holds.first_come(holders.now, source, command.quantity)
         fresh = [holders.now[holder].life for holder in sorted(first)]
-        opened, _ = await ledger.open_reservations(tx, fresh, [position], command.as_of) if fresh else ({}, {})
+        opened, _ = await reservations.open_all(tx, fresh, [position], command.as_of) if fresh else ({}, {})
         book = await ledger.lock_or_create(tx, [position])
         receipt = Cause("receipt", command.actor, command.source or f"expected/{delivery.delivery_id}")
         arrived = book.move(position, receipt, on_hand=units, unavailable=command.damaged)
@@ -205,7 +205,7 @@ class SupplyService(UseCases):
             for one in fresh
             if opened[one.reservation_id] is None and one.reservation_id not in served
         ]:
-            await ledger.drop_reservations(tx, dropped)
+            await reservations.drop(tx, dropped)
         holders.now = future_holds.take(holders.now, served)
         return book, pairs, future_holds.shares(served)
 

@@ -29,7 +29,7 @@ from services.inventory.domain.transfers import (
     TransferState,
 )
 from services.inventory.domain.validation import Problem
-from services.inventory.store import catalogue, ledger
+from services.inventory.store import catalogue, ledger, reservations
 from services.inventory.store import declarations as declaration_store
 from services.inventory.store import lanes as lane_store
 from services.inventory.store import transfers as store
@@ -132,7 +132,7 @@ class Transfers(UseCases):
                 return _known(transfer_answers.from_json(first))
             before = await self._must_lock(tx, command.transfer_id)
             transfers.must_allow(before, act)
-            held = await ledger.lock_reservation(tx, before.transfer_id) or transfers.holder(before.transfer_id)
+            held = await reservations.lock(tx, before.transfer_id) or transfers.holder(before.transfer_id)
             if isinstance(command, commands.ReceiveTransfer | commands.SettleTransfer):
                 await _check_items(tx, [line.sku for line in command.lines])
             book = await ledger.lock_or_create(tx, _touched(act, before, command))

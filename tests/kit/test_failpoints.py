@@ -21,13 +21,17 @@ print("passed", flush=True)
 failpoints.reach("told")
 """
 
-# Reads, writes and rolls back, then writes twice in one call.
+# Reads, writes and rolls back, then writes three times in one call, in each of the ways there are.
 COMMIT = """
 import asyncio, os
 from sqlalchemy import text
 from kit import db, failpoints
 
-ways = {1: lambda tx, *statement: tx.execute(*statement), 2: db.rows}
+ways = {
+    1: lambda tx, *statement: tx.execute(*statement),
+    2: db.rows,
+    3: lambda tx, *statement: db.in_one_trip(tx, statement, ends=True),
+}
 
 async def act(engine):
     async with engine.begin() as tx:
@@ -38,7 +42,7 @@ async def act(engine):
             raise ValueError
     except ValueError:
         pass
-    for number in (1, 2):
+    for number in ways:
         async with engine.begin() as tx:
             await ways[number](tx, text("INSERT INTO mark VALUES (:number)"), {"number": number})
 
@@ -93,7 +97,12 @@ def test_a_process_that_was_not_told_of_a_folder_does_nothing(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("point", "kept"),
-    [("Act.before_commit", []), ("Act.before_commit.2", [1]), ("Act.before_answer", [1, 2])],
+    [
+        ("Act.before_commit", []),
+        ("Act.before_commit.2", [1]),
+        ("Act.before_commit.3", [1, 2]),
+        ("Act.before_answer", [1, 2, 3]),
+    ],
 )
 def test_the_commits_of_a_call_are_points_if_they_write(
     tmp_path: Path, point: str, kept: list[int], make_database: MakeDatabase
@@ -111,4 +120,9 @@ def test_the_commits_of_a_call_are_points_if_they_write(
 
     whole = run(COMMIT, tmp_path, OMS_DATABASE_URL=url)
     assert whole.returncode == 0, whole.stderr
-    assert reached(tmp_path) == {"Act.before_commit", "Act.before_commit.2", "Act.before_answer"}
+    assert reached(tmp_path) == {
+        "Act.before_commit",
+        "Act.before_commit.2",
+        "Act.before_commit.3",
+        "Act.before_answer",
+    }

@@ -1,4 +1,4 @@
-"""Balances, movements and reservations: locks, and the one statement that writes them together."""
+"""Balances and movements: locks, and the one statement that writes them, with reservations and answers."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,31 +10,43 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit import db
-from services.inventory.domain.bundles import Parts
-from services.inventory.domain.holds import HoldLine, Reservation, ReservationState
-from services.inventory.domain.image import Terms
+from kit.db import Rows, Statement
+from services.inventory.domain.holds import Reservation
 from services.inventory.domain.ledger import Balance, Book, Cause, Difference, Movement, Position
-from services.inventory.store import bundles, image
-from services.inventory.store.image import TERMS, terms_parameters, to_terms
+from services.inventory.store import bundles
 
 # -- locks ------------------------------------------------------------------------------------------------
 
 # The arrays are hidden in selects: planned for any number of positions, it is planned once and not each time.
-_LOCK_BALANCES = text(
-    """SELECT b.sku, b.point_id, b.on_hand, b.reserved, b.unavailable, b.short
+_LOCK = """SELECT b.sku, b.point_id, b.on_hand, b.reserved, b.unavailable, b.short
        FROM balance AS b
        JOIN unnest((SELECT CAST(:skus AS text[])), (SELECT CAST(:point_ids AS text[]))) AS wanted(sku, point_id)
          ON b.sku = wanted.sku AND b.point_id = wanted.point_id
+       {where}
        ORDER BY b.sku, b.point_id
        FOR UPDATE OF b"""
+_LOCK_BALANCES = text(_LOCK.format(where=""))
+_LOCK_UNLESS_BUNDLED = text(
+    _LOCK.format(
+        where="""WHERE NOT EXISTS (SELECT FROM item
+                                   WHERE parts <> '[]' AND sku = ANY(CAST(:skus AS text[])))"""
+    )
 )
 
 
 async def lock(tx: AsyncConnection, positions: Iterable[Position]) -> Book:
     """The balances of these positions, locked in the one order. A missing row is all zeros."""
-    wanted = sorted(set(positions))
-    rows = await db.rows(tx, _LOCK_BALANCES, _columns(wanted))
-    return Book(Balance(*row) for row in rows)
+    return locked(await db.rows(tx, _LOCK_BALANCES, _columns(sorted(set(positions)))))
+
+
+def locking_unless_bundled(positions: Iterable[Position]) -> Statement:
+    """Like `lock`, for `locked`: of all, or of none when one of them is a bundle's, which moves by its parts."""
+    return _LOCK_UNLESS_BUNDLED, _columns(sorted(set(positions)))
+
+
+def locked(gave: Rows) -> Book:
+    """What a statement that locks balances gave."""
+    return Book(Balance(*row) for row in gave)
 
 
 async def lock_or_create(tx: AsyncConnection, positions: Iterable[Position]) -> Book:
@@ -57,171 +69,11 @@ def _columns(positions: Sequence[Position]) -> dict[str, list[str]]:
     return {"skus": [p.sku for p in positions], "point_ids": [p.point_id for p in positions]}
 
 
-_OPEN_RESERVATIONS = text(
-    f"""WITH opened AS (
-            INSERT INTO reservation (reservation_id, channel_id, state, expires_at)
-            SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:channels AS text[]), CAST(:states AS text[]),
-                                 CAST(:expiries AS timestamptz[])) AS given(id, channel_id, state, expires_at)
-            ORDER BY id COLLATE "C"
-            -- A write that changes nothing: it locks the row that is there.
-            ON CONFLICT (reservation_id) DO UPDATE SET channel_id = reservation.channel_id
-            RETURNING reservation_id, channel_id, state, expires_at, old.reservation_id IS NULL AS created
-        )
-        SELECT CAST({TERMS} AS text) AS terms,
-               (SELECT jsonb_agg(to_jsonb(opened)) FROM opened WHERE NOT created) AS existing"""
-)
-
-
-async def open_reservations(
-    tx: AsyncConnection, fresh: Sequence[Reservation], positions: Iterable[Position], now: datetime
-) -> tuple[dict[str, Reservation | None], dict[str, Terms]]:
-    """Locks the reservations of these ids, creating those that are missing; with their channels' terms at `now`.
-
-    By id what stood before: None for one that was created now. Terms by channel, for those that exist.
-    """
-    wanted = list(positions)
-    [(found, existing)] = await db.rows(
-        tx,
-        _OPEN_RESERVATIONS,
-        {
-            "ids": [one.reservation_id for one in fresh],
-            "channels": [one.channel_id for one in fresh],
-            "states": [one.state.value for one in fresh],
-            "expiries": [one.expires_at for one in fresh],
-            **terms_parameters(
-                sorted({one.channel_id for one in fresh}),
-                sorted({position.sku for position in wanted}),
-                sorted({position.point_id for position in wanted}),
-            ),
-        },
-    )
-    before: dict[str, Reservation | None] = {one.reservation_id: None for one in fresh}
-    terms = to_terms(found, now)
-    if existing:
-        locked = await tx.execute(_BY_IDS, {"ids": [one["reservation_id"] for one in existing]})
-        held = await _with_lines(tx, list(locked))
-        before.update((one.reservation_id, one) for one in held)
-        # Bundles that are held may have parts that the same ones have no more.
-        parts = {part.sku for one in held for parts in one.parts.values() for part in parts}
-        if not all(parts <= one.items.keys() for one in terms.values()):
-            skus = parts.union(position.sku for position in wanted)
-            terms = await image.terms(tx, list(terms), sorted(skus), now=now)
-    return before, terms
-
-
-async def drop_reservations(tx: AsyncConnection, reservation_ids: Sequence[str]) -> None:
-    """Forgets those that `open_reservations` created and that hold nothing: their wishes were refused."""
-    await tx.execute(
-        text("DELETE FROM reservation WHERE reservation_id = ANY(CAST(:ids AS text[]))"),
-        {"ids": list(reservation_ids)},
-    )
-
-
-_BY_IDS = text(
-    """SELECT reservation_id, channel_id, state, expires_at FROM reservation
-       WHERE reservation_id = ANY(CAST(:ids AS text[]))"""
-)
-
-
-async def lock_reservations(tx: AsyncConnection, reservation_ids: Sequence[str]) -> dict[str, Reservation]:
-    """Those of these ids that exist, under lock."""
-    if not reservation_ids:
-        return {}
-    rows = await tx.execute(
-        text(f"{_BY_IDS.text} ORDER BY reservation_id FOR UPDATE"), {"ids": list(reservation_ids)}
-    )
-    return {one.reservation_id: one for one in await _with_lines(tx, list(rows))}
-
-
-async def lock_reservation(tx: AsyncConnection, reservation_id: str) -> Reservation | None:
-    """The reservation under lock, or None."""
-    return await _one_reservation(tx, reservation_id, "FOR UPDATE")
-
-
-async def reservation(tx: AsyncConnection, reservation_id: str) -> Reservation | None:
-    """The reservation as committed, or None."""
-    return await _one_reservation(tx, reservation_id, "")
-
-
-async def _one_reservation(tx: AsyncConnection, reservation_id: str, locking: str) -> Reservation | None:
-    rows = await tx.execute(
-        text(
-            f"""SELECT reservation_id, channel_id, state, expires_at FROM reservation
-                WHERE reservation_id = :reservation_id {locking}"""
-        ),
-        {"reservation_id": reservation_id},
-    )
-    found = rows.first()
-    return None if found is None else (await _with_lines(tx, [found]))[0]
-
-
-async def lock_due_reservations(tx: AsyncConnection, now: datetime, limit: int) -> list[Reservation]:
-    """Held reservations whose time has passed. Those under another's lock are left for the next sweep."""
-    rows = await tx.execute(
-        text(
-            """SELECT reservation_id, channel_id, state, expires_at FROM reservation
-               WHERE state = 'held' AND expires_at <= :now
-               ORDER BY expires_at LIMIT :limit FOR UPDATE SKIP LOCKED"""
-        ),
-        {"now": now, "limit": limit},
-    )
-    return await _with_lines(tx, list(rows))
-
-
-async def holding(
-    tx: AsyncConnection, reservation_ids: Sequence[str], after: str, limit: int
-) -> list[Reservation]:
-    """Those that hold something: of these ids, or (without ids) in the order of their ids after one."""
-    rows = await tx.execute(
-        text(
-            """SELECT reservation_id, channel_id, state, expires_at FROM reservation
-               WHERE state IN ('held', 'confirmed')
-                 AND CASE WHEN :named THEN reservation_id = ANY(CAST(:ids AS text[]))
-                     ELSE reservation_id > :after END
-               ORDER BY reservation_id LIMIT :limit"""
-        ),
-        {"named": bool(reservation_ids), "ids": list(reservation_ids), "after": after, "limit": limit},
-    )
-    return await _with_lines(tx, list(rows))
-
-
-async def _with_lines(tx: AsyncConnection, rows: Sequence[Any]) -> list[Reservation]:
-    # Asked after the lock is held, in a statement of its own: one that waited for the lock would give the
-    # lines as they were before the wait.
-    if not rows:
-        return []
-    lines: dict[str, list[HoldLine]] = {row.reservation_id: [] for row in rows}
-    parts: dict[str, dict[Position, Parts]] = {row.reservation_id: {} for row in rows}
-    found = await tx.execute(
-        text(
-            """SELECT reservation_id, sku, point_id, quantity, parts FROM reservation_line
-               WHERE reservation_id = ANY(CAST(:ids AS text[])) ORDER BY reservation_id, sku, point_id"""
-        ),
-        {"ids": list(lines)},
-    )
-    for line in found:
-        lines[line.reservation_id].append(HoldLine(line.sku, line.point_id, line.quantity))
-        if line.parts:
-            parts[line.reservation_id][Position(line.sku, line.point_id)] = bundles.to_parts(line.parts)
-    return [
-        Reservation(
-            row.reservation_id,
-            row.channel_id,
-            ReservationState(row.state),
-            row.expires_at,
-            tuple(lines[row.reservation_id]),
-            parts[row.reservation_id],
-        )
-        for row in rows
-    ]
-
-
 # -- the write --------------------------------------------------------------------------------------------
 
 # The change, its ledger lines, its marks for the replicas, the reservations and the answer to the request stand
 # or fall together, in one trip.
-_WRITE = text(
-    """
+_WRITE = """
 WITH change AS (
     SELECT * FROM unnest(
         CAST(:skus AS text[]), CAST(:point_ids AS text[]), CAST(:on_hand AS bigint[]),
@@ -269,21 +121,36 @@ WITH change AS (
     SELECT reservation_id, sku, point_id, quantity, parts FROM line WHERE quantity > 0
     ON CONFLICT (reservation_id, sku, point_id) DO UPDATE SET quantity = EXCLUDED.quantity
 ), answered AS (
-    UPDATE request SET answer = given.answer
-    FROM unnest(CAST(:requests AS text[]), CAST(:answers AS jsonb[])) AS given(request_id, answer)
-    WHERE request.request_id = given.request_id
+    {answered}
 )
-SELECT (SELECT count(*) FROM total) - (SELECT count(*) FROM balanced)
+-- A movement whose balance was not locked, and is not there, fails here: division by zero.
+SELECT 1 / CAST((SELECT count(*) FROM total) = (SELECT count(*) FROM balanced) AS integer)
 """
+_WRITE_ANSWERS = text(
+    _WRITE.format(
+        answered="""UPDATE request SET answer = given.answer
+    FROM unnest(CAST(:requests AS text[]), CAST(:answers AS jsonb[])) AS given(request_id, answer)
+    WHERE request.request_id = given.request_id"""
+    )
+)
+_WRITE_REQUESTS = text(
+    _WRITE.format(
+        answered="""INSERT INTO request (request_id, digest, answer)
+    SELECT * FROM unnest(CAST(:requests AS text[]), CAST(:digests AS bytea[]), CAST(:answers AS jsonb[]))
+                  AS given(request_id, digest, answer)
+    ORDER BY given.request_id COLLATE "C"
+    """
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a repeat of the request is told."""
+    """What a repeat of the request is told. `digest` of its content: of a request that has no row yet."""
 
     request_id: str
     value: Mapping[str, Any]
+    digest: bytes = b""
 
 
 Dated = tuple[Movement, datetime]
@@ -302,6 +169,16 @@ async def write(
     answers: Sequence[Answer] = (),
 ) -> None:
     """Writes what was decided under the locks. `reservations` are pairs of before and after."""
+    await db.rows(tx, *writing(movements=movements, reservations=reservations, answers=answers))
+
+
+def writing(
+    *,
+    movements: Sequence[Dated] = (),
+    reservations: Sequence[tuple[Reservation, Reservation]] = (),
+    answers: Sequence[Answer] = (),
+) -> Statement:
+    """`write` as a statement. It fails as a duplicate when one of `answers` is to a request written meanwhile."""
     moved = [movement for movement, _ in movements]
     lines = [
         (
@@ -319,34 +196,33 @@ async def write(
         for before, after in reservations
         if (before.state, before.expires_at) != (after.state, after.expires_at)
     ]
-    [(missing,)] = await db.rows(
-        tx,
-        _WRITE,
-        {
-            **_columns([movement.position for movement in moved]),
-            "on_hand": [movement.on_hand for movement in moved],
-            "reserved": [movement.reserved for movement in moved],
-            "unavailable": [movement.unavailable for movement in moved],
-            "short": [movement.short for movement in moved],
-            "causes": [movement.cause.cause for movement in moved],
-            "actors": [movement.cause.actor for movement in moved],
-            "sources": [movement.cause.source for movement in moved],
-            "holders": [movement.reservation_id for movement in moved],
-            "times": [at for _, at in movements],
-            "ids": [after.reservation_id for after in restated],
-            "states": [after.state.value for after in restated],
-            "expiries": [after.expires_at for after in restated],
-            "line_ids": [line[0] for line in lines],
-            "line_skus": [line[1] for line in lines],
-            "line_points": [line[2] for line in lines],
-            "line_quantities": [line[3] for line in lines],
-            "line_parts": [line[4] for line in lines],
-            "requests": [answer.request_id for answer in answers],
-            "answers": [json.dumps(answer.value) for answer in answers],
-        },
-    )
-    if missing:
-        raise RuntimeError("a movement without a balance")  # the caller did not lock what it changes
+    requests: dict[str, Any] = {
+        "requests": [answer.request_id for answer in answers],
+        "answers": [json.dumps(answer.value) for answer in answers],
+    }
+    if digests := [answer.digest for answer in answers if answer.digest]:
+        requests["digests"] = digests
+    return _WRITE_REQUESTS if digests else _WRITE_ANSWERS, {
+        **_columns([movement.position for movement in moved]),
+        "on_hand": [movement.on_hand for movement in moved],
+        "reserved": [movement.reserved for movement in moved],
+        "unavailable": [movement.unavailable for movement in moved],
+        "short": [movement.short for movement in moved],
+        "causes": [movement.cause.cause for movement in moved],
+        "actors": [movement.cause.actor for movement in moved],
+        "sources": [movement.cause.source for movement in moved],
+        "holders": [movement.reservation_id for movement in moved],
+        "times": [at for _, at in movements],
+        "ids": [after.reservation_id for after in restated],
+        "states": [after.state.value for after in restated],
+        "expiries": [after.expires_at for after in restated],
+        "line_ids": [line[0] for line in lines],
+        "line_skus": [line[1] for line in lines],
+        "line_points": [line[2] for line in lines],
+        "line_quantities": [line[3] for line in lines],
+        "line_parts": [line[4] for line in lines],
+        **requests,
+    }
 
 
 def _changed(before: Reservation, after: Reservation) -> dict[Position, int]:

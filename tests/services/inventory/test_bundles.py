@@ -157,6 +157,15 @@ async def test_an_article_counts_twice_when_it_is_in_the_basket_alone_and_in_a_b
     await shop.assert_sound()
 
 
+async def test_a_bundle_is_sold_beside_every_one_of_its_parts(shop: ShelfShop) -> None:
+    await stock(shop, dress=2, pan=3)
+    answer = await shop.reserve("ord_1", line("SET", 1), line("DRESS", 1), line("PAN", 1))
+    assert answer.done
+    assert await reserved(shop) == (2, 3)
+    assert not (await shop.reserve("ord_2", line("DRESS", 1))).done
+    await shop.assert_sound()
+
+
 async def test_two_bundles_that_share_a_part_never_oversell_it(shop: ShelfShop) -> None:
     await shop.service.put_items([replace(item("DUO"), parts=(Part("SOFA", 1), Part("PAN", 1)))], EDIT)
     await stock(shop, dress=9, pan=3, sofa=9)

@@ -96,6 +96,49 @@ async def test_repeats_among_them_are_told_what_the_first_was_told(shop: Shop) -
     assert (await shop.balance()).reserved == 4
 
 
+async def test_of_two_that_use_one_request_at_once_on_two_replicas_the_later_is_told_so(shop: Shop) -> None:
+    await shop.adjust(9)
+    one, other = (wish(f"ord_{n}", line("DRESS", 1), request="req-a") for n in (1, 2))
+    neighbour = wish("ord_3", line("DRESS", 1))
+    replicas = [Reserving(shop.engine, Bell()) for _ in range(2)]
+    async with shop.engine.connect() as somebody:
+        await somebody.execute(text("SELECT 1 FROM balance FOR UPDATE"))
+        both = asyncio.gather(replicas[0].carry_out([one]), replicas[1].carry_out([other, neighbour]))
+        # Both have looked for an answer, and found none.
+        await waiting_for_locks(shop, 2)
+        await somebody.rollback()
+    [first], [second, third] = await both
+    assert held(third)
+    assert sorted(type(answer).__name__ for answer in (first, second)) == ["Conflict", "HoldAnswer"]
+    lost = "ord_2" if isinstance(second, Conflict) else "ord_1"
+    with pytest.raises(NotFound):
+        await shop.service.get_reservation(lost)
+    assert (await shop.balance()).reserved == 2
+    await shop.assert_sound()
+
+
+async def test_twins_at_once_on_two_replicas_are_told_the_same(shop: Shop) -> None:
+    await shop.adjust(9)
+    twin = wish("ord_1", line("DRESS", 1), request="req-a")
+    replicas = [Reserving(shop.engine, Bell()) for _ in range(2)]
+    async with shop.engine.connect() as somebody:
+        await somebody.execute(text("SELECT 1 FROM balance FOR UPDATE"))
+        both = asyncio.gather(*(replica.carry_out([twin]) for replica in replicas))
+        await waiting_for_locks(shop, 2)
+        await somebody.rollback()
+    first, second = await both
+    assert first == second
+    assert (await shop.balance()).reserved == 1
+    await shop.assert_sound()
+
+
+async def waiting_for_locks(shop: Shop, sessions: int) -> None:
+    query = text("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+    async with asyncio.timeout(10), shop.engine.connect() as tx:
+        while (await tx.execute(query)).scalar_one() < sessions:  # noqa: ASYNC110 - nothing tells of a lock
+            await asyncio.sleep(0.01)
+
+
 async def test_each_adds_to_its_own_reservation_and_is_judged_by_its_own_channel(shop: Shop) -> None:
     await shop.service.put_channels([with_rules(channel_id="app", activated_points=("PARIS",))], EDIT)
     await shop.adjust(4)
