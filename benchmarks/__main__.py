@@ -25,6 +25,7 @@ from benchmarks import (
     memory,
     reserve,
     reserve_hot,
+    routing,
     throughput,
 )
 from benchmarks.figures import BENCHMARKS, FIGURES, Result
@@ -47,6 +48,10 @@ def main(
     ] = None,
     orders: Annotated[int, typer.Option(min=1, help="How many lives the memory is watched for.")] = 10_000,
     rows: Annotated[int, typer.Option(min=20, help="How many positions the imported snapshot has.")] = 1_000_000,
+    baskets: Annotated[int, typer.Option(min=100, help="How many baskets are routed.")] = 1_000,
+    order_file: Annotated[
+        Path | None, typer.Option(help="Where baskets come from (UCI 'Online Retail', CSV or .gz); else drawn.")
+    ] = None,
     results: Annotated[Path, typer.Option(help="Where the figures are written.")] = _RESULTS,
 ) -> None:
     """Measure the system on this machine. Nothing else should run on it."""
@@ -60,6 +65,7 @@ def main(
         "reserve_hot": reserve_hot.measure,
         "images": images.measure,
         "imports": lambda system: imports.measure(system, rows),
+        "routing": lambda system: routing.measure(system, baskets, order_file),
         "memory": lambda system: memory.measure(system, orders),
     }
     try:

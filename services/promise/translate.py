@@ -311,7 +311,7 @@ def option_proto(option: p.DeliveryOption) -> pb.DeliveryOption:
         window=_window(option.plan.window),
         order_before=_stamp(option.plan.order_before),
         price=money_proto(option.plan.price),
-        parcels=len(option.plan.legs),
+        parcels=sum(leg.parcels for leg in option.plan.legs),
         carbon=_carbon(option.plan.carbon),
         plan=plan_proto(option.plan),
     )
@@ -360,6 +360,7 @@ def decision_proto(decision: p.Decision) -> pb.Decision:
         plans=[plan_proto(plan) for plan in decision.outcome.plans],
         unplanned=_unplanned(decision),
         proved_optimal=decision.outcome.proved_optimal,
+        least_cost_minor=decision.outcome.least_cost_minor,
     )
 
 
@@ -375,6 +376,7 @@ def _leg(leg: p.Leg) -> pb.Leg:
         shipping_cost_minor=leg.shipping_cost_minor,
         carbon=_carbon(leg.carbon),
         distance_kilometres=leg.distance_kilometres,
+        parcels=leg.parcels,
     )
 
 

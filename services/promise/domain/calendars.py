@@ -10,10 +10,20 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from services.promise.domain.network import CarrierPause, CarrierService, IsHoliday, Point, Window, ZoneTerms
+from services.promise.domain.network import (
+    Carrier,
+    CarrierPause,
+    CarrierService,
+    IsHoliday,
+    Point,
+    Window,
+    ZoneTerms,
+)
 
 # Nothing is promised or looked for beyond this.
 HORIZON_DAYS = 120
+# A calendar lives as long as its point: what it has worked out is dropped from time to time.
+_DAYS_KEPT = 4 * HORIZON_DAYS
 _DAY = timedelta(days=1)
 
 
@@ -43,6 +53,7 @@ class PointCalendar:
         self._pauses = pauses or {}
         self._zone = ZoneInfo(point.time_zone)
         self._intervals: dict[date, list[tuple[datetime, datetime]]] = {}
+        self._cut_offs: dict[str, dict[int, list[int]]] = {}
 
     def ready_at(self, start: datetime, handling: timedelta) -> datetime | None:
         """When `handling` of working time from `start` is over; None when that is beyond the horizon."""
@@ -78,10 +89,7 @@ class PointCalendar:
 
         A carrier does not come on a public holiday, nor to a closed point, nor while it is paused.
         """
-        cut_offs: dict[int, list[int]] = {}
-        for collection in self._point.collections:
-            if collection.carrier_id == carrier_id:
-                cut_offs.setdefault(collection.weekday, []).append(collection.cut_off_minute)
+        cut_offs = self._cut_offs_of(carrier_id)
         # The cut-off at midnight (1440) of the day before may be `ready` itself.
         first = ready.astimezone(self._zone).date() - _DAY if cut_offs else date.max
         for offset in range(HORIZON_DAYS if cut_offs else 0):
@@ -92,6 +100,17 @@ class PointCalendar:
             for at in sorted(instant(day, minute, self._point.time_zone) for minute in minutes):
                 if at >= ready and self.pause(carrier_id, at) is None:
                     yield HandOver(day, at)
+
+    def _cut_offs_of(self, carrier_id: str) -> Mapping[int, Sequence[int]]:
+        """By weekday."""
+        known = self._cut_offs.get(carrier_id)
+        if known is None:
+            known = {}
+            for collection in self._point.collections:
+                if collection.carrier_id == carrier_id:
+                    known.setdefault(collection.weekday, []).append(collection.cut_off_minute)
+            self._cut_offs[carrier_id] = known
+        return known
 
     def pause(self, carrier_id: str, at: datetime) -> CarrierPause | None:
         """The pause of a carrier that a visit at this instant would fall into."""
@@ -105,6 +124,8 @@ class PointCalendar:
         """The opening intervals of a day, merged, in order."""
         known = self._intervals.get(day)
         if known is None:
+            if len(self._intervals) > _DAYS_KEPT:
+                self._intervals = {}
             known = self._intervals[day] = self._compute_open(day)
         return known
 
@@ -145,9 +166,12 @@ class DeliveryCalendar:
 
     def window(self, hand_over: HandOver) -> Window | None:
         """From the first possible delivery day to the last one; None beyond the horizon."""
-        if hand_over not in self._windows:
-            self._windows[hand_over] = self._compute(hand_over)
-        return self._windows[hand_over]
+        known = self._windows
+        if hand_over not in known:
+            if len(known) > _DAYS_KEPT:
+                known = self._windows = {}
+            known[hand_over] = self._compute(hand_over)
+        return known[hand_over]
 
     def _compute(self, hand_over: HandOver) -> Window | None:
         first = self._day(hand_over, self._terms.transit_days_min)
@@ -174,3 +198,48 @@ class DeliveryCalendar:
             if left == 0:
                 return day
         return None
+
+
+class Calendars:
+    """Calendars kept from question to question: working them out is most of the work of an easy one.
+
+    A point that changed is another object and gets another calendar, and so does everything when carriers change.
+    """
+
+    def __init__(self) -> None:
+        self._carriers: Sequence[Carrier] = ()
+        self._points: dict[str, tuple[Point, PointCalendar]] = {}
+        self._deliveries: dict[tuple[str, str, str, str, str], DeliveryCalendar] = {}
+
+    def use(self, carriers: Sequence[Carrier]) -> None:
+        """Says of which carriers it is asked from now on."""
+        if carriers is not self._carriers:
+            self._points, self._deliveries = {}, {}
+            self._carriers = carriers
+
+    def of_point(self, point: Point, is_holiday: IsHoliday) -> PointCalendar:
+        """Of a point, with the pauses of the carriers in use."""
+        known = self._points.get(point.point_id)
+        if known is None or known[0] is not point:
+            pauses = {carrier.carrier_id: carrier.pauses for carrier in self._carriers if carrier.pauses}
+            known = self._points[point.point_id] = (point, PointCalendar(point, is_holiday, pauses))
+        return known[1]
+
+    def of_delivery(
+        self,
+        carrier_id: str,
+        service: CarrierService,
+        terms: ZoneTerms,
+        time_zone: str,
+        region: tuple[str, str],
+        is_holiday: IsHoliday,
+    ) -> DeliveryCalendar:
+        """Of a service to a zone, in a region (country, subdivision) with holidays of its own."""
+        country, subdivision = region
+        key = (carrier_id, service.service_id, terms.zone_id, time_zone, f"{country} {subdivision}")
+        known = self._deliveries.get(key)
+        if known is None:
+            known = self._deliveries[key] = DeliveryCalendar(
+                service, terms, time_zone, lambda day: is_holiday(day, country, subdivision)
+            )
+        return known

@@ -5,16 +5,14 @@ Says what is possible; never chooses.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from services.promise.domain import rates
-from services.promise.domain.calendars import DeliveryCalendar, HandOver, PointCalendar
+from services.promise.domain.calendars import Calendars, DeliveryCalendar, HandOver, PointCalendar
 from services.promise.domain.geography import Geography, distance_kilometres
 from services.promise.domain.network import (
     SHIP_FROM_STORE,
     Carrier,
     CarrierService,
-    ExcludedPoint,
     IsHoliday,
     PlanRequest,
     Point,
@@ -25,34 +23,43 @@ from services.promise.domain.network import (
     ZoneTerms,
 )
 from services.promise.domain.plans import Rejected, SeenStock
+from services.promise.domain.rates import Step, limit_grams, steps_of, weighed
 from services.promise.domain.rulesets import Ruleset
-
-# A point that fails for several SKUs is said to fail for the first of these.
-_STOCK_REASONS = ("EXCLUDED", "BRAND_NOT_CARRIED", "NO_STOCK", "NOT_ACTIVATED")
+from services.promise.domain.shelves import Shelf, Shelves, UnitCosts
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The network at one moment, as far as one question needs it."""
+    """The network at one moment, as far as one question needs it. `calendars` only saves work."""
 
     stock: StockSlice
     carriers: tuple[Carrier, ...]
     geography: Geography
     is_holiday: IsHoliday
+    calendars: Calendars = field(default_factory=Calendars, compare=False)
 
 
 @dataclass(eq=False, slots=True)
 class Candidate:
-    """A point with a service that takes its parcel, and what each SKU could contribute (units, by SKU)."""
+    """A point with a service that takes its parcels, and what each SKU could contribute (units, by SKU).
+
+    `kept_back`: what the routing buffer keeps of that. `rates` are the carrier's, `steps` the same as they weigh.
+    `unit_costs`: cover, markdown and short picks of one unit, by name, by SKU.
+    """
 
     point: Point
     carrier_id: str
     service: CarrierService
     terms: ZoneTerms
     capacity: Mapping[str, int]
-    steps: tuple[rates.Step, ...]
+    kept_back: Mapping[str, int]
+    rates: tuple[Step, ...]
+    steps: tuple[Step, ...]
+    unit_costs: Mapping[str, UnitCosts]
     preparation_cost: int
+    priority_cost: int
     distance_cost: int
+    lateness_cost: int
     distance_kilometres: float
     hand_over: HandOver
     window: Window
@@ -70,7 +77,7 @@ class Candidate:
     @property
     def fixed_cost(self) -> int:
         """What the leg costs before its weight."""
-        return self.preparation_cost + self.distance_cost
+        return self.preparation_cost + self.priority_cost + self.distance_cost
 
     def order_before(self, window: Window) -> datetime:
         """The last instant of ordering at which this leg ends no later than `window` (which it meets now).
@@ -118,8 +125,10 @@ class _Offer:
     carrier_id: str
     service: CarrierService
     terms: ZoneTerms
-    steps: tuple[rates.Step, ...]
+    rates: tuple[Step, ...]
+    steps: tuple[Step, ...]
     delivery: DeliveryCalendar
+    misfits: Mapping[str, str]
 
 
 class Gatherer:
@@ -140,106 +149,59 @@ class Gatherer:
         self._demand = demand
         self._area = area
         self._start = max(request.now, request.not_before or request.now)
-        self._overlays = {(o.sku, o.point_id): o.free for o in request.overlays}
-        self._own: dict[tuple[str, str], int] = {}
-        for hold in request.own_holds:
-            key = (hold.sku, hold.point_id)
-            self._own[key] = self._own.get(key, 0) + hold.quantity
-        self._excluded: dict[tuple[str, str], ExcludedPoint] = {(e.point_id, e.sku): e for e in request.exclusions}
-        self._pauses = {carrier.carrier_id: carrier.pauses for carrier in snapshot.carriers if carrier.pauses}
-        self._found = Gathered()
+        self._shelves = Shelves(snapshot.stock, request, ruleset, demand)
+        self._calendars = snapshot.calendars
+        self._calendars.use(snapshot.carriers)
+        self._found = Gathered(seen=self._shelves.seen)
 
     def gather(self) -> Gathered:
         """Candidates in point order; every other point has its reason."""
         offers, refused = self._offers()
         for point_id in sorted(self._stock.points):
             point = self._stock.points[point_id]
-            available = self._available(point)
-            if available and self._may_ship(point):
-                self._add_point(point, available, offers, refused)
-        return self._found
-
-    # -- stock ------------------------------------------------------------------------------------------------
-
-    def _available(self, point: Point) -> dict[str, int]:
-        """Units by SKU that the channel may take here; a point without any is rejected."""
-        whole = self._excluded.get((point.point_id, ""))
-        units: dict[str, int] = {}
-        reasons: dict[str, str] = {}
-        for sku in self._demand:
-            available, reason = self._position(point, sku)
-            if available and whole is None:
-                units[sku] = available
+            shelf = self._shelves.of(point)
+            if not shelf.units:
+                self._found.reject(point, *self._shelves.why_empty(point, shelf))
+            elif point.type is PointType.STORE and SHIP_FROM_STORE not in point.capabilities:
+                self._found.reject(point, "NO_SHIP_FROM_STORE", "the store does not ship")
             else:
-                reasons.setdefault(reason, sku)
-        if whole is not None:
-            self._found.reject(point, "EXCLUDED", whole.reason)
-        elif not units:
-            reason = next(r for r in _STOCK_REASONS if r in reasons)
-            self._found.reject(point, reason, self._why(point, reasons[reason], reason))
-        return units
-
-    def _position(self, point: Point, sku: str) -> tuple[int, str]:
-        """Units the channel may take: max(0, free - safety stock); or 0 and the reason."""
-        key = (sku, point.point_id)
-        position = self._stock.positions.get(sku, {}).get(point.point_id)
-        if position is None:
-            return 0, "NO_STOCK"
-        safety_stock = position.safety_stock.get(self._request.channel_id)
-        if safety_stock is None:
-            return 0, "NOT_ACTIVATED"
-        free = self._overlays.get(key, position.free) + self._own.get(key, 0)
-        available = max(0, free - safety_stock)
-        self._found.seen.append(SeenStock(sku, point.point_id, available))
-        if (point.point_id, sku) in self._excluded:
-            return 0, "EXCLUDED"
-        if point.brands and self._stock.items[sku].brand not in point.brands:
-            return 0, "BRAND_NOT_CARRIED"
-        return available, "NO_STOCK"
-
-    def _why(self, point: Point, sku: str, reason: str) -> str:
-        if reason == "EXCLUDED":
-            return f"{sku}: {self._excluded[point.point_id, sku].reason}"
-        return {
-            "BRAND_NOT_CARRIED": f"does not carry {self._stock.items[sku].brand} ({sku})",
-            "NO_STOCK": f"no unit of {sku} that the channel may take",
-            "NOT_ACTIVATED": f"the channel may not sell {sku} from here",
-        }[reason]
-
-    def _may_ship(self, point: Point) -> bool:
-        if point.type is PointType.STORE and SHIP_FROM_STORE not in point.capabilities:
-            self._found.reject(point, "NO_SHIP_FROM_STORE", "the store does not ship")
-            return False
-        return True
+                self._add_point(point, shelf, offers, refused)
+        return self._found
 
     # -- carriers ---------------------------------------------------------------------------------------------
 
     def _offers(self) -> tuple[list[_Offer], list[tuple[str, str, str]]]:
         """Services of the mode that go to the destination, and (service, reason, detail) of those that do not."""
-        request, snapshot, area = self._request, self._snapshot, self._area
-        zones = snapshot.geography.zones(request.destination)
+        zones = self._snapshot.geography.zones(self._request.destination)
         offers: list[_Offer] = []
         refused: list[tuple[str, str, str]] = []
-
-        def is_holiday_there(day: date) -> bool:
-            return snapshot.is_holiday(day, request.destination.country, area.subdivision)
-
-        for carrier in snapshot.carriers:
+        for carrier in self._snapshot.carriers:
             for service in carrier.services:
-                if service.mode is not request.mode:
+                if service.mode is not self._request.mode:
                     continue
                 by_zone = {terms.zone_id: terms for terms in service.zones}
                 zone = next((zone for zone in zones if zone.zone_id in by_zone), None)
                 if zone is None:
                     refused.append((service.service_id, "NO_ZONE", "does not deliver to this postcode"))
-                    continue
-                terms = by_zone[zone.zone_id]
-                if problem := self._terms_problem(terms):
+                elif problem := self._terms_problem(by_zone[zone.zone_id]):
                     refused.append((service.service_id, *problem))
-                    continue
-                delivery = DeliveryCalendar(service, terms, zone.time_zone, is_holiday_there)
-                offers.append(_Offer(carrier.carrier_id, service, terms, rates.steps(service, terms), delivery))
+                else:
+                    offers.append(self._offer(carrier.carrier_id, service, by_zone[zone.zone_id], zone.time_zone))
         return offers, refused
+
+    def _offer(self, carrier_id: str, service: CarrierService, terms: ZoneTerms, time_zone: str) -> _Offer:
+        region = (self._request.destination.country, self._area.subdivision)
+        delivery = self._calendars.of_delivery(
+            carrier_id, service, terms, time_zone, region, self._snapshot.is_holiday
+        )
+        misfits = self._misfits(service, terms)
+        self._found.misfits.update(misfits)
+        weights = {sku: self._stock.items[sku].weight_grams for sku in self._demand if sku not in misfits}
+        total = sum(weight * self._demand[sku] for sku, weight in weights.items())
+        steps = steps_of(service, terms, total, max(weights.values(), default=0))
+        percent = self._ruleset.shipping_percent
+        dearer = steps if percent == 100 else tuple(weighed(step, percent) for step in steps)
+        return _Offer(carrier_id, service, terms, steps, dearer, delivery, misfits)
 
     def _terms_problem(self, terms: ZoneTerms) -> tuple[str, str] | None:
         currency = self._ruleset.currency
@@ -254,33 +216,40 @@ class Gatherer:
         return None
 
     def _add_point(
-        self, point: Point, available: Mapping[str, int], offers: list[_Offer], refused: list[tuple[str, str, str]]
+        self, point: Point, shelf: Shelf, offers: list[_Offer], refused: list[tuple[str, str, str]]
     ) -> None:
-        for sku, units in available.items():
+        kilometres = distance_kilometres(point.position, self._area.position)
+        furthest = self._ruleset.max_distance_kilometres
+        if furthest and kilometres > furthest:
+            self._found.reject(point, "TOO_FAR", f"{kilometres:.0f} km away, at most {furthest}")
+            return
+        for sku, units in shelf.units.items():
             self._found.stocked[sku] = self._found.stocked.get(sku, 0) + units
         for service_id, reason, detail in refused:
             self._found.reject(point, reason, detail, service_id)
-        calendar = PointCalendar(point, self._snapshot.is_holiday, self._pauses)
+        calendar = self._calendars.of_point(point, self._snapshot.is_holiday)
         ready = calendar.ready_at(self._start, timedelta(minutes=point.handling_minutes))
         if ready is None:
             self._found.reject(point, "CLOSED", "no working time to prepare a parcel")
             return
-        kilometres = distance_kilometres(point.position, self._area.position)
         for offer in offers:
-            self._add_offer(point, available, offer, calendar, ready, kilometres)
+            self._add_offer(point, shelf, offer, calendar, ready, kilometres)
 
     def _add_offer(
         self,
         point: Point,
-        available: Mapping[str, int],
+        shelf: Shelf,
         offer: _Offer,
         calendar: PointCalendar,
         ready: datetime,
         kilometres: float,
     ) -> None:
         service_id = offer.service.service_id
-        capacity, reason = self._fits(available, offer)
+        capacity = shelf.units
+        if offer.misfits:
+            capacity = {sku: units for sku, units in shelf.units.items() if sku not in offer.misfits}
         if not capacity:
+            reason = offer.misfits[next(reversed(shelf.units))]
             self._found.reject(point, reason, "no unit of the basket fits the service's limits", service_id)
             return
         hand_over = next(calendar.hand_overs(offer.carrier_id, ready), None)
@@ -294,11 +263,10 @@ class Gatherer:
         if window is None:
             self._found.reject(point, "NO_DELIVERY_DAY", "no delivery day within reach", service_id)
             return
-        limits = self._request.limits
-        if limits is not None and window.end > limits.window_end:
-            detail = f"arrives by {window.end.isoformat()}, quoted {limits.window_end.isoformat()}"
-            self._found.reject(point, "AFTER_QUOTED_WINDOW", detail, service_id)
+        if problem := self._window_problem(window):
+            self._found.reject(point, *problem, service_id)
             return
+        rules = self._ruleset
         self._found.candidates.append(
             Candidate(
                 point=point,
@@ -306,9 +274,14 @@ class Gatherer:
                 service=offer.service,
                 terms=offer.terms,
                 capacity=capacity,
+                kept_back=shelf.kept_back,
+                rates=offer.rates,
                 steps=offer.steps,
-                preparation_cost=self._ruleset.preparation_cost(point.type),
-                distance_cost=self._ruleset.distance_cost(kilometres),
+                unit_costs=shelf.unit_costs,
+                preparation_cost=rules.preparation_cost(point.type),
+                priority_cost=rules.priority_cost(point.type),
+                distance_cost=rules.distance_cost(kilometres),
+                lateness_cost=rules.lateness_cost(window.end, self._request.promised_until),
                 distance_kilometres=kilometres,
                 hand_over=hand_over,
                 window=window,
@@ -319,16 +292,25 @@ class Gatherer:
             )
         )
 
-    def _fits(self, available: Mapping[str, int], offer: _Offer) -> tuple[dict[str, int], str]:
-        """What fits the service unit by unit, capped by the demand; and a reason that keeps something out."""
-        capacity: dict[str, int] = {}
-        reason = ""
-        for sku, units in available.items():
+    def _window_problem(self, window: Window) -> tuple[str, str] | None:
+        limits, days = self._request.limits, self._ruleset.max_delivery_days
+        if limits is not None and window.end > limits.window_end:
+            return (
+                "AFTER_QUOTED_WINDOW",
+                f"arrives by {window.end.isoformat()}, quoted {limits.window_end.isoformat()}",
+            )
+        if days and window.end > self._request.now + timedelta(days=days):
+            return "TOO_LATE", f"arrives by {window.end.isoformat()}, more than {days} days from now"
+        return None
+
+    def _misfits(self, service: CarrierService, terms: ZoneTerms) -> dict[str, str]:
+        """The SKUs of which one unit is too long or too heavy for a service."""
+        heaviest = limit_grams(service, terms)
+        found: dict[str, str] = {}
+        for sku in self._demand:
             item = self._stock.items[sku]
-            if item.longest_side_millimetres > offer.service.max_length_millimetres:
-                reason = self._found.misfits[sku] = "TOO_LONG"
-            elif item.weight_grams > offer.steps[-1].up_to_grams:
-                reason = self._found.misfits[sku] = "TOO_HEAVY"
-            else:
-                capacity[sku] = min(units, self._demand[sku])
-        return capacity, reason
+            if item.longest_side_millimetres > service.max_length_millimetres:
+                found[sku] = "TOO_LONG"
+            elif item.weight_grams > heaviest:
+                found[sku] = "TOO_HEAVY"
+        return found

@@ -61,6 +61,11 @@ class Item:
     tags: frozenset[str] = frozenset()
     prices: Mapping[str, Money] = field(default_factory=dict)
 
+    def price_minor(self, channel_id: str, currency: str) -> int:
+        """In a currency; 0 when it has no price in it."""
+        price = self.prices.get(channel_id)
+        return price.amount_minor if price is not None and price.currency == currency else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Opening:

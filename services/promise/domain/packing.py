@@ -1,17 +1,29 @@
-"""Shares units over the legs of one choice of points, at the least cost of parcels.
+"""Shares units over the legs of one set, at the least cost of parcels and units. Exact unless its budget is spent.
 
 A leg's cost depends on its weight through rate steps. So the steps are tried, one for each leg, from the cheapest
-combination up: the first one into which the units fit is the best. Works on quantities, never unit by unit.
+combination up: the first one into which the units fit is the best, when all units cost the same everywhere. Works
+on quantities, never unit by unit.
 """
 
 import heapq
-from collections.abc import Callable, Iterator, Sequence
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
-from services.promise.domain.rates import Step
+import numpy as np
 
-# shares[leg][i]: units of the i-th SKU that the leg takes.
-Shares = list[list[int]]
+from services.promise.domain.grid import NO_LIMIT, Grid, Ints
+
+# A step is about a microsecond. What one set of legs may cost, and one attempt to fit units into weight limits;
+# how many combinations of rate steps are looked at; up to how many legs every part of a set is weighed.
+_SET_STEPS = 15_000
+_FIT_STEPS = 4_000
+_MAX_COMBINATIONS = 1_000
+_MAX_WEIGHED_LEGS = 5
+# Two legs are weighed out to the gram up to this; heavier ones are tried like three.
+_MAX_BITS = 4_000_000
 
 
 class BudgetSpent(Exception):
@@ -22,216 +34,427 @@ class Budget:
     """Counts steps of work instead of seconds, so that the same question has the same answer on any machine."""
 
     def __init__(self, steps: int) -> None:
-        self._left = steps
+        self.left = steps
 
     def spend(self, steps: int = 1) -> None:
         """BudgetSpent when there is nothing left."""
-        self._left -= steps
-        if self._left < 0:
+        self.left -= steps
+        if self.left < 0:
             raise BudgetSpent
 
 
 @dataclass(frozen=True, slots=True)
-class LegRoom:
-    """What one leg could take: units by SKU, and its rate steps (both figures rising)."""
+class Packed:
+    """Units by leg (legs x SKUs), and what they cost: parcels and units."""
 
-    capacity: Sequence[int]
-    steps: Sequence[Step]
+    shares: Ints
+    cost: int
 
 
-def cheapest_shares(
-    demand: Sequence[int],
-    weights: Sequence[int],
-    legs: Sequence[LegRoom],
-    is_too_dear: Callable[[int], bool],
-    budget: Budget,
-) -> Shares | None:
-    """Units for each leg with the least sum of step costs, or None.
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """The cheapest way that was found, if any. `doubt`: the least cost of a way that could not be ruled out."""
 
-    None when the units do not fit, when a cost that does is too dear, or when a leg would stay empty: the choice
-    without that leg is better.
+    packed: Packed | None
+    doubt: int = NO_LIMIT
+
+
+def cheapest(grid: Grid, legs: Sequence[int], limit: int, budget: Budget, min_value: int = 0) -> Packing:
+    """The shares of these legs that cost less than `limit`, at the least cost.
+
+    Nothing when a leg would stay empty: it is better left out. `min_value`: of each leg when there are several.
     """
-    budget.spend(2 * len(demand) * len(legs))
-    forced = _forced(demand, legs)
-    choices = _useful_steps(demand, weights, legs, forced)
-    if choices is None:
-        return None
-    total = sum(d * w for d, w in zip(demand, weights, strict=True))
-    for cost, caps in _combinations(choices):
-        budget.spend()
-        if is_too_dear(cost):
-            return None
-        if sum(caps) < total:
-            continue
-        shares = _fit(demand, weights, legs, caps, budget)
-        if shares is not None:
-            return shares if all(any(share) for share in shares) else None
-    return None
+    return _Sharing(grid, legs, min_value if len(legs) > 1 else 0).cheapest(limit, budget)
 
 
-def most_units(
-    wanted: Sequence[int], weights: Sequence[int], legs: Sequence[LegRoom], budget: Budget
-) -> list[int]:
-    """How many units of each SKU the legs can hold together: lightest first, so that many fit.
-
-    Exact when weight does not bind; then it is `wanted`.
-    """
-    budget.spend(3 * len(wanted) * len(legs))
-    caps = [leg.steps[-1].up_to_grams for leg in legs]
-    if _fit(wanted, weights, legs, caps, Budget(_QUICK_FIT_STEPS), give_up=True) is not None:
-        return list(wanted)
-    taken = [0] * len(wanted)
-    for i in sorted(range(len(wanted)), key=lambda i: (weights[i], i)):
-        budget.spend(len(legs))
-        left = wanted[i]
-        for number, leg in enumerate(legs):
-            fits = caps[number] // weights[i] if weights[i] else left
-            units = min(left, leg.capacity[i], fits)
-            caps[number] -= units * weights[i]
-            left -= units
-        taken[i] = wanted[i] - left
-    return taken
+# Sum of costs, weight limits of all legs but the last, the step of the last.
+_Start = tuple[int, list[int], int]
 
 
-_QUICK_FIT_STEPS = 2_000
+class _Sharing:
+    """One set of legs that together have all units."""
 
+    def __init__(self, grid: Grid, legs: Sequence[int], min_value: int) -> None:
+        self._grid = grid
+        self._min_value = min_value
+        self._legs = list(legs)
+        self._capacity: Ints = grid.capacity[self._legs]
+        others = self._capacity.sum(axis=0) - self._capacity
+        self._forced: Ints = np.maximum(0, grid.units - others)
+        self._least: list[int] = (self._forced @ grid.weights).tolist()
+        self._unit_costs: Ints | None = None if grid.unit_costs is None else grid.unit_costs[self._legs]
+        self._useful = self._useful_steps((self._capacity @ grid.weights).tolist())
+        self._slopes = [grid.slope(leg, weight) for leg, weight in zip(self._legs, self._least, strict=True)]
+        self._loose: _Loose | None = None
 
-def _forced(demand: Sequence[int], legs: Sequence[LegRoom]) -> list[list[int]]:
-    """Units that a leg must take because the others together have too few."""
-    together = [sum(leg.capacity[i] for leg in legs) for i in range(len(demand))]
-    return [
-        [max(0, d - (all_of_it - own)) for d, all_of_it, own in zip(demand, together, leg.capacity, strict=True)]
-        for leg in legs
-    ]
-
-
-def _useful_steps(
-    demand: Sequence[int], weights: Sequence[int], legs: Sequence[LegRoom], forced: list[list[int]]
-) -> list[list[Step]] | None:
-    """For each leg its steps from the forced weight up to the most it could carry; None if it cannot."""
-    choices: list[list[Step]] = []
-    for leg, must in zip(legs, forced, strict=True):
-        least = sum(units * w for units, w in zip(must, weights, strict=True))
-        most = sum(min(d, c) * w for d, c, w in zip(demand, leg.capacity, weights, strict=True))
-        useful: list[Step] = []
-        for step in leg.steps:
-            if step.up_to_grams >= least:
-                useful.append(step)
-                if step.up_to_grams >= most:
+    def cheapest(self, limit: int, budget: Budget) -> Packing:
+        if self._min_value and (self._capacity @ self._grid.values < self._min_value).any():
+            return Packing(None)
+        ideal = self._ideal()
+        least_units = self._cost_of_units(ideal)
+        best = self._as_it_comes(ideal, limit)
+        own = Budget(min(_SET_STEPS, budget.left))
+        given = own.left
+        least, doubt = self._least_carriage() + least_units, NO_LIMIT
+        try:
+            own.spend(40 + 10 * len(self._legs) + len(self._grid.weights) // 4)
+            starts, doubt = self._starts((best.cost if best else limit) - least_units, own)
+            for cost, caps in self._combinations(starts):
+                bound = best.cost if best else limit
+                if cost + least_units >= bound:
                     break
-        if not useful:
+                least = max(least, cost + least_units)
+                shares, is_sure = self._try(caps, ideal, bound - cost, own)
+                if not is_sure:
+                    doubt = min(doubt, cost + least_units)
+                if shares is not None:
+                    best = Packed(shares, cost + self._cost_of_units(shares))
+        except BudgetSpent:
+            doubt = min(doubt, least)
+        budget.spend(min(given - max(0, own.left), budget.left))
+        if best is not None and not best.shares.any(axis=1).all():
+            return Packing(None, doubt)
+        return Packing(best, doubt)
+
+    def _try(self, caps: Sequence[int], ideal: Ints, limit: int, own: Budget) -> tuple[Ints | None, bool]:
+        """Shares within the weight limits, if there are some; and whether that is sure."""
+        part = Budget(min(_FIT_STEPS, own.left))
+        given = part.left
+        try:
+            return self._fit(caps, ideal, limit, part), True
+        except BudgetSpent:
+            return None, False
+        finally:
+            own.left -= given - max(0, part.left) + 2
+
+    # -- what units cost --------------------------------------------------------------------------------------
+
+    def _ideal(self) -> Ints:
+        """Each unit where it is cheapest, first legs first, whatever they weigh."""
+        left = self._grid.units.copy()
+        shares = np.zeros_like(self._capacity)
+        if self._unit_costs is None:
+            for leg, capacity in enumerate(self._capacity):
+                shares[leg] = np.minimum(left, capacity)
+                left -= shares[leg]
+            return shares
+        order = np.argsort(self._unit_costs, axis=0, kind="stable")
+        columns = np.arange(len(left))
+        for rank in range(len(self._legs)):
+            legs = order[rank]
+            taken = np.minimum(left, self._capacity[legs, columns])
+            shares[legs, columns] = taken
+            left -= taken
+        return shares
+
+    def _as_it_comes(self, ideal: Ints, limit: int) -> Packed | None:
+        """The units where they are cheapest, at the steps that their weight then takes."""
+        if not self._is_worth_it(ideal):
             return None
-        choices.append(useful)
-    return choices
+        cost = self._cost_of_units(ideal)
+        for leg, weight in zip(self._legs, (ideal @ self._grid.weights).tolist(), strict=True):
+            cost += self._grid.costs[leg][bisect_left(self._grid.caps[leg], weight)]
+        return Packed(ideal, cost) if cost < limit else None
 
+    def _cost_of_units(self, shares: Ints) -> int:
+        return 0 if self._unit_costs is None else int((shares * self._unit_costs).sum())
 
-def _combinations(choices: list[list[Step]]) -> Iterator[tuple[int, list[int]]]:
-    """(sum of costs, weight limit of each leg), cheapest first."""
-    start = (0,) * len(choices)
-    heap = [(sum(steps[0].cost_minor for steps in choices), start)]
-    reached = {start}
-    while heap:
-        cost, picked = heapq.heappop(heap)
-        yield cost, [steps[i].up_to_grams for steps, i in zip(choices, picked, strict=True)]
-        for leg, i in enumerate(picked):
-            if i + 1 < len(choices[leg]):
-                following = (*picked[:leg], i + 1, *picked[leg + 1 :])
-                if following not in reached:
-                    reached.add(following)
-                    rise = choices[leg][i + 1].cost_minor - choices[leg][i].cost_minor
-                    heapq.heappush(heap, (cost + rise, following))
+    # -- steps ------------------------------------------------------------------------------------------------
 
+    def _useful_steps(self, most: Sequence[int]) -> list[tuple[list[int], list[int]]]:
+        """Of each leg the weight limits and costs from what it must carry to the most that it could carry."""
+        useful: list[tuple[list[int], list[int]]] = []
+        for leg, at_least, at_most in zip(self._legs, self._least, most, strict=True):
+            caps, costs = self._grid.caps[leg], self._grid.costs[leg]
+            first = bisect_left(caps, at_least)
+            last = bisect_left(caps, min(at_most, self._grid.grams), first)
+            useful.append(([*caps[first:last], at_most], costs[first : last + 1]))
+        return useful
 
-def _fit(
-    demand: Sequence[int],
-    weights: Sequence[int],
-    legs: Sequence[LegRoom],
-    caps: Sequence[int],
-    budget: Budget,
-    give_up: bool = False,
-) -> Shares | None:
-    """Shares within the weight limits, or None when there are none: exact, by backtracking, heaviest first."""
-    if all(
-        sum(min(d, c) * w for d, c, w in zip(demand, leg.capacity, weights, strict=True)) <= cap
-        for leg, cap in zip(legs, caps, strict=True)
-    ):
-        return _fill(demand, legs)
-    if not give_up:
-        budget.spend(3 * len(demand) * len(legs))
-    order = sorted((i for i in range(len(demand)) if demand[i]), key=lambda i: (-weights[i], i))
-    # reserve[leg][n]: weight that the leg is forced to take of the SKUs from the n-th on.
-    forced = _forced(demand, legs)
-    reserve = [[0] * (len(order) + 1) for _ in legs]
-    for number in range(len(legs)):
-        for n in range(len(order) - 1, -1, -1):
-            reserve[number][n] = reserve[number][n + 1] + forced[number][order[n]] * weights[order[n]]
-    slack = list(caps)
-    shares: Shares = [[0] * len(demand) for _ in legs]
+    def _least_carriage(self) -> int:
+        """The first step of each leg, and what exceeds these by the gram."""
+        excess = self._grid.grams - sum(caps[0] for caps, _ in self._useful)
+        cost = sum(costs[0] for _, costs in self._useful)
+        slope = min(self._slopes)
+        return cost if excess <= 0 else cost + (math.ceil(excess * slope - 1e-6) if slope < math.inf else 0)
 
-    def ways(n: int) -> Iterator[list[int]]:
-        """Every way to share the n-th SKU that leaves room for what is forced after it."""
-        i = order[n]
-        rooms = [
-            min(
-                leg.capacity[i],
-                (slack[number] - reserve[number][n + 1]) // weights[i] if weights[i] else demand[i],
-            )
-            for number, leg in enumerate(legs)
-        ]
-        if min(rooms) < 0:
-            return iter(())
-        return _distributions(demand[i], rooms)
+    def _starts(self, limit: int, budget: Budget) -> tuple[list[_Start], int]:
+        """Steps of all legs but the last, with the first step of the last that could take the rest, below `limit`.
 
-    trail: list[Iterator[list[int]]] = []
-    try:
-        while len(trail) < len(order):
-            trail.append(ways(len(trail)))
-            while trail:
-                budget.spend(5 * len(legs))
-                n = len(trail) - 1
-                i = order[n]
-                for number in range(len(legs)):  # Take back the way tried before.
-                    slack[number] += shares[number][i] * weights[i]
-                    shares[number][i] = 0
-                way = next(trail[-1], None)
-                if way is None:
-                    trail.pop()
+        And what those cost at least that were too many to look at.
+        """
+        useful = self._useful
+        legs = len(useful)
+        # After the n-th leg: the most that the others could carry, and their cost at least: of their first steps,
+        # and of what exceeds these by the gram.
+        behind = [sum(caps[-1] for caps, _ in useful[n + 1 :]) for n in range(legs)]
+        first_costs = [sum(costs[0] for _, costs in useful[n + 1 :]) for n in range(legs)]
+        first_caps = [sum(caps[0] for caps, _ in useful[n + 1 :]) for n in range(legs)]
+        slopes = list(accumulate(reversed(self._slopes), min))[::-1]
+        found: list[_Start] = []
+        doubt = NO_LIMIT
+
+        def choose(n: int, cost: int, missing: int, picked: list[int]) -> None:
+            nonlocal doubt
+            caps, costs = useful[n]
+            first = bisect_left(caps, missing - behind[n])
+            budget.spend(2)
+            if n == legs - 1:
+                if first < len(caps) and cost + costs[first] < limit:
+                    found.append((cost + costs[first], picked, first))
+                return
+            for i in range(first, len(caps)):
+                least = cost + costs[i] + first_costs[n]
+                if least >= limit:
+                    return
+                excess = missing - caps[i] - first_caps[n]
+                if excess > 0 and least + excess * slopes[n + 1] >= limit:
                     continue
-                for number, units in enumerate(way):
-                    shares[number][i] = units
-                    slack[number] -= units * weights[i]
-                break
-            if not trail:
-                return None
-    except BudgetSpent:
-        if give_up:
+                if len(found) >= _MAX_COMBINATIONS:
+                    doubt = min(doubt, max(least, self._least_carriage()))
+                    return
+                choose(n + 1, cost + costs[i], missing - caps[i], [*picked, caps[i]])
+
+        choose(0, 0, self._grid.grams, [])
+        return found, doubt
+
+    def _combinations(self, starts: list[_Start]) -> Iterator[tuple[int, list[int]]]:
+        """(sum of costs, weight limit of each leg) that could take all, cheapest first."""
+        caps, costs = self._useful[-1]
+        heapq.heapify(starts)
+        while starts:
+            cost, picked, last = heapq.heappop(starts)
+            yield cost, [*picked, caps[last]]
+            if last + 1 < len(caps):
+                heapq.heappush(starts, (cost - costs[last] + costs[last + 1], picked, last + 1))
+
+    # -- weight limits ----------------------------------------------------------------------------------------
+
+    def _fit(self, caps: Sequence[int], ideal: Ints, limit: int, budget: Budget) -> Ints | None:
+        """The shares within the weight limits whose units cost the least, if that is less than `limit`."""
+        weights = (ideal @ self._grid.weights).tolist()
+        if all(w <= cap for w, cap in zip(weights, caps, strict=True)) and self._is_worth_it(ideal):
+            return ideal
+        if self._loose is None:
+            self._loose = _Loose(self._grid, self._capacity, self._forced, self._least)
+        loose = self._loose
+        if not loose.may_fit(caps):
             return None
-        raise
-    return shares
+        if self._unit_costs is None and not self._min_value:
+            found = loose.by_hand(caps, budget)
+            if found is not None:
+                return found
+            if len(self._legs) == 2 and loose.bits <= _MAX_BITS:
+                return loose.weighed_out(caps, budget)
+        return loose.search(caps, self._unit_costs, self._grid.values, self._min_value, limit, budget)
+
+    def _is_worth_it(self, shares: Ints) -> bool:
+        return not self._min_value or bool((shares @ self._grid.values >= self._min_value).all())
 
 
-def _fill(demand: Sequence[int], legs: Sequence[LegRoom]) -> Shares:
-    """As much as can be in the first legs: for when weight does not matter."""
-    left = list(demand)
-    shares: Shares = []
-    for leg in legs:
-        share = list(map(min, left, leg.capacity))
-        left = [units - part for units, part in zip(left, share, strict=True)]
-        shares.append(share)
-    return shares
+class _Loose:
+    """The units of a set that more than one leg could take."""
+
+    def __init__(self, grid: Grid, capacity: Ints, forced: Ints, least: Sequence[int]) -> None:
+        self._forced = forced
+        self._least = least
+        left: Ints = grid.units - forced.sum(axis=0)
+        heaviest_first = np.lexsort((np.arange(len(left)), -grid.weights))
+        self._skus = [i for i in heaviest_first.tolist() if left[i]]
+        self._units = left[self._skus].tolist()
+        self._weights = grid.weights[self._skus].tolist()
+        room = np.minimum(capacity - forced, left)
+        self._rooms = room[:, self._skus].T.tolist()
+        self.grams = sum(units * weight for units, weight in zip(self._units, self._weights, strict=True))
+        # Of two legs the one that could take less is weighed out; the other one carries the rest.
+        self._one = min(range(len(capacity)), key=lambda leg: self._most(leg))
+        self.bits = self._most(self._one)
+        self._reach: list[tuple[int, int, int]] | None = None
+        self._needs = _needs(grid, capacity)
+
+    def _most(self, leg: int) -> int:
+        """The weight that a leg could take of the loose units."""
+        return sum(rooms[leg] * weight for rooms, weight in zip(self._rooms, self._weights, strict=True))
+
+    def may_fit(self, caps: Sequence[int]) -> bool:
+        """Whether the weight would fit if units could be cut: each part carries what the others do not have."""
+        return all(sum(caps[leg] for leg in part) >= grams for part, grams in self._needs)
+
+    def _whole(self, ways: Sequence[Sequence[int]]) -> Ints:
+        shares = self._forced.copy()
+        for sku, way in zip(self._skus, ways, strict=True):
+            shares[:, sku] += way
+        return shares
+
+    def by_hand(self, caps: Sequence[int], budget: Budget) -> Ints | None:
+        """The heaviest first, each where most room is left: mostly that will do."""
+        budget.spend(5 + len(self._skus) * len(caps))
+        slack = [cap - weight for cap, weight in zip(caps, self._least, strict=True)]
+        legs = range(len(slack))
+        ways: list[list[int]] = []
+        for units, weight, rooms in zip(self._units, self._weights, self._rooms, strict=True):
+            way = [0] * len(slack)
+            left = units
+            for leg in sorted(legs, key=lambda leg: -slack[leg]):
+                part = min(left, rooms[leg], slack[leg] // weight if weight else left)
+                way[leg] = part
+                slack[leg] -= part * weight
+                left -= part
+                if not left:
+                    break
+            if left:
+                return None
+            ways.append(way)
+        return self._whole(ways)
+
+    def weighed_out(self, caps: Sequence[int], budget: Budget) -> Ints | None:
+        """Exact for two legs: all weights that one of them can have are the bits of one number."""
+        if self._reach is None:
+            self._reach = self._all_weights(budget)
+        budget.spend(3 + self.bits // 50_000)
+        one, other = self._one, 1 - self._one
+        room = min(self.bits, caps[one] - self._least[one])
+        lightest = max(0, self.grams - (caps[other] - self._least[other]))
+        if lightest > room:
+            return None
+        within = self._reach[-1][2] >> lightest & (1 << room - lightest + 1) - 1
+        if not within:
+            return None
+        at = lightest + (within & -within).bit_length() - 1
+        taken = [0] * len(self._skus)
+        for (n, part, _), (_, _, before) in zip(self._reach[:0:-1], self._reach[-2::-1], strict=True):
+            if not before >> at & 1:
+                taken[n] += part
+                at -= part * self._weights[n]
+        left = [units - part for units, part in zip(self._units, taken, strict=True)]
+        ways = zip(taken, left, strict=True) if one == 0 else zip(left, taken, strict=True)
+        return self._whole(list(ways))
+
+    def _all_weights(self, budget: Budget) -> list[tuple[int, int, int]]:
+        """(SKU, units, the weights that are possible with these and those before); first what must be there."""
+        reach = 1
+        steps = [(0, 0, 1)]
+        for n, (units, weight, rooms) in enumerate(zip(self._units, self._weights, self._rooms, strict=True)):
+            must = max(0, units - rooms[1 - self._one])  # The other leg cannot have more than it has.
+            if must:
+                reach <<= must * weight
+                steps.append((n, must, reach))
+            for part in _doubling(rooms[self._one] - must):
+                budget.spend(2 + self.bits // 40_000)
+                reach |= reach << part * weight
+                steps.append((n, part, reach))
+        return steps
+
+    def search(
+        self,
+        caps: Sequence[int],
+        unit_costs: Ints | None,
+        values: Ints,
+        min_value: int,
+        limit: int,
+        budget: Budget,
+    ) -> Ints | None:
+        """Exact for any number of legs: every way to share the heaviest article, then the next."""
+        depth = len(self._skus)
+        if depth > _MAX_DEPTH:
+            raise BudgetSpent
+        slack = [cap - weight for cap, weight in zip(caps, self._least, strict=True)]
+        legs = range(len(slack))
+        costs = [[0 if unit_costs is None else int(unit_costs[leg, sku]) for leg in legs] for sku in self._skus]
+        fixed = 0 if unit_costs is None else int((self._forced * unit_costs).sum())
+        worth = (self._forced @ values).tolist()
+        prices = [int(values[sku]) for sku in self._skus]
+        rest = [0] * (depth + 1)
+        hope = [[0] * (depth + 1) for _ in legs]
+        for n in range(depth - 1, -1, -1):
+            rest[n] = rest[n + 1] + _least_cost(self._units[n], self._rooms[n], costs[n])
+            for leg in legs:
+                hope[leg][n] = hope[leg][n + 1] + self._rooms[n][leg] * prices[n]
+        best: list[list[int]] | None = None
+        bound = limit
+        ways: list[list[int]] = [[] for _ in range(depth)]
+
+        def place(n: int, cost: int) -> None:
+            nonlocal best, bound
+            if cost + rest[n] >= bound or any(worth[leg] + hope[leg][n] < min_value for leg in legs):
+                return
+            if n == depth:
+                best, bound = list(ways), cost
+                return
+            weight = self._weights[n]
+            rooms = [
+                min(room, slack[leg] // weight) if weight else room for leg, room in enumerate(self._rooms[n])
+            ]
+            order = sorted(legs, key=lambda leg: (costs[n][leg], leg))
+            for way in _distributions(self._units[n], rooms, order):
+                budget.spend(10)
+                for leg, units in enumerate(way):
+                    slack[leg] -= units * weight
+                    worth[leg] += units * prices[n]
+                ways[n] = way
+                place(n + 1, cost + sum(u * c for u, c in zip(way, costs[n], strict=True)))
+                for leg, units in enumerate(way):
+                    slack[leg] += units * weight
+                    worth[leg] -= units * prices[n]
+                if best is not None and unit_costs is None:
+                    return  # All ways cost the same.
+
+        budget.spend(10 + 3 * depth)
+        place(0, fixed)
+        return None if best is None else self._whole(best)
 
 
-def _distributions(units: int, rooms: Sequence[int]) -> Iterator[list[int]]:
-    """All ways to put `units` into rooms, filling the first ones first: lines are split no more than needed."""
-    behind = [sum(rooms[number + 1 :]) for number in range(len(rooms))]
+# Recursion goes one article deep at a time.
+_MAX_DEPTH = 200
 
-    def put(number: int, left: int) -> Iterator[list[int]]:
-        if number == len(rooms):
+
+def _needs(grid: Grid, capacity: Ints) -> list[tuple[list[int], int]]:
+    """Parts of the set (two legs and more, but not all) with the weight that they must carry together."""
+    legs = len(capacity)
+    if not 2 < legs <= _MAX_WEIGHED_LEGS:
+        return []
+    parts = [[leg for leg in range(legs) if bits >> leg & 1] for bits in range(1, (1 << legs) - 1)]
+    found: list[tuple[list[int], int]] = []
+    for part in parts:
+        if len(part) > 1:
+            others = [leg for leg in range(legs) if leg not in part]
+            must = np.maximum(0, grid.units - capacity[others].sum(axis=0))
+            found.append((part, int(must @ grid.weights)))
+    return found
+
+
+def _least_cost(units: int, rooms: Sequence[int], costs: Sequence[int]) -> int:
+    total = 0
+    for cost, room in sorted(zip(costs, rooms, strict=True)):
+        part = min(units, room)
+        total += part * cost
+        units -= part
+    return total
+
+
+def _doubling(units: int) -> Iterator[int]:
+    """Parts of which any number up to `units` is a sum: 1, 2, 4, ... and what is left."""
+    part = 1
+    while units > 0:
+        yield min(part, units)
+        units -= part
+        part *= 2
+
+
+def _distributions(units: int, rooms: Sequence[int], order: Sequence[int]) -> Iterator[list[int]]:
+    """All ways to put `units` into rooms, the first of `order` as full as can be first."""
+    behind = [sum(rooms[leg] for leg in order[n + 1 :]) for n in range(len(order))]
+    way = [0] * len(rooms)
+
+    def put(n: int, left: int) -> Iterator[list[int]]:
+        if n == len(order):
             if left == 0:
-                yield []
+                yield list(way)
             return
-        for here in range(min(left, rooms[number]), max(0, left - behind[number]) - 1, -1):
-            for rest in put(number + 1, left - here):
-                yield [here, *rest]
+        leg = order[n]
+        for here in range(min(left, rooms[leg]), max(0, left - behind[n]) - 1, -1):
+            way[leg] = here
+            yield from put(n + 1, left - here)
+        way[leg] = 0
 
     return put(0, units)

@@ -18,7 +18,7 @@ class LegLine:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One point's share of a plan: one parcel."""
+    """One point's share of a plan: one shipment, mostly one parcel. `parcels` is an estimate by weight."""
 
     point_id: str
     carrier_id: str
@@ -30,11 +30,15 @@ class Leg:
     shipping_cost_minor: int
     carbon: Carbon
     distance_kilometres: float
+    parcels: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class CostComponent:
-    """ "shipping", "preparation", "split", "distance" or "lateness"."""
+    """A part of a plan's cost.
+
+    "shipping", "preparation", "split", "distance", "lateness", "priority", "low_cover", "markdown", "short_pick".
+    """
 
     name: str
     amount_minor: int
@@ -84,13 +88,17 @@ class SeenStock:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The engine's answer: plans best first, all for the same units."""
+    """The engine's answer: plans best first, all for the same units.
+
+    `least_cost_minor`: what any plan for these units costs at least; of a proved one that is its cost.
+    """
 
     plans: tuple[Plan, ...]
     unplanned: tuple[Unplanned, ...]
     rejected: tuple[Rejected, ...]
     seen: tuple[SeenStock, ...]
     proved_optimal: bool
+    least_cost_minor: int = 0
 
     @property
     def is_complete(self) -> bool:

@@ -1,372 +1,461 @@
-"""Branch and bound over sets of candidates: the cheapest ways to have all units, or most of them.
+"""Branch and bound over sets of candidates: the cheapest ways to have all units, or most of them (most.py).
 
-Exact unless its budget runs out; then the answer is the best so far and `proved` is false. One leg a point.
-Plans compare by cost, then window, then how late one may still order: a set only gets worse in this order when a
-leg is added, so a set that is no better than the worst plan kept is never extended.
+Exact unless its budget runs out; then the answer is the best so far, with what any plan costs at least. One leg a
+point. Sets grow by the article that fewest candidates could complete; a set that costs at least as much as the
+best plan is dropped with all that contain it. Two bounds are used: what the legs cost at least by themselves
+(grid.py), and, when that is not enough, prices of articles (pricing.py).
 """
 
+import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import reduce
+from itertools import accumulate, islice
+from typing import NamedTuple
 
-from services.promise.domain.candidates import Candidate
-from services.promise.domain.network import Window
-from services.promise.domain.packing import Budget, BudgetSpent, LegRoom, Shares, cheapest_shares, most_units
-from services.promise.domain.rates import parcel_cost
+import numpy as np
+
+from services.promise.domain.found import Found, found_of, precedes
+from services.promise.domain.grid import NO_LIMIT, Demand, Grid, Ints, Row, members
+from services.promise.domain.most import Most
+from services.promise.domain.packing import Budget, BudgetSpent, cheapest
+from services.promise.domain.pricing import Floats, Prices, Pricing
 from services.promise.domain.rulesets import Ruleset
 
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """Units of each SKU and their weights, by index."""
-
-    skus: tuple[str, ...]
-    weights: tuple[int, ...]
-    units: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A set of legs with the units of each."""
-
-    legs: tuple[Candidate, ...]
-    shares: Shares
-    cost: int
-    window: Window
-
-    def order_before(self) -> datetime:
-        """The last instant at which the legs are all in time for the window."""
-        return min(leg.order_before(self.window) for leg in self.legs)
+# Steps after which the cheap bound has shown that it is not enough; then rounds of pricing for the good one.
+_EASY_STEPS = 8_000
+_PRICING_ROUNDS = 120
+_PRICED_STARTS = 5
+# How many of the candidates that could replace a leg are tried, the cheapest first.
+_EXCHANGES = 4
+# Small sets are all looked at before larger ones: mostly the best is among them, and rules the others out.
+_DEEPER = (2, 3, 1_000)
+# What the plans after the first may cost to be found.
+_ALTERNATIVES_STEPS = 3_000
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Best first. `units` is what they all serve."""
+    """Best first. `units` is what they all serve; `least_cost` what any plan that serves them costs at least."""
 
     found: tuple[Found, ...]
     units: tuple[int, ...]
     proved: bool
+    least_cost: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """A candidate with figures by SKU index. `floor`: the least that a leg of it costs."""
+def search(
+    rows: Sequence[Row], demand: Demand, ruleset: Ruleset, budget_steps: int, *, must_be_whole: bool = False
+) -> Answer:
+    """All of the demand when that can be, else the most units of it (nothing when it `must_be_whole`)."""
+    grid = Grid(rows, demand, ruleset.split_cost_minor, ruleset.max_parcels)
+    if not grid.candidates:
+        return Answer((), _none(demand), proved=True)
+    whole = _Cheapest(grid, ruleset, Budget(budget_steps))
+    proved = whole.explore()
+    if whole.kept:
+        return Answer(tuple(whole.kept), demand.units, proved, whole.least_cost)
+    if must_be_whole:
+        return Answer((), _none(demand), proved)
+    most = Most(grid, ruleset, Budget(budget_steps))
+    proved = most.explore() and proved
+    if most.best is None:
+        return Answer((), _none(demand), proved)
+    part = demand.only([sum(units) for units in zip(*most.best.shares, strict=True)])
+    rest = _Cheapest(Grid(rows, part, grid.split_cost, ruleset.max_parcels), ruleset, Budget(budget_steps))
+    rest.keep(most.best)
+    proved = rest.explore() and proved
+    return Answer(tuple(rest.kept), part.units, proved, rest.least_cost)
 
-    candidate: Candidate
-    room: LegRoom
+
+def _none(demand: Demand) -> tuple[int, ...]:
+    return (0,) * len(demand.units)
+
+
+class _Set(NamedTuple):
+    """Legs by number, and the sums of their floors, first steps and losses; the lateness of the latest."""
+
+    legs: tuple[int, ...]
     floor: int
+    base: int
+    late: int
+    loss: float
 
 
-class Search:
-    """One search for one demand."""
-
-    def __init__(self, candidates: Sequence[Candidate], ruleset: Ruleset, promised_until: datetime | None) -> None:
-        self._candidates = candidates
-        self._ruleset = ruleset
-        self._promised_until = promised_until
-
-    def run(self, demand: Demand, budget_steps: int) -> Answer:
-        """All of the demand when that can be, else the most units of it."""
-        every_unit = _Cheapest(self, demand, self._ruleset.alternatives, budget_steps)
-        proved = every_unit.explore()
-        if every_unit.kept or not self._candidates:
-            return Answer(tuple(every_unit.kept), demand.units, proved)
-        most = _Most(self, demand, budget_steps)
-        proved = most.explore() and proved
-        if most.best is None:
-            return Answer((), (0,) * len(demand.units), proved)
-        part = Demand(demand.skus, demand.weights, tuple(map(sum, zip(*most.best.shares, strict=True))))
-        ranked = _Cheapest(self, part, self._ruleset.alternatives, budget_steps)
-        ranked.keep(most.best)
-        proved = ranked.explore() and proved
-        return Answer(tuple(ranked.kept), part.units, proved)
-
-    # -- shared by the two explorations -----------------------------------------------------------------------
-
-    def choices(self, demand: Demand) -> list[_Choice]:
-        """Candidates that could carry something of the demand, without those that another always beats."""
-        choices = []
-        for candidate in self._candidates:
-            capacity = tuple(
-                min(units, candidate.capacity.get(sku, 0))
-                for sku, units in zip(demand.skus, demand.units, strict=True)
-            )
-            if any(capacity):
-                floor = candidate.fixed_cost + candidate.steps[0].cost_minor
-                choices.append(_Choice(candidate, LegRoom(capacity, candidate.steps), floor))
-        choices.sort(key=lambda c: (c.floor, c.candidate.window.rank, c.candidate.id))
-        by_point: dict[str, list[_Choice]] = {}
-        for choice in choices:
-            by_point.setdefault(choice.candidate.point.point_id, []).append(choice)
-        return [
-            choice
-            for choice in choices
-            if not any(
-                self._beats(other, choice)
-                for other in by_point[choice.candidate.point.point_id]
-                if other is not choice
-            )
-        ]
-
-    def _beats(self, a: _Choice, b: _Choice) -> bool:
-        """Whether service `a` takes all that `b` of the same point takes, always for less and no later."""
-        if any(mine < theirs for mine, theirs in zip(a.room.capacity, b.room.capacity, strict=True)):
-            return False
-        if a.room.steps[-1].up_to_grams < b.room.steps[-1].up_to_grams:
-            return False
-        if self._lateness(a.candidate.window) > self._lateness(b.candidate.window):
-            return False
-        # Costs never fall with weight, so the weights at b's limits tell all.
-        return all(parcel_cost(a.room.steps, step.up_to_grams) < step.cost_minor for step in b.room.steps)
-
-    def _lateness(self, window: Window) -> int:
-        return self._ruleset.lateness_cost(window.end, self._promised_until)
-
-    def overhead(self, legs: Sequence[_Choice], window: Window) -> int:
-        """What a set costs beside its parcels' rates."""
-        fixed = sum(leg.candidate.fixed_cost for leg in legs)
-        return fixed + (len(legs) - 1) * self.split_cost + self._lateness(window)
-
-    def floor(self, legs: Sequence[_Choice], window: Window) -> int:
-        """What a set costs at least."""
-        parcels = sum(leg.floor for leg in legs)
-        return parcels + (len(legs) - 1) * self.split_cost + self._lateness(window)
-
-    @property
-    def split_cost(self) -> int:
-        """Of each leg after the first."""
-        return self._ruleset.split_cost_minor
-
-    @property
-    def max_parcels(self) -> int:
-        """The most legs of a plan."""
-        return self._ruleset.max_parcels
+_NO_LEGS = _Set((), 0, 0, 0, 0.0)
 
 
-def _ids(legs: Sequence[Candidate]) -> list[tuple[str, str, str]]:
-    return sorted(leg.id for leg in legs)
-
-
-def _least(a: int | None, b: int | None) -> int | None:
-    return min((cost for cost in (a, b) if cost is not None), default=None)
-
-
-def _window(legs: Sequence[_Choice]) -> Window:
-    """The latest of the legs."""
-    return max((leg.candidate.window for leg in legs), key=lambda window: window.rank)
-
-
-def _found(search: Search, demand: Demand, legs: Sequence[_Choice], shares: Shares) -> Found:
-    window = _window(legs)
-    parcels = 0
-    for leg, share in zip(legs, shares, strict=True):
-        weight = sum(units * w for units, w in zip(share, demand.weights, strict=True))
-        parcels += parcel_cost(leg.room.steps, weight)
-    cost = search.overhead(legs, window) + parcels
-    return Found(tuple(leg.candidate for leg in legs), shares, cost, window)
+def _growth(costs: Sequence[int], carriage: Sequence[int], most_legs: int) -> list[int]:
+    """What one leg more or several add at least, carriage included, to a set of 0, 1, ... legs."""
+    first = [0, *accumulate(costs)]
+    return [
+        min((first[n] + carriage[legs + n] for n in range(1, most_legs - legs + 1)), default=NO_LIMIT)
+        for legs in range(most_legs + 1)
+    ]
 
 
 class _Cheapest:
     """The cheapest sets that serve every unit of a demand."""
 
-    def __init__(self, search: Search, demand: Demand, keep: int, budget_steps: int) -> None:
-        self._search = search
-        self._demand = demand
-        self._keep = keep
-        self._budget = Budget(budget_steps)
+    def __init__(self, grid: Grid, ruleset: Ruleset, budget: Budget) -> None:
+        self._grid = grid
+        self._keep = ruleset.alternatives
+        self._min_value = ruleset.min_split_value_minor
+        self._budget = budget
+        self._prices: Prices | None = None
+        self._judged: dict[int, int] = {}
+        self._doubt = NO_LIMIT
+        self._unsure = NO_LIMIT
+        self._only_best = True
+        self._most_legs = grid.max_legs
         self.kept: list[Found] = []
+        floors, bases = grid.floor, grid.bases
+        without_base = sorted(floor - base for floor, base in zip(floors, bases, strict=True))
+        self._growth = _growth(floors, grid.rise, grid.max_legs)
+        self._bare_growth = _growth(without_base, grid.carriage, grid.max_legs)
+        self._cheapest_first = [0, *accumulate(grid.floor)]
+        # The points by what they could carry, with their candidates.
+        by_point: dict[int, int] = {}
+        for siblings, most in zip(grid.siblings, grid.most, strict=True):
+            by_point[siblings] = max(most, by_point.get(siblings, 0))
+        self._heaviest_first = sorted(((most, siblings) for siblings, most in by_point.items()), reverse=True)
+
+    @property
+    def least_cost(self) -> int:
+        """What any plan costs at least."""
+        known = min(self._doubt, self._unsure, self._best_cost)
+        return min(self._best_cost, max(known, self._least_beyond(_NO_LEGS)))
+
+    @property
+    def _best_cost(self) -> int:
+        return self.kept[0].cost if self.kept else NO_LIMIT
 
     def explore(self) -> bool:
-        """Fills `kept`; whether it looked at everything that could matter."""
-        try:
-            self._extend([], list(self._demand.units), self._search.choices(self._demand))
-        except BudgetSpent:
-            return False
-        return True
+        """Fills `kept`; whether the first of them is proved to be the cheapest, or that there is none."""
+        self._guess()
+        whole = self._budget
+        easy = self._budget = Budget(min(_EASY_STEPS, whole.left))
+        granted = easy.left
+        is_done = self._walk()
+        whole.left -= granted - max(0, easy.left)
+        self._budget = whole
+        if not is_done and whole.left > 0:
+            self._price()
+            self._doubt = NO_LIMIT
+            self._walk()
+        proved = self.least_cost >= self._best_cost
+        if self.kept and self._keep > 1 and whole.left > 0:
+            self._only_best, doubts = False, (self._doubt, self._unsure)
+            self._budget = Budget(min(_ALTERNATIVES_STEPS, whole.left))
+            self._walk()
+            self._doubt, self._unsure = doubts
+        return proved
 
     def keep(self, found: Found) -> None:
         """Puts a plan in its place among the best; of equal sets the first stays."""
-        if any(_ids(other.legs) == _ids(found.legs) for other in self.kept):
+        if any(other.ids == found.ids for other in self.kept):
             return
         place = len(self.kept)
-        while place and self._precedes(found.cost, found.window, found.legs, self.kept[place - 1]):
+        while place and precedes(found, self.kept[place - 1]):
             place -= 1
         self.kept.insert(place, found)
         del self.kept[self._keep :]
 
-    def _extend(
-        self, legs: list[_Choice], left: list[int], allowed: list[_Choice], limit: int | None = None
-    ) -> None:
-        """Explores every set that is `legs` and at least one of `allowed`, sets of one size before larger ones.
+    # -- first plans ------------------------------------------------------------------------------------------
 
-        `limit`: what a part of the set costs that serves all by itself; it makes dearer sets pointless.
-        """
-        open_skus = [i for i, units in enumerate(left) if units]
-        self._budget.spend(1 + len(allowed) * (1 + len(open_skus)) // 2)
-        parcels_left = self._search.max_parcels - len(legs)
-        if parcels_left < 1:
+    def _guess(self) -> None:
+        """Some good plans, so that the bounds have something to hold against."""
+        grid = self._grid
+        try:
+            self._grow([], np.ones(len(grid.units)))
+            if self.kept and len(self.kept[0].legs) == 1:
+                return
+            covered = np.minimum(1.0, grid.capacity / np.maximum(1, grid.units)).sum(axis=1)
+            for start in dict.fromkeys([*np.argsort(-covered, kind="stable")[:3].tolist(), 0]):
+                self._grow([start], np.ones(len(grid.units)))
+        except BudgetSpent:
             return
-        branches = self._branches(left, open_skus, allowed, parcels_left) if open_skus else allowed
-        split = self._search.split_cost
-        so_far = sum(leg.floor for leg in legs) + len(legs) * split
-        one_more = split + min((choice.floor for choice in allowed), default=0)
-        tried: set[int] = set()
-        reached: list[tuple[list[_Choice], list[int], int | None, set[int]]] = []
-        for choice in branches:
-            tried.add(id(choice))
-            floor = so_far + choice.floor
-            if self._is_too_dear(floor, limit):
-                continue
-            extended = [*legs, choice]
-            still = [max(0, units - cap) for units, cap in zip(left, choice.room.capacity, strict=True)]
-            cost = limit
-            if not any(still) and not self._is_hopeless(extended, limit):
-                cost = _least(limit, self._evaluate(extended))
-            if parcels_left > 1 and not self._is_too_dear(floor + one_more, cost):
-                reached.append((extended, still, cost, set(tried)))
-        for extended, still, cost, passed in reached:
-            if self._is_too_dear(so_far + extended[-1].floor + one_more, cost) or self._is_hopeless(
-                extended, cost
-            ):
-                continue
-            point_id = extended[-1].candidate.point.point_id
-            rest = [c for c in allowed if id(c) not in passed and c.candidate.point.point_id != point_id]
-            if rest:
-                self._extend(extended, still, rest, cost)
 
-    def _is_too_dear(self, floor: int, limit: int | None) -> bool:
-        """The quick part of `_is_hopeless`: by cost alone."""
-        if limit is not None and floor >= limit:
-            return True
-        return len(self.kept) >= self._keep and floor > self.kept[-1].cost
+    def _price(self) -> None:
+        """Finds prices, and plans that begin with what they speak for."""
+        grid = self._grid
+        each = 150 + grid.capacity.size // 15
+        rounds = max(1, min(_PRICING_ROUNDS, self._budget.left // 2 // each))
+        self._budget.left -= rounds * each
+        self._prices = Pricing(grid).best(self._best_cost if self.kept else sum(grid.floor), rounds)
+        order = np.argsort(self._prices.losses, kind="stable").tolist()
+        begun: list[int] = []
+        try:
+            for number in order:
+                if len(begun) < grid.max_legs and not any(grid.siblings[number] >> n & 1 for n in begun):
+                    begun.append(number)
+                    self._grow(begun, self._prices.prices)
+                if len(begun) == _PRICED_STARTS:
+                    break
+        except BudgetSpent:
+            return
 
-    def _branches(
-        self, left: list[int], open_skus: list[int], allowed: list[_Choice], parcels_left: int
-    ) -> list[_Choice]:
-        """The choices of which one must be in the set: those that stock the SKU that fewest stock."""
-        gains = {id(c): sum(min(left[i], c.room.capacity[i]) for i in open_skus) for c in allowed}
-        # No set gains more than its members gain alone.
-        if sum(sorted(gains.values(), reverse=True)[:parcels_left]) < sum(left):
-            return []
-        holders = [[c for c in allowed if c.room.capacity[i]] for i in open_skus]
-        scarcest = min(range(len(open_skus)), key=lambda n: (len(holders[n]), open_skus[n]))
-        return sorted(holders[scarcest], key=lambda c: -gains[id(c)])
+    def _grow(self, begun: Sequence[int], worth: Floats) -> None:
+        """Adds what gains most for its cost until all is there, then drops and exchanges what is not needed."""
+        grid = self._grid
+        legs = list(begun)
+        left: Ints = np.maximum(0, grid.units - grid.capacity[legs].sum(axis=0))
+        costs = np.maximum(1.0, np.array(grid.floor, float))
+        value = worth / np.maximum(1, grid.units)
+        while left.any():
+            self._budget.spend(20 + grid.capacity.size // 200)
+            gains = (np.minimum(grid.capacity, left) @ value) / costs
+            for leg in legs:
+                gains[list(members(grid.siblings[leg]))] = 0.0
+            best = int(gains.argmax())
+            if gains[best] <= 0 or len(legs) == grid.max_legs:
+                return
+            legs.append(best)
+            left = np.maximum(0, left - grid.capacity[best])
+        self._improve(legs)
 
-    def _is_hopeless(self, legs: list[_Choice], limit: int | None) -> bool:
-        """Whether no set with these legs can be kept."""
-        window = _window(legs)
-        floor = self._search.floor(legs, window)
-        if limit is not None and floor >= limit:
-            return True
-        if len(self.kept) < self._keep:
-            return False
-        return not self._precedes(floor, window, [leg.candidate for leg in legs], self.kept[-1])
+    def _improve(self, legs: list[int]) -> None:
+        """Drops legs that are not needed, then exchanges and adds one at a time as long as that is cheaper."""
+        for leg in sorted(legs, key=lambda n: -self._grid.floor[n]):
+            others = [n for n in legs if n != leg]
+            if others and not self._left_by(others).any():
+                legs = others
+        cost = self._evaluate(legs)
+        while (changed := self._exchange(legs, cost) or self._add(legs, cost)) is not None:
+            legs, cost = changed
 
-    def _evaluate(self, legs: list[_Choice]) -> int | None:
-        """Keeps the set if it is among the best; its cost if it serves all."""
-        window = _window(legs)
-        overhead = self._search.overhead(legs, window)
-        candidates = [leg.candidate for leg in legs]
+    def _exchange(self, legs: Sequence[int], cost: int) -> tuple[list[int], int] | None:
+        """One of the legs for another that makes the set cheaper."""
+        grid = self._grid
+        for leg in legs:
+            others = [n for n in legs if n != leg]
+            able = self._all_have(self._left_by(others).tolist(), self._free(others))
+            grams = min(grid.most[leg], grid.grams)
+            for number in sorted(members(able), key=lambda n: (self._cost_of(n, grams), n))[:_EXCHANGES]:
+                if number != leg and (changed := self._evaluate([*others, number])) < cost:
+                    return [*others, number], changed
+        return None
 
-        def is_too_dear(parcels: int) -> bool:
-            full = len(self.kept) >= self._keep
-            return full and not self._precedes(overhead + parcels, window, candidates, self.kept[-1])
-
-        rooms = [leg.room for leg in legs]
-        shares = cheapest_shares(self._demand.units, self._demand.weights, rooms, is_too_dear, self._budget)
-        if shares is None:
+    def _add(self, legs: Sequence[int], cost: int) -> tuple[list[int], int] | None:
+        """One more leg, where that makes the set cheaper: a part of the weight at a lower step."""
+        if len(legs) == self._grid.max_legs:
             return None
-        found = _found(self._search, self._demand, legs, shares)
-        self.keep(found)
-        return found.cost
+        begun = reduce(self._with, legs, _NO_LEGS)
+        able = [n for n in members(self._free(legs)) if self._least(self._with(begun, n)) < cost]
+        grams = self._grid.grams // (len(legs) + 1)
+        able.sort(key=lambda n: (self._cost_of(n, grams) / max(1, min(grams, self._grid.most[n])), n))
+        for number in able[:_EXCHANGES]:
+            if (changed := self._evaluate([*legs, number])) < cost:
+                return [*legs, number], changed
+        return None
 
-    def _precedes(self, cost: int, window: Window, legs: Sequence[Candidate], other: Found) -> bool:
-        """Whether this comes before `other`; the costly last comparison is made only on a tie."""
-        if cost != other.cost:
-            return cost < other.cost
-        if window.rank != other.window.rank:
-            return window.rank < other.window.rank
-        mine, theirs = min(leg.order_before(window) for leg in legs), other.order_before()
-        if mine != theirs:
-            return mine > theirs
-        return (len(legs), sorted(leg.id for leg in legs)) < (
-            len(other.legs),
-            sorted(leg.id for leg in other.legs),
+    def _free(self, legs: Sequence[int]) -> int:
+        """The candidates at other points than these."""
+        free = self._grid.all
+        for leg in legs:
+            free &= ~self._grid.siblings[leg]
+        return free
+
+    def _cost_of(self, number: int, grams: int) -> int:
+        """Of a leg that carries so much, or all that it can."""
+        grid = self._grid
+        place = bisect_left(grid.caps[number], min(grams, grid.most[number]))
+        return grid.floor[number] - grid.bases[number] + grid.costs[number][place]
+
+    def _left_by(self, legs: Sequence[int]) -> Ints:
+        left: Ints = np.maximum(0, self._grid.units - self._grid.capacity[list(legs)].sum(axis=0))
+        return left
+
+    # -- every set --------------------------------------------------------------------------------------------
+
+    def _walk(self) -> bool:
+        """Looks at every set that may be cheaper than `_limit`; whether it came to the end."""
+        for self._most_legs in sorted({min(legs, self._grid.max_legs) for legs in _DEEPER}):
+            if not self._extend(_NO_LEGS, self._grid.units, self._grid.all):
+                if self._most_legs < self._grid.max_legs:
+                    self._doubt = min(self._doubt, self._least_beyond(_NO_LEGS))
+                return False
+        return True
+
+    def _extend(self, begun: _Set, left: Ints, allowed: int) -> bool:
+        """Looks at every set that is `begun` and at least one of `allowed`; False when the budget is spent."""
+        grid = self._grid
+        more = self._most_legs - len(begun.legs)
+        missing = left.tolist()
+        is_open = any(missing)
+        try:
+            self._budget.spend(15 + len(missing) // 2)
+            if is_open:
+                self._complete(begun, missing, allowed)
+        except BudgetSpent:
+            self._doubt = min(self._doubt, self._least_beyond(begun))
+            return False
+        if is_open and more == 1:
+            return True
+        if is_open:
+            branches = self._branches(missing, allowed, more)
+        else:
+            branches = allowed
+            if not self._evaluate_each(begun, branches):
+                return False
+        growth = self._growth[len(begun.legs) + 1]
+        for number in members(branches if more > 1 else 0):
+            allowed &= ~(1 << number)
+            if grid.constant + begun.floor + grid.floor[number] + growth >= self._limit:
+                break  # Those after it cost no less.
+            extended = self._with(begun, number)
+            remaining = allowed & ~grid.siblings[number]
+            if self._least_beyond(extended, remaining) >= self._limit:
+                continue
+            further: Ints = np.maximum(0, left - grid.capacity[number])
+            if remaining and not self._extend(extended, further, remaining):
+                self._leave(begun, branches & ~((2 << number) - 1))
+                return False
+        return True
+
+    def _evaluate_each(self, begun: _Set, numbers: int) -> bool:
+        """Looks at the sets of one leg more than one that is whole; False when the budget is spent."""
+        grid = self._grid
+        rise = grid.constant + begun.floor + grid.rise[len(begun.legs) + 1]
+        for number in members(numbers):
+            if rise + grid.floor[number] >= self._limit:
+                break  # Those after it cost no less.
+            extended = self._with(begun, number)
+            try:
+                self._budget.spend(4)
+                if self._least(extended) < self._limit:
+                    self._evaluate(extended.legs)
+            except BudgetSpent:
+                self._doubt = min(self._doubt, self._least_beyond(begun))
+                return False
+        return True
+
+    def _leave(self, begun: _Set, numbers: int) -> None:
+        """Notes what the sets that go on so and were not looked at cost at least."""
+        for number in members(numbers):
+            self._doubt = min(self._doubt, self._least_beyond(self._with(begun, number)))
+
+    def _complete(self, begun: _Set, missing: Sequence[int], allowed: int) -> None:
+        """Looks at the sets that one leg more makes whole."""
+        grid = self._grid
+        rise = grid.constant + begun.floor + grid.rise[len(begun.legs) + 1]
+        for number in members(self._all_have(missing, allowed)):
+            if rise + grid.floor[number] >= self._limit:
+                return  # Those after it cost no less.
+            self._budget.spend(4)
+            extended = self._with(begun, number)
+            if self._least(extended) < self._limit:
+                self._evaluate(extended.legs)
+
+    def _branches(self, missing: Sequence[int], allowed: int, more: int) -> int:
+        """The candidates of which one must be in the set: of some article one must have an even share."""
+        fewest = allowed
+        for sku in self._grid.scarcity:
+            if missing[sku]:
+                able = self._grid.holders(sku, -(-missing[sku] // more)) & allowed
+                if able.bit_count() < fewest.bit_count() or fewest == allowed:
+                    fewest = able
+                    if not able:
+                        break
+        return fewest
+
+    def _all_have(self, missing: Sequence[int], allowed: int) -> int:
+        """The candidates that alone have all that is missing."""
+        for sku in self._grid.scarcity:
+            if missing[sku]:
+                allowed &= self._grid.holders(sku, missing[sku])
+                if not allowed:
+                    return 0
+        return allowed
+
+    # -- costs ------------------------------------------------------------------------------------------------
+
+    @property
+    def _limit(self) -> int:
+        """Sets that cost this or more are not looked for. A plan that costs the same may still rank higher."""
+        if self._only_best:
+            return self._best_cost
+        return self.kept[-1].cost + 1 if len(self.kept) >= self._keep else NO_LIMIT
+
+    @property
+    def _worth_knowing(self) -> int:
+        """Sets that cost this or more are not worked out: they are none of the plans worth telling."""
+        if len(self.kept) >= self._keep:
+            return self.kept[-1].cost + 1
+        return NO_LIMIT if not self._only_best or not self.kept else self._best_cost + self._best_cost // 4
+
+    def _with(self, begun: _Set, number: int) -> _Set:
+        grid = self._grid
+        return _Set(
+            (*begun.legs, number),
+            begun.floor + grid.floor[number],
+            begun.base + grid.bases[number],
+            max(begun.late, grid.lateness[number]),
+            begun.loss + (self._prices.losses[number] if self._prices else 0.0),
         )
 
+    def _least(self, found: _Set) -> int:
+        """What the set itself costs at least."""
+        grid, legs = self._grid, len(found.legs)
+        least = max(grid.rise[legs], grid.carriage[legs] - found.base)
+        if self._prices is not None:
+            priced = math.ceil(self._prices.base + found.loss - 1e-6) - grid.constant - found.floor
+            least = max(least, priced)
+        return grid.constant + found.floor + found.late + least
 
-class _Most:
-    """The set that serves most units; among equals the cheapest."""
+    def _least_beyond(self, begun: _Set, free: int = -1) -> int:
+        """What it costs at least with one leg more or several of those that are `free`."""
+        grid, legs = self._grid, len(begun.legs)
+        least = max(self._growth[legs], self._bare_growth[legs] - begun.base)
+        if self._prices is not None:
+            gain = self._prices.gains[grid.max_legs - legs]
+            priced = math.ceil(self._prices.base + begun.loss + gain - 1e-6) - grid.constant - begun.floor
+            least = max(least, priced, self._least_carried(begun, free))
+        return grid.constant + begun.floor + begun.late + least
 
-    def __init__(self, search: Search, demand: Demand, budget_steps: int) -> None:
-        self._search = search
-        self._demand = demand
-        self._budget = Budget(budget_steps)
-        self._lightest_first = sorted(range(len(demand.weights)), key=lambda i: (demand.weights[i], i))
-        self._is_exact = True
-        self.best: Found | None = None
-        self._units = 0
+    def _least_carried(self, begun: _Set, free: int) -> int:
+        """What further legs cost, with what these must carry beyond their first steps: all that others cannot."""
+        grid, legs = self._grid, begun.legs
+        mask = sum(1 << n for n in legs)
+        others = (most for most, siblings in self._heaviest_first if siblings & free and not siblings & mask)
+        together = grid.grams
+        least = NO_LIMIT
+        for count, most in enumerate(islice(others, grid.max_legs - len(legs)), 1):
+            together -= most
+            carried = 0
+            if together > 0 and legs:
+                carried = (
+                    max(grid.carrying.of(together, len(legs)), self._each_carried(legs, together)) - begun.base
+                )
+            least = min(least, self._cheapest_first[count] + max(0, carried))
+        return least
 
-    def explore(self) -> bool:
-        """Fills `best`; whether it is proved."""
-        try:
-            self._extend([], list(self._demand.units), self._search.choices(self._demand))
-        except BudgetSpent:
-            return False
-        return self._is_exact
+    def _each_carried(self, legs: Sequence[int], together: int) -> int:
+        """Of weight that these legs must carry together: each what the others of them cannot."""
+        grid = self._grid
+        spare = together - sum(grid.most[n] for n in legs)
+        if spare > 0:
+            return NO_LIMIT
+        return sum(grid.costs[n][bisect_left(grid.caps[n], max(0, spare + grid.most[n]))] for n in legs)
 
-    def _extend(self, legs: list[_Choice], left: list[int], allowed: list[_Choice]) -> None:
-        parcels_left = self._search.max_parcels - len(legs)
-        if parcels_left < 1 or not allowed:
-            return
-        self._budget.spend(1 + len(allowed) * (1 + len(left)) // 2)
-        gains = [(self._gain(left, choice), choice) for choice in allowed]
-        gains.sort(key=lambda gain: -gain[0])
-        served = sum(self._demand.units) - sum(left)
-        for number, (gain, choice) in enumerate(gains):
-            # No set gains more than its members gain alone.
-            reach = served + sum(g for g, _ in gains[number : number + parcels_left])
-            extended = [*legs, choice]
-            if reach < self._units or not gain:
-                return
-            if reach == self._units and self._costs_no_less(extended):
-                continue
-            still = self._evaluate(extended)
-            point_id = choice.candidate.point.point_id
-            rest = [c for _, c in gains[number + 1 :] if c.candidate.point.point_id != point_id]
-            self._extend(extended, still, rest)
-
-    def _gain(self, left: list[int], choice: _Choice) -> int:
-        """Units that one more leg could add: what it stocks, as many as its weight limit lets pass."""
-        weights = self._demand.weights
-        gain, grams = 0, choice.room.steps[-1].up_to_grams
-        for i in self._lightest_first:
-            units = min(left[i], choice.room.capacity[i])
-            if units * weights[i] > grams:
-                return gain + grams // weights[i]
-            gain += units
-            grams -= units * weights[i]
-        return gain
-
-    def _costs_no_less(self, legs: list[_Choice]) -> bool:
-        window = _window(legs)
-        return self.best is not None and self._search.floor(legs, window) >= self.best.cost
-
-    def _evaluate(self, legs: list[_Choice]) -> list[int]:
-        """Judges a set; the units that it leaves."""
-        demand = self._demand
-        rooms = [leg.room for leg in legs]
-        together = map(sum, zip(*(room.capacity for room in rooms), strict=True))
-        wanted = list(map(min, demand.units, together))
-        taken = most_units(wanted, demand.weights, rooms, self._budget)
-        if taken != wanted:
-            self._is_exact = False
-        still = [units - part for units, part in zip(demand.units, taken, strict=True)]
-        if sum(taken) < max(1, self._units):
-            return still
-        shares = cheapest_shares(taken, demand.weights, rooms, lambda _: False, self._budget)
-        if shares is not None:
-            found = _found(self._search, demand, legs, shares)
-            if sum(taken) > self._units or self.best is None or found.cost < self.best.cost:
-                self.best, self._units = found, sum(taken)
-        return still
+    def _evaluate(self, legs: Sequence[int]) -> int:
+        """What a set that has all units costs; it is kept if it is among the best."""
+        grid = self._grid
+        key = sum(1 << n for n in legs)
+        bound = self._worth_knowing
+        if self._judged.get(key, -1) >= bound:
+            return NO_LIMIT
+        candidates = [grid.candidates[n] for n in legs]
+        overhead = sum(c.fixed_cost for c in candidates) + (len(legs) - 1) * grid.split_cost
+        overhead += max(grid.lateness[n] for n in legs)
+        packing = cheapest(grid, legs, bound - overhead, self._budget, self._min_value)
+        self._judged[key] = bound
+        packed = packing.packed
+        if packing.doubt < (packed.cost if packed else bound - overhead):
+            self._unsure = min(self._unsure, overhead + packing.doubt)
+        if packed is None:
+            return NO_LIMIT
+        self.keep(found_of(candidates, packed, overhead))
+        self._judged[key] = NO_LIMIT
+        return overhead + packed.cost

@@ -280,11 +280,12 @@ def test_too_many_parcels_leave_the_smallest_part_behind() -> None:
     assert outcome.proved_optimal
 
 
-def test_units_above_every_weight_limit_stay_behind() -> None:
+def test_what_is_too_heavy_for_one_parcel_leaves_in_several() -> None:
     network = snapshot([point("a")], stock({"x": {"a": 100}}))
     outcome = plan(network, request(("x", 100)), ruleset())
-    assert places(outcome.plans[0]) == {"a": [(1, 75)]}
-    assert [(u.quantity, u.reason) for u in outcome.unplanned] == [(25, "TOO_HEAVY")]
+    (leg,) = outcome.plans[0].legs
+    assert (leg.weight_grams, leg.parcels, leg.shipping_cost_minor) == (40_000, 2, 1_800)
+    assert plan(network, request(("x", 77)), ruleset()).plans[0].legs[0].shipping_cost_minor == 900 + 500
 
 
 def test_a_destination_that_is_not_on_the_map_is_said_so() -> None:

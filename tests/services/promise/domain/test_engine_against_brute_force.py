@@ -145,13 +145,30 @@ def cost_of(case: Case, legs: list[Leg], shares: list[list[int]]) -> int | None:
         weight = sum(
             units * case.snapshot.stock.items[s].weight_grams for units, s in zip(share, skus, strict=True)
         )
-        if not any(share) or weight > sold.max_weight_grams or weight > zone.rates[-1].up_to_grams:
+        limit = min(sold.max_weight_grams, zone.rates[-1].up_to_grams)
+        units_grams = [case.snapshot.stock.items[s].weight_grams for s in skus]
+        if not any(share) or any(count and grams > limit for count, grams in zip(share, units_grams, strict=True)):
             return None
-        price = next(rate.price.amount_minor for rate in zone.rates if weight <= rate.up_to_grams)
-        total += int(price * (1 + sold.surcharge_basis_points / 10_000) + 0.5)
+        total += parcels_cost(sold, weight, limit, max((g for g in units_grams if g <= limit), default=0))
         total += case.ruleset.preparation_cost(at.type) + case.ruleset.distance_cost(straight_line(at.position))
         end = max(end, arrival(at, carrier))
     return total + lateness(case, end)
+
+
+def parcels_cost(sold: n.CarrierService, weight: int, limit: int, heaviest: int) -> int:
+    """One parcel, or full ones (of as many of the heaviest article as fit) and a last one."""
+
+    def rate(grams: int) -> int:
+        price = next(step.price.amount_minor for step in sold.zones[0].rates if grams <= step.up_to_grams)
+        return int(price * (1 + sold.surcharge_basis_points / 10_000) + 0.5)
+
+    if weight <= limit:
+        return rate(weight)
+    full = limit // max(1, heaviest) * max(1, heaviest)
+    before = 1
+    while weight - before * full > limit:
+        before += 1
+    return max(before * rate(full) + rate(weight - before * full), (before - 1) * rate(full) + rate(limit))
 
 
 def straight_line(position: n.Position) -> float:

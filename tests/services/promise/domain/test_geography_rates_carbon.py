@@ -62,14 +62,14 @@ def test_steps_end_at_the_services_own_limit() -> None:
     given_rates = tuple(
         n.RateStep(grams, euros(price)) for grams, price in ((500, 400), (1_000, 600), (2_000, 900))
     )
-    assert rates.steps(sold, terms(rates=given_rates)) == (Step(500, 400), Step(800, 600))
+    assert rates.steps_of(sold, terms(rates=given_rates)) == (Step(500, 400), Step(800, 600))
 
 
 def test_steps_of_one_price_are_one_step() -> None:
     given_rates = tuple(
         n.RateStep(grams, euros(price)) for grams, price in ((500, 400), (1_000, 400), (2_000, 900))
     )
-    assert rates.steps(service(), terms(rates=given_rates)) == (Step(1_000, 400), Step(2_000, 900))
+    assert rates.steps_of(service(), terms(rates=given_rates)) == (Step(1_000, 400), Step(2_000, 900))
 
 
 def test_half_a_cent_of_surcharge_is_rounded_up() -> None:
@@ -82,7 +82,7 @@ def test_steps_rise_strictly(raw: list[tuple[int, int]], limit: int) -> None:
     weights = sorted({grams for grams, _ in raw})
     prices = sorted(price for _, price in raw)[: len(weights)]
     given_rates = tuple(n.RateStep(grams, euros(price)) for grams, price in zip(weights, prices, strict=True))
-    steps = rates.steps(service(max_weight_grams=limit), terms(rates=given_rates))
+    steps = rates.steps_of(service(max_weight_grams=limit), terms(rates=given_rates))
     assert [s.up_to_grams for s in steps] == sorted({s.up_to_grams for s in steps})
     assert [s.cost_minor for s in steps] == sorted({s.cost_minor for s in steps})
     assert steps[-1].up_to_grams == min(limit, weights[-1])

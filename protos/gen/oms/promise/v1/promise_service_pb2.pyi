@@ -826,7 +826,7 @@ Global___Plan: _TypeAlias = Plan  # noqa: Y015
 
 @_typing.final
 class Leg(_message.Message):
-    """One shipping point's share of a plan: one parcel."""
+    """One shipping point's share of a plan: one shipment, mostly one parcel."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -840,12 +840,15 @@ class Leg(_message.Message):
     SHIPPING_COST_MINOR_FIELD_NUMBER: _builtins.int
     CARBON_FIELD_NUMBER: _builtins.int
     DISTANCE_KILOMETRES_FIELD_NUMBER: _builtins.int
+    PARCELS_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
     weight_grams: _builtins.int
     shipping_cost_minor: _builtins.int
     distance_kilometres: _builtins.float
+    parcels: _builtins.int
+    """Estimated by weight; 0 in records that are older than the figure."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegLine]: ...
     @_builtins.property
@@ -869,10 +872,11 @@ class Leg(_message.Message):
         shipping_cost_minor: _builtins.int = ...,
         carbon: _type_pb2.Carbon | None = ...,
         distance_kilometres: _builtins.float = ...,
+        parcels: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "hand_over_by", b"hand_over_by", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "carrier_id", b"carrier_id", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "lines", b"lines", "point_id", b"point_id", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "carrier_id", b"carrier_id", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "lines", b"lines", "parcels", b"parcels", "point_id", b"point_id", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -914,7 +918,9 @@ class CostComponent(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """"shipping", "preparation", "split", "distance", "lateness"."""
+    """"shipping", "preparation", "split", "distance", "lateness"; when they are not 0 also "priority", "low_cover",
+    "markdown" (a gain: less than 0) and "short_pick".
+    """
     amount_minor: _builtins.int
     def __init__(
         self,
@@ -1198,12 +1204,15 @@ class Decision(_message.Message):
     PLANS_FIELD_NUMBER: _builtins.int
     UNPLANNED_FIELD_NUMBER: _builtins.int
     PROVED_OPTIMAL_FIELD_NUMBER: _builtins.int
+    LEAST_COST_MINOR_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     order_id: _builtins.str
     ruleset_id: _builtins.str
     ruleset_version: _builtins.int
     proved_optimal: _builtins.bool
     """True when the first plan is proved to be the cheapest."""
+    least_cost_minor: _builtins.int
+    """What any plan for these units costs at least; of a proved one that is its own cost."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1232,10 +1241,11 @@ class Decision(_message.Message):
         plans: _abc.Iterable[Global___Plan] | None = ...,
         unplanned: _abc.Iterable[Global___UnplannedLine] | None = ...,
         proved_optimal: _builtins.bool = ...,
+        least_cost_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "stock", b"stock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "decision_id", b"decision_id", "order_id", b"order_id", "plans", b"plans", "proved_optimal", b"proved_optimal", "rejected", b"rejected", "ruleset_id", b"ruleset_id", "ruleset_version", b"ruleset_version", "seen", b"seen", "stock", b"stock", "unplanned", b"unplanned"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "decision_id", b"decision_id", "least_cost_minor", b"least_cost_minor", "order_id", b"order_id", "plans", b"plans", "proved_optimal", b"proved_optimal", "rejected", b"rejected", "ruleset_id", b"ruleset_id", "ruleset_version", b"ruleset_version", "seen", b"seen", "stock", b"stock", "unplanned", b"unplanned"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

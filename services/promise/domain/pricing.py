@@ -1,0 +1,170 @@
+"""A bound by prices (Lagrangian relaxation): what every set of candidates costs at least, and the part of each.
+
+Each article gets a price. A candidate is judged alone: what its leg costs less what its units earn. At good prices
+the candidates that earn more than they cost, together with all prices, come close to the cheapest plan, and no
+plan can be cheaper (Geoffrion 1974); prices rise for what is missing and fall for what is there too often (Held
+and Karp 1971). A candidate that loses more than a known plan is dearer than the bound is in no better plan.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.promise.domain.grid import Grid
+
+Floats = NDArray[np.float64]
+# Rates with more steps than this are judged by fewer, each as cheap as its cheapest.
+_MAX_STEPS = 12
+_PATIENCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """`base` + the losses of its legs is what a set costs at least. `prices`: of all units of each SKU.
+
+    `gains[n]`: what n more legs could take off that at most (0 or less), by number.
+    """
+
+    base: float
+    losses: list[float]
+    gains: list[float]
+    prices: Floats
+
+    @property
+    def bound(self) -> float:
+        """What any plan costs at least."""
+        return self.base + self.gains[-1]
+
+
+class Pricing:
+    """Looks for good prices."""
+
+    def __init__(self, grid: Grid) -> None:
+        units = np.maximum(1, grid.units).astype(float)
+        self._legs = grid.max_legs
+        self._share: Floats = grid.capacity / units
+        self._grams: Floats = grid.weights * grid.units.astype(float)
+        self._unit_costs: Floats | None = None if grid.unit_costs is None else grid.unit_costs * units
+        self._fixed = np.array([c.fixed_cost + grid.split_cost for c in grid.candidates], float)
+        self._split = float(grid.split_cost)
+        self._caps, self._costs = _tables(grid)
+        points = {id_: n for n, id_ in enumerate(dict.fromkeys(c.point.point_id for c in grid.candidates))}
+        self._point = np.array([points[c.point.point_id] for c in grid.candidates])
+        self._points = len(points)
+
+    def best(self, limit: int, rounds: int) -> Prices:
+        """The best prices that so many rounds find; they stop when the bound reaches `limit`."""
+        prices = self._first()
+        found = self._judge(prices)
+        best, stride, idle = found, 1.0, 0
+        for _ in range(rounds):
+            if best.bound >= limit:
+                break
+            missing = 1.0 - self._taken
+            length = float(missing @ missing)
+            if length < 1e-9:
+                break
+            prices = np.maximum(self._floor, prices + stride * (limit - found.bound) / length * missing)
+            found = self._judge(prices)
+            if found.bound > best.bound + 1e-3:
+                best, idle = found, 0
+            else:
+                idle += 1
+                if idle >= _PATIENCE:
+                    prices, found, stride, idle = best.prices, best, stride / 2, 0
+                    self._judge(prices)
+                    if stride < 0.01:
+                        break
+        return best
+
+    def _first(self) -> Floats:
+        """Each article bears its part of the cheapest leg that brings it."""
+        carried = np.maximum(1.0, (self._share > 0).sum(axis=1))
+        cost = (self._fixed + self._costs[:, 0]) / carried
+        each = np.where(self._share > 0, cost[:, None] / np.maximum(self._share, 1e-9), np.inf)
+        if self._unit_costs is None:
+            self._floor: Floats = np.zeros(len(self._grams))
+        else:
+            held = np.where(self._share > 0, self._unit_costs, np.inf)
+            self._floor = held.min(axis=0)
+            each = each + self._unit_costs
+        first: Floats = each.min(axis=0)
+        return first
+
+    def _judge(self, prices: Floats) -> Prices:
+        """Each candidate at these prices; keeps what share of each article they would take together."""
+        earned = prices if self._unit_costs is None else prices - self._unit_costs
+        earned = np.maximum(0.0, earned)
+        density = earned / np.maximum(self._grams, 1e-9)
+        if self._unit_costs is None:
+            order = np.argsort(-density, kind="stable")[None, :]
+        else:
+            order = np.argsort(-density, axis=1, kind="stable")
+        share = np.take_along_axis(self._share, np.broadcast_to(order, self._share.shape), axis=1)
+        grams = share * self._grams[order]
+        profit = share * (earned[order] if earned.ndim == 1 else np.take_along_axis(earned, order, axis=1))
+        total_grams, total_profit = grams.cumsum(axis=1), profit.cumsum(axis=1)
+        rows = np.arange(len(share))
+        value = np.full(len(share), np.inf)
+        fill = np.zeros(len(share))
+        for caps, costs in zip(self._caps.T, self._costs.T, strict=True):
+            whole = (total_grams <= caps[:, None]).sum(axis=1)
+            last = np.minimum(whole, share.shape[1] - 1)
+            before = np.where(whole > 0, total_profit[rows, whole - 1], 0.0)
+            used = np.where(whole > 0, total_grams[rows, whole - 1], 0.0)
+            room = np.where(whole < share.shape[1], (caps - used) / np.maximum(grams[rows, last], 1e-9), 0.0)
+            room = np.clip(room, 0.0, 1.0)
+            net = costs - before - room * profit[rows, last] * (whole < share.shape[1])
+            is_better = net < value
+            value = np.where(is_better, net, value)
+            fill = np.where(is_better, whole + room, fill)
+        losses = self._fixed + value
+        by_point = np.zeros(self._points)
+        np.minimum.at(by_point, self._point, losses)
+        chosen = np.sort(by_point)[: self._legs]
+        gains = np.concatenate(([0.0], np.minimum(0.0, chosen).cumsum()))
+        self._taken = self._shares_taken(losses, by_point, share, order, fill)
+        base = float(prices.sum()) - self._split
+        return Prices(base, losses.tolist(), gains.tolist(), prices)
+
+    def _shares_taken(
+        self, losses: Floats, by_point: Floats, share: Floats, order: NDArray[np.intp], fill: Floats
+    ) -> Floats:
+        """What the best legs would take of each article: the direction in which the prices are wrong."""
+        taken = np.zeros(share.shape[1])
+        places = np.arange(share.shape[1])
+        seen: set[int] = set()
+        for row in np.argsort(losses, kind="stable"):
+            point = int(self._point[row])
+            if losses[row] >= 0 or len(seen) >= self._legs:
+                break
+            if point in seen:
+                continue
+            seen.add(point)
+            part = share[row] * np.clip(fill[row] - places, 0.0, 1.0)
+            taken[order[min(int(row), len(order) - 1)]] += part
+        return taken
+
+
+def _tables(grid: Grid) -> tuple[Floats, Floats]:
+    """Weight limits and costs of the steps, as many for each candidate: the last one repeated."""
+    rows: list[tuple[Sequence[int], Sequence[int]]] = []
+    most = (grid.capacity @ grid.weights).tolist()
+    for caps, costs, grams in zip(grid.caps, grid.costs, most, strict=True):
+        useful = sum(cap < grams for cap in caps) + 1
+        rows.append(_fewer(caps[:useful], costs[:useful]))
+    longest = max(len(caps) for caps, _ in rows)
+    limits, amounts = (
+        np.array([[*row, *[row[-1]] * (longest - len(row))] for row in table], float)
+        for table in zip(*rows, strict=True)
+    )
+    return limits, amounts
+
+
+def _fewer(caps: Sequence[int], costs: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+    size = -(-len(caps) // _MAX_STEPS)
+    if size == 1:
+        return caps, costs
+    return [caps[min(n + size, len(caps)) - 1] for n in range(0, len(caps), size)], costs[::size]

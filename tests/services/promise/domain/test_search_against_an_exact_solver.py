@@ -1,0 +1,136 @@
+"""The search against HiGHS on the same candidates: random questions with every weight, and baskets of a shop."""
+
+from random import Random
+
+import pytest
+
+from benchmarks import exact, shelves
+from services.promise.domain import network as n
+from services.promise.domain.candidates import Gatherer, Snapshot
+from services.promise.domain.engine import BUDGET_STEPS
+from services.promise.domain.grid import Demand, Row
+from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.search import Answer, search
+from services.promise.domain.shelves import UnitCosts
+from tests.services.promise.domain.test_engine_against_brute_force import small_service
+from tests.services.promise.network import LILLE, LYON, NOW, PARIS, collections, point, ruleset, snapshot, stock
+
+Question = tuple[list[Row], Demand, Ruleset]
+
+
+def question(
+    network: Snapshot, asked: n.PlanRequest, rules: Ruleset, unit_costs: Random | None = None
+) -> Question:
+    """Candidates and demand of a basket; with a unit cost for each article at each point if asked for."""
+    wanted = {line.sku: line.quantity for line in asked.lines}
+    area = network.geography.area(asked.destination)
+    assert area is not None
+    found = Gatherer(network, asked, rules, wanted, area).gather().candidates
+    at_point: dict[str, tuple[int, ...]] = {}
+    for candidate in found:
+        drawn = tuple(unit_costs.choice((0, 0, 35, 120, -60)) if unit_costs else 0 for _ in wanted)
+        at_point.setdefault(candidate.point.point_id, drawn)
+    rows = [Row(c, tuple(c.capacity.get(sku, 0) for sku in wanted), at_point[c.point.point_id]) for c in found]
+    items = network.stock.items
+    demand = Demand(
+        skus=tuple(wanted),
+        weights=tuple(items[sku].weight_grams for sku in wanted),
+        values=tuple(items[sku].weight_grams + 100 for sku in wanted),
+        units=tuple(wanted.values()),
+    )
+    return rows, demand, rules
+
+
+def random_question(seed: int) -> Question:
+    """Up to 9 points, 3 services, 8 articles of up to 12 units; every rule that the search itself keeps."""
+    random = Random(seed)
+    carriers = [n.Carrier(f"c{i}", (small_service(random, i),)) for i in range(random.randint(1, 3))]
+    points = [
+        point(
+            f"p{i}",
+            type=random.choice((n.PointType.STORE, n.PointType.WAREHOUSE)),
+            position=random.choice((LILLE, LYON, PARIS)),
+            collections=tuple(
+                visit
+                for carrier in carriers
+                if random.random() < 0.8
+                for visit in collections(carrier.carrier_id, random.choice((540, 720, 1_080)))
+            ),
+        )
+        for i in range(random.randint(3, 9))
+    ]
+    items = [
+        n.Item(f"s{i}", "", random.choice((0, 150, 300, 700, 1_900)), 300) for i in range(random.randint(1, 8))
+    ]
+    free = {i.sku: {p.point_id: random.choice((0, 1, 4, 9, 12)) for p in points} for i in items}
+    lines = tuple(n.BasketLine(k, item.sku, random.randint(1, 12)) for k, item in enumerate(items))
+    asked = n.PlanRequest(
+        "web",
+        n.Destination("FR", "75011"),
+        lines,
+        n.Mode.HOME_STANDARD,
+        NOW,
+        promised_until=random.choice((None, NOW.replace(day=3))),
+    )
+    rules = ruleset(
+        split_cost_minor=random.choice((0, 90, 400)),
+        distance_cost_minor_per_kilometre=random.choice((0.0, 0.4)),
+        lateness_cost_minor_per_day=random.choice((0, 170)),
+        max_parcels=random.choice((1, 2, 4, 20)),
+        min_split_value_minor=random.choice((0, 0, 0, 1_500)),
+    )
+    return question(snapshot(points, stock(free), carriers, items), asked, rules, random.choice((None, random)))
+
+
+def check(asked: Question) -> tuple[Answer, bool]:
+    """Proved means equal; never better than possible; the bound is one. And whether the solver came to an end."""
+    answer = search(*asked, BUDGET_STEPS, must_be_whole=True)
+    try:
+        best = exact.solve(*asked, limit_seconds=2).cost
+    except TimeoutError:
+        return answer, False
+    if not answer.found:
+        assert best is None or not answer.proved
+    else:
+        assert best is not None
+        assert answer.least_cost <= best <= answer.found[0].cost
+        assert not answer.proved or answer.found[0].cost == best
+    return answer, True
+
+
+def check_random(seeds: range) -> None:
+    checked = [check(random_question(seed)) for seed in seeds]
+    answers = [answer for answer, is_known in checked if is_known]
+    assert len(answers) > 0.8 * len(seeds)
+    assert sum(answer.proved for answer, _ in checked) > 0.8 * len(seeds)
+    assert sum(len(answer.found[0].legs) > 1 for answer in answers if answer.found) > 0.3 * len(seeds)
+
+
+def test_what_is_proved_is_what_an_exact_solver_finds() -> None:
+    check_random(range(60))
+
+
+@pytest.mark.attack
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("block", range(1, 9))
+def test_what_is_proved_is_what_an_exact_solver_finds_in_thousands_of_baskets(block: int) -> None:
+    check_random(range(block * 1_000, block * 1_000 + 250))
+
+
+@pytest.mark.attack
+@pytest.mark.timeout(900)
+def test_baskets_of_a_shop_are_split_as_an_exact_solver_splits_them() -> None:
+    baskets = [basket for basket in shelves.baskets(None, 100, seed=3) if len(basket) <= 40]
+    network = shelves.network(baskets)
+    compared = 0
+    for basket in baskets:
+        rows, demand, rules = question(shelves.only(network, basket), shelves.question(basket), shelves.RULESET)
+        answer = search(rows, demand, rules, BUDGET_STEPS, must_be_whole=True)
+        # One parcel needs no other solver: each candidate alone is looked at.
+        if answer.found and len(answer.found[0].legs) > 1:
+            compared += check((rows, demand, rules))[1]
+    assert compared > 15
+
+
+def test_unit_costs_are_told_in_parts_and_weighed_as_one() -> None:
+    assert UnitCosts(low_cover=30, markdown=-50, short_pick=5).total == -15
