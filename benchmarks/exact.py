@@ -57,6 +57,10 @@ def solve(rows: Sequence[Row], demand: Demand, ruleset: Ruleset, limit_seconds: 
     cost = _sum([leg.cost(split) for leg in legs]) + late - split
     begun = time.perf_counter()
     model.minimize(cost)
+    if model.getModelStatus() == highspy.HighsModelStatus.kInfeasible:
+        # HiGHS 1.16 says so of some questions that have an answer, unless it may not simplify them first.
+        model.setOptionValue("presolve", "off")
+        model.run()
     seconds = time.perf_counter() - begun
     status = model.getModelStatus()
     if status == highspy.HighsModelStatus.kTimeLimit:
