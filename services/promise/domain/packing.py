@@ -22,6 +22,8 @@ _SET_STEPS = 15_000
 _FIT_STEPS = 4_000
 _MAX_COMBINATIONS = 1_000
 _MAX_WEIGHED_LEGS = 5
+# What is not found by hand is seldom found at all.
+_LAST_TRY_STEPS = 600
 # Two legs are weighed out to the gram up to this; heavier ones are tried like three.
 _MAX_BITS = 4_000_000
 
@@ -90,6 +92,9 @@ class _Sharing:
     def cheapest(self, limit: int, budget: Budget) -> Packing:
         if self._min_value and (self._capacity @ self._grid.values < self._min_value).any():
             return Packing(None)
+        if self._unit_costs is None and self._least_carriage() >= limit:
+            budget.spend(40)
+            return Packing(None)
         ideal = self._ideal()
         least_units = self._cost_of_units(ideal)
         best = self._as_it_comes(ideal, limit)
@@ -110,22 +115,23 @@ class _Sharing:
                 if shares is not None:
                     best = Packed(shares, cost + self._cost_of_units(shares))
         except BudgetSpent:
+            if given < _SET_STEPS:
+                raise  # Nobody has looked at it: that is no doubt about the set.
             doubt = min(doubt, least)
-        budget.spend(min(given - max(0, own.left), budget.left))
+        budget.spend(given - max(0, own.left))
         if best is not None and not best.shares.any(axis=1).all():
             return Packing(None, doubt)
         return Packing(best, doubt)
 
     def _try(self, caps: Sequence[int], ideal: Ints, limit: int, own: Budget) -> tuple[Ints | None, bool]:
         """Shares within the weight limits, if there are some; and whether that is sure."""
-        part = Budget(min(_FIT_STEPS, own.left))
-        given = part.left
+        part = Budget(_FIT_STEPS)
         try:
-            return self._fit(caps, ideal, limit, part), True
+            found, is_sure = self._fit(caps, ideal, limit, part), True
         except BudgetSpent:
-            return None, False
-        finally:
-            own.left -= given - max(0, part.left) + 2
+            found, is_sure = None, False
+        own.spend(_FIT_STEPS - max(0, part.left) + 2)
+        return found, is_sure
 
     # -- what units cost --------------------------------------------------------------------------------------
 
@@ -246,6 +252,7 @@ class _Sharing:
                 return found
             if len(self._legs) == 2 and loose.bits <= _MAX_BITS:
                 return loose.weighed_out(caps, budget)
+            budget = Budget(_LAST_TRY_STEPS)
         return loose.search(caps, self._unit_costs, self._grid.values, self._min_value, limit, budget)
 
     def _is_worth_it(self, shares: Ints) -> bool:

@@ -25,7 +25,7 @@ from services.promise.domain.rulesets import Ruleset
 
 # Steps after which the cheap bound has shown that it is not enough; then rounds of pricing for the good one.
 _EASY_STEPS = 8_000
-_PRICING_ROUNDS = 120
+_PRICING_ROUNDS = 40
 _PRICED_STARTS = 5
 # How many of the candidates that could replace a leg are tried, the cheapest first.
 _EXCHANGES = 4
@@ -181,7 +181,7 @@ class _Cheapest:
         """Finds prices, and plans that begin with what they speak for."""
         grid = self._grid
         each = 150 + grid.capacity.size // 15
-        rounds = max(1, min(_PRICING_ROUNDS, self._budget.left // 2 // each))
+        rounds = max(1, min(_PRICING_ROUNDS, self._budget.left // 5 // each))
         self._budget.left -= rounds * each
         self._prices = Pricing(grid).best(self._best_cost if self.kept else sum(grid.floor), rounds)
         order = np.argsort(self._prices.losses, kind="stable").tolist()
