@@ -301,6 +301,7 @@ async def test_a_hold_that_expired_while_the_customer_confirmed_is_taken_again(w
 async def test_an_order_whose_expired_hold_was_sold_is_refused_and_its_money_given_up(world: World) -> None:
     sku = await world.stock({NEAR: 1})
     order_id = await _waiting_for_the_customer(world, sku)
+    await world.is_promised(sku, 1, is_so=False)
     await world.clock.fast_forward(world.story(order_id), timedelta(seconds=700))
     await world.inventory.ExpireReservations(inv.ExpireReservationsRequest(as_of=_in(timedelta(seconds=700))))
     await world.is_promised(sku, 1)
@@ -319,6 +320,7 @@ async def test_an_order_whose_expired_hold_was_sold_is_refused_and_its_money_giv
 async def test_an_expired_hold_that_was_sold_is_taken_elsewhere_even_if_a_task_is_lost(world: World) -> None:
     sku = await world.stock({NEAR: 1, MID: 1})
     order_id = await _waiting_for_the_customer(world, sku)
+    await world.is_promised(sku, 2, is_so=False)
     await world.clock.fast_forward(world.story(order_id), timedelta(seconds=700))
     await world.inventory.ExpireReservations(inv.ExpireReservationsRequest(as_of=_in(timedelta(seconds=700))))
     await world.is_promised(sku, 2)

@@ -89,8 +89,8 @@ class World:
         await self.is_promised(sku, sum(units.values()))
         return sku
 
-    async def is_promised(self, sku: str, quantity: int) -> None:
-        """Returns when the planner, a moment behind the stock, has so many units of the article."""
+    async def is_promised(self, sku: str, quantity: int, *, is_so: bool = True) -> None:
+        """Returns when the planner, a moment behind the stock, has so many units of the article, or no longer."""
 
         async def look() -> bool:
             try:
@@ -103,9 +103,9 @@ class World:
                 )
             except InvalidArgument:
                 return False  # it has not heard of the channel yet
-            return bool(reply.options)
+            return bool(reply.options) is is_so
 
-        await until(look, f"{quantity} of {sku} at the planner")
+        await until(look, f"{quantity} of {sku} at the planner: {is_so}")
 
     async def lay_aside(self, basket: str, lines: Mapping[str, int]) -> bool:
         """A customer's basket holds these quantities by SKU; False when they are not there."""
