@@ -2,20 +2,27 @@
 
 from functools import partial
 
+import grpc
 import uvloop
 
 from kit import db, rpc, telemetry, times
 from kit.settings import ServiceSettings
 from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
+from oms.promise.v1.simulation_service_pb2_grpc import add_SimulationServiceServicer_to_server
 from services.promise.follower import StockFollower
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica
 from services.promise.rpc import PromiseRpc
 from services.promise.service import PromiseService
+from services.promise.simulation_runner import SimulationRunner
+from services.promise.simulations import SimulationService
+from services.promise.simulations_rpc import SimulationRpc
 
 # Terms that another replica wrote are seen after this long.
 TERMS_SECONDS = 2
 QUOTES_SECONDS = 3600
+SIMULATIONS_SECONDS = 1
+SIMULATION_FILES_SECONDS = 3600
 
 
 class Settings(ServiceSettings):
@@ -30,17 +37,29 @@ async def main(settings: Settings) -> None:
     inventory = rpc.connect(settings.inventory_address)
     replica = StockReplica()
     service = PromiseService(database, replica, is_public_holiday)
+    simulations = SimulationService(database, replica)
 
     async def forget_quotes() -> int:
         return await service.forget_quotes(times.now())
 
+    async def forget_simulation_files() -> int:
+        return await simulations.forget_files(times.now())
+
+    def register(server: grpc.aio.Server) -> None:
+        add_PromiseServiceServicer_to_server(PromiseRpc(service), server)
+        add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
+
     await rpc.serve(
         settings.listen,
-        partial(add_PromiseServiceServicer_to_server, PromiseRpc(service)),
+        register,
         background=(
             StockFollower(inventory, replica).run,
             partial(rpc.periodically, "refresh_terms", TERMS_SECONDS, service.refresh_terms),
             partial(rpc.periodically, "forget_quotes", QUOTES_SECONDS, forget_quotes),
+            partial(rpc.periodically, "run_simulations", SIMULATIONS_SECONDS, SimulationRunner(database).run),
+            partial(
+                rpc.periodically, "forget_simulation_files", SIMULATION_FILES_SECONDS, forget_simulation_files
+            ),
         ),
         ready=lambda: service.is_ready,
     )
