@@ -140,6 +140,12 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/stock/imports/{job_id}"): _NETWORK | _OPERATOR,
     ("GET", "/v1/stock/imports/{job_id}/rejections"): _NETWORK | _OPERATOR,
     ("POST", "/v1/stock/imports/{job_id}/cancel"): _NETWORK,
+    ("POST", "/v1/simulations/files"): _NETWORK,
+    ("POST", "/v1/simulations"): _NETWORK,
+    ("GET", "/v1/simulations"): _NETWORK | _OPERATOR,
+    ("GET", "/v1/simulations/{simulation_id}"): _NETWORK | _OPERATOR,
+    ("POST", "/v1/simulations/{simulation_id}/cancel"): _NETWORK,
+    ("POST", "/v1/simulations/{simulation_id}/restart"): _NETWORK,
 }
 
 # These see every channel's orders and every point's work; a channel or store in their token does not narrow them.

@@ -14,11 +14,11 @@ from services.gateway.auth import TokenVerifier
 from services.gateway.clients import Clients
 from services.gateway.console.pages import console_router
 from services.gateway.readiness import Readiness
+from services.gateway.routes import imports, simulations
 from services.gateway.routes.baskets import baskets_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.health import health_router
 from services.gateway.routes.images import images_router
-from services.gateway.routes.imports import STREAMED, imports_router
 from services.gateway.routes.merchandising import merchandising_router
 from services.gateway.routes.network import network_router
 from services.gateway.routes.orders import orders_router
@@ -48,6 +48,7 @@ _TAGS = (
     ("stock to come", "Expected deliveries, what channels may promise of them, and pre-orders."),
     ("merchandising", "Assortment, plans, markdowns and sales rates of articles at points; cover and find rates."),
     ("stock imports", "Files of stock, snapshots and deltas, worked as jobs with a result for each record."),
+    ("simulations", "Another ruleset over past orders, beside the one in force: cost, splits, promises, load."),
     ("checks", "Whether stock, orders, money, workflows and events agree with each other."),
     ("health", "Whether it works."),
 )
@@ -104,7 +105,8 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         shelf_router,
         supply_router,
         merchandising_router,
-        imports_router,
+        imports.imports_router,
+        simulations.simulations_router,
         checks_router,
         health_router,
         console_router,
@@ -112,7 +114,8 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         app.include_router(router)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(problems.LimitBody, limit_bytes=options.body_limit_bytes, streamed=STREAMED)
+    streamed = imports.STREAMED | simulations.STREAMED
+    app.add_middleware(problems.LimitBody, limit_bytes=options.body_limit_bytes, streamed=streamed)
     app.add_middleware(problems.AnswerDefects)
     if telemetry.is_exporting():
         # Imported here: it is slow to load, and of no use to a process that exports nothing.

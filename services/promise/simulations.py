@@ -40,6 +40,8 @@ class SimulationService:
         self, file_name: str, content: AsyncIterator[bytes], now: datetime, *, gzip: bool
     ) -> StoredFile:
         """Keeps a file; the same bytes are the same file."""
+        if not simulations.is_text(file_name):
+            raise InvalidArgument("header.file_name", "a name is one line of at most 200 characters")
         upload_id = new_id("upl")
         try:
             sha256, size = await self._keep(upload_id, content)

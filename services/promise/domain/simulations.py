@@ -18,6 +18,7 @@ MAX_DESTINATIONS = 500
 MAX_CODES = 500
 MAX_ASSUMED_UNITS = 1_000_000
 _MAX_TEXT = 200
+_TEXT = f"must be one line of at most {_MAX_TEXT} characters"
 
 
 class State(StrEnum):
@@ -149,8 +150,8 @@ def problems(setup: Setup, live: Ruleset) -> Iterator[Problem]:
     if setup.candidate.currency != live.currency:
         detail = f"must be {live.currency} like the ruleset in force: amounts are compared"
         yield Problem("ruleset.currency", detail, "OTHER_CURRENCY")
-    if len(setup.name) > _MAX_TEXT:
-        yield Problem("name", f"at most {_MAX_TEXT} characters")
+    if not is_text(setup.name):
+        yield Problem("name", _TEXT)
     if setup.from_at and setup.until_at and setup.from_at >= setup.until_at:
         yield Problem("until_at", "must be after from_at")
     if setup.max_orders < 0:
@@ -184,6 +185,9 @@ def _file_problems(orders: OrdersFile) -> Iterator[Problem]:
     for name in ("order", "sku", "quantity"):
         if not getattr(columns, name):
             yield Problem(f"{where}.columns.{name}", "is required")
+    for name in columns.__slots__:
+        if not is_text(getattr(columns, name)):
+            yield Problem(f"{where}.columns.{name}", _TEXT)
     if columns.postcode and not columns.country:
         yield Problem(f"{where}.columns.country", "is required where there is a postcode")
     if not columns.postcode and not orders.destinations:
@@ -191,12 +195,14 @@ def _file_problems(orders: OrdersFile) -> Iterator[Problem]:
     yield from _destination_problems(orders, f"{where}.destinations")
     if not _is_zone(orders.time_zone):
         yield Problem(f"{where}.time_zone", "must be an IANA time zone")
-    if len(orders.delimiter) != 1 or orders.delimiter in '"\r\n':
+    if not is_text(orders.date_format):
+        yield Problem(f"{where}.date_format", _TEXT)
+    if len(orders.delimiter) != 1 or orders.delimiter in '"\r\n\0':
         yield Problem(f"{where}.delimiter", "must be one character")
     if not _is_encoding(orders.encoding):
         yield Problem(f"{where}.encoding", "no such encoding of text")
-    if len(orders.not_articles) > MAX_CODES:
-        yield Problem(f"{where}.not_articles", f"at most {MAX_CODES}")
+    if len(orders.not_articles) > MAX_CODES or not all(map(is_text, orders.not_articles)):
+        yield Problem(f"{where}.not_articles", f"at most {MAX_CODES}, and each {_TEXT}")
 
 
 def _destination_problems(orders: OrdersFile, where: str) -> Iterator[Problem]:
@@ -207,11 +213,13 @@ def _destination_problems(orders: OrdersFile, where: str) -> Iterator[Problem]:
         if one.name in seen:
             yield Problem(f"{where}[{i}].name", f"{one.name or 'the empty name'} stands twice")
         seen.add(one.name)
+        if not is_text(one.name):
+            yield Problem(f"{where}[{i}].name", _TEXT)
         if not is_country(one.destination.country):
             yield Problem(
                 f"{where}[{i}].destination.country", "must be an ISO 3166-1 code of two upper case letters"
             )
-        if not one.destination.postcode:
+        if not one.destination.postcode or not is_text(one.destination.postcode):
             yield Problem(f"{where}[{i}].destination.postcode", "a postcode is required")
 
 
@@ -225,6 +233,11 @@ def _assumed_problems(setup: Setup, assumed: AssumedItems) -> Iterator[Problem]:
         yield Problem(f"{where}.units", f"must be from 1 to {MAX_ASSUMED_UNITS}")
     if not 1 <= assumed.percent <= 100:
         yield Problem(f"{where}.percent", "must be from 1 to 100")
+
+
+def is_text(value: str) -> bool:
+    """One line, for people and for the database."""
+    return len(value) <= _MAX_TEXT and not any(ord(character) < 32 for character in value)
 
 
 def is_country(code: str) -> bool:

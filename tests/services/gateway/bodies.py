@@ -20,6 +20,7 @@ PARAMETERS = {
     "delivery_id": "po-4711-1",
     "job_id": "imp_1",
     "basket_id": "cart-1",
+    "simulation_id": "sim_1",
 }
 QUERIES = {
     ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",

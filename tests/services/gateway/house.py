@@ -32,6 +32,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
+from oms.promise.v1.simulation_service_pb2_grpc import add_SimulationServiceServicer_to_server
 from oms.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
 from services.gateway.app import Options, create_app
 from services.gateway.clients import Addresses, Clients
@@ -69,6 +70,8 @@ from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica
 from services.promise.rpc import PromiseRpc
 from services.promise.service import PromiseService
+from services.promise.simulations import SimulationService
+from services.promise.simulations_rpc import SimulationRpc
 from services.relay.rpc import RelayRpc
 from services.relay.service import RelayService
 from tests.services.gateway.tokens import Issuer
@@ -171,6 +174,8 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
+    simulations = SimulationService(engines["promise"], replica)
+    add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
     add_RelayServiceServicer_to_server(RelayRpc(RelayService(engines["relay"], bells["relay"])), server)
     await _say_serving(server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
