@@ -61,12 +61,11 @@ def figures(simulation: Json) -> Table:
         column.justify = "right"
     currency = simulation["live"]["currency"]
     for label, one, other, decimals in _rows(simulation["result"], currency):
-        if label.startswith("["):
-            found.add_row(label, "", "", "")
+        if one is None or other is None:
+            found.add_row(f"[bold]{label}[/]")
         else:
-            found.add_row(
-                label, f"{one:,.{decimals}f}", f"{other:,.{decimals}f}", _difference(one, other, decimals)
-            )
+            difference = _difference(one, other, decimals)
+            found.add_row(label, f"{one:,.{decimals}f}", f"{other:,.{decimals}f}", difference)
     return found
 
 

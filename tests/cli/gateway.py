@@ -14,7 +14,7 @@ from deploy.local.state import RunInfo, StateFolder
 
 @dataclass(frozen=True)
 class Asked:
-    """One request: method, path with its query, body, idempotency key."""
+    """One request: method, path with its query, body (bytes of what is not JSON), idempotency key."""
 
     method: str
     path: str
@@ -52,9 +52,11 @@ def serving(state: Path) -> Iterator[CannedGateway]:
 
         def answer(self) -> None:
             assert self.headers["Authorization"].startswith("Bearer ")
-            sent = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            sent = self.sent()
             key = self.headers["Idempotency-Key"]
-            asked = Asked(self.command, self.path, json.loads(sent) if sent else None, key)
+            is_json = "json" in (self.headers["Content-Type"] or "")
+            body = json.loads(sent) if is_json else sent or None
+            asked = Asked(self.command, self.path, body, key)
             gateway.asked.append(asked)
             answer = gateway.answers[self.command, self.path.partition("?")[0]]
             status, body = answer(asked.body) if callable(answer) else answer
@@ -64,6 +66,17 @@ def serving(state: Path) -> Iterator[CannedGateway]:
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def sent(self) -> bytes:
+            """The body, whole or in chunks."""
+            if self.headers["Transfer-Encoding"] != "chunked":
+                return self.rfile.read(int(self.headers["Content-Length"] or 0))
+            parts = []
+            while size := int(self.rfile.readline(), 16):
+                parts.append(self.rfile.read(size))
+                self.rfile.readline()
+            self.rfile.readline()
+            return b"".join(parts)
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""
