@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.promise.domain.comparing import Result
+from services.promise.domain.compared import Result
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.simulations import Setup, Simulation, State, StoredFile
 

@@ -16,7 +16,7 @@ from kit import db, times
 from kit.errors import Unavailable
 from services.promise import past_orders_store
 from services.promise import simulation_store as store
-from services.promise.domain.comparing import Result
+from services.promise.domain.compared import Result
 from services.promise.domain.network import IsHoliday
 from services.promise.domain.past_orders import FileRefused
 from services.promise.domain.simulating import Network, Simulation

@@ -9,7 +9,7 @@ from oms.promise.v1 import promise_service_pb2 as promise_pb
 from oms.promise.v1 import simulation_service_pb2 as pb
 from oms.type.v1 import type_pb2
 from services.promise import translate
-from services.promise.domain import comparing as c
+from services.promise.domain import compared as c
 from services.promise.domain import simulations as s
 from services.promise.domain.network import Destination, Mode, PointType
 

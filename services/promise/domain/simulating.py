@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from services.promise.domain import engine
 from services.promise.domain.candidates import Snapshot
-from services.promise.domain.comparing import Comparison, Result
+from services.promise.domain.compared import Result
+from services.promise.domain.comparing import Comparison
 from services.promise.domain.geography import Geography
 from services.promise.domain.network import (
     NO_FACTS,

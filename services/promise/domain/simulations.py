@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from services.promise.domain.comparing import Result
+from services.promise.domain.compared import Result
 from services.promise.domain.network import Destination, Mode
 from services.promise.domain.rulesets import Ruleset
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from services.promise import simulation_store
 from services.promise.domain import network as n
-from services.promise.domain.comparing import Result
+from services.promise.domain.compared import Result
 from services.promise.domain.simulations import AssumedItems, OrderColumns, Setup, Simulation, State, StockSource
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica

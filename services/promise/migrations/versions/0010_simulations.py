@@ -50,6 +50,8 @@ CREATE TABLE simulation_content (
     PRIMARY KEY (upload_id, nth)
 )
 """,
+    # An order's first decision that kept its quote is found without reading documents.
+    "CREATE INDEX decision_kept ON decision (order_id, id) WHERE document->>'quote_broken' = 'false'",
     "CREATE INDEX decision_recorded_at ON decision (recorded_at)",
 )
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kit.values.money import Money
 from services.promise.domain import comparing, engine, simulating
 from services.promise.domain import network as n
+from services.promise.domain.compared import Result, Spread
 from services.promise.domain.plans import Decision, Outcome
 from services.promise.domain.rulesets import PreparationCost, Ruleset
 from services.promise.domain.simulating import Network, PastOrder, Simulation
@@ -60,7 +61,7 @@ def simulate(
     deplete: bool = False,
     listed: int = 10,
     free: dict[str, dict[str, int]] | None = None,
-) -> comparing.Result:
+) -> Result:
     simulation = Simulation(network(), live, candidate, listed_orders=listed, deplete=deplete)
     for one in orders:
         simulation.take(one, shelves(free))
@@ -181,7 +182,7 @@ def test_days_are_counted_where_the_order_goes_and_loads_where_the_parcel_leaves
     late = PastOrder("night", request(("x", 1), now=NOW.replace(hour=22, minute=30)))
     result = simulate([late], NEAR)
     # 00:30 on Tuesday in Paris; collected at 17:00, two days at most.
-    assert result.live.promise_days == comparing.Spread(2.0, 2, 2, 2)
+    assert result.live.promise_days == Spread(2.0, 2, 2, 2)
     (load,) = result.points
     assert load.live.busiest_day is not None
     assert load.live.busiest_day.isoformat() == "2026-06-02"
@@ -189,10 +190,10 @@ def test_days_are_counted_where_the_order_goes_and_loads_where_the_parcel_leaves
 
 
 def test_percentiles_are_of_the_nearest_rank() -> None:
-    assert comparing.spread({}) == comparing.Spread(0.0, 0, 0, 0)
-    assert comparing.spread({1: 19, 7: 1}) == comparing.Spread(1.3, 1, 1, 7)
-    assert comparing.spread({1: 18, 7: 2}) == comparing.Spread(1.6, 1, 7, 7)
-    assert comparing.spread({2: 1, 4: 1}) == comparing.Spread(3.0, 2, 4, 4)
+    assert comparing.spread({}) == Spread(0.0, 0, 0, 0)
+    assert comparing.spread({1: 19, 7: 1}) == Spread(1.3, 1, 1, 7)
+    assert comparing.spread({1: 18, 7: 2}) == Spread(1.6, 1, 7, 7)
+    assert comparing.spread({2: 1, 4: 1}) == Spread(3.0, 2, 4, 4)
 
 
 # -- recorded questions ---------------------------------------------------------------------------------------
