@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from cli.client import Json
+from kit.values.money import exponent
 
 MAX_ROWS = 15
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -39,12 +40,20 @@ class Chart:
         return f"{value:,.{self.decimals}f}"
 
 
+def names(simulation: Json) -> tuple[str, str]:
+    """The ruleset in force and the candidate, told apart also when they have one id."""
+    live = simulation["live"]
+    candidate = simulation["setup"]["ruleset"]["ruleset_id"] or "without an id"
+    return f"{live['ruleset_id']} version {live['version']}, in force", f"{candidate}, candidate"
+
+
 def charts(simulation: Json) -> list[Chart]:
     """What is drawn of a result."""
     result, currency = simulation["result"], simulation["live"]["currency"]
     live, candidate = result["live"], result["candidate"]
+    decimals = exponent(currency)
     costs = [
-        Row(name, live[f"{name}_minor"] / 100, candidate[f"{name}_minor"] / 100)
+        Row(name, live[f"{name}_minor"] / 10**decimals, candidate[f"{name}_minor"] / 10**decimals)
         for name in ("shipping", "preparation")
     ]
     points = [
@@ -52,7 +61,7 @@ def charts(simulation: Json) -> list[Chart]:
         for point in result["points"]
     ]
     return [
-        Chart(f"real cost, {currency}", costs, decimals=2),
+        Chart(f"real cost, {currency}", costs, decimals),
         Chart("parcels by point", _most(points)),
         Chart("orders by promised days", _histogram(result, "promise_days", "D+{}")),
         Chart("orders by parcels", _histogram(result, "parcels", "{}")),
@@ -107,8 +116,7 @@ def svg(simulation: Json) -> str:
     """A whole file."""
     drawn = charts(simulation)
     height = _TITLE + sum(_TITLE + len(chart.rows) * (2 * _BAR + _GAP) + _GAP for chart in drawn)
-    candidate = simulation["setup"]["ruleset"]["ruleset_id"] or "candidate"
-    live = f"{simulation['live']['ruleset_id']} version {simulation['live']['version']}, in force"
+    live, candidate = names(simulation)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" '
         f'viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="12" fill="{_INK}">',

@@ -9,6 +9,7 @@ from rich.table import Table
 from cli import show
 from cli.client import Json
 from cli.simulate import plot
+from kit.values.money import exponent
 
 _SHOWN_ORDERS = 10
 _BAR_WIDTH = 40
@@ -30,13 +31,15 @@ def tell(simulation: Json, console: Console) -> None:
         console.print(f"{result['as_recorded_orders']} are planned today as they were planned then")
     console.print()
     console.print(figures(simulation))
+    if missing := _fewer_units(result):
+        console.print(f"[yellow]{missing}[/]")
     console.print()
     console.print(loads(result))
     for chart in plot.charts(simulation):
         console.print()
         console.print(f"[bold]{escape(chart.title)}[/]  [blue]in force[/]  [yellow]candidate[/]")
         console.print(_bars(chart))
-    _tell_orders(result, console)
+    _tell_orders(simulation, console)
     if result["skipped"]:
         skipped = ", ".join(f"{one['reason']} {one['count']}" for one in result["skipped"])
         console.print(f"\nskipped: {skipped}")
@@ -54,8 +57,7 @@ def headline(simulation: Json) -> str:
 
 def figures(simulation: Json) -> Table:
     """Both rulesets beside each other."""
-    live = f"{simulation['live']['ruleset_id']} version {simulation['live']['version']}"
-    candidate = simulation["setup"]["ruleset"]["ruleset_id"] or "candidate"
+    live, candidate = plot.names(simulation)
     found = show.table("", escape(live), escape(candidate), "difference")
     for column in found.columns[1:]:
         column.justify = "right"
@@ -69,8 +71,22 @@ def figures(simulation: Json) -> Table:
     return found
 
 
+def _fewer_units(result: Json) -> str:
+    """What a lower total may come from; empty when both ship as many units."""
+    units = result["candidate"]["units_shipped"] - result["live"]["units_shipped"]
+    if not units:
+        return ""
+    than = "more" if units > 0 else "fewer"
+    return (
+        f"The candidate ships {abs(units):,} units {than}: totals are of different goods. Compare the orders that "
+        "both ship whole."
+    )
+
+
 def _rows(result: Json, currency: str) -> Iterator[Figure]:
     live, candidate, like = result["live"], result["candidate"], result["like_for_like"]
+    decimals = exponent(currency)
+    unit = 10**decimals
 
     def both(label: str, name: str, divisor: int = 1, decimals: int = 0) -> Figure:
         return label, live[name] / divisor, candidate[name] / divisor, decimals
@@ -79,14 +95,14 @@ def _rows(result: Json, currency: str) -> Iterator[Figure]:
         return label, live[name][part], candidate[name][part], decimals
 
     yield f"real cost, {currency}", None, None, 0
-    yield both("total", "real_cost_minor", 100, 2)
-    yield both("  shipping", "shipping_minor", 100, 2)
-    yield both("  preparation", "preparation_minor", 100, 2)
+    yield both("total", "real_cost_minor", unit, decimals)
+    yield both("  shipping", "shipping_minor", unit, decimals)
+    yield both("  preparation", "preparation_minor", unit, decimals)
     yield (
         f"of the {like['orders']} orders that both ship whole",
-        like["live_real_cost_minor"] / 100,
-        like["candidate_real_cost_minor"] / 100,
-        2,
+        like["live_real_cost_minor"] / unit,
+        like["candidate_real_cost_minor"] / unit,
+        decimals,
     )
     yield "orders", None, None, 0
     yield both("shipped whole", "whole_orders")
@@ -105,10 +121,10 @@ def _rows(result: Json, currency: str) -> Iterator[Figure]:
     yield both("carbon, kg CO2e", "carbon_grams_co2e", 1000, 1)
     yield both("plans not proved the best", "not_proved_orders")
     yield "objective, each by its own weights", None, None, 0
-    yield both("total", "objective_minor", 100, 2)
+    yield both("total", "objective_minor", unit, decimals)
     own = [{cost["name"]: cost["amount_minor"] for cost in side["objective"]} for side in (live, candidate)]
     for name in dict.fromkeys([*own[0], *own[1]]):
-        yield f"  {escape(name)}", own[0].get(name, 0) / 100, own[1].get(name, 0) / 100, 2
+        yield f"  {escape(name)}", own[0].get(name, 0) / unit, own[1].get(name, 0) / unit, decimals
 
 
 def _reasons(live: list[Json], candidate: list[Json]) -> Iterator[Figure]:
@@ -134,7 +150,7 @@ def loads(result: Json) -> Table:
     for one in [*result["point_types"], *result["points"]]:
         live, candidate = one["live"], one["candidate"]
         found.add_row(
-            escape(one.get("point_id", "[all]")),
+            escape(one.get("point_id", "(all)")),
             one["point_type"],
             f"{live['parcels']:,}",
             f"{candidate['parcels']:,}",
@@ -159,7 +175,8 @@ def _bars(chart: plot.Chart) -> Table:
     return found
 
 
-def _tell_orders(result: Json, console: Console) -> None:
+def _tell_orders(simulation: Json, console: Console) -> None:
+    result, decimals = simulation["result"], exponent(simulation["live"]["currency"])
     for title, orders, count in (
         ("largest differences in real cost", result["changed"], len(result["changed"])),
         ("only the ruleset in force ships whole", result["only_live"], result["only_live_orders"]),
@@ -174,20 +191,20 @@ def _tell_orders(result: Json, console: Console) -> None:
             found.add_row(
                 escape(order["order_id"]),
                 (order["placed_at"] or "")[:10],
-                _plan(order["live"]),
-                _plan(order["candidate"]),
-                f"{order['difference_minor'] / 100:+,.2f}",
+                _plan(order["live"], decimals),
+                _plan(order["candidate"], decimals),
+                f"{order['difference_minor'] / 10**decimals:+,.{decimals}f}",
             )
         console.print(found)
         if count > _SHOWN_ORDERS:
             console.print(f"[dim]and {count - _SHOWN_ORDERS} more[/]")
 
 
-def _plan(planned: Json) -> str:
+def _plan(planned: Json, decimals: int) -> str:
     """Where the parcels come from, what they cost and when they arrive."""
     if not planned["parcels"]:
         return "not shipped"
     points = " + ".join(f"{parcel['point_id']} {parcel['units']}" for parcel in planned["parcels"])
     missing = f", {planned['units_not_shipped']} missing" if planned["units_not_shipped"] else ""
-    cost = planned["real_cost_minor"] / 100
-    return escape(f"{points}: {cost:,.2f}, D+{planned['promise_days']}{missing}")
+    cost = planned["real_cost_minor"] / 10**decimals
+    return escape(f"{points}: {cost:,.{decimals}f}, D+{planned['promise_days']}{missing}")

@@ -146,7 +146,7 @@ def test_the_result_is_written_whole_and_drawn(tmp_path: Path, system: CannedGat
     assert json.loads(out.read_text()) == DONE
     root = ET.fromstring(drawing.read_text())
     texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
-    for part in ("default version 3, in force", "draft", "real cost, EUR", "store-lyon", "10.00"):
+    for part in ("default version 3, in force", "draft, candidate", "real cost, EUR", "store-lyon", "10.00"):
         assert part in texts
     printed = run(tmp_path, "simulation", "show", "sim_1", "--json", "-")
     assert json.loads(printed.output) == DONE
@@ -245,10 +245,19 @@ def test_many_rows_are_drawn_as_the_largest_and_the_others() -> None:
 
 
 def test_a_result_without_a_parcel_is_drawn_too() -> None:
-    nothing = fake_simulations.RESULT.__class__()
+    nothing = pb.SimulationResult()
     nothing.CopyFrom(fake_simulations.RESULT)
     for side in (nothing.live, nothing.candidate):
         side.shipping_minor = side.preparation_minor = 0
     del nothing.points[:]
     drawn = plot.svg(view(result=nothing))
     assert ET.fromstring(drawn).tag.endswith("svg")
+
+
+def test_totals_of_different_goods_are_said_to_be_so(tmp_path: Path, system: CannedGateway) -> None:
+    assert "different goods" not in run(tmp_path, "simulation", "show", "sim_1").output
+    fewer = pb.SimulationResult()
+    fewer.CopyFrom(fake_simulations.RESULT)
+    fewer.candidate.units_shipped = 1
+    system.answers["GET", "/v1/simulations/sim_1"] = (200, view(result=fewer))
+    assert "The candidate ships 2 units fewer" in run(tmp_path, "simulation", "show", "sim_1").output
