@@ -202,9 +202,9 @@ def _tell_orders(simulation: Json, console: Console) -> None:
 
 def _plan(planned: Json, decimals: int) -> str:
     """Where the parcels come from, what they cost and when they arrive."""
-    if not planned["parcels"]:
+    if not planned["legs"]:
         return "not shipped"
-    points = " + ".join(f"{parcel['point_id']} {parcel['units']}" for parcel in planned["parcels"])
+    points = " + ".join(f"{leg['point_id']} {leg['units']}" for leg in planned["legs"])
     missing = f", {planned['units_not_shipped']} missing" if planned["units_not_shipped"] else ""
     cost = planned["real_cost_minor"] / 10**decimals
     return escape(f"{points}: {cost:,.{decimals}f}, D+{planned['promise_days']}{missing}")

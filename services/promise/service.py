@@ -13,6 +13,7 @@ from kit.requests import digest
 from kit.values.ids import new_id
 from services.promise import checks, store
 from services.promise.domain import engine
+from services.promise.domain.calendars import Calendars
 from services.promise.domain.network import Carrier, IsHoliday, Limits, Mode, PlanRequest, PostcodeArea, Zone
 from services.promise.domain.plans import Decision, DeliveryOption, NotOffered, Outcome, Quote
 from services.promise.domain.rulesets import DEFAULT_ID, Ruleset
@@ -42,6 +43,7 @@ class PromiseService:
         self._is_holiday = is_holiday
         self._make_id = make_id
         self._terms: Terms | None = None
+        self._calendars = Calendars()
 
     # -- terms ------------------------------------------------------------------------------------------------
 
@@ -197,7 +199,7 @@ class PromiseService:
 
     def _snapshot(self, request: PlanRequest, terms: Terms) -> engine.Snapshot:
         stock = self._replica.slice(line.sku for line in request.lines)
-        return engine.Snapshot(stock, terms.carriers, terms.geography, self._is_holiday)
+        return engine.Snapshot(stock, terms.carriers, terms.geography, self._is_holiday, self._calendars)
 
 
 _NOTHING = Outcome((), (), (), (), proved_optimal=True)

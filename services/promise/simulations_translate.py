@@ -280,14 +280,15 @@ def _changed(order: c.ChangedOrder) -> pb.ChangedOrder:
 
 def _planned(planned: c.PlannedOrder) -> pb.PlannedOrder:
     return pb.PlannedOrder(
-        parcels=[
-            pb.PlannedParcel(
-                point_id=parcel.point_id,
-                carrier_id=parcel.carrier_id,
-                service_id=parcel.service_id,
-                units=parcel.units,
+        legs=[
+            pb.PlannedLeg(
+                point_id=leg.point_id,
+                carrier_id=leg.carrier_id,
+                service_id=leg.service_id,
+                units=leg.units,
+                parcels=leg.parcels,
             )
-            for parcel in planned.parcels
+            for leg in planned.legs
         ],
         units_not_shipped=planned.units_not_shipped,
         real_cost_minor=planned.real_cost_minor,

@@ -328,19 +328,20 @@ class PointTypeLoadView(Shown):
     candidate: LoadView
 
 
-class PlannedParcelView(Shown):
-    """A parcel of a plan."""
+class PlannedLegView(Shown):
+    """What a point sends of an order; how many parcels that takes is an estimate by weight."""
 
     point_id: str
     carrier_id: str
     service_id: str
     units: int
+    parcels: int
 
 
 class PlannedOrderView(Shown):
     """An order's first plan."""
 
-    parcels: list[PlannedParcelView]
+    legs: list[PlannedLegView]
     units_not_shipped: int
     real_cost_minor: int
     shipping_minor: int

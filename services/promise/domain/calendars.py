@@ -200,29 +200,20 @@ class DeliveryCalendar:
         return None
 
 
-class Calendars:
-    """Calendars kept from question to question: working them out is most of the work of an easy one.
+class KeptCalendars:
+    """Calendars worked out under one set of carriers. A point that changed is another object with another one."""
 
-    A point that changed is another object and gets another calendar, and so does everything when carriers change.
-    """
-
-    def __init__(self) -> None:
-        self._carriers: Sequence[Carrier] = ()
+    def __init__(self, carriers: Sequence[Carrier]) -> None:
+        self.carriers = carriers
+        self._pauses = {carrier.carrier_id: carrier.pauses for carrier in carriers if carrier.pauses}
         self._points: dict[str, tuple[Point, PointCalendar]] = {}
-        self._deliveries: dict[tuple[str, str, str, str, str], DeliveryCalendar] = {}
-
-    def use(self, carriers: Sequence[Carrier]) -> None:
-        """Says of which carriers it is asked from now on."""
-        if carriers is not self._carriers:
-            self._points, self._deliveries = {}, {}
-            self._carriers = carriers
+        self._deliveries: dict[tuple[str, str, str, str, str, str], DeliveryCalendar] = {}
 
     def of_point(self, point: Point, is_holiday: IsHoliday) -> PointCalendar:
-        """Of a point, with the pauses of the carriers in use."""
+        """Of a point, with the carriers' pauses."""
         known = self._points.get(point.point_id)
         if known is None or known[0] is not point:
-            pauses = {carrier.carrier_id: carrier.pauses for carrier in self._carriers if carrier.pauses}
-            known = self._points[point.point_id] = (point, PointCalendar(point, is_holiday, pauses))
+            known = self._points[point.point_id] = (point, PointCalendar(point, is_holiday, self._pauses))
         return known[1]
 
     def of_delivery(
@@ -235,11 +226,27 @@ class Calendars:
         is_holiday: IsHoliday,
     ) -> DeliveryCalendar:
         """Of a service to a zone, in a region (country, subdivision) with holidays of its own."""
-        country, subdivision = region
-        key = (carrier_id, service.service_id, terms.zone_id, time_zone, f"{country} {subdivision}")
+        key = (carrier_id, service.service_id, terms.zone_id, time_zone, *region)
         known = self._deliveries.get(key)
         if known is None:
             known = self._deliveries[key] = DeliveryCalendar(
-                service, terms, time_zone, lambda day: is_holiday(day, country, subdivision)
+                service, terms, time_zone, lambda day: is_holiday(day, *region)
             )
         return known
+
+
+class Calendars:
+    """Keeps calendars from question to question: working them out is most of the work of an easy one.
+
+    Questions may be answered by several threads at once: each holds on to those of its own carriers.
+    """
+
+    def __init__(self) -> None:
+        self._kept = KeptCalendars(())
+
+    def under(self, carriers: Sequence[Carrier]) -> KeptCalendars:
+        """Those of these carriers; all anew when the carriers are others than before."""
+        kept = self._kept
+        if kept.carriers is not carriers:
+            kept = self._kept = KeptCalendars(carriers)
+        return kept

@@ -150,8 +150,7 @@ class Gatherer:
         self._area = area
         self._start = max(request.now, request.not_before or request.now)
         self._shelves = Shelves(snapshot.stock, request, ruleset, demand)
-        self._calendars = snapshot.calendars
-        self._calendars.use(snapshot.carriers)
+        self._calendars = snapshot.calendars.under(snapshot.carriers)
         self._found = Gathered(seen=self._shelves.seen)
 
     def gather(self) -> Gathered:

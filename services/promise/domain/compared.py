@@ -14,20 +14,21 @@ from services.promise.domain.plans import CostComponent
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedParcel:
-    """A parcel of a plan."""
+class PlannedLeg:
+    """What a point sends of an order; `parcels` is an estimate by weight."""
 
     point_id: str
     carrier_id: str
     service_id: str
     units: int
+    parcels: int
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedOrder:
-    """An order's first plan. Without a parcel there is no window and no day."""
+    """An order's first plan. Without a leg there is no window and no day."""
 
-    parcels: tuple[PlannedParcel, ...]
+    legs: tuple[PlannedLeg, ...]
     units_not_shipped: int
     shipping_minor: int
     preparation_minor: int
@@ -35,6 +36,11 @@ class PlannedOrder:
     window_end: datetime | None
     promise_days: int
     carbon_grams_co2e: int
+
+    @property
+    def parcels(self) -> int:
+        """Of all legs."""
+        return sum(leg.parcels for leg in self.legs)
 
     @property
     def real_cost_minor(self) -> int:

@@ -14,8 +14,8 @@ from services.promise.domain.compared import (
     Figures,
     LikeForLike,
     Load,
+    PlannedLeg,
     PlannedOrder,
-    PlannedParcel,
     PointLoad,
     PointTypeLoad,
     ReasonCount,
@@ -89,8 +89,8 @@ class Comparison:
             so_far.orders + 1,
             so_far.live_real_cost_minor + both.live.real_cost_minor,
             so_far.candidate_real_cost_minor + both.candidate.real_cost_minor,
-            so_far.live_parcels + len(both.live.parcels),
-            so_far.candidate_parcels + len(both.candidate.parcels),
+            so_far.live_parcels + both.live.parcels,
+            so_far.candidate_parcels + both.candidate.parcels,
         )
         if changed:
             heapq.heappush(self._changed, (abs(both.difference_minor), -self._orders, both))
@@ -177,8 +177,9 @@ class _Side:
         plan = outcome.plans[0]
         days = (plan.window.end.astimezone(zone).date() - request.now.astimezone(zone).date()).days
         planned = PlannedOrder(
-            parcels=tuple(
-                PlannedParcel(leg.point_id, leg.carrier_id, leg.service_id, _units(leg)) for leg in plan.legs
+            legs=tuple(
+                PlannedLeg(leg.point_id, leg.carrier_id, leg.service_id, _units(leg), leg.parcels)
+                for leg in plan.legs
             ),
             units_not_shipped=missing,
             shipping_minor=sum(leg.shipping_cost_minor for leg in plan.legs),
@@ -202,12 +203,12 @@ class _Side:
         return planned
 
     def _count(self, planned: PlannedOrder) -> None:
-        parcels = len(planned.parcels)
+        parcels = planned.parcels
         self.promise_days[planned.promise_days] += 1
         self.parcels_per_order[parcels] += 1
         self._counts["parcels"] += parcels
-        self._counts["split"] += parcels > 1
-        self._counts["units"] += sum(parcel.units for parcel in planned.parcels)
+        self._counts["split"] += len(planned.legs) > 1
+        self._counts["units"] += sum(leg.units for leg in planned.legs)
         self._counts["shipping"] += planned.shipping_minor
         self._counts["preparation"] += planned.preparation_minor
         self._counts["objective"] += planned.objective_minor
@@ -218,7 +219,7 @@ class _Side:
         days = self.work.setdefault(leg.point_id, {})
         self.kept_days += day not in days
         parcels, units = days.get(day, (0, 0))
-        days[day] = (parcels + 1, units + _units(leg))
+        days[day] = (parcels + leg.parcels, units + _units(leg))
 
     def work_by_type(self) -> dict[PointType, _Days]:
         """The work of all points of a type."""

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 from services.promise.domain import engine
+from services.promise.domain.calendars import Calendars
 from services.promise.domain.candidates import Snapshot
 from services.promise.domain.compared import Result
 from services.promise.domain.comparing import Comparison
@@ -101,6 +102,7 @@ class _Side:
         self._ruleset = ruleset
         self._plan = plan
         self._deplete = deplete
+        self._calendars = Calendars()
         # Units by point of each SKU.
         self._taken: dict[str, dict[str, int]] = {}
 
@@ -108,7 +110,7 @@ class _Side:
         """What becomes of an order; when stock is depleted, it is gone for the next."""
         network = self._network
         left = self._left(stock) if self._taken else stock
-        snapshot = Snapshot(left, network.carriers, network.geography, network.is_holiday)
+        snapshot = Snapshot(left, network.carriers, network.geography, network.is_holiday, self._calendars)
         outcome = self._plan(snapshot, request, self._ruleset)
         if self._deplete and outcome.plans:
             for leg in outcome.plans[0].legs:

@@ -36,7 +36,7 @@ FIGURES = pb.SimulationFigures(
     parcels_per_order=pb.Spread(mean=1.0, p50=1, p95=1, max=1),
 )
 PLANNED = pb.PlannedOrder(
-    parcels=[pb.PlannedParcel(point_id="store-lyon", carrier_id="post", service_id="home", units=2)],
+    legs=[pb.PlannedLeg(point_id="store-lyon", carrier_id="post", service_id="home", units=2, parcels=1)],
     real_cost_minor=620,
 )
 RESULT = pb.SimulationResult(

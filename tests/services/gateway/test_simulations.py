@@ -150,7 +150,7 @@ async def test_the_comparison_is_shown_with_both_rulesets(
     assert result["live"]["real_cost_minor"] == 1_240
     assert result["points"][0]["point_type"] == "store"
     assert result["points"][0]["live"]["days"] == [{"day": "2026-11-20", "parcels": 2, "units": 3}]
-    assert result["changed"][0]["live"]["parcels"][0]["point_id"] == "store-lyon"
+    assert result["changed"][0]["live"]["legs"][0]["point_id"] == "store-lyon"
     assert result["skipped"] == [{"reason": "PLANNED_AGAIN", "count": 4}]
 
 

@@ -1,5 +1,6 @@
 """Working time, collections and delivery days: clock changes, holidays, weekends, midnight."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.promise.domain import network as n
-from services.promise.domain.calendars import DeliveryCalendar, HandOver, PointCalendar, instant
+from services.promise.domain.calendars import Calendars, DeliveryCalendar, HandOver, PointCalendar, instant
 from services.promise.public_holidays import is_public_holiday
-from tests.services.promise.network import WORKDAYS, collections, no_holidays, openings, point, service, terms
+from tests.services.promise.network import NOW, WORKDAYS, collections, no_holidays, openings, point, service, terms
 
 PARIS_TIME = ZoneInfo("Europe/Paris")
 HOUR = timedelta(hours=1)
@@ -263,3 +264,34 @@ def test_a_pause_at_one_point_is_none_elsewhere() -> None:
     elsewhere = strike(point_id="other").hand_overs("post", paris(2026, 6, 2, 13))
     assert next(elsewhere).at == paris(2026, 6, 2, 17)
     assert next(strike(point_id="p").hand_overs("post", paris(2026, 6, 2, 13))).at == paris(2026, 6, 4, 17)
+
+
+# -- kept -----------------------------------------------------------------------------------------------------
+
+
+def test_calendars_are_kept_until_the_point_or_a_carrier_changes() -> None:
+    kept, post = Calendars(), (n.Carrier("post", (service(),)),)
+    shop = point("a")
+    first = kept.under(post).of_point(shop, no_holidays)
+    assert kept.under(post).of_point(shop, no_holidays) is first
+    moved = replace(shop, handling_minutes=5)
+    assert kept.under(post).of_point(moved, no_holidays) is not first
+    on_strike = (replace(post[0], pauses=(n.CarrierPause(NOW),)),)
+    asked_before = kept.under(post)
+    assert kept.under(on_strike).of_point(shop, no_holidays).pause("post", NOW) is not None
+    # Who began under the carriers of before goes on with them.
+    assert asked_before.of_point(shop, no_holidays).pause("post", NOW) is None
+
+
+def test_a_delivery_calendar_is_one_for_each_region_with_holidays_of_its_own() -> None:
+    def is_holiday(_day: date, _country: str, subdivision: str) -> bool:
+        return subdivision == "FR-67"
+
+    kept = Calendars().under(())
+    alsace, paris = (
+        kept.of_delivery("post", service(), terms(), "Europe/Paris", ("FR", there), is_holiday)
+        for there in ("FR-67", "FR-75")
+    )
+    handed_over = HandOver(date(2026, 6, 1), NOW)
+    assert alsace.window(handed_over) is None
+    assert paris.window(handed_over) is not None

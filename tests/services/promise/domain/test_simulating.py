@@ -120,8 +120,8 @@ def test_every_figure_is_the_sum_of_its_parts(baskets: list[list[tuple[str, int]
 def test_real_cost_is_by_the_live_figures_for_both_and_the_objective_by_each_ones_own() -> None:
     result = simulate([order("o", ("x", 1))], CHEAP_STORES)
     (changed,) = result.changed
-    assert [parcel.point_id for parcel in changed.live.parcels] == ["lille"]
-    assert [parcel.point_id for parcel in changed.candidate.parcels] == ["lyon"]
+    assert [leg.point_id for leg in changed.live.legs] == ["lille"]
+    assert [leg.point_id for leg in changed.candidate.legs] == ["lyon"]
     # A parcel of 400 g costs 5.00; preparing costs 1.00 at a warehouse and 2.00 at a store in the live ruleset.
     assert (changed.live.shipping_minor, changed.live.preparation_minor) == (500, 100)
     assert (changed.candidate.shipping_minor, changed.candidate.preparation_minor) == (500, 200)
@@ -159,9 +159,9 @@ def test_orders_that_only_one_could_ship_are_told_apart_from_those_that_cost_mor
     orders = [order("split", ("x", 6)), order("alike", ("x", 1)), order("never", ("x", 90))]
     result = simulate(orders, one_parcel)
     assert (result.only_live_orders, result.only_candidate_orders) == (1, 0)
-    assert [
-        (one.order_id, len(one.live.parcels), one.candidate.units_not_shipped) for one in result.only_live
-    ] == [("split", 2, 2)]
+    assert [(one.order_id, one.live.parcels, one.candidate.units_not_shipped) for one in result.only_live] == [
+        ("split", 2, 2)
+    ]
     assert result.changed == ()
     assert result.like_for_like.orders == 1
     assert result.live.split_orders == 2

@@ -1041,7 +1041,7 @@ class PlannedOrder(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    PARCELS_FIELD_NUMBER: _builtins.int
+    LEGS_FIELD_NUMBER: _builtins.int
     UNITS_NOT_SHIPPED_FIELD_NUMBER: _builtins.int
     REAL_COST_MINOR_FIELD_NUMBER: _builtins.int
     SHIPPING_MINOR_FIELD_NUMBER: _builtins.int
@@ -1058,7 +1058,7 @@ class PlannedOrder(_message.Message):
     promise_days: _builtins.int
     carbon_grams_co2e: _builtins.int
     @_builtins.property
-    def parcels(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedParcel]: ...
+    def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLeg]: ...
     @_builtins.property
     def window_end(self) -> _timestamp_pb2.Timestamp:
         """Absent without a parcel, like the days."""
@@ -1066,7 +1066,7 @@ class PlannedOrder(_message.Message):
     def __init__(
         self,
         *,
-        parcels: _abc.Iterable[Global___PlannedParcel] | None = ...,
+        legs: _abc.Iterable[Global___PlannedLeg] | None = ...,
         units_not_shipped: _builtins.int = ...,
         real_cost_minor: _builtins.int = ...,
         shipping_minor: _builtins.int = ...,
@@ -1078,15 +1078,15 @@ class PlannedOrder(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["window_end", b"window_end"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_grams_co2e", b"carbon_grams_co2e", "objective_minor", b"objective_minor", "parcels", b"parcels", "preparation_minor", b"preparation_minor", "promise_days", b"promise_days", "real_cost_minor", b"real_cost_minor", "shipping_minor", b"shipping_minor", "units_not_shipped", b"units_not_shipped", "window_end", b"window_end"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_grams_co2e", b"carbon_grams_co2e", "legs", b"legs", "objective_minor", b"objective_minor", "preparation_minor", b"preparation_minor", "promise_days", b"promise_days", "real_cost_minor", b"real_cost_minor", "shipping_minor", b"shipping_minor", "units_not_shipped", b"units_not_shipped", "window_end", b"window_end"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlannedOrder: _TypeAlias = PlannedOrder  # noqa: Y015
 
 @_typing.final
-class PlannedParcel(_message.Message):
-    """A parcel of a plan."""
+class PlannedLeg(_message.Message):
+    """What a point sends of an order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1094,10 +1094,13 @@ class PlannedParcel(_message.Message):
     CARRIER_ID_FIELD_NUMBER: _builtins.int
     SERVICE_ID_FIELD_NUMBER: _builtins.int
     UNITS_FIELD_NUMBER: _builtins.int
+    PARCELS_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
     units: _builtins.int
+    parcels: _builtins.int
+    """Estimated by weight."""
     def __init__(
         self,
         *,
@@ -1105,14 +1108,15 @@ class PlannedParcel(_message.Message):
         carrier_id: _builtins.str = ...,
         service_id: _builtins.str = ...,
         units: _builtins.int = ...,
+        parcels: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "point_id", b"point_id", "service_id", b"service_id", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "parcels", b"parcels", "point_id", b"point_id", "service_id", b"service_id", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___PlannedParcel: _TypeAlias = PlannedParcel  # noqa: Y015
+Global___PlannedLeg: _TypeAlias = PlannedLeg  # noqa: Y015
 
 @_typing.final
 class GetSimulationRequest(_message.Message):
