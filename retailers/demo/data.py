@@ -47,7 +47,7 @@ class Retailer:
     carriers: list[promise.Carrier]
     zones: list[promise.Zone]
     areas: list[promise.PostcodeArea]
-    ruleset: promise.Ruleset
+    ruleset: str
     life_cycles: list[orders.LifeCycle]
     sales_channels: list[orders.SalesChannel]
     future_rules: list[supply.PutFutureRulesRequest]
@@ -57,7 +57,10 @@ class Retailer:
 
 
 def read() -> Retailer:
-    """The demo retailer. `opening_stock` is by point; positions without a unit are left out."""
+    """The demo retailer. `opening_stock` is by point; positions without a unit are left out.
+
+    `ruleset` is text that promise reads.
+    """
     channels, policies, to_come = _yaml("channels"), _yaml("policies"), _yaml("supply")
     return Retailer(
         items=[_item(row, channels) for row in _csv("items")],
@@ -68,7 +71,7 @@ def read() -> Retailer:
         carriers=[_carrier(entry) for entry in _yaml("carriers")],
         zones=[_zone(entry) for entry in _yaml("zones")],
         areas=[_area(row) for row in _csv("areas")],
-        ruleset=_ruleset(policies["ruleset"]),
+        ruleset=(_FOLDER / "ruleset.yaml").read_text(encoding="utf-8"),
         life_cycles=[orders.LifeCycle(**entry) for entry in policies["life_cycles"]],
         sales_channels=[_sales_channel(entry) for entry in channels],
         future_rules=[_future_rules(entry) for entry in to_come["rules"]],
@@ -345,14 +348,6 @@ def _area(row: Mapping[str, str]) -> promise.PostcodeArea:
         position=types.Position(latitude=float(row["latitude"]), longitude=float(row["longitude"])),
         subdivision=row["subdivision"],
     )
-
-
-def _ruleset(entry: Mapping[str, Any]) -> promise.Ruleset:
-    costs = [
-        promise.PreparationCost(point_type=_point_type(name), cost_minor=cost)
-        for name, cost in entry["preparation_costs"].items()
-    ]
-    return promise.Ruleset(**{**entry, "preparation_costs": costs})
 
 
 # -- orders -----------------------------------------------------------------------------------------------

@@ -27,7 +27,9 @@ from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1 import orders_service_pb2 as orders_pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.promise.v1 import promise_service_pb2 as promise_pb
+from oms.promise.v1 import ruleset_service_pb2 as rules_pb
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
+from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub
 from oms.type.v1 import type_pb2 as types
 from retailers.demo import data
 from retailers.demo.data import Coming, Retailer
@@ -173,8 +175,18 @@ async def _load_promise(channel: grpc.aio.Channel, retailer: Retailer) -> int:
     geography = await stub.PutGeography(
         promise_pb.PutGeographyRequest(zones=retailer.zones, areas=retailer.areas), timeout=_TIMEOUT_SECONDS
     )
-    await stub.PublishRuleset(promise_pb.PublishRulesetRequest(ruleset=retailer.ruleset), timeout=_TIMEOUT_SECONDS)
-    return carriers.changed + geography.changed
+    return carriers.changed + geography.changed + await _load_ruleset(channel, retailer)
+
+
+async def _load_ruleset(channel: grpc.aio.Channel, retailer: Retailer) -> int:
+    """Published once: after that it belongs to the people who change it."""
+    stub = RulesetServiceStub(channel)
+    if (await stub.ListRulesets(rules_pb.ListRulesetsRequest(), timeout=_TIMEOUT_SECONDS)).rulesets:
+        return 0
+    content = rules_pb.RulesetContent(text=retailer.ruleset)
+    request = rules_pb.PublishRulesetRequest(content=content, actor=_ACTOR, reason="the demo retailer's rules")
+    await stub.PublishRuleset(request, timeout=_TIMEOUT_SECONDS)
+    return 1
 
 
 async def _load_orders(channel: grpc.aio.Channel, retailer: Retailer) -> int:

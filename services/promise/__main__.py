@@ -8,17 +8,20 @@ import uvloop
 from kit import db, rpc, telemetry, times
 from kit.settings import ServiceSettings
 from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
+from oms.promise.v1.ruleset_service_pb2_grpc import add_RulesetServiceServicer_to_server
 from oms.promise.v1.simulation_service_pb2_grpc import add_SimulationServiceServicer_to_server
 from services.promise.follower import StockFollower
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica
 from services.promise.rpc import PromiseRpc
+from services.promise.rulesets import Rulesets
+from services.promise.rulesets_rpc import RulesetRpc
 from services.promise.service import PromiseService
 from services.promise.simulation_runner import SimulationRunner
 from services.promise.simulations import SimulationService
 from services.promise.simulations_rpc import SimulationRpc
 
-# Terms that another replica wrote are seen after this long.
+# Each question looks whether the terms changed: read beforehand, they keep none waiting.
 TERMS_SECONDS = 2
 QUOTES_SECONDS = 3600
 SIMULATIONS_SECONDS = 1
@@ -48,6 +51,7 @@ async def main(settings: Settings) -> None:
     def register(server: grpc.aio.Server) -> None:
         add_PromiseServiceServicer_to_server(PromiseRpc(service), server)
         add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
+        add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(database)), server)
 
     await rpc.serve(
         settings.listen,

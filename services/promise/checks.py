@@ -17,13 +17,10 @@ from services.promise.domain.network import (
     Zone,
     ZoneTerms,
 )
-from services.promise.domain.rulesets import Ruleset
 
 # As many as an order may have.
 MAX_LINES = 2_000
 MAX_UNITS = 1_000_000_000
-MAX_PARCELS = 20
-MAX_ALTERNATIVES = 10
 MAX_TRANSIT_DAYS = 60
 _MINUTES_A_DAY = 1_440
 
@@ -111,25 +108,6 @@ def geography(zones: Sequence[Zone], areas: Sequence[PostcodeArea]) -> None:
     for i, area in enumerate(areas):
         _country(area.country, f"areas[{i}].country")
         _position(area.position, f"areas[{i}].position")
-
-
-def ruleset(found: Ruleset) -> None:
-    """Figures of a ruleset."""
-    _require(is_currency(found.currency), "ruleset.currency", "must be an ISO 4217 code")
-    _require(found.split_cost_minor >= 0, "ruleset.split_cost_minor", "must be 0 or more")
-    _unique((cost.point_type for cost in found.preparation_costs), "ruleset.preparation_costs[{}].point_type")
-    for i, cost in enumerate(found.preparation_costs):
-        _require(cost.cost_minor >= 0, f"ruleset.preparation_costs[{i}].cost_minor", "must be 0 or more")
-    per_kilometre = found.distance_cost_minor_per_kilometre
-    field = "ruleset.distance_cost_minor_per_kilometre"
-    _require(0 <= per_kilometre < float("inf"), field, "must be 0 or more")
-    _require(found.lateness_cost_minor_per_day >= 0, "ruleset.lateness_cost_minor_per_day", "must be 0 or more")
-    _require(1 <= found.max_parcels <= MAX_PARCELS, "ruleset.max_parcels", f"must be from 1 to {MAX_PARCELS}")
-    _require(
-        1 <= found.alternatives <= MAX_ALTERNATIVES,
-        "ruleset.alternatives",
-        f"must be from 1 to {MAX_ALTERNATIVES}",
-    )
 
 
 def question(request: PlanRequest) -> None:

@@ -32,18 +32,6 @@ class PromiseRpc(PromiseServiceServicer):
         )
         return pb.PutGeographyResponse(changed=changed)
 
-    async def PublishRuleset(
-        self, request: pb.PublishRulesetRequest, context: object
-    ) -> pb.PublishRulesetResponse:
-        """Publishes a version."""
-        published = await self._service.publish_ruleset(translate.to_ruleset(request.ruleset))
-        return pb.PublishRulesetResponse(ruleset=translate.ruleset_proto(published))
-
-    async def GetRuleset(self, request: pb.GetRulesetRequest, context: object) -> pb.GetRulesetResponse:
-        """The version in force."""
-        ruleset = await self._service.get_ruleset(request.ruleset_id)
-        return pb.GetRulesetResponse(ruleset=translate.ruleset_proto(ruleset))
-
     async def Quote(self, request: pb.QuoteRequest, context: object) -> pb.QuoteResponse:
         """What can be promised."""
         # Every mode is asked for; the one in the question is only its starting point.

@@ -1,4 +1,4 @@
-"""What promise does, one method a question. Only this commits; planning runs off the event loop."""
+"""What promise does, one method a question. Only this and `rulesets` commit; planning runs off the event loop."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ from services.promise.domain import engine
 from services.promise.domain.calendars import Calendars
 from services.promise.domain.network import Carrier, IsHoliday, Limits, Mode, PlanRequest, PostcodeArea, Zone
 from services.promise.domain.plans import Decision, DeliveryOption, NotOffered, Outcome, Quote
-from services.promise.domain.rulesets import DEFAULT_ID, Ruleset
+from services.promise.domain.rulesets import Ruleset
 from services.promise.replica import ReplicaStatus, StockReplica
 from services.promise.store import Recorded
 from services.promise.terms import Terms
@@ -27,7 +27,7 @@ QUOTE_MEMORY = timedelta(days=1)
 
 
 class PromiseService:
-    """Quotes, plans and their records; carriers, geography and rulesets."""
+    """Quotes, plans and their records; carriers and geography. Rulesets: `rulesets.py`."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class PromiseService:
         self._replica = replica
         self._is_holiday = is_holiday
         self._make_id = make_id
+        self._reading = asyncio.Lock()
         self._terms: Terms | None = None
         self._calendars = Calendars()
 
@@ -70,43 +71,26 @@ class PromiseService:
         await self.refresh_terms()
         return changed
 
-    async def publish_ruleset(self, ruleset: Ruleset) -> Ruleset:
-        """A new version; the newest one as it is when nothing differs from it."""
-        checks.ruleset(ruleset)
-        async with self._database.begin() as tx:
-            await store.raise_terms_version(tx)
-            named = replace(ruleset, ruleset_id=ruleset.ruleset_id or DEFAULT_ID)
-            newest = await store.newest_ruleset(tx, named.ruleset_id)
-            if newest is not None and replace(named, version=newest.version) == newest:
-                return newest
-            published = replace(named, version=newest.version + 1 if newest else 1)
-            await store.add_ruleset(tx, published)
-        await self.refresh_terms()
-        return published
-
-    async def get_ruleset(self, ruleset_id: str) -> Ruleset:
-        """The version in force; empty: the default or only one. NOT_FOUND / RULESET_NOT_FOUND."""
-        return (await self.refresh_terms()).ruleset(ruleset_id)
-
     async def refresh_terms(self) -> Terms:
-        """Reads the terms again if another process changed them."""
+        """The terms as they are: read again if they changed, so that every process judges by the same ones."""
         async with self._single.connect() as tx:
             version = await store.terms_version(tx)
-        if self._terms is None or version > self._terms.version:
-            async with self._at_one_moment.begin() as tx:
-                loaded = await store.load_terms(tx)
-            if self._terms is None or loaded.version > self._terms.version:
-                self._terms = loaded
-        return self._terms
+        # Questions that come together read them once.
+        async with self._reading:
+            if self._terms is None or version > self._terms.version:
+                async with self._at_one_moment.begin() as tx:
+                    self._terms = await store.load_terms(tx)
+            return self._terms
 
     # -- quotes -----------------------------------------------------------------------------------------------
 
     async def quote(self, request: PlanRequest) -> Quote:
         """What can be promised, for every mode (that of `request` does not matter)."""
         self._check(request)
-        terms = await self._known_terms()
+        terms = await self.refresh_terms()
+        ruleset = terms.judge(request.now)
         snapshot = self._snapshot(request, terms)
-        options, not_offered = await asyncio.to_thread(_all_modes, snapshot, request, terms.ruleset_in_force())
+        options, not_offered = await asyncio.to_thread(_all_modes, snapshot, request, ruleset)
         quote = Quote(
             quote_id=self._make_id("quo"),
             expires_at=request.now + QUOTE_LIFE,
@@ -141,8 +125,9 @@ class PromiseService:
             quote = await store.find_quote(tx, quote_id) if quote_id and not earlier else None
         if earlier is not None:
             return _same(earlier, request_id, content)
-        terms = await self._known_terms()
-        ruleset = terms.ruleset_in_force()
+        terms = await self.refresh_terms()
+        # A point that is excluded has refused, kept silent or was short: it is planned again.
+        ruleset = terms.judge(request.now, again=bool(request.exclusions))
         snapshot = self._snapshot(request, terms)
         decision = Decision(
             decision_id=self._make_id("dec"),
@@ -192,10 +177,6 @@ class PromiseService:
         checks.question(request)
         if not self._replica.knows_channel(request.channel_id):
             raise InvalidArgument("channel_id", f"there is no channel {request.channel_id}", "UNKNOWN_CHANNEL")
-
-    async def _known_terms(self) -> Terms:
-        """What was last read; read again while something is missing that another process may just have put."""
-        return self._terms if self._terms and self._terms.is_complete else await self.refresh_terms()
 
     def _snapshot(self, request: PlanRequest, terms: Terms) -> engine.Snapshot:
         stock = self._replica.slice(line.sku for line in request.lines)

@@ -10,21 +10,19 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Table, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy import Table, delete, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.promise import tables
+from services.promise import rulesets_store, tables
 from services.promise.domain.geography import Geography
 from services.promise.domain.network import Carrier, Position, PostcodeArea, Zone
 from services.promise.domain.plans import Decision, Quote
-from services.promise.domain.rulesets import Ruleset
 from services.promise.terms import Terms
 
 _CARRIER = TypeAdapter(Carrier)
 _ZONE = TypeAdapter(Zone)
-_RULESET = TypeAdapter(Ruleset)
 _QUOTE = TypeAdapter(Quote)
 _DECISION = TypeAdapter(Decision)
 
@@ -54,11 +52,6 @@ async def load_terms(tx: AsyncConnection) -> Terms:
     carriers = await tx.execute(select(tables.carrier.c.document).order_by(tables.carrier.c.carrier_id))
     zones = await tx.execute(select(tables.zone.c.document))
     areas = await tx.execute(select(tables.postcode_area))
-    newest = (
-        select(tables.ruleset)
-        .ext(distinct_on(tables.ruleset.c.ruleset_id))
-        .order_by(tables.ruleset.c.ruleset_id, tables.ruleset.c.version.desc())
-    )
     return Terms(
         version=version,
         carriers=tuple(_CARRIER.validate_python(document) for document in carriers.scalars()),
@@ -69,13 +62,18 @@ async def load_terms(tx: AsyncConnection) -> Terms:
                 for row in areas
             ],
         ),
-        rulesets={row.ruleset_id: _RULESET.validate_python(row.document) for row in await tx.execute(newest)},
+        rulebooks=await rulesets_store.rulebooks(tx),
     )
 
 
 async def raise_terms_version(tx: AsyncConnection) -> None:
     """Says that the terms changed. Also the lock under which terms are written."""
     await tx.execute(update(tables.terms_version).values(version=tables.terms_version.c.version + 1))
+
+
+async def lock_terms(tx: AsyncConnection) -> None:
+    """The same lock, for what changes no term yet."""
+    await tx.execute(select(tables.terms_version.c.version).with_for_update())
 
 
 async def put_carriers(tx: AsyncConnection, carriers: Sequence[Carrier]) -> int:
@@ -129,30 +127,6 @@ async def _put(tx: AsyncConnection, table: Table, key: tuple[str, ...], rows: Se
         {"rows": json.dumps(rows)},
     )
     return len(written.all())
-
-
-async def newest_ruleset(tx: AsyncConnection, ruleset_id: str) -> Ruleset | None:
-    """The version in force."""
-    found = await tx.execute(
-        select(tables.ruleset.c.document)
-        .where(tables.ruleset.c.ruleset_id == ruleset_id)
-        .order_by(tables.ruleset.c.version.desc())
-        .limit(1)
-    )
-    document = found.scalar_one_or_none()
-    return None if document is None else _RULESET.validate_python(document)
-
-
-async def add_ruleset(tx: AsyncConnection, ruleset: Ruleset) -> None:
-    """A new version."""
-    await tx.execute(
-        insert(tables.ruleset).values(
-            ruleset_id=ruleset.ruleset_id,
-            version=ruleset.version,
-            document=_RULESET.dump_python(ruleset, mode="json"),
-            published_at=func.now(),
-        )
-    )
 
 
 # -- quotes and decisions -------------------------------------------------------------------------------------

@@ -43,6 +43,33 @@ ruleset = Table(
     Column("version", Integer, primary_key=True),
     Column("document", JSONB, nullable=False),
     Column("published_at", DateTime(timezone=True), nullable=False),
+    Column("effective_at", DateTime(timezone=True), nullable=False),
+)
+
+ruleset_draft = Table(
+    "ruleset_draft",
+    metadata,
+    Column("ruleset_id", String, primary_key=True),
+    Column("document", JSONB, nullable=False),
+    Column("saved_at", DateTime(timezone=True), nullable=False),
+    Column("saved_by", String, nullable=False),
+    Column("reason", String, nullable=False),
+)
+
+ruleset_change = Table(
+    "ruleset_change",
+    metadata,
+    Column("ruleset_id", String, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("act", String, nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("actor", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("version", Integer),
+    Column("effective_at", DateTime(timezone=True)),
+    Column("restored", Integer),
+    Column("before", JSONB),
+    Column("after", JSONB),
 )
 
 quote = Table(

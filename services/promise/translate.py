@@ -13,20 +13,18 @@ from oms.promise.v1 import promise_service_pb2 as pb
 from oms.type.v1 import type_pb2
 from services.promise.domain import network as n
 from services.promise.domain import plans as p
-from services.promise.domain.rulesets import PreparationCost, Ruleset
 
 _MODES = {
     type_pb2.DELIVERY_MODE_HOME_STANDARD: n.Mode.HOME_STANDARD,
     type_pb2.DELIVERY_MODE_HOME_EXPRESS: n.Mode.HOME_EXPRESS,
 }
 _MODES_BACK = {mode: number for number, mode in _MODES.items()}
-_POINT_TYPES = {
+POINT_TYPES = {
     type_pb2.POINT_TYPE_WAREHOUSE: n.PointType.WAREHOUSE,
     type_pb2.POINT_TYPE_STORE: n.PointType.STORE,
     type_pb2.POINT_TYPE_SUPPLIER: n.PointType.SUPPLIER,
     type_pb2.POINT_TYPE_PARTNER: n.PointType.PARTNER,
 }
-_POINT_TYPES_BACK = {point_type: number for number, point_type in _POINT_TYPES.items()}
 
 
 # -- inventory's feed -----------------------------------------------------------------------------------------
@@ -42,7 +40,7 @@ def to_point(point: inventory_pb.StockPoint) -> n.Point:
     """What planning needs of a point."""
     return n.Point(
         point_id=point.point_id,
-        type=_POINT_TYPES[point.type],
+        type=POINT_TYPES[point.type],
         position=_position(point.position),
         country=point.country,
         subdivision=point.subdivision,
@@ -128,27 +126,6 @@ def to_area(area: pb.PostcodeArea) -> n.PostcodeArea:
     return n.PostcodeArea(area.country, area.prefix, _position(area.position), area.subdivision)
 
 
-def to_ruleset(ruleset: pb.Ruleset) -> Ruleset:
-    """A ruleset; preparation costs in the order of their types, so that equal ones compare equal."""
-    costs = [
-        PreparationCost(
-            _to_point_type(cost.point_type, f"ruleset.preparation_costs[{i}].point_type"), cost.cost_minor
-        )
-        for i, cost in enumerate(ruleset.preparation_costs)
-    ]
-    return Ruleset(
-        ruleset_id=ruleset.ruleset_id,
-        version=ruleset.version,
-        currency=ruleset.currency,
-        split_cost_minor=ruleset.split_cost_minor,
-        preparation_costs=tuple(sorted(costs, key=lambda cost: cost.point_type)),
-        distance_cost_minor_per_kilometre=ruleset.distance_cost_minor_per_kilometre,
-        lateness_cost_minor_per_day=ruleset.lateness_cost_minor_per_day,
-        max_parcels=ruleset.max_parcels,
-        alternatives=ruleset.alternatives,
-    )
-
-
 def to_quote_question(request: pb.QuoteRequest, mode: n.Mode) -> n.PlanRequest:
     """The question of one mode of a quote."""
     return n.PlanRequest(
@@ -192,12 +169,6 @@ def _to_mode(mode: type_pb2.DeliveryMode.ValueType, field: str) -> n.Mode:
     if mode not in _MODES:
         raise InvalidArgument(field, "a delivery mode is required")
     return _MODES[mode]
-
-
-def _to_point_type(point_type: type_pb2.PointType.ValueType, field: str) -> n.PointType:
-    if point_type not in _POINT_TYPES:
-        raise InvalidArgument(field, "a type of point is required")
-    return _POINT_TYPES[point_type]
 
 
 def _to_money(money: type_pb2.Money) -> Money:
@@ -260,24 +231,6 @@ def _zone_terms_proto(zone: n.ZoneTerms) -> pb.ZoneTerms:
         transit_days_max=zone.transit_days_max,
         rates=[pb.RateStep(up_to_grams=rate.up_to_grams, price=money_proto(rate.price)) for rate in zone.rates],
         customer_price=money_proto(zone.customer_price),
-    )
-
-
-def ruleset_proto(ruleset: Ruleset) -> pb.Ruleset:
-    """A ruleset with its version."""
-    return pb.Ruleset(
-        ruleset_id=ruleset.ruleset_id,
-        version=ruleset.version,
-        currency=ruleset.currency,
-        split_cost_minor=ruleset.split_cost_minor,
-        preparation_costs=[
-            pb.PreparationCost(point_type=_POINT_TYPES_BACK[cost.point_type], cost_minor=cost.cost_minor)
-            for cost in ruleset.preparation_costs
-        ],
-        distance_cost_minor_per_kilometre=ruleset.distance_cost_minor_per_kilometre,
-        lateness_cost_minor_per_day=ruleset.lateness_cost_minor_per_day,
-        max_parcels=ruleset.max_parcels,
-        alternatives=ruleset.alternatives,
     )
 
 

@@ -17,6 +17,7 @@ from oms.type.v1 import type_pb2 as types
 from retailers.demo import data
 from retailers.demo.data import Retailer
 from services.inventory.domain.import_records import RecordReader
+from services.promise import ruleset_checks, ruleset_text
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +222,13 @@ def test_every_store_is_served_by_a_lane_that_arrives_while_it_is_open(retailer:
             # What leaves on a day on which the destination is closed would wait for the next one.
             open_on = {hours.weekday for hours in points[lane.destination_id].opening_hours}
             assert {departure.weekday for departure in lane.departures} <= open_on, lane.lane_id
+
+
+def test_its_rules_are_right_and_written_as_the_system_writes_them(retailer: Retailer) -> None:
+    ruleset = ruleset_text.read(retailer.ruleset).ruleset
+    ruleset_checks.check(ruleset)
+    assert ruleset_text.write(ruleset) == retailer.ruleset
+    assert {channel.currency for channel in retailer.channels} == {ruleset.currency}
 
 
 def test_the_count_of_a_shop_can_be_imported_as_a_snapshot(retailer: Retailer) -> None:

@@ -16,7 +16,9 @@ from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from oms.inventory.v1.merchandising_service_pb2_grpc import MerchandisingServiceStub
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.promise.v1 import promise_service_pb2 as promise_pb
+from oms.promise.v1 import ruleset_service_pb2 as rules_pb
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
+from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub
 from oms.type.v1 import type_pb2 as types
 from retailers.demo.load import load, load_when_there
 from tests.conftest import MakeDatabase
@@ -92,6 +94,9 @@ async def test_it_is_loaded_once_and_can_be_sold(services: Mapping[str, str]) ->
         assert cover.rate_source == merchandising_pb.RATE_SOURCE_IMPORTED
 
     async with rpc.connect(services["promise"]) as channel:
+        (rules,) = (await RulesetServiceStub(channel).ListRulesets(rules_pb.ListRulesetsRequest())).rulesets
+        assert (rules.ruleset_id, rules.in_force.ruleset.version) == ("default", 1)
+        assert rules.in_force.published_by == "retailers/demo"
         quotes = PromiseServiceStub(channel)
         for country, postcode in (("FR", "67000"), ("FR", "20090"), ("BE", "1000"), ("DE", "10115")):
             quote = await quotes.Quote(_basket(country, postcode))

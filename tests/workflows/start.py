@@ -23,7 +23,9 @@ from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersS
 from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceStub, add_OutboxServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub, add_PaymentsServiceServicer_to_server
 from oms.promise.v1 import promise_service_pb2 as prm
+from oms.promise.v1 import ruleset_service_pb2 as rules
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub, add_PromiseServiceServicer_to_server
+from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub, add_RulesetServiceServicer_to_server
 from oms.type.v1 import type_pb2 as types
 from services.inventory.baskets import Baskets
 from services.inventory.baskets_rpc import BasketRpc
@@ -39,6 +41,8 @@ from services.promise.follower import StockFollower
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica
 from services.promise.rpc import PromiseRpc
+from services.promise.rulesets import Rulesets
+from services.promise.rulesets_rpc import RulesetRpc
 from services.promise.service import PromiseService
 from services.relay.following import Follower, Source
 from services.relay.signals import Signals
@@ -97,6 +101,7 @@ async def running(
             inventory=InventoryServiceStub(channel),
             baskets=BasketServiceStub(channel),
             promise=PromiseServiceStub(channel),
+            rulesets=RulesetServiceStub(channel),
             orders=OrdersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
         )
@@ -129,6 +134,7 @@ async def _serve(
     add_BasketServiceServicer_to_server(baskets, server)
     promise = PromiseService(engines["promise"], replica, is_public_holiday)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
+    add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)
     payments = PaymentsService(engines["payments"], bells["payments"], {"stripe": stripe}, "stripe")
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
@@ -269,15 +275,9 @@ async def _load_carrier(world: World) -> None:
     await world.promise.PutCarriers(
         prm.PutCarriersRequest(carriers=[prm.Carrier(carrier_id="VAN", name="Van", services=[van])])
     )
-    await world.promise.PublishRuleset(
-        prm.PublishRulesetRequest(
-            ruleset=prm.Ruleset(
-                ruleset_id="default",
-                currency="EUR",
-                split_cost_minor=300,
-                distance_cost_minor_per_kilometre=1,
-                max_parcels=3,
-                alternatives=3,
-            )
+    near_first = rules.Ruleset(currency="EUR", split_cost_minor=300, distance_cost_minor_per_kilometre=1)
+    await world.rulesets.PublishRuleset(
+        rules.PublishRulesetRequest(
+            content=rules.RulesetContent(ruleset=near_first), actor="tests", reason="the world begins"
         )
     )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
     from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
+    from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceAsyncStub
 
 T = TypeVar("T")
 
@@ -66,6 +67,7 @@ class World:
     inventory: "InventoryServiceAsyncStub"
     baskets: "BasketServiceAsyncStub"
     promise: "PromiseServiceAsyncStub"
+    rulesets: "RulesetServiceAsyncStub"
     orders: "OrdersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
 

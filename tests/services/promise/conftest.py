@@ -1,11 +1,16 @@
 """A promise service on a real database, with a hand-filled replica."""
 
+from datetime import datetime
+
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.promise.domain import network as n
+from services.promise.domain.ruleset_versions import Edit, Version
+from services.promise.domain.rulesets import Ruleset
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import Change, StockReplica
+from services.promise.rulesets import Rulesets
 from services.promise.service import PromiseService
 from tests.services.promise.network import (
     CHANNEL,
@@ -53,6 +58,13 @@ def shop_stock() -> Change:
     )
 
 
+async def publish(database: AsyncEngine, wanted: Ruleset, as_of: datetime = NOW) -> Version:
+    """At once, as whoever sets a system up does."""
+    edit = Edit("", None, "tester", "for a test", as_of)
+    _, version = await Rulesets(database).publish(edit, wanted)
+    return version
+
+
 @pytest.fixture
 def replica() -> StockReplica:
     filled = StockReplica()
@@ -67,5 +79,5 @@ async def promise(promise_db: AsyncEngine, replica: StockReplica) -> PromiseServ
     ready = PromiseService(promise_db, replica, is_public_holiday)
     await ready.put_carriers(shop_carriers())
     await ready.put_geography([FRANCE], [PARIS_AREA])
-    await ready.publish_ruleset(ruleset(distance_cost_minor_per_kilometre=0.5))
+    await publish(promise_db, ruleset(distance_cost_minor_per_kilometre=0.5))
     return ready

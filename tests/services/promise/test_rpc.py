@@ -20,17 +20,22 @@ from oms.inventory.v1.inventory_service_pb2_grpc import (
     add_InventoryServiceServicer_to_server,
 )
 from oms.promise.v1 import promise_service_pb2 as pb
+from oms.promise.v1 import ruleset_service_pb2 as rules_pb
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub, add_PromiseServiceServicer_to_server
+from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub, add_RulesetServiceServicer_to_server
 from oms.type.v1 import type_pb2
 from services.promise.follower import StockFollower
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica
 from services.promise.rpc import PromiseRpc
+from services.promise.rulesets import Rulesets
+from services.promise.rulesets_rpc import RulesetRpc
 from services.promise.service import PromiseService
 from tests.services.promise.network import NOW
 
 if TYPE_CHECKING:
     from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
+    from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceAsyncStub
 
 HEARTBEAT_SECONDS = 0.05
 
@@ -136,6 +141,7 @@ class Running:
     inventory_port: int
     replica: StockReplica
     stub: "PromiseServiceAsyncStub"
+    rulesets: "RulesetServiceAsyncStub"
 
 
 @pytest_asyncio.fixture
@@ -149,10 +155,12 @@ async def running(promise_db: AsyncEngine) -> AsyncIterator[Running]:
     server = rpc.build_server()
     service = PromiseService(promise_db, replica, is_public_holiday)
     add_PromiseServiceServicer_to_server(PromiseRpc(service), server)
+    add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(promise_db)), server)
     own_port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     channel = rpc.connect(f"127.0.0.1:{own_port}")
-    yield Running(listed, inventory_server, port, replica, PromiseServiceStub(channel))
+    stubs = PromiseServiceStub(channel), RulesetServiceStub(channel)
+    yield Running(listed, inventory_server, port, replica, *stubs)
     following.cancel()
     await channel.close(None)
     await to_inventory.close(None)
@@ -160,7 +168,8 @@ async def running(promise_db: AsyncEngine) -> AsyncIterator[Running]:
     await inventory_server.stop(None)
 
 
-async def put_terms(stub: "PromiseServiceAsyncStub") -> None:
+async def put_terms(running: Running) -> None:
+    stub = running.stub
     zone = pb.ZoneTerms(
         zone_id="FR",
         transit_days_min=1,
@@ -196,17 +205,18 @@ async def put_terms(stub: "PromiseServiceAsyncStub") -> None:
             ],
         )
     )
-    rules = pb.Ruleset(
+    rules = rules_pb.Ruleset(
         currency="EUR",
         split_cost_minor=300,
-        preparation_costs=[pb.PreparationCost(point_type=type_pb2.POINT_TYPE_STORE, cost_minor=200)],
+        preparation_costs=[rules_pb.PointTypeCost(point_type=type_pb2.POINT_TYPE_STORE, cost_minor=200)],
         distance_cost_minor_per_kilometre=0.1,
         max_parcels=3,
         alternatives=2,
     )
-    published = (await stub.PublishRuleset(pb.PublishRulesetRequest(ruleset=rules))).ruleset
+    content = rules_pb.RulesetContent(ruleset=rules)
+    publish = rules_pb.PublishRulesetRequest(content=content, actor="tester", reason="for a test")
+    published = (await running.rulesets.PublishRuleset(publish)).version.ruleset
     assert (published.ruleset_id, published.version) == ("default", 1)
-    assert (await stub.GetRuleset(pb.GetRulesetRequest())).ruleset == published
 
 
 def plan_order(request_id: str = "r1", quantity: int = 1, **values: Any) -> pb.PlanOrderRequest:
@@ -222,7 +232,7 @@ def plan_order(request_id: str = "r1", quantity: int = 1, **values: Any) -> pb.P
 
 
 async def test_a_basket_is_quoted_planned_and_its_decision_read_over_the_wire(running: Running) -> None:
-    await put_terms(running.stub)
+    await put_terms(running)
     await until(lambda: running.replica.is_ready)
     asked = plan_order()
     quote = await running.stub.Quote(
@@ -262,7 +272,7 @@ async def test_a_basket_is_quoted_planned_and_its_decision_read_over_the_wire(ru
 
 async def test_errors_carry_their_reason_and_field_over_the_wire(running: Running) -> None:
     await until(lambda: running.replica.is_ready)
-    await put_terms(running.stub)
+    await put_terms(running)
     with pytest.raises(InvalidArgument) as bad_quantity:
         await running.stub.PlanOrder(plan_order(quantity=0))
     assert bad_quantity.value.facts["field"] == "lines[0].quantity"
@@ -296,7 +306,7 @@ async def test_errors_carry_their_reason_and_field_over_the_wire(running: Runnin
 
 
 async def test_changes_of_stock_reach_the_planner(running: Running) -> None:
-    await put_terms(running.stub)
+    await put_terms(running)
     await until(lambda: running.replica.is_ready)
     running.inventory.change(11, stock_position("x", "lille", 1))
     await until(lambda: running.replica.resume_after == 11)
@@ -321,7 +331,7 @@ async def test_a_feed_that_hangs_up_is_resumed_where_it_was(running: Running) ->
 
 
 async def test_an_inventory_that_goes_away_leaves_a_stale_replica_and_is_found_again(running: Running) -> None:
-    await put_terms(running.stub)
+    await put_terms(running)
     await until(lambda: running.replica.is_ready)
     await running.inventory_server.stop(None)
     await until(lambda: running.replica.view().stale)

@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound, OmsError
 from services.promise.domain import network as n
 from services.promise.domain.plans import Decision, Quote
+from services.promise.domain.ruleset_versions import Edit
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import Change, StockReplica
+from services.promise.rulesets import Rulesets
 from services.promise.service import QUOTE_LIFE, QUOTE_MEMORY, PromiseService
-from tests.services.promise.conftest import shop_carriers
+from tests.services.promise.conftest import publish, shop_carriers
 from tests.services.promise.network import (
     CHANNEL,
     FRANCE,
@@ -235,35 +237,12 @@ async def test_only_what_differs_is_written(promise: PromiseService) -> None:
     assert await promise.put_geography([FRANCE], [moved, replace(moved, prefix="92")]) == 2
 
 
-async def test_a_ruleset_that_differs_is_a_new_version_and_the_old_one_stays(
-    promise: PromiseService, promise_db: AsyncEngine
-) -> None:
-    same = await promise.publish_ruleset(ruleset(distance_cost_minor_per_kilometre=0.5, version=7))
-    assert same.version == 1
-    other = await promise.publish_ruleset(ruleset(split_cost_minor=1, version=0))
-    assert other.version == 2
-    assert await promise.get_ruleset("") == other
-    assert await promise.get_ruleset("default") == other
-    assert await count(promise_db, "ruleset") == 2
-    assert (await plan_order(promise, request(("x", 1)))).ruleset_version == 2
-    with pytest.raises(NotFound, match="RULESET_NOT_FOUND"):
-        await promise.get_ruleset("other")
-
-
-async def test_ten_publishers_at_once_make_ten_versions(promise: PromiseService) -> None:
-    published = await asyncio.gather(
-        *(promise.publish_ruleset(ruleset(split_cost_minor=1_000 + i)) for i in range(10))
-    )
-    assert sorted(version.version for version in published) == list(range(2, 12))
-
-
-async def test_another_replica_sees_new_terms_when_it_looks_again(
+async def test_another_replica_sees_new_terms_at_once(
     promise: PromiseService, promise_db: AsyncEngine, replica: StockReplica
 ) -> None:
     twin = PromiseService(promise_db, replica, is_public_holiday)
     assert len((await twin.quote(request(("x", 1)))).options) == 2
     await promise.put_carriers([n.Carrier("post", ())])
-    await twin.refresh_terms()
     assert not (await twin.quote(request(("x", 1)))).options
 
 
@@ -281,7 +260,7 @@ async def test_the_first_ruleset_is_known_to_every_replica_at_once(
         await twin.quote(request(("x", 1)))
     await first.put_geography([FRANCE], [PARIS_AREA])
     await first.put_carriers(shop_carriers())
-    await first.publish_ruleset(ruleset())
+    await publish(promise_db, ruleset())
     assert len((await twin.quote(request(("x", 1)))).options) == 2
 
 
@@ -388,20 +367,85 @@ async def test_bad_geography_names_the_field(promise: PromiseService) -> None:
         assert the_field(caught) == field
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"currency": "euro"}, "currency"),
-        ({"max_parcels": 0}, "max_parcels"),
-        ({"alternatives": 11}, "alternatives"),
-        ({"split_cost_minor": -1}, "split_cost_minor"),
-        ({"distance_cost_minor_per_kilometre": float("inf")}, "distance_cost_minor_per_kilometre"),
-        ({"lateness_cost_minor_per_day": -1}, "lateness_cost_minor_per_day"),
-    ],
-)
-async def test_a_bad_ruleset_names_the_field(
-    promise: PromiseService, change: dict[str, object], field: str
+# -- rulesets -------------------------------------------------------------------------------------------------
+
+
+async def test_a_question_is_judged_by_the_version_of_its_own_instant_in_every_process(
+    promise: PromiseService, promise_db: AsyncEngine, replica: StockReplica
 ) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        await promise.publish_ruleset(ruleset(**change))
-    assert the_field(caught) == f"ruleset.{field}"
+    twin = PromiseService(promise_db, replica, is_public_holiday)
+    await twin.refresh_terms()
+    rulesets, takes_over = Rulesets(promise_db), NOW + timedelta(hours=1)
+    edit = Edit("default", 1, "anna", "season", NOW, "req_1")
+    await rulesets.save_draft(edit, ruleset(distance_cost_minor_per_kilometre=0.1))
+    await rulesets.publish_draft(replace(edit, revision=2), takes_over, b"")
+    for asked, version in ((NOW, 1), (takes_over - timedelta(microseconds=1), 1), (takes_over, 2)):
+        for process in (promise, twin):
+            asker = f"{asked}/{id(process)}"
+            decision = await plan_order(process, request(("x", 1), now=asked), request_id=asker)
+            assert (decision.ruleset_id, decision.ruleset_version) == ("default", version)
+    await rulesets.withdraw(replace(edit, revision=3, request_id="req_2"), 2, b"")
+    for process in (twin, promise):
+        decision = await plan_order(process, request(("x", 1), now=takes_over), request_id=f"again/{id(process)}")
+        assert decision.ruleset_version == 1
+
+
+async def test_a_new_version_judges_the_next_question_wherever_it_is_asked(
+    promise: PromiseService, promise_db: AsyncEngine, replica: StockReplica
+) -> None:
+    twin = PromiseService(promise_db, replica, is_public_holiday)
+    before = await plan_order(twin, request(("x", 1)), request_id="before")
+    await publish(promise_db, ruleset(alternatives=1))
+    after = await plan_order(twin, request(("x", 1)), request_id="after")
+    assert (before.ruleset_version, after.ruleset_version) == (1, 2)
+    assert (len(before.outcome.plans), len(after.outcome.plans)) == (2, 1)
+
+
+async def test_an_order_that_a_point_refused_is_planned_again_by_the_ruleset_for_that(
+    promise: PromiseService, promise_db: AsyncEngine
+) -> None:
+    await publish(promise_db, ruleset(ruleset_id="again"))
+    await publish(promise_db, ruleset(replan_ruleset_id="again"))
+    first = await plan_order(promise, request(("x", 1)), request_id="first")
+    assert (first.ruleset_id, first.ruleset_version) == ("default", 2)
+    for exclusion in (n.ExcludedPoint("lille", "no_time"), n.ExcludedPoint("lille", "short", "x")):
+        asked = request(("x", 1), exclusions=(exclusion,))
+        decision = await plan_order(promise, asked, request_id=f"{exclusion}")
+        assert (decision.ruleset_id, decision.ruleset_version) == ("again", 1)
+        assert decision.outcome.plans[0].legs[0].point_id == "lyon"
+    quote = await promise.quote(request(("x", 1)))
+    assert quote.options, "a quote is of the ruleset itself"
+
+
+async def test_without_a_ruleset_for_it_an_order_is_planned_again_by_the_same_one(promise: PromiseService) -> None:
+    asked = request(("x", 1), exclusions=(n.ExcludedPoint("lille", "no_time"),))
+    assert (await plan_order(promise, asked)).ruleset_id == "default"
+
+
+async def test_where_none_is_called_default_the_oldest_judges_whatever_is_added(
+    promise_db: AsyncEngine, replica: StockReplica
+) -> None:
+    promise = PromiseService(promise_db, replica, is_public_holiday)
+    await promise.put_carriers(shop_carriers())
+    await promise.put_geography([FRANCE], [PARIS_AREA])
+    await publish(promise_db, ruleset(ruleset_id="zebra"))
+    await publish(promise_db, ruleset(ruleset_id="aardvark"), NOW + timedelta(seconds=1))
+    late = request(("x", 1), now=NOW + timedelta(hours=1))
+    assert (await plan_order(promise, late)).ruleset_id == "zebra"
+    await publish(promise_db, ruleset())
+    assert (await plan_order(promise, late, request_id="r2")).ruleset_id == "default"
+
+
+async def test_a_scheduled_first_version_judges_nothing_before_its_instant(
+    promise_db: AsyncEngine, replica: StockReplica
+) -> None:
+    promise = PromiseService(promise_db, replica, is_public_holiday)
+    await promise.put_carriers(shop_carriers())
+    await promise.put_geography([FRANCE], [PARIS_AREA])
+    rulesets, opening = Rulesets(promise_db), NOW + timedelta(hours=1)
+    edit = Edit("default", 0, "anna", "opening", NOW, "req_1")
+    await rulesets.save_draft(edit, ruleset())
+    await rulesets.publish_draft(replace(edit, revision=1), opening, b"")
+    with pytest.raises(FailedPrecondition, match="NO_RULESET"):
+        await promise.quote(request(("x", 1)))
+    assert (await promise.quote(request(("x", 1), now=opening))).options

@@ -283,83 +283,6 @@ class PostcodeArea(_message.Message):
 Global___PostcodeArea: _TypeAlias = PostcodeArea  # noqa: Y015
 
 @_typing.final
-class Ruleset(_message.Message):
-    """What plans are judged by. Amounts are minor units of the currency."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RULESET_ID_FIELD_NUMBER: _builtins.int
-    VERSION_FIELD_NUMBER: _builtins.int
-    CURRENCY_FIELD_NUMBER: _builtins.int
-    SPLIT_COST_MINOR_FIELD_NUMBER: _builtins.int
-    PREPARATION_COSTS_FIELD_NUMBER: _builtins.int
-    DISTANCE_COST_MINOR_PER_KILOMETRE_FIELD_NUMBER: _builtins.int
-    LATENESS_COST_MINOR_PER_DAY_FIELD_NUMBER: _builtins.int
-    MAX_PARCELS_FIELD_NUMBER: _builtins.int
-    ALTERNATIVES_FIELD_NUMBER: _builtins.int
-    ruleset_id: _builtins.str
-    version: _builtins.int
-    currency: _builtins.str
-    split_cost_minor: _builtins.int
-    """Added for every parcel after the first."""
-    distance_cost_minor_per_kilometre: _builtins.float
-    """Added per kilometre from point to destination."""
-    lateness_cost_minor_per_day: _builtins.int
-    """Added per day by which the window ends after the promised one."""
-    max_parcels: _builtins.int
-    """1 or more."""
-    alternatives: _builtins.int
-    """How many ranked plans to return, 1 to 10."""
-    @_builtins.property
-    def preparation_costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PreparationCost]:
-        """Cost of preparing one parcel, by type of point."""
-
-    def __init__(
-        self,
-        *,
-        ruleset_id: _builtins.str = ...,
-        version: _builtins.int = ...,
-        currency: _builtins.str = ...,
-        split_cost_minor: _builtins.int = ...,
-        preparation_costs: _abc.Iterable[Global___PreparationCost] | None = ...,
-        distance_cost_minor_per_kilometre: _builtins.float = ...,
-        lateness_cost_minor_per_day: _builtins.int = ...,
-        max_parcels: _builtins.int = ...,
-        alternatives: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternatives", b"alternatives", "currency", b"currency", "distance_cost_minor_per_kilometre", b"distance_cost_minor_per_kilometre", "lateness_cost_minor_per_day", b"lateness_cost_minor_per_day", "max_parcels", b"max_parcels", "preparation_costs", b"preparation_costs", "ruleset_id", b"ruleset_id", "split_cost_minor", b"split_cost_minor", "version", b"version"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Ruleset: _TypeAlias = Ruleset  # noqa: Y015
-
-@_typing.final
-class PreparationCost(_message.Message):
-    """Cost of preparing a parcel at a type of point."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    POINT_TYPE_FIELD_NUMBER: _builtins.int
-    COST_MINOR_FIELD_NUMBER: _builtins.int
-    point_type: _type_pb2.PointType.ValueType
-    cost_minor: _builtins.int
-    def __init__(
-        self,
-        *,
-        point_type: _type_pb2.PointType.ValueType = ...,
-        cost_minor: _builtins.int = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_minor", b"cost_minor", "point_type", b"point_type"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___PreparationCost: _TypeAlias = PreparationCost  # noqa: Y015
-
-@_typing.final
 class PutCarriersRequest(_message.Message):
     """The carriers to write."""
 
@@ -487,93 +410,6 @@ class PutGeographyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PutGeographyResponse: _TypeAlias = PutGeographyResponse  # noqa: Y015
-
-@_typing.final
-class PublishRulesetRequest(_message.Message):
-    """The version is given by the service."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RULESET_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def ruleset(self) -> Global___Ruleset: ...
-    def __init__(
-        self,
-        *,
-        ruleset: Global___Ruleset | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ruleset", b"ruleset"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ruleset", b"ruleset"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___PublishRulesetRequest: _TypeAlias = PublishRulesetRequest  # noqa: Y015
-
-@_typing.final
-class PublishRulesetResponse(_message.Message):
-    """The published ruleset with its version; the latest one if nothing differs from it."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RULESET_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def ruleset(self) -> Global___Ruleset: ...
-    def __init__(
-        self,
-        *,
-        ruleset: Global___Ruleset | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ruleset", b"ruleset"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ruleset", b"ruleset"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___PublishRulesetResponse: _TypeAlias = PublishRulesetResponse  # noqa: Y015
-
-@_typing.final
-class GetRulesetRequest(_message.Message):
-    """Empty id: the only or default one ("default")."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RULESET_ID_FIELD_NUMBER: _builtins.int
-    ruleset_id: _builtins.str
-    def __init__(
-        self,
-        *,
-        ruleset_id: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ruleset_id", b"ruleset_id"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___GetRulesetRequest: _TypeAlias = GetRulesetRequest  # noqa: Y015
-
-@_typing.final
-class GetRulesetResponse(_message.Message):
-    """The version in force."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    RULESET_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def ruleset(self) -> Global___Ruleset: ...
-    def __init__(
-        self,
-        *,
-        ruleset: Global___Ruleset | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ruleset", b"ruleset"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ruleset", b"ruleset"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___GetRulesetResponse: _TypeAlias = GetRulesetResponse  # noqa: Y015
 
 @_typing.final
 class BasketLine(_message.Message):
@@ -1020,7 +856,9 @@ Global___ExcludedPoint: _TypeAlias = ExcludedPoint  # noqa: Y015
 
 @_typing.final
 class PlanOrderRequest(_message.Message):
-    """What to route."""
+    """What to route. When points are excluded (they refused, kept silent or were short), it is judged by the ruleset that
+    the one in force names for planning again.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PromiseServiceStub:
-    """Carriers, rates, calendars and rulesets as data; quotes, plans and the record of every decision.
+    """Carriers, rates and calendars as data; quotes, plans and the record of every decision. Rulesets: RulesetService.
     Reads a replica of stock; the reservation in inventory is the only guard against overselling.
     """
 
@@ -50,16 +50,6 @@ class PromiseServiceStub:
                 '/oms.promise.v1.PromiseService/PutGeography',
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PutGeographyRequest.SerializeToString,
                 response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PutGeographyResponse.FromString,
-                _registered_method=True)
-        self.PublishRuleset = channel.unary_unary(
-                '/oms.promise.v1.PromiseService/PublishRuleset',
-                request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PublishRulesetRequest.SerializeToString,
-                response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PublishRulesetResponse.FromString,
-                _registered_method=True)
-        self.GetRuleset = channel.unary_unary(
-                '/oms.promise.v1.PromiseService/GetRuleset',
-                request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetRulesetRequest.SerializeToString,
-                response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetRulesetResponse.FromString,
                 _registered_method=True)
         self.Quote = channel.unary_unary(
                 '/oms.promise.v1.PromiseService/Quote',
@@ -89,7 +79,7 @@ class PromiseServiceStub:
 
 
 class PromiseServiceServicer:
-    """Carriers, rates, calendars and rulesets as data; quotes, plans and the record of every decision.
+    """Carriers, rates and calendars as data; quotes, plans and the record of every decision. Rulesets: RulesetService.
     Reads a replica of stock; the reservation in inventory is the only guard against overselling.
     """
 
@@ -109,20 +99,6 @@ class PromiseServiceServicer:
 
     def PutGeography(self, request, context):
         """Creates or replaces delivery zones and the positions of postcode areas.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def PublishRuleset(self, request, context):
-        """Publishes a new version of a ruleset. Versions never change once published.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetRuleset(self, request, context):
-        """The ruleset in force.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -181,16 +157,6 @@ def add_PromiseServiceServicer_to_server(servicer, server):
                     request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PutGeographyRequest.FromString,
                     response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PutGeographyResponse.SerializeToString,
             ),
-            'PublishRuleset': grpc.unary_unary_rpc_method_handler(
-                    servicer.PublishRuleset,
-                    request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PublishRulesetRequest.FromString,
-                    response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PublishRulesetResponse.SerializeToString,
-            ),
-            'GetRuleset': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetRuleset,
-                    request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetRulesetRequest.FromString,
-                    response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetRulesetResponse.SerializeToString,
-            ),
             'Quote': grpc.unary_unary_rpc_method_handler(
                     servicer.Quote,
                     request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteRequest.FromString,
@@ -225,7 +191,7 @@ def add_PromiseServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PromiseService:
-    """Carriers, rates, calendars and rulesets as data; quotes, plans and the record of every decision.
+    """Carriers, rates and calendars as data; quotes, plans and the record of every decision. Rulesets: RulesetService.
     Reads a replica of stock; the reservation in inventory is the only guard against overselling.
     """
 
@@ -300,60 +266,6 @@ class PromiseService:
             '/oms.promise.v1.PromiseService/PutGeography',
             oms_dot_promise_dot_v1_dot_promise__service__pb2.PutGeographyRequest.SerializeToString,
             oms_dot_promise_dot_v1_dot_promise__service__pb2.PutGeographyResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def PublishRuleset(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/oms.promise.v1.PromiseService/PublishRuleset',
-            oms_dot_promise_dot_v1_dot_promise__service__pb2.PublishRulesetRequest.SerializeToString,
-            oms_dot_promise_dot_v1_dot_promise__service__pb2.PublishRulesetResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetRuleset(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/oms.promise.v1.PromiseService/GetRuleset',
-            oms_dot_promise_dot_v1_dot_promise__service__pb2.GetRulesetRequest.SerializeToString,
-            oms_dot_promise_dot_v1_dot_promise__service__pb2.GetRulesetResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class PromiseServiceStub:
-    """Carriers, rates, calendars and rulesets as data; quotes, plans and the record of every decision.
+    """Carriers, rates and calendars as data; quotes, plans and the record of every decision. Rulesets: RulesetService.
     Reads a replica of stock; the reservation in inventory is the only guard against overselling.
     """
 
@@ -41,10 +41,6 @@ class PromiseServiceStub:
     """Lists carriers in id order."""
     PutGeography: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.PutGeographyRequest, _promise_service_pb2.PutGeographyResponse]
     """Creates or replaces delivery zones and the positions of postcode areas."""
-    PublishRuleset: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.PublishRulesetRequest, _promise_service_pb2.PublishRulesetResponse]
-    """Publishes a new version of a ruleset. Versions never change once published."""
-    GetRuleset: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.GetRulesetRequest, _promise_service_pb2.GetRulesetResponse]
-    """The ruleset in force."""
     Quote: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteRequest, _promise_service_pb2.QuoteResponse]
     """What can be promised: options by mode, and for each mode that is not offered the reason."""
     PlanOrder: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.PlanOrderRequest, _promise_service_pb2.PlanOrderResponse]
@@ -58,7 +54,7 @@ class PromiseServiceStub:
 
 @_typing.type_check_only
 class PromiseServiceAsyncStub(PromiseServiceStub):
-    """Carriers, rates, calendars and rulesets as data; quotes, plans and the record of every decision.
+    """Carriers, rates and calendars as data; quotes, plans and the record of every decision. Rulesets: RulesetService.
     Reads a replica of stock; the reservation in inventory is the only guard against overselling.
     """
 
@@ -69,10 +65,6 @@ class PromiseServiceAsyncStub(PromiseServiceStub):
     """Lists carriers in id order."""
     PutGeography: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.PutGeographyRequest, _promise_service_pb2.PutGeographyResponse]  # type: ignore[assignment]
     """Creates or replaces delivery zones and the positions of postcode areas."""
-    PublishRuleset: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.PublishRulesetRequest, _promise_service_pb2.PublishRulesetResponse]  # type: ignore[assignment]
-    """Publishes a new version of a ruleset. Versions never change once published."""
-    GetRuleset: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.GetRulesetRequest, _promise_service_pb2.GetRulesetResponse]  # type: ignore[assignment]
-    """The ruleset in force."""
     Quote: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteRequest, _promise_service_pb2.QuoteResponse]  # type: ignore[assignment]
     """What can be promised: options by mode, and for each mode that is not offered the reason."""
     PlanOrder: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.PlanOrderRequest, _promise_service_pb2.PlanOrderResponse]  # type: ignore[assignment]
@@ -85,7 +77,7 @@ class PromiseServiceAsyncStub(PromiseServiceStub):
     """How fresh the stock replica is."""
 
 class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Carriers, rates, calendars and rulesets as data; quotes, plans and the record of every decision.
+    """Carriers, rates and calendars as data; quotes, plans and the record of every decision. Rulesets: RulesetService.
     Reads a replica of stock; the reservation in inventory is the only guard against overselling.
     """
 
@@ -112,22 +104,6 @@ class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_promise_service_pb2.PutGeographyResponse, _abc.Awaitable[_promise_service_pb2.PutGeographyResponse]]:
         """Creates or replaces delivery zones and the positions of postcode areas."""
-
-    @_abc_1.abstractmethod
-    def PublishRuleset(
-        self,
-        request: _promise_service_pb2.PublishRulesetRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_promise_service_pb2.PublishRulesetResponse, _abc.Awaitable[_promise_service_pb2.PublishRulesetResponse]]:
-        """Publishes a new version of a ruleset. Versions never change once published."""
-
-    @_abc_1.abstractmethod
-    def GetRuleset(
-        self,
-        request: _promise_service_pb2.GetRulesetRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_promise_service_pb2.GetRulesetResponse, _abc.Awaitable[_promise_service_pb2.GetRulesetResponse]]:
-        """The ruleset in force."""
 
     @_abc_1.abstractmethod
     def Quote(
