@@ -23,6 +23,7 @@ _NETWORK = frozenset({Role.SUPPLY_CHAIN})
 _OPERATOR = frozenset({Role.OPERATOR})
 _TRANSFERS = frozenset({Role.STORE, Role.SUPPLY_CHAIN})
 _SHELF = _STORE | _NETWORK
+_READING_DECISIONS = frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE})
 
 ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/healthz"): PUBLIC,
@@ -41,7 +42,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/orders/{order_id}/cancel"): _PLACING,
     ("GET", "/v1/orders/{order_id}/timeline"): _READING_ORDERS,
     ("GET", "/v1/orders/{order_id}/payment"): _MONEY,
-    ("GET", "/v1/orders/{order_id}/decisions"): frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE}),
+    ("GET", "/v1/orders/{order_id}/decisions"): _READING_DECISIONS,
     ("GET", "/v1/channels/{channel_id}/availability"): _SELLING,
     ("GET", "/v1/channels/{channel_id}/image"): _SELLING,
     ("GET", "/v1/channels/{channel_id}/image/changes"): _SELLING,
@@ -140,6 +141,18 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/stock/imports/{job_id}"): _NETWORK | _OPERATOR,
     ("GET", "/v1/stock/imports/{job_id}/rejections"): _NETWORK | _OPERATOR,
     ("POST", "/v1/stock/imports/{job_id}/cancel"): _NETWORK,
+    ("GET", "/v1/rulesets"): _READING_DECISIONS,
+    ("GET", "/v1/rulesets/{ruleset_id}"): _READING_DECISIONS,
+    ("GET", "/v1/rulesets/{ruleset_id}/versions"): _READING_DECISIONS,
+    ("GET", "/v1/rulesets/{ruleset_id}/versions/{version}"): _READING_DECISIONS,
+    ("GET", "/v1/rulesets/{ruleset_id}/changes"): _READING_DECISIONS,
+    ("GET", "/v1/rulesets/{ruleset_id}/differences"): _READING_DECISIONS,
+    ("POST", "/v1/rulesets/{ruleset_id}/check"): _NETWORK,
+    ("PUT", "/v1/rulesets/{ruleset_id}/draft"): _NETWORK,
+    ("POST", "/v1/rulesets/{ruleset_id}/draft/discard"): _NETWORK,
+    ("POST", "/v1/rulesets/{ruleset_id}/draft/publish"): _NETWORK,
+    ("POST", "/v1/rulesets/{ruleset_id}/versions/{version}/withdraw"): _NETWORK,
+    ("POST", "/v1/rulesets/{ruleset_id}/versions/{version}/roll-back"): _NETWORK,
     ("POST", "/v1/simulations/files"): _NETWORK,
     ("POST", "/v1/simulations"): _NETWORK,
     ("GET", "/v1/simulations"): _NETWORK | _OPERATOR,

@@ -25,6 +25,7 @@ from services.gateway.routes.orders import orders_router
 from services.gateway.routes.pauses import pauses_router
 from services.gateway.routes.payments import payments_router
 from services.gateway.routes.promises import promises_router
+from services.gateway.routes.rulesets import rulesets_router
 from services.gateway.routes.shelf import shelf_router
 from services.gateway.routes.supply import supply_router
 from services.gateway.routes.transfers import lanes_router, transfers_router
@@ -48,6 +49,10 @@ _TAGS = (
     ("stock to come", "Expected deliveries, what channels may promise of them, and pre-orders."),
     ("merchandising", "Assortment, plans, markdowns and sales rates of articles at points; cover and find rates."),
     ("stock imports", "Files of stock, snapshots and deltas, worked as jobs with a result for each record."),
+    (
+        "rulesets",
+        "What plans are judged by: drafts, versions that judge from an instant on, and who changed what.",
+    ),
     ("simulations", "Another ruleset over past orders, beside the one in force: cost, splits, promises, load."),
     ("checks", "Whether stock, orders, money, workflows and events agree with each other."),
     ("health", "Whether it works."),
@@ -105,6 +110,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         shelf_router,
         supply_router,
         merchandising_router,
+        rulesets_router,
         imports.imports_router,
         simulations.simulations_router,
         checks_router,

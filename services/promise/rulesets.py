@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kit import requests
-from kit.errors import FailedPrecondition, InvalidArgument, NotFound
+from kit.errors import InvalidArgument, NotFound
 from services.promise import ruleset_checks, ruleset_text, store
 from services.promise import rulesets_store as kept
 from services.promise.domain import ruleset_versions as versions
@@ -292,7 +292,7 @@ def _side(book: Rulebook, name: str, field: str, as_of: datetime) -> Ruleset:
     if name == IN_FORCE:
         standing = book.in_force(as_of)
         if standing is None:
-            raise FailedPrecondition(
+            raise NotFound(
                 "NOTHING_IN_FORCE",
                 f"ruleset {book.ruleset_id} has no version in force",
                 ruleset_id=book.ruleset_id,

@@ -161,11 +161,9 @@ class Rulebook:
         return State.SCHEDULED if version.effective_at > at else State.SUPERSEDED
 
     def the_draft(self) -> Draft:
-        """FAILED_PRECONDITION / NO_DRAFT."""
+        """NOT_FOUND / NO_DRAFT."""
         if self.draft is None:
-            raise FailedPrecondition(
-                "NO_DRAFT", f"ruleset {self.ruleset_id} has no open draft", ruleset_id=self.ruleset_id
-            )
+            raise NotFound("NO_DRAFT", f"ruleset {self.ruleset_id} has no open draft", ruleset_id=self.ruleset_id)
         return self.draft
 
     def check_seen(self, revision: int | None) -> None:

@@ -20,6 +20,8 @@ PARAMETERS = {
     "delivery_id": "po-4711-1",
     "job_id": "imp_1",
     "basket_id": "cart-1",
+    "ruleset_id": "default",
+    "version": "1",
     "simulation_id": "sim_1",
 }
 QUERIES = {

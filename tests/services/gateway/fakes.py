@@ -36,7 +36,14 @@ from oms.relay.v1 import relay_service_pb2 as relay
 from oms.relay.v1.relay_service_pb2_grpc import RelayServiceServicer, add_RelayServiceServicer_to_server
 from oms.type.v1 import type_pb2 as types
 from services.gateway.clients import Addresses
-from tests.services.gateway import fake_baskets, fake_images, fake_merchandising, fake_simulations, fake_transfers
+from tests.services.gateway import (
+    fake_baskets,
+    fake_images,
+    fake_merchandising,
+    fake_rulesets,
+    fake_simulations,
+    fake_transfers,
+)
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WINDOW = types.Window(start=times.to_proto(NOON), end=times.to_proto(NOON.replace(day=22)))
@@ -617,6 +624,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_baskets.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
+    fake_rulesets.register(world, server)
     fake_simulations.register(world, server)
     add_ShelfServiceServicer_to_server(FakeShelf(world), server)
     add_SupplyServiceServicer_to_server(FakeSupply(world), server)  # type: ignore[abstract]

@@ -32,6 +32,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
+from oms.promise.v1.ruleset_service_pb2_grpc import add_RulesetServiceServicer_to_server
 from oms.promise.v1.simulation_service_pb2_grpc import add_SimulationServiceServicer_to_server
 from oms.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
 from services.gateway.app import Options, create_app
@@ -69,6 +70,8 @@ from services.promise.follower import StockFollower
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica
 from services.promise.rpc import PromiseRpc
+from services.promise.rulesets import Rulesets
+from services.promise.rulesets_rpc import RulesetRpc
 from services.promise.service import PromiseService
 from services.promise.simulations import SimulationService
 from services.promise.simulations_rpc import SimulationRpc
@@ -174,6 +177,7 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
+    add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     simulations = SimulationService(engines["promise"], replica)
     add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
     add_RelayServiceServicer_to_server(RelayRpc(RelayService(engines["relay"], bells["relay"])), server)

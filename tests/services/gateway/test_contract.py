@@ -89,6 +89,7 @@ def furnish(url: str, everything: dict[str, str]) -> None:
         ("PUT", "/v1/channels/{channel_id}/future-rules"),
         ("PUT", "/v1/preorders"),
         ("PUT", "/v1/merchandising/facts"),
+        ("PUT", "/v1/rulesets/{ruleset_id}/draft"),
         ("POST", "/v1/orders"),
         ("POST", "/v1/webhook-endpoints"),
     ):

@@ -11,11 +11,13 @@ from oms.inventory.v1 import inventory_service_pb2 as inventory
 from oms.inventory.v1 import shelf_service_pb2 as shelf
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as payments
+from oms.promise.v1 import ruleset_service_pb2 as rulesets
 from oms.type.v1 import type_pb2 as types
 from services.gateway.access import ACCESS, PUBLIC
 from services.gateway.schemas.network import PointType
 from services.gateway.schemas.orders import Mode, OrderStatus
 from services.gateway.schemas.payments import OperationKind, OperationState, PaymentStatus
+from services.gateway.schemas.rulesets import Act, VersionState
 from services.gateway.schemas.shelf import CountState, Ending, Reason
 from services.gateway.schemas.work import FulfilmentStatus
 from services.gateway.wire import enum_names
@@ -89,6 +91,8 @@ def test_no_schema_of_the_framework_is_left_over(app: FastAPI) -> None:
         (PaymentStatus, payments.PaymentStatus),
         (OperationKind, payments.OperationKind),
         (OperationState, payments.OperationState),
+        (VersionState, rulesets.RulesetVersionState),
+        (Act, rulesets.RulesetAct),
     ],
     ids=lambda value: getattr(getattr(value, "DESCRIPTOR", None), "name", ""),
 )

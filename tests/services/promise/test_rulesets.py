@@ -92,7 +92,7 @@ async def test_a_draft_of_a_new_ruleset_is_its_first_change(rulesets: Rulesets) 
     book = await save(rulesets, 0, ruleset(ruleset_id="season"), ruleset_id="season")
     assert (book.revision, book.versions) == (1, ())
     assert await rulesets.listed() == [book]
-    with pytest.raises(FailedPrecondition, match="NOTHING_IN_FORCE"):
+    with pytest.raises(NotFound, match="NOTHING_IN_FORCE"):
         await rulesets.compare("season", "in_force", "draft", NOW)
     assert (await publish_draft(rulesets, 1, ruleset_id="season")).versions[0].number == 1
 
@@ -182,9 +182,9 @@ async def test_a_draft_is_thrown_away_once(rulesets: Rulesets, promise_db: Async
     assert await rulesets.discard_draft(away, b"1") == book
     with pytest.raises(Conflict, match="IDEMPOTENCY_CONFLICT"):
         await rulesets.discard_draft(away, b"2")
-    with pytest.raises(FailedPrecondition, match="NO_DRAFT"):
+    with pytest.raises(NotFound, match="NO_DRAFT"):
         await rulesets.discard_draft(edit(3), b"")
-    with pytest.raises(FailedPrecondition, match="NO_DRAFT"):
+    with pytest.raises(NotFound, match="NO_DRAFT"):
         await publish_draft(rulesets, 3)
 
 

@@ -92,7 +92,7 @@ def test_each_version_has_a_state_and_what_is_to_come_is_in_order() -> None:
     assert found.version(3).number == 3
     with pytest.raises(NotFound, match="VERSION_NOT_FOUND"):
         found.version(6)
-    with pytest.raises(FailedPrecondition, match="NO_DRAFT"):
+    with pytest.raises(NotFound, match="NO_DRAFT"):
         found.the_draft()
 
 

@@ -155,7 +155,7 @@ class RulesetServiceServicer:
 
     def CompareRulesets(self, request, context):
         """What differs between two versions, or the draft and a version, in the words of the text form.
-        NOT_FOUND / RULESET_NOT_FOUND, VERSION_NOT_FOUND; FAILED_PRECONDITION / NO_DRAFT, NOTHING_IN_FORCE.
+        NOT_FOUND / RULESET_NOT_FOUND, VERSION_NOT_FOUND, NO_DRAFT, NOTHING_IN_FORCE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,7 +177,7 @@ class RulesetServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DiscardDraft(self, request, context):
-        """Throws the draft away; its content stays in the changes. FAILED_PRECONDITION / NO_DRAFT.
+        """Throws the draft away; its content stays in the changes. NOT_FOUND / NO_DRAFT.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -185,7 +185,7 @@ class RulesetServiceServicer:
 
     def PublishDraft(self, request, context):
         """Makes the draft a version, now or at an instant, and closes it. It is checked again.
-        FAILED_PRECONDITION / NO_DRAFT, NOTHING_TO_PUBLISH when it is what will be in force then anyway.
+        NOT_FOUND / NO_DRAFT; FAILED_PRECONDITION / NOTHING_TO_PUBLISH when that will be in force then anyway.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

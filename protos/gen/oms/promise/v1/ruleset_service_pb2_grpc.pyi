@@ -52,7 +52,7 @@ class RulesetServiceStub:
     """Who changed what, when and why, newest first. NOT_FOUND / RULESET_NOT_FOUND."""
     CompareRulesets: _grpc.UnaryUnaryMultiCallable[_ruleset_service_pb2.CompareRulesetsRequest, _ruleset_service_pb2.CompareRulesetsResponse]
     """What differs between two versions, or the draft and a version, in the words of the text form.
-    NOT_FOUND / RULESET_NOT_FOUND, VERSION_NOT_FOUND; FAILED_PRECONDITION / NO_DRAFT, NOTHING_IN_FORCE.
+    NOT_FOUND / RULESET_NOT_FOUND, VERSION_NOT_FOUND, NO_DRAFT, NOTHING_IN_FORCE.
     """
     CheckRuleset: _grpc.UnaryUnaryMultiCallable[_ruleset_service_pb2.CheckRulesetRequest, _ruleset_service_pb2.CheckRulesetResponse]
     """All that SaveDraft would check; saves nothing."""
@@ -61,10 +61,10 @@ class RulesetServiceStub:
     INVALID_ARGUMENT names the field (`ruleset.tiers[1]`), or `text` with the facts `line` and `path`.
     """
     DiscardDraft: _grpc.UnaryUnaryMultiCallable[_ruleset_service_pb2.DiscardDraftRequest, _ruleset_service_pb2.DiscardDraftResponse]
-    """Throws the draft away; its content stays in the changes. FAILED_PRECONDITION / NO_DRAFT."""
+    """Throws the draft away; its content stays in the changes. NOT_FOUND / NO_DRAFT."""
     PublishDraft: _grpc.UnaryUnaryMultiCallable[_ruleset_service_pb2.PublishDraftRequest, _ruleset_service_pb2.PublishDraftResponse]
     """Makes the draft a version, now or at an instant, and closes it. It is checked again.
-    FAILED_PRECONDITION / NO_DRAFT, NOTHING_TO_PUBLISH when it is what will be in force then anyway.
+    NOT_FOUND / NO_DRAFT; FAILED_PRECONDITION / NOTHING_TO_PUBLISH when that will be in force then anyway.
     """
     PublishRuleset: _grpc.UnaryUnaryMultiCallable[_ruleset_service_pb2.PublishRulesetRequest, _ruleset_service_pb2.PublishRulesetResponse]
     """Publishes content at once, for who sets a system up: the version in force when nothing differs from it. A draft
@@ -103,7 +103,7 @@ class RulesetServiceAsyncStub(RulesetServiceStub):
     """Who changed what, when and why, newest first. NOT_FOUND / RULESET_NOT_FOUND."""
     CompareRulesets: _aio.UnaryUnaryMultiCallable[_ruleset_service_pb2.CompareRulesetsRequest, _ruleset_service_pb2.CompareRulesetsResponse]  # type: ignore[assignment]
     """What differs between two versions, or the draft and a version, in the words of the text form.
-    NOT_FOUND / RULESET_NOT_FOUND, VERSION_NOT_FOUND; FAILED_PRECONDITION / NO_DRAFT, NOTHING_IN_FORCE.
+    NOT_FOUND / RULESET_NOT_FOUND, VERSION_NOT_FOUND, NO_DRAFT, NOTHING_IN_FORCE.
     """
     CheckRuleset: _aio.UnaryUnaryMultiCallable[_ruleset_service_pb2.CheckRulesetRequest, _ruleset_service_pb2.CheckRulesetResponse]  # type: ignore[assignment]
     """All that SaveDraft would check; saves nothing."""
@@ -112,10 +112,10 @@ class RulesetServiceAsyncStub(RulesetServiceStub):
     INVALID_ARGUMENT names the field (`ruleset.tiers[1]`), or `text` with the facts `line` and `path`.
     """
     DiscardDraft: _aio.UnaryUnaryMultiCallable[_ruleset_service_pb2.DiscardDraftRequest, _ruleset_service_pb2.DiscardDraftResponse]  # type: ignore[assignment]
-    """Throws the draft away; its content stays in the changes. FAILED_PRECONDITION / NO_DRAFT."""
+    """Throws the draft away; its content stays in the changes. NOT_FOUND / NO_DRAFT."""
     PublishDraft: _aio.UnaryUnaryMultiCallable[_ruleset_service_pb2.PublishDraftRequest, _ruleset_service_pb2.PublishDraftResponse]  # type: ignore[assignment]
     """Makes the draft a version, now or at an instant, and closes it. It is checked again.
-    FAILED_PRECONDITION / NO_DRAFT, NOTHING_TO_PUBLISH when it is what will be in force then anyway.
+    NOT_FOUND / NO_DRAFT; FAILED_PRECONDITION / NOTHING_TO_PUBLISH when that will be in force then anyway.
     """
     PublishRuleset: _aio.UnaryUnaryMultiCallable[_ruleset_service_pb2.PublishRulesetRequest, _ruleset_service_pb2.PublishRulesetResponse]  # type: ignore[assignment]
     """Publishes content at once, for who sets a system up: the version in force when nothing differs from it. A draft
@@ -187,7 +187,7 @@ class RulesetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ruleset_service_pb2.CompareRulesetsResponse, _abc.Awaitable[_ruleset_service_pb2.CompareRulesetsResponse]]:
         """What differs between two versions, or the draft and a version, in the words of the text form.
-        NOT_FOUND / RULESET_NOT_FOUND, VERSION_NOT_FOUND; FAILED_PRECONDITION / NO_DRAFT, NOTHING_IN_FORCE.
+        NOT_FOUND / RULESET_NOT_FOUND, VERSION_NOT_FOUND, NO_DRAFT, NOTHING_IN_FORCE.
         """
 
     @_abc_1.abstractmethod
@@ -214,7 +214,7 @@ class RulesetServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ruleset_service_pb2.DiscardDraftRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ruleset_service_pb2.DiscardDraftResponse, _abc.Awaitable[_ruleset_service_pb2.DiscardDraftResponse]]:
-        """Throws the draft away; its content stays in the changes. FAILED_PRECONDITION / NO_DRAFT."""
+        """Throws the draft away; its content stays in the changes. NOT_FOUND / NO_DRAFT."""
 
     @_abc_1.abstractmethod
     def PublishDraft(
@@ -223,7 +223,7 @@ class RulesetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ruleset_service_pb2.PublishDraftResponse, _abc.Awaitable[_ruleset_service_pb2.PublishDraftResponse]]:
         """Makes the draft a version, now or at an instant, and closes it. It is checked again.
-        FAILED_PRECONDITION / NO_DRAFT, NOTHING_TO_PUBLISH when it is what will be in force then anyway.
+        NOT_FOUND / NO_DRAFT; FAILED_PRECONDITION / NOTHING_TO_PUBLISH when that will be in force then anyway.
         """
 
     @_abc_1.abstractmethod
