@@ -36,8 +36,9 @@ def register(app: typer.Typer) -> None:
 
 def simulate(
     ruleset: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="YAML with the figures of the candidate ruleset.")
-    ],
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The candidate in its text form (YAML).")
+    ] = None,
+    draft: Annotated[str, typer.Option(help="Or the open draft of this ruleset.")] = "",
     orders: Annotated[
         Path | None,
         typer.Option(
@@ -124,7 +125,7 @@ def simulate(
             raise Wrong("--deplete: recorded orders saw their own stock; give --stock or --present-stock")
         body: Json = {
             "name": name,
-            "ruleset": setup.ruleset(ruleset),
+            **setup.candidate(ruleset, draft),
             **setup.moments(from_, to, time_zone),
             "max_orders": limit,
             "stock": "file" if stock else "present" if of_file or present_stock else "recorded",

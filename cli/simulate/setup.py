@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cli.client import Json
 from cli.replay import options
 from cli.replay.options import Wrong
@@ -40,21 +38,16 @@ class FileOptions:
     not_articles: str
 
 
-def ruleset(path: Path) -> Json:
-    """The figures in a YAML file: at its top or under `ruleset`; costs by point type as a mapping or a list."""
+def candidate(path: Path | None, draft_of: str) -> Json:
+    """The ruleset in its text form, or the name of one whose draft it is."""
+    if (path is None) == (not draft_of):
+        raise Wrong("give --ruleset FILE or --draft RULESET")
+    if path is None:
+        return {"draft_of": draft_of}
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        return {"text": path.read_text(encoding="utf-8")}
+    except (OSError, UnicodeError) as error:
         raise Wrong(f"--ruleset {path}: it cannot be read: {error}") from None
-    if isinstance(found, dict) and isinstance(found.get("ruleset"), dict):
-        found = found["ruleset"]
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise Wrong(f"--ruleset {path}: the names of figures with their values, for example 'max_parcels: 2'")
-    costs = found.get("preparation_costs")
-    if isinstance(costs, dict):
-        found["preparation_costs"] = [{"point_type": name, "cost_minor": cost} for name, cost in costs.items()]
-    # A published version may be taken as it is: the number is given by the system.
-    return {name: value for name, value in found.items() if name != "version"}
 
 
 def orders_file(typed: FileOptions) -> Json:

@@ -86,6 +86,17 @@ class Rulesets:
             ruleset, ruleset_text.write(ruleset), differences(standing.ruleset if standing else None, ruleset)
         )
 
+    async def judged(self, content: Content, as_of: datetime) -> Ruleset:
+        """What a save would make the draft of the ruleset that the content names. Saves nothing."""
+        reading = await _read(content, DEFAULT_ID)
+        async with self._at_one_moment.begin() as tx:
+            books = await kept.rulebooks(tx)
+        return _judged(reading, reading.ruleset.ruleset_id, books, as_of)
+
+    async def draft(self, ruleset_id: str) -> Ruleset:
+        """The open draft. NOT_FOUND / RULESET_NOT_FOUND or NO_DRAFT."""
+        return (await self.get(ruleset_id)).the_draft().ruleset
+
     # -- drafts -----------------------------------------------------------------------------------------------
 
     async def save_draft(self, edit: Edit, content: Content) -> Rulebook:

@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -17,6 +18,7 @@ from services.promise.domain import simulations
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.simulations import UNFINISHED, Setup, Simulation, State, StoredFile
 from services.promise.replica import StockReplica
+from services.promise.rulesets import Content, Rulesets
 from services.promise.store import load_terms
 
 MAX_SENT_BYTES = 1024**3
@@ -25,11 +27,19 @@ UPLOAD_LIFE = timedelta(days=1)
 _PIECE_BYTES = 1024**2
 
 
+@dataclass(frozen=True, slots=True)
+class DraftOf:
+    """The draft of a ruleset, named instead of sent."""
+
+    ruleset_id: str
+
+
 class SimulationService:
     """One method per RPC."""
 
     def __init__(self, database: AsyncEngine, replica: StockReplica) -> None:
         self._database = database
+        self._rulesets = Rulesets(database)
         self._single = db.single(database)
         self._at_one_moment = database.execution_options(isolation_level="REPEATABLE READ")
         self._replica = replica
@@ -91,15 +101,27 @@ class SimulationService:
 
     # -- jobs -------------------------------------------------------------------------------------------------
 
-    async def create(self, request_id: str, setup: Setup, actor: str, content: bytes, now: datetime) -> Simulation:
+    async def create(
+        self,
+        request_id: str,
+        candidate: Content | DraftOf,
+        setup_with: Callable[[Ruleset], Setup],
+        actor: str,
+        content: bytes,
+        now: datetime,
+    ) -> Simulation:
         """Makes a job. `content`: what a repeat of `request_id` must have too."""
         checks.required(request_id, "request_id")
         async with self._single.connect() as tx:
             if (earlier := await store.find_request(tx, request_id)) is not None:
                 return await _same(tx, earlier, request_id, content)
-        checks.ruleset(setup.candidate)
+        if isinstance(candidate, DraftOf):
+            ruleset = await self._rulesets.draft(candidate.ruleset_id)
+        else:
+            ruleset = await self._rulesets.judged(candidate, now)
         async with self._at_one_moment.connect() as tx:
-            live = (await load_terms(tx)).ruleset_in_force()
+            live = (await load_terms(tx)).judge(now)
+        setup = setup_with(ruleset)
         self._check(setup, live)
         simulation_id = new_id("sim")
         async with self._database.begin() as tx:

@@ -39,8 +39,14 @@ class SimulationRpc(SimulationServiceServicer):
     ) -> pb.CreateSimulationResponse:
         """Makes a job."""
         content = translate.create_content(request)
-        setup = translate.to_setup(request.setup)
-        made = await self._service.create(request.request_id, setup, request.actor, content, times.now())
+        made = await self._service.create(
+            request_id=request.request_id,
+            candidate=translate.to_candidate(request.setup),
+            setup_with=translate.setup_with(request.setup),
+            actor=request.actor,
+            content=content,
+            now=times.now(),
+        )
         return pb.CreateSimulationResponse(simulation=translate.simulation_proto(made))
 
     async def GetSimulation(self, request: pb.GetSimulationRequest, context: object) -> pb.GetSimulationResponse:

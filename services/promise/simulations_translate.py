@@ -1,17 +1,21 @@
 """Between the protos of simulations and the domain. Translates, never judges."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 
 from kit import times
 from kit.errors import InvalidArgument
 from oms.promise.v1 import promise_service_pb2 as promise_pb
 from oms.promise.v1 import simulation_service_pb2 as pb
 from oms.type.v1 import type_pb2
-from services.promise import translate
 from services.promise.domain import compared as c
 from services.promise.domain import simulations as s
 from services.promise.domain.network import Destination, Mode, PointType
+from services.promise.domain.rulesets import Ruleset
+from services.promise.rulesets import Content
+from services.promise.rulesets_translate import ruleset_in, ruleset_out
+from services.promise.simulations import DraftOf
 
 _STATES = {
     s.State.RECEIVED: pb.SIMULATION_STATE_RECEIVED,
@@ -43,14 +47,27 @@ _POINT_TYPES = {
 # -- requests -------------------------------------------------------------------------------------------------
 
 
-def to_setup(setup: pb.SimulationSetup) -> s.Setup:
-    """What to simulate."""
-    if setup.WhichOneof("candidate") is None:
-        raise InvalidArgument("ruleset", "ruleset: what is to be compared with the ruleset in force is required")
+def to_candidate(setup: pb.SimulationSetup) -> Content | DraftOf:
+    """What is compared with the ruleset in force."""
+    match setup.WhichOneof("candidate"):
+        case "ruleset":
+            return ruleset_in(setup.ruleset)
+        case "text":
+            return setup.text
+        case "draft_of":
+            return DraftOf(setup.draft_of)
+        case _:
+            raise InvalidArgument(
+                "ruleset", "ruleset: what is to be compared with the ruleset in force is required"
+            )
+
+
+def setup_with(setup: pb.SimulationSetup) -> Callable[[Ruleset], s.Setup]:
+    """What to simulate, but for the ruleset."""
     if setup.stock not in _STOCKS:
         raise InvalidArgument("stock", "stock: recorded, present or file")
-    return s.Setup(
-        candidate=translate.to_ruleset(setup.ruleset),
+    return partial(
+        s.Setup,
         stock=_STOCKS[setup.stock],
         name=setup.name,
         from_at=times.field_or_none(setup, "from_at"),
@@ -112,7 +129,7 @@ def simulation_proto(simulation: s.Simulation) -> pb.Simulation:
     told = pb.Simulation(
         simulation_id=simulation.simulation_id,
         setup=_setup(simulation.setup),
-        live=translate.ruleset_proto(simulation.live),
+        live=ruleset_out(simulation.live),
         actor=simulation.actor,
         state=_STATES[simulation.state],
         reason=simulation.reason,
@@ -131,7 +148,7 @@ def simulation_proto(simulation: s.Simulation) -> pb.Simulation:
 def _setup(setup: s.Setup) -> pb.SimulationSetup:
     return pb.SimulationSetup(
         name=setup.name,
-        ruleset=translate.ruleset_proto(setup.candidate),
+        ruleset=ruleset_out(setup.candidate),
         from_at=times.to_proto(setup.from_at) if setup.from_at else None,
         until_at=times.to_proto(setup.until_at) if setup.until_at else None,
         max_orders=setup.max_orders,

@@ -83,16 +83,7 @@ def test_recorded_orders_are_simulated_with_the_figures_of_a_file(
     done = run(tmp_path, "simulate", "--ruleset", rules, "--from", "2026-11-01", "--time-zone", "Europe/Paris")
     assert done.exit_code == 0, done.output
     body = sent(system)
-    assert body["ruleset"] == {
-        "ruleset_id": "fewer",
-        "currency": "EUR",
-        "split_cost_minor": 900,
-        "preparation_costs": [
-            {"point_type": "warehouse", "cost_minor": 120},
-            {"point_type": "store", "cost_minor": 220},
-        ],
-        "max_parcels": 2,
-    }
+    assert body["text"] == RULES
     assert (body["stock"], body["from_at"]) == ("recorded", "2026-10-31T23:00:00+00:00")
     assert "orders" not in body
     for part in ("default version 3", "draft", "12.40", "store-lyon", "PLANNED_AGAIN 4", "its decision saw"):
@@ -176,21 +167,16 @@ def test_an_option_that_makes_no_sense_is_named_and_nothing_is_sent(
     assert system.asked == []
 
 
-@pytest.mark.parametrize("content", ["- a list", "1: one", ": {", "\ttabs: 1"])
-def test_a_ruleset_that_is_none_is_said_so(tmp_path: Path, system: CannedGateway, content: str) -> None:
-    wrong = tmp_path / "wrong.yaml"
-    wrong.write_text(content)
-    done = run(tmp_path, "simulate", "--ruleset", wrong)
-    assert (done.exit_code, "--ruleset" in done.stderr) == (2, True)
+def test_the_candidate_may_be_the_draft_of_a_ruleset(tmp_path: Path, system: CannedGateway) -> None:
+    assert run(tmp_path, "simulate", "--draft", "default").exit_code == 0
+    assert sent(system)["draft_of"] == "default"
 
 
-def test_figures_may_stand_under_their_heading_as_in_a_retailers_file(
-    tmp_path: Path, system: CannedGateway
-) -> None:
-    whole = tmp_path / "policies.yaml"
-    whole.write_text("ruleset: {ruleset_id: a, version: 4, currency: EUR, max_parcels: 3}\nlife_cycles: []\n")
-    assert run(tmp_path, "simulate", "--ruleset", whole).exit_code == 0
-    assert sent(system)["ruleset"] == {"ruleset_id": "a", "currency": "EUR", "max_parcels": 3}
+def test_one_candidate_is_needed(tmp_path: Path, system: CannedGateway, rules: Path) -> None:
+    for words in ((), ("--ruleset", rules, "--draft", "default")):
+        done = run(tmp_path, "simulate", *words)
+        assert (done.exit_code, "give --ruleset FILE or --draft RULESET" in done.stderr) == (2, True)
+    assert system.asked == []
 
 
 def test_a_refused_figure_is_named(tmp_path: Path, system: CannedGateway, rules: Path) -> None:

@@ -3,15 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from services.gateway.schemas.base import (
     MAX_INT32,
-    Amount,
     Asked,
     Count,
     Country,
-    Currency,
     Id,
     Instant,
     Postcode,
@@ -20,9 +18,9 @@ from services.gateway.schemas.base import (
     Text,
     example,
 )
-from services.gateway.schemas.network import PointType
 from services.gateway.schemas.orders import Mode
 from services.gateway.schemas.promises import CostView
+from services.gateway.schemas.rulesets import RulesetFigures, RulesetView
 
 State = Literal["received", "running", "done", "failed", "cancelled", "interrupted"]
 Stock = Literal["recorded", "present", "file"]
@@ -36,26 +34,6 @@ class FileTerms(Asked):
     """What the file in the body is."""
 
     file_name: Text = ""
-
-
-class PreparationCostSent(Sent):
-    """Cost of preparing a parcel at a type of point."""
-
-    point_type: PointType
-    cost_minor: Amount
-
-
-class CandidateSent(Sent):
-    """A ruleset that is not in force. Amounts are minor units of its currency."""
-
-    ruleset_id: Text = Field("", description="A name for it; nothing is published")
-    currency: Currency
-    split_cost_minor: Amount = 0
-    preparation_costs: list[PreparationCostSent] = Field(default_factory=list, max_length=4)
-    distance_cost_minor_per_kilometre: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] = 0.0
-    lateness_cost_minor_per_day: Amount = 0
-    max_parcels: int = Field(ge=1, le=20)
-    alternatives: int = Field(3, ge=1, le=10)
 
 
 class OrderColumnsSent(Sent):
@@ -127,7 +105,9 @@ class SimulationSent(Sent):
     )
 
     name: Text = ""
-    ruleset: CandidateSent
+    ruleset: RulesetFigures | None = Field(None, description="What is compared with the ruleset in force")
+    text: str | None = Field(None, min_length=1, max_length=32_000, description="The same in its text form (YAML)")
+    draft_of: Id | None = Field(None, description="Or the draft of this ruleset, as it is now")
     from_at: Instant | None = Field(None, description="Only orders placed at or after it")
     until_at: Instant | None = Field(None, description="Only orders placed before it")
     max_orders: int = Field(0, ge=0, le=10**9, description="The first so many; 0 for all")
@@ -140,6 +120,12 @@ class SimulationSent(Sent):
     assumed_items: AssumedItemsSent | None = None
     listed_orders: int = Field(50, ge=1, le=500, description="How many changed orders are listed")
 
+    @model_validator(mode="after")
+    def _has_one_candidate(self) -> "SimulationSent":
+        if sum(given is not None for given in (self.ruleset, self.text, self.draft_of)) != 1:
+            raise ValueError("one of ruleset, text and draft_of is required")
+        return self
+
 
 # -- what is answered -----------------------------------------------------------------------------------------
 
@@ -151,27 +137,6 @@ class SimulationFileView(Shown):
     file_name: str
     gzip: bool
     bytes: int
-
-
-class PreparationCostView(Shown):
-    """Cost of preparing a parcel at a type of point."""
-
-    point_type: str | None
-    cost_minor: int
-
-
-class JudgedByView(Shown):
-    """The figures that plans were judged by."""
-
-    ruleset_id: str
-    version: int
-    currency: str
-    split_cost_minor: int
-    preparation_costs: list[PreparationCostView]
-    distance_cost_minor_per_kilometre: float
-    lateness_cost_minor_per_day: int
-    max_parcels: int
-    alternatives: int
 
 
 class OrderColumnsView(Shown):
@@ -227,7 +192,7 @@ class SetupView(Shown):
     """What was simulated."""
 
     name: str
-    ruleset: JudgedByView | None
+    ruleset: RulesetView | None
     from_at: datetime | None
     until_at: datetime | None
     max_orders: int
@@ -401,7 +366,7 @@ class SimulationView(Shown):
 
     simulation_id: str
     setup: SetupView
-    live: JudgedByView
+    live: RulesetView
     actor: str
     state: State | None
     reason: str

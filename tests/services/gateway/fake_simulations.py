@@ -7,6 +7,7 @@ import grpc
 
 from kit import times
 from oms.promise.v1 import promise_service_pb2 as promise
+from oms.promise.v1 import ruleset_service_pb2 as rules
 from oms.promise.v1 import simulation_service_pb2 as pb
 from oms.promise.v1.simulation_service_pb2_grpc import (
     SimulationServiceServicer,
@@ -97,8 +98,9 @@ class FakeSimulations(SimulationServiceServicer):
 
 
 def simulation(state: Any, **values: Any) -> pb.Simulation:
-    given = {"setup": pb.SimulationSetup(ruleset=promise.Ruleset(ruleset_id="draft"))} | values
-    live = promise.Ruleset(ruleset_id="default", version=3, currency="EUR")
+    given = {"setup": pb.SimulationSetup(ruleset=rules.Ruleset(ruleset_id="draft", max_parcels=2, alternatives=3, shipping_percent=100))} | values
+    figures: Any = {"currency": "EUR", "max_parcels": 3, "alternatives": 3, "shipping_percent": 100}
+    live = rules.Ruleset(ruleset_id="default", version=3, **figures)
     return pb.Simulation(simulation_id="sim_1", state=state, live=live, planned=2, total=2, **given)
 
 

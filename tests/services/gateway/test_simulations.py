@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from oms.promise.v1 import promise_service_pb2 as promise
+from oms.promise.v1 import ruleset_service_pb2 as rules
 from oms.promise.v1 import simulation_service_pb2 as pb
 from oms.type.v1 import type_pb2 as types
 from services.gateway.auth import Role
@@ -67,11 +67,11 @@ async def test_a_simulation_of_a_file_reaches_the_service_whole(
     (asked,) = world.calls("CreateSimulation")
     assert asked.actor == "paul"
     setup = asked.setup
-    assert setup.ruleset == promise.Ruleset(
+    assert setup.ruleset == rules.Ruleset(
         ruleset_id="fewer",
         currency="EUR",
         split_cost_minor=900,
-        preparation_costs=[promise.PreparationCost(point_type=types.POINT_TYPE_STORE, cost_minor=220)],
+        preparation_costs=[rules.PointTypeCost(point_type=types.POINT_TYPE_STORE, cost_minor=220)],
         max_parcels=2,
         alternatives=3,
     )
@@ -103,6 +103,19 @@ async def test_a_key_makes_two_requests_one(
     first, again, other, none = (asked.request_id for asked in world.calls("CreateSimulation"))
     assert first == again
     assert len({first, other, none}) == 3
+
+
+async def test_the_candidate_may_be_a_text_or_the_draft_of_a_ruleset(
+    http: httpx.AsyncClient, planner: dict[str, str], world: World
+) -> None:
+    for candidate in ({"text": "currency: EUR"}, {"draft_of": "default"}):
+        assert (await http.post(ADDRESS, json=candidate, headers=planner)).status_code == 202
+    text, draft = (asked.setup for asked in world.calls("CreateSimulation"))
+    assert (text.text, draft.draft_of) == ("currency: EUR", "default")
+    for wrong in ({}, {"text": "currency: EUR", "draft_of": "default"}):
+        answer = await http.post(ADDRESS, json=wrong, headers=planner)
+        assert answer.status_code == 422
+        assert "one of ruleset, text and draft_of is required" in answer.text
 
 
 @pytest.mark.parametrize(

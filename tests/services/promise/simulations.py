@@ -1,6 +1,7 @@
 """What tests of simulations are made with: setups, files, and a worker in this process."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -71,7 +72,10 @@ async def keep(service: SimulationService, content: bytes, *, gzip: bool = False
 
 
 async def create(service: SimulationService, asked: Setup, request_id: str = "r1") -> Simulation:
-    return await service.create(request_id, asked, "paul", repr(asked).encode(), NOW)
+    def asked_with(ruleset: Ruleset) -> Setup:
+        return replace(asked, candidate=ruleset)
+
+    return await service.create(request_id, asked.candidate, asked_with, "paul", repr(asked).encode(), NOW)
 
 
 def work(database: AsyncEngine, replica: StockReplica) -> SimulationWork:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import rpc, times
 from kit.errors import InvalidArgument, NotFound
-from oms.promise.v1 import promise_service_pb2 as promise_pb
+from oms.promise.v1 import ruleset_service_pb2 as rulesets_pb
 from oms.promise.v1 import simulation_service_pb2 as pb
 from oms.promise.v1.simulation_service_pb2_grpc import (
     SimulationServiceStub,
@@ -63,7 +63,7 @@ def parts(content: bytes) -> Iterator[pb.KeepSimulationFileRequest]:
 
 
 def asked_setup(**values: Any) -> pb.SimulationSetup:
-    rules = promise_pb.Ruleset(ruleset_id="draft", currency="EUR", max_parcels=1, alternatives=1)
+    rules = rulesets_pb.Ruleset(ruleset_id="draft", currency="EUR", max_parcels=1, alternatives=1)
     given: dict[str, Any] = {"ruleset": rules, "stock": pb.SIMULATION_STOCK_RECORDED}
     return pb.SimulationSetup(**(given | values))
 

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from oms.promise.v1 import promise_service_pb2 as _promise_service_pb2
+from oms.promise.v1 import ruleset_service_pb2 as _ruleset_service_pb2
 from oms.type.v1 import type_pb2 as _type_pb2
 import builtins as _builtins
 import sys
@@ -366,6 +367,8 @@ class SimulationSetup(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     RULESET_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    DRAFT_OF_FIELD_NUMBER: _builtins.int
     FROM_AT_FIELD_NUMBER: _builtins.int
     UNTIL_AT_FIELD_NUMBER: _builtins.int
     MAX_ORDERS_FIELD_NUMBER: _builtins.int
@@ -377,6 +380,10 @@ class SimulationSetup(_message.Message):
     LISTED_ORDERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """For people."""
+    text: _builtins.str
+    """As YAML, like RulesetContent.text."""
+    draft_of: _builtins.str
+    """The draft of the ruleset with this id, as it is when the job is made."""
     max_orders: _builtins.int
     """The first so many orders; 0 for all."""
     stock: Global___SimulationStock.ValueType
@@ -389,7 +396,7 @@ class SimulationSetup(_message.Message):
     listed_orders: _builtins.int
     """How many changed orders are listed, at most 500; 0 means 50."""
     @_builtins.property
-    def ruleset(self) -> _promise_service_pb2.Ruleset: ...
+    def ruleset(self) -> _ruleset_service_pb2.Ruleset: ...
     @_builtins.property
     def from_at(self) -> _timestamp_pb2.Timestamp:
         """Only orders placed at or after it; of recorded ones, decided."""
@@ -410,7 +417,9 @@ class SimulationSetup(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        ruleset: _promise_service_pb2.Ruleset | None = ...,
+        ruleset: _ruleset_service_pb2.Ruleset | None = ...,
+        text: _builtins.str = ...,
+        draft_of: _builtins.str = ...,
         from_at: _timestamp_pb2.Timestamp | None = ...,
         until_at: _timestamp_pb2.Timestamp | None = ...,
         max_orders: _builtins.int = ...,
@@ -421,11 +430,11 @@ class SimulationSetup(_message.Message):
         assumed_items: Global___AssumedItems | None = ...,
         listed_orders: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assumed_items", b"assumed_items", "candidate", b"candidate", "from_at", b"from_at", "orders", b"orders", "ruleset", b"ruleset", "until_at", b"until_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assumed_items", b"assumed_items", "candidate", b"candidate", "draft_of", b"draft_of", "from_at", b"from_at", "orders", b"orders", "ruleset", b"ruleset", "text", b"text", "until_at", b"until_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumed_items", b"assumed_items", "candidate", b"candidate", "deplete", b"deplete", "from_at", b"from_at", "listed_orders", b"listed_orders", "max_orders", b"max_orders", "name", b"name", "orders", b"orders", "ruleset", b"ruleset", "stock", b"stock", "stock_file_id", b"stock_file_id", "until_at", b"until_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assumed_items", b"assumed_items", "candidate", b"candidate", "deplete", b"deplete", "draft_of", b"draft_of", "from_at", b"from_at", "listed_orders", b"listed_orders", "max_orders", b"max_orders", "name", b"name", "orders", b"orders", "ruleset", b"ruleset", "stock", b"stock", "stock_file_id", b"stock_file_id", "text", b"text", "until_at", b"until_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_candidate: _TypeAlias = _typing.Literal["ruleset"]  # noqa: Y015
+    _WhichOneofReturnType_candidate: _TypeAlias = _typing.Literal["ruleset", "text", "draft_of"]  # noqa: Y015
     _WhichOneofArgType_candidate: _TypeAlias = _typing.Literal["candidate", b"candidate"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_candidate) -> _WhichOneofReturnType_candidate | None: ...
 
@@ -514,7 +523,7 @@ class Simulation(_message.Message):
     @_builtins.property
     def setup(self) -> Global___SimulationSetup: ...
     @_builtins.property
-    def live(self) -> _promise_service_pb2.Ruleset:
+    def live(self) -> _ruleset_service_pb2.Ruleset:
         """The ruleset in force when the job was made: the candidate is compared with it."""
 
     @_builtins.property
@@ -532,7 +541,7 @@ class Simulation(_message.Message):
         *,
         simulation_id: _builtins.str = ...,
         setup: Global___SimulationSetup | None = ...,
-        live: _promise_service_pb2.Ruleset | None = ...,
+        live: _ruleset_service_pb2.Ruleset | None = ...,
         actor: _builtins.str = ...,
         state: Global___SimulationState.ValueType = ...,
         reason: _builtins.str = ...,

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0010"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 TABLES = (
     # `number` is the order in which jobs are worked. `setup` and `live` are whole: a result can be made again.
