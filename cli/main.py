@@ -4,6 +4,7 @@ import typer
 
 from cli import demo, doctor, orders, system, token
 from cli.replay import command as replay
+from cli.rules import command as rules
 from cli.simulate import command as simulate
 from cli.stock import command as stock
 
@@ -15,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (system, token, demo, orders, replay, simulate, doctor, stock):
+for module in (system, token, demo, orders, replay, doctor, stock, rules, simulate):
     module.register(app)
 
 

@@ -107,6 +107,9 @@ class Rulesets:
         ruleset_checks.edit(edit)
         async with self._change() as (tx, books):
             book = _book(books, edit.ruleset_id)
+            if edit.revision is None and book.exists:
+                detail = f"revision: say which one was seen; it is {book.revision} now, by {book.changed_by}"
+                raise InvalidArgument("revision", detail, "REVISION_MISSING")
             edit = _after(edit, book)
             ruleset = _judged(reading, edit.ruleset_id, books, edit.as_of)
             if book.draft is not None and book.draft.ruleset == ruleset:
@@ -284,17 +287,14 @@ def _judged(reading: Reading, ruleset_id: str, books: Mapping[str, Rulebook], as
     return versions.numbered(ruleset, 0)
 
 
-def _seen(edit: Edit, reading: Reading) -> int:
-    """The revision that the author of a draft has seen."""
-    if edit.revision is None and reading.revision is None:
-        raise InvalidArgument(
-            "revision", "revision: say which one was seen; 0 for a new ruleset", "REVISION_MISSING"
-        )
-    seen = {one for one in (edit.revision, reading.revision) if one is not None}
-    if len(seen) > 1:
+def _seen(edit: Edit, reading: Reading) -> int | None:
+    """The revision that the author of a draft has seen, as the request or the text says."""
+    if edit.revision is None or reading.revision is None:
+        return reading.revision if edit.revision is None else edit.revision
+    if edit.revision != reading.revision:
         detail = f"revision: is {edit.revision}, and {reading.revision} in the text"
         raise InvalidArgument("revision", detail, "REVISION_MISMATCH")
-    return seen.pop()
+    return edit.revision
 
 
 def _side(book: Rulebook, name: str, field: str, as_of: datetime) -> Ruleset:

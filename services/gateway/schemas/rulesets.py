@@ -137,7 +137,7 @@ class DraftSaved(Content):
 
     revision: Revision | None = Field(
         None,
-        description="The `revision` that was seen, 0 for a new ruleset; it may stand in the text instead. "
+        description="The `revision` that was seen; it may stand in the text instead, and a new ruleset has none. "
         "409 / RULESET_CHANGED when somebody changed the ruleset since",
     )
     reason: Reason

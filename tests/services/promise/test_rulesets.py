@@ -127,9 +127,10 @@ async def test_the_same_draft_again_changes_nothing_whatever_was_seen(rulesets: 
 
 async def test_a_text_brings_the_revision_that_it_was_taken_from(rulesets: Rulesets) -> None:
     wanted = ruleset_text.write(ruleset())
-    with pytest.raises(InvalidArgument, match="REVISION_MISSING"):
-        await save(rulesets, None, wanted)
-    book = await save(rulesets, 0, wanted)
+    book = await save(rulesets, None, wanted)
+    with pytest.raises(InvalidArgument, match="REVISION_MISSING") as caught:
+        await save(rulesets, None, wanted.replace("max_parcels: 3", "max_parcels: 4"))
+    assert "it is 1 now, by anna" in caught.value.detail
     changed = ruleset_text.write(ruleset(max_parcels=2), book.revision)
     assert (await save(rulesets, None, changed, ruleset_id="")).revision == 2
     with pytest.raises(Conflict, match="RULESET_CHANGED"):

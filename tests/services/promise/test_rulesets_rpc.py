@@ -205,11 +205,11 @@ async def test_errors_name_the_field_as_it_was_sent_or_the_line(stub: "RulesetSe
     assert (typo.value.reason, typo.value.facts["line"]) == ("UNKNOWN_KEY", "2")
     with pytest.raises(InvalidArgument, match="CONTENT_MISSING"):
         await stub.SaveDraft(pb.SaveDraftRequest(revision=0, **WHO))
-    with pytest.raises(InvalidArgument, match="REVISION_MISSING"):
-        await stub.SaveDraft(pb.SaveDraftRequest(content=content(), **WHO))
     with pytest.raises(NotFound, match="RULESET_NOT_FOUND"):
         await stub.GetRuleset(pb.GetRulesetRequest(ruleset_id="default"))
     await published(stub)
+    with pytest.raises(InvalidArgument, match="REVISION_MISSING"):
+        await stub.SaveDraft(pb.SaveDraftRequest(content=content(max_parcels=2), **WHO))
     with pytest.raises(Conflict, match="RULESET_CHANGED"):
         await stub.SaveDraft(pb.SaveDraftRequest(content=content(max_parcels=2), revision=0, **WHO))
     with pytest.raises(NotFound, match="VERSION_NOT_FOUND"):

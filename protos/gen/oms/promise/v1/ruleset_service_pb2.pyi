@@ -924,7 +924,9 @@ class SaveDraftRequest(_message.Message):
     ruleset_id: _builtins.str
     """Empty: that of the content."""
     revision: _builtins.int
-    """What its author has seen: 0 when there was no such ruleset. Absent: that of the text."""
+    """What its author has seen: 0 when there was no such ruleset. Absent: that of the text; needed in one of the two
+    once the ruleset exists.
+    """
     actor: _builtins.str
     reason: _builtins.str
     @_builtins.property

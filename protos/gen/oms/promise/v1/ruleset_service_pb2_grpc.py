@@ -170,6 +170,7 @@ class RulesetServiceServicer:
 
     def SaveDraft(self, request, context):
         """Opens the draft or replaces it. The same content again changes nothing, whatever the revision.
+        INVALID_ARGUMENT / REVISION_MISSING, REVISION_MISMATCH when the text says another one.
         INVALID_ARGUMENT names the field (`ruleset.tiers[1]`), or `text` with the facts `line` and `path`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

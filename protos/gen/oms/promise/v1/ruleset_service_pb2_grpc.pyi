@@ -58,6 +58,7 @@ class RulesetServiceStub:
     """All that SaveDraft would check; saves nothing."""
     SaveDraft: _grpc.UnaryUnaryMultiCallable[_ruleset_service_pb2.SaveDraftRequest, _ruleset_service_pb2.SaveDraftResponse]
     """Opens the draft or replaces it. The same content again changes nothing, whatever the revision.
+    INVALID_ARGUMENT / REVISION_MISSING, REVISION_MISMATCH when the text says another one.
     INVALID_ARGUMENT names the field (`ruleset.tiers[1]`), or `text` with the facts `line` and `path`.
     """
     DiscardDraft: _grpc.UnaryUnaryMultiCallable[_ruleset_service_pb2.DiscardDraftRequest, _ruleset_service_pb2.DiscardDraftResponse]
@@ -109,6 +110,7 @@ class RulesetServiceAsyncStub(RulesetServiceStub):
     """All that SaveDraft would check; saves nothing."""
     SaveDraft: _aio.UnaryUnaryMultiCallable[_ruleset_service_pb2.SaveDraftRequest, _ruleset_service_pb2.SaveDraftResponse]  # type: ignore[assignment]
     """Opens the draft or replaces it. The same content again changes nothing, whatever the revision.
+    INVALID_ARGUMENT / REVISION_MISSING, REVISION_MISMATCH when the text says another one.
     INVALID_ARGUMENT names the field (`ruleset.tiers[1]`), or `text` with the facts `line` and `path`.
     """
     DiscardDraft: _aio.UnaryUnaryMultiCallable[_ruleset_service_pb2.DiscardDraftRequest, _ruleset_service_pb2.DiscardDraftResponse]  # type: ignore[assignment]
@@ -205,6 +207,7 @@ class RulesetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ruleset_service_pb2.SaveDraftResponse, _abc.Awaitable[_ruleset_service_pb2.SaveDraftResponse]]:
         """Opens the draft or replaces it. The same content again changes nothing, whatever the revision.
+        INVALID_ARGUMENT / REVISION_MISSING, REVISION_MISMATCH when the text says another one.
         INVALID_ARGUMENT names the field (`ruleset.tiers[1]`), or `text` with the facts `line` and `path`.
         """
 
