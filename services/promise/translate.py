@@ -33,7 +33,14 @@ POINT_TYPES = {
 def to_item(item: inventory_pb.Item) -> n.Item:
     """What planning needs of an item."""
     sides = (item.length_millimetres, item.width_millimetres, item.height_millimetres)
-    return n.Item(item.sku, item.brand, item.weight_grams, max(sides))
+    return n.Item(
+        sku=item.sku,
+        brand=item.brand,
+        weight_grams=item.weight_grams,
+        longest_side_millimetres=max(sides),
+        tags=frozenset(item.tags),
+        prices={one.channel_id: _to_money(one.price) for one in item.prices},
+    )
 
 
 def to_point(point: inventory_pb.StockPoint) -> n.Point:
@@ -61,8 +68,12 @@ def to_stock_position(position: inventory_pb.StockPosition) -> n.StockPosition:
     An inventory that is a version behind names no purposes: then every channel may.
     """
     ship = inventory_pb.STOCK_PURPOSE_SHIP
-    shipping = (one for one in position.channels if not one.purposes or ship in one.purposes)
-    return n.StockPosition(position.free, {one.channel_id: one.safety_stock for one in shipping})
+    shipping = [one for one in position.channels if not one.purposes or ship in one.purposes]
+    return n.StockPosition(
+        free=position.free,
+        safety_stock={one.channel_id: one.safety_stock for one in shipping},
+        routing_buffers={one.channel_id: one.routing_buffer for one in shipping if one.routing_buffer},
+    )
 
 
 # -- requests -------------------------------------------------------------------------------------------------
