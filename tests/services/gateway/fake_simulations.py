@@ -58,6 +58,11 @@ RESULT = pb.SimulationResult(
 )
 
 
+_FIGURES: Any = {"currency": "EUR", "max_parcels": 3, "alternatives": 3, "shipping_percent": 100}
+LIVE = rules.Ruleset(ruleset_id="default", version=3, **_FIGURES)
+CANDIDATE = rules.Ruleset(ruleset_id="draft", **_FIGURES)
+
+
 class FakeSimulations(SimulationServiceServicer):
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -75,7 +80,10 @@ class FakeSimulations(SimulationServiceServicer):
 
     async def CreateSimulation(self, request: Any, context: Any) -> pb.CreateSimulationResponse:
         self._world.note("CreateSimulation", request)
-        made = simulation(pb.SIMULATION_STATE_RECEIVED, setup=request.setup)
+        told = pb.SimulationSetup()
+        told.CopyFrom(request.setup)
+        told.ruleset.CopyFrom(CANDIDATE)  # However it was sent, it is told whole.
+        made = simulation(pb.SIMULATION_STATE_RECEIVED, setup=told)
         return pb.CreateSimulationResponse(simulation=made)
 
     async def GetSimulation(self, request: Any, context: Any) -> pb.GetSimulationResponse:
@@ -98,10 +106,8 @@ class FakeSimulations(SimulationServiceServicer):
 
 
 def simulation(state: Any, **values: Any) -> pb.Simulation:
-    given = {"setup": pb.SimulationSetup(ruleset=rules.Ruleset(ruleset_id="draft", max_parcels=2, alternatives=3, shipping_percent=100))} | values
-    figures: Any = {"currency": "EUR", "max_parcels": 3, "alternatives": 3, "shipping_percent": 100}
-    live = rules.Ruleset(ruleset_id="default", version=3, **figures)
-    return pb.Simulation(simulation_id="sim_1", state=state, live=live, planned=2, total=2, **given)
+    given = {"setup": pb.SimulationSetup(ruleset=CANDIDATE)} | values
+    return pb.Simulation(simulation_id="sim_1", state=state, live=LIVE, planned=2, total=2, **given)
 
 
 def register(world: "World", server: grpc.aio.Server) -> None:

@@ -73,7 +73,6 @@ async def test_a_simulation_of_a_file_reaches_the_service_whole(
         split_cost_minor=900,
         preparation_costs=[rules.PointTypeCost(point_type=types.POINT_TYPE_STORE, cost_minor=220)],
         max_parcels=2,
-        alternatives=3,
     )
     assert (setup.stock, setup.deplete) == (pb.SIMULATION_STOCK_PRESENT, True)
     assert setup.orders.mode == types.DELIVERY_MODE_HOME_STANDARD

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,15 +21,17 @@ from oms.promise.v1.simulation_service_pb2_grpc import (
     add_SimulationServiceServicer_to_server,
 )
 from oms.type.v1 import type_pb2 as types
+from services.promise.domain.ruleset_versions import Edit
 from services.promise.domain.simulations import Simulation, State
 from services.promise.replica import StockReplica
+from services.promise.rulesets import Rulesets
 from services.promise.service import PromiseService
 from services.promise.simulation_runner import SimulationRunner, WorkerFailed
 from services.promise.simulations import SimulationService
 from services.promise.simulations_rpc import SimulationRpc
 from tests.conftest import MakeDatabase
 from tests.services.promise.network import CHANNEL, NOW, request
-from tests.services.promise.simulations import DIRTY, create, setup, work
+from tests.services.promise.simulations import DIRTY, LIVE, create, setup, work
 from tests.services.promise.test_rpc import an_inventory, listen
 
 if TYPE_CHECKING:
@@ -63,7 +66,9 @@ def parts(content: bytes) -> Iterator[pb.KeepSimulationFileRequest]:
 
 
 def asked_setup(**values: Any) -> pb.SimulationSetup:
-    rules = rulesets_pb.Ruleset(ruleset_id="draft", currency="EUR", max_parcels=1, alternatives=1)
+    rules = rulesets_pb.Ruleset(
+        ruleset_id="draft", currency="EUR", max_parcels=1, alternatives=1, shipping_percent=100
+    )
     given: dict[str, Any] = {"ruleset": rules, "stock": pb.SIMULATION_STOCK_RECORDED}
     return pb.SimulationSetup(**(given | values))
 
@@ -118,6 +123,29 @@ async def test_a_file_is_simulated_over_the_wire(
     (listed,) = (await stub.ListSimulations(pb.ListSimulationsRequest())).simulations
     assert listed.simulation_id == made.simulation_id
     assert not listed.HasField("result")
+
+
+async def test_a_candidate_may_be_a_text_or_the_draft_of_a_ruleset(
+    stub: "SimulationServiceAsyncStub", promise_db: AsyncEngine
+) -> None:
+    standing = await Rulesets(promise_db).get("default")
+    edit = Edit("default", standing.revision, "paul", "fewer parcels", NOW, "req-draft")
+    await Rulesets(promise_db).save_draft(edit, replace(LIVE, max_parcels=1))
+
+    async def judged_by(request_id: str, **candidate: str) -> rulesets_pb.Ruleset:
+        setup = pb.SimulationSetup(stock=pb.SIMULATION_STOCK_RECORDED, **candidate)  # type: ignore[arg-type]
+        asked = pb.CreateSimulationRequest(request_id=request_id, setup=setup)
+        return (await stub.CreateSimulation(asked)).simulation.setup.ruleset
+
+    text = await judged_by("r1", text="ruleset_id: other\ncurrency: EUR\nmax_parcels: 2\n")
+    assert (text.ruleset_id, text.max_parcels, text.shipping_percent) == ("other", 2, 100)
+    draft = await judged_by("r2", draft_of="default")
+    assert (draft.ruleset_id, draft.max_parcels) == ("default", 1)
+    with pytest.raises(InvalidArgument) as wrong:
+        await judged_by("r3", text="currency: EUR\nmax_parcel: 2\n")
+    assert wrong.value.facts["line"] == "2"
+    with pytest.raises(NotFound):
+        await judged_by("r4", draft_of="nobodys")
 
 
 async def test_wrong_requests_name_their_field(stub: "SimulationServiceAsyncStub") -> None:
