@@ -45,7 +45,9 @@ class Most:
             if reach < self._units or not gains[place]:
                 return
             cost = floor + grid.floor[number]
-            if reach == self._units and self.best is not None and grid.constant + cost >= self.best.cost:
+            # Units that are not served cost nothing, so what they cost anywhere is no part of the bound.
+            least = cost + min(grid.constant, -grid.split_cost)
+            if reach == self._units and self.best is not None and least >= self.best.cost:
                 continue
             further: Ints = np.maximum(0, left - grid.capacity[number])
             self._evaluate([*legs, number], further)

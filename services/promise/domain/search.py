@@ -383,7 +383,7 @@ class _Cheapest:
         """Sets that cost this or more are not worked out: they are none of the plans worth telling."""
         if len(self.kept) >= self._keep:
             return self.kept[-1].cost + 1
-        return NO_LIMIT if not self._only_best or not self.kept else self._best_cost + self._best_cost // 4
+        return NO_LIMIT if not self._only_best or not self.kept else self._best_cost + abs(self._best_cost) // 4
 
     def _with(self, begun: _Set, number: int) -> _Set:
         grid = self._grid
@@ -444,7 +444,8 @@ class _Cheapest:
         grid = self._grid
         key = sum(1 << n for n in legs)
         bound = self._worth_knowing
-        if self._judged.get(key, -1) >= bound:
+        judged = self._judged.get(key)
+        if judged is not None and judged >= bound:
             return NO_LIMIT
         candidates = [grid.candidates[n] for n in legs]
         overhead = sum(c.fixed_cost for c in candidates) + (len(legs) - 1) * grid.split_cost

@@ -264,3 +264,29 @@ def test_units_that_cost_differently_are_shared_so_that_they_cost_least() -> Non
     found = plan(network, request(("x", 3), ("y", 2)), ruleset(low_cover=LowCover(10, 100))).plans[0]
     shares = {leg.point_id: {line.sku: line.quantity for line in leg.lines} for leg in found.legs}
     assert shares == {"a": {"y": 1}, "b": {"x": 3, "y": 1}}
+
+
+def test_gains_that_exceed_all_costs_still_find_the_best_plan() -> None:
+    """The total is less than 0: a bound is no percentage of it."""
+    today = NOW.date()
+    items = [n.Item("x", "", 400, 300, prices={CHANNEL: euros(90_000)})]
+    names = [f"p{i}" for i in range(6)]
+    network = with_facts(
+        snapshot([point(name) for name in names], stock({"x": dict.fromkeys(names, 4)}), items=items),
+        {name: n.Facts(markdown_date=today, markdown_percent=5 + i) for i, name in enumerate(names)},
+    )
+    outcome = plan(network, request(("x", 4)), ruleset(markdown=Markdown(days=1, gain_percent=100)))
+    assert outcome.proved_optimal
+    assert points(outcome.plans[0]) == ["p5"]
+    assert outcome.plans[0].total_cost_minor == 900 + 100 - 4 * 9_000
+
+
+def test_of_sets_that_serve_most_the_cheapest_by_unit_is_taken() -> None:
+    network = with_facts(
+        snapshot([point("a"), point("b")], stock({"x": {"a": 30, "b": 30}})),
+        {"a": n.Facts(daily_sales=30.0), "b": n.Facts(daily_sales=10.0)},
+    )
+    rules = ruleset(max_parcels=1, low_cover=LowCover(days=4, cost_minor=400))
+    outcome = plan(network, request(("x", 50)), rules)
+    assert points(outcome.plans[0]) == ["b"]
+    assert [(u.quantity, u.reason) for u in outcome.unplanned] == [(20, "TOO_MANY_PARCELS")]
