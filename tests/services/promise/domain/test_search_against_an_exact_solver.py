@@ -28,7 +28,7 @@ def question(
     found = Gatherer(network, asked, rules, wanted, area).gather().candidates
     at_point: dict[str, tuple[int, ...]] = {}
     for candidate in found:
-        drawn = tuple(unit_costs.choice((0, 0, 35, 120, -60)) if unit_costs else 0 for _ in wanted)
+        drawn = tuple(unit_costs.choice((0, 0, 35, 120, -60, -900)) if unit_costs else 0 for _ in wanted)
         at_point.setdefault(candidate.point.point_id, drawn)
     rows = [Row(c, tuple(c.capacity.get(sku, 0) for sku in wanted), at_point[c.point.point_id]) for c in found]
     items = network.stock.items
