@@ -73,7 +73,9 @@ class RulesetFigures(Sent):
     ruleset_id: Id | None = Field(None, description="That of the address")
     version: int | None = Field(None, ge=0, le=MAX_INT32, description="Given by us; what is sent does not matter")
     currency: Currency
-    max_parcels: int | None = Field(None, ge=1, le=20, description="Of an order; 3 when it is left out")
+    max_parcels: int | None = Field(
+        None, ge=1, le=20, description="Points that an order may leave from; 3 when it is left out"
+    )
     alternatives: int | None = Field(
         None, ge=1, le=10, description="Plans that a decision keeps; 3 when it is left out"
     )
@@ -85,7 +87,7 @@ class RulesetFigures(Sent):
     together_tags: list[Tag] = Field(
         default_factory=list,
         max_length=20,
-        description="Items with one of these tags leave in one parcel, those of each tag together",
+        description="Items with one of these tags leave from one point, those of each tag together",
     )
     tiers: list[Tier] = Field(default_factory=list, max_length=4)
     shipping_percent: int | None = Field(

@@ -71,7 +71,14 @@ GROUPS = (
     Group(
         "Which plans there are",
         (
-            Figure("max_parcels", Kind.WHOLE, ("Parcels of an order at most, 1 to 20.",)),
+            Figure(
+                "max_parcels",
+                Kind.WHOLE,
+                (
+                    "Points that an order leaves from at most, 1 to 20.",
+                    "Heavy goods may take several parcels from one.",
+                ),
+            ),
             Figure("alternatives", Kind.WHOLE, ("Plans that a decision keeps, best first, 1 to 10.",)),
             Figure(
                 "max_distance_kilometres",
@@ -94,7 +101,7 @@ GROUPS = (
             Figure(
                 "together_tags",
                 Kind.TAGS,
-                ("Items with one of these tags leave in one parcel, those of each tag together.",),
+                ("Items with one of these tags leave from one point, those of each tag together.",),
             ),
         ),
     ),

@@ -70,7 +70,8 @@ class Ruleset:
     `shipping_percent`: the weight of the carriers' rates.
     `max_delivery_days`: from the question to the end of the window.
     `min_split_value_minor`: what each parcel of a split is worth at least, at the channel's prices.
-    `together_tags`: items with one of these tags leave in one parcel, those of each tag together.
+    `max_parcels`: points that an order may leave from; heavy goods may take several parcels from one.
+    `together_tags`: items with one of these tags leave from one point, those of each tag together.
     `short_pick_cost_minor`: of a unit that the point does not find, times how often it does not.
     `replan_ruleset_id`: what an order is judged by once a point refused it or was short; empty for this one.
     """

@@ -114,7 +114,7 @@ class Ruleset(_message.Message):
     lateness_cost_minor_per_day: _builtins.int
     """Added per day begun by which the window ends after the promised one."""
     max_parcels: _builtins.int
-    """1 to 20. Absent: 3."""
+    """Points that an order may leave from, 1 to 20. Absent: 3."""
     alternatives: _builtins.int
     """How many ranked plans to return, 1 to 10. Absent: 3."""
     shipping_percent: _builtins.int
@@ -145,7 +145,7 @@ class Ruleset(_message.Message):
 
     @_builtins.property
     def together_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Items with one of these tags leave in one parcel, those of each tag together. At most 20, each once."""
+        """Items with one of these tags leave from one point, those of each tag together. At most 20, each once."""
 
     @_builtins.property
     def low_cover(self) -> Global___LowCover:
