@@ -84,13 +84,15 @@ class Pricing:
         carried = np.maximum(1.0, (self._share > 0).sum(axis=1))
         cost = (self._fixed + self._costs[:, 0]) / carried
         each = np.where(self._share > 0, cost[:, None] / np.maximum(self._share, 1e-9), np.inf)
+        # An article of which nothing is wanted has no price.
+        is_wanted = (self._share > 0).any(axis=0)
         if self._unit_costs is None:
             self._floor: Floats = np.zeros(len(self._grams))
         else:
             held = np.where(self._share > 0, self._unit_costs, np.inf)
-            self._floor = held.min(axis=0)
+            self._floor = np.where(is_wanted, held.min(axis=0), 0.0)
             each = each + self._unit_costs
-        first: Floats = each.min(axis=0)
+        first: Floats = np.where(is_wanted, each.min(axis=0), 0.0)
         return first
 
     def _judge(self, prices: Floats) -> Prices:

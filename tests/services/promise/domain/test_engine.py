@@ -413,6 +413,18 @@ def test_several_hundred_lines_over_fifty_points_end_with_the_best_so_far() -> N
     assert first == plan(network, asked, ruleset())
 
 
+@pytest.mark.parametrize(("points", "lines"), [(60, 200), (60, 600), (20, 600)])
+def test_orders_of_which_only_a_part_can_go_are_planned_at_any_size(points: int, lines: int) -> None:
+    """Few parcels serve a part of the articles and nothing of others: these have no price."""
+    random = Random(points + lines)
+    known = big_points(points)
+    free = {f"s{i}": {p.point_id: random.choice([0, 0, 1, 2, 3]) for p in known} for i in range(lines)}
+    outcome = plan(snapshot(known, stock(free)), request(*((sku, 3) for sku in free)), ruleset())
+    served = sum(line.quantity for leg in outcome.plans[0].legs for line in leg.lines)
+    assert served + sum(u.quantity for u in outcome.unplanned) == 3 * lines
+    assert outcome.least_cost_minor <= outcome.plans[0].total_cost_minor
+
+
 def test_a_spent_budget_gives_the_best_so_far_and_says_so() -> None:
     points = big_points(40)
     free = {f"s{i}": {p.point_id: (i + j) % 3 for j, p in enumerate(points)} for i in range(6)}
