@@ -166,12 +166,17 @@ async def test_a_full_disk_is_told_to_whoever_asks_and_all_goes_on_with_the_same
         await crowd.place(1)
         with postgres_disk.full():
             key, answer = await till.place_until(told("STORAGE_FULL"))
-            placing = asyncio.create_task(crowd.place(ORDERS))
+            placing = [asyncio.create_task(crowd.place(ORDERS))]
             await asyncio.sleep(FULL_SECONDS)
+            # What still fits into pages that are there is written: more is asked for until it does not.
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                while not crowd.repeated:
+                    placing.append(asyncio.create_task(crowd.place(1)))
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         assert answer.status_code == 503
         assert answer.headers["content-type"] == "application/problem+json"
         assert int(answer.headers["retry-after"]) > 1
-        await placing
+        await asyncio.gather(*placing)
         assert await till.until_taken(key) == (await till.place(key)).json()["id"]
         await crowd.finish()
         await crowd.verify()
