@@ -43,6 +43,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/orders/{order_id}/timeline"): _READING_ORDERS,
     ("GET", "/v1/orders/{order_id}/payment"): _MONEY,
     ("GET", "/v1/orders/{order_id}/decisions"): _READING_DECISIONS,
+    ("GET", "/v1/decisions/{decision_id}"): _READING_DECISIONS,
+    ("GET", "/v1/decisions/{decision_id}/explanation"): _READING_DECISIONS,
     ("GET", "/v1/channels/{channel_id}/availability"): _SELLING,
     ("GET", "/v1/channels/{channel_id}/image"): _SELLING,
     ("GET", "/v1/channels/{channel_id}/image/changes"): _SELLING,

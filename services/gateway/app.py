@@ -17,6 +17,7 @@ from services.gateway.readiness import Readiness
 from services.gateway.routes import imports, simulations
 from services.gateway.routes.baskets import baskets_router
 from services.gateway.routes.checks import checks_router
+from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.health import health_router
 from services.gateway.routes.images import images_router
 from services.gateway.routes.merchandising import merchandising_router
@@ -34,6 +35,10 @@ from services.gateway.routes.work import carriers_router, work_router
 
 _TAGS = (
     ("orders", "Place orders and follow them."),
+    (
+        "decisions",
+        "Why orders ship from where they do: what was seen, dropped and chosen, at what cost.",
+    ),
     ("promises", "What a channel may show: stock, and how and when it can be delivered."),
     ("baskets", "Units that a customer has laid aside for some minutes, and that an order takes over."),
     ("channel images", "What each channel may show, kept ready, and the feed of its changes."),
@@ -96,6 +101,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
     app.state.readiness = Readiness(clients, options.task_queue)
     for router in (
         orders_router,
+        decisions_router,
         promises_router,
         baskets_router,
         images_router,

@@ -7,9 +7,12 @@ import uvloop
 
 from kit import db, rpc, telemetry, times
 from kit.settings import ServiceSettings
+from oms.promise.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
 from oms.promise.v1.ruleset_service_pb2_grpc import add_RulesetServiceServicer_to_server
 from oms.promise.v1.simulation_service_pb2_grpc import add_SimulationServiceServicer_to_server
+from services.promise.decisions import Decisions
+from services.promise.decisions_rpc import DecisionRpc
 from services.promise.follower import StockFollower
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica
@@ -50,6 +53,7 @@ async def main(settings: Settings) -> None:
 
     def register(server: grpc.aio.Server) -> None:
         add_PromiseServiceServicer_to_server(PromiseRpc(service), server)
+        add_DecisionServiceServicer_to_server(DecisionRpc(Decisions(database, service)), server)
         add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
         add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(database)), server)
 

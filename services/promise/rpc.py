@@ -50,16 +50,6 @@ class PromiseRpc(PromiseServiceServicer):
             )
         return translate.plan_order_proto(decision)
 
-    async def GetDecision(self, request: pb.GetDecisionRequest, context: object) -> pb.GetDecisionResponse:
-        """A recorded decision."""
-        decision = await self._service.get_decision(request.decision_id)
-        return pb.GetDecisionResponse(decision=translate.decision_proto(decision))
-
-    async def ListDecisions(self, request: pb.ListDecisionsRequest, context: object) -> pb.ListDecisionsResponse:
-        """Decisions of an order."""
-        decisions = await self._service.list_decisions(request.order_id)
-        return pb.ListDecisionsResponse(decisions=[translate.decision_proto(decision) for decision in decisions])
-
     async def GetReplicaStatus(
         self, request: pb.GetReplicaStatusRequest, context: object
     ) -> pb.GetReplicaStatusResponse:

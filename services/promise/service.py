@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import db
-from kit.errors import Conflict, InvalidArgument, NotFound
+from kit.errors import Conflict, InvalidArgument
 from kit.requests import digest
 from kit.values.ids import new_id
 from services.promise import checks, store
-from services.promise.domain import engine
+from services.promise.domain import engine, recording
 from services.promise.domain.calendars import Calendars
 from services.promise.domain.network import Carrier, IsHoliday, Limits, Mode, PlanRequest, PostcodeArea, Zone
 from services.promise.domain.plans import Decision, DeliveryOption, NotOffered, Outcome, Quote
@@ -139,7 +139,7 @@ class PromiseService:
             stock=snapshot.stock.view,
             outcome=_NOTHING,
         )
-        decision = await asyncio.to_thread(_decide, decision, snapshot, ruleset, quote)
+        decision = await asyncio.to_thread(_decide, decision, snapshot, ruleset, terms.version, quote)
         async with self._single.connect() as tx:
             if await store.add_decision(tx, request_id, digest(content), decision):
                 return decision
@@ -148,19 +148,10 @@ class PromiseService:
             raise AssertionError(f"request {request_id} is kept and is not")
         return _same(earlier, request_id, content)
 
-    async def get_decision(self, decision_id: str) -> Decision:
-        """NOT_FOUND / DECISION_NOT_FOUND."""
-        async with self._single.connect() as tx:
-            found = await store.find_decision(tx, decision_id)
-        if found is None:
-            raise NotFound("DECISION_NOT_FOUND", f"there is no decision {decision_id}", decision_id=decision_id)
-        return found
-
-    async def list_decisions(self, order_id: str) -> list[Decision]:
-        """Of an order, oldest first."""
-        checks.required(order_id, "order_id")
-        async with self._single.connect() as tx:
-            return await store.list_decisions(tx, order_id)
+    async def today(self, request: PlanRequest) -> tuple[Terms, engine.Snapshot]:
+        """Terms and network as they are now, as far as a question needs them. UNAVAILABLE / STOCK_UNKNOWN."""
+        terms = await self.refresh_terms()
+        return terms, self._snapshot(request, terms)
 
     def replica_status(self, now: datetime) -> ReplicaStatus:
         """How fresh the stock replica is."""
@@ -198,18 +189,48 @@ def _same(earlier: Recorded, request_id: str, content: bytes) -> Decision:
     return earlier.decision
 
 
-def _decide(decision: Decision, snapshot: engine.Snapshot, ruleset: Ruleset, quote: Quote | None) -> Decision:
-    """The plans of a decision, within its quote if it has one."""
+def _decide(
+    decision: Decision, snapshot: engine.Snapshot, ruleset: Ruleset, terms_version: int, quote: Quote | None
+) -> Decision:
+    """The plans of a decision, within its quote if it has one, and what they rest on."""
+    option = quote.option(decision.request.mode) if quote is not None else None
+    problem = _quote_problem(decision, quote, option) if decision.quote_id else ""
+    decided = _planned(decision, snapshot, ruleset, option if not problem else None)
+    record = recording.record(
+        snapshot,
+        decided.request,
+        ruleset,
+        decided.outcome,
+        terms_version=terms_version,
+        quoted=option,
+        quote_problem=problem or ("NOT_KEPT" if decided.quote_broken else ""),
+    )
+    return replace(decided, record=record)
+
+
+def _quote_problem(decision: Decision, quote: Quote | None, option: DeliveryOption | None) -> str:
+    """Why a quote promises nothing, if it does not."""
+    if quote is None:
+        return "UNKNOWN_QUOTE"
+    if decision.request.now >= quote.expires_at:
+        return "EXPIRED"
+    return "MODE_NOT_QUOTED" if option is None else ""
+
+
+def _planned(
+    decision: Decision, snapshot: engine.Snapshot, ruleset: Ruleset, option: DeliveryOption | None
+) -> Decision:
     request = decision.request
     if not decision.quote_id:
         return replace(decision, outcome=engine.plan(snapshot, request, ruleset))
-    option = quote.option(request.mode) if quote is not None and request.now < quote.expires_at else None
-    outcome = _NOTHING
     if option is not None:
         limits = Limits(option.plan.window.end, option.plan.price)
         outcome = engine.plan(snapshot, replace(request, limits=limits), ruleset)
         if outcome.is_complete:
             return replace(decision, request=replace(request, limits=limits), outcome=outcome)
+    else:
+        # No plan counts without its promise; what was seen is kept all the same.
+        outcome = engine.plan(snapshot, request, ruleset)
     options, _ = _all_modes(snapshot, request, ruleset)
     return replace(
         decision, outcome=replace(outcome, plans=(), unplanned=()), quote_broken=True, new_options=options

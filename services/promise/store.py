@@ -194,11 +194,15 @@ async def find_decision(tx: AsyncConnection, decision_id: str) -> Decision | Non
     return None if document is None else _DECISION.validate_python(document)
 
 
-async def list_decisions(tx: AsyncConnection, order_id: str) -> list[Decision]:
-    """Oldest first."""
+async def list_decisions(tx: AsyncConnection, order_id: str, after: int, limit: int) -> list[tuple[int, Decision]]:
+    """With their numbers, oldest first, above a number. What may be large is empty: stock, points and reasons."""
     found = await tx.execute(
-        select(tables.decision.c.document)
-        .where(tables.decision.c.order_id == order_id)
-        .order_by(tables.decision.c.id)
+        text(
+            """SELECT id, jsonb_set(jsonb_set(jsonb_set(jsonb_set(document,
+                      '{outcome,seen}', '[]'), '{outcome,rejected}', '[]'),
+                      '{record,points}', '[]'), '{record,terms}', '[]') AS document
+               FROM decision WHERE order_id = :order_id AND id > :after ORDER BY id LIMIT :limit"""
+        ),
+        {"order_id": order_id, "after": after, "limit": limit},
     )
-    return [_DECISION.validate_python(document) for document in found.scalars()]
+    return [(row.id, _DECISION.validate_python(row.document)) for row in found]

@@ -245,6 +245,11 @@ def _zone_terms_proto(zone: n.ZoneTerms) -> pb.ZoneTerms:
     )
 
 
+def mode_proto(mode: n.Mode) -> type_pb2.DeliveryMode.ValueType:
+    """A mode."""
+    return _MODES_BACK[mode]
+
+
 def money_proto(money: Money) -> type_pb2.Money:
     """An amount."""
     return type_pb2.Money(amount_minor=money.amount_minor, currency=money.currency)
@@ -252,7 +257,7 @@ def money_proto(money: Money) -> type_pb2.Money:
 
 def stock_view_proto(view: n.StockView) -> pb.StockView:
     """How fresh the stock was."""
-    return pb.StockView(sequence=view.sequence, as_of=_stamp(view.as_of), stale=view.stale)
+    return pb.StockView(sequence=view.sequence, as_of=stamp(view.as_of), stale=view.stale)
 
 
 def quote_proto(quote: p.Quote) -> pb.QuoteResponse:
@@ -273,7 +278,7 @@ def option_proto(option: p.DeliveryOption) -> pb.DeliveryOption:
     return pb.DeliveryOption(
         mode=_MODES_BACK[option.mode],
         window=_window(option.plan.window),
-        order_before=_stamp(option.plan.order_before),
+        order_before=stamp(option.plan.order_before),
         price=money_proto(option.plan.price),
         parcels=sum(leg.parcels for leg in option.plan.legs),
         carbon=_carbon(option.plan.carbon),
@@ -293,38 +298,22 @@ def plan_proto(plan: p.Plan) -> pb.Plan:
     )
 
 
+def unplanned_proto(decision: p.Decision) -> list[pb.UnplannedLine]:
+    """Units without a place."""
+    return [
+        pb.UnplannedLine(line_number=u.line_number, sku=u.sku, quantity=u.quantity, reason=u.reason)
+        for u in decision.outcome.unplanned
+    ]
+
+
 def plan_order_proto(decision: p.Decision) -> pb.PlanOrderResponse:
     """The answer that a decision gives to its order."""
     return pb.PlanOrderResponse(
         decision_id=decision.decision_id,
         plans=[plan_proto(plan) for plan in decision.outcome.plans],
-        unplanned=_unplanned(decision),
+        unplanned=unplanned_proto(decision),
         quote_broken=decision.quote_broken,
         new_options=[option_proto(option) for option in decision.new_options],
-    )
-
-
-def decision_proto(decision: p.Decision) -> pb.Decision:
-    """The whole record."""
-    return pb.Decision(
-        decision_id=decision.decision_id,
-        order_id=decision.order_id,
-        as_of=_stamp(decision.request.now),
-        ruleset_id=decision.ruleset_id,
-        ruleset_version=decision.ruleset_version,
-        stock=stock_view_proto(decision.stock),
-        seen=[
-            pb.SeenStock(sku=seen.sku, point_id=seen.point_id, available=seen.available)
-            for seen in decision.outcome.seen
-        ],
-        rejected=[
-            pb.RejectedCandidate(point_id=r.point_id, service_id=r.service_id, reason=r.reason, detail=r.detail)
-            for r in decision.outcome.rejected
-        ],
-        plans=[plan_proto(plan) for plan in decision.outcome.plans],
-        unplanned=_unplanned(decision),
-        proved_optimal=decision.outcome.proved_optimal,
-        least_cost_minor=decision.outcome.least_cost_minor,
     )
 
 
@@ -335,7 +324,7 @@ def _leg(leg: p.Leg) -> pb.Leg:
         service_id=leg.service_id,
         lines=[pb.LegLine(line_number=ln.line_number, sku=ln.sku, quantity=ln.quantity) for ln in leg.lines],
         window=_window(leg.window),
-        hand_over_by=_stamp(leg.hand_over_by),
+        hand_over_by=stamp(leg.hand_over_by),
         weight_grams=leg.weight_grams,
         shipping_cost_minor=leg.shipping_cost_minor,
         carbon=_carbon(leg.carbon),
@@ -344,20 +333,14 @@ def _leg(leg: p.Leg) -> pb.Leg:
     )
 
 
-def _unplanned(decision: p.Decision) -> list[pb.UnplannedLine]:
-    return [
-        pb.UnplannedLine(line_number=u.line_number, sku=u.sku, quantity=u.quantity, reason=u.reason)
-        for u in decision.outcome.unplanned
-    ]
-
-
 def _window(window: n.Window) -> type_pb2.Window:
-    return type_pb2.Window(start=_stamp(window.start), end=_stamp(window.end))
+    return type_pb2.Window(start=stamp(window.start), end=stamp(window.end))
 
 
 def _carbon(carbon: n.Carbon) -> type_pb2.Carbon:
     return type_pb2.Carbon(grams_co2e=carbon.grams_co2e, factor=carbon.factor)
 
 
-def _stamp(instant: datetime) -> Timestamp:
+def stamp(instant: datetime) -> Timestamp:
+    """An instant."""
     return times.to_proto(instant.astimezone(UTC))

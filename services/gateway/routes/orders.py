@@ -1,4 +1,4 @@
-"""Orders: place, read, list, cancel; their timeline, payment and routing decisions."""
+"""Orders: place, read, list, cancel; their timeline and payment."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -9,7 +9,6 @@ from kit import telemetry
 from kit.values.ids import derived_id
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as payments
-from oms.promise.v1 import promise_service_pb2 as promise
 from services.gateway import access, reading
 from services.gateway.guard import CallerIs, ClientsAre
 from services.gateway.placement import place_order
@@ -26,8 +25,7 @@ from services.gateway.schemas.orders import (
     TimelineEntryView,
 )
 from services.gateway.schemas.payments import PaymentView
-from services.gateway.schemas.promises import DecisionView
-from services.gateway.wire import enum_name, plain, shown
+from services.gateway.wire import enum_name, shown
 
 orders_router = router("orders")
 
@@ -105,11 +103,3 @@ async def payment(order_id: OrderId, caller: CallerIs, clients: ClientsAre) -> P
     await reading.check_visible(clients, caller, order_id)
     found = await clients.read(clients.payments.GetPayment, payments.GetPaymentRequest(order_id=order_id))
     return shown(found.payment, PaymentView)
-
-
-@orders_router.get("/orders/{order_id}/decisions")
-async def decisions(order_id: OrderId, caller: CallerIs, clients: ClientsAre) -> Listed[DecisionView]:
-    """Read why the order ships from where it ships: what each routing decision saw, dropped and chose."""
-    await reading.check_visible(clients, caller, order_id)
-    found = await clients.read(clients.promise.ListDecisions, promise.ListDecisionsRequest(order_id=order_id))
-    return Listed(items=[DecisionView.model_validate(plain(one)) for one in found.decisions])

@@ -1,4 +1,4 @@
-"""Promises: what can be had, when, for how much; and why the rest cannot. The record of routing decisions."""
+"""Promises: what can be had, when, for how much; and why the rest cannot."""
 
 from datetime import datetime
 
@@ -143,83 +143,3 @@ class PromiseView(Shown):
     options: list[OptionView]
     not_offered: list[NotOfferedView]
     stock: StockViewView | None
-
-
-class PlannedUnits(Shown):
-    """Units of a line."""
-
-    line_number: int
-    sku: str
-    quantity: int
-
-
-class LegView(Shown):
-    """One point's share of a plan: one parcel."""
-
-    point_id: str
-    carrier_id: str
-    service_id: str
-    lines: list[PlannedUnits]
-    window: WindowView | None
-    hand_over_by: datetime | None
-    weight_grams: int
-    shipping_cost_minor: int
-    carbon: CarbonView | None
-    distance_kilometres: float
-
-
-class CostView(Shown):
-    """A named part of a plan's cost."""
-
-    name: str
-    amount_minor: int
-
-
-class PlanView(Shown):
-    """One way to fulfil the lines, with what it costs."""
-
-    legs: list[LegView]
-    window: WindowView | None
-    total_cost_minor: int
-    costs: list[CostView]
-    carbon: CarbonView | None
-    price: MoneyView | None
-
-
-class SeenView(Shown):
-    """What the planner believed of one position."""
-
-    sku: str
-    point_id: str
-    available: int
-
-
-class RejectedView(Shown):
-    """Why a point, or a service at a point, was not used."""
-
-    point_id: str
-    service_id: str
-    reason: str
-    detail: str
-
-
-class UnplacedView(PlannedUnits):
-    """Units without a place."""
-
-    reason: str
-
-
-class DecisionView(Shown):
-    """Everything that a routing decision saw and chose."""
-
-    decision_id: str
-    order_id: str
-    as_of: datetime | None
-    ruleset_id: str
-    ruleset_version: int
-    stock: StockViewView | None
-    seen: list[SeenView]
-    rejected: list[RejectedView]
-    plans: list[PlanView]
-    unplanned: list[UnplacedView]
-    proved_optimal: bool

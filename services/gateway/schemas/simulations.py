@@ -18,8 +18,8 @@ from services.gateway.schemas.base import (
     Text,
     example,
 )
+from services.gateway.schemas.decisions import CostView
 from services.gateway.schemas.orders import Mode
-from services.gateway.schemas.promises import CostView
 from services.gateway.schemas.rulesets import RulesetFigures, RulesetView
 
 State = Literal["received", "running", "done", "failed", "cancelled", "interrupted"]

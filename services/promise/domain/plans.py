@@ -4,7 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kit.values.money import Money
-from services.promise.domain.network import Carbon, Mode, PlanRequest, StockView, Window
+from services.promise.domain.network import (
+    NO_FACTS,
+    Carbon,
+    Facts,
+    Mode,
+    PlanRequest,
+    PointType,
+    StockView,
+    Window,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +148,51 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownPoint:
+    """A point as it was. `can_send`: the engine had it to choose from, with some unit and some service."""
+
+    point_id: str
+    type: PointType
+    time_zone: str
+    distance_kilometres: float
+    can_send: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTerms:
+    """What weighed on a position that was seen, where anything did."""
+
+    sku: str
+    point_id: str
+    routing_buffer: int
+    facts: Facts = NO_FACTS
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a decision rested on beside its question and the stock that it saw.
+
+    `inputs_hash`: of everything that decided; equal ones have equal plans. Empty: made before it was kept.
+    `terms_version`: of carriers, geography and rulesets. `time_zone`: of the destination; empty when unknown.
+    `points`: those of the first plan, and the nearest of the others.
+    `quoted`: the option that the quote had for the mode. `quote_problem`: why the quote was broken.
+    """
+
+    inputs_hash: str = ""
+    terms_version: int = 0
+    time_zone: str = ""
+    points: tuple[KnownPoint, ...] = ()
+    terms: tuple[SeenTerms, ...] = ()
+    quoted: DeliveryOption | None = None
+    quote_problem: str = ""
+
+
+NO_RECORD = Record()
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """Everything that a decision saw and chose; enough to make it again."""
+    """Everything that a decision saw and chose; enough to make it again (`replaying.py`)."""
 
     decision_id: str
     order_id: str
@@ -152,3 +204,4 @@ class Decision:
     outcome: Outcome
     quote_broken: bool = False
     new_options: tuple[DeliveryOption, ...] = ()
+    record: Record = NO_RECORD

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
-from services.promise.domain import engine
+from services.promise.domain import engine, replaying
 from services.promise.domain.calendars import Calendars
 from services.promise.domain.candidates import Snapshot
 from services.promise.domain.compared import Result
 from services.promise.domain.comparing import Comparison
 from services.promise.domain.geography import Geography
 from services.promise.domain.network import (
-    NO_FACTS,
     SHIP_FROM_STORE,
     Carrier,
     IsHoliday,
@@ -135,20 +134,9 @@ class _Side:
 
 
 def as_seen(decision: Decision, today: StockSlice) -> tuple[PastOrder, StockSlice]:
-    """A recorded question and the stock it saw; items, points and facts are today's.
-
-    What was seen has overlays, own holds and buffers in it already.
-    """
-    channel_id = decision.request.channel_id
-    positions: dict[str, dict[str, StockPosition]] = {}
-    for seen in decision.outcome.seen:
-        known = today.positions.get(seen.sku, {}).get(seen.point_id)
-        positions.setdefault(seen.sku, {})[seen.point_id] = StockPosition(
-            free=seen.available, safety_stock={channel_id: 0}, facts=known.facts if known else NO_FACTS
-        )
-    request = replace(decision.request, overlays=(), own_holds=())
-    order = PastOrder(decision.order_id, request, decision.outcome)
-    return order, replace(today, view=decision.stock, positions=positions)
+    """A recorded question and the stock it saw (`replaying.py` says what is recorded and what is today's)."""
+    order = PastOrder(decision.order_id, replaying.question(decision), decision.outcome)
+    return order, replaying.stock_seen(decision, today)
 
 
 def on_other_stock(decision: Decision) -> PastOrder:

@@ -23,6 +23,7 @@ PARAMETERS = {
     "ruleset_id": "default",
     "version": "1",
     "simulation_id": "sim_1",
+    "decision_id": "dec_1",
 }
 QUERIES = {
     ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",

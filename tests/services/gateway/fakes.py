@@ -38,6 +38,7 @@ from oms.type.v1 import type_pb2 as types
 from services.gateway.clients import Addresses
 from tests.services.gateway import (
     fake_baskets,
+    fake_decisions,
     fake_images,
     fake_merchandising,
     fake_rulesets,
@@ -524,11 +525,6 @@ class FakePromise(PromiseServiceServicer):
         missing = promise.NotOffered(mode=types.DELIVERY_MODE_HOME_EXPRESS, reason="NO_CARRIER")
         return promise.QuoteResponse(quote_id="quo_1", options=[option], not_offered=[missing])
 
-    async def ListDecisions(self, request: Any, context: Any) -> promise.ListDecisionsResponse:
-        self._world.note("ListDecisions", request)
-        decision = promise.Decision(decision_id="dec_1", plans=[promise.Plan(legs=[promise.Leg(window=WINDOW)])])
-        return promise.ListDecisionsResponse(decisions=[decision])
-
     async def PutCarriers(self, request: Any, context: Any) -> promise.PutCarriersResponse:
         self._world.note("PutCarriers", request)
         return promise.PutCarriersResponse(changed=len(request.carriers))
@@ -626,6 +622,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)
     fake_simulations.register(world, server)
+    fake_decisions.register(world, server)
     add_ShelfServiceServicer_to_server(FakeShelf(world), server)
     add_SupplyServiceServicer_to_server(FakeSupply(world), server)  # type: ignore[abstract]
     add_ImportServiceServicer_to_server(FakeImports(world), server)

@@ -1,4 +1,4 @@
-"""Orders over REST: views, lists, cancellation, money and decisions."""
+"""Orders over REST: views, lists, cancellation, money."""
 
 import httpx
 import pytest
@@ -81,13 +81,11 @@ async def test_a_timeline_tells_its_facts_as_json(
     assert entry["fulfilment_id"] is None
 
 
-async def test_money_and_decisions_are_shown(http: httpx.AsyncClient, service: dict[str, str]) -> None:
+async def test_money_is_shown(http: httpx.AsyncClient, service: dict[str, str]) -> None:
     payment = (await http.get(f"/v1/orders/{ORDER}/payment", headers=service)).json()
     assert payment["status"] == "authorized"
     assert payment["operations"][0]["kind"] == "authorize"
     assert payment["captured"] is None
-    (decision,) = (await http.get(f"/v1/orders/{ORDER}/decisions", headers=service)).json()["items"]
-    assert decision["plans"][0]["legs"][0]["window"]["start"] == "2026-11-20T12:00:00Z"
 
 
 async def test_an_availability_is_asked_in_the_callers_order(

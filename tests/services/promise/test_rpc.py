@@ -19,11 +19,15 @@ from oms.inventory.v1.inventory_service_pb2_grpc import (
     InventoryServiceServicer,
     add_InventoryServiceServicer_to_server,
 )
+from oms.promise.v1 import decision_service_pb2 as decisions_pb
 from oms.promise.v1 import promise_service_pb2 as pb
 from oms.promise.v1 import ruleset_service_pb2 as rules_pb
+from oms.promise.v1.decision_service_pb2_grpc import DecisionServiceStub, add_DecisionServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub, add_PromiseServiceServicer_to_server
 from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub, add_RulesetServiceServicer_to_server
 from oms.type.v1 import type_pb2
+from services.promise.decisions import Decisions
+from services.promise.decisions_rpc import DecisionRpc
 from services.promise.follower import StockFollower
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica
@@ -34,6 +38,7 @@ from services.promise.service import PromiseService
 from tests.services.promise.network import NOW
 
 if TYPE_CHECKING:
+    from oms.promise.v1.decision_service_pb2_grpc import DecisionServiceAsyncStub
     from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
     from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceAsyncStub
 
@@ -142,6 +147,7 @@ class Running:
     replica: StockReplica
     stub: "PromiseServiceAsyncStub"
     rulesets: "RulesetServiceAsyncStub"
+    decisions: "DecisionServiceAsyncStub"
 
 
 @pytest_asyncio.fixture
@@ -155,11 +161,12 @@ async def running(promise_db: AsyncEngine) -> AsyncIterator[Running]:
     server = rpc.build_server()
     service = PromiseService(promise_db, replica, is_public_holiday)
     add_PromiseServiceServicer_to_server(PromiseRpc(service), server)
+    add_DecisionServiceServicer_to_server(DecisionRpc(Decisions(promise_db, service)), server)
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(promise_db)), server)
     own_port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     channel = rpc.connect(f"127.0.0.1:{own_port}")
-    stubs = PromiseServiceStub(channel), RulesetServiceStub(channel)
+    stubs = PromiseServiceStub(channel), RulesetServiceStub(channel), DecisionServiceStub(channel)
     yield Running(listed, inventory_server, port, replica, *stubs)
     following.cancel()
     await channel.close(None)
@@ -261,12 +268,27 @@ async def test_a_basket_is_quoted_planned_and_its_decision_read_over_the_wire(ru
     assert answer.plans[0].legs[0].lines[0] == pb.LegLine(line_number=1, sku="x", quantity=1)
     assert sum(cost.amount_minor for cost in answer.plans[0].costs) == answer.plans[0].total_cost_minor
 
-    decision = (await running.stub.GetDecision(pb.GetDecisionRequest(decision_id=answer.decision_id))).decision
+    found = await running.decisions.GetDecision(decisions_pb.GetDecisionRequest(decision_id=answer.decision_id))
+    decision = found.decision
     assert decision.plans == answer.plans
-    assert list(decision.seen) == [pb.SeenStock(sku="x", point_id="lille", available=2)]
+    assert list(decision.seen) == [decisions_pb.SeenStock(sku="x", point_id="lille", available=2)]
     assert decision.proved_optimal
-    listed = await running.stub.ListDecisions(pb.ListDecisionsRequest(order_id="ord_1"))
+    assert (decision.mode, decision.time_zone) == (type_pb2.DELIVERY_MODE_HOME_STANDARD, "Europe/Paris")
+    assert (len(decision.inputs_hash), decision.terms_version > 0) == (64, True)
+    (known,) = decision.points
+    assert (known.point_id, known.type, known.can_send) == ("lille", type_pb2.POINT_TYPE_STORE, True)
+    assert (decision.quote_id, decision.quoted) == (quote.quote_id, option)
+
+    listed = await running.decisions.ListDecisions(decisions_pb.ListDecisionsRequest(order_id="ord_1"))
+    for large in ("seen", "points", "rejected"):
+        decision.ClearField(large)
     assert list(listed.decisions) == [decision]
+    asked_why = decisions_pb.ExplainDecisionRequest(decision_id=answer.decision_id, why_not_point_id="lille")
+    told = (await running.decisions.ExplainDecision(asked_why)).explanation
+    assert (told.decision_id, told.order_id) == (answer.decision_id, "ord_1")
+    assert [part.name for part in told.sections][:3] == ["why_not", "chosen", "quote"]
+    (used,) = told.sections[0].sentences
+    assert (used.text, dict(used.facts)) == ("lille is used.", {"point_id": "lille", "verdict": "used"})
     assert await running.stub.PlanOrder(asked) == answer
 
 
@@ -287,7 +309,7 @@ async def test_errors_carry_their_reason_and_field_over_the_wire(running: Runnin
     later = plan_order(as_of=hour, not_before=hour)
     assert (await running.stub.PlanOrder(later)).plans, "the moment of asking is not content"
     with pytest.raises(NotFound) as missing:
-        await running.stub.GetDecision(pb.GetDecisionRequest(decision_id="dec_0"))
+        await running.decisions.GetDecision(decisions_pb.GetDecisionRequest(decision_id="dec_0"))
     assert missing.value.reason == "DECISION_NOT_FOUND"
     modeless = pb.Carrier(carrier_id="a", services=[pb.CarrierService(service_id="a")])
     with pytest.raises(InvalidArgument) as bad_service:

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound, OmsError
+from kit.errors import Conflict, FailedPrecondition, InvalidArgument, OmsError
 from services.promise.domain import network as n
 from services.promise.domain.plans import Decision, Quote
 from services.promise.domain.ruleset_versions import Edit
@@ -109,19 +109,6 @@ async def test_a_decision_is_kept_with_what_it_saw(promise: PromiseService) -> N
     assert decision.ruleset_version == 1
     assert decision.stock.sequence == 40
     assert decision.outcome.proved_optimal
-    assert await promise.get_decision(decision.decision_id) == decision
-
-
-async def test_decisions_of_an_order_are_listed_oldest_first(promise: PromiseService) -> None:
-    made = [await plan_order(promise, request(("x", 1)), request_id=f"r{i}") for i in range(3)]
-    await promise.plan_order("other", "ord_2", request(("x", 1)), "", b"")
-    assert await promise.list_decisions("ord_1") == made
-    assert await promise.list_decisions("ord_9") == []
-
-
-async def test_a_decision_that_does_not_exist_is_not_found(promise: PromiseService) -> None:
-    with pytest.raises(NotFound, match="DECISION_NOT_FOUND"):
-        await promise.get_decision("dec_0")
 
 
 async def test_the_same_request_has_the_first_answer_even_when_the_stock_moved(
@@ -191,7 +178,7 @@ async def test_a_quote_that_cannot_be_kept_is_said_broken_with_what_can_be_had(
     option = quote.option(n.Mode.HOME_STANDARD)
     assert option is not None
     assert decision.new_options[0].plan.window.end > option.plan.window.end
-    assert (await promise.get_decision(decision.decision_id)).quote_broken
+    assert (decision.record.quoted, decision.record.quote_problem) == (option, "NOT_KEPT")
     again = await plan_order(promise, too_late, quote_id=quote.quote_id)
     assert again == decision
 
@@ -214,6 +201,9 @@ async def test_an_unknown_or_expired_quote_is_broken(promise: PromiseService, qu
         asked = replace(asked, now=NOW + QUOTE_LIFE)
     decision = await plan_order(promise, asked, quote_id=quote_id)
     assert decision.quote_broken
+    assert decision.record.quote_problem == ("UNKNOWN_QUOTE" if quote_id == "unknown" else "EXPIRED")
+    assert (decision.record.quoted is None) == (quote_id == "unknown")
+    assert decision.outcome.seen, "what it saw is kept though nothing was planned"
     assert {option.mode for option in decision.new_options} == set(n.Mode)
 
 
@@ -222,6 +212,7 @@ async def test_a_quote_without_the_wanted_mode_is_broken(promise: PromiseService
     quote = await quoted(promise, ("x", 1))
     decision = await plan_order(promise, request(("x", 1), mode=n.Mode.HOME_EXPRESS), quote_id=quote.quote_id)
     assert decision.quote_broken
+    assert decision.record.quote_problem == "MODE_NOT_QUOTED"
 
 
 # -- terms ----------------------------------------------------------------------------------------------------

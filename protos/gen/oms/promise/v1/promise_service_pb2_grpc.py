@@ -61,16 +61,6 @@ class PromiseServiceStub:
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderRequest.SerializeToString,
                 response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderResponse.FromString,
                 _registered_method=True)
-        self.GetDecision = channel.unary_unary(
-                '/oms.promise.v1.PromiseService/GetDecision',
-                request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetDecisionRequest.SerializeToString,
-                response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetDecisionResponse.FromString,
-                _registered_method=True)
-        self.ListDecisions = channel.unary_unary(
-                '/oms.promise.v1.PromiseService/ListDecisions',
-                request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListDecisionsRequest.SerializeToString,
-                response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListDecisionsResponse.FromString,
-                _registered_method=True)
         self.GetReplicaStatus = channel.unary_unary(
                 '/oms.promise.v1.PromiseService/GetReplicaStatus',
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetReplicaStatusRequest.SerializeToString,
@@ -118,20 +108,6 @@ class PromiseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetDecision(self, request, context):
-        """A recorded decision. NOT_FOUND / DECISION_NOT_FOUND.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListDecisions(self, request, context):
-        """Decisions of an order, oldest first.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def GetReplicaStatus(self, request, context):
         """How fresh the stock replica is.
         """
@@ -166,16 +142,6 @@ def add_PromiseServiceServicer_to_server(servicer, server):
                     servicer.PlanOrder,
                     request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderRequest.FromString,
                     response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderResponse.SerializeToString,
-            ),
-            'GetDecision': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetDecision,
-                    request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetDecisionRequest.FromString,
-                    response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetDecisionResponse.SerializeToString,
-            ),
-            'ListDecisions': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListDecisions,
-                    request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListDecisionsRequest.FromString,
-                    response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListDecisionsResponse.SerializeToString,
             ),
             'GetReplicaStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReplicaStatus,
@@ -320,60 +286,6 @@ class PromiseService:
             '/oms.promise.v1.PromiseService/PlanOrder',
             oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderRequest.SerializeToString,
             oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetDecision(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/oms.promise.v1.PromiseService/GetDecision',
-            oms_dot_promise_dot_v1_dot_promise__service__pb2.GetDecisionRequest.SerializeToString,
-            oms_dot_promise_dot_v1_dot_promise__service__pb2.GetDecisionResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListDecisions(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/oms.promise.v1.PromiseService/ListDecisions',
-            oms_dot_promise_dot_v1_dot_promise__service__pb2.ListDecisionsRequest.SerializeToString,
-            oms_dot_promise_dot_v1_dot_promise__service__pb2.ListDecisionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,10 +45,6 @@ class PromiseServiceStub:
     """What can be promised: options by mode, and for each mode that is not offered the reason."""
     PlanOrder: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.PlanOrderRequest, _promise_service_pb2.PlanOrderResponse]
     """Where to ship from: ranked plans, and the record of the decision. Nothing is held."""
-    GetDecision: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.GetDecisionRequest, _promise_service_pb2.GetDecisionResponse]
-    """A recorded decision. NOT_FOUND / DECISION_NOT_FOUND."""
-    ListDecisions: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.ListDecisionsRequest, _promise_service_pb2.ListDecisionsResponse]
-    """Decisions of an order, oldest first."""
     GetReplicaStatus: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.GetReplicaStatusRequest, _promise_service_pb2.GetReplicaStatusResponse]
     """How fresh the stock replica is."""
 
@@ -69,10 +65,6 @@ class PromiseServiceAsyncStub(PromiseServiceStub):
     """What can be promised: options by mode, and for each mode that is not offered the reason."""
     PlanOrder: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.PlanOrderRequest, _promise_service_pb2.PlanOrderResponse]  # type: ignore[assignment]
     """Where to ship from: ranked plans, and the record of the decision. Nothing is held."""
-    GetDecision: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.GetDecisionRequest, _promise_service_pb2.GetDecisionResponse]  # type: ignore[assignment]
-    """A recorded decision. NOT_FOUND / DECISION_NOT_FOUND."""
-    ListDecisions: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.ListDecisionsRequest, _promise_service_pb2.ListDecisionsResponse]  # type: ignore[assignment]
-    """Decisions of an order, oldest first."""
     GetReplicaStatus: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.GetReplicaStatusRequest, _promise_service_pb2.GetReplicaStatusResponse]  # type: ignore[assignment]
     """How fresh the stock replica is."""
 
@@ -120,22 +112,6 @@ class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_promise_service_pb2.PlanOrderResponse, _abc.Awaitable[_promise_service_pb2.PlanOrderResponse]]:
         """Where to ship from: ranked plans, and the record of the decision. Nothing is held."""
-
-    @_abc_1.abstractmethod
-    def GetDecision(
-        self,
-        request: _promise_service_pb2.GetDecisionRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_promise_service_pb2.GetDecisionResponse, _abc.Awaitable[_promise_service_pb2.GetDecisionResponse]]:
-        """A recorded decision. NOT_FOUND / DECISION_NOT_FOUND."""
-
-    @_abc_1.abstractmethod
-    def ListDecisions(
-        self,
-        request: _promise_service_pb2.ListDecisionsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_promise_service_pb2.ListDecisionsResponse, _abc.Awaitable[_promise_service_pb2.ListDecisionsResponse]]:
-        """Decisions of an order, oldest first."""
 
     @_abc_1.abstractmethod
     def GetReplicaStatus(
