@@ -47,6 +47,7 @@ def show_order(
         console.print(show.fulfilments(found))
     console.print(f"\n[bold]money[/]  {show.payment(payment)}\n")
     console.print(show.timeline(entries))
+    console.print(f"\n[dim]why it ships from there: oms explain {order_id}[/]")
 
 
 def list_orders(

@@ -93,7 +93,9 @@ def test_an_order_is_shown_as_a_page_and_as_json(stack: SharedStack, delivered: 
     assert (missing.exit_code, "ORDER_NOT_FOUND" in missing.stderr) == (1, True)
 
 
-def test_an_order_that_no_point_can_serve_alone_is_split(api: Api, shop: Shop, office: Office) -> None:
+def test_an_order_that_no_point_can_serve_alone_is_split_and_says_so(
+    stack: SharedStack, api: Api, shop: Shop, office: Office
+) -> None:
     def needs_two(figures: dict[str, int]) -> bool:
         units = sorted(figures.values(), reverse=True)
         return figures == shippers(figures) and len(units) > 2 and units[1] > 1
@@ -104,6 +106,10 @@ def test_an_order_that_no_point_can_serve_alone_is_split(api: Api, shop: Shop, o
     order = deliver(api, placed["id"])
     assert order["customer_status"] == "delivered"
     assert len({work["point_id"] for work in order["fulfilments"]}) == len(order["fulfilments"]) == 2
+    explained = oms(stack, "explain", order["id"], "--why-not", order["fulfilments"][0]["point_id"])
+    assert explained.exit_code == 0, explained.stderr
+    for words in ("It is split because no single point had every unit", "is used.", "that is proved", "ruleset"):
+        assert words in explained.stdout
 
     # Each parcel was captured for itself; the delivery fee with the first.
     payment = office.payment(order["id"])
