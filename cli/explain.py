@@ -63,7 +63,7 @@ def explain(
     for section in told["sections"]:
         console.print(f"\n[bold]{escape(_TITLES.get(section['name'], section['name']))}[/]")
         for sentence in section["sentences"]:
-            console.print(Padding(escape(sentence["text"]), (0, 0, 0, 2)))
+            console.print(Padding(escape(sentence["text"]), (0, 0, 0, 2), expand=False))
     if others:
         console.print("\n[bold]Earlier decisions of this order[/]")
         console.print(_earlier(others))
