@@ -8,8 +8,6 @@ from services.promise import translate
 from services.promise.domain import plans as p
 from services.promise.domain.explaining import Explanation
 
-_POINT_TYPES_BACK = {point_type: number for number, point_type in translate.POINT_TYPES.items()}
-
 
 def decision_proto(decision: p.Decision, seen: Sequence[p.SeenStock]) -> pb.Decision:
     """The record with a part of its stock."""
@@ -41,7 +39,7 @@ def decision_proto(decision: p.Decision, seen: Sequence[p.SeenStock]) -> pb.Deci
         points=[
             pb.KnownPoint(
                 point_id=point.point_id,
-                type=_POINT_TYPES_BACK[point.type],
+                type=translate.POINT_TYPES_BACK[point.type],
                 time_zone=point.time_zone,
                 distance_kilometres=point.distance_kilometres,
                 can_send=point.can_send,

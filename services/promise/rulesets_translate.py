@@ -13,9 +13,8 @@ from services.promise.domain.network import PointType
 from services.promise.domain.ruleset_versions import Act, Change, Rulebook, State, Version
 from services.promise.domain.ruleset_words import Difference, differences
 from services.promise.rulesets import Content
-from services.promise.translate import POINT_TYPES
+from services.promise.translate import POINT_TYPES, POINT_TYPES_BACK
 
-_POINT_TYPES_BACK = {point_type: number for number, point_type in POINT_TYPES.items()}
 _STATES: Mapping[State, pb.RulesetVersionState.ValueType] = {
     State.SCHEDULED: pb.RULESET_VERSION_STATE_SCHEDULED,
     State.IN_FORCE: pb.RULESET_VERSION_STATE_IN_FORCE,
@@ -175,9 +174,7 @@ def ruleset_out(ruleset: r.Ruleset) -> pb.Ruleset:
         alternatives=ruleset.alternatives,
         shipping_percent=ruleset.shipping_percent,
         priority_costs=_costs_out(ruleset.priority_costs),
-        tiers=[
-            pb.Tier(point_types=[_POINT_TYPES_BACK[one] for one in tier.point_types]) for tier in ruleset.tiers
-        ],
+        tiers=[pb.Tier(point_types=[POINT_TYPES_BACK[one] for one in tier.point_types]) for tier in ruleset.tiers],
         max_distance_kilometres=ruleset.max_distance_kilometres,
         max_delivery_days=ruleset.max_delivery_days,
         min_split_value_minor=ruleset.min_split_value_minor,
@@ -199,5 +196,5 @@ def ruleset_out(ruleset: r.Ruleset) -> pb.Ruleset:
 
 def _costs_out(costs: Iterable[r.PreparationCost] | Iterable[r.PriorityCost]) -> list[pb.PointTypeCost]:
     return [
-        pb.PointTypeCost(point_type=_POINT_TYPES_BACK[one.point_type], cost_minor=one.cost_minor) for one in costs
+        pb.PointTypeCost(point_type=POINT_TYPES_BACK[one.point_type], cost_minor=one.cost_minor) for one in costs
     ]

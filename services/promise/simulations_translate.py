@@ -11,11 +11,12 @@ from oms.promise.v1 import simulation_service_pb2 as pb
 from oms.type.v1 import type_pb2
 from services.promise.domain import compared as c
 from services.promise.domain import simulations as s
-from services.promise.domain.network import Destination, Mode, PointType
+from services.promise.domain.network import Destination
 from services.promise.domain.rulesets import Ruleset
 from services.promise.rulesets import Content
 from services.promise.rulesets_translate import ruleset_in, ruleset_out
 from services.promise.simulations import DraftOf
+from services.promise.translate import MODES, MODES_BACK, POINT_TYPES_BACK
 
 _STATES = {
     s.State.RECEIVED: pb.SIMULATION_STATE_RECEIVED,
@@ -31,17 +32,6 @@ _STOCKS = {
     pb.SIMULATION_STOCK_FILE: s.StockSource.FILE,
 }
 _STOCKS_BACK = {source: number for number, source in _STOCKS.items()}
-_MODES = {
-    type_pb2.DELIVERY_MODE_HOME_STANDARD: Mode.HOME_STANDARD,
-    type_pb2.DELIVERY_MODE_HOME_EXPRESS: Mode.HOME_EXPRESS,
-}
-_MODES_BACK = {mode: number for number, mode in _MODES.items()}
-_POINT_TYPES = {
-    PointType.WAREHOUSE: type_pb2.POINT_TYPE_WAREHOUSE,
-    PointType.STORE: type_pb2.POINT_TYPE_STORE,
-    PointType.SUPPLIER: type_pb2.POINT_TYPE_SUPPLIER,
-    PointType.PARTNER: type_pb2.POINT_TYPE_PARTNER,
-}
 
 
 # -- requests -------------------------------------------------------------------------------------------------
@@ -90,13 +80,13 @@ def create_content(request: pb.CreateSimulationRequest) -> bytes:
 
 
 def _to_orders(orders: pb.OrdersFile) -> s.OrdersFile:
-    if orders.mode not in _MODES:
+    if orders.mode not in MODES:
         raise InvalidArgument("orders.mode", "orders.mode: a delivery mode is required")
     columns = orders.columns
     return s.OrdersFile(
         file_id=orders.file_id,
         channel_id=orders.channel_id,
-        mode=_MODES[orders.mode],
+        mode=MODES[orders.mode],
         columns=s.OrderColumns(
             columns.order, columns.sku, columns.quantity, columns.placed_at, columns.country, columns.postcode
         ),
@@ -166,7 +156,7 @@ def _orders(orders: s.OrdersFile) -> pb.OrdersFile:
     return pb.OrdersFile(
         file_id=orders.file_id,
         channel_id=orders.channel_id,
-        mode=_MODES_BACK[orders.mode],
+        mode=MODES_BACK[orders.mode],
         columns=pb.OrderColumns(
             order=columns.order,
             sku=columns.sku,
@@ -217,7 +207,7 @@ def _result(result: c.Result) -> pb.SimulationResult:
         points=[
             pb.PointLoad(
                 point_id=point.point_id,
-                point_type=_POINT_TYPES[point.point_type],
+                point_type=POINT_TYPES_BACK[point.point_type],
                 live=_load(point.live),
                 candidate=_load(point.candidate),
             )
@@ -225,7 +215,7 @@ def _result(result: c.Result) -> pb.SimulationResult:
         ],
         point_types=[
             pb.PointTypeLoad(
-                point_type=_POINT_TYPES[one.point_type], live=_load(one.live), candidate=_load(one.candidate)
+                point_type=POINT_TYPES_BACK[one.point_type], live=_load(one.live), candidate=_load(one.candidate)
             )
             for one in result.point_types
         ],

@@ -14,17 +14,18 @@ from oms.type.v1 import type_pb2
 from services.promise.domain import network as n
 from services.promise.domain import plans as p
 
-_MODES = {
+MODES = {
     type_pb2.DELIVERY_MODE_HOME_STANDARD: n.Mode.HOME_STANDARD,
     type_pb2.DELIVERY_MODE_HOME_EXPRESS: n.Mode.HOME_EXPRESS,
 }
-_MODES_BACK = {mode: number for number, mode in _MODES.items()}
+MODES_BACK = {mode: number for number, mode in MODES.items()}
 POINT_TYPES = {
     type_pb2.POINT_TYPE_WAREHOUSE: n.PointType.WAREHOUSE,
     type_pb2.POINT_TYPE_STORE: n.PointType.STORE,
     type_pb2.POINT_TYPE_SUPPLIER: n.PointType.SUPPLIER,
     type_pb2.POINT_TYPE_PARTNER: n.PointType.PARTNER,
 }
+POINT_TYPES_BACK = {point_type: number for number, point_type in POINT_TYPES.items()}
 
 
 # -- inventory's feed -----------------------------------------------------------------------------------------
@@ -177,9 +178,9 @@ def plan_order_content(request: pb.PlanOrderRequest) -> bytes:
 
 
 def _to_mode(mode: type_pb2.DeliveryMode.ValueType, field: str) -> n.Mode:
-    if mode not in _MODES:
+    if mode not in MODES:
         raise InvalidArgument(field, "a delivery mode is required")
-    return _MODES[mode]
+    return MODES[mode]
 
 
 def _to_money(money: type_pb2.Money) -> Money:
@@ -219,7 +220,7 @@ def carrier_proto(carrier: n.Carrier) -> pb.Carrier:
             pb.CarrierService(
                 service_id=service.service_id,
                 name=service.name,
-                mode=_MODES_BACK[service.mode],
+                mode=MODES_BACK[service.mode],
                 max_weight_grams=service.max_weight_grams,
                 max_length_millimetres=service.max_length_millimetres,
                 delivery_weekdays=service.delivery_weekdays,
@@ -247,7 +248,7 @@ def _zone_terms_proto(zone: n.ZoneTerms) -> pb.ZoneTerms:
 
 def mode_proto(mode: n.Mode) -> type_pb2.DeliveryMode.ValueType:
     """A mode."""
-    return _MODES_BACK[mode]
+    return MODES_BACK[mode]
 
 
 def money_proto(money: Money) -> type_pb2.Money:
@@ -266,7 +267,7 @@ def quote_proto(quote: p.Quote) -> pb.QuoteResponse:
         quote_id=quote.quote_id,
         options=[option_proto(option) for option in quote.options],
         not_offered=[
-            pb.NotOffered(mode=_MODES_BACK[refused.mode], reason=refused.reason, detail=refused.detail)
+            pb.NotOffered(mode=MODES_BACK[refused.mode], reason=refused.reason, detail=refused.detail)
             for refused in quote.not_offered
         ],
         stock=stock_view_proto(quote.stock),
@@ -276,7 +277,7 @@ def quote_proto(quote: p.Quote) -> pb.QuoteResponse:
 def option_proto(option: p.DeliveryOption) -> pb.DeliveryOption:
     """A way to have the whole basket."""
     return pb.DeliveryOption(
-        mode=_MODES_BACK[option.mode],
+        mode=MODES_BACK[option.mode],
         window=_window(option.plan.window),
         order_before=stamp(option.plan.order_before),
         price=money_proto(option.plan.price),
