@@ -88,17 +88,34 @@ class _RaiseOmsErrors(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[typ
 
 
 class _RaiseOmsErrorsOfStreams(grpc.aio.StreamUnaryClientInterceptor):  # type: ignore[type-arg]
-    """The same for calls that send a stream and get one answer."""
+    """The same for calls that send a stream. Once the server has had enough, no more is sent."""
 
     async def intercept_stream_unary(
         self, continuation: Any, client_call_details: Any, request_iterator: Any
     ) -> Any:
-        call = await continuation(client_call_details, request_iterator)
+        had_enough = asyncio.Event()
+        call = await continuation(client_call_details, _until(had_enough, request_iterator))
+        listening = asyncio.create_task(_hear(call, had_enough))
         try:
             await call
         except grpc.aio.AioRpcError as error:
             raise _to_oms_error(error) from error
+        finally:
+            listening.cancel()
         return call
+
+
+async def _until(had_enough: asyncio.Event, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        if had_enough.is_set():
+            return
+        yield request
+
+
+async def _hear(call: Any, had_enough: asyncio.Event) -> None:
+    """A server that wants the whole stream sends its headers with its answer; one that refuses it, at once."""
+    await call.initial_metadata()
+    had_enough.set()
 
 
 def _to_oms_error(error: grpc.aio.AioRpcError) -> OmsError:
@@ -131,7 +148,7 @@ class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             )
         if handler.stream_unary:
             return grpc.stream_unary_rpc_method_handler(
-                self._unary(handler_call_details.method, handler.stream_unary),
+                self._unary(handler_call_details.method, _reading_on(handler.stream_unary)),
                 handler.request_deserializer,
                 handler.response_serializer,
             )
@@ -178,6 +195,24 @@ class _AnswerErrors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
                 await _abort(context, _as_oms_error(error))
 
         return answer
+
+
+def _reading_on(behaviour: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+    """Takes what is sent to its end before an error is answered: asks the sender to stop, and drops the rest.
+
+    A client whose write crosses with the end of the call loses the status (grpc/grpc#36066).
+    """
+
+    async def answer(requests: AsyncIterator[Any], context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        try:
+            return await behaviour(requests, context)
+        except Exception:
+            await context.send_initial_metadata(())
+            async for _ in requests:
+                pass
+            raise
+
+    return answer
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], known: OmsError) -> None:

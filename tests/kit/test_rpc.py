@@ -120,3 +120,31 @@ async def test_a_peer_that_is_away_is_unavailable() -> None:
         with pytest.raises(Unavailable) as caught:
             await asyncio.wait_for(OutboxServiceStub(channel).PullEvents(pb.PullEventsRequest()), 10)
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize("taken", [0, 1, 40])
+async def test_an_upload_that_is_refused_is_told_why_and_goes_no_further(taken: int) -> None:
+    async def refuse(parts: AsyncIterator[bytes], context: object) -> bytes:
+        for _ in range(taken):
+            await anext(parts)
+        raise InvalidArgument("header.brand", "no such brand")
+
+    async def upload() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(20_000):
+            yield b"x" * 10_000
+            sent += 1
+
+    server = rpc.build_server()
+    handlers = {"Upload": grpc.stream_unary_rpc_method_handler(refuse)}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("tests.Files", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with rpc.connect(f"127.0.0.1:{port}") as channel:
+        method = channel.stream_unary("/tests.Files/Upload")
+        for _ in range(60):
+            sent = 0
+            with pytest.raises(InvalidArgument, match="no such brand"):
+                await method(upload())
+            assert sent < 10_000
+    await server.stop(0)
