@@ -103,7 +103,9 @@ class _Sharing:
         least, doubt = self._least_carriage() + least_units, NO_LIMIT
         try:
             own.spend(40 + 10 * len(self._legs) + len(self._grid.weights) // 4)
-            starts, doubt = self._starts((best.cost if best else limit) - least_units, own)
+            starts, left_out = self._starts((best.cost if best else limit) - least_units, own)
+            if left_out < NO_LIMIT:
+                doubt = left_out + least_units
             for cost, caps in self._combinations(starts):
                 bound = best.cost if best else limit
                 if cost + least_units >= bound:
@@ -187,7 +189,7 @@ class _Sharing:
     def _starts(self, limit: int, budget: Budget) -> tuple[list[_Start], int]:
         """Steps of all legs but the last, with the first step of the last that could take the rest, below `limit`.
 
-        And what those cost at least that were too many to look at.
+        And what the parcels of those cost at least that were too many to look at.
         """
         useful = self._useful
         legs = len(useful)

@@ -110,6 +110,12 @@ def test_what_is_proved_is_what_an_exact_solver_finds() -> None:
     check_random(range(60))
 
 
+def test_ways_to_pack_that_were_too_many_are_doubted_with_what_their_units_save() -> None:
+    answer, is_known = check(random_question(8_249))
+    assert is_known
+    assert not answer.proved
+
+
 @pytest.mark.attack
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("block", range(1, 9))
