@@ -124,6 +124,8 @@ async def test_a_peer_that_is_away_is_unavailable() -> None:
 
 @pytest.mark.parametrize("taken", [0, 1, 40])
 async def test_an_upload_that_is_refused_is_told_why_and_goes_no_further(taken: int) -> None:
+    sent = 0
+
     async def refuse(parts: AsyncIterator[bytes], context: object) -> bytes:
         for _ in range(taken):
             await anext(parts)
@@ -136,12 +138,12 @@ async def test_an_upload_that_is_refused_is_told_why_and_goes_no_further(taken: 
             sent += 1
 
     server = rpc.build_server()
-    handlers = {"Upload": grpc.stream_unary_rpc_method_handler(refuse)}
+    handlers = {"Upload": grpc.stream_unary_rpc_method_handler(refuse, bytes, bytes)}
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("tests.Files", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with rpc.connect(f"127.0.0.1:{port}") as channel:
-        method = channel.stream_unary("/tests.Files/Upload")
+        method = channel.stream_unary("/tests.Files/Upload", bytes, bytes)
         for _ in range(60):
             sent = 0
             with pytest.raises(InvalidArgument, match="no such brand"):
