@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, cast
 
 import grpc
@@ -105,10 +105,15 @@ class _RaiseOmsErrorsOfStreams(grpc.aio.StreamUnaryClientInterceptor):  # type: 
         return call
 
 
-async def _until(had_enough: asyncio.Event, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    async for request in requests:
+async def _until(had_enough: asyncio.Event, requests: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterator[Any]:
+    async for request in requests if isinstance(requests, AsyncIterable) else _one_by_one(requests):
         if had_enough.is_set():
             return
+        yield request
+
+
+async def _one_by_one(requests: Iterable[Any]) -> AsyncIterator[Any]:
+    for request in requests:
         yield request
 
 
