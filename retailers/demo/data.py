@@ -308,11 +308,22 @@ def _service(entry: Mapping[str, Any]) -> promise.CarrierService:
         mode=types.DeliveryMode.Value(f"DELIVERY_MODE_{entry['mode'].upper()}"),
         max_weight_grams=entry["max_weight_grams"],
         max_length_millimetres=entry["max_length_millimetres"],
+        max_width_millimetres=entry.get("max_width_millimetres", 0),
+        max_height_millimetres=entry.get("max_height_millimetres", 0),
+        max_girth_millimetres=entry.get("max_girth_millimetres", 0),
+        max_distance_kilometres=entry.get("max_distance_kilometres", 0),
         delivery_weekdays=_weekdays(entry["days"]),
         delivery_from_minute=from_minute,
         delivery_until_minute=until_minute,
         zones=[_zone_terms(zone_id, terms) for zone_id, terms in entry["zones"].items()],
-        carbon_grams_per_tonne_kilometre=entry["carbon"]["grams_per_tonne_kilometre"],
+        carbon_legs=[
+            promise.CarbonLeg(
+                transport=leg["transport"],
+                kilometres=leg.get("kilometres", 0),
+                grams_per_tonne_kilometre=leg["grams_per_tonne_kilometre"],
+            )
+            for leg in entry["carbon"]["legs"]
+        ],
         carbon_factor=entry["carbon"]["factor"],
         surcharge_basis_points=entry["surcharge_basis_points"],
     )

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -112,10 +113,7 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
     )
 
 
-_MODES = {
-    type_pb2.DELIVERY_MODE_HOME_STANDARD: DeliveryMode.HOME_STANDARD,
-    type_pb2.DELIVERY_MODE_HOME_EXPRESS: DeliveryMode.HOME_EXPRESS,
-}
+_MODES = {type_pb2.DeliveryMode.Value(f"DELIVERY_MODE_{mode.name}"): mode for mode in DeliveryMode}
 _MODE_NUMBERS = {mode: number for number, mode in _MODES.items()}
 
 
@@ -357,7 +355,7 @@ def from_facts(view: View) -> pb.OrderFacts:
             pb.LineFacts(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
             for line in content.lines
         ],
-        life_cycle=from_life_cycle(one.life_cycle),
+        life_cycle=from_life_cycle(replace(one.life_cycle, cooling_off_seconds=one.cooling_off_seconds)),
         placed_at=from_instant(one.placed_at),
     )
 

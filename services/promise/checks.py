@@ -7,6 +7,7 @@ from kit.errors import InvalidArgument
 from kit.values.money import Money, is_currency
 from services.promise.domain.geography import normalise_postcode
 from services.promise.domain.network import (
+    Appointment,
     Carrier,
     CarrierService,
     Destination,
@@ -22,6 +23,13 @@ from services.promise.domain.network import (
 MAX_LINES = 2_000
 MAX_UNITS = 1_000_000_000
 MAX_TRANSIT_DAYS = 60
+MAX_APPOINTMENTS = 20
+_LIMITS = (
+    "max_width_millimetres",
+    "max_height_millimetres",
+    "max_girth_millimetres",
+    "max_distance_kilometres",
+)
 _MINUTES_A_DAY = 1_440
 
 
@@ -60,15 +68,34 @@ def _service(service: CarrierService, where: str) -> None:
         f"{where}.delivery_until_minute",
         "must be after delivery_from_minute and at most 1440",
     )
-    factor = service.carbon_grams_per_tonne_kilometre
-    _require(0 <= factor < float("inf"), f"{where}.carbon_grams_per_tonne_kilometre", "must be 0 or more")
-    _require(
-        factor == 0 or bool(service.carbon_factor), f"{where}.carbon_factor", "must name the source of the factor"
-    )
+    _carbon(service, where)
+    for limit in _LIMITS:
+        _require(getattr(service, limit) >= 0, f"{where}.{limit}", "must be 0 (no limit) or more")
+    if service.max_height_millimetres or service.max_width_millimetres:
+        _require(
+            service.max_length_millimetres >= service.max_width_millimetres >= service.max_height_millimetres > 0,
+            f"{where}.max_width_millimetres",
+            "must be from max_height_millimetres (which is given too) to max_length_millimetres",
+        )
     _require(service.surcharge_basis_points >= 0, f"{where}.surcharge_basis_points", "must be 0 or more")
     _unique((zone.zone_id for zone in service.zones), f"{where}.zones[{{}}].zone_id")
     for k, zone in enumerate(service.zones):
         _zone_terms(zone, f"{where}.zones[{k}]")
+
+
+def _carbon(service: CarrierService, where: str) -> None:
+    legs = service.carbon_legs
+    for k, leg in enumerate(legs):
+        at = f"{where}.carbon_legs[{k}]"
+        factor = leg.grams_per_tonne_kilometre
+        _require(bool(leg.transport), f"{at}.transport", "is required")
+        _require(leg.kilometres >= 0, f"{at}.kilometres", "must be 0 (the rest of the way) or more")
+        _require(0 <= factor < float("inf"), f"{at}.grams_per_tonne_kilometre", "must be 0 or more")
+    rest = sum(leg.kilometres == 0 for leg in legs)
+    _require(rest == 1 or not legs, f"{where}.carbon_legs", "one and only one must be the rest of the way (0 km)")
+    _require(
+        not legs or bool(service.carbon_factor), f"{where}.carbon_factor", "must name the source of the factors"
+    )
 
 
 def _zone_terms(terms: ZoneTerms, where: str) -> None:
@@ -119,6 +146,8 @@ def question(request: PlanRequest) -> None:
     for i, line in enumerate(request.lines):
         _require(bool(line.sku), f"lines[{i}].sku", "a SKU is required")
         _require(1 <= line.quantity <= MAX_UNITS, f"lines[{i}].quantity", f"must be from 1 to {MAX_UNITS}")
+    if request.appointment is not None:
+        appointment(request.appointment, "appointment")
     for i, excluded in enumerate(request.exclusions):
         _require(bool(excluded.point_id), f"excluded_points[{i}].point_id", "a point is required")
         _require(bool(excluded.reason), f"excluded_points[{i}].reason", "a reason is required")
@@ -132,9 +161,23 @@ def question(request: PlanRequest) -> None:
 
 
 def destination(found: Destination) -> None:
-    """A country and a postcode."""
+    """A country and a postcode; both may be left out where a store is named."""
+    if found.point_id and not found.country and not found.postcode:
+        return
     _country(found.country, "destination.country")
     _require(bool(normalise_postcode(found.postcode)), "destination.postcode", "a postcode is required")
+
+
+def appointments(found: Sequence[Appointment]) -> None:
+    """What a customer could choose from."""
+    _require(len(found) <= MAX_APPOINTMENTS, "appointments", f"must be at most {MAX_APPOINTMENTS}")
+    for i, one in enumerate(found):
+        appointment(one, f"appointments[{i}]")
+
+
+def appointment(found: Appointment, field: str) -> None:
+    """It ends after it begins."""
+    _require(found.window.start < found.window.end, f"{field}.window.end", "must be after its start")
 
 
 def required(value: str, field: str) -> None:

@@ -4,7 +4,6 @@ from kit import telemetry, times
 from oms.promise.v1 import promise_service_pb2 as pb
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceServicer
 from services.promise import translate
-from services.promise.domain.network import Mode
 from services.promise.service import PromiseService
 
 
@@ -34,9 +33,10 @@ class PromiseRpc(PromiseServiceServicer):
 
     async def Quote(self, request: pb.QuoteRequest, context: object) -> pb.QuoteResponse:
         """What can be promised."""
-        # Every mode is asked for; the one in the question is only its starting point.
-        question = translate.to_quote_question(request, Mode.HOME_STANDARD)
-        return translate.quote_proto(await self._service.quote(question))
+        appointments = [
+            translate.to_appointment(one, f"appointments[{i}]") for i, one in enumerate(request.appointments)
+        ]
+        return translate.quote_proto(await self._service.quote(translate.to_quote_question(request), appointments))
 
     async def PlanOrder(self, request: pb.PlanOrderRequest, context: object) -> pb.PlanOrderResponse:
         """Where to ship from."""

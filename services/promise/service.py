@@ -12,10 +12,18 @@ from kit.errors import Conflict, InvalidArgument
 from kit.requests import digest
 from kit.values.ids import new_id
 from services.promise import checks, store
-from services.promise.domain import engine, recording
+from services.promise.domain import engine, quoting, recording
 from services.promise.domain.calendars import Calendars
-from services.promise.domain.network import Carrier, IsHoliday, Limits, Mode, PlanRequest, PostcodeArea, Zone
-from services.promise.domain.plans import Decision, DeliveryOption, NotOffered, Outcome, Quote
+from services.promise.domain.network import (
+    Appointment,
+    Carrier,
+    IsHoliday,
+    Limits,
+    PlanRequest,
+    PostcodeArea,
+    Zone,
+)
+from services.promise.domain.plans import Decision, DeliveryOption, Outcome, Quote
 from services.promise.domain.rulesets import Ruleset
 from services.promise.replica import ReplicaStatus, StockReplica
 from services.promise.store import Recorded
@@ -84,13 +92,14 @@ class PromiseService:
 
     # -- quotes -----------------------------------------------------------------------------------------------
 
-    async def quote(self, request: PlanRequest) -> Quote:
+    async def quote(self, request: PlanRequest, appointments: Sequence[Appointment] = ()) -> Quote:
         """What can be promised, for every mode (that of `request` does not matter)."""
         self._check(request)
+        checks.appointments(appointments)
         terms = await self.refresh_terms()
         ruleset = terms.judge(request.now)
         snapshot = self._snapshot(request, terms)
-        options, not_offered = await asyncio.to_thread(_all_modes, snapshot, request, ruleset)
+        options, not_offered = await asyncio.to_thread(quoting.all_modes, snapshot, request, ruleset, appointments)
         quote = Quote(
             quote_id=self._make_id("quo"),
             expires_at=request.now + QUOTE_LIFE,
@@ -193,7 +202,7 @@ def _decide(
     decision: Decision, snapshot: engine.Snapshot, ruleset: Ruleset, terms_version: int, quote: Quote | None
 ) -> Decision:
     """The plans of a decision, within its quote if it has one, and what they rest on."""
-    option = quote.option(decision.request.mode) if quote is not None else None
+    option = quote.option(decision.request.mode, *quoting.choice(decision.request)) if quote is not None else None
     problem = _quote_problem(decision, quote, option) if decision.quote_id else ""
     decided = _planned(decision, snapshot, ruleset, option if not problem else None)
     record = recording.record(
@@ -231,24 +240,11 @@ def _planned(
     else:
         # No plan counts without its promise; what was seen is kept all the same.
         outcome = engine.plan(snapshot, request, ruleset)
-    options, _ = _all_modes(snapshot, request, ruleset)
+    options, _ = quoting.all_modes(snapshot, request, ruleset, _appointments(request))
     return replace(
         decision, outcome=replace(outcome, plans=(), unplanned=()), quote_broken=True, new_options=options
     )
 
 
-def _all_modes(
-    snapshot: engine.Snapshot, request: PlanRequest, ruleset: Ruleset
-) -> tuple[tuple[DeliveryOption, ...], tuple[NotOffered, ...]]:
-    """What each mode offers for the whole basket, or why it offers nothing."""
-    options: list[DeliveryOption] = []
-    not_offered: list[NotOffered] = []
-    for mode in Mode:
-        outcome = engine.plan(snapshot, replace(request, mode=mode), ruleset)
-        if outcome.is_complete:
-            options.append(DeliveryOption(mode, outcome.plans[0]))
-        else:
-            missing = outcome.unplanned[0]
-            detail = f"line {missing.line_number}: {missing.quantity} of {missing.sku} cannot be sent"
-            not_offered.append(NotOffered(mode, missing.reason, detail))
-    return tuple(options), tuple(not_offered)
+def _appointments(request: PlanRequest) -> tuple[Appointment, ...]:
+    return (request.appointment,) if request.appointment is not None else ()

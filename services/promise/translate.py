@@ -14,10 +14,7 @@ from oms.type.v1 import type_pb2
 from services.promise.domain import network as n
 from services.promise.domain import plans as p
 
-MODES = {
-    type_pb2.DELIVERY_MODE_HOME_STANDARD: n.Mode.HOME_STANDARD,
-    type_pb2.DELIVERY_MODE_HOME_EXPRESS: n.Mode.HOME_EXPRESS,
-}
+MODES = {type_pb2.DeliveryMode.Value(f"DELIVERY_MODE_{mode.name}"): mode for mode in n.Mode}
 MODES_BACK = {mode: number for number, mode in MODES.items()}
 POINT_TYPES = {
     type_pb2.POINT_TYPE_WAREHOUSE: n.PointType.WAREHOUSE,
@@ -33,12 +30,13 @@ POINT_TYPES_BACK = {point_type: number for number, point_type in POINT_TYPES.ite
 
 def to_item(item: inventory_pb.Item) -> n.Item:
     """What planning needs of an item."""
-    sides = (item.length_millimetres, item.width_millimetres, item.height_millimetres)
+    shortest, middle, longest = sorted((item.length_millimetres, item.width_millimetres, item.height_millimetres))
     return n.Item(
         sku=item.sku,
         brand=item.brand,
         weight_grams=item.weight_grams,
-        longest_side_millimetres=max(sides),
+        longest_side_millimetres=longest,
+        other_sides_millimetres=(middle, shortest),
         tags=frozenset(item.tags),
         prices={one.channel_id: _to_money(one.price) for one in item.prices},
     )
@@ -52,6 +50,7 @@ def to_point(point: inventory_pb.StockPoint) -> n.Point:
         position=_position(point.position),
         country=point.country,
         subdivision=point.subdivision,
+        postcode=point.postcode,
         time_zone=point.time_zone,
         openings=tuple(n.Opening(o.weekday, o.opens_minute, o.closes_minute) for o in point.opening_hours),
         closed_dates=frozenset(date.fromisoformat(day) for day in point.closed_dates),
@@ -64,17 +63,26 @@ def to_point(point: inventory_pb.StockPoint) -> n.Point:
 
 
 def to_stock_position(position: inventory_pb.StockPosition) -> n.StockPosition:
-    """Free units, and the terms of the channels that may ship them from there.
+    """Free units, and the terms of the channels that may ship them from there or hand them over.
 
     An inventory that is a version behind names no purposes: then every channel may.
     """
-    ship = inventory_pb.STOCK_PURPOSE_SHIP
-    shipping = [one for one in position.channels if not one.purposes or ship in one.purposes]
+    ship, collect = (_able(position, purpose) for purpose in _PURPOSES)
+    selling = [one for one in position.channels if one.channel_id in ship | collect]
     return n.StockPosition(
         free=position.free,
-        safety_stock={one.channel_id: one.safety_stock for one in shipping},
-        routing_buffers={one.channel_id: one.routing_buffer for one in shipping if one.routing_buffer},
+        safety_stock={one.channel_id: one.safety_stock for one in selling},
+        routing_buffers={one.channel_id: one.routing_buffer for one in selling if one.routing_buffer},
+        not_shipped=collect - ship,
+        not_collected=ship - collect,
     )
+
+
+_PURPOSES = (inventory_pb.STOCK_PURPOSE_SHIP, inventory_pb.STOCK_PURPOSE_COLLECT)
+
+
+def _able(position: inventory_pb.StockPosition, purpose: inventory_pb.StockPurpose.ValueType) -> frozenset[str]:
+    return frozenset(one.channel_id for one in position.channels if not one.purposes or purpose in one.purposes)
 
 
 # -- requests -------------------------------------------------------------------------------------------------
@@ -122,9 +130,16 @@ def _to_service(service: pb.CarrierService, where: str) -> n.CarrierService:
             )
             for zone in service.zones
         ),
-        carbon_grams_per_tonne_kilometre=service.carbon_grams_per_tonne_kilometre,
+        carbon_legs=tuple(
+            n.CarbonLeg(leg.transport, leg.kilometres, leg.grams_per_tonne_kilometre)
+            for leg in service.carbon_legs
+        ),
         carbon_factor=service.carbon_factor,
         surcharge_basis_points=service.surcharge_basis_points,
+        max_width_millimetres=service.max_width_millimetres,
+        max_height_millimetres=service.max_height_millimetres,
+        max_girth_millimetres=service.max_girth_millimetres,
+        max_distance_kilometres=service.max_distance_kilometres,
     )
 
 
@@ -138,16 +153,26 @@ def to_area(area: pb.PostcodeArea) -> n.PostcodeArea:
     return n.PostcodeArea(area.country, area.prefix, _position(area.position), area.subdivision)
 
 
-def to_quote_question(request: pb.QuoteRequest, mode: n.Mode) -> n.PlanRequest:
-    """The question of one mode of a quote."""
+def to_quote_question(request: pb.QuoteRequest) -> n.PlanRequest:
+    """What all modes of a quote have in common."""
     return n.PlanRequest(
         channel_id=request.channel_id,
         destination=_to_destination(request.destination),
         lines=_to_lines(request.lines),
-        mode=mode,
+        mode=n.Mode.HOME_STANDARD,
         now=times.field_or_now(request, "as_of"),
         not_before=times.field_or_none(request, "not_before"),
+        cooling_off_until=times.field_or_none(request, "cooling_off_until"),
     )
+
+
+def to_appointment(appointment: pb.Appointment, field: str) -> n.Appointment:
+    """A time at which the customer is there."""
+    start = times.field_or_none(appointment.window, "start")
+    end = times.field_or_none(appointment.window, "end")
+    if start is None or end is None:
+        raise InvalidArgument(f"{field}.window", "a start and an end are required")
+    return n.Appointment(n.Window(start, end), appointment.service_id)
 
 
 def to_plan_request(request: pb.PlanOrderRequest) -> n.PlanRequest:
@@ -163,6 +188,9 @@ def to_plan_request(request: pb.PlanOrderRequest) -> n.PlanRequest:
         exclusions=tuple(n.ExcludedPoint(e.point_id, e.reason, e.sku) for e in request.excluded_points),
         overlays=tuple(n.StockOverlay(o.sku, o.point_id, o.free) for o in request.overlays),
         own_holds=tuple(n.OwnHold(h.sku, h.point_id, h.quantity) for h in request.own_holds),
+        appointment=(
+            to_appointment(request.appointment, "appointment") if request.HasField("appointment") else None
+        ),
     )
 
 
@@ -192,7 +220,7 @@ def _position(position: type_pb2.Position) -> n.Position:
 
 
 def _to_destination(destination: type_pb2.Destination) -> n.Destination:
-    return n.Destination(destination.country, destination.postcode)
+    return n.Destination(destination.country, destination.postcode, destination.point_id)
 
 
 def _to_lines(lines: Iterable[pb.BasketLine]) -> tuple[n.BasketLine, ...]:
@@ -227,9 +255,20 @@ def carrier_proto(carrier: n.Carrier) -> pb.Carrier:
                 delivery_from_minute=service.delivery_from_minute,
                 delivery_until_minute=service.delivery_until_minute,
                 zones=[_zone_terms_proto(zone) for zone in service.zones],
-                carbon_grams_per_tonne_kilometre=service.carbon_grams_per_tonne_kilometre,
+                carbon_legs=[
+                    pb.CarbonLeg(
+                        transport=leg.transport,
+                        kilometres=leg.kilometres,
+                        grams_per_tonne_kilometre=leg.grams_per_tonne_kilometre,
+                    )
+                    for leg in service.carbon_legs
+                ],
                 carbon_factor=service.carbon_factor,
                 surcharge_basis_points=service.surcharge_basis_points,
+                max_width_millimetres=service.max_width_millimetres,
+                max_height_millimetres=service.max_height_millimetres,
+                max_girth_millimetres=service.max_girth_millimetres,
+                max_distance_kilometres=service.max_distance_kilometres,
             )
             for service in carrier.services
         ],
@@ -284,7 +323,13 @@ def option_proto(option: p.DeliveryOption) -> pb.DeliveryOption:
         parcels=sum(leg.parcels for leg in option.plan.legs),
         carbon=_carbon(option.plan.carbon),
         plan=plan_proto(option.plan),
+        point_id=option.point_id,
+        appointment=_appointment(option.appointment) if option.appointment else None,
     )
+
+
+def _appointment(appointment: n.Appointment) -> pb.Appointment:
+    return pb.Appointment(window=_window(appointment.window), service_id=appointment.service_id)
 
 
 def plan_proto(plan: p.Plan) -> pb.Plan:

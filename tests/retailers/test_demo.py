@@ -32,7 +32,7 @@ def test_it_has_the_size_of_a_small_retailer(retailer: Retailer) -> None:
     assert kinds.count(types.POINT_TYPE_SUPPLIER) == 1
     assert 250 <= len(retailer.items) <= 350
     assert len(retailer.channels) == 3
-    assert len(retailer.carriers) == 3
+    assert len(retailer.carriers) == 4
     assert {item.brand for item in retailer.items} == {"Ondelle", "Cairn"}
 
 
@@ -173,10 +173,11 @@ def test_rates_rise_with_weight_and_reach_the_service_s_limit(retailer: Retailer
     for carrier in retailer.carriers:
         for service in carrier.services:
             assert service.carbon_factor
-            assert service.carbon_grams_per_tonne_kilometre > 0
+            assert all(leg.grams_per_tonne_kilometre > 0 for leg in service.carbon_legs)
+            assert sum(leg.kilometres == 0 for leg in service.carbon_legs) == 1
             for terms in service.zones:
                 assert terms.zone_id in zones
-                assert 1 <= terms.transit_days_min <= terms.transit_days_max
+                assert 0 <= terms.transit_days_min <= terms.transit_days_max
                 steps = [(step.up_to_grams, step.price.amount_minor) for step in terms.rates]
                 assert all(a[0] < b[0] and a[1] < b[1] for a, b in itertools.pairwise(steps))
                 assert steps[-1][0] == service.max_weight_grams

@@ -269,7 +269,7 @@ async def _load_carrier(world: World) -> None:
                 customer_price=types.Money(amount_minor=SHIPPING_MINOR, currency="EUR"),
             )
         ],
-        carbon_grams_per_tonne_kilometre=100,
+        carbon_legs=[prm.CarbonLeg(transport="road", grams_per_tonne_kilometre=100)],
         carbon_factor="test 1",
     )
     await world.promise.PutCarriers(

@@ -62,6 +62,7 @@ async def quote(body: PromiseRequest, caller: CallerIs, clients: ClientsAre, req
         {"line_number": line.line_number or place, "sku": line.sku, "quantity": line.quantity}
         for place, line in enumerate(body.lines, start=1)
     ]
-    more = {"lines": lines, "as_of": now, "not_before": body.not_before or now + cooling_off}
+    cooling_off_until = None if body.not_before else now + cooling_off
+    more = {"lines": lines, "as_of": now, "cooling_off_until": cooling_off_until}
     found = await clients.read(clients.promise.Quote, sent(promise.QuoteRequest, body, **more))
     return shown(found, PromiseView)

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -75,6 +75,19 @@ Id = Annotated[str, Field(min_length=1, max_length=64, pattern=_ID)]
 LongId = Annotated[str, Field(min_length=1, max_length=200, pattern=_ID)]
 Sku = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._/-]+$")]
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=_WORD)]
+# How a customer may have the goods. An order is placed with those that end at an address (orders.py).
+DeliveryMode = Literal[
+    "home_standard",
+    "home_express",
+    "same_day",
+    "white_glove",
+    "appointment",
+    "relay_point",
+    "locker",
+    "click_and_collect",
+    "ship_to_store",
+    "e_reservation",
+]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["FR"], description="ISO 3166-1 alpha-2")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["EUR"], description="ISO 4217")]
 Postcode = Annotated[str, Field(max_length=16, pattern=r"^[A-Za-z0-9 -]*$", examples=["69002"])]

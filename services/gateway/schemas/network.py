@@ -9,6 +9,7 @@ from services.gateway.schemas.base import (
     MAX_QUANTITY,
     Country,
     Currency,
+    DeliveryMode,
     Grams,
     Id,
     Instant,
@@ -24,7 +25,6 @@ from services.gateway.schemas.base import (
     Word,
     example,
 )
-from services.gateway.schemas.orders import Mode
 
 PointType = Literal["warehouse", "store", "supplier", "partner"]
 Purpose = Literal["ship", "collect", "show"]
@@ -326,20 +326,36 @@ class ZoneTerms(Sent):
     customer_price: Money
 
 
+class CarbonLeg(Sent):
+    """A part of the way by one means of transport."""
+
+    transport: RequiredText
+    kilometres: Int32 = Field(0, description="Of this part; 0 for what the others leave of the distance")
+    grams_per_tonne_kilometre: Real = Field(description="Grams CO2e, well to wheel")
+
+
 class CarrierService(Sent):
     """A service of a carrier for one mode."""
 
     service_id: Id
     name: RequiredText
-    mode: Mode
+    mode: DeliveryMode
     max_weight_grams: Grams
     max_length_millimetres: Int32
+    max_width_millimetres: Int32 = Field(0, description="Of the middle side; 0 for no limit")
+    max_height_millimetres: Int32 = Field(0, description="Of the shortest side; 0 for no limit")
+    max_girth_millimetres: Int32 = Field(
+        0, description="The longest side and the way around the other two; 0 for no limit"
+    )
+    max_distance_kilometres: Int32 = Field(0, description="From the point to the customer; 0 for no limit")
     delivery_weekdays: list[Weekday] = Field(min_length=1, max_length=7)
     delivery_from_minute: Minute
     delivery_until_minute: Minute
     zones: list[ZoneTerms] = Field(min_length=1, max_length=200)
-    carbon_grams_per_tonne_kilometre: Real
-    carbon_factor: Text
+    carbon_legs: list[CarbonLeg] = Field(
+        default_factory=list, max_length=10, description="The parts of the way; one of them is the rest of it"
+    )
+    carbon_factor: Text = ""
     surcharge_basis_points: Int32 = 0
 
 
@@ -395,8 +411,11 @@ class Carriers(Sent):
                                     "customer_price": {"amount_minor": 490, "currency": "EUR"},
                                 }
                             ],
-                            "carbon_grams_per_tonne_kilometre": 680.0,
-                            "carbon_factor": "GLEC 3.1 van",
+                            "carbon_legs": [
+                                {"transport": "van", "kilometres": 30, "grams_per_tonne_kilometre": 680.0},
+                                {"transport": "truck", "grams_per_tonne_kilometre": 92.0},
+                            ],
+                            "carbon_factor": "GLEC 3.1, road",
                         }
                     ],
                 }

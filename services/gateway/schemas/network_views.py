@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from services.gateway.schemas.base import MoneyView, Shown
+from services.gateway.schemas.base import DeliveryMode, MoneyView, Shown
 from services.gateway.schemas.network import PointType, Purpose
-from services.gateway.schemas.orders import Mode
 
 
 class BalanceView(Shown):
@@ -205,19 +204,31 @@ class ZoneTermsView(Shown):
     customer_price: MoneyView | None
 
 
+class CarbonLegView(Shown):
+    """A part of the way by one means of transport."""
+
+    transport: str
+    kilometres: int
+    grams_per_tonne_kilometre: float
+
+
 class CarrierServiceView(Shown):
     """A service of a carrier for one mode."""
 
     service_id: str
     name: str
-    mode: Mode | None
+    mode: DeliveryMode | None
     max_weight_grams: int
     max_length_millimetres: int
+    max_width_millimetres: int
+    max_height_millimetres: int
+    max_girth_millimetres: int
+    max_distance_kilometres: int
     delivery_weekdays: list[int]
     delivery_from_minute: int
     delivery_until_minute: int
     zones: list[ZoneTermsView]
-    carbon_grams_per_tonne_kilometre: float
+    carbon_legs: list[CarbonLegView]
     carbon_factor: str
     surcharge_basis_points: int
 

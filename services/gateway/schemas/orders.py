@@ -28,7 +28,8 @@ from services.gateway.schemas.base import (
 )
 from services.gateway.schemas.work import FulfilmentView
 
-Mode = Literal["home_standard", "home_express"]
+# Those that end at an address.
+Mode = Literal["home_standard", "home_express", "same_day", "white_glove", "relay_point", "locker"]
 OrderStatus = Literal[
     "recorded", "action_required", "refused", "validated", "released", "cancelling", "cancelled", "closed"
 ]

@@ -1,13 +1,16 @@
 """Promises: what can be had, when, for how much; and why the rest cannot."""
 
 from datetime import datetime
+from typing import Literal, Self
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from services.gateway.schemas.base import (
     MAX_INT32,
     Asked,
     Country,
+    DeliveryMode,
     Id,
     Instant,
     MoneyView,
@@ -67,8 +70,40 @@ class AvailabilityView(Shown):
 class DestinationSent(Sent):
     """Where the parcel goes, as coarse as planning needs it."""
 
-    country: Country
-    postcode: Postcode
+    country: Country | Literal[""] = ""
+    postcode: Postcode = ""
+    point_id: Id | Literal[""] = Field(
+        "", description="The store at which it is collected; stores near the postcode when it is left out"
+    )
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> Self:
+        if not self.point_id and not (self.country and self.postcode.strip()):
+            raise PydanticCustomError("missing", "a country and a postcode, or a point_id")
+        if bool(self.country) != bool(self.postcode.strip()):
+            raise PydanticCustomError("missing", "country and postcode go together")
+        return self
+
+
+class WindowSent(Sent):
+    """From an instant to another one, which is outside."""
+
+    start: Instant
+    end: Instant
+
+
+class AppointmentSent(Sent):
+    """A time at which the customer could be there."""
+
+    window: WindowSent
+    service_id: Id | Literal[""] = Field("", description="Whose appointment it is; empty for anybody's")
+
+
+class AppointmentView(Shown):
+    """A time at which the customer is there."""
+
+    window: WindowView
+    service_id: str
 
 
 class BasketLine(Sent):
@@ -98,7 +133,12 @@ class PromiseRequest(Sent):
     destination: DestinationSent
     lines: list[BasketLine] = Field(min_length=1, max_length=1_000)
     not_before: Instant | None = Field(
-        None, description="Preparation does not start before; the end of cooling-off when it is left out"
+        None,
+        description="Preparation does not start before; the end of cooling-off when it is left out, "
+        "which same day delivery does not wait for",
+    )
+    appointments: list[AppointmentSent] = Field(
+        default_factory=list, max_length=20, description="What could be chosen, for modes that keep an appointment"
     )
 
 
@@ -112,18 +152,20 @@ class CarbonView(Shown):
 class OptionView(Shown):
     """A way to have the whole basket."""
 
-    mode: str
+    mode: DeliveryMode
     window: WindowView
     order_before: datetime | None = Field(description="Order before this instant to have this window")
     price: MoneyView | None
     parcels: int
     carbon: CarbonView | None
+    point_id: str = Field(description="The store at which it is collected; empty when it is brought")
+    appointment: AppointmentView | None = Field(description="The one that it keeps: its window is the promise")
 
 
 class NotOfferedView(Shown):
     """Why a mode is not offered."""
 
-    mode: str | None
+    mode: DeliveryMode | None
     reason: str
     detail: str
 

@@ -19,6 +19,10 @@ class DeliveryMode(StrEnum):
 
     HOME_STANDARD = "home_standard"
     HOME_EXPRESS = "home_express"
+    SAME_DAY = "same_day"
+    WHITE_GLOVE = "white_glove"
+    RELAY_POINT = "relay_point"
+    LOCKER = "locker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +270,11 @@ class Order:
     next_action_url: str = ""
     cancellation_reason: str = ""
     payment_outcome: str = ""
+
+    @property
+    def cooling_off_seconds(self) -> int:
+        """What is delivered today does not wait."""
+        return 0 if self.content.mode is DeliveryMode.SAME_DAY else self.life_cycle.cooling_off_seconds
 
     def fulfilment(self, fulfilment_id: str) -> Fulfilment:
         """The one with this id, which must be of this order."""

@@ -94,7 +94,7 @@ def accept(
     if counted(unit for leg in legs for unit in leg.lines) != counted_ranges(order.ranges):
         raise InvalidArgument("legs", "the plan does not cover the order's units exactly", reason="PLAN_MISMATCH")
     ranges, created = place(order, legs, UnitState.RECORDED, decision_id)
-    cooling_off_until = as_of + timedelta(seconds=order.life_cycle.cooling_off_seconds)
+    cooling_off_until = as_of + timedelta(seconds=order.cooling_off_seconds)
     validated = replace(
         validated,
         ranges=ranges,

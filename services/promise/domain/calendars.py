@@ -84,6 +84,20 @@ class PointCalendar:
                 left -= ends - opens
         return None
 
+    def local_day(self, at: datetime) -> date:
+        """The day of an instant at the point."""
+        return at.astimezone(self._zone).date()
+
+    def next_open(self, at: datetime) -> Window | None:
+        """The rest of the opening hours in which `at` lies, or the next ones; None beyond the horizon."""
+        # The day before may still be open.
+        first = at.astimezone(self._zone).date() - _DAY
+        for offset in range(HORIZON_DAYS):
+            for opens, closes in self._open(first + offset * _DAY):
+                if closes > at:
+                    return Window(max(opens, at), closes)
+        return None
+
     def hand_overs(self, carrier_id: str, ready: datetime) -> Iterator[HandOver]:
         """The carrier's cut-offs at or after `ready`, in order.
 
@@ -172,6 +186,14 @@ class DeliveryCalendar:
                 known = self._windows = {}
             known[hand_over] = self._compute(hand_over)
         return known[hand_over]
+
+    def local_day(self, at: datetime) -> date:
+        """The day of an instant at the destination."""
+        return at.astimezone(ZoneInfo(self._time_zone)).date()
+
+    def last_day(self, window: Window) -> date:
+        """The last day of a window at the destination; its end is outside, which may be a midnight."""
+        return self.local_day(window.end - timedelta(microseconds=1))
 
     def _compute(self, hand_over: HandOver) -> Window | None:
         first = self._day(hand_over, self._terms.transit_days_min)

@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from kit.values.money import Money
 from services.promise.domain.calendars import Calendars, DeliveryCalendar, HandOver, PointCalendar
 from services.promise.domain.geography import Geography, distance_kilometres
+from services.promise.domain.journeys import AtCounter, ByAppointment, ByCarrier, Journey, ToStore
+from services.promise.domain.modes import TERMS, Appointments, ModeTerms
 from services.promise.domain.network import (
     SHIP_FROM_STORE,
     Carrier,
     CarrierService,
+    Destination,
     IsHoliday,
+    Item,
     PlanRequest,
     Point,
     PointType,
@@ -43,6 +48,7 @@ class Snapshot:
 class Candidate:
     """A point with a service that takes its parcels, and what each SKU could contribute (units, by SKU).
 
+    At a counter where the customer comes the service is nobody's: its ids are empty.
     `kept_back`: what the routing buffer keeps of that. `rates` are the carrier's, `steps` the same as they weigh.
     `unit_costs`: cover, markdown and short picks of one unit, by name, by SKU.
     """
@@ -65,8 +71,8 @@ class Candidate:
     window: Window
     start: datetime
     order_delay: timedelta
-    point_calendar: PointCalendar
-    delivery: DeliveryCalendar
+    calendar: PointCalendar
+    journey: Journey
     _order_before: dict[Window, datetime] = field(default_factory=dict)
 
     @property
@@ -89,14 +95,9 @@ class Candidate:
         return self._order_before[window]
 
     def _latest_order(self, window: Window) -> datetime:
-        last = self.hand_over
-        for hand_over in self.point_calendar.hand_overs(self.carrier_id, self.hand_over.at):
-            reached = self.delivery.window(hand_over)
-            if reached is None or reached.rank > window.rank:
-                break
-            last = hand_over
+        last = self.journey.last_hand_over(window, self.hand_over)
         handling = timedelta(minutes=self.point.handling_minutes)
-        start = self.point_calendar.latest_start(last.at, handling)
+        start = self.calendar.latest_start(last.at, handling)
         return (start if start is not None else self.start) - self.order_delay
 
 
@@ -120,15 +121,44 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """A service with its terms to the destination."""
+    """A service with its terms to the destination. `delivery`: None at a counter."""
 
     carrier_id: str
     service: CarrierService
     terms: ZoneTerms
     rates: tuple[Step, ...]
     steps: tuple[Step, ...]
-    delivery: DeliveryCalendar
+    delivery: DeliveryCalendar | None
     misfits: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the customer has the goods. `store`: of ours, when it is collected there."""
+
+    destination: Destination
+    area: PostcodeArea
+    store: Point | None = None
+
+
+def place_of(snapshot: Snapshot, request: PlanRequest) -> Place | str:
+    """Of a question; or the reason that there is none."""
+    if TERMS[request.mode].is_collected:
+        return _place_at_store(snapshot, request)
+    area = snapshot.geography.area(request.destination)
+    if area is None or not snapshot.geography.zones(request.destination):
+        return "UNKNOWN_DESTINATION"
+    return Place(request.destination, area)
+
+
+def _place_at_store(snapshot: Snapshot, request: PlanRequest) -> Place | str:
+    store = snapshot.stock.points.get(request.destination.point_id)
+    if store is None:
+        return "UNKNOWN_STORE"
+    if TERMS[request.mode].collected_with not in store.capabilities:
+        return "NOT_COLLECTED_THERE"
+    area = PostcodeArea(store.country, store.postcode, store.position, store.subdivision)
+    return Place(Destination(store.country, store.postcode, store.point_id), area, store)
 
 
 class Gatherer:
@@ -140,27 +170,34 @@ class Gatherer:
         request: PlanRequest,
         ruleset: Ruleset,
         demand: Mapping[str, int],
-        area: PostcodeArea,
+        place: Place,
     ) -> None:
         self._stock = snapshot.stock
         self._snapshot = snapshot
         self._request = request
         self._ruleset = ruleset
         self._demand = demand
-        self._area = area
-        self._start = max(request.now, request.not_before or request.now)
+        self._place = place
+        self._terms = TERMS[request.mode]
+        self._appointment = request.appointment if self._terms.appointments is not Appointments.NONE else None
+        self._start = _start(request, self._terms)
         self._shelves = Shelves(snapshot.stock, request, ruleset, demand)
         self._calendars = snapshot.calendars.under(snapshot.carriers)
         self._found = Gathered(seen=self._shelves.seen)
 
     def gather(self) -> Gathered:
         """Candidates in point order; every other point has its reason."""
-        offers, refused = self._offers()
-        for point_id in sorted(self._stock.points):
-            point = self._stock.points[point_id]
-            shelf = self._shelves.of(point)
+        offers, refused = self._offers() if self._terms.by_carrier else ([], [])
+        store = self._place.store
+        points = self._stock.points if self._terms.by_carrier or store is None else {store.point_id: store}
+        for point_id in sorted(points):
+            point = points[point_id]
+            is_counter = store is not None and point_id == store.point_id
+            shelf = self._shelves.of(point, is_counter=is_counter)
             if not shelf.units:
                 self._found.reject(point, *self._shelves.why_empty(point, shelf))
+            elif is_counter:
+                self._add_point(point, shelf, [self._at_counter()], [])
             elif point.type is PointType.STORE and SHIP_FROM_STORE not in point.capabilities:
                 self._found.reject(point, "NO_SHIP_FROM_STORE", "the store does not ship")
             else:
@@ -171,7 +208,7 @@ class Gatherer:
 
     def _offers(self) -> tuple[list[_Offer], list[tuple[str, str, str]]]:
         """Services of the mode that go to the destination, and (service, reason, detail) of those that do not."""
-        zones = self._snapshot.geography.zones(self._request.destination)
+        zones = self._snapshot.geography.zones(self._place.destination)
         offers: list[_Offer] = []
         refused: list[tuple[str, str, str]] = []
         for carrier in self._snapshot.carriers:
@@ -182,14 +219,14 @@ class Gatherer:
                 zone = next((zone for zone in zones if zone.zone_id in by_zone), None)
                 if zone is None:
                     refused.append((service.service_id, "NO_ZONE", "does not deliver to this postcode"))
-                elif problem := self._terms_problem(by_zone[zone.zone_id]):
+                elif problem := self._terms_problem(by_zone[zone.zone_id]) or self._basket_problem(service):
                     refused.append((service.service_id, *problem))
                 else:
                     offers.append(self._offer(carrier.carrier_id, service, by_zone[zone.zone_id], zone.time_zone))
         return offers, refused
 
     def _offer(self, carrier_id: str, service: CarrierService, terms: ZoneTerms, time_zone: str) -> _Offer:
-        region = (self._request.destination.country, self._area.subdivision)
+        region = (self._place.destination.country, self._place.area.subdivision)
         delivery = self._calendars.of_delivery(
             carrier_id, service, terms, time_zone, region, self._snapshot.is_holiday
         )
@@ -201,6 +238,29 @@ class Gatherer:
         percent = self._ruleset.shipping_percent
         dearer = steps if percent == 100 else tuple(weighed(step, percent) for step in steps)
         return _Offer(carrier_id, service, terms, steps, dearer, delivery, misfits)
+
+    def _at_counter(self) -> _Offer:
+        """Collected where it is prepared: nobody carries it, and it costs the customer nothing."""
+        limit = sum(self._stock.items[sku].weight_grams * units for sku, units in self._demand.items())
+        service = CarrierService("", self._request.mode, 0, 0, (), 0, 0, ())
+        terms = ZoneTerms("", 0, 0, (), Money(0, self._ruleset.currency))
+        steps = (Step(max(1, limit), 0),)
+        return _Offer("", service, terms, steps, steps, None, {})
+
+    def _basket_problem(self, service: CarrierService) -> tuple[str, str] | None:
+        """Of what goes as one parcel or not at all, and of whose appointment it is."""
+        appointment = self._appointment
+        if appointment is not None and appointment.service_id not in ("", service.service_id):
+            return "OTHER_APPOINTMENT", f"the appointment is with {appointment.service_id}"
+        if not self._terms.is_one_parcel:
+            return None
+        items = self._stock.items
+        grams = sum(items[sku].weight_grams * units for sku, units in self._demand.items())
+        volume = sum(items[sku].volume_cubic_millimetres * units for sku, units in self._demand.items())
+        room = service.max_length_millimetres * service.max_width_millimetres * service.max_height_millimetres
+        if grams > service.max_weight_grams or (room and volume > room):
+            return "SEVERAL_PARCELS", "the basket needs more than the one parcel that there is room for"
+        return None
 
     def _terms_problem(self, terms: ZoneTerms) -> tuple[str, str] | None:
         currency = self._ruleset.currency
@@ -217,13 +277,13 @@ class Gatherer:
     def _add_point(
         self, point: Point, shelf: Shelf, offers: list[_Offer], refused: list[tuple[str, str, str]]
     ) -> None:
-        kilometres = distance_kilometres(point.position, self._area.position)
+        for sku, units in shelf.units.items():
+            self._found.stocked[sku] = self._found.stocked.get(sku, 0) + units
+        kilometres = distance_kilometres(point.position, self._place.area.position)
         furthest = self._ruleset.max_distance_kilometres
         if furthest and kilometres > furthest:
             self._found.reject(point, "TOO_FAR", f"{kilometres:.0f} km away, at most {furthest}")
             return
-        for sku, units in shelf.units.items():
-            self._found.stocked[sku] = self._found.stocked.get(sku, 0) + units
         for service_id, reason, detail in refused:
             self._found.reject(point, reason, detail, service_id)
         calendar = self._calendars.of_point(point, self._snapshot.is_holiday)
@@ -251,18 +311,21 @@ class Gatherer:
             reason = offer.misfits[next(reversed(shelf.units))]
             self._found.reject(point, reason, "no unit of the basket fits the service's limits", service_id)
             return
-        hand_over = next(calendar.hand_overs(offer.carrier_id, ready), None)
-        if hand_over is None:
-            if pause := calendar.pause(offer.carrier_id, ready):
-                self._found.reject(point, "CARRIER_PAUSED", pause.reason or "collects nothing now", service_id)
-            else:
-                self._found.reject(point, "NO_COLLECTION", f"{offer.carrier_id} does not collect here", service_id)
+        furthest = offer.service.max_distance_kilometres
+        if furthest and kilometres > furthest:
+            detail = f"{kilometres:.0f} km away, the service goes {furthest}"
+            self._found.reject(point, "TOO_FAR", detail, service_id)
             return
-        window = offer.delivery.window(hand_over)
+        journey = self._journey(offer, calendar)
+        hand_over = journey.hand_over(ready)
+        if hand_over is None:
+            self._found.reject(point, *self._why_not_handed_over(offer, calendar, ready), service_id)
+            return
+        window = journey.window(hand_over)
         if window is None:
             self._found.reject(point, "NO_DELIVERY_DAY", "no delivery day within reach", service_id)
             return
-        if problem := self._window_problem(window):
+        if problem := self._window_problem(window, offer):
             self._found.reject(point, *problem, service_id)
             return
         rules = self._ruleset
@@ -286,12 +349,36 @@ class Gatherer:
                 window=window,
                 start=self._start,
                 order_delay=self._start - self._request.now,
-                point_calendar=calendar,
-                delivery=offer.delivery,
+                calendar=calendar,
+                journey=journey,
             )
         )
 
-    def _window_problem(self, window: Window) -> tuple[str, str] | None:
+    def _journey(self, offer: _Offer, calendar: PointCalendar) -> Journey:
+        if offer.delivery is None:
+            return AtCounter(calendar)
+        if self._appointment is not None:
+            return ByAppointment(calendar, offer.carrier_id, offer.delivery, self._appointment.window)
+        if (store := self._place.store) is not None:
+            at_store = self._calendars.of_point(store, self._snapshot.is_holiday)
+            receiving = timedelta(minutes=store.handling_minutes)
+            return ToStore(calendar, offer.carrier_id, offer.delivery, at_store, receiving)
+        return ByCarrier(calendar, offer.carrier_id, offer.delivery)
+
+    def _why_not_handed_over(self, offer: _Offer, calendar: PointCalendar, ready: datetime) -> tuple[str, str]:
+        if offer.delivery is None:
+            return "CLOSED", "no opening hours in which it could be collected"
+        if next(calendar.hand_overs(offer.carrier_id, ready), None) is not None:
+            return "AFTER_APPOINTMENT", "the next parcel would arrive after the appointment"
+        if pause := calendar.pause(offer.carrier_id, ready):
+            return "CARRIER_PAUSED", pause.reason or "collects nothing now"
+        return "NO_COLLECTION", f"{offer.carrier_id} does not collect here"
+
+    def _window_problem(self, window: Window, offer: _Offer) -> tuple[str, str] | None:
+        if self._terms.is_today and offer.delivery is not None:
+            day = offer.delivery.last_day(window)
+            if day != offer.delivery.local_day(self._request.now):
+                return "NOT_TODAY", f"the next parcel arrives on {day.isoformat()}"
         limits, days = self._request.limits, self._ruleset.max_delivery_days
         if limits is not None and window.end > limits.window_end:
             return (
@@ -310,6 +397,25 @@ class Gatherer:
             item = self._stock.items[sku]
             if item.longest_side_millimetres > service.max_length_millimetres:
                 found[sku] = "TOO_LONG"
+            elif _is_too_large(item, service):
+                found[sku] = "TOO_LARGE"
             elif item.weight_grams > heaviest:
                 found[sku] = "TOO_HEAVY"
         return found
+
+
+def _start(request: PlanRequest, terms: ModeTerms) -> datetime:
+    """When preparation may begin: what is delivered today does not wait for a cooling-off."""
+    waits = (request.not_before, None if terms.is_today else request.cooling_off_until)
+    return max((request.now, *(instant for instant in waits if instant is not None)))
+
+
+def _is_too_large(item: Item, service: CarrierService) -> bool:
+    """Whether it fits no way around; what is not known of either is no limit."""
+    middle, shortest = item.other_sides_millimetres
+    sizes = (
+        (middle, service.max_width_millimetres),
+        (shortest, service.max_height_millimetres),
+        (item.girth_millimetres, service.max_girth_millimetres),
+    )
+    return any(limit and size > limit for size, limit in sizes)

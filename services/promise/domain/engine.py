@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from services.promise.domain import carbon, together
-from services.promise.domain.candidates import Candidate, Gathered, Gatherer, Snapshot
+from services.promise.domain.candidates import Candidate, Gathered, Gatherer, Place, Snapshot, place_of
 from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
-from services.promise.domain.network import BasketLine, PlanRequest, PostcodeArea
+from services.promise.domain.modes import TERMS, Appointments
+from services.promise.domain.network import BasketLine, PlanRequest
 from services.promise.domain.plans import CostComponent, Leg, LegLine, Outcome, Plan, Rejected, Unplanned
 from services.promise.domain.rates import step_of
 from services.promise.domain.rulesets import Ruleset
@@ -30,9 +31,8 @@ def plan(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, budget_step
     When not every unit can be served, the plans serve the most units.
     """
     question = _ask(snapshot, request, ruleset)
-    if question is None:
-        reason = "UNKNOWN_ITEM" if _area(snapshot, request) else "UNKNOWN_DESTINATION"
-        unplanned = tuple(Unplanned(ln.line_number, ln.sku, ln.quantity, reason) for ln in request.lines)
+    if isinstance(question, str):
+        unplanned = tuple(Unplanned(ln.line_number, ln.sku, ln.quantity, question) for ln in request.lines)
         return Outcome((), unplanned, (), (), proved_optimal=True)
     gathered, articles = question.gathered, question.articles
     answer = question.answer(budget_steps)
@@ -42,7 +42,7 @@ def plan(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, budget_step
         for sku, each in article.units_each.items()
     }
     reasons = {
-        sku: _reason(sku, units, gathered, answer.found, ruleset)
+        sku: _reason(sku, units, gathered, answer.found, question.ruleset)
         for sku, units in question.wanted.items()
         if served[sku] < units
     }
@@ -59,28 +59,29 @@ def plan(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, budget_step
 def search_question(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset) -> tuple[list[Row], Demand]:
     """What the search is asked when no strict rule holds: for those who ask another solver the same."""
     question = _ask(snapshot, request, ruleset)
-    if question is None:
+    if isinstance(question, str):
         return [], Demand((), (), (), ())
     rows = question.rows()
     return rows, question.demand(rows)
 
 
-def _area(snapshot: Snapshot, request: PlanRequest) -> PostcodeArea | None:
-    """Where the destination lies, if a zone delivers there."""
-    geography = snapshot.geography
-    return geography.area(request.destination) if geography.zones(request.destination) else None
-
-
-def _ask(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset) -> "_Question | None":
-    """The question, if its destination and something of the basket is known."""
-    area = _area(snapshot, request)
+def _ask(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset) -> "_Question | str":
+    """The question; or the reason that it cannot be asked."""
+    terms = TERMS[request.mode]
+    if terms.appointments is Appointments.NEEDED and request.appointment is None:
+        return "NO_APPOINTMENT"
+    place = place_of(snapshot, request)
+    if isinstance(place, str):
+        return place
     wanted: dict[str, int] = {}
     for line in request.lines:
         if line.sku in snapshot.stock.items:
             wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
-    if area is None or not wanted:
-        return None
-    return _Question(snapshot, request, ruleset, wanted, area)
+    if not wanted:
+        return "UNKNOWN_ITEM"
+    if terms.is_one_parcel:
+        ruleset = replace(ruleset, max_parcels=1)
+    return _Question(snapshot, request, ruleset, wanted, place)
 
 
 class _Question:
@@ -92,13 +93,13 @@ class _Question:
         request: PlanRequest,
         ruleset: Ruleset,
         wanted: Mapping[str, int],
-        area: PostcodeArea,
+        place: Place,
     ) -> None:
         self._snapshot = snapshot
         self._request = request
-        self._ruleset = ruleset
+        self.ruleset = ruleset
         self.wanted = wanted
-        self.gathered = Gatherer(snapshot, request, ruleset, wanted, area).gather()
+        self.gathered = Gatherer(snapshot, request, ruleset, wanted, place).gather()
         self.articles = articles = together.articles(snapshot.stock.items, wanted, ruleset.together_tags)
         self._candidates = self.gathered.candidates
         items = snapshot.stock.items
@@ -125,7 +126,7 @@ class _Question:
         for rows in self._levels(all_rows):
             if rows is not all_rows and self.demand(rows).units != whole.units:
                 continue
-            answer = search(rows, whole, self._ruleset, budget_steps, must_be_whole=rows is not all_rows)
+            answer = search(rows, whole, self.ruleset, budget_steps, must_be_whole=rows is not all_rows)
             if answer.found or rows is all_rows:
                 self._reject_others(rows, all_rows)
                 return replace(answer, proved=answer.proved and is_sure)
@@ -139,7 +140,7 @@ class _Question:
     def _levels(self, rows: list[Row]) -> Iterator[list[Row]]:
         """From the strictest to all there is: one tier more each time, then without routing buffers."""
         has_buffers = any(row.candidate.kept_back for row in rows)
-        tier_of = [self._ruleset.tier(row.candidate.point.type) for row in rows]
+        tier_of = [self.ruleset.tier(row.candidate.point.type) for row in rows]
         for tier in sorted(set(tier_of)):
             is_last = tier == max(tier_of)
             if not is_last or has_buffers:
@@ -234,7 +235,7 @@ class _Question:
         amounts = {
             "shipping": sum(step_of(c.steps, self._weight(share)).cost_minor for c, share in taken),
             "preparation": sum(c.preparation_cost for c, _ in taken),
-            "split": (len(taken) - 1) * self._ruleset.split_cost_minor,
+            "split": (len(taken) - 1) * self.ruleset.split_cost_minor,
             "distance": sum(c.distance_cost for c, _ in taken),
             "lateness": max(c.lateness_cost for c, _ in taken),
             "priority": sum(c.priority_cost for c, _ in taken),
@@ -317,6 +318,20 @@ def _unplanned(
     return tuple(unplanned)
 
 
+# Why a parcel that could be sent is not, the most telling first.
+_TELLING = (
+    "NOT_TODAY",
+    "AFTER_APPOINTMENT",
+    "OTHER_APPOINTMENT",
+    "SEVERAL_PARCELS",
+    "AFTER_QUOTED_WINDOW",
+    "ABOVE_QUOTED_PRICE",
+    "TOO_LATE",
+    "TOO_FAR",
+    "CARRIER_PAUSED",
+)
+
+
 def _reason(sku: str, units: int, gathered: Gathered, found: Sequence[Found], ruleset: Ruleset) -> str:
     """Why units of a SKU have no place, if some have none."""
     if gathered.stocked.get(sku, 0) < units:
@@ -326,7 +341,8 @@ def _reason(sku: str, units: int, gathered: Gathered, found: Sequence[Found], ru
         point_id = candidate.point.point_id
         roomiest[point_id] = max(roomiest.get(point_id, 0), candidate.capacity.get(sku, 0))
     if sum(roomiest.values()) < units:
-        return gathered.misfits.get(sku, "NO_CARRIER")
+        met = {rejected.reason for rejected in gathered.rejected}
+        return gathered.misfits.get(sku) or next((reason for reason in _TELLING if reason in met), "NO_CARRIER")
     if found and len(found[0].legs) == ruleset.max_parcels:
         return "TOO_MANY_PARCELS"
     return "MUST_TRAVEL_TOGETHER" if ruleset.together_tags else "BELOW_SPLIT_VALUE"

@@ -18,6 +18,14 @@ class Mode(StrEnum):
 
     HOME_STANDARD = "home_standard"
     HOME_EXPRESS = "home_express"
+    SAME_DAY = "same_day"
+    WHITE_GLOVE = "white_glove"
+    APPOINTMENT = "appointment"
+    RELAY_POINT = "relay_point"
+    LOCKER = "locker"
+    CLICK_AND_COLLECT = "click_and_collect"
+    SHIP_TO_STORE = "ship_to_store"
+    E_RESERVATION = "e_reservation"
 
 
 class PointType(StrEnum):
@@ -52,14 +60,29 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What planning needs to know of an article. `prices` by channel, tax included."""
+    """What planning needs to know of an article. `prices` by channel, tax included.
+
+    `other_sides_millimetres`: the middle one and the shortest; a side that is not known is 0.
+    """
 
     sku: str
     brand: str = ""
     weight_grams: int = 0
     longest_side_millimetres: int = 0
+    other_sides_millimetres: tuple[int, int] = (0, 0)
     tags: frozenset[str] = frozenset()
     prices: Mapping[str, Money] = field(default_factory=dict)
+
+    @property
+    def girth_millimetres(self) -> int:
+        """The longest side and the way around the other two."""
+        return self.longest_side_millimetres + 2 * sum(self.other_sides_millimetres)
+
+    @property
+    def volume_cubic_millimetres(self) -> int:
+        """0 when a side is not known."""
+        middle, shortest = self.other_sides_millimetres
+        return self.longest_side_millimetres * middle * shortest
 
     def price_minor(self, channel_id: str, currency: str) -> int:
         """In a currency; 0 when it has no price in it."""
@@ -102,6 +125,7 @@ class Point:
     capabilities: frozenset[str] = frozenset()
     handling_minutes: int = 0
     brands: frozenset[str] = frozenset()
+    postcode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,15 +146,18 @@ NO_FACTS = Facts()
 
 @dataclass(frozen=True, slots=True)
 class StockPosition:
-    """What a point has of a SKU. `safety_stock` has a key for each channel that may ship it from there.
+    """What a point has of a SKU. `safety_stock` has a key for each channel that may ship it or hand it out there.
 
     `routing_buffers`: kept back beyond it when a point is chosen; a channel without a key has none.
+    `not_shipped`, `not_collected`: channels that may do the other only.
     """
 
     free: int
     safety_stock: Mapping[str, int]
     routing_buffers: Mapping[str, int] = field(default_factory=dict)
     facts: Facts = NO_FACTS
+    not_shipped: frozenset[str] = frozenset()
+    not_collected: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +199,21 @@ class ZoneTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class CarbonLeg:
+    """A part of the way by one means of transport. `kilometres`: of that part; 0 for all that the others leave."""
+
+    transport: str
+    kilometres: int
+    grams_per_tonne_kilometre: float
+
+
+@dataclass(frozen=True, slots=True)
 class CarrierService:
-    """A service of a carrier for one mode. The delivery minutes are local to the destination."""
+    """A service of a carrier for one mode. The delivery minutes are local to the destination.
+
+    A limit of 0 is none. Width and height: what the middle and the shortest side of a parcel may be; with the
+    length they are also its volume. Girth: the longest side and the way around the other two.
+    """
 
     service_id: str
     mode: Mode
@@ -183,10 +223,14 @@ class CarrierService:
     delivery_from_minute: int
     delivery_until_minute: int
     zones: tuple[ZoneTerms, ...]
-    carbon_grams_per_tonne_kilometre: float = 0.0
+    carbon_legs: tuple[CarbonLeg, ...] = ()
     carbon_factor: str = ""
     surcharge_basis_points: int = 0
     name: str = ""
+    max_width_millimetres: int = 0
+    max_height_millimetres: int = 0
+    max_girth_millimetres: int = 0
+    max_distance_kilometres: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +280,11 @@ class PostcodeArea:
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a parcel goes, never finer than a postcode."""
+    """Where a parcel goes, never finer than a postcode. `point_id`: the store at which it is collected."""
 
     country: str
     postcode: str
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +335,14 @@ class BasketLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Appointment:
+    """A time at which the customer is there. `service_id`: whose appointment it is; empty for anybody's."""
+
+    window: Window
+    service_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """A promise that was given: no leg may end later or cost the customer more."""
 
@@ -299,7 +352,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """One question to the engine. `promised_until` makes lateness cost; `limits` forbids it."""
+    """One question to the engine. `promised_until` makes lateness cost; `limits` forbids it.
+
+    `cooling_off_until`: preparation does not start before, but for modes that have no cooling-off.
+    `appointment`: for modes that keep one.
+    """
 
     channel_id: str
     destination: Destination
@@ -312,3 +369,5 @@ class PlanRequest:
     exclusions: tuple[ExcludedPoint, ...] = ()
     overlays: tuple[StockOverlay, ...] = ()
     own_holds: tuple[OwnHold, ...] = ()
+    cooling_off_until: datetime | None = None
+    appointment: Appointment | None = None

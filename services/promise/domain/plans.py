@@ -6,6 +6,7 @@ from datetime import datetime
 from kit.values.money import Money
 from services.promise.domain.network import (
     NO_FACTS,
+    Appointment,
     Carbon,
     Facts,
     Mode,
@@ -117,10 +118,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOption:
-    """A way to have the whole basket."""
+    """A way to have the whole basket. `point_id`: the store at which it is collected."""
 
     mode: Mode
     plan: Plan
+    point_id: str = ""
+    appointment: Appointment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +145,12 @@ class Quote:
     not_offered: tuple[NotOffered, ...]
     stock: StockView
 
-    def option(self, mode: Mode) -> DeliveryOption | None:
-        """What was quoted for a mode."""
-        return next((option for option in self.options if option.mode is mode), None)
+    def option(
+        self, mode: Mode, point_id: str = "", appointment: Appointment | None = None
+    ) -> DeliveryOption | None:
+        """What was quoted for a mode, there and then."""
+        wanted = (mode, point_id, appointment)
+        return next((one for one in self.options if (one.mode, one.point_id, one.appointment) == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)

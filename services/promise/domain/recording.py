@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 
-from services.promise.domain.candidates import Snapshot
+from services.promise.domain.candidates import Snapshot, place_of
 from services.promise.domain.geography import distance_kilometres
+from services.promise.domain.modes import TERMS
 from services.promise.domain.network import NO_FACTS, PlanRequest, Point, StockPosition
 from services.promise.domain.plans import DeliveryOption, KnownPoint, Outcome, Record, SeenTerms
 from services.promise.domain.rulesets import Ruleset
@@ -29,7 +30,8 @@ def record(
     quote_problem: str = "",
 ) -> Record:
     """Of a decision that was made of these."""
-    zones = snapshot.geography.zones(request.destination)
+    place = place_of(snapshot, request)
+    zones = [] if isinstance(place, str) else snapshot.geography.zones(place.destination)
     return Record(
         inputs_hash=inputs_hash(
             snapshot,
@@ -85,8 +87,9 @@ def _of_point(point: Point) -> bytes:
 def _of_position(point_id: str, position: StockPosition, channel_id: str) -> str:
     safety_stock = position.safety_stock.get(channel_id)
     buffer = position.routing_buffers.get(channel_id, 0)
+    barred = f"{channel_id in position.not_shipped}{channel_id in position.not_collected}"
     facts = "" if position.facts == NO_FACTS else _canonical(position.facts)
-    return f"{point_id}\0{position.free}\0{safety_stock}\0{buffer}\0{facts}\n"
+    return f"{point_id}\0{position.free}\0{safety_stock}\0{buffer}\0{barred}\0{facts}\n"
 
 
 def _canonical(value: object) -> str:
@@ -109,9 +112,10 @@ def _canonical(value: object) -> str:
 
 def _points(snapshot: Snapshot, request: PlanRequest, outcome: Outcome) -> Iterator[KnownPoint]:
     """The points of the first plan and the nearest others, nearest first."""
-    area = snapshot.geography.area(request.destination)
-    if area is None:
+    place = place_of(snapshot, request)
+    if isinstance(place, str):
         return
+    area = place.area
     used = {leg.point_id for leg in outcome.plans[0].legs} if outcome.plans else set()
     able = _able(snapshot, request, outcome)
     away = sorted(
@@ -131,6 +135,8 @@ def _points(snapshot: Snapshot, request: PlanRequest, outcome: Outcome) -> Itera
 def _able(snapshot: Snapshot, request: PlanRequest, outcome: Outcome) -> frozenset[str]:
     """The points that the engine could choose: not dropped, and some service of the mode not dropped there."""
     services = sum(service.mode is request.mode for carrier in snapshot.carriers for service in carrier.services)
+    if not TERMS[request.mode].by_carrier:
+        services = 1  # The counter.
     dropped: dict[str, int] = {}
     for rejected in outcome.rejected:
         gone = 1 if rejected.service_id else services

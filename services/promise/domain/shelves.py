@@ -62,13 +62,17 @@ class Shelves:
         self._has_unit_costs = any((ruleset.low_cover, ruleset.markdown, ruleset.short_pick_cost_minor))
         self.seen: list[SeenStock] = []
 
-    def of(self, point: Point) -> Shelf:
-        """Units by SKU that the channel may take here, or the reasons that there are none."""
+    def of(self, point: Point, *, is_counter: bool = False) -> Shelf:
+        """Units by SKU that the channel may ship from here, or hand over at the counter; or why there are none."""
         shelf = Shelf()
         is_excluded = (point.point_id, "") in self._excluded
         for sku in self._demand:
             position = self._stock.positions.get(sku, {}).get(point.point_id)
-            available, reason = (0, "NO_STOCK") if position is None else self._available(point, sku, position)
+            available, reason = (
+                (0, "NO_STOCK")
+                if position is None
+                else self._available(point, sku, position, is_counter=is_counter)
+            )
             if position is None or not available or is_excluded:
                 shelf.reasons.setdefault(reason, sku)
                 continue
@@ -94,10 +98,11 @@ class Shelves:
             "NOT_ACTIVATED": f"the channel may not sell {sku} from here",
         }[reason]
 
-    def _available(self, point: Point, sku: str, position: StockPosition) -> tuple[int, str]:
+    def _available(self, point: Point, sku: str, position: StockPosition, *, is_counter: bool) -> tuple[int, str]:
         """Units the channel may take: max(0, free - safety stock); or 0 and the reason."""
         safety_stock = position.safety_stock.get(self._request.channel_id)
-        if safety_stock is None:
+        barred = position.not_collected if is_counter else position.not_shipped
+        if safety_stock is None or self._request.channel_id in barred:
             return 0, "NOT_ACTIVATED"
         key = (sku, point.point_id)
         free = self._overlays.get(key, position.free) + self._own.get(key, 0)

@@ -10,6 +10,7 @@ from services.promise.domain.network import Mode, Window
 # After "not used, because ..." or "N points: ...": what holds for the point.
 DROPPED = {
     "ABOVE_QUOTED_PRICE": "its service costs the customer more than was quoted",
+    "AFTER_APPOINTMENT": "its parcel would arrive after the appointment",
     "AFTER_QUOTED_WINDOW": "its parcel would arrive after the quoted window",
     "BRAND_NOT_CARRIED": "it does not carry the brand",
     "CARRIER_PAUSED": "the carrier collects nothing there for now",
@@ -23,29 +24,44 @@ DROPPED = {
     "NO_SHIP_FROM_STORE": "the store does not ship",
     "NO_STOCK": "no unit that the channel may take",
     "NO_ZONE": "the service does not deliver to this postcode",
+    "NOT_TODAY": "its parcel would not arrive on the same day",
     "NOT_ACTIVATED": "the channel may not sell from there",
     "OTHER_CURRENCY": "the service is priced in another currency",
+    "OTHER_APPOINTMENT": "the appointment is with another service",
     "ROUTING_BUFFER": "its units are kept back for the shop",
+    "SEVERAL_PARCELS": "the service has room for one parcel only",
     "TIER": "the rules ask points of other types first",
     "TOO_FAR": "it is further away than the rules allow",
     "TOO_HEAVY": "the articles are too heavy for the service",
+    "TOO_LARGE": "the articles are too large for the service",
     "TOO_LATE": "its parcel would arrive later than the rules allow",
     "TOO_LONG": "the articles are too long for the service",
 }
 
 # After "units were not planned: ...".
 UNPLANNED = {
+    "ABOVE_QUOTED_PRICE": "sending them costs the customer more than was quoted",
+    "AFTER_APPOINTMENT": "they would arrive after the appointment",
+    "AFTER_QUOTED_WINDOW": "they would arrive after the quoted window",
     "BELOW_SPLIT_VALUE": "the parcel would be worth less than the rules ask of a split",
+    "CARRIER_PAUSED": "the carrier that would take them collects nothing for now",
     "MUST_TRAVEL_TOGETHER": "no point has all of what must travel together, within what the rules ask of a split",
     "NO_CAPACITY": "the points that have them can prepare no more orders in time",
+    "NO_APPOINTMENT": "no appointment was given",
     "NO_CARRIER": "no carrier takes them to this destination from where they lie",
+    "NOT_COLLECTED_THERE": "the store hands nothing over that way",
+    "NOT_TODAY": "they would not arrive on the same day",
     "NO_STOCK": "there are not enough units that the channel may take",
+    "OTHER_APPOINTMENT": "the appointment is with another service",
+    "SEVERAL_PARCELS": "they need more than the one parcel that there is room for",
     "TOO_FAR": "they lie further away than the rules allow",
     "TOO_HEAVY": "one unit is too heavy for the services that could take it",
+    "TOO_LARGE": "one unit is too large for the services that could take it",
     "TOO_LATE": "they would arrive later than the rules allow",
     "TOO_LONG": "one unit is too long for the services that could take it",
     "TOO_MANY_PARCELS": "they would need more parcels than the rules allow",
     "UNKNOWN_DESTINATION": "no zone or no position is known for this postcode",
+    "UNKNOWN_STORE": "the destination names no store that is known",
     "UNKNOWN_ITEM": "the article is not known",
 }
 
@@ -68,7 +84,18 @@ QUOTE_PROBLEMS = {
     "NOT_KEPT": "no plan for the whole order is as early and as cheap for the customer as was quoted",
 }
 
-MODES = {Mode.HOME_STANDARD: "home delivery", Mode.HOME_EXPRESS: "express home delivery"}
+MODES = {
+    Mode.HOME_STANDARD: "home delivery",
+    Mode.HOME_EXPRESS: "express home delivery",
+    Mode.SAME_DAY: "same day delivery",
+    Mode.WHITE_GLOVE: "white glove delivery",
+    Mode.APPOINTMENT: "delivery by appointment",
+    Mode.RELAY_POINT: "delivery to a relay point",
+    Mode.LOCKER: "delivery to a locker",
+    Mode.CLICK_AND_COLLECT: "click and collect",
+    Mode.SHIP_TO_STORE: "delivery to a store",
+    Mode.E_RESERVATION: "reservation in a store",
+}
 
 
 def reason(code: str, words: dict[str, str]) -> str:

@@ -14,6 +14,7 @@ from oms.payments.v1 import payments_service_pb2 as payments
 from oms.promise.v1 import ruleset_service_pb2 as rulesets
 from oms.type.v1 import type_pb2 as types
 from services.gateway.access import ACCESS, PUBLIC
+from services.gateway.schemas.base import DeliveryMode
 from services.gateway.schemas.network import PointType
 from services.gateway.schemas.orders import Mode, OrderStatus
 from services.gateway.schemas.payments import OperationKind, OperationState, PaymentStatus
@@ -21,6 +22,7 @@ from services.gateway.schemas.rulesets import Act, VersionState
 from services.gateway.schemas.shelf import CountState, Ending, Reason
 from services.gateway.schemas.work import FulfilmentStatus
 from services.gateway.wire import enum_names
+from services.orders.domain.model import DeliveryMode as OrderMode
 from tests.services.gateway.bodies import examples
 
 
@@ -83,7 +85,7 @@ def test_no_schema_of_the_framework_is_left_over(app: FastAPI) -> None:
     [
         (OrderStatus, orders.OrderState),
         (FulfilmentStatus, orders.FulfilmentState),
-        (Mode, types.DeliveryMode),
+        (DeliveryMode, types.DeliveryMode),
         (PointType, types.PointType),
         (Reason, inventory.DeclarationReason),
         (Ending, inventory.DeclarationEnd),
@@ -98,3 +100,7 @@ def test_no_schema_of_the_framework_is_left_over(app: FastAPI) -> None:
 )
 def test_the_words_of_rest_are_those_of_the_protos(names: Any, enum: Any) -> None:
     assert set(get_args(names)) == enum_names(enum.DESCRIPTOR)
+
+
+def test_an_order_is_placed_with_modes_that_orders_knows() -> None:
+    assert set(get_args(Mode)) == set(OrderMode)

@@ -113,8 +113,36 @@ async def test_a_quote_counts_the_cooling_off_and_numbers_its_lines(
     assert body["not_offered"] == [{"mode": "home_express", "reason": "NO_CARRIER", "detail": ""}]
     (asked,) = world.calls("Quote")
     assert [line.line_number for line in asked.lines] == [1, 2]
-    assert asked.not_before.seconds - asked.as_of.seconds == 1800
+    assert asked.cooling_off_until.seconds - asked.as_of.seconds == 1800
+    assert not asked.HasField("not_before")
 
     told = basket | {"not_before": "2026-11-20T14:00:00+02:00"}
     await http.post("/v1/promises", json=told, headers=service)
     assert world.calls("Quote")[1].not_before.ToJsonString() == "2026-11-20T12:00:00Z"
+    assert not world.calls("Quote")[1].HasField("cooling_off_until")
+
+
+async def test_a_quote_is_asked_for_a_store_and_for_appointments(
+    http: httpx.AsyncClient, service: dict[str, str], world: World
+) -> None:
+    window = {"start": "2026-11-20T14:00:00+01:00", "end": "2026-11-20T16:00:00+01:00"}
+    basket = {
+        "channel_id": "web-fr",
+        "destination": {"point_id": "store-lyon"},
+        "lines": [{"sku": "A", "quantity": 1}],
+        "appointments": [{"window": window, "service_id": "lorry"}],
+    }
+    body = (await http.post("/v1/promises", json=basket, headers=service)).json()
+    assert (body["options"][0]["point_id"], body["options"][0]["appointment"]) == ("", None)
+    (asked,) = world.calls("Quote")
+    assert (asked.destination.point_id, asked.destination.postcode) == ("store-lyon", "")
+    assert asked.appointments[0].service_id == "lorry"
+    assert asked.appointments[0].window.start.ToJsonString() == "2026-11-20T13:00:00Z"
+    for wrong in (
+        {},
+        {"country": "FR"},
+        {"country": "FR", "point_id": "store-lyon"},
+        {"country": "FR", "postcode": " "},
+    ):
+        refused = await http.post("/v1/promises", json=basket | {"destination": wrong}, headers=service)
+        assert refused.status_code == 422, wrong

@@ -70,7 +70,7 @@ def service(service_id: str = "home", **values: Any) -> n.CarrierService:
         "delivery_from_minute": 8 * 60,
         "delivery_until_minute": 18 * 60,
         "zones": (terms(),),
-        "carbon_grams_per_tonne_kilometre": 100.0,
+        "carbon_legs": (n.CarbonLeg("road", 0, 100.0),),
         "carbon_factor": "test road 1",
     }
     return n.CarrierService(service_id, **(given | values))

@@ -1,6 +1,7 @@
 """What the migrations make of rows that were there before."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from importlib import resources
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from deploy.local.postgres import create_database
 from kit import db
+from services.promise import store
+from services.promise.domain.network import CarbonLeg
 from services.promise.domain.ruleset_versions import Act
 from services.promise.rulesets import Rulesets
 from tests.infra import Database
@@ -22,6 +25,17 @@ JUNE, JULY = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 7))
 OLD = """{"ruleset_id": "default", "version": %d, "currency": "EUR", "split_cost_minor": %d, "preparation_costs":
     [{"point_type": "store", "cost_minor": 0}], "distance_cost_minor_per_kilometre": 0.5,
     "lateness_cost_minor_per_day": 0, "max_parcels": 3, "alternatives": 3}"""
+
+_SERVICE = {
+    "mode": "home_standard",
+    "max_weight_grams": 1,
+    "max_length_millimetres": 1,
+    "delivery_weekdays": [1],
+    "delivery_from_minute": 0,
+    "delivery_until_minute": 60,
+    "zones": [],
+    "carbon_factor": "road 1",
+}
 
 
 @pytest.fixture
@@ -41,6 +55,28 @@ def _config(database: Database) -> Config:
     config.set_main_option("script_location", str(resources.files("services.promise") / "migrations"))
     config.set_main_option("sqlalchemy.url", database.url.replace("%", "%%"))
     return config
+
+
+async def test_the_carbon_factor_of_a_service_becomes_that_of_the_whole_way(old_database: AsyncEngine) -> None:
+    services = [
+        {**_SERVICE, "service_id": name, "carbon_grams_per_tonne_kilometre": factor}
+        for name, factor in (("road", 92.5), ("unknown", 0.0))
+    ]
+    async with old_database.begin() as tx:
+        for carrier_id, has in (("post", services), ("none", [])):
+            document = json.dumps({"carrier_id": carrier_id, "services": has})
+            await tx.execute(
+                text("INSERT INTO carrier VALUES (:id, CAST(:document AS jsonb))"),
+                {"id": carrier_id, "document": document},
+            )
+    await db.migrate("promise", old_database.url.render_as_string(hide_password=False))
+    async with old_database.begin() as tx:
+        none, post = await store.list_carriers(tx)
+    assert none.services == ()
+    assert [(one.service_id, one.carbon_legs) for one in post.services] == [
+        ("road", (CarbonLeg("road", 0, 92.5),)),
+        ("unknown", ()),
+    ]
 
 
 async def test_rulesets_of_before_keep_their_time_and_get_a_change(old_database: AsyncEngine) -> None:

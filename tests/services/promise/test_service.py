@@ -66,7 +66,7 @@ async def test_a_quote_offers_each_mode_with_its_price_window_and_countdown(prom
     assert standard.plan.order_before == NOW.replace(hour=15)
     assert standard.plan.legs[0].point_id == "lille"
     assert standard.plan.carbon.grams_co2e > 0
-    assert not quote.not_offered
+    assert {no.mode for no in quote.not_offered} == set(n.Mode) - {n.Mode.HOME_STANDARD, n.Mode.HOME_EXPRESS}
     assert quote.stock.sequence == 40
 
 
@@ -75,12 +75,16 @@ async def test_a_mode_that_cannot_serve_the_whole_basket_says_why(
 ) -> None:
     quote = await promise.quote(request(("x", 7)))
     assert not quote.options
-    assert {(no.mode, no.reason) for no in quote.not_offered} == {(mode, "NO_STOCK") for mode in n.Mode}
+    reasons = {no.mode: no.reason for no in quote.not_offered}
+    assert set(reasons) == set(n.Mode)
+    assert reasons[n.Mode.HOME_STANDARD] == reasons[n.Mode.HOME_EXPRESS] == "NO_STOCK"
+    assert reasons[n.Mode.LOCKER] == "NO_CARRIER"
+    assert reasons[n.Mode.CLICK_AND_COLLECT] == "NO_STORE_NEAR"
     only_standard = replace(shop_carriers()[0], services=shop_carriers()[0].services[:1])
     await promise.put_carriers([only_standard])
     quote = await promise.quote(request(("x", 1)))
     assert [option.mode for option in quote.options] == [n.Mode.HOME_STANDARD]
-    assert [(no.mode, no.reason) for no in quote.not_offered] == [(n.Mode.HOME_EXPRESS, "NO_CARRIER")]
+    assert (quote.not_offered[0].mode, quote.not_offered[0].reason) == (n.Mode.HOME_EXPRESS, "NO_CARRIER")
 
 
 async def test_expired_quotes_are_forgotten_in_the_end(promise: PromiseService, promise_db: AsyncEngine) -> None:
@@ -183,6 +187,36 @@ async def test_a_quote_that_cannot_be_kept_is_said_broken_with_what_can_be_had(
     assert again == decision
 
 
+async def test_of_several_options_of_a_mode_the_quote_keeps_the_one_that_was_chosen(
+    promise: PromiseService,
+) -> None:
+    lorry = service("lorry", mode=n.Mode.APPOINTMENT, zones=(terms(transit_days_min=2, transit_days_max=3),))
+    await promise.put_carriers([n.Carrier("post", (lorry,))])
+    slots = [
+        n.Appointment(n.Window(NOW.replace(day=day, hour=12), NOW.replace(day=day, hour=14)), "lorry")
+        for day in (9, 12)
+    ]
+    quote = await promise.quote(request(("x", 1)), slots)
+    assert [option.appointment for option in quote.options] == slots
+    asked = request(("x", 1), mode=n.Mode.APPOINTMENT, appointment=slots[1])
+    decision = await plan_order(promise, asked, quote_id=quote.quote_id)
+    assert decision.outcome.plans[0].window == slots[1].window
+    assert decision.record.quoted == quote.options[1]
+    other = n.Appointment(n.Window(NOW.replace(day=10), NOW.replace(day=10, hour=10)), "lorry")
+    broken = await plan_order(promise, replace(asked, appointment=other), quote_id=quote.quote_id, request_id="o")
+    assert (broken.quote_broken, broken.record.quote_problem) == (True, "MODE_NOT_QUOTED")
+    assert [option.appointment for option in broken.new_options] == [other]
+
+
+async def test_an_appointment_begins_before_it_ends_and_is_one_of_a_few(promise: PromiseService) -> None:
+    backwards = n.Appointment(n.Window(NOW + timedelta(hours=2), NOW + timedelta(hours=2)))
+    fine = n.Appointment(n.Window(NOW, NOW + timedelta(hours=2)))
+    for wrong, field in (([fine, backwards], "appointments[1].window.end"), ([fine] * 21, "appointments")):
+        with pytest.raises(InvalidArgument) as caught:
+            await promise.quote(request(("x", 1)), wrong)
+        assert the_field(caught) == field
+
+
 async def test_a_dearer_delivery_breaks_the_quote(promise: PromiseService) -> None:
     quote = await quoted(promise, ("x", 1))
     dearer = service("home", zones=(terms(customer_price=euros(590)),))
@@ -204,7 +238,7 @@ async def test_an_unknown_or_expired_quote_is_broken(promise: PromiseService, qu
     assert decision.record.quote_problem == ("UNKNOWN_QUOTE" if quote_id == "unknown" else "EXPIRED")
     assert (decision.record.quoted is None) == (quote_id == "unknown")
     assert decision.outcome.seen, "what it saw is kept though nothing was planned"
-    assert {option.mode for option in decision.new_options} == set(n.Mode)
+    assert [option.mode for option in decision.new_options] == [n.Mode.HOME_STANDARD, n.Mode.HOME_EXPRESS]
 
 
 async def test_a_quote_without_the_wanted_mode_is_broken(promise: PromiseService) -> None:
@@ -329,7 +363,17 @@ RATE = n.RateStep
         ({"delivery_from_minute": 1440}, "delivery_from_minute"),
         ({"max_weight_grams": 0}, "max_weight_grams"),
         ({"max_length_millimetres": 0}, "max_length_millimetres"),
-        ({"carbon_grams_per_tonne_kilometre": float("nan")}, "carbon_grams_per_tonne_kilometre"),
+        (
+            {"carbon_legs": (n.CarbonLeg("road", 0, float("nan")),)},
+            "carbon_legs[0].grams_per_tonne_kilometre",
+        ),
+        ({"carbon_legs": (n.CarbonLeg("", 0, 1.0),)}, "carbon_legs[0].transport"),
+        ({"carbon_legs": (n.CarbonLeg("van", -1, 1.0),)}, "carbon_legs[0].kilometres"),
+        ({"carbon_legs": (n.CarbonLeg("van", 30, 1.0),)}, "carbon_legs"),
+        ({"max_girth_millimetres": -1}, "max_girth_millimetres"),
+        ({"max_distance_kilometres": -1}, "max_distance_kilometres"),
+        ({"max_width_millimetres": 300}, "max_width_millimetres"),
+        ({"max_width_millimetres": 300, "max_height_millimetres": 301}, "max_width_millimetres"),
         ({"carbon_factor": ""}, "carbon_factor"),
         ({"surcharge_basis_points": -1}, "surcharge_basis_points"),
     ],

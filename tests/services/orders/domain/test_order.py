@@ -10,7 +10,7 @@ from kit.errors import FailedPrecondition, InvalidArgument
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
 from services.orders.domain.content import first_difference
-from services.orders.domain.model import Customer, Leg, Order, PaymentTerms, Refusal, RefusedLine
+from services.orders.domain.model import Customer, DeliveryMode, Leg, Order, PaymentTerms, Refusal, RefusedLine
 from services.orders.domain.ranges import quantity
 from services.orders.domain.states import (
     FULFILMENT_MOVES,
@@ -42,6 +42,13 @@ def units(order: Order, state: UnitState) -> int:
 
 
 # -- placing ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_delivered_today_has_no_cooling_off() -> None:
+    order = recorded(*THREE)
+    today = replace(order, content=replace(order.content, mode=DeliveryMode.SAME_DAY))
+    decision = accepted(today, leg((1, 3), (2, 1)))
+    assert (today.cooling_off_seconds, decision.order.cooling_off_until) == (0, NOON)
 
 
 def test_an_accepted_order_has_a_place_for_each_unit() -> None:

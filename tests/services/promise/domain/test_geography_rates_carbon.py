@@ -89,9 +89,18 @@ def test_steps_rise_strictly(raw: list[tuple[int, int]], limit: int) -> None:
 
 
 def test_carbon_is_tonne_kilometres_times_the_factor() -> None:
-    parcel = carbon.of_parcel(service(carbon_grams_per_tonne_kilometre=150.0), 2_000, 500.0)
+    parcel = carbon.of_parcel(service(carbon_legs=(n.CarbonLeg("road", 0, 150.0),)), 2_000, 500.0)
     assert parcel == n.Carbon(150, "test road 1")
     assert carbon.total([parcel, parcel, n.Carbon(10, "air 2")]) == n.Carbon(310, "test road 1; air 2")
+
+
+def test_each_part_of_the_way_has_its_own_factor() -> None:
+    legs = (n.CarbonLeg("van", 30, 600.0), n.CarbonLeg("rail", 0, 20.0), n.CarbonLeg("van", 20, 700.0))
+    # 2 kg over 30 km at 600, 450 km at 20 and 20 km at 700 grams a tonne-kilometre.
+    assert carbon.of_parcel(service(carbon_legs=legs), 2_000, 500.0).grams_co2e == 36 + 18 + 28
+    # Next door it is driven to the depot all the same.
+    assert carbon.of_parcel(service(carbon_legs=legs), 2_000, 3.0).grams_co2e == 36 + 28
+    assert carbon.of_parcel(service(carbon_legs=()), 2_000, 500.0) == n.NO_CARBON
 
 
 def test_a_day_begun_is_a_day_late() -> None:

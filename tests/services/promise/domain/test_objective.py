@@ -125,7 +125,7 @@ def test_points_too_far_away_and_services_too_slow_are_out_with_the_reason() -> 
         ("lille", "slow"): ("TOO_LATE", "arrives by 2026-06-09T16:00:00+00:00, more than 5 days from now"),
         ("lyon", ""): ("TOO_FAR", "391 km away, at most 300"),
     }
-    assert plan(network, request(("x", 1)), ruleset(max_delivery_days=1)).unplanned[0].reason == "NO_CARRIER"
+    assert plan(network, request(("x", 1)), ruleset(max_delivery_days=1)).unplanned[0].reason == "TOO_LATE"
 
 
 def test_articles_of_one_tag_leave_from_one_point_with_all_their_units() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import exact, shelves
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Gatherer, Snapshot
+from services.promise.domain.candidates import Gatherer, Snapshot, place_of
 from services.promise.domain.engine import BUDGET_STEPS
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.rulesets import Ruleset
@@ -23,9 +23,9 @@ def question(
 ) -> Question:
     """Candidates and demand of a basket; with a unit cost for each article at each point if asked for."""
     wanted = {line.sku: line.quantity for line in asked.lines}
-    area = network.geography.area(asked.destination)
-    assert area is not None
-    found = Gatherer(network, asked, rules, wanted, area).gather().candidates
+    place = place_of(network, asked)
+    assert not isinstance(place, str)
+    found = Gatherer(network, asked, rules, wanted, place).gather().candidates
     at_point: dict[str, tuple[int, ...]] = {}
     for candidate in found:
         drawn = tuple(unit_costs.choice((0, 0, 35, 120, -60, -900)) if unit_costs else 0 for _ in wanted)

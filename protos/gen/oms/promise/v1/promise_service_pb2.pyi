@@ -104,9 +104,13 @@ class CarrierService(_message.Message):
     DELIVERY_FROM_MINUTE_FIELD_NUMBER: _builtins.int
     DELIVERY_UNTIL_MINUTE_FIELD_NUMBER: _builtins.int
     ZONES_FIELD_NUMBER: _builtins.int
-    CARBON_GRAMS_PER_TONNE_KILOMETRE_FIELD_NUMBER: _builtins.int
     CARBON_FACTOR_FIELD_NUMBER: _builtins.int
     SURCHARGE_BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    CARBON_LEGS_FIELD_NUMBER: _builtins.int
+    MAX_WIDTH_MILLIMETRES_FIELD_NUMBER: _builtins.int
+    MAX_HEIGHT_MILLIMETRES_FIELD_NUMBER: _builtins.int
+    MAX_GIRTH_MILLIMETRES_FIELD_NUMBER: _builtins.int
+    MAX_DISTANCE_KILOMETRES_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     name: _builtins.str
     mode: _type_pb2.DeliveryMode.ValueType
@@ -116,17 +120,29 @@ class CarrierService(_message.Message):
     delivery_from_minute: _builtins.int
     """Window of the delivery day in the destination's zone, minutes after midnight."""
     delivery_until_minute: _builtins.int
-    carbon_grams_per_tonne_kilometre: _builtins.float
-    """Grams CO2e per tonne-kilometre, and its source with version."""
     carbon_factor: _builtins.str
+    """Source and version of the factors of `carbon_legs`, which are well to wheel."""
     surcharge_basis_points: _builtins.int
     """Added to every parcel's rate, basis points (fuel)."""
+    max_width_millimetres: _builtins.int
+    """The middle and the shortest side of a parcel, both or neither; 0 means no limit. With the length they are also
+    the room that a locker has.
+    """
+    max_height_millimetres: _builtins.int
+    max_girth_millimetres: _builtins.int
+    """The longest side and the way around the other two; 0 means no limit."""
+    max_distance_kilometres: _builtins.int
+    """From the point to the destination; 0 means no limit."""
     @_builtins.property
     def delivery_weekdays(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Weekdays of delivery, 1 Monday to 7 Sunday."""
 
     @_builtins.property
     def zones(self) -> _containers.RepeatedCompositeFieldContainer[Global___ZoneTerms]: ...
+    @_builtins.property
+    def carbon_legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___CarbonLeg]:
+        """The parts of the way, each by one means of transport; empty when nothing is known."""
+
     def __init__(
         self,
         *,
@@ -139,17 +155,77 @@ class CarrierService(_message.Message):
         delivery_from_minute: _builtins.int = ...,
         delivery_until_minute: _builtins.int = ...,
         zones: _abc.Iterable[Global___ZoneTerms] | None = ...,
-        carbon_grams_per_tonne_kilometre: _builtins.float = ...,
         carbon_factor: _builtins.str = ...,
         surcharge_basis_points: _builtins.int = ...,
+        carbon_legs: _abc.Iterable[Global___CarbonLeg] | None = ...,
+        max_width_millimetres: _builtins.int = ...,
+        max_height_millimetres: _builtins.int = ...,
+        max_girth_millimetres: _builtins.int = ...,
+        max_distance_kilometres: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_factor", b"carbon_factor", "carbon_grams_per_tonne_kilometre", b"carbon_grams_per_tonne_kilometre", "delivery_from_minute", b"delivery_from_minute", "delivery_until_minute", b"delivery_until_minute", "delivery_weekdays", b"delivery_weekdays", "max_length_millimetres", b"max_length_millimetres", "max_weight_grams", b"max_weight_grams", "mode", b"mode", "name", b"name", "service_id", b"service_id", "surcharge_basis_points", b"surcharge_basis_points", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_factor", b"carbon_factor", "carbon_legs", b"carbon_legs", "delivery_from_minute", b"delivery_from_minute", "delivery_until_minute", b"delivery_until_minute", "delivery_weekdays", b"delivery_weekdays", "max_distance_kilometres", b"max_distance_kilometres", "max_girth_millimetres", b"max_girth_millimetres", "max_height_millimetres", b"max_height_millimetres", "max_length_millimetres", b"max_length_millimetres", "max_weight_grams", b"max_weight_grams", "max_width_millimetres", b"max_width_millimetres", "mode", b"mode", "name", b"name", "service_id", b"service_id", "surcharge_basis_points", b"surcharge_basis_points", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CarrierService: _TypeAlias = CarrierService  # noqa: Y015
+
+@_typing.final
+class CarbonLeg(_message.Message):
+    """A part of the way of a parcel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSPORT_FIELD_NUMBER: _builtins.int
+    KILOMETRES_FIELD_NUMBER: _builtins.int
+    GRAMS_PER_TONNE_KILOMETRE_FIELD_NUMBER: _builtins.int
+    transport: _builtins.str
+    """For example "van", "rail"."""
+    kilometres: _builtins.int
+    """Of this part, for example of the collecting round; 0 for what the others leave of the great-circle distance."""
+    grams_per_tonne_kilometre: _builtins.float
+    """Grams CO2e, well to wheel."""
+    def __init__(
+        self,
+        *,
+        transport: _builtins.str = ...,
+        kilometres: _builtins.int = ...,
+        grams_per_tonne_kilometre: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["grams_per_tonne_kilometre", b"grams_per_tonne_kilometre", "kilometres", b"kilometres", "transport", b"transport"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CarbonLeg: _TypeAlias = CarbonLeg  # noqa: Y015
+
+@_typing.final
+class Appointment(_message.Message):
+    """A time at which the customer is there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WINDOW_FIELD_NUMBER: _builtins.int
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    service_id: _builtins.str
+    """Whose appointment it is; empty for any service of the mode."""
+    @_builtins.property
+    def window(self) -> _type_pb2.Window: ...
+    def __init__(
+        self,
+        *,
+        window: _type_pb2.Window | None = ...,
+        service_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["service_id", b"service_id", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Appointment: _TypeAlias = Appointment  # noqa: Y015
 
 @_typing.final
 class ZoneTerms(_message.Message):
@@ -449,6 +525,8 @@ class QuoteRequest(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    COOLING_OFF_UNTIL_FIELD_NUMBER: _builtins.int
+    APPOINTMENTS_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
@@ -458,7 +536,15 @@ class QuoteRequest(_message.Message):
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def not_before(self) -> _timestamp_pb2.Timestamp:
-        """Preparation does not start before: end of cooling-off."""
+        """Preparation does not start before."""
+
+    @_builtins.property
+    def cooling_off_until(self) -> _timestamp_pb2.Timestamp:
+        """Nor before this, but for modes without cooling-off."""
+
+    @_builtins.property
+    def appointments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Appointment]:
+        """What could be chosen, at most 20, for the modes that keep an appointment."""
 
     def __init__(
         self,
@@ -468,10 +554,12 @@ class QuoteRequest(_message.Message):
         lines: _abc.Iterable[Global___BasketLine] | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         not_before: _timestamp_pb2.Timestamp | None = ...,
+        cooling_off_until: _timestamp_pb2.Timestamp | None = ...,
+        appointments: _abc.Iterable[Global___Appointment] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "destination", b"destination", "not_before", b"not_before"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "not_before", b"not_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "lines", b"lines", "not_before", b"not_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointments", b"appointments", "as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "lines", b"lines", "not_before", b"not_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -554,8 +642,12 @@ class DeliveryOption(_message.Message):
     PARCELS_FIELD_NUMBER: _builtins.int
     CARBON_FIELD_NUMBER: _builtins.int
     PLAN_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    APPOINTMENT_FIELD_NUMBER: _builtins.int
     mode: _type_pb2.DeliveryMode.ValueType
     parcels: _builtins.int
+    point_id: _builtins.str
+    """The store at which it is collected, for such modes."""
     @_builtins.property
     def window(self) -> _type_pb2.Window: ...
     @_builtins.property
@@ -568,6 +660,10 @@ class DeliveryOption(_message.Message):
     def carbon(self) -> _type_pb2.Carbon: ...
     @_builtins.property
     def plan(self) -> Global___Plan: ...
+    @_builtins.property
+    def appointment(self) -> Global___Appointment:
+        """The appointment that it keeps; `window` is its window."""
+
     def __init__(
         self,
         *,
@@ -578,10 +674,12 @@ class DeliveryOption(_message.Message):
         parcels: _builtins.int = ...,
         carbon: _type_pb2.Carbon | None = ...,
         plan: Global___Plan | None = ...,
+        point_id: _builtins.str = ...,
+        appointment: Global___Appointment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "order_before", b"order_before", "plan", b"plan", "price", b"price", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "carbon", b"carbon", "order_before", b"order_before", "plan", b"plan", "price", b"price", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "mode", b"mode", "order_before", b"order_before", "parcels", b"parcels", "plan", b"plan", "price", b"price", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "carbon", b"carbon", "mode", b"mode", "order_before", b"order_before", "parcels", b"parcels", "plan", b"plan", "point_id", b"point_id", "price", b"price", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -598,7 +696,7 @@ class NotOffered(_message.Message):
     DETAIL_FIELD_NUMBER: _builtins.int
     mode: _type_pb2.DeliveryMode.ValueType
     reason: _builtins.str
-    """UPPER_SNAKE, for example NO_STOCK, NO_CARRIER, TOO_HEAVY."""
+    """UPPER_SNAKE, for example NO_STOCK, NO_CARRIER, TOO_HEAVY, NOT_TODAY, NO_APPOINTMENT."""
     detail: _builtins.str
     def __init__(
         self,
@@ -875,6 +973,7 @@ class PlanOrderRequest(_message.Message):
     OWN_HOLDS_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    APPOINTMENT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and content: same decision."""
     order_id: _builtins.str
@@ -900,6 +999,10 @@ class PlanOrderRequest(_message.Message):
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def not_before(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def appointment(self) -> Global___Appointment:
+        """For modes that keep one."""
+
     def __init__(
         self,
         *,
@@ -916,10 +1019,11 @@ class PlanOrderRequest(_message.Message):
         own_holds: _abc.Iterable[Global___OwnHold] | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         not_before: _timestamp_pb2.Timestamp | None = ...,
+        appointment: Global___Appointment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "destination", b"destination", "not_before", b"not_before", "promised_until", b"promised_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "destination", b"destination", "not_before", b"not_before", "promised_until", b"promised_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

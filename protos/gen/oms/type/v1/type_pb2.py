@@ -25,29 +25,29 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16oms/type/v1/type.proto\x12\x0boms.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x05Money\x12\x14\n\x0c\x61mount_minor\x18\x01 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\"\\\n\x06Window\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"0\n\x0b\x44\x65stination\x12\x0f\n\x07\x63ountry\x18\x01 \x01(\t\x12\x10\n\x08postcode\x18\x02 \x01(\t\"/\n\x08Position\x12\x10\n\x08latitude\x18\x01 \x01(\x01\x12\x11\n\tlongitude\x18\x02 \x01(\x01\",\n\x06\x43\x61rbon\x12\x12\n\ngrams_co2e\x18\x01 \x01(\x03\x12\x0e\n\x06\x66\x61\x63tor\x18\x02 \x01(\t\"+\n\x0bPageRequest\x12\x0c\n\x04size\x18\x01 \x01(\x05\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\x1f\n\x08PageInfo\x12\x13\n\x0bnext_cursor\x18\x01 \x01(\t*n\n\x0c\x44\x65liveryMode\x12\x1d\n\x19\x44\x45LIVERY_MODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44\x45LIVERY_MODE_HOME_STANDARD\x10\x01\x12\x1e\n\x1a\x44\x45LIVERY_MODE_HOME_EXPRESS\x10\x02*\x88\x01\n\tPointType\x12\x1a\n\x16POINT_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14POINT_TYPE_WAREHOUSE\x10\x01\x12\x14\n\x10POINT_TYPE_STORE\x10\x02\x12\x17\n\x13POINT_TYPE_SUPPLIER\x10\x03\x12\x16\n\x12POINT_TYPE_PARTNER\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16oms/type/v1/type.proto\x12\x0boms.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"/\n\x05Money\x12\x14\n\x0c\x61mount_minor\x18\x01 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\"\\\n\x06Window\x12)\n\x05start\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x0b\x44\x65stination\x12\x0f\n\x07\x63ountry\x18\x01 \x01(\t\x12\x10\n\x08postcode\x18\x02 \x01(\t\x12\x10\n\x08point_id\x18\x03 \x01(\t\"/\n\x08Position\x12\x10\n\x08latitude\x18\x01 \x01(\x01\x12\x11\n\tlongitude\x18\x02 \x01(\x01\",\n\x06\x43\x61rbon\x12\x12\n\ngrams_co2e\x18\x01 \x01(\x03\x12\x0e\n\x06\x66\x61\x63tor\x18\x02 \x01(\t\"+\n\x0bPageRequest\x12\x0c\n\x04size\x18\x01 \x01(\x05\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\x1f\n\x08PageInfo\x12\x13\n\x0bnext_cursor\x18\x01 \x01(\t*\xe8\x02\n\x0c\x44\x65liveryMode\x12\x1d\n\x19\x44\x45LIVERY_MODE_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x44\x45LIVERY_MODE_HOME_STANDARD\x10\x01\x12\x1e\n\x1a\x44\x45LIVERY_MODE_HOME_EXPRESS\x10\x02\x12\x1a\n\x16\x44\x45LIVERY_MODE_SAME_DAY\x10\x03\x12\x1d\n\x19\x44\x45LIVERY_MODE_WHITE_GLOVE\x10\x04\x12\x1d\n\x19\x44\x45LIVERY_MODE_APPOINTMENT\x10\x05\x12\x1d\n\x19\x44\x45LIVERY_MODE_RELAY_POINT\x10\x06\x12\x18\n\x14\x44\x45LIVERY_MODE_LOCKER\x10\x07\x12#\n\x1f\x44\x45LIVERY_MODE_CLICK_AND_COLLECT\x10\x08\x12\x1f\n\x1b\x44\x45LIVERY_MODE_SHIP_TO_STORE\x10\t\x12\x1f\n\x1b\x44\x45LIVERY_MODE_E_RESERVATION\x10\n*\x88\x01\n\tPointType\x12\x1a\n\x16POINT_TYPE_UNSPECIFIED\x10\x00\x12\x18\n\x14POINT_TYPE_WAREHOUSE\x10\x01\x12\x14\n\x10POINT_TYPE_STORE\x10\x02\x12\x17\n\x13POINT_TYPE_SUPPLIER\x10\x03\x12\x16\n\x12POINT_TYPE_PARTNER\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'oms.type.v1.type_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DELIVERYMODE']._serialized_start=438
-  _globals['_DELIVERYMODE']._serialized_end=548
-  _globals['_POINTTYPE']._serialized_start=551
-  _globals['_POINTTYPE']._serialized_end=687
+  _globals['_DELIVERYMODE']._serialized_start=457
+  _globals['_DELIVERYMODE']._serialized_end=817
+  _globals['_POINTTYPE']._serialized_start=820
+  _globals['_POINTTYPE']._serialized_end=956
   _globals['_MONEY']._serialized_start=72
   _globals['_MONEY']._serialized_end=119
   _globals['_WINDOW']._serialized_start=121
   _globals['_WINDOW']._serialized_end=213
   _globals['_DESTINATION']._serialized_start=215
-  _globals['_DESTINATION']._serialized_end=263
-  _globals['_POSITION']._serialized_start=265
-  _globals['_POSITION']._serialized_end=312
-  _globals['_CARBON']._serialized_start=314
-  _globals['_CARBON']._serialized_end=358
-  _globals['_PAGEREQUEST']._serialized_start=360
-  _globals['_PAGEREQUEST']._serialized_end=403
-  _globals['_PAGEINFO']._serialized_start=405
-  _globals['_PAGEINFO']._serialized_end=436
+  _globals['_DESTINATION']._serialized_end=281
+  _globals['_POSITION']._serialized_start=283
+  _globals['_POSITION']._serialized_end=330
+  _globals['_CARBON']._serialized_start=332
+  _globals['_CARBON']._serialized_end=376
+  _globals['_PAGEREQUEST']._serialized_start=378
+  _globals['_PAGEREQUEST']._serialized_end=421
+  _globals['_PAGEINFO']._serialized_start=423
+  _globals['_PAGEINFO']._serialized_end=454
 # @@protoc_insertion_point(module_scope)

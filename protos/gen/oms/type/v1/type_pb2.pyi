@@ -27,6 +27,22 @@ class _DeliveryModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Delivery
     DELIVERY_MODE_UNSPECIFIED: _DeliveryMode.ValueType  # 0
     DELIVERY_MODE_HOME_STANDARD: _DeliveryMode.ValueType  # 1
     DELIVERY_MODE_HOME_EXPRESS: _DeliveryMode.ValueType  # 2
+    DELIVERY_MODE_SAME_DAY: _DeliveryMode.ValueType  # 3
+    """Ordered and delivered on one day; no cooling-off."""
+    DELIVERY_MODE_WHITE_GLOVE: _DeliveryMode.ValueType  # 4
+    """By two people, to the room of choice; at an appointment if one is given."""
+    DELIVERY_MODE_APPOINTMENT: _DeliveryMode.ValueType  # 5
+    """At a time that the customer chose."""
+    DELIVERY_MODE_RELAY_POINT: _DeliveryMode.ValueType  # 6
+    """To a shop of a carrier's network."""
+    DELIVERY_MODE_LOCKER: _DeliveryMode.ValueType  # 7
+    """To a locker: one parcel."""
+    DELIVERY_MODE_CLICK_AND_COLLECT: _DeliveryMode.ValueType  # 8
+    """Collected at a store that has it."""
+    DELIVERY_MODE_SHIP_TO_STORE: _DeliveryMode.ValueType  # 9
+    """Collected at a store to which it is sent."""
+    DELIVERY_MODE_E_RESERVATION: _DeliveryMode.ValueType  # 10
+    """Put aside at a store that has it; the customer looks at it there, and pays there or not at all."""
 
 class DeliveryMode(_DeliveryMode, metaclass=_DeliveryModeEnumTypeWrapper):
     """How a customer receives the goods."""
@@ -34,6 +50,22 @@ class DeliveryMode(_DeliveryMode, metaclass=_DeliveryModeEnumTypeWrapper):
 DELIVERY_MODE_UNSPECIFIED: DeliveryMode.ValueType  # 0
 DELIVERY_MODE_HOME_STANDARD: DeliveryMode.ValueType  # 1
 DELIVERY_MODE_HOME_EXPRESS: DeliveryMode.ValueType  # 2
+DELIVERY_MODE_SAME_DAY: DeliveryMode.ValueType  # 3
+"""Ordered and delivered on one day; no cooling-off."""
+DELIVERY_MODE_WHITE_GLOVE: DeliveryMode.ValueType  # 4
+"""By two people, to the room of choice; at an appointment if one is given."""
+DELIVERY_MODE_APPOINTMENT: DeliveryMode.ValueType  # 5
+"""At a time that the customer chose."""
+DELIVERY_MODE_RELAY_POINT: DeliveryMode.ValueType  # 6
+"""To a shop of a carrier's network."""
+DELIVERY_MODE_LOCKER: DeliveryMode.ValueType  # 7
+"""To a locker: one parcel."""
+DELIVERY_MODE_CLICK_AND_COLLECT: DeliveryMode.ValueType  # 8
+"""Collected at a store that has it."""
+DELIVERY_MODE_SHIP_TO_STORE: DeliveryMode.ValueType  # 9
+"""Collected at a store to which it is sent."""
+DELIVERY_MODE_E_RESERVATION: DeliveryMode.ValueType  # 10
+"""Put aside at a store that has it; the customer looks at it there, and pays there or not at all."""
 Global___DeliveryMode: _TypeAlias = DeliveryMode  # noqa: Y015
 
 class _PointType:
@@ -117,18 +149,22 @@ class Destination(_message.Message):
 
     COUNTRY_FIELD_NUMBER: _builtins.int
     POSTCODE_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     country: _builtins.str
     """ISO 3166-1 alpha-2."""
     postcode: _builtins.str
+    point_id: _builtins.str
+    """The store at which it is collected; country and postcode may be left out then."""
     def __init__(
         self,
         *,
         country: _builtins.str = ...,
         postcode: _builtins.str = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["country", b"country", "postcode", b"postcode"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["country", b"country", "point_id", b"point_id", "postcode", b"postcode"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
