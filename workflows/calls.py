@@ -16,6 +16,7 @@ from workflows.messages import (
     AcceptRequest,
     AuthorizeRequest,
     BasketRequest,
+    CapacityRequest,
     CaptureAnswer,
     FulfilmentStep,
     Hold,
@@ -51,6 +52,11 @@ ChangeHolds = Callable[[HoldChange], Awaitable[None]]
 async def plan_order(request: PlanRequest) -> Plan:
     """promise: where these lines ship from."""
     return await _step("plan_order", request, Plan)
+
+
+async def release_capacity(request: CapacityRequest) -> None:
+    """promise: give back what legs took of points and carriers; accepts that they took nothing."""
+    await _step("release_capacity", request, bool)
 
 
 async def reserve(request: ReserveRequest) -> HoldAnswer:

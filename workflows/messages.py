@@ -155,8 +155,19 @@ class Exclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class LegPlace:
+    """A leg as it was planned: where, and units of lines."""
+
+    point_id: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """Where to ship these lines from. `promised_until` is empty before a promise was made."""
+    """Where to ship these lines from. `promised_until` is empty before a promise was made.
+
+    `replaced`: legs of a promised order that the plan stands for, so that it takes their room over.
+    """
 
     request_id: str
     order_id: str
@@ -172,6 +183,15 @@ class PlanRequest:
     excluded: list[Exclusion] = field(default_factory=list)
     overlays: list[Overlay] = field(default_factory=list)
     own_holds: list[Hold] = field(default_factory=list)
+    replaced: list[LegPlace] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityRequest:
+    """Legs that give back what they took of the capacity of points and carriers; none: all of the order."""
+
+    order_id: str
+    legs: list[LegPlace] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

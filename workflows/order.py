@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         Amount,
         AuthorizeRequest,
         BasketRequest,
+        CapacityRequest,
         Exclusion,
         FulfilmentInput,
         FulfilmentOutcome,
@@ -25,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         HoldAnswer,
         HoldChange,
         Leg,
+        LegPlace,
         Line,
         LostUnits,
         MoneyRequest,
@@ -76,6 +78,8 @@ class OrderWorkflow(Story):
         self._paid_by_channel = False
         self._cancelling = False
         self._lost: list[LostUnits] = []
+        # By fulfilment: legs that ended unprepared.
+        self._gone: dict[str, LegPlace] = {}
         self._running: set[str] = set()
 
     @workflow.run
@@ -123,6 +127,7 @@ class OrderWorkflow(Story):
         in_basket = await self._in_basket()
         for _ in range(policies.PLAN_ATTEMPTS):
             wanted = self._plan_of(self._order.lines, overlays, self._order.quote_id, in_basket)
+            self._undo["capacity"] = self._give_room_back
             plan = await calls.plan_order(wanted)
             if plan.quote_broken:
                 detail = "the promise that was shown cannot be kept"
@@ -288,6 +293,7 @@ class OrderWorkflow(Story):
             while True:
                 await self._ask_for_help(0, "FULFILMENT_ENDED_FROM_OUTSIDE")
         if outcome.lost:
+            self._gone[fulfilment.fulfilment_id] = LegPlace(fulfilment.point_id, fulfilment.lines)
             self._lost.append(outcome.lost)
         self._running.discard(fulfilment.fulfilment_id)
 
@@ -295,7 +301,12 @@ class OrderWorkflow(Story):
         """Finds another place for the units; those that find none are cancelled and never captured."""
         self._rounds += 1
         self._excluded += _never_again(lost)
-        plan = await self._find_place(lost) if self._rounds <= self._order.life_cycle.reroute_limit else None
+        gone = [self._gone.pop(lost.fulfilment_id)] if lost.fulfilment_id in self._gone else []
+        plan = None
+        if self._rounds <= self._order.life_cycle.reroute_limit:
+            plan = await self._find_place(lost, gone)
+        elif gone:
+            await self._give_room_back(*gone)
         legs = plan.legs if plan else []
         cancelled = _without(lost.lines, legs)
         if cancelled and lost.held:
@@ -322,16 +333,20 @@ class OrderWorkflow(Story):
         request = MoneyRequest(self._key(f"void/{self._rounds}"), self._order.order_id, cause, amount)
         await self._insist_on(step, request)
 
-    async def _find_place(self, lost: LostUnits) -> Plan | None:
+    async def _find_place(self, lost: LostUnits, gone: list[LegPlace]) -> Plan | None:
+        """`gone`: legs whose room the plan takes over. A plan whose stock has gone gives its own to the next."""
         overlays: list[Overlay] = []
         for _ in range(policies.PLAN_ATTEMPTS):
-            plan = await self._insist_on(calls.plan_order, self._plan_of(lost.lines, overlays, ""))
+            wanted = self._plan_of(lost.lines, overlays, "", replaced=gone)
+            plan = await self._insist_on(calls.plan_order, wanted)
             if not plan.legs:
                 return None
+            gone = [LegPlace(leg.point_id, leg.lines) for leg in plan.legs]
             answer = await self._take(lost, plan)
             if answer.held:
                 return plan
             overlays = _believe(overlays, answer.shortfalls)
+        await self._give_room_back(*gone)
         return None
 
     async def _take(self, lost: LostUnits, plan: Plan) -> HoldAnswer:
@@ -369,10 +384,21 @@ class OrderWorkflow(Story):
         request = MoneyRequest(self._key("unwind"), self._order.order_id, "undo")
         await self._insist_on(calls.unwind_payment, request)
 
+    async def _give_room_back(self, *legs: LegPlace) -> None:
+        """What legs took of points and carriers; of all of the order when none is named."""
+        if workflow.patched("capacity"):
+            request = CapacityRequest(self._order.order_id, list(legs))
+            await self._insist_on(calls.release_capacity, request)
+
     # Steps with their arguments.
 
     def _plan_of(
-        self, lines: list[Line], overlays: list[Overlay], quote_id: str, own_holds: Sequence[Hold] = ()
+        self,
+        lines: list[Line],
+        overlays: list[Overlay],
+        quote_id: str,
+        own_holds: Sequence[Hold] = (),
+        replaced: Sequence[LegPlace] = (),
     ) -> PlanRequest:
         now = workflow.now()
         cooling_off = 0 if self._promised_until else self._order.life_cycle.cooling_off_seconds
@@ -391,6 +417,7 @@ class OrderWorkflow(Story):
             excluded=list(self._excluded),
             overlays=overlays,
             own_holds=list(own_holds),
+            replaced=list(replaced),
         )
 
     def _hold_of(self, plan: Plan, seconds: int) -> ReserveRequest:

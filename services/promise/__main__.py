@@ -7,10 +7,13 @@ import uvloop
 
 from kit import db, rpc, telemetry, times
 from kit.settings import ServiceSettings
+from oms.promise.v1.capacity_service_pb2_grpc import add_CapacityServiceServicer_to_server
 from oms.promise.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
 from oms.promise.v1.ruleset_service_pb2_grpc import add_RulesetServiceServicer_to_server
 from oms.promise.v1.simulation_service_pb2_grpc import add_SimulationServiceServicer_to_server
+from services.promise.capacities import Capacities
+from services.promise.capacities_rpc import CapacityRpc
 from services.promise.decisions import Decisions
 from services.promise.decisions_rpc import DecisionRpc
 from services.promise.follower import StockFollower
@@ -27,6 +30,7 @@ from services.promise.simulations_rpc import SimulationRpc
 # Each question looks whether the terms changed: read beforehand, they keep none waiting.
 TERMS_SECONDS = 2
 QUOTES_SECONDS = 3600
+CAPACITY_SECONDS = 3600
 SIMULATIONS_SECONDS = 1
 SIMULATION_FILES_SECONDS = 3600
 
@@ -44,9 +48,13 @@ async def main(settings: Settings) -> None:
     replica = StockReplica()
     service = PromiseService(database, replica, is_public_holiday)
     simulations = SimulationService(database, replica)
+    capacities = Capacities(database, replica)
 
     async def forget_quotes() -> int:
         return await service.forget_quotes(times.now())
+
+    async def forget_capacity() -> int:
+        return await capacities.forget(times.now())
 
     async def forget_simulation_files() -> int:
         return await simulations.forget_files(times.now())
@@ -54,6 +62,7 @@ async def main(settings: Settings) -> None:
     def register(server: grpc.aio.Server) -> None:
         add_PromiseServiceServicer_to_server(PromiseRpc(service), server)
         add_DecisionServiceServicer_to_server(DecisionRpc(Decisions(database, service)), server)
+        add_CapacityServiceServicer_to_server(CapacityRpc(capacities), server)
         add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
         add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(database)), server)
 
@@ -64,6 +73,7 @@ async def main(settings: Settings) -> None:
             StockFollower(inventory, replica).run,
             partial(rpc.periodically, "refresh_terms", TERMS_SECONDS, service.refresh_terms),
             partial(rpc.periodically, "forget_quotes", QUOTES_SECONDS, forget_quotes),
+            partial(rpc.periodically, "forget_capacity", CAPACITY_SECONDS, forget_capacity),
             partial(rpc.periodically, "run_simulations", SIMULATIONS_SECONDS, SimulationRunner(database).run),
             partial(
                 rpc.periodically, "forget_simulation_files", SIMULATION_FILES_SECONDS, forget_simulation_files

@@ -47,6 +47,7 @@ class PromiseRpc(PromiseServiceServicer):
                 request=translate.to_plan_request(request),
                 quote_id=request.quote_id,
                 content=translate.plan_order_content(request),
+                replaced=translate.to_places(request.replaced_legs),
             )
         return translate.plan_order_proto(decision)
 

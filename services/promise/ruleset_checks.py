@@ -59,6 +59,7 @@ def check(ruleset: Ruleset) -> None:
     _per_kilometre(ruleset.distance_cost_minor_per_kilometre)
     _amount(ruleset.lateness_cost_minor_per_day, "lateness_cost_minor_per_day")
     _amount(ruleset.short_pick_cost_minor, "short_pick_cost_minor")
+    _amount(ruleset.capacity_pressure_minor, "capacity_pressure_minor")
     if ruleset.low_cover is not None:
         _low_cover(ruleset.low_cover)
     if ruleset.markdown is not None:

@@ -80,6 +80,7 @@ def ruleset_in(ruleset: pb.Ruleset) -> r.Ruleset:
         markdown=r.Markdown(ruleset.markdown.days, ruleset.markdown.gain_percent) if given("markdown") else None,
         short_pick_cost_minor=ruleset.short_pick_cost_minor,
         replan_ruleset_id=ruleset.replan_ruleset_id,
+        capacity_pressure_minor=ruleset.capacity_pressure_minor,
     )
 
 
@@ -191,6 +192,7 @@ def ruleset_out(ruleset: r.Ruleset) -> pb.Ruleset:
         ),
         short_pick_cost_minor=ruleset.short_pick_cost_minor,
         replan_ruleset_id=ruleset.replan_ruleset_id,
+        capacity_pressure_minor=ruleset.capacity_pressure_minor,
     )
 
 

@@ -1,17 +1,22 @@
-"""What promise does, one method a question. Only this and `rulesets` commit; planning runs off the event loop."""
+"""What promise does, one method a question. Planning runs off the event loop.
+
+Only this, `capacities`, `rulesets` and `simulations` commit.
+"""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import db
-from kit.errors import Conflict, InvalidArgument
+from kit.errors import Conflict, InvalidArgument, Unavailable
 from kit.requests import digest
 from kit.values.ids import new_id
 from services.promise import checks, store
+from services.promise.capacities import Capacities, Kept
 from services.promise.domain import engine, quoting, recording
 from services.promise.domain.calendars import Calendars
 from services.promise.domain.network import (
@@ -25,6 +30,7 @@ from services.promise.domain.network import (
 )
 from services.promise.domain.plans import Decision, DeliveryOption, Outcome, Quote
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.takings import LegPlace, Taking
 from services.promise.replica import ReplicaStatus, StockReplica
 from services.promise.store import Recorded
 from services.promise.terms import Terms
@@ -32,6 +38,8 @@ from services.promise.terms import Terms
 QUOTE_LIFE = timedelta(minutes=30)
 # Expired quotes are kept a while: a broken promise may be asked about.
 QUOTE_MEMORY = timedelta(days=1)
+# How often an order is planned when others take the room of its plan meanwhile.
+ROUNDS = 6
 
 
 class PromiseService:
@@ -53,6 +61,8 @@ class PromiseService:
         self._reading = asyncio.Lock()
         self._terms: Terms | None = None
         self._calendars = Calendars()
+        self._capacities = Capacities(database, replica)
+        self._crowd = asyncio.Lock()
 
     # -- terms ------------------------------------------------------------------------------------------------
 
@@ -98,7 +108,7 @@ class PromiseService:
         checks.appointments(appointments)
         terms = await self.refresh_terms()
         ruleset = terms.judge(request.now)
-        snapshot = self._snapshot(request, terms)
+        snapshot = await self._snapshot(request, terms)
         options, not_offered = await asyncio.to_thread(quoting.all_modes, snapshot, request, ruleset, appointments)
         quote = Quote(
             quote_id=self._make_id("quo"),
@@ -119,12 +129,19 @@ class PromiseService:
     # -- decisions --------------------------------------------------------------------------------------------
 
     async def plan_order(
-        self, request_id: str, order_id: str, request: PlanRequest, quote_id: str, content: bytes
+        self,
+        request_id: str,
+        order_id: str,
+        request: PlanRequest,
+        quote_id: str,
+        content: bytes,
+        replaced: Sequence[LegPlace] = (),
     ) -> Decision:
         """Ranked plans, kept as a decision. `content`: what a repeat of `request_id` must have too.
 
         With a quote, a plan that ends later or costs the customer more than quoted is none: the answer is
-        `quote_broken` with what can be had now.
+        `quote_broken` with what can be had now. What the best plan needs of capacity is taken with it. `replaced`:
+        legs of a promised order that this plan stands for; what they took is given back first.
         """
         checks.required(request_id, "request_id")
         checks.required(order_id, "order_id")
@@ -134,10 +151,34 @@ class PromiseService:
             quote = await store.find_quote(tx, quote_id) if quote_id and not earlier else None
         if earlier is not None:
             return _same(earlier, request_id, content)
-        terms = await self.refresh_terms()
+        for round_ in range(ROUNDS):
+            # Whoever lost the last room to somebody else waits for a turn, so as not to lose the next one too.
+            async with self._crowd if round_ else nullcontext():
+                given_back = await self._capacities.replaced(order_id, request, replaced)
+                terms = await self.refresh_terms()
+                snapshot = await self._snapshot(request, terms, given_back)
+                decision = await self._decided(order_id, request, quote_id, quote, terms, snapshot)
+                for one in _in_turn(decision) if round_ == ROUNDS - 1 else [decision]:
+                    kept = await self._capacities.keep(
+                        request_id, digest(content), one, given_back, terms.limits, snapshot.stock.points
+                    )
+                    if kept is Kept.KEPT:
+                        return one
+                    if kept is Kept.ANSWERED:
+                        return await self._answered(request_id, content)
+        raise Unavailable("CAPACITY_CONTENDED", "others took the room of every plan meanwhile; ask again")
+
+    async def _decided(
+        self,
+        order_id: str,
+        request: PlanRequest,
+        quote_id: str,
+        quote: Quote | None,
+        terms: Terms,
+        snapshot: engine.Snapshot,
+    ) -> Decision:
         # A point that is excluded has refused, kept silent or was short: it is planned again.
         ruleset = terms.judge(request.now, again=bool(request.exclusions))
-        snapshot = self._snapshot(request, terms)
         decision = Decision(
             decision_id=self._make_id("dec"),
             order_id=order_id,
@@ -148,10 +189,11 @@ class PromiseService:
             stock=snapshot.stock.view,
             outcome=_NOTHING,
         )
-        decision = await asyncio.to_thread(_decide, decision, snapshot, ruleset, terms.version, quote)
+        return await asyncio.to_thread(_decide, decision, snapshot, ruleset, terms.version, quote)
+
+    async def _answered(self, request_id: str, content: bytes) -> Decision:
+        """What somebody else answered the same request meanwhile."""
         async with self._single.connect() as tx:
-            if await store.add_decision(tx, request_id, digest(content), decision):
-                return decision
             earlier = await store.find_request(tx, request_id)
         if earlier is None:
             raise AssertionError(f"request {request_id} is kept and is not")
@@ -160,7 +202,7 @@ class PromiseService:
     async def today(self, request: PlanRequest) -> tuple[Terms, engine.Snapshot]:
         """Terms and network as they are now, as far as a question needs them. UNAVAILABLE / STOCK_UNKNOWN."""
         terms = await self.refresh_terms()
-        return terms, self._snapshot(request, terms)
+        return terms, await self._snapshot(request, terms)
 
     def replica_status(self, now: datetime) -> ReplicaStatus:
         """How fresh the stock replica is."""
@@ -178,9 +220,12 @@ class PromiseService:
         if not self._replica.knows_channel(request.channel_id):
             raise InvalidArgument("channel_id", f"there is no channel {request.channel_id}", "UNKNOWN_CHANNEL")
 
-    def _snapshot(self, request: PlanRequest, terms: Terms) -> engine.Snapshot:
+    async def _snapshot(
+        self, request: PlanRequest, terms: Terms, given_back: Sequence[Taking] = ()
+    ) -> engine.Snapshot:
         stock = self._replica.slice(line.sku for line in request.lines)
-        return engine.Snapshot(stock, terms.carriers, terms.geography, self._is_holiday, self._calendars)
+        capacity = await self._capacities.seen(stock, request, terms.limits, given_back)
+        return engine.Snapshot(stock, terms.carriers, terms.geography, self._is_holiday, self._calendars, capacity)
 
 
 _NOTHING = Outcome((), (), (), (), proved_optimal=True)
@@ -196,6 +241,14 @@ def _same(earlier: Recorded, request_id: str, content: bytes) -> Decision:
             request_id=request_id,
         )
     return earlier.decision
+
+
+def _in_turn(decision: Decision) -> Iterator[Decision]:
+    """The decision, then without its best plan, and so on: plans whose room has gone are none."""
+    yield decision
+    outcome = decision.outcome
+    for first in range(1, len(outcome.plans)):
+        yield replace(decision, outcome=replace(outcome, plans=outcome.plans[first:], proved_optimal=False))
 
 
 def _decide(

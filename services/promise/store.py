@@ -15,7 +15,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.promise import rulesets_store, tables
+from kit import db
+from services.promise import capacity_store, rulesets_store, tables
 from services.promise.domain.geography import Geography
 from services.promise.domain.network import Carrier, Position, PostcodeArea, Zone
 from services.promise.domain.plans import Decision, Quote
@@ -63,6 +64,7 @@ async def load_terms(tx: AsyncConnection) -> Terms:
             ],
         ),
         rulebooks=await rulesets_store.rulebooks(tx),
+        limits=await capacity_store.limits(tx),
     )
 
 
@@ -157,21 +159,26 @@ async def forget_quotes(tx: AsyncConnection, expired_before: datetime) -> int:
 
 async def add_decision(tx: AsyncConnection, request_id: str, digest: bytes, decision: Decision) -> bool:
     """Keeps a decision in one statement; False when the request id was used before."""
-    written = await tx.execute(
-        text(
-            """INSERT INTO decision (decision_id, request_id, digest, order_id, document)
-               VALUES (:decision_id, :request_id, :digest, :order_id, CAST(:document AS jsonb))
-               ON CONFLICT (request_id) DO NOTHING RETURNING id"""
-        ),
-        {
-            "decision_id": decision.decision_id,
-            "request_id": request_id,
-            "digest": digest,
-            "order_id": decision.order_id,
-            "document": _DECISION.dump_json(decision).decode(),
-        },
-    )
-    return written.first() is not None
+    statement, values = adding_decision(request_id, digest, decision)
+    return bool(await db.rows(tx, statement, values))
+
+
+_ADD_DECISION = text(
+    """INSERT INTO decision (decision_id, request_id, digest, order_id, document)
+       VALUES (:decision_id, :request_id, :digest, :order_id, CAST(:document AS jsonb))
+       ON CONFLICT (request_id) DO NOTHING RETURNING id"""
+)
+
+
+def adding_decision(request_id: str, digest: bytes, decision: Decision) -> db.Statement:
+    """Keeps a decision; gives nothing when the request id was used before."""
+    return _ADD_DECISION, {
+        "decision_id": decision.decision_id,
+        "request_id": request_id,
+        "digest": digest,
+        "order_id": decision.order_id,
+        "document": _DECISION.dump_json(decision).decode(),
+    }
 
 
 async def find_request(tx: AsyncConnection, request_id: str) -> Recorded | None:
@@ -200,7 +207,7 @@ async def list_decisions(tx: AsyncConnection, order_id: str, after: int, limit: 
         text(
             """SELECT id, jsonb_set(jsonb_set(jsonb_set(jsonb_set(document,
                       '{outcome,seen}', '[]'), '{outcome,rejected}', '[]'),
-                      '{record,points}', '[]'), '{record,terms}', '[]') AS document
+                      '{record,points}', '[]'), '{record,terms}', '[]') #- '{record,capacity}' AS document
                FROM decision WHERE order_id = :order_id AND id > :after ORDER BY id LIMIT :limit"""
         ),
         {"order_id": order_id, "after": after, "limit": limit},

@@ -1,10 +1,11 @@
-"""What the business owns beside stock: carriers, geography, rulesets; as one value that is replaced as a whole."""
+"""What the business owns beside stock: carriers, geography, rulesets, limits; one value, replaced as a whole."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from kit.errors import FailedPrecondition
+from services.promise.domain.capacity import NO_LIMITS, Limits
 from services.promise.domain.geography import Geography
 from services.promise.domain.network import Carrier
 from services.promise.domain.ruleset_versions import Rulebook
@@ -19,6 +20,7 @@ class Terms:
     carriers: tuple[Carrier, ...]
     geography: Geography
     rulebooks: Mapping[str, Rulebook]
+    limits: Limits = NO_LIMITS
 
     def judge(self, at: datetime, *, again: bool = False) -> Ruleset:
         """The ruleset that judges a question of this instant: the default one, or else the one that is oldest.

@@ -13,6 +13,7 @@ from oms.promise.v1 import promise_service_pb2 as pb
 from oms.type.v1 import type_pb2
 from services.promise.domain import network as n
 from services.promise.domain import plans as p
+from services.promise.domain.takings import LegPlace
 
 MODES = {type_pb2.DeliveryMode.Value(f"DELIVERY_MODE_{mode.name}"): mode for mode in n.Mode}
 MODES_BACK = {mode: number for number, mode in MODES.items()}
@@ -59,6 +60,7 @@ def to_point(point: inventory_pb.StockPoint) -> n.Point:
         capabilities=frozenset(point.capabilities),
         handling_minutes=point.handling_minutes,
         brands=frozenset(point.brands),
+        daily_capacity=point.daily_capacity,
     )
 
 
@@ -192,6 +194,17 @@ def to_plan_request(request: pb.PlanOrderRequest) -> n.PlanRequest:
             to_appointment(request.appointment, "appointment") if request.HasField("appointment") else None
         ),
     )
+
+
+def to_places(legs: Iterable[pb.LegPlace]) -> list[LegPlace]:
+    """Legs as they were planned."""
+    places: list[LegPlace] = []
+    for leg in legs:
+        units: dict[int, int] = {}
+        for line in leg.lines:
+            units[line.line_number] = units.get(line.line_number, 0) + line.quantity
+        places.append(LegPlace(leg.point_id, units))
+    return places
 
 
 def plan_order_content(request: pb.PlanOrderRequest) -> bytes:

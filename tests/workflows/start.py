@@ -24,6 +24,7 @@ from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceStub, add_OutboxS
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub, add_PaymentsServiceServicer_to_server
 from oms.promise.v1 import promise_service_pb2 as prm
 from oms.promise.v1 import ruleset_service_pb2 as rules
+from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub, add_CapacityServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub, add_PromiseServiceServicer_to_server
 from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub, add_RulesetServiceServicer_to_server
 from oms.type.v1 import type_pb2 as types
@@ -37,6 +38,8 @@ from services.orders.service import OrdersService
 from services.payments.providers.stripe import StripeProvider
 from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
+from services.promise.capacities import Capacities
+from services.promise.capacities_rpc import CapacityRpc
 from services.promise.follower import StockFollower
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import StockReplica
@@ -102,6 +105,7 @@ async def running(
             baskets=BasketServiceStub(channel),
             promise=PromiseServiceStub(channel),
             rulesets=RulesetServiceStub(channel),
+            capacity=CapacityServiceStub(channel),
             orders=OrdersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
         )
@@ -134,6 +138,7 @@ async def _serve(
     add_BasketServiceServicer_to_server(baskets, server)
     promise = PromiseService(engines["promise"], replica, is_public_holiday)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
+    add_CapacityServiceServicer_to_server(CapacityRpc(Capacities(engines["promise"], replica)), server)
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)
     payments = PaymentsService(engines["payments"], bells["payments"], {"stripe": stripe}, "stripe")

@@ -30,7 +30,7 @@ AFTER_ACCEPTANCE = (
     "issue_stock",
     "close_order",
 )
-UNDO = ("release_hold", "unwind_payment", "complete_cancellation")
+UNDO = ("release_capacity", "release_hold", "unwind_payment", "complete_cancellation")
 REROUTE_HELD = ("plan_order", "move_hold", "reroute_units")
 REROUTE_SHORT = ("report_short", "reserve", "reroute_units")
 GIVING_UP = ("release_hold", "void")
@@ -164,7 +164,7 @@ async def test_the_undoing_itself_may_fail_and_is_finished_all_the_same(world: W
         await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
 
     lives = [live(step) for step in UNDO]
-    await asyncio.gather(*lives, *(live_refused(step) for step in (*UNDO[:2], "refuse_order")))
+    await asyncio.gather(*lives, *(live_refused(step) for step in (*UNDO[:3], "refuse_order")))
 
 
 async def _exists(world: World, order_id: str) -> bool:

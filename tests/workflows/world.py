@@ -21,6 +21,7 @@ from oms.inventory.v1 import basket_service_pb2 as bsk
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.payments.v1 import payments_service_pb2 as pay
+from oms.promise.v1 import capacity_service_pb2 as cap
 from oms.promise.v1 import promise_service_pb2 as prm
 from oms.type.v1 import type_pb2 as types
 from simulators.payment_provider.webhooks import sign
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
+    from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceAsyncStub
     from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
     from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceAsyncStub
 
@@ -44,6 +46,7 @@ PRICE_MINOR = 2500
 SHIPPING_MINOR = 490
 PATIENCE_SECONDS = 60.0
 VISA = "pm_card_visa"
+_PREPARED = (pb.FULFILMENT_STATE_HANDED_OVER, pb.FULFILMENT_STATE_DELIVERED)
 
 
 async def until(check: Callable[[], Awaitable[T]], what: str = "") -> T:
@@ -68,6 +71,7 @@ class World:
     baskets: "BasketServiceAsyncStub"
     promise: "PromiseServiceAsyncStub"
     rulesets: "RulesetServiceAsyncStub"
+    capacity: "CapacityServiceAsyncStub"
     orders: "OrdersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
 
@@ -337,6 +341,13 @@ class World:
             moved = (await self.inventory.ListMovements(inv.ListMovementsRequest(sku=sku))).movements
             assert -sum(row.on_hand_delta for row in moved if row.on_hand_delta < 0) == units
         await self.assert_money(order_id, kept_minor)
+        await self.assert_room(order)
+
+    async def assert_room(self, order: pb.Order) -> None:
+        """The legs that were prepared, and no other, have their place in a day of their point."""
+        reply = await self.capacity.ListTakings(cap.ListTakingsRequest(order_id=order.order_id))
+        prepared = [row.point_id for row in order.fulfilments if row.state in _PREPARED]
+        assert sorted(one.point_id for one in reply.takings) == sorted(prepared), "room is left taken"
 
     async def assert_money(self, order_id: str, kept_minor: int) -> None:
         """Captured less refunded is what the customer kept; nothing is left open."""

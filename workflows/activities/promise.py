@@ -1,20 +1,23 @@
-"""The step that promise answers: where lines ship from."""
+"""The steps that promise answers: where lines ship from, and room that is given back."""
 
 import grpc
 from temporalio import activity
 
+from oms.promise.v1 import capacity_service_pb2 as capacity
 from oms.promise.v1 import promise_service_pb2 as pb
+from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.type.v1 import type_pb2 as types
 from workflows.activities.translate import CALL_SECONDS, amount, instant, text
-from workflows.messages import Leg, Line, Option, Plan, PlanRequest, RefusedLine
+from workflows.messages import CapacityRequest, Leg, LegPlace, Line, Option, Plan, PlanRequest, RefusedLine
 
 
 class PromiseActivities:
-    """One call."""
+    """One call each."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = PromiseServiceStub(channel)
+        self._capacity = CapacityServiceStub(channel)
 
     @activity.defn
     async def plan_order(self, request: PlanRequest) -> Plan:
@@ -50,6 +53,13 @@ class PromiseActivities:
             ],
         )
 
+    @activity.defn
+    async def release_capacity(self, request: CapacityRequest) -> bool:
+        """ReleaseCapacity."""
+        asked = capacity.ReleaseCapacityRequest(order_id=request.order_id, legs=map(_place, request.legs))
+        await self._capacity.ReleaseCapacity(asked, timeout=CALL_SECONDS)
+        return True
+
 
 def _request(request: PlanRequest) -> pb.PlanOrderRequest:
     return pb.PlanOrderRequest(
@@ -73,7 +83,13 @@ def _request(request: PlanRequest) -> pb.PlanOrderRequest:
         overlays=[pb.StockOverlay(sku=row.sku, point_id=row.point_id, free=row.free) for row in request.overlays],
         as_of=instant(request.as_of),
         not_before=instant(request.not_before),
+        replaced_legs=map(_place, request.replaced),
     )
+
+
+def _place(leg: LegPlace) -> pb.LegPlace:
+    lines = [pb.LegLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity) for line in leg.lines]
+    return pb.LegPlace(point_id=leg.point_id, lines=lines)
 
 
 def _leg(leg: pb.Leg) -> Leg:

@@ -105,6 +105,9 @@ class RulesetFigures(Sent):
     short_pick_cost_minor: Amount = Field(
         0, description="Of a unit that the point does not find, times how often it does not"
     )
+    capacity_pressure_minor: Amount = Field(
+        0, description="Of a parcel from a point, times the share of the point's day that others have taken"
+    )
     low_cover: LowCover | None = Field(None, description="null: cover costs nothing")
     markdown: Markdown | None = Field(None, description="null: a coming markdown gains nothing")
     replan_ruleset_id: Id | Literal[""] = Field(
@@ -216,6 +219,7 @@ class RulesetView(Shown):
     distance_cost_minor_per_kilometre: float
     lateness_cost_minor_per_day: int
     short_pick_cost_minor: int
+    capacity_pressure_minor: int
     low_cover: LowCoverView | None
     markdown: MarkdownView | None
     replan_ruleset_id: str

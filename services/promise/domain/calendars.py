@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 from services.promise.domain.network import (
@@ -25,6 +26,7 @@ HORIZON_DAYS = 120
 # A calendar lives as long as its point: what it has worked out is dropped from time to time.
 _DAYS_KEPT = 4 * HORIZON_DAYS
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 
 
 @lru_cache(maxsize=4096)
@@ -40,6 +42,26 @@ class HandOver:
 
     day: date
     at: datetime
+    cut_off_minute: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """When work on an order begins: the point's day, and the instant."""
+
+    day: date
+    at: datetime
+
+
+_AT = attrgetter("at")
+
+
+def _never(_: object) -> bool:
+    return False
+
+
+def _always(_: object) -> bool:
+    return True
 
 
 class PointCalendar:
@@ -54,6 +76,21 @@ class PointCalendar:
         self._zone = ZoneInfo(point.time_zone)
         self._intervals: dict[date, list[tuple[datetime, datetime]]] = {}
         self._cut_offs: dict[str, dict[int, list[int]]] = {}
+
+    def begins_at(self, start: datetime, handling: timedelta, is_full: Callable[[date], bool]) -> Begin | None:
+        """The first working time from `start` on a day that is not full; None when that is beyond the horizon."""
+        # The day before may close at midnight, which is `start` itself.
+        first = start.astimezone(self._zone).date() - _DAY
+        for offset in range(HORIZON_DAYS):
+            day = first + offset * _DAY
+            for opens, closes in self._open(day):
+                begins = max(opens, start)
+                if begins > closes or (begins == closes and handling):
+                    continue
+                if is_full(day):
+                    break
+                return Begin(day, begins)
+        return None
 
     def ready_at(self, start: datetime, handling: timedelta) -> datetime | None:
         """When `handling` of working time from `start` is over; None when that is beyond the horizon."""
@@ -70,18 +107,27 @@ class PointCalendar:
                 left -= closes - begins
         return None
 
-    def latest_start(self, ready_by: datetime, handling: timedelta) -> datetime | None:
-        """The last instant from which `ready_at` is not after `ready_by`: its exact inverse."""
+    def latest_start(
+        self, ready_by: datetime, handling: timedelta, is_full: Callable[[date], bool] = _never
+    ) -> datetime | None:
+        """The last instant from which what `begins_at` then is `ready_at` not after `ready_by`: their inverse.
+
+        Before a full day it is the last second of the working time before.
+        """
         last = ready_by.astimezone(self._zone).date()
         left = handling
         for offset in range(HORIZON_DAYS):
-            for opens, closes in reversed(self._open(last - offset * _DAY)):
+            day = last - offset * _DAY
+            for opens, closes in reversed(self._open(day)):
                 ends = min(closes, ready_by)
                 if ends < opens:
                     continue
-                if ends - opens >= left:
+                if ends - opens < left:
+                    left -= ends - opens
+                elif not is_full(day):
                     return ends - left
-                left -= ends - opens
+                else:
+                    left = min(left, _SECOND)
         return None
 
     def local_day(self, at: datetime) -> date:
@@ -98,8 +144,10 @@ class PointCalendar:
                     return Window(max(opens, at), closes)
         return None
 
-    def hand_overs(self, carrier_id: str, ready: datetime) -> Iterator[HandOver]:
-        """The carrier's cut-offs at or after `ready`, in order.
+    def hand_overs(
+        self, carrier_id: str, ready: datetime, has_room: Callable[[HandOver], bool] = _always
+    ) -> Iterator[HandOver]:
+        """The carrier's cut-offs at or after `ready` that have room, in order.
 
         A carrier does not come on a public holiday, nor to a closed point, nor while it is paused.
         """
@@ -111,9 +159,10 @@ class PointCalendar:
             minutes = cut_offs.get(day.isoweekday())
             if not minutes or not self._open(day) or self._is_public_holiday(day):
                 continue
-            for at in sorted(instant(day, minute, self._point.time_zone) for minute in minutes):
-                if at >= ready and self.pause(carrier_id, at) is None:
-                    yield HandOver(day, at)
+            visits = (HandOver(day, instant(day, minute, self._point.time_zone), minute) for minute in minutes)
+            for visit in sorted(visits, key=_AT):
+                if visit.at >= ready and self.pause(carrier_id, visit.at) is None and has_room(visit):
+                    yield visit
 
     def _cut_offs_of(self, carrier_id: str) -> Mapping[int, Sequence[int]]:
         """By weekday."""

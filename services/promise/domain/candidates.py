@@ -5,10 +5,19 @@ Says what is possible; never chooses.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 
 from kit.values.money import Money
-from services.promise.domain.calendars import Calendars, DeliveryCalendar, HandOver, PointCalendar
+from services.promise.domain.calendars import (
+    HORIZON_DAYS,
+    Begin,
+    Calendars,
+    DeliveryCalendar,
+    HandOver,
+    PointCalendar,
+)
+from services.promise.domain.capacity import Capacity, Places
 from services.promise.domain.geography import Geography, distance_kilometres
 from services.promise.domain.journeys import AtCounter, ByAppointment, ByCarrier, Journey, ToStore
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
@@ -28,20 +37,24 @@ from services.promise.domain.network import (
     ZoneTerms,
 )
 from services.promise.domain.plans import Rejected, SeenStock
-from services.promise.domain.rates import Step, limit_grams, steps_of, weighed
+from services.promise.domain.rates import Step, limit_grams, step_of, steps_of, weighed
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import Shelf, Shelves, UnitCosts
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The network at one moment, as far as one question needs it. `calendars` only saves work."""
+    """The network at one moment, as far as one question needs it. `calendars` only saves work.
+
+    `capacity` is of one question: it notes what was looked at.
+    """
 
     stock: StockSlice
     carriers: tuple[Carrier, ...]
     geography: Geography
     is_holiday: IsHoliday
     calendars: Calendars = field(default_factory=Calendars, compare=False)
+    capacity: Capacity = field(default_factory=Capacity, compare=False)
 
 
 @dataclass(eq=False, slots=True)
@@ -66,7 +79,10 @@ class Candidate:
     priority_cost: int
     distance_cost: int
     lateness_cost: int
+    capacity_cost: int
     distance_kilometres: float
+    prepared_on: date
+    places: Places
     hand_over: HandOver
     window: Window
     start: datetime
@@ -83,7 +99,7 @@ class Candidate:
     @property
     def fixed_cost(self) -> int:
         """What the leg costs before its weight."""
-        return self.preparation_cost + self.priority_cost + self.distance_cost
+        return self.preparation_cost + self.priority_cost + self.distance_cost + self.capacity_cost
 
     def order_before(self, window: Window) -> datetime:
         """The last instant of ordering at which this leg ends no later than `window` (which it meets now).
@@ -97,7 +113,7 @@ class Candidate:
     def _latest_order(self, window: Window) -> datetime:
         last = self.journey.last_hand_over(window, self.hand_over)
         handling = timedelta(minutes=self.point.handling_minutes)
-        start = self.calendar.latest_start(last.at, handling)
+        start = self.calendar.latest_start(last.at, handling, self.places.is_full)
         return (start if start is not None else self.start) - self.order_delay
 
 
@@ -105,7 +121,8 @@ class Candidate:
 class Gathered:
     """Everything that was looked at. `stocked`: units by SKU at points that may ship them, carriers aside.
 
-    `misfits`: SKUs of which one unit is too long or too heavy for some service.
+    `misfits`: SKUs of which one unit is too long or too heavy for some service. `crowded`: SKUs at points, or for
+    carriers there, that have no room.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -113,6 +130,7 @@ class Gathered:
     seen: list[SeenStock] = field(default_factory=list)
     stocked: dict[str, int] = field(default_factory=dict)
     misfits: dict[str, str] = field(default_factory=dict)
+    crowded: set[str] = field(default_factory=set)
 
     def reject(self, point: Point, reason: str, detail: str, service_id: str = "") -> None:
         """Notes why a point or service is out."""
@@ -287,12 +305,18 @@ class Gatherer:
         for service_id, reason, detail in refused:
             self._found.reject(point, reason, detail, service_id)
         calendar = self._calendars.of_point(point, self._snapshot.is_holiday)
-        ready = calendar.ready_at(self._start, timedelta(minutes=point.handling_minutes))
-        if ready is None:
+        handling = timedelta(minutes=point.handling_minutes)
+        if calendar.ready_at(self._start, handling) is None:
             self._found.reject(point, "CLOSED", "no working time to prepare a parcel")
             return
+        begin = calendar.begins_at(self._start, handling, partial(self._snapshot.capacity.is_full, point))
+        ready = calendar.ready_at(begin.at, handling) if begin else None
+        if begin is None or ready is None:
+            self._found.crowded.update(shelf.units)
+            self._found.reject(point, "NO_CAPACITY", f"starts no further order within {HORIZON_DAYS} days")
+            return
         for offer in offers:
-            self._add_offer(point, shelf, offer, calendar, ready, kilometres)
+            self._add_offer(point, shelf, offer, calendar, begin, ready, kilometres)
 
     def _add_offer(
         self,
@@ -300,6 +324,7 @@ class Gatherer:
         shelf: Shelf,
         offer: _Offer,
         calendar: PointCalendar,
+        begin: Begin,
         ready: datetime,
         kilometres: float,
     ) -> None:
@@ -316,10 +341,14 @@ class Gatherer:
             detail = f"{kilometres:.0f} km away, the service goes {furthest}"
             self._found.reject(point, "TOO_FAR", detail, service_id)
             return
-        journey = self._journey(offer, calendar)
+        places = self._places(point, offer, capacity)
+        journey = self._journey(offer, calendar, places)
         hand_over = journey.hand_over(ready)
         if hand_over is None:
-            self._found.reject(point, *self._why_not_handed_over(offer, calendar, ready), service_id)
+            reason, detail = self._why_not_handed_over(offer, calendar, places, ready)
+            if reason == "COLLECTIONS_FULL":
+                self._found.crowded.update(capacity)
+            self._found.reject(point, reason, detail, service_id)
             return
         window = journey.window(hand_over)
         if window is None:
@@ -344,7 +373,10 @@ class Gatherer:
                 priority_cost=rules.priority_cost(point.type),
                 distance_cost=rules.distance_cost(kilometres),
                 lateness_cost=rules.lateness_cost(window.end, self._request.promised_until),
+                capacity_cost=places.capacity.pressure(point, begin.day, rules.capacity_pressure_minor),
                 distance_kilometres=kilometres,
+                prepared_on=begin.day,
+                places=places,
                 hand_over=hand_over,
                 window=window,
                 start=self._start,
@@ -354,25 +386,39 @@ class Gatherer:
             )
         )
 
-    def _journey(self, offer: _Offer, calendar: PointCalendar) -> Journey:
+    def _journey(self, offer: _Offer, calendar: PointCalendar, places: Places) -> Journey:
         if offer.delivery is None:
             return AtCounter(calendar)
+        visits = partial(calendar.hand_overs, offer.carrier_id, has_room=places.has_room)
         if self._appointment is not None:
-            return ByAppointment(calendar, offer.carrier_id, offer.delivery, self._appointment.window)
+            return ByAppointment(visits, offer.delivery, self._appointment.window)
         if (store := self._place.store) is not None:
             at_store = self._calendars.of_point(store, self._snapshot.is_holiday)
-            receiving = timedelta(minutes=store.handling_minutes)
-            return ToStore(calendar, offer.carrier_id, offer.delivery, at_store, receiving)
-        return ByCarrier(calendar, offer.carrier_id, offer.delivery)
+            return ToStore(visits, offer.delivery, at_store, timedelta(minutes=store.handling_minutes))
+        return ByCarrier(visits, offer.delivery)
 
-    def _why_not_handed_over(self, offer: _Offer, calendar: PointCalendar, ready: datetime) -> tuple[str, str]:
+    def _why_not_handed_over(
+        self, offer: _Offer, calendar: PointCalendar, places: Places, ready: datetime
+    ) -> tuple[str, str]:
         if offer.delivery is None:
             return "CLOSED", "no opening hours in which it could be collected"
-        if next(calendar.hand_overs(offer.carrier_id, ready), None) is not None:
+        if next(calendar.hand_overs(offer.carrier_id, ready, places.has_room), None):
             return "AFTER_APPOINTMENT", "the next parcel would arrive after the appointment"
+        if next(calendar.hand_overs(offer.carrier_id, ready), None):
+            detail = f"{offer.carrier_id} takes no further parcels here within {HORIZON_DAYS} days"
+            return "COLLECTIONS_FULL", detail
         if pause := calendar.pause(offer.carrier_id, ready):
             return "CARRIER_PAUSED", pause.reason or "collects nothing now"
         return "NO_COLLECTION", f"{offer.carrier_id} does not collect here"
+
+    def _places(self, point: Point, offer: _Offer, units: Mapping[str, int]) -> Places:
+        """Room for as many parcels as all that is wanted of the point may need."""
+        capacity, parcels = self._snapshot.capacity, 1
+        if offer.carrier_id in capacity.limits.carriers:
+            items = self._stock.items
+            grams = sum(min(count, self._demand[sku]) * items[sku].weight_grams for sku, count in units.items())
+            parcels = step_of(offer.rates, grams).parcels
+        return Places(capacity, point, offer.carrier_id, offer.service.service_id, parcels)
 
     def _window_problem(self, window: Window, offer: _Offer) -> tuple[str, str] | None:
         if self._terms.is_today and offer.delivery is not None:

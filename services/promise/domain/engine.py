@@ -239,6 +239,7 @@ class _Question:
             "distance": sum(c.distance_cost for c, _ in taken),
             "lateness": max(c.lateness_cost for c, _ in taken),
             "priority": sum(c.priority_cost for c, _ in taken),
+            "capacity": sum(c.capacity_cost for c, _ in taken),
             "low_cover": sum(cost.low_cover * count for cost, count in units),
             "markdown": sum(cost.markdown * count for cost, count in units),
             "short_pick": sum(cost.short_pick * count for cost, count in units),
@@ -265,6 +266,9 @@ class _Question:
             carbon=carbon.of_parcel(candidate.service, weight, candidate.distance_kilometres),
             distance_kilometres=candidate.distance_kilometres,
             parcels=step.parcels,
+            prepared_on=candidate.prepared_on,
+            collected_on=candidate.hand_over.day,
+            cut_off_minute=candidate.hand_over.cut_off_minute,
         )
 
 
@@ -340,6 +344,8 @@ def _reason(sku: str, units: int, gathered: Gathered, found: Sequence[Found], ru
     for candidate in gathered.candidates:
         point_id = candidate.point.point_id
         roomiest[point_id] = max(roomiest.get(point_id, 0), candidate.capacity.get(sku, 0))
+    if sum(roomiest.values()) < units and sku in gathered.crowded:
+        return "NO_CAPACITY"
     if sum(roomiest.values()) < units:
         met = {rejected.reason for rejected in gathered.rejected}
         return gathered.misfits.get(sku) or next((reason for reason in _TELLING if reason in met), "NO_CARRIER")

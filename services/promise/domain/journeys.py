@@ -3,12 +3,16 @@
 Each says when a parcel that is ready is handed over, and in which window the customer has it then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.promise.domain.calendars import DeliveryCalendar, HandOver, PointCalendar
 from services.promise.domain.network import Window
+
+
+# A carrier's cut-offs at or after an instant that have room, in order.
+Visits = Callable[[datetime], Iterator[HandOver]]
 
 
 class Journey(Protocol):
@@ -27,14 +31,13 @@ class Journey(Protocol):
 class ByCarrier:
     """By the next visit, to the customer's address, a relay point or a locker."""
 
-    def __init__(self, calendar: PointCalendar, carrier_id: str, delivery: DeliveryCalendar) -> None:
-        self._calendar = calendar
-        self._carrier_id = carrier_id
+    def __init__(self, visits: Visits, delivery: DeliveryCalendar) -> None:
+        self._visits = visits
         self._delivery = delivery
 
     def hand_over(self, ready: datetime) -> HandOver | None:
         """The carrier's next cut-off."""
-        return next(self._hand_overs(ready), None)
+        return next(self._visits(ready), None)
 
     def window(self, hand_over: HandOver) -> Window | None:
         """The days on which the service delivers."""
@@ -43,24 +46,19 @@ class ByCarrier:
     def last_hand_over(self, window: Window, first: HandOver) -> HandOver:
         """Looked for one visit after the other."""
         last = first
-        for hand_over in self._hand_overs(first.at):
+        for hand_over in self._visits(first.at):
             reached = self.window(hand_over)
             if reached is None or reached.rank > window.rank:
                 break
             last = hand_over
         return last
 
-    def _hand_overs(self, ready: datetime) -> Iterator[HandOver]:
-        return self._calendar.hand_overs(self._carrier_id, ready)
-
 
 class ByAppointment(ByCarrier):
     """By the last visit that is in time for the appointment: nothing waits at the carrier's."""
 
-    def __init__(
-        self, calendar: PointCalendar, carrier_id: str, delivery: DeliveryCalendar, appointment: Window
-    ) -> None:
-        super().__init__(calendar, carrier_id, delivery)
+    def __init__(self, visits: Visits, delivery: DeliveryCalendar, appointment: Window) -> None:
+        super().__init__(visits, delivery)
         self._appointment = appointment
         self._day = delivery.local_day(appointment.start)
 
@@ -83,14 +81,9 @@ class ToStore(ByCarrier):
     """By the next visit to a store, which makes the parcel ready to be collected."""
 
     def __init__(
-        self,
-        calendar: PointCalendar,
-        carrier_id: str,
-        delivery: DeliveryCalendar,
-        store: PointCalendar,
-        receiving: timedelta,
+        self, visits: Visits, delivery: DeliveryCalendar, store: PointCalendar, receiving: timedelta
     ) -> None:
-        super().__init__(calendar, carrier_id, delivery)
+        super().__init__(visits, delivery)
         self._store = store
         self._receiving = receiving
 

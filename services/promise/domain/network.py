@@ -110,7 +110,7 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A place that holds stock and prepares parcels."""
+    """A place that holds stock and prepares parcels. `daily_capacity`: orders it starts a day; 0 is no limit."""
 
     point_id: str
     type: PointType
@@ -126,6 +126,7 @@ class Point:
     handling_minutes: int = 0
     brands: frozenset[str] = frozenset()
     postcode: str = ""
+    daily_capacity: int = 0
 
 
 @dataclass(frozen=True, slots=True)

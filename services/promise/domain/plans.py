@@ -1,9 +1,10 @@
 """What the engine answers: plans, the reasons for what was not used, and the decision that is kept."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from kit.values.money import Money
+from services.promise.domain.capacity import ALL_DAY, SeenCapacity
 from services.promise.domain.network import (
     NO_FACTS,
     Appointment,
@@ -28,7 +29,10 @@ class LegLine:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One point's share of a plan: one shipment, mostly one parcel. `parcels` is an estimate by weight."""
+    """One point's share of a plan: one shipment, mostly one parcel. `parcels` is an estimate by weight.
+
+    `prepared_on`, `collected_on` with its cut-off: days of the point; None: made before they were kept.
+    """
 
     point_id: str
     carrier_id: str
@@ -41,13 +45,17 @@ class Leg:
     carbon: Carbon
     distance_kilometres: float
     parcels: int = 1
+    prepared_on: date | None = None
+    collected_on: date | None = None
+    cut_off_minute: int = ALL_DAY
 
 
 @dataclass(frozen=True, slots=True)
 class CostComponent:
     """A part of a plan's cost.
 
-    "shipping", "preparation", "split", "distance", "lateness", "priority", "low_cover", "markdown", "short_pick".
+    "shipping", "preparation", "split", "distance", "lateness", "priority", "capacity", "low_cover", "markdown",
+    "short_pick".
     """
 
     name: str
@@ -182,6 +190,7 @@ class Record:
     `terms_version`: of carriers, geography and rulesets. `time_zone`: of the destination; empty when unknown.
     `points`: those of the first plan, and the nearest of the others.
     `quoted`: the option that the quote had for the mode. `quote_problem`: why the quote was broken.
+    `capacity`: limits of points and carriers that were looked at, with what others had taken.
     """
 
     inputs_hash: str = ""
@@ -191,6 +200,7 @@ class Record:
     terms: tuple[SeenTerms, ...] = ()
     quoted: DeliveryOption | None = None
     quote_problem: str = ""
+    capacity: tuple[SeenCapacity, ...] = ()
 
 
 NO_RECORD = Record()

@@ -47,6 +47,7 @@ def record(
         terms=tuple(_terms(snapshot, request, outcome)),
         quoted=quoted,
         quote_problem=quote_problem,
+        capacity=snapshot.capacity.seen,
     )
 
 
@@ -59,7 +60,7 @@ def inputs_hash(
     quoted: DeliveryOption | None = None,
     quote_problem: str = "",
 ) -> str:
-    """SHA-256 of everything that decides: the question, the stock of its articles, points, terms and ruleset.
+    """SHA-256 of everything that decides: question, stock of its articles, points, terms, ruleset, capacity met.
 
     How old the stock was does not decide, and is left out. Public holidays are the library's, and not in it.
     """
@@ -75,6 +76,8 @@ def inputs_hash(
         by_point = stock.positions.get(sku, {})
         for point_id in sorted(by_point):
             digest.update(_of_position(point_id, by_point[point_id], channel_id).encode())
+    if seen := snapshot.capacity.seen:
+        digest.update(_canonical(seen).encode())
     return digest.hexdigest()
 
 

@@ -11,6 +11,7 @@ from itertools import islice
 
 from services.promise.domain import engine
 from services.promise.domain.candidates import Snapshot
+from services.promise.domain.capacity import Capacity
 from services.promise.domain.network import (
     NO_FACTS,
     BasketLine,
@@ -88,7 +89,8 @@ def stock_seen(decision: Decision, today: StockSlice) -> StockSlice:
 
 def snapshot_of(decision: Decision, today: Snapshot) -> Snapshot:
     """The network of a decision: its stock, today's points and terms."""
-    return replace(today, stock=stock_seen(decision, today.stock))
+    capacity = Capacity.as_seen(decision.record.capacity)
+    return replace(today, stock=stock_seen(decision, today.stock), capacity=capacity)
 
 
 def alone(decision: Decision, point_ids: Iterable[str], today: Snapshot, ruleset: Ruleset) -> dict[str, Outcome]:

@@ -153,6 +153,14 @@ GROUPS = (
                 ),
             ),
             Figure(
+                "capacity_pressure_minor",
+                Kind.WHOLE,
+                (
+                    "A parcel from a point whose day is full, in minor units: it counts by the share of the",
+                    "day's orders that is taken; points without a limit cost nothing. 0: not counted.",
+                ),
+            ),
+            Figure(
                 "low_cover",
                 Kind.BLOCK,
                 ("A unit of an article that the point would soon miss; none: not counted.",),

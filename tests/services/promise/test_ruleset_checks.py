@@ -59,6 +59,8 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"split_cost_minor": TOO_MUCH}, "split_cost_minor", "INVALID_FIELD"),
     ({"lateness_cost_minor_per_day": -1}, "lateness_cost_minor_per_day", "INVALID_FIELD"),
     ({"short_pick_cost_minor": -1}, "short_pick_cost_minor", "INVALID_FIELD"),
+    ({"capacity_pressure_minor": -1}, "capacity_pressure_minor", "INVALID_FIELD"),
+    ({"capacity_pressure_minor": TOO_MUCH}, "capacity_pressure_minor", "INVALID_FIELD"),
     ({"distance_cost_minor_per_kilometre": -0.1}, "distance_cost_minor_per_kilometre", "INVALID_FIELD"),
     ({"distance_cost_minor_per_kilometre": float("inf")}, "distance_cost_minor_per_kilometre", "INVALID_FIELD"),
     ({"distance_cost_minor_per_kilometre": float("nan")}, "distance_cost_minor_per_kilometre", "INVALID_FIELD"),

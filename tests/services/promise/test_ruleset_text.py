@@ -61,6 +61,7 @@ RULESETS = st.builds(
     low_cover=st.none() | st.builds(LowCover, st.integers(1, 366), st.integers(1, ruleset_checks.MAX_COST_MINOR)),
     markdown=st.none() | st.builds(Markdown, st.integers(1, 366), st.integers(1, 100)),
     short_pick_cost_minor=COSTS,
+    capacity_pressure_minor=COSTS,
     replan_ruleset_id=st.just("") | IDS,
 )
 RIGHT = ruleset_text.write(ruleset())

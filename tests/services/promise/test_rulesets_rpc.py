@@ -44,6 +44,7 @@ FULL = pb.Ruleset(
     low_cover=pb.LowCover(days=14, cost_minor=40),
     markdown=pb.Markdown(days=21, gain_percent=2),
     short_pick_cost_minor=60,
+    capacity_pressure_minor=70,
 )
 
 

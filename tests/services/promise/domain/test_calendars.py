@@ -142,7 +142,7 @@ def test_a_parcel_ready_at_the_cut_off_is_in_time_and_a_second_later_is_not() ->
 def test_a_cut_off_at_midnight_belongs_to_the_day_that_ends() -> None:
     shop = calendar(collections=collections("post", 1440, (1,)))
     midnight = paris(2026, 6, 2)
-    assert first_hand_over(shop, midnight) == HandOver(date(2026, 6, 1), midnight)
+    assert first_hand_over(shop, midnight) == HandOver(date(2026, 6, 1), midnight, 1440)
     assert first_hand_over(shop, midnight + timedelta(seconds=1)).day == date(2026, 6, 8)
 
 

@@ -853,7 +853,7 @@ class CostComponent(_message.Message):
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"shipping", "preparation", "split", "distance", "lateness"; when they are not 0 also "priority", "low_cover",
-    "markdown" (a gain: less than 0) and "short_pick".
+    "markdown" (a gain: less than 0), "short_pick" and "capacity".
     """
     amount_minor: _builtins.int
     def __init__(
@@ -974,6 +974,7 @@ class PlanOrderRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
     APPOINTMENT_FIELD_NUMBER: _builtins.int
+    REPLACED_LEGS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and content: same decision."""
     order_id: _builtins.str
@@ -1003,6 +1004,12 @@ class PlanOrderRequest(_message.Message):
     def appointment(self) -> Global___Appointment:
         """For modes that keep one."""
 
+    @_builtins.property
+    def replaced_legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegPlace]:
+        """With `promised_until`: legs of the order that this plan stands for. What they took of the capacity of points and
+        carriers is given back with it. Without `promised_until` everything that the order took is.
+        """
+
     def __init__(
         self,
         *,
@@ -1020,14 +1027,40 @@ class PlanOrderRequest(_message.Message):
         as_of: _timestamp_pb2.Timestamp | None = ...,
         not_before: _timestamp_pb2.Timestamp | None = ...,
         appointment: Global___Appointment | None = ...,
+        replaced_legs: _abc.Iterable[Global___LegPlace] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "destination", b"destination", "not_before", b"not_before", "promised_until", b"promised_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlanOrderRequest: _TypeAlias = PlanOrderRequest  # noqa: Y015
+
+@_typing.final
+class LegPlace(_message.Message):
+    """A leg of an order as it was planned: which point, and units by line."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegLine]: ...
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        lines: _abc.Iterable[Global___LegLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "point_id", b"point_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LegPlace: _TypeAlias = LegPlace  # noqa: Y015
 
 @_typing.final
 class PlanOrderResponse(_message.Message):
@@ -1082,7 +1115,7 @@ class UnplannedLine(_message.Message):
     sku: _builtins.str
     quantity: _builtins.int
     reason: _builtins.str
-    """UPPER_SNAKE: NO_STOCK, NO_CARRIER, UNKNOWN_ITEM, UNKNOWN_DESTINATION."""
+    """UPPER_SNAKE: NO_STOCK, NO_CARRIER, NO_CAPACITY, UNKNOWN_ITEM, UNKNOWN_DESTINATION."""
     def __init__(
         self,
         *,

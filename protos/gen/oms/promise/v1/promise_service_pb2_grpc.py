@@ -102,7 +102,8 @@ class PromiseServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PlanOrder(self, request, context):
-        """Where to ship from: ranked plans, and the record of the decision. Nothing is held.
+        """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
+        needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,9 @@ class PromiseServiceStub:
     Quote: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteRequest, _promise_service_pb2.QuoteResponse]
     """What can be promised: options by mode, and for each mode that is not offered the reason."""
     PlanOrder: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.PlanOrderRequest, _promise_service_pb2.PlanOrderResponse]
-    """Where to ship from: ranked plans, and the record of the decision. Nothing is held."""
+    """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
+    needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
+    """
     GetReplicaStatus: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.GetReplicaStatusRequest, _promise_service_pb2.GetReplicaStatusResponse]
     """How fresh the stock replica is."""
 
@@ -64,7 +66,9 @@ class PromiseServiceAsyncStub(PromiseServiceStub):
     Quote: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteRequest, _promise_service_pb2.QuoteResponse]  # type: ignore[assignment]
     """What can be promised: options by mode, and for each mode that is not offered the reason."""
     PlanOrder: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.PlanOrderRequest, _promise_service_pb2.PlanOrderResponse]  # type: ignore[assignment]
-    """Where to ship from: ranked plans, and the record of the decision. Nothing is held."""
+    """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
+    needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
+    """
     GetReplicaStatus: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.GetReplicaStatusRequest, _promise_service_pb2.GetReplicaStatusResponse]  # type: ignore[assignment]
     """How fresh the stock replica is."""
 
@@ -111,7 +115,9 @@ class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _promise_service_pb2.PlanOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_promise_service_pb2.PlanOrderResponse, _abc.Awaitable[_promise_service_pb2.PlanOrderResponse]]:
-        """Where to ship from: ranked plans, and the record of the decision. Nothing is held."""
+        """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
+        needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
+        """
 
     @_abc_1.abstractmethod
     def GetReplicaStatus(

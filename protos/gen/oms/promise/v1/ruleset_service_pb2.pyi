@@ -101,6 +101,7 @@ class Ruleset(_message.Message):
     MARKDOWN_FIELD_NUMBER: _builtins.int
     SHORT_PICK_COST_MINOR_FIELD_NUMBER: _builtins.int
     REPLAN_RULESET_ID_FIELD_NUMBER: _builtins.int
+    CAPACITY_PRESSURE_MINOR_FIELD_NUMBER: _builtins.int
     ruleset_id: _builtins.str
     """Letters, digits, dots, dashes and underscores, at most 64, not "none". Empty: "default", which judges every plan."""
     version: _builtins.int
@@ -130,6 +131,10 @@ class Ruleset(_message.Message):
     replan_ruleset_id: _builtins.str
     """The ruleset that an order is judged by once a point refused it or was short; empty for this one. It must be
     published, of the same currency, and have none of its own.
+    """
+    capacity_pressure_minor: _builtins.int
+    """Of a leg at a point, times the share of the orders that the point may start on the day which others have taken
+    before, half a minor unit and more rounded up. Nothing at a point without a limit.
     """
     @_builtins.property
     def preparation_costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointTypeCost]:
@@ -178,10 +183,11 @@ class Ruleset(_message.Message):
         markdown: Global___Markdown | None = ...,
         short_pick_cost_minor: _builtins.int = ...,
         replan_ruleset_id: _builtins.str = ...,
+        capacity_pressure_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "low_cover", b"low_cover", "markdown", b"markdown", "max_parcels", b"max_parcels", "shipping_percent", b"shipping_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "currency", b"currency", "distance_cost_minor_per_kilometre", b"distance_cost_minor_per_kilometre", "lateness_cost_minor_per_day", b"lateness_cost_minor_per_day", "low_cover", b"low_cover", "markdown", b"markdown", "max_delivery_days", b"max_delivery_days", "max_distance_kilometres", b"max_distance_kilometres", "max_parcels", b"max_parcels", "min_split_value_minor", b"min_split_value_minor", "preparation_costs", b"preparation_costs", "priority_costs", b"priority_costs", "replan_ruleset_id", b"replan_ruleset_id", "ruleset_id", b"ruleset_id", "shipping_percent", b"shipping_percent", "short_pick_cost_minor", b"short_pick_cost_minor", "split_cost_minor", b"split_cost_minor", "tiers", b"tiers", "together_tags", b"together_tags", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "capacity_pressure_minor", b"capacity_pressure_minor", "currency", b"currency", "distance_cost_minor_per_kilometre", b"distance_cost_minor_per_kilometre", "lateness_cost_minor_per_day", b"lateness_cost_minor_per_day", "low_cover", b"low_cover", "markdown", b"markdown", "max_delivery_days", b"max_delivery_days", "max_distance_kilometres", b"max_distance_kilometres", "max_parcels", b"max_parcels", "min_split_value_minor", b"min_split_value_minor", "preparation_costs", b"preparation_costs", "priority_costs", b"priority_costs", "replan_ruleset_id", b"replan_ruleset_id", "ruleset_id", b"ruleset_id", "shipping_percent", b"shipping_percent", "short_pick_cost_minor", b"short_pick_cost_minor", "split_cost_minor", b"split_cost_minor", "tiers", b"tiers", "together_tags", b"together_tags", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__alternatives: _TypeAlias = _typing.Literal["alternatives"]  # noqa: Y015
     _WhichOneofArgType__alternatives: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives"]  # noqa: Y015
