@@ -106,7 +106,7 @@ class RulesetFigures(Sent):
         0, description="Of a unit that the point does not find, times how often it does not"
     )
     capacity_pressure_minor: Amount = Field(
-        0, description="Of a parcel from a point, times the share of the point's day that others have taken"
+        0, description="Of each full day that a parcel waits for; the day with room by the share that is taken"
     )
     low_cover: LowCover | None = Field(None, description="null: cover costs nothing")
     markdown: Markdown | None = Field(None, description="null: a coming markdown gains nothing")

@@ -47,10 +47,11 @@ class HandOver:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """When work on an order begins: the point's day, and the instant."""
+    """When work on an order begins: the point's day, the instant, and full days before that were passed over."""
 
     day: date
     at: datetime
+    passed: tuple[date, ...] = ()
 
 
 _AT = attrgetter("at")
@@ -81,6 +82,7 @@ class PointCalendar:
         """The first working time from `start` on a day that is not full; None when that is beyond the horizon."""
         # The day before may close at midnight, which is `start` itself.
         first = start.astimezone(self._zone).date() - _DAY
+        passed: list[date] = []
         for offset in range(HORIZON_DAYS):
             day = first + offset * _DAY
             for opens, closes in self._open(day):
@@ -88,8 +90,9 @@ class PointCalendar:
                 if begins > closes or (begins == closes and handling):
                     continue
                 if is_full(day):
+                    passed.append(day)
                     break
-                return Begin(day, begins)
+                return Begin(day, begins, tuple(passed))
         return None
 
     def ready_at(self, start: datetime, handling: timedelta) -> datetime | None:

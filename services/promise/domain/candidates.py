@@ -373,7 +373,9 @@ class Gatherer:
                 priority_cost=rules.priority_cost(point.type),
                 distance_cost=rules.distance_cost(kilometres),
                 lateness_cost=rules.lateness_cost(window.end, self._request.promised_until),
-                capacity_cost=places.capacity.pressure(point, begin.day, rules.capacity_pressure_minor),
+                capacity_cost=places.capacity.pressure(
+                    point, (*begin.passed, begin.day), rules.capacity_pressure_minor
+                ),
                 distance_kilometres=kilometres,
                 prepared_on=begin.day,
                 places=places,

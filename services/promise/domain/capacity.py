@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from fractions import Fraction
 from typing import Protocol
 
 from services.promise.domain.network import Point
@@ -170,15 +171,17 @@ class Capacity:
         counters = collected(point.point_id, carrier_id, service_id, visit.day, visit.cut_off_minute)
         return all(self._has_room(point, counter, parcels) for counter in counters)
 
-    def pressure(self, point: Point, day: date, cost_minor: int) -> int:
-        """`cost_minor` times the share of the point's day that is taken, half a minor unit and more rounded up.
+    def pressure(self, point: Point, days: Iterable[date], cost_minor: int) -> int:
+        """`cost_minor` times the share of a point's days that is taken, half a minor unit and more rounded up.
 
-        Nothing on a day of which nothing is taken, and at a point without a limit.
+        Of a leg these are the day on which it begins and the full ones that it passes over: each of those counts
+        whole. Days without a limit, and those on which nothing may be started, count nothing.
         """
-        seen = self._look(point, Counter(point.point_id, day)) if cost_minor else None
-        if seen is None or not seen.most:
+        if not cost_minor:
             return 0
-        return math.floor(cost_minor * min(seen.taken, seen.most) / seen.most + 0.5)
+        seen = [self._look(point, Counter(point.point_id, day)) for day in days]
+        shares = [Fraction(min(one.taken, one.most), one.most) for one in seen if one and one.most]
+        return math.floor(cost_minor * sum(shares) + Fraction(1, 2))
 
     def _has_room(self, point: Point, counter: Counter, wanted: int) -> bool:
         seen = self._look(point, counter)

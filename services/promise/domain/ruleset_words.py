@@ -156,8 +156,8 @@ GROUPS = (
                 "capacity_pressure_minor",
                 Kind.WHOLE,
                 (
-                    "A parcel from a point whose day is full, in minor units: it counts by the share of the",
-                    "day's orders that is taken; points without a limit cost nothing. 0: not counted.",
+                    "Each full day of a point that a parcel has to wait for, in minor units; the day that has room",
+                    "counts by the share that is taken. Points without a limit cost nothing. 0: not counted.",
                 ),
             ),
             Figure(

@@ -133,8 +133,9 @@ class Ruleset(_message.Message):
     published, of the same currency, and have none of its own.
     """
     capacity_pressure_minor: _builtins.int
-    """Of a leg at a point, times the share of the orders that the point may start on the day which others have taken
-    before, half a minor unit and more rounded up. Nothing at a point without a limit.
+    """Of a leg at a point: for each full day that it passes over, and for the day on which its preparation begins by the
+    share of the orders that the point may start which others have taken, half a minor unit and more rounded up.
+    Nothing at a point without a limit.
     """
     @_builtins.property
     def preparation_costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointTypeCost]:
