@@ -16,6 +16,7 @@ from services.gateway.console.pages import console_router
 from services.gateway.readiness import Readiness
 from services.gateway.routes import imports, simulations
 from services.gateway.routes.baskets import baskets_router
+from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.health import health_router
@@ -58,6 +59,7 @@ _TAGS = (
         "rulesets",
         "What plans are judged by: drafts, versions that judge from an instant on, and who changed what.",
     ),
+    ("capacity", "How many orders points start a day, how many parcels carriers take, and what is left of it."),
     ("simulations", "Another ruleset over past orders, beside the one in force: cost, splits, promises, load."),
     ("checks", "Whether stock, orders, money, workflows and events agree with each other."),
     ("health", "Whether it works."),
@@ -117,6 +119,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         supply_router,
         merchandising_router,
         rulesets_router,
+        capacity_router,
         imports.imports_router,
         simulations.simulations_router,
         checks_router,

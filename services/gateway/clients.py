@@ -25,6 +25,7 @@ from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
+from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from oms.promise.v1.decision_service_pb2_grpc import DecisionServiceStub
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
+    from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceAsyncStub
     from oms.promise.v1.decision_service_pb2_grpc import DecisionServiceAsyncStub
     from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
     from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceAsyncStub
@@ -88,6 +90,7 @@ class Clients:
         self.promise: PromiseServiceAsyncStub = PromiseServiceStub(self._channels["promise"])
         self.decisions: DecisionServiceAsyncStub = DecisionServiceStub(self._channels["promise"])
         self.rulesets: RulesetServiceAsyncStub = RulesetServiceStub(self._channels["promise"])
+        self.capacity: CapacityServiceAsyncStub = CapacityServiceStub(self._channels["promise"])
         self.simulations: SimulationServiceAsyncStub = SimulationServiceStub(self._channels["promise"])
         self.orders: OrdersServiceAsyncStub = OrdersServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])

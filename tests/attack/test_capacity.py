@@ -1,4 +1,4 @@
-"""A crowd at a point with little room: it is never passed, every order is somewhere, and all of it is given back."""
+"""A crowd at points with little room: no limit is passed, every order is somewhere, all of it is given back."""
 
 import asyncio
 import random

@@ -156,7 +156,7 @@ GROUPS = (
                 "capacity_pressure_minor",
                 Kind.WHOLE,
                 (
-                    "Each full day of a point that a parcel has to wait for, in minor units; the day that has room",
+                    "Each full day of a point that a parcel has to wait for, in minor units; the day with room",
                     "counts by the share that is taken. Points without a limit cost nothing. 0: not counted.",
                 ),
             ),

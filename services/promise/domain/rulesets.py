@@ -73,8 +73,8 @@ class Ruleset:
     `max_parcels`: points that an order may leave from; heavy goods may take several parcels from one.
     `together_tags`: items with one of these tags leave from one point, those of each tag together.
     `short_pick_cost_minor`: of a unit that the point does not find, times how often it does not.
-    `capacity_pressure_minor`: of a leg at a point, for each full day that it passes over and by the share of the day
-    on which it begins that is taken.
+    `capacity_pressure_minor`: of a leg at a point, for each full day that it passes over, and by the share that is
+    taken of the day on which it begins.
     `replan_ruleset_id`: what an order is judged by once a point refused it or was short; empty for this one.
     """
 

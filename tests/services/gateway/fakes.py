@@ -38,6 +38,7 @@ from oms.type.v1 import type_pb2 as types
 from services.gateway.clients import Addresses
 from tests.services.gateway import (
     fake_baskets,
+    fake_capacity,
     fake_decisions,
     fake_images,
     fake_merchandising,
@@ -618,6 +619,7 @@ async def serving() -> AsyncIterator[Peers]:
     add_InventoryServiceServicer_to_server(FakeInventory(world), server)  # type: ignore[abstract]
     fake_transfers.register(world, server)
     fake_baskets.register(world, server)
+    fake_capacity.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)

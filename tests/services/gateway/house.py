@@ -31,6 +31,7 @@ from oms.inventory.v1.transfer_service_pb2_grpc import add_TransferServiceServic
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
+from oms.promise.v1.capacity_service_pb2_grpc import add_CapacityServiceServicer_to_server
 from oms.promise.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
 from oms.promise.v1.ruleset_service_pb2_grpc import add_RulesetServiceServicer_to_server
@@ -67,6 +68,8 @@ from services.orders.service import OrdersService
 from services.payments.providers.stripe import StripeProvider
 from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
+from services.promise.capacities import Capacities
+from services.promise.capacities_rpc import CapacityRpc
 from services.promise.decisions import Decisions
 from services.promise.decisions_rpc import DecisionRpc
 from services.promise.follower import StockFollower
@@ -183,6 +186,8 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     decisions = Decisions(engines["promise"], promise)
     add_DecisionServiceServicer_to_server(DecisionRpc(decisions), server)
+    capacities = Capacities(engines["promise"], replica)
+    add_CapacityServiceServicer_to_server(CapacityRpc(capacities), server)
     simulations = SimulationService(engines["promise"], replica)
     add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
     add_RelayServiceServicer_to_server(RelayRpc(RelayService(engines["relay"], bells["relay"])), server)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kit.errors import InvalidArgument, NotFound
 from services.promise.capacities import MEMORY_DAYS, Capacities
 from services.promise.domain import network as n
-from services.promise.domain.capacity import Counter, Limit
+from services.promise.domain.capacity import Limit
 from services.promise.domain.plans import Decision
 from services.promise.domain.takings import LegPlace
 from services.promise.public_holidays import is_public_holiday
@@ -51,8 +51,8 @@ async def assert_counted(database: AsyncEngine) -> None:
         differing = await tx.execute(
             text(
                 """WITH told AS (
-                       SELECT point_id, prepared_on AS day, '' AS carrier_id, '' AS service_id, -1 AS cut_off_minute,
-                              1 AS taken FROM capacity_taking
+                       SELECT point_id, prepared_on AS day, '' AS carrier_id, '' AS service_id,
+                              -1 AS cut_off_minute, 1 AS taken FROM capacity_taking
                        UNION ALL
                        SELECT point_id, collected_on, carrier_id, service, minute, parcels
                        FROM capacity_taking CROSS JOIN LATERAL (VALUES (''), (service_id)) AS s (service)
