@@ -10,7 +10,6 @@ from typing import Protocol
 from services.promise.domain.calendars import DeliveryCalendar, HandOver, PointCalendar
 from services.promise.domain.network import Window
 
-
 # A carrier's cut-offs at or after an instant that have room, in order.
 Visits = Callable[[datetime], Iterator[HandOver]]
 
