@@ -53,8 +53,8 @@ def show_figures(
     first = _day(from_date, "--from") if from_date else date.today()
     last = first + timedelta(days=days - 1)
     with _api(state) as api:
-        dates = {"from_date": first.isoformat(), "until_date": last.isoformat()}
-        found = api.get(f"/v1/points/{point}/capacity", _ROLE, **dates)
+        path = f"/v1/points/{point}/capacity"
+        found = api.get(path, _ROLE, from_date=first.isoformat(), until_date=last.isoformat())
     table = show.table("day", "of", "limit", "taken", "left")
     for one in found["items"]:
         table.add_row(one["date"], _whose(one), _most(one["most"]), str(one["taken"]), _most(one["left"]))
@@ -68,7 +68,7 @@ def limits(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """List the limits that were set; a point without any has the daily capacity of its own data."""
-    asked = {name: value for name, value in (("point_id", point), ("carrier_id", carrier)) if value}
+    asked: Json = {name: value for name, value in (("point_id", point), ("carrier_id", carrier)) if value}
     with _api(state) as api:
         found = api.get("/v1/capacity/limits", _ROLE, **asked)
     table = show.table("point", "of", "day", "limit", "set", "by")

@@ -20,6 +20,7 @@ from oms.inventory.v1 import merchandising_service_pb2 as merchandising
 from oms.inventory.v1 import supply_service_pb2 as supply
 from oms.inventory.v1 import transfer_service_pb2 as transfers
 from oms.orders.v1 import orders_service_pb2 as orders
+from oms.promise.v1 import capacity_service_pb2 as capacity
 from oms.promise.v1 import promise_service_pb2 as promise
 from oms.type.v1 import type_pb2 as types
 
@@ -47,6 +48,7 @@ class Retailer:
     carriers: list[promise.Carrier]
     zones: list[promise.Zone]
     areas: list[promise.PostcodeArea]
+    capacity: list[capacity.CapacityLimit]
     ruleset: str
     life_cycles: list[orders.LifeCycle]
     sales_channels: list[orders.SalesChannel]
@@ -71,6 +73,7 @@ def read() -> Retailer:
         carriers=[_carrier(entry) for entry in _yaml("carriers")],
         zones=[_zone(entry) for entry in _yaml("zones")],
         areas=[_area(row) for row in _csv("areas")],
+        capacity=[limit for entry in _yaml("capacity") for limit in _limits(entry)],
         ruleset=(_FOLDER / "ruleset.yaml").read_text(encoding="utf-8"),
         life_cycles=[orders.LifeCycle(**entry) for entry in policies["life_cycles"]],
         sales_channels=[_sales_channel(entry) for entry in channels],
@@ -341,6 +344,22 @@ def _zone_terms(zone_id: str, terms: Mapping[str, Any]) -> promise.ZoneTerms:
         ],
         customer_price=_euros(terms["customer"]),
     )
+
+
+def _limits(entry: Mapping[str, Any]) -> Iterator[capacity.CapacityLimit]:
+    """One for each weekday or date that is named; one for every day without any."""
+    cut_off = _minute(entry["cut_off"]) if "cut_off" in entry else None
+    days: list[dict[str, Any]] = [{"weekday": day} for day in _weekdays(entry["days"])] if "days" in entry else []
+    days += [{"date": day} for day in entry.get("dates", [])]
+    for day in days or [{}]:
+        yield capacity.CapacityLimit(
+            point_id=entry.get("point", ""),
+            carrier_id=entry.get("carrier", ""),
+            service_id=entry.get("service", ""),
+            cut_off_minute=cut_off,
+            most=entry["most"],
+            **day,
+        )
 
 
 def _zone(entry: Mapping[str, Any]) -> promise.Zone:

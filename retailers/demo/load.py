@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from kit import rpc, times
-from kit.errors import Conflict, DeadlineExceeded, Unavailable
+from kit.errors import Conflict, DeadlineExceeded, InvalidArgument, Unavailable
 from kit.settings import Settings
 from oms.inventory.v1 import inventory_service_pb2 as inventory_pb
 from oms.inventory.v1 import merchandising_service_pb2 as merchandising_pb
@@ -26,8 +26,10 @@ from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1 import orders_service_pb2 as orders_pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
+from oms.promise.v1 import capacity_service_pb2 as capacity_pb
 from oms.promise.v1 import promise_service_pb2 as promise_pb
 from oms.promise.v1 import ruleset_service_pb2 as rules_pb
+from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub
 from oms.type.v1 import type_pb2 as types
@@ -73,6 +75,7 @@ async def load(inventory: str, promise: str, orders: str) -> Summary:
             _load_promise(channels[1], retailer),
             _load_orders(channels[2], retailer),
         )
+        limits = await _load_capacity(channels[1], retailer)
     units = sum(delta.quantity for deltas in retailer.opening_stock.values() for delta in deltas)
     return Summary(
         things={
@@ -84,10 +87,11 @@ async def load(inventory: str, promise: str, orders: str) -> Summary:
             "expected deliveries": len(retailer.deliveries),
             "positions with facts": len(retailer.facts),
             "carriers": len(retailer.carriers),
+            "limits of capacity": len(retailer.capacity),
             "postcode areas": len(retailer.areas),
             "life cycles": len(retailer.life_cycles),
         },
-        changed=sum(changed),
+        changed=sum(changed) + limits,
     )
 
 
@@ -187,6 +191,23 @@ async def _load_ruleset(channel: grpc.aio.Channel, retailer: Retailer) -> int:
     request = rules_pb.PublishRulesetRequest(content=content, actor=_ACTOR, reason="the demo retailer's rules")
     await stub.PublishRuleset(request, timeout=_TIMEOUT_SECONDS)
     return 1
+
+
+async def _load_capacity(channel: grpc.aio.Channel, retailer: Retailer) -> int:
+    """Set once: after that they belong to the people who change them."""
+    stub = CapacityServiceStub(channel)
+    if (await stub.ListLimits(capacity_pb.ListLimitsRequest(), timeout=_TIMEOUT_SECONDS)).limits:
+        return 0
+    request = capacity_pb.PutLimitsRequest(limits=retailer.capacity, actor=_ACTOR)
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while True:
+        try:
+            return (await stub.PutLimits(request, timeout=_TIMEOUT_SECONDS)).changed
+        except InvalidArgument as error:
+            # promise hears of new points a moment after inventory.
+            if error.reason != "UNKNOWN_POINT" or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_AGAIN_AFTER_SECONDS)
 
 
 async def _load_orders(channel: grpc.aio.Channel, retailer: Retailer) -> int:

@@ -91,6 +91,22 @@ def test_a_point_that_ships_has_a_collection_while_it_is_open(retailer: Retailer
             assert hours.opens_minute < visit.cut_off_minute <= hours.closes_minute, point.point_id
 
 
+def test_limits_of_capacity_are_of_points_carriers_and_services_that_exist_and_each_is_one(
+    retailer: Retailer,
+) -> None:
+    points = {"", *(point.point_id for point in retailer.points)}
+    carriers = {"", *(carrier.carrier_id for carrier in retailer.carriers)}
+    services = {"", *(service.service_id for carrier in retailer.carriers for service in carrier.services)}
+    scopes = set()
+    for limit in retailer.capacity:
+        assert limit.point_id in points
+        assert limit.carrier_id in carriers
+        assert limit.service_id in services
+        assert limit.point_id or limit.carrier_id
+        scopes.add((limit.point_id, limit.carrier_id, limit.service_id, limit.weekday, limit.date))
+    assert len(scopes) == len(retailer.capacity) == 9
+
+
 def test_collections_are_by_carriers_that_exist(retailer: Retailer) -> None:
     visiting = {visit.carrier_id for point in retailer.points for visit in point.collections}
     assert visiting == {carrier.carrier_id for carrier in retailer.carriers}

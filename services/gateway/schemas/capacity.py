@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from kit import times
 from services.gateway.schemas.base import Asked, Id, Sent, Shown, example
@@ -41,7 +41,7 @@ class CapacityLimit(Scope):
 class CapacityLimits(Sent):
     """Limits to set; those of other scopes stay."""
 
-    model_config: ConfigDict = example(
+    model_config = example(
         {
             "limits": [
                 {"point_id": "store-lyon", "weekday": 6, "most": 25},
@@ -57,7 +57,7 @@ class CapacityLimits(Sent):
 class Scopes(Sent):
     """Limits to remove: what is wider holds again."""
 
-    model_config: ConfigDict = example({"limits": [{"point_id": "store-lyon", "weekday": 6}]})
+    model_config = example({"limits": [{"point_id": "store-lyon", "weekday": 6}]})
 
     limits: list[Scope] = Field(min_length=1, max_length=1_000)
 

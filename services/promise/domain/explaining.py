@@ -6,6 +6,7 @@ Pure. Says what was computed and no more. Long lists are cut, and say how much i
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from services.promise.domain import explaining_capacity as capacity
 from services.promise.domain import explaining_points as points
 from services.promise.domain import wording as w
 from services.promise.domain.plans import Decision, Outcome
@@ -44,12 +45,13 @@ def explain(
     """`alone`: what `points_with_all` would have made of it by themselves."""
     told = Told(decision)
     sections = {
-        "why_not": points.why_not(told, why_not) if why_not else iter(()),
+        "why_not": _why_not(told, why_not) if why_not else iter(()),
         "chosen": _chosen(told),
         "quote": _quote(told),
         "split": points.split(told, alone or {}),
         "nearer_points": points.nearer(told),
         "dropped_points": points.dropped(told),
+        "full": capacity.full(told),
         "stock_seen": _stock_seen(told),
         "cost": _cost(told),
         "next_best": _next_best(told),
@@ -63,6 +65,12 @@ def explain(
         decision.order_id,
         tuple(Section(name, sentences) for name, sentences in filled if sentences),
     )
+
+
+def _why_not(told: Told, asked: WhyNot) -> Iterator[Sentence]:
+    """What using a point would have meant, and the days on which it had no room."""
+    yield from points.why_not(told, asked)
+    yield from capacity.full(told, asked.point_id)
 
 
 def _chosen(told: Told) -> Iterator[Sentence]:

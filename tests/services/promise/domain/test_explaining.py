@@ -1,7 +1,7 @@
 """What a decision says to a person, case by case, in the words that he reads."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -9,6 +9,7 @@ from kit.values.money import Money
 from services.promise.domain import engine, explaining, explaining_points, replaying, wording
 from services.promise.domain import network as n
 from services.promise.domain.candidates import Snapshot
+from services.promise.domain.capacity import Capacity, Counter, Limit, Limits
 from services.promise.domain.plans import (
     NO_RECORD,
     CostComponent,
@@ -376,6 +377,24 @@ def test_a_point_that_was_dropped_is_answered_with_its_reason_and_detail() -> No
     )
     assert cost.startswith("Had it been taken all the same: the cheapest plan that uses shop ships from shop")
     assert cost.endswith("less than the chosen plan.")
+
+
+def test_a_nearer_point_that_was_full_says_on_which_day_and_what_its_limit_was() -> None:
+    full = {Counter("near", date(2026, 6, 1)): 12, Counter("near", date(2026, 6, 2), "post"): 30}
+    limits = Limits([Limit(12, "near"), Limit(30, "", "post")])
+    points = [point("near", position=LILLE), point("far", position=LYON)]
+    network = snapshot(points, stock({"x": {"near": 3, "far": 3}}))
+    rules = ruleset(distance_cost_minor_per_kilometre=0.1, capacity_pressure_minor=500)
+    decision = decide(replace(network, capacity=Capacity(limits, full)), request(("x", 1)), rules)
+    assert [leg.point_id for leg in decision.outcome.plans[0].legs] == ["far"]
+    said = [
+        "near (warehouse, 204 km) had no room on Mon 1 Jun 2026 (12 of 12 orders).",
+        "post took no more from near (warehouse, 204 km) on Tue 2 Jun 2026 (30 of 30 parcels).",
+    ]
+    assert texts(section(decision, "full")) == said
+    told = texts(why_not(decision, "near", network, rules))
+    assert told[-2:] == said
+    assert "costs" in told[0]
 
 
 def test_a_changed_network_is_admitted() -> None:

@@ -424,8 +424,8 @@ class ExplanationSection(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SENTENCES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """why_not, chosen, quote, split, nearer_points, dropped_points, stock_seen, cost, next_best, not_shipped, proof,
-    freshness.
+    """why_not, chosen, quote, split, nearer_points, dropped_points, full, stock_seen, cost, next_best, not_shipped,
+    proof, freshness.
     """
     @_builtins.property
     def sentences(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplanationSentence]: ...
