@@ -105,7 +105,7 @@ async def test_a_day_that_is_none_is_named(stubs: "Stubs", first: str, last: str
     with pytest.raises(InvalidArgument) as caught:
         await capacity.ListFigures(pb.ListFiguresRequest(point_id="lyon", from_date=first, until_date=last))
     assert caught.value.facts["field"] == field
+    limit = pb.CapacityLimit(point_id="lyon", date="tomorrow", most=1)
     with pytest.raises(InvalidArgument) as caught:
-        limit = pb.CapacityLimit(point_id="lyon", date="tomorrow", most=1)
         await capacity.PutLimits(pb.PutLimitsRequest(limits=[limit], actor="anna"))
     assert caught.value.facts["field"] == "limits[0].date"
