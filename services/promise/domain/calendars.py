@@ -77,6 +77,7 @@ class PointCalendar:
         self._zone = ZoneInfo(point.time_zone)
         self._intervals: dict[date, list[tuple[datetime, datetime]]] = {}
         self._cut_offs: dict[str, dict[int, list[int]]] = {}
+        self._known_visits: dict[tuple[str, date], Sequence[HandOver]] = {}
 
     def begins_at(self, start: datetime, handling: timedelta, is_full: Callable[[date], bool]) -> Begin | None:
         """The first working time from `start` on a day that is not full; None when that is beyond the horizon."""
@@ -158,14 +159,23 @@ class PointCalendar:
         # The cut-off at midnight (1440) of the day before may be `ready` itself.
         first = ready.astimezone(self._zone).date() - _DAY if cut_offs else date.max
         for offset in range(HORIZON_DAYS if cut_offs else 0):
-            day = first + offset * _DAY
-            minutes = cut_offs.get(day.isoweekday())
-            if not minutes or not self._open(day) or self._is_public_holiday(day):
-                continue
-            visits = (HandOver(day, instant(day, minute, self._point.time_zone), minute) for minute in minutes)
-            for visit in sorted(visits, key=_AT):
+            for visit in self._visits(carrier_id, first + offset * _DAY):
                 if visit.at >= ready and self.pause(carrier_id, visit.at) is None and has_room(visit):
                     yield visit
+
+    def _visits(self, carrier_id: str, day: date) -> Sequence[HandOver]:
+        """A carrier's cut-offs of a day, in order."""
+        key = (carrier_id, day)
+        known = self._known_visits.get(key)
+        if known is None:
+            if len(self._known_visits) > _DAYS_KEPT:
+                self._known_visits = {}
+            minutes = self._cut_offs_of(carrier_id).get(day.isoweekday(), ())
+            if minutes and (not self._open(day) or self._is_public_holiday(day)):
+                minutes = ()
+            visits = [HandOver(day, instant(day, minute, self._point.time_zone), minute) for minute in minutes]
+            known = self._known_visits[key] = tuple(sorted(visits, key=_AT))
+        return known
 
     def _cut_offs_of(self, carrier_id: str) -> Mapping[int, Sequence[int]]:
         """By weekday."""
@@ -180,7 +190,9 @@ class PointCalendar:
 
     def pause(self, carrier_id: str, at: datetime) -> CarrierPause | None:
         """The pause of a carrier that a visit at this instant would fall into."""
-        pauses = self._pauses.get(carrier_id, ())
+        pauses = self._pauses.get(carrier_id)
+        if not pauses:
+            return None
         return next((pause for pause in pauses if pause.covers(self._point.point_id, at)), None)
 
     def _is_public_holiday(self, day: date) -> bool:

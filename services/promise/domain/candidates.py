@@ -18,7 +18,8 @@ from services.promise.domain.calendars import (
     PointCalendar,
 )
 from services.promise.domain.capacity import Capacity, Places
-from services.promise.domain.geography import Geography, distance_kilometres
+from services.promise.domain.geography import Geography
+from services.promise.domain.ground import Ground
 from services.promise.domain.journeys import AtCounter, ByAppointment, ByCarrier, Journey, ToStore
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
 from services.promise.domain.network import (
@@ -39,7 +40,7 @@ from services.promise.domain.network import (
 from services.promise.domain.plans import Rejected, SeenStock
 from services.promise.domain.rates import Step, limit_grams, step_of, steps_of, weighed
 from services.promise.domain.rulesets import Ruleset
-from services.promise.domain.shelves import Shelf, Shelves, UnitCosts
+from services.promise.domain.shelves import Shelf, UnitCosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,9 @@ class Gatherer:
         ruleset: Ruleset,
         demand: Mapping[str, int],
         place: Place,
+        ground: Ground | None = None,
     ) -> None:
+        """`ground`: of other questions about the same basket, if there were any."""
         self._stock = snapshot.stock
         self._snapshot = snapshot
         self._request = request
@@ -199,9 +202,9 @@ class Gatherer:
         self._terms = TERMS[request.mode]
         self._appointment = request.appointment if self._terms.appointments is not Appointments.NONE else None
         self._start = _start(request, self._terms)
-        self._shelves = Shelves(snapshot.stock, request, ruleset, demand)
+        self._ground = ground or Ground(snapshot.stock, snapshot.capacity, request, ruleset, demand)
         self._calendars = snapshot.calendars.under(snapshot.carriers)
-        self._found = Gathered(seen=self._shelves.seen)
+        self._found = Gathered(seen=self._ground.seen)
 
     def gather(self) -> Gathered:
         """Candidates in point order; every other point has its reason."""
@@ -211,9 +214,9 @@ class Gatherer:
         for point_id in sorted(points):
             point = points[point_id]
             is_counter = store is not None and point_id == store.point_id
-            shelf = self._shelves.of(point, is_counter=is_counter)
+            shelf = self._ground.shelf(point, is_counter=is_counter)
             if not shelf.units:
-                self._found.reject(point, *self._shelves.why_empty(point, shelf))
+                self._found.reject(point, *self._ground.why_empty(point, shelf))
             elif is_counter:
                 self._add_point(point, shelf, [self._at_counter()], [])
             elif point.type is PointType.STORE and SHIP_FROM_STORE not in point.capabilities:
@@ -297,7 +300,7 @@ class Gatherer:
     ) -> None:
         for sku, units in shelf.units.items():
             self._found.stocked[sku] = self._found.stocked.get(sku, 0) + units
-        kilometres = distance_kilometres(point.position, self._place.area.position)
+        kilometres = self._ground.kilometres(point, self._place.area.position)
         furthest = self._ruleset.max_distance_kilometres
         if furthest and kilometres > furthest:
             self._found.reject(point, "TOO_FAR", f"{kilometres:.0f} km away, at most {furthest}")
@@ -305,18 +308,15 @@ class Gatherer:
         for service_id, reason, detail in refused:
             self._found.reject(point, reason, detail, service_id)
         calendar = self._calendars.of_point(point, self._snapshot.is_holiday)
-        handling = timedelta(minutes=point.handling_minutes)
-        if calendar.ready_at(self._start, handling) is None:
-            self._found.reject(point, "CLOSED", "no working time to prepare a parcel")
-            return
-        begin = calendar.begins_at(self._start, handling, partial(self._snapshot.capacity.is_full, point))
-        ready = calendar.ready_at(begin.at, handling) if begin else None
-        if begin is None or ready is None:
+        work = self._ground.work(point, calendar, self._start)
+        if work.begin is not None and work.ready is not None:
+            for offer in offers:
+                self._add_offer(point, shelf, offer, calendar, work.begin, work.ready, kilometres)
+        elif work.is_open:
             self._found.crowded.update(shelf.units)
             self._found.reject(point, "NO_CAPACITY", f"starts no further order within {HORIZON_DAYS} days")
-            return
-        for offer in offers:
-            self._add_offer(point, shelf, offer, calendar, begin, ready, kilometres)
+        else:
+            self._found.reject(point, "CLOSED", "no working time to prepare a parcel")
 
     def _add_offer(
         self,

@@ -12,8 +12,9 @@ from services.promise.domain import carbon, together
 from services.promise.domain.candidates import Candidate, Gathered, Gatherer, Place, Snapshot, place_of
 from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
+from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments
-from services.promise.domain.network import BasketLine, PlanRequest
+from services.promise.domain.network import BasketLine, PlanRequest, StockSlice
 from services.promise.domain.plans import CostComponent, Leg, LegLine, Outcome, Plan, Rejected, Unplanned
 from services.promise.domain.rates import step_of
 from services.promise.domain.rulesets import Ruleset
@@ -25,12 +26,18 @@ from services.promise.domain.together import Article
 BUDGET_STEPS = 150_000
 
 
-def plan(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, budget_steps: int = BUDGET_STEPS) -> Outcome:
+def plan(
+    snapshot: Snapshot,
+    request: PlanRequest,
+    ruleset: Ruleset,
+    budget_steps: int = BUDGET_STEPS,
+    ground: Ground | None = None,
+) -> Outcome:
     """Ranked plans, best first; what is not planned and why; what was rejected and why.
 
-    When not every unit can be served, the plans serve the most units.
+    When not every unit can be served, the plans serve the most units. `ground`: of other questions about a basket.
     """
-    question = _ask(snapshot, request, ruleset)
+    question = _ask(snapshot, request, ruleset, ground)
     if isinstance(question, str):
         unplanned = tuple(Unplanned(ln.line_number, ln.sku, ln.quantity, question) for ln in request.lines)
         return Outcome((), unplanned, (), (), proved_optimal=True)
@@ -65,7 +72,18 @@ def search_question(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset) 
     return rows, question.demand(rows)
 
 
-def _ask(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset) -> "_Question | str":
+def wanted_units(stock: StockSlice, request: PlanRequest) -> dict[str, int]:
+    """Of a basket, by SKU, as far as its articles are known."""
+    wanted: dict[str, int] = {}
+    for line in request.lines:
+        if line.sku in stock.items:
+            wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+    return wanted
+
+
+def _ask(
+    snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, ground: Ground | None = None
+) -> "_Question | str":
     """The question; or the reason that it cannot be asked."""
     terms = TERMS[request.mode]
     if terms.appointments is Appointments.NEEDED and request.appointment is None:
@@ -73,15 +91,12 @@ def _ask(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset) -> "_Questi
     place = place_of(snapshot, request)
     if isinstance(place, str):
         return place
-    wanted: dict[str, int] = {}
-    for line in request.lines:
-        if line.sku in snapshot.stock.items:
-            wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+    wanted = wanted_units(snapshot.stock, request)
     if not wanted:
         return "UNKNOWN_ITEM"
     if terms.is_one_parcel:
         ruleset = replace(ruleset, max_parcels=1)
-    return _Question(snapshot, request, ruleset, wanted, place)
+    return _Question(snapshot, request, ruleset, wanted, place, ground)
 
 
 class _Question:
@@ -94,12 +109,13 @@ class _Question:
         ruleset: Ruleset,
         wanted: Mapping[str, int],
         place: Place,
+        ground: Ground | None,
     ) -> None:
         self._snapshot = snapshot
         self._request = request
         self.ruleset = ruleset
         self.wanted = wanted
-        self.gathered = Gatherer(snapshot, request, ruleset, wanted, place).gather()
+        self.gathered = Gatherer(snapshot, request, ruleset, wanted, place, ground).gather()
         self.articles = articles = together.articles(snapshot.stock.items, wanted, ruleset.together_tags)
         self._candidates = self.gathered.candidates
         items = snapshot.stock.items

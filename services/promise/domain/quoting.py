@@ -1,20 +1,18 @@
 """What each mode offers for a whole basket, or why it offers nothing. The engine is asked once for each choice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from services.promise.domain import engine
 from services.promise.domain.candidates import Snapshot
-from services.promise.domain.geography import distance_kilometres
+from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
 from services.promise.domain.network import Appointment, Mode, PlanRequest, Point
 from services.promise.domain.plans import DeliveryOption, NotOffered, Outcome
 from services.promise.domain.rulesets import Ruleset
 
-# Of a customer who named no store: how far one may be, how many are looked at, and how many are offered.
+# Of a customer who named no store: how far one may be, and how many are offered.
 STORE_KILOMETRES = 50.0
-_STORES_TRIED = 30
 STORES_OFFERED = 5
 
 Answers = tuple[tuple[DeliveryOption, ...], tuple[NotOffered, ...]]
@@ -24,13 +22,11 @@ def all_modes(
     snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, appointments: Sequence[Appointment] = ()
 ) -> Answers:
     """Options in the order of the modes; of a mode the nearest store and the first appointment first."""
+    basket = _Basket(snapshot, request, ruleset, appointments)
     options: list[DeliveryOption] = []
     not_offered: list[NotOffered] = []
-    sold = {service.mode for carrier in snapshot.carriers for service in carrier.services}
     for mode in Mode:
-        found, refused = _of_mode(
-            snapshot, replace(request, mode=mode), ruleset, appointments, is_sold=mode in sold
-        )
+        found, refused = basket.of_mode(replace(request, mode=mode))
         options += found
         if refused is not None:
             not_offered.append(refused)
@@ -52,63 +48,73 @@ def choice(request: PlanRequest) -> tuple[str, Appointment | None]:
     )
 
 
-def _of_mode(
-    snapshot: Snapshot,
-    request: PlanRequest,
-    ruleset: Ruleset,
-    appointments: Sequence[Appointment],
-    *,
-    is_sold: bool,
-) -> tuple[list[DeliveryOption], NotOffered | None]:
-    """Options, or the reason of the first choice that there was."""
-    terms = TERMS[request.mode]
-    if terms.by_carrier and not is_sold:
-        return [], NotOffered(request.mode, "NO_CARRIER", "no carrier sells it")
-    options: list[DeliveryOption] = []
-    refused: NotOffered | None = None
-    for asked in _choices(snapshot, request, terms, appointments):
-        outcome = engine.plan(snapshot, asked, ruleset)
-        if outcome.is_complete:
-            options.append(option_of(asked, outcome))
-        else:
-            refused = refused or _why_not(asked, outcome)
-        if terms.is_collected and len(options) == STORES_OFFERED:
-            break
-    if options:
-        return options, None
-    return [], refused or NotOffered(request.mode, "NO_STORE_NEAR", _no_store(terms))
+class _Basket:
+    """What is asked for each mode, on common ground."""
 
+    def __init__(
+        self, snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, appointments: Sequence[Appointment]
+    ) -> None:
+        self._snapshot = snapshot
+        self._ruleset = ruleset
+        self._appointments = sorted(appointments, key=lambda one: (one.window.rank, one.service_id))
+        self._sold = {service.mode for carrier in snapshot.carriers for service in carrier.services}
+        self._wanted = engine.wanted_units(snapshot.stock, request)
+        self._ground = Ground(snapshot.stock, snapshot.capacity, request, ruleset, self._wanted)
 
-def _choices(
-    snapshot: Snapshot, request: PlanRequest, terms: ModeTerms, appointments: Sequence[Appointment]
-) -> Iterator[PlanRequest]:
-    """The questions of a mode: for each store, for each appointment, or the one."""
-    if terms.is_collected and not request.destination.point_id:
-        # What has to be sent there is worked out for the nearest only: each is a question to the whole network.
-        most = _STORES_TRIED if not terms.by_carrier else 1
-        for store in islice(_stores_near(snapshot, request, terms), most):
-            yield replace(request, destination=replace(request.destination, point_id=store.point_id))
-    elif terms.appointments is not Appointments.NONE and appointments:
-        for appointment in sorted(appointments, key=lambda one: (one.window.rank, one.service_id)):
-            yield replace(request, appointment=appointment)
-    else:
-        yield request
+    def of_mode(self, request: PlanRequest) -> tuple[list[DeliveryOption], NotOffered | None]:
+        """Options, or the reason of the first choice that there was."""
+        terms = TERMS[request.mode]
+        if terms.by_carrier and request.mode not in self._sold:
+            return [], NotOffered(request.mode, "NO_CARRIER", "no carrier sells it")
+        options: list[DeliveryOption] = []
+        refused: NotOffered | None = None
+        for asked in self._choices(request, terms):
+            outcome = engine.plan(self._snapshot, asked, self._ruleset, ground=self._ground)
+            if outcome.is_complete:
+                options.append(option_of(asked, outcome))
+            else:
+                refused = refused or _why_not(asked, outcome)
+        if options:
+            return options, None
+        return [], refused or NotOffered(request.mode, "NO_STORE_NEAR", _no_store(terms))
 
+    def _choices(self, request: PlanRequest, terms: ModeTerms) -> Iterable[PlanRequest]:
+        """The questions of a mode: for each store, for each appointment, or the one."""
+        if terms.is_collected and not request.destination.point_id:
+            return (
+                replace(request, destination=replace(request.destination, point_id=store.point_id))
+                for store in self._stores(request, terms)
+            )
+        if terms.appointments is not Appointments.NONE and self._appointments:
+            return (replace(request, appointment=appointment) for appointment in self._appointments)
+        return (request,)
 
-def _stores_near(snapshot: Snapshot, request: PlanRequest, terms: ModeTerms) -> Iterator[Point]:
-    """Those where it could be collected, nearest first."""
-    area = snapshot.geography.area(request.destination)
-    if area is None:
-        return
-    away = (
-        (distance_kilometres(point.position, area.position), point.point_id)
-        for point in snapshot.stock.points.values()
-        if terms.collected_with in point.capabilities
-    )
-    for kilometres, point_id in sorted(away):
-        if kilometres > STORE_KILOMETRES:
-            return
-        yield snapshot.stock.points[point_id]
+    def _stores(self, request: PlanRequest, terms: ModeTerms) -> Sequence[Point]:
+        """The nearest that have all, or else the nearest: it says what is missing.
+
+        Of what is sent there the nearest alone: each is a question to the whole network.
+        """
+        near = self._near(request, terms)
+        if terms.by_carrier:
+            return near[:1]
+        return [store for store in near if self._has_all(store)][:STORES_OFFERED] or near[:1]
+
+    def _near(self, request: PlanRequest, terms: ModeTerms) -> Sequence[Point]:
+        """Stores where it could be collected, nearest first."""
+        area = self._snapshot.geography.area(request.destination)
+        if area is None:
+            return []
+        away = (
+            (self._ground.kilometres(point, area.position), point.point_id)
+            for point in self._snapshot.stock.points.values()
+            if terms.collected_with in point.capabilities
+        )
+        points = self._snapshot.stock.points
+        return [points[point_id] for kilometres, point_id in sorted(away) if kilometres <= STORE_KILOMETRES]
+
+    def _has_all(self, store: Point) -> bool:
+        units = self._ground.shelf(store, is_counter=True).units
+        return all(units.get(sku, 0) >= count for sku, count in self._wanted.items())
 
 
 def _no_store(terms: ModeTerms) -> str:
