@@ -56,6 +56,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("DELETE", "/v1/channels/{channel_id}/baskets/{basket_id}"): _PLACING,
     ("POST", "/v1/channels/{channel_id}/baskets/{basket_id}/extend"): _PLACING,
     ("POST", "/v1/promises"): _SELLING,
+    ("POST", "/v1/promises/listing"): _SELLING,
     ("GET", "/v1/points/{point_id}/work"): _STORE_AND_SERVICE,
     ("GET", "/v1/fulfilments/{fulfilment_id}"): _STORE_AND_SERVICE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/accept"): _STORE,

@@ -24,6 +24,8 @@ MAX_LINES = 2_000
 MAX_UNITS = 1_000_000_000
 MAX_TRANSIT_DAYS = 60
 MAX_APPOINTMENTS = 20
+# As many as a page shows.
+MAX_LISTED = 50
 _LIMITS = (
     "max_width_millimetres",
     "max_height_millimetres",
@@ -158,6 +160,13 @@ def question(request: PlanRequest) -> None:
         _require(bool(hold.sku), f"own_holds[{i}].sku", "a SKU is required")
         _require(bool(hold.point_id), f"own_holds[{i}].point_id", "a point is required")
         _require(hold.quantity >= 0, f"own_holds[{i}].quantity", "must be 0 or more")
+
+
+def listing(request: PlanRequest) -> None:
+    """Articles of a page, as `skus`."""
+    skus = [line.sku for line in request.lines]
+    _require(1 <= len(skus) <= MAX_LISTED, "skus", f"must be 1 to {MAX_LISTED} SKUs")
+    _unique(skus, "skus[{}]")
 
 
 def destination(found: Destination) -> None:

@@ -38,6 +38,11 @@ class PromiseRpc(PromiseServiceServicer):
         ]
         return translate.quote_proto(await self._service.quote(translate.to_quote_question(request), appointments))
 
+    async def QuoteListing(self, request: pb.QuoteListingRequest, context: object) -> pb.QuoteListingResponse:
+        """What can be promised of a page of articles."""
+        items, view = await self._service.quote_listing(translate.to_listing_question(request))
+        return translate.listing_proto(items, view)
+
     async def PlanOrder(self, request: pb.PlanOrderRequest, context: object) -> pb.PlanOrderResponse:
         """Where to ship from."""
         with telemetry.about_order(request.order_id):

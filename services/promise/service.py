@@ -17,8 +17,9 @@ from kit.requests import digest
 from kit.values.ids import new_id
 from services.promise import checks, store
 from services.promise.capacities import Capacities, Kept
-from services.promise.domain import engine, quoting, recording
+from services.promise.domain import engine, listing, quoting, recording
 from services.promise.domain.calendars import Calendars
+from services.promise.domain.listing import Listed
 from services.promise.domain.network import (
     Appointment,
     Carrier,
@@ -26,6 +27,7 @@ from services.promise.domain.network import (
     Limits,
     PlanRequest,
     PostcodeArea,
+    StockView,
     Zone,
 )
 from services.promise.domain.plans import Decision, DeliveryOption, Outcome, Quote
@@ -120,6 +122,15 @@ class PromiseService:
         async with self._single.connect() as tx:
             await store.add_quote(tx, quote)
         return quote
+
+    async def quote_listing(self, request: PlanRequest) -> tuple[Sequence[Listed], StockView]:
+        """What can be promised of one unit of each article, for every mode. Nothing is kept."""
+        checks.listing(request)
+        self._check(request)
+        terms = await self.refresh_terms()
+        snapshot = await self._snapshot(request, terms)
+        items = await asyncio.to_thread(listing.page, snapshot, request, terms.judge(request.now))
+        return items, snapshot.stock.view
 
     async def forget_quotes(self, now: datetime) -> int:
         """Removes quotes that expired long ago; how many."""

@@ -13,6 +13,7 @@ from oms.promise.v1 import promise_service_pb2 as pb
 from oms.type.v1 import type_pb2
 from services.promise.domain import network as n
 from services.promise.domain import plans as p
+from services.promise.domain.listing import Listed, ListedOption
 from services.promise.domain.takings import LegPlace
 
 MODES = {type_pb2.DeliveryMode.Value(f"DELIVERY_MODE_{mode.name}"): mode for mode in n.Mode}
@@ -161,6 +162,19 @@ def to_quote_question(request: pb.QuoteRequest) -> n.PlanRequest:
         channel_id=request.channel_id,
         destination=_to_destination(request.destination),
         lines=_to_lines(request.lines),
+        mode=n.Mode.HOME_STANDARD,
+        now=times.field_or_now(request, "as_of"),
+        not_before=times.field_or_none(request, "not_before"),
+        cooling_off_until=times.field_or_none(request, "cooling_off_until"),
+    )
+
+
+def to_listing_question(request: pb.QuoteListingRequest) -> n.PlanRequest:
+    """One unit of each article."""
+    return n.PlanRequest(
+        channel_id=request.channel_id,
+        destination=_to_destination(request.destination),
+        lines=tuple(n.BasketLine(place, sku, 1) for place, sku in enumerate(request.skus, start=1)),
         mode=n.Mode.HOME_STANDARD,
         now=times.field_or_now(request, "as_of"),
         not_before=times.field_or_none(request, "not_before"),
@@ -318,11 +332,38 @@ def quote_proto(quote: p.Quote) -> pb.QuoteResponse:
     return pb.QuoteResponse(
         quote_id=quote.quote_id,
         options=[option_proto(option) for option in quote.options],
-        not_offered=[
-            pb.NotOffered(mode=MODES_BACK[refused.mode], reason=refused.reason, detail=refused.detail)
-            for refused in quote.not_offered
-        ],
+        not_offered=[_not_offered(refused) for refused in quote.not_offered],
         stock=stock_view_proto(quote.stock),
+    )
+
+
+def _not_offered(refused: p.NotOffered) -> pb.NotOffered:
+    return pb.NotOffered(mode=MODES_BACK[refused.mode], reason=refused.reason, detail=refused.detail)
+
+
+def listing_proto(items: Iterable[Listed], view: n.StockView) -> pb.QuoteListingResponse:
+    """A page of articles."""
+    return pb.QuoteListingResponse(
+        items=[
+            pb.ListedItem(
+                sku=item.sku,
+                options=[_listed_option(option) for option in item.options],
+                not_offered=[_not_offered(refused) for refused in item.not_offered],
+            )
+            for item in items
+        ],
+        stock=stock_view_proto(view),
+    )
+
+
+def _listed_option(option: ListedOption) -> pb.ListedOption:
+    return pb.ListedOption(
+        mode=MODES_BACK[option.mode],
+        window=_window(option.window),
+        order_before=stamp(option.order_before),
+        price=money_proto(option.price),
+        carbon=_carbon(option.carbon),
+        point_id=option.point_id,
     )
 
 

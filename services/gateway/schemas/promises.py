@@ -1,9 +1,9 @@
 """Promises: what can be had, when, for how much; and why the rest cannot."""
 
 from datetime import datetime
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.gateway.schemas.base import (
@@ -21,6 +21,7 @@ from services.gateway.schemas.base import (
     Sku,
     Skus,
     WindowView,
+    one_of_each,
 )
 from services.gateway.schemas.network import Purpose
 
@@ -142,6 +143,29 @@ class PromiseRequest(Sent):
     )
 
 
+class ListingRequest(Sent):
+    """A page of articles to promise, one unit of each."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "channel_id": "web-fr",
+                    "destination": {"country": "FR", "postcode": "69002"},
+                    "skus": ["AUB-TEE-NAVY-M", "AUB-TEE-NAVY-L"],
+                }
+            ]
+        }
+    )
+
+    channel_id: Id
+    destination: DestinationSent
+    skus: Annotated[list[Sku], Field(min_length=1, max_length=50), AfterValidator(one_of_each)]
+    not_before: Instant | None = Field(
+        None, description="Preparation does not start before; the end of cooling-off when it is left out"
+    )
+
+
 class CarbonView(Shown):
     """Grams of CO2 equivalent with the method that gave them."""
 
@@ -176,6 +200,32 @@ class StockViewView(Shown):
     sequence: int
     as_of: datetime | None
     stale: bool
+
+
+class ListedOptionView(Shown):
+    """The best way of a mode to have one unit, in one parcel."""
+
+    mode: DeliveryMode
+    window: WindowView
+    order_before: datetime | None = Field(description="Order before this instant to have this window")
+    price: MoneyView | None
+    carbon: CarbonView | None
+    point_id: str = Field(description="The store at which it is collected; empty when it is brought")
+
+
+class ListedItemView(Shown):
+    """One article: each mode is an option or not offered."""
+
+    sku: str
+    options: list[ListedOptionView]
+    not_offered: list[NotOfferedView]
+
+
+class ListingView(Shown):
+    """What can be promised of each article. To be held to it, ask for the promise of a basket."""
+
+    items: list[ListedItemView]
+    stock: StockViewView | None
 
 
 class PromiseView(Shown):

@@ -3,6 +3,7 @@
 Says what is possible; never chooses.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -191,8 +192,10 @@ class Gatherer:
         demand: Mapping[str, int],
         place: Place,
         ground: Ground | None = None,
+        *,
+        is_listing: bool = False,
     ) -> None:
-        """`ground`: of other questions about the same basket, if there were any."""
+        """`ground`: of other questions about the basket. `is_listing`: each article is a basket of its own."""
         self._stock = snapshot.stock
         self._snapshot = snapshot
         self._request = request
@@ -205,25 +208,68 @@ class Gatherer:
         self._ground = ground or Ground(snapshot.stock, snapshot.capacity, request, ruleset, demand)
         self._calendars = snapshot.calendars.under(snapshot.carriers)
         self._found = Gathered(seen=self._ground.seen)
+        self._is_listing = is_listing
+        self._offered = self._offers() if self._terms.by_carrier else ([], [])
 
     def gather(self) -> Gathered:
         """Candidates in point order; every other point has its reason."""
-        offers, refused = self._offers() if self._terms.by_carrier else ([], [])
-        store = self._place.store
-        points = self._stock.points if self._terms.by_carrier or store is None else {store.point_id: store}
-        for point_id in sorted(points):
-            point = points[point_id]
-            is_counter = store is not None and point_id == store.point_id
-            shelf = self._ground.shelf(point, is_counter=is_counter)
-            if not shelf.units:
-                self._found.reject(point, *self._ground.why_empty(point, shelf))
-            elif is_counter:
-                self._add_point(point, shelf, [self._at_counter()], [])
-            elif point.type is PointType.STORE and SHIP_FROM_STORE not in point.capabilities:
-                self._found.reject(point, "NO_SHIP_FROM_STORE", "the store does not ship")
-            else:
-                self._add_point(point, shelf, offers, refused)
+        for point_id in sorted(self.points):
+            self._look_at(self.points[point_id])
         return self._found
+
+    @property
+    def points(self) -> Mapping[str, Point]:
+        """Those that could have a part in it."""
+        store = self._place.store
+        return self._stock.points if self._terms.by_carrier or store is None else {store.point_id: store}
+
+    def at(self, point: Point) -> Gathered:
+        """What there is at one point."""
+        self._found = Gathered(seen=self._ground.seen, misfits=self._found.misfits)
+        self._look_at(point)
+        return self._found
+
+    @property
+    def misfits(self) -> dict[str, str]:
+        """SKUs of which one unit is too large or too heavy for some service."""
+        return self._found.misfits
+
+    @property
+    def reach_kilometres(self) -> float:
+        """From how far a parcel may come at most."""
+        offers, _ = self._offered
+        reaches = [offer.service.max_distance_kilometres or math.inf for offer in offers]
+        return min(self._ruleset.max_distance_kilometres or math.inf, max(reaches, default=math.inf))
+
+    def takes(self, sku: str) -> bool:
+        """Whether some service takes an article; a counter takes all."""
+        offers, _ = self._offered
+        return self._place.store is not None or any(sku not in offer.misfits for offer in offers)
+
+    def carriage(self, grams: int) -> tuple[tuple[str, int], ...]:
+        """What each service asks for so much weight, with its carrier, as far as it takes that."""
+        offers, _ = self._offered
+        return tuple(
+            (offer.carrier_id, step_of(offer.steps, grams).cost_minor)
+            for offer in offers
+            if grams <= offer.steps[-1].up_to_grams
+        )
+
+    def is_counter(self, point: Point) -> bool:
+        """Whether it is the store that the customer comes to."""
+        return self._place.store is not None and point.point_id == self._place.store.point_id
+
+    def _look_at(self, point: Point) -> None:
+        is_counter = self.is_counter(point)
+        shelf = self._ground.shelf(point, is_counter=is_counter)
+        if not shelf.units:
+            self._found.reject(point, *self._ground.why_empty(point, shelf))
+        elif is_counter:
+            self._add_point(point, shelf, [self._at_counter()], [])
+        elif point.type is PointType.STORE and SHIP_FROM_STORE not in point.capabilities:
+            self._found.reject(point, "NO_SHIP_FROM_STORE", "the store does not ship")
+        else:
+            self._add_point(point, shelf, *self._offered)
 
     # -- carriers ---------------------------------------------------------------------------------------------
 
@@ -240,7 +286,7 @@ class Gatherer:
                 zone = next((zone for zone in zones if zone.zone_id in by_zone), None)
                 if zone is None:
                     refused.append((service.service_id, "NO_ZONE", "does not deliver to this postcode"))
-                elif problem := self._terms_problem(by_zone[zone.zone_id]) or self._basket_problem(service):
+                elif problem := self._problem(service, by_zone[zone.zone_id]):
                     refused.append((service.service_id, *problem))
                 else:
                     offers.append(self._offer(carrier.carrier_id, service, by_zone[zone.zone_id], zone.time_zone))
@@ -268,12 +314,16 @@ class Gatherer:
         steps = (Step(max(1, limit), 0),)
         return _Offer("", service, terms, steps, steps, None, {})
 
-    def _basket_problem(self, service: CarrierService) -> tuple[str, str] | None:
-        """Of what goes as one parcel or not at all, and of whose appointment it is."""
+    def _problem(self, service: CarrierService, terms: ZoneTerms) -> tuple[str, str] | None:
+        """Why a service that goes there takes nothing of the basket."""
         appointment = self._appointment
         if appointment is not None and appointment.service_id not in ("", service.service_id):
             return "OTHER_APPOINTMENT", f"the appointment is with {appointment.service_id}"
-        if not self._terms.is_one_parcel:
+        return self._terms_problem(terms) or self._parcel_problem(service, terms)
+
+    def _parcel_problem(self, service: CarrierService, terms: ZoneTerms) -> tuple[str, str] | None:
+        """Of articles that fit one by one, but not as the one parcel that there is room for."""
+        if self._is_listing or not self._terms.is_one_parcel or self._misfits(service, terms):
             return None
         items = self._stock.items
         grams = sum(items[sku].weight_grams * units for sku, units in self._demand.items())
@@ -416,7 +466,7 @@ class Gatherer:
     def _places(self, point: Point, offer: _Offer, units: Mapping[str, int]) -> Places:
         """Room for as many parcels as all that is wanted of the point may need."""
         capacity, parcels = self._snapshot.capacity, 1
-        if offer.carrier_id in capacity.limits.carriers:
+        if not self._is_listing and offer.carrier_id in capacity.limits.carriers:
             items = self._stock.items
             grams = sum(min(count, self._demand[sku]) * items[sku].weight_grams for sku, count in units.items())
             parcels = step_of(offer.rates, grams).parcels

@@ -49,7 +49,7 @@ def plan(
         for sku, each in article.units_each.items()
     }
     reasons = {
-        sku: _reason(sku, units, gathered, answer.found, question.ruleset)
+        sku: why_not(sku, units, gathered, answer.found, question.ruleset)
         for sku, units in question.wanted.items()
         if served[sku] < units
     }
@@ -352,8 +352,8 @@ _TELLING = (
 )
 
 
-def _reason(sku: str, units: int, gathered: Gathered, found: Sequence[Found], ruleset: Ruleset) -> str:
-    """Why units of a SKU have no place, if some have none."""
+def why_not(sku: str, units: int, gathered: Gathered, found: Sequence[Found], ruleset: Ruleset) -> str:
+    """Why not all of so many units of a SKU have a place."""
     if gathered.stocked.get(sku, 0) < units:
         return "NO_STOCK"
     roomiest: dict[str, int] = {}
@@ -370,4 +370,4 @@ def _reason(sku: str, units: int, gathered: Gathered, found: Sequence[Found], ru
     return "MUST_TRAVEL_TOGETHER" if ruleset.together_tags else "BELOW_SPLIT_VALUE"
 
 
-__all__ = ["BUDGET_STEPS", "Snapshot", "plan", "search_question"]
+__all__ = ["BUDGET_STEPS", "Snapshot", "plan", "search_question", "why_not"]

@@ -1,13 +1,14 @@
 """What each mode offers for a whole basket, or why it offers nothing. The engine is asked once for each choice."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from services.promise.domain import engine
 from services.promise.domain.candidates import Snapshot
 from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
-from services.promise.domain.network import Appointment, Mode, PlanRequest, Point
+from services.promise.domain.network import Appointment, BasketLine, Mode, PlanRequest, Point, Position
 from services.promise.domain.plans import DeliveryOption, NotOffered, Outcome
 from services.promise.domain.rulesets import Ruleset
 
@@ -57,68 +58,98 @@ class _Basket:
         self._snapshot = snapshot
         self._ruleset = ruleset
         self._appointments = sorted(appointments, key=lambda one: (one.window.rank, one.service_id))
-        self._sold = {service.mode for carrier in snapshot.carriers for service in carrier.services}
+        self._sold = sold(snapshot)
         self._wanted = engine.wanted_units(snapshot.stock, request)
         self._ground = Ground(snapshot.stock, snapshot.capacity, request, ruleset, self._wanted)
+        self._stores = Stores(snapshot, request, self._ground)
 
     def of_mode(self, request: PlanRequest) -> tuple[list[DeliveryOption], NotOffered | None]:
         """Options, or the reason of the first choice that there was."""
-        terms = TERMS[request.mode]
-        if terms.by_carrier and request.mode not in self._sold:
-            return [], NotOffered(request.mode, "NO_CARRIER", "no carrier sells it")
+        if TERMS[request.mode].by_carrier and request.mode not in self._sold:
+            return [], not_sold(request.mode)
         options: list[DeliveryOption] = []
         refused: NotOffered | None = None
-        for asked in self._choices(request, terms):
+        for asked in self._choices(request):
             outcome = engine.plan(self._snapshot, asked, self._ruleset, ground=self._ground)
             if outcome.is_complete:
                 options.append(option_of(asked, outcome))
             else:
-                refused = refused or _why_not(asked, outcome)
+                missing = outcome.unplanned[0]
+                line = BasketLine(missing.line_number, missing.sku, missing.quantity)
+                refused = refused or not_offered(asked.mode, line, missing.reason)
         if options:
             return options, None
-        return [], refused or NotOffered(request.mode, "NO_STORE_NEAR", _no_store(terms))
+        return [], refused or no_store(request.mode)
 
-    def _choices(self, request: PlanRequest, terms: ModeTerms) -> Iterable[PlanRequest]:
+    def _choices(self, request: PlanRequest) -> Iterable[PlanRequest]:
         """The questions of a mode: for each store, for each appointment, or the one."""
+        terms = TERMS[request.mode]
         if terms.is_collected and not request.destination.point_id:
             return (
                 replace(request, destination=replace(request.destination, point_id=store.point_id))
-                for store in self._stores(request, terms)
+                for store in self._stores.best(terms, self._wanted)
             )
         if terms.appointments is not Appointments.NONE and self._appointments:
             return (replace(request, appointment=appointment) for appointment in self._appointments)
         return (request,)
 
-    def _stores(self, request: PlanRequest, terms: ModeTerms) -> Sequence[Point]:
+
+class Stores:
+    """Of a customer who named none: where a basket could be collected."""
+
+    def __init__(self, snapshot: Snapshot, request: PlanRequest, ground: Ground) -> None:
+        self._points = snapshot.stock.points
+        self._area = snapshot.geography.area(request.destination)
+        self._ground = ground
+        self._near: dict[str, Sequence[Point]] = {}
+
+    def best(self, terms: ModeTerms, wanted: Mapping[str, int], most: int = STORES_OFFERED) -> Sequence[Point]:
         """The nearest that have all, or else the nearest: it says what is missing.
 
         Of what is sent there the nearest alone: each is a question to the whole network.
         """
-        near = self._near(request, terms)
+        near = self._able(terms.collected_with)
         if terms.by_carrier:
             return near[:1]
-        return [store for store in near if self._has_all(store)][:STORES_OFFERED] or near[:1]
+        having = (store for store in near if self._has_all(store, wanted))
+        return list(islice(having, most)) or near[:1]
 
-    def _near(self, request: PlanRequest, terms: ModeTerms) -> Sequence[Point]:
-        """Stores where it could be collected, nearest first."""
-        area = self._snapshot.geography.area(request.destination)
-        if area is None:
-            return []
+    def _able(self, capability: str) -> Sequence[Point]:
+        """Those near enough, nearest first."""
+        if capability not in self._near:
+            self._near[capability] = [] if self._area is None else self._around(capability, self._area.position)
+        return self._near[capability]
+
+    def _around(self, capability: str, position: Position) -> Sequence[Point]:
         away = (
-            (self._ground.kilometres(point, area.position), point.point_id)
-            for point in self._snapshot.stock.points.values()
-            if terms.collected_with in point.capabilities
+            (self._ground.kilometres(point, position), point_id)
+            for point_id, point in self._points.items()
+            if capability in point.capabilities
         )
-        points = self._snapshot.stock.points
-        return [points[point_id] for kilometres, point_id in sorted(away) if kilometres <= STORE_KILOMETRES]
+        return [self._points[point_id] for kilometres, point_id in sorted(away) if kilometres <= STORE_KILOMETRES]
 
-    def _has_all(self, store: Point) -> bool:
+    def _has_all(self, store: Point, wanted: Mapping[str, int]) -> bool:
         units = self._ground.shelf(store, is_counter=True).units
-        return all(units.get(sku, 0) >= count for sku, count in self._wanted.items())
+        return all(units.get(sku, 0) >= count for sku, count in wanted.items())
 
 
-def _no_store(terms: ModeTerms) -> str:
-    return f"no store with {terms.collected_with} within {STORE_KILOMETRES:.0f} km"
+# -- reasons --------------------------------------------------------------------------------------------------
+
+
+def sold(snapshot: Snapshot) -> frozenset[Mode]:
+    """The modes that some carrier sells."""
+    return frozenset(service.mode for carrier in snapshot.carriers for service in carrier.services)
+
+
+def not_sold(mode: Mode) -> NotOffered:
+    """No carrier does it at all."""
+    return NotOffered(mode, "NO_CARRIER", "no carrier sells it")
+
+
+def no_store(mode: Mode) -> NotOffered:
+    """There is none to collect it at."""
+    capability = TERMS[mode].collected_with
+    return NotOffered(mode, "NO_STORE_NEAR", f"no store with {capability} within {STORE_KILOMETRES:.0f} km")
 
 
 _OF_THE_QUESTION = {
@@ -129,11 +160,8 @@ _OF_THE_QUESTION = {
 }
 
 
-def _why_not(request: PlanRequest, outcome: Outcome) -> NotOffered:
-    missing = outcome.unplanned[0]
-    detail = _OF_THE_QUESTION.get(missing.reason)
-    if detail is None:
-        detail = f"line {missing.line_number}: {missing.quantity} of {missing.sku} cannot be sent"
-        if TERMS[request.mode].is_collected:
-            detail = f"line {missing.line_number}: {missing.quantity} of {missing.sku} cannot be had there"
-    return NotOffered(request.mode, missing.reason, detail)
+def not_offered(mode: Mode, line: BasketLine, reason: str) -> NotOffered:
+    """The first line of which units have no place, and why."""
+    place = "cannot be had there" if TERMS[mode].is_collected else "cannot be sent"
+    detail = f"line {line.line_number}: {line.quantity} of {line.sku} {place}"
+    return NotOffered(mode, reason, _OF_THE_QUESTION.get(reason, detail))

@@ -526,6 +526,17 @@ class FakePromise(PromiseServiceServicer):
         missing = promise.NotOffered(mode=types.DELIVERY_MODE_HOME_EXPRESS, reason="NO_CARRIER")
         return promise.QuoteResponse(quote_id="quo_1", options=[option], not_offered=[missing])
 
+    async def QuoteListing(self, request: Any, context: Any) -> promise.QuoteListingResponse:
+        self._world.note("QuoteListing", request)
+        option = promise.ListedOption(
+            mode=types.DELIVERY_MODE_CLICK_AND_COLLECT,
+            window=WINDOW,
+            price=types.Money(currency="EUR"),
+            point_id="store-lyon",
+        )
+        items = [promise.ListedItem(sku=sku, options=[option]) for sku in request.skus]
+        return promise.QuoteListingResponse(items=items)
+
     async def PutCarriers(self, request: Any, context: Any) -> promise.PutCarriersResponse:
         self._world.note("PutCarriers", request)
         return promise.PutCarriersResponse(changed=len(request.carriers))

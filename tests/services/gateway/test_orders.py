@@ -122,6 +122,25 @@ async def test_a_quote_counts_the_cooling_off_and_numbers_its_lines(
     assert not world.calls("Quote")[1].HasField("cooling_off_until")
 
 
+async def test_a_page_of_articles_is_promised_each_for_itself(
+    http: httpx.AsyncClient, service: dict[str, str], world: World
+) -> None:
+    page = {
+        "channel_id": "web-fr",
+        "destination": {"country": "FR", "postcode": "69002"},
+        "skus": ["A", "B"],
+    }
+    body = (await http.post("/v1/promises/listing", json=page, headers=service)).json()
+    assert [item["sku"] for item in body["items"]] == ["A", "B"]
+    option = body["items"][0]["options"][0]
+    assert (option["mode"], option["point_id"]) == ("click_and_collect", "store-lyon")
+    (asked,) = world.calls("QuoteListing")
+    assert asked.cooling_off_until.seconds - asked.as_of.seconds == 1800
+    for skus in ([], ["A", "A"], [f"S{n}" for n in range(51)], [""]):
+        refused = await http.post("/v1/promises/listing", json=page | {"skus": skus}, headers=service)
+        assert refused.status_code == 422, skus
+
+
 async def test_a_quote_is_asked_for_a_store_and_for_appointments(
     http: httpx.AsyncClient, service: dict[str, str], world: World
 ) -> None:

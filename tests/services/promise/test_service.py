@@ -187,6 +187,24 @@ async def test_a_quote_that_cannot_be_kept_is_said_broken_with_what_can_be_had(
     assert again == decision
 
 
+async def test_a_page_of_articles_is_promised_and_nothing_kept(
+    promise: PromiseService, promise_db: AsyncEngine
+) -> None:
+    items, view = await promise.quote_listing(request(("y", 1), ("x", 1), ("gone", 1)))
+    assert [item.sku for item in items] == ["y", "x", "gone"]
+    standard = (await promise.quote(request(("x", 1)))).option(n.Mode.HOME_STANDARD)
+    assert standard is not None
+    assert items[1].options[0].window == standard.plan.window
+    assert not items[2].options
+    assert {one.reason for one in items[2].not_offered} >= {"UNKNOWN_ITEM"}
+    assert view.sequence == 40
+    assert await count(promise_db, "quote") == 1  # Ours of above.
+    for units, field in (([], "skus"), ([(f"s{i}", 1) for i in range(51)], "skus"), ([("x", 1)] * 2, "skus[1]")):
+        with pytest.raises(InvalidArgument) as caught:
+            await promise.quote_listing(request(*units))
+        assert the_field(caught) == field
+
+
 async def test_of_several_options_of_a_mode_the_quote_keeps_the_one_that_was_chosen(
     promise: PromiseService,
 ) -> None:

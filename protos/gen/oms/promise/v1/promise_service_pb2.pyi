@@ -1176,3 +1176,146 @@ class GetReplicaStatusResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetReplicaStatusResponse: _TypeAlias = GetReplicaStatusResponse  # noqa: Y015
+
+@_typing.final
+class QuoteListingRequest(_message.Message):
+    """A page of articles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_ID_FIELD_NUMBER: _builtins.int
+    DESTINATION_FIELD_NUMBER: _builtins.int
+    SKUS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    COOLING_OFF_UNTIL_FIELD_NUMBER: _builtins.int
+    channel_id: _builtins.str
+    @_builtins.property
+    def destination(self) -> _type_pb2.Destination: ...
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 50, each once."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def not_before(self) -> _timestamp_pb2.Timestamp:
+        """As in a quote."""
+
+    @_builtins.property
+    def cooling_off_until(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        channel_id: _builtins.str = ...,
+        destination: _type_pb2.Destination | None = ...,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        not_before: _timestamp_pb2.Timestamp | None = ...,
+        cooling_off_until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "not_before", b"not_before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "not_before", b"not_before", "skus", b"skus"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuoteListingRequest: _TypeAlias = QuoteListingRequest  # noqa: Y015
+
+@_typing.final
+class QuoteListingResponse(_message.Message):
+    """In the order asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    STOCK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListedItem]: ...
+    @_builtins.property
+    def stock(self) -> Global___StockView: ...
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___ListedItem] | None = ...,
+        stock: Global___StockView | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stock", b"stock"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "stock", b"stock"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuoteListingResponse: _TypeAlias = QuoteListingResponse  # noqa: Y015
+
+@_typing.final
+class ListedItem(_message.Message):
+    """One article: each mode is an option or not offered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    NOT_OFFERED_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    @_builtins.property
+    def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___ListedOption]: ...
+    @_builtins.property
+    def not_offered(self) -> _containers.RepeatedCompositeFieldContainer[Global___NotOffered]: ...
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        options: _abc.Iterable[Global___ListedOption] | None = ...,
+        not_offered: _abc.Iterable[Global___NotOffered] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_offered", b"not_offered", "options", b"options", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListedItem: _TypeAlias = ListedItem  # noqa: Y015
+
+@_typing.final
+class ListedOption(_message.Message):
+    """The best option of a mode for one unit, one parcel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    ORDER_BEFORE_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    CARBON_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    mode: _type_pb2.DeliveryMode.ValueType
+    point_id: _builtins.str
+    """The store at which it is collected, for such modes."""
+    @_builtins.property
+    def window(self) -> _type_pb2.Window: ...
+    @_builtins.property
+    def order_before(self) -> _timestamp_pb2.Timestamp:
+        """Order before this instant to have this window."""
+
+    @_builtins.property
+    def price(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def carbon(self) -> _type_pb2.Carbon: ...
+    def __init__(
+        self,
+        *,
+        mode: _type_pb2.DeliveryMode.ValueType = ...,
+        window: _type_pb2.Window | None = ...,
+        order_before: _timestamp_pb2.Timestamp | None = ...,
+        price: _type_pb2.Money | None = ...,
+        carbon: _type_pb2.Carbon | None = ...,
+        point_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "order_before", b"order_before", "price", b"price", "window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "mode", b"mode", "order_before", b"order_before", "point_id", b"point_id", "price", b"price", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListedOption: _TypeAlias = ListedOption  # noqa: Y015

@@ -56,6 +56,11 @@ class PromiseServiceStub:
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteRequest.SerializeToString,
                 response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteResponse.FromString,
                 _registered_method=True)
+        self.QuoteListing = channel.unary_unary(
+                '/oms.promise.v1.PromiseService/QuoteListing',
+                request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteListingRequest.SerializeToString,
+                response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteListingResponse.FromString,
+                _registered_method=True)
         self.PlanOrder = channel.unary_unary(
                 '/oms.promise.v1.PromiseService/PlanOrder',
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderRequest.SerializeToString,
@@ -101,6 +106,13 @@ class PromiseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def QuoteListing(self, request, context):
+        """The same for a page of articles, each for itself: what a quote of one unit says. Nothing is kept.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PlanOrder(self, request, context):
         """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
         needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
@@ -138,6 +150,11 @@ def add_PromiseServiceServicer_to_server(servicer, server):
                     servicer.Quote,
                     request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteRequest.FromString,
                     response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteResponse.SerializeToString,
+            ),
+            'QuoteListing': grpc.unary_unary_rpc_method_handler(
+                    servicer.QuoteListing,
+                    request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteListingRequest.FromString,
+                    response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteListingResponse.SerializeToString,
             ),
             'PlanOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.PlanOrder,
@@ -260,6 +277,33 @@ class PromiseService:
             '/oms.promise.v1.PromiseService/Quote',
             oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteRequest.SerializeToString,
             oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QuoteListing(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.promise.v1.PromiseService/QuoteListing',
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteListingRequest.SerializeToString,
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.QuoteListingResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class PromiseServiceStub:
     """Creates or replaces delivery zones and the positions of postcode areas."""
     Quote: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteRequest, _promise_service_pb2.QuoteResponse]
     """What can be promised: options by mode, and for each mode that is not offered the reason."""
+    QuoteListing: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteListingRequest, _promise_service_pb2.QuoteListingResponse]
+    """The same for a page of articles, each for itself: what a quote of one unit says. Nothing is kept."""
     PlanOrder: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.PlanOrderRequest, _promise_service_pb2.PlanOrderResponse]
     """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
     needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
@@ -65,6 +67,8 @@ class PromiseServiceAsyncStub(PromiseServiceStub):
     """Creates or replaces delivery zones and the positions of postcode areas."""
     Quote: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteRequest, _promise_service_pb2.QuoteResponse]  # type: ignore[assignment]
     """What can be promised: options by mode, and for each mode that is not offered the reason."""
+    QuoteListing: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteListingRequest, _promise_service_pb2.QuoteListingResponse]  # type: ignore[assignment]
+    """The same for a page of articles, each for itself: what a quote of one unit says. Nothing is kept."""
     PlanOrder: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.PlanOrderRequest, _promise_service_pb2.PlanOrderResponse]  # type: ignore[assignment]
     """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
     needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
@@ -108,6 +112,14 @@ class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_promise_service_pb2.QuoteResponse, _abc.Awaitable[_promise_service_pb2.QuoteResponse]]:
         """What can be promised: options by mode, and for each mode that is not offered the reason."""
+
+    @_abc_1.abstractmethod
+    def QuoteListing(
+        self,
+        request: _promise_service_pb2.QuoteListingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promise_service_pb2.QuoteListingResponse, _abc.Awaitable[_promise_service_pb2.QuoteListingResponse]]:
+        """The same for a page of articles, each for itself: what a quote of one unit says. Nothing is kept."""
 
     @_abc_1.abstractmethod
     def PlanOrder(
