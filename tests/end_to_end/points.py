@@ -27,7 +27,7 @@ POINTS: Mapping[str, Sequence[str]] = {
         "project_images.before_commit",
         "tell_images.before_commit",
     ],
-    "promise": _of("PlanOrder"),
+    "promise": _of("PlanOrder", "ReleaseCapacity"),
     "payments": [
         # Each asks the provider between the intent and the outcome.
         *_of("Authorize", "Capture", "Void", "Unwind", commits=2),
@@ -50,7 +50,7 @@ POINTS: Mapping[str, Sequence[str]] = {
         "basket_holds", "plan_order", "reserve", "authorize", "confirm_hold", "require_payment_action",
         "accept_order", "refuse_order", "release_order", "offer_fulfilment", "capture", "record_capture",
         "issue_stock", "close_order", "report_short", "reroute_units", "move_hold", "release_hold", "void",
-        "refund", "unwind_payment", "complete_cancellation",
+        "release_capacity", "refund", "unwind_payment", "complete_cancellation",
     ),
 }  # fmt: skip
 
@@ -79,7 +79,15 @@ _ELSEWHERE = {
         "close_ended_days",
         "tell_overdue",
     ),
-    "promise": ("PutCarriers", "PutGeography", "PublishRuleset", "Quote", "forget_quotes"),
+    "promise": (
+        "PutCarriers",
+        "PutGeography",
+        "PublishRuleset",
+        "Quote",
+        "PutLimits",
+        "forget_quotes",
+        "forget_capacity",
+    ),
     "payments": ("resolve_unknown",),
     "relay": ("CreateEndpoint", "DeleteEndpoint", "forget_deliveries"),
     "worker": ("start_missing", "lapse_offer"),

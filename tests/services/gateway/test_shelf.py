@@ -45,7 +45,7 @@ async def test_a_shelf_is_its_own_peoples_and_the_supply_chains(
 
 
 def test_there_are_shelves_to_ask_about() -> None:
-    assert len(SHELF) == 18
+    assert len(SHELF) == 19
 
 
 @pytest.mark.parametrize(
