@@ -115,8 +115,9 @@ class Capacities:
         )
         if not limited:
             return Capacity(limits)
-        start = max(request.now, request.not_before or request.now).date()
-        first, last = start - 2 * _DAY, start + (HORIZON_DAYS + 2) * _DAY
+        start = max(request.now, request.not_before or request.now)
+        # The day at a point may be another one than that of UTC.
+        first, last = request.now.date() - _DAY, start.date() + (HORIZON_DAYS + 1) * _DAY
         async with self._single.connect() as tx:
             taken = await capacity_store.taken(tx, limited, limits.carriers, first, last)
         return Capacity(limits, takings.of_others(taken, own))

@@ -8,7 +8,8 @@ from kit.errors import InvalidArgument
 from oms.promise.v1 import capacity_service_pb2 as pb
 from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceServicer
 from services.promise import translate
-from services.promise.capacities import Capacities, Figure
+from services.promise.capacities import Capacities
+from services.promise.capacities_translate import cut_off_proto, figure_proto
 from services.promise.domain.capacity import ALL_DAY, Limit, SetLimit
 from services.promise.domain.takings import Taking
 
@@ -38,7 +39,7 @@ class CapacityRpc(CapacityServiceServicer):
         """What is taken of each day."""
         first, last = _to_date(request.from_date, "from_date"), _to_date(request.until_date, "until_date")
         found = await self._capacities.figures(request.point_id, first, last)
-        return pb.ListFiguresResponse(figures=[_figure_proto(one) for one in found])
+        return pb.ListFiguresResponse(figures=[figure_proto(one.counter, one.most, one.taken) for one in found])
 
     async def ListTakings(self, request: pb.ListTakingsRequest, context: object) -> pb.ListTakingsResponse:
         """What an order has taken."""
@@ -76,10 +77,6 @@ def _to_date(value: str, field: str) -> date:
         raise InvalidArgument(field, f"{field}: must be a date in ISO 8601, for example 2026-12-24") from None
 
 
-def _minute(cut_off_minute: int) -> int | None:
-    return None if cut_off_minute == ALL_DAY else cut_off_minute
-
-
 def _set_limit_proto(found: SetLimit) -> pb.SetCapacityLimit:
     limit = found.limit
     return pb.SetCapacityLimit(
@@ -87,26 +84,13 @@ def _set_limit_proto(found: SetLimit) -> pb.SetCapacityLimit:
             point_id=limit.point_id,
             carrier_id=limit.carrier_id,
             service_id=limit.service_id,
-            cut_off_minute=_minute(limit.cut_off_minute),
+            cut_off_minute=cut_off_proto(limit.cut_off_minute),
             weekday=limit.weekday,
             date=limit.on.isoformat() if limit.on else "",
             most=limit.most,
         ),
         set_at=times.to_proto(found.at),
         set_by=found.actor,
-    )
-
-
-def _figure_proto(figure: Figure) -> pb.CapacityFigure:
-    counter, most = figure.counter, figure.most
-    return pb.CapacityFigure(
-        date=counter.day.isoformat(),
-        carrier_id=counter.carrier_id,
-        service_id=counter.service_id,
-        cut_off_minute=_minute(counter.cut_off_minute),
-        most=most,
-        taken=figure.taken,
-        left=None if most is None else max(0, most - figure.taken),
     )
 
 

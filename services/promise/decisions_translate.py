@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from oms.promise.v1 import decision_service_pb2 as pb
 from oms.promise.v1 import promise_service_pb2 as promise_pb
 from services.promise import translate
+from services.promise.capacities_translate import figure_proto
 from services.promise.domain import plans as p
 from services.promise.domain.explaining import Explanation
 
@@ -51,6 +52,7 @@ def decision_proto(decision: p.Decision, seen: Sequence[p.SeenStock]) -> pb.Deci
         quote_broken=decision.quote_broken,
         quote_problem=record.quote_problem,
         new_options=[translate.option_proto(option) for option in decision.new_options],
+        capacity=[figure_proto(one.counter, one.most, one.taken) for one in record.capacity],
     )
 
 

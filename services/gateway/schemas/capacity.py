@@ -93,6 +93,7 @@ class CapacityLimitView(Shown):
 class CapacityFigureView(Shown):
     """How full a day is: of the point itself, or (with a carrier) of collections there."""
 
+    point_id: str
     date: str
     carrier_id: str
     service_id: str

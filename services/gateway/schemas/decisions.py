@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from services.gateway.schemas.base import Asked, Id, MoneyView, Paged, Shown, Sku, WindowView
+from services.gateway.schemas.capacity import CapacityFigureView
 from services.gateway.schemas.promises import CarbonView, OptionView, StockViewView
 
 
@@ -130,6 +131,7 @@ class WholeDecisionView(DecisionView):
     points: list[KnownPointView]
     rejected: list[RejectedView]
     seen: list[SeenView]
+    capacity: list[CapacityFigureView] = Field(description="Limits that it met, with what others had taken")
     next_cursor: str | None
 
 

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import InvalidArgument, NotFound
 from services.promise.capacities import MEMORY_DAYS, Capacities
+from services.promise.decisions import Decisions
+from services.promise.decisions_translate import decision_proto
 from services.promise.domain import network as n
-from services.promise.domain.capacity import Limit
+from services.promise.domain.capacity import Counter, Limit, SeenCapacity
 from services.promise.domain.plans import Decision
 from services.promise.domain.takings import LegPlace
 from services.promise.public_holidays import is_public_holiday
@@ -182,6 +184,25 @@ async def test_many_at_once_on_several_replicas_never_pass_a_limit_and_none_is_l
     await asyncio.gather(*(capacities.release(order_id, []) for order_id in orders for _ in range(2)))
     assert await taken(capacities, "lille") == 0
     await assert_counted(promise_db)
+
+
+async def test_a_decision_keeps_the_limits_that_it_met_and_lists_leave_them_out(
+    promise: PromiseService, capacities: Capacities, promise_db: AsyncEngine
+) -> None:
+    await capacities.put_limits([Limit(1, "lille")], NOW, "anna")
+    await plan_order(promise, "ord_1")
+    met = [SeenCapacity(Counter("lille", MONDAY), 1, 1), SeenCapacity(Counter("lille", TUESDAY), 1, 0)]
+    made = await plan_order(promise, "ord_2")
+    decisions = Decisions(promise_db, promise)
+    assert list(made.record.capacity) == met
+    assert await decisions.get(made.decision_id) == made
+    ((_, listed),) = await decisions.of_order("ord_2", 0, 10)
+    assert listed.record.capacity == ()
+    shown = decision_proto(made, ()).capacity
+    assert [(one.point_id, one.date, one.most, one.taken, one.left) for one in shown] == [
+        ("lille", "2026-06-01", 1, 1, 0),
+        ("lille", "2026-06-02", 1, 0, 1),
+    ]
 
 
 # -- given back -----------------------------------------------------------------------------------------------

@@ -286,6 +286,7 @@ class CapacityFigure(_message.Message):
     MOST_FIELD_NUMBER: _builtins.int
     TAKEN_FIELD_NUMBER: _builtins.int
     LEFT_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     date: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
@@ -295,6 +296,7 @@ class CapacityFigure(_message.Message):
     taken: _builtins.int
     left: _builtins.int
     """Absent without a limit; 0 also when more was taken before the limit was set."""
+    point_id: _builtins.str
     def __init__(
         self,
         *,
@@ -305,10 +307,11 @@ class CapacityFigure(_message.Message):
         most: _builtins.int | None = ...,
         taken: _builtins.int = ...,
         left: _builtins.int | None = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cut_off_minute", b"_cut_off_minute", "_left", b"_left", "_most", b"_most", "cut_off_minute", b"cut_off_minute", "left", b"left", "most", b"most"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cut_off_minute", b"_cut_off_minute", "_left", b"_left", "_most", b"_most", "carrier_id", b"carrier_id", "cut_off_minute", b"cut_off_minute", "date", b"date", "left", b"left", "most", b"most", "service_id", b"service_id", "taken", b"taken"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cut_off_minute", b"_cut_off_minute", "_left", b"_left", "_most", b"_most", "carrier_id", b"carrier_id", "cut_off_minute", b"cut_off_minute", "date", b"date", "left", b"left", "most", b"most", "point_id", b"point_id", "service_id", b"service_id", "taken", b"taken"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cut_off_minute: _TypeAlias = _typing.Literal["cut_off_minute"]  # noqa: Y015
     _WhichOneofArgType__cut_off_minute: _TypeAlias = _typing.Literal["_cut_off_minute", b"_cut_off_minute"]  # noqa: Y015

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from oms.promise.v1 import capacity_service_pb2 as _capacity_service_pb2
 from oms.promise.v1 import promise_service_pb2 as _promise_service_pb2
 from oms.type.v1 import type_pb2 as _type_pb2
 import builtins as _builtins
@@ -50,6 +51,7 @@ class Decision(_message.Message):
     QUOTE_BROKEN_FIELD_NUMBER: _builtins.int
     QUOTE_PROBLEM_FIELD_NUMBER: _builtins.int
     NEW_OPTIONS_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     order_id: _builtins.str
     ruleset_id: _builtins.str
@@ -98,6 +100,10 @@ class Decision(_message.Message):
     def new_options(self) -> _containers.RepeatedCompositeFieldContainer[_promise_service_pb2.DeliveryOption]:
         """What could be had instead of a broken quote."""
 
+    @_builtins.property
+    def capacity(self) -> _containers.RepeatedCompositeFieldContainer[_capacity_service_pb2.CapacityFigure]:
+        """The limits of points and carriers that it met, with what others had taken."""
+
     def __init__(
         self,
         *,
@@ -124,10 +130,11 @@ class Decision(_message.Message):
         quote_broken: _builtins.bool = ...,
         quote_problem: _builtins.str = ...,
         new_options: _abc.Iterable[_promise_service_pb2.DeliveryOption] | None = ...,
+        capacity: _abc.Iterable[_capacity_service_pb2.CapacityFigure] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "quoted", b"quoted", "stock", b"stock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "decision_id", b"decision_id", "inputs_hash", b"inputs_hash", "least_cost_minor", b"least_cost_minor", "lines", b"lines", "mode", b"mode", "new_options", b"new_options", "order_id", b"order_id", "plans", b"plans", "points", b"points", "proved_optimal", b"proved_optimal", "quote_broken", b"quote_broken", "quote_id", b"quote_id", "quote_problem", b"quote_problem", "quoted", b"quoted", "rejected", b"rejected", "ruleset_id", b"ruleset_id", "ruleset_version", b"ruleset_version", "seen", b"seen", "stock", b"stock", "terms_version", b"terms_version", "time_zone", b"time_zone", "unplanned", b"unplanned"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "capacity", b"capacity", "decision_id", b"decision_id", "inputs_hash", b"inputs_hash", "least_cost_minor", b"least_cost_minor", "lines", b"lines", "mode", b"mode", "new_options", b"new_options", "order_id", b"order_id", "plans", b"plans", "points", b"points", "proved_optimal", b"proved_optimal", "quote_broken", b"quote_broken", "quote_id", b"quote_id", "quote_problem", b"quote_problem", "quoted", b"quoted", "rejected", b"rejected", "ruleset_id", b"ruleset_id", "ruleset_version", b"ruleset_version", "seen", b"seen", "stock", b"stock", "terms_version", b"terms_version", "time_zone", b"time_zone", "unplanned", b"unplanned"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -314,7 +321,7 @@ Global___ListDecisionsRequest: _TypeAlias = ListDecisionsRequest  # noqa: Y015
 
 @_typing.final
 class ListDecisionsResponse(_message.Message):
-    """Decisions, oldest first; `seen`, `points` and `rejected` are empty."""
+    """Decisions, oldest first; `seen`, `points`, `rejected` and `capacity` are empty."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
