@@ -23,6 +23,7 @@ from benchmarks import (
     imports,
     lifecycle,
     memory,
+    quotes,
     reserve,
     reserve_hot,
     routing,
@@ -66,6 +67,7 @@ def main(
         "images": images.measure,
         "imports": lambda system: imports.measure(system, rows),
         "routing": lambda system: routing.measure(system, baskets, order_file),
+        "quotes": quotes.measure,
         "memory": lambda system: memory.measure(system, orders),
     }
     try:
