@@ -1,6 +1,7 @@
 """Facts of positions, their sales and cover, and how well points find what they pick (SPEC STK-15).
 
-Nothing here changes a balance or a figure of a channel, and nobody waits for any of it: there are no events.
+Nothing here changes a balance or a figure of a channel, and nobody waits for any of it: there are no events. What
+routing weighs, the stock feed tells.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from services.inventory.domain.ledger import Position
 from services.inventory.domain.picks import Depth, FindRate
 from services.inventory.domain.sales import Cover, Sold
 from services.inventory.domain.validation import Problem
-from services.inventory.store import catalogue, ledger
+from services.inventory.store import catalogue, feed, ledger
 from services.inventory.store import facts as store
 from services.inventory.store import picks as pick_store
 from services.inventory.store import sales as sales_store
@@ -113,6 +114,7 @@ async def _put(tx: AsyncConnection, sent: Sequence[Fact]) -> dict[FactKey, Outco
     outcomes: dict[FactKey, Outcome] = {}
     heard: list[Fact] = []
     changed: list[Fact] = []
+    told: set[Position] = set()
     for fact in sent:
         if fact.key in created:
             after, outcome = fact, facts.first(fact)
@@ -123,8 +125,12 @@ async def _put(tx: AsyncConnection, sent: Sequence[Fact]) -> dict[FactKey, Outco
         outcomes[fact.key] = outcome
         if outcome is Outcome.CHANGED:
             changed.append(after)
+        before = known.get(fact.key)
+        if outcome is not Outcome.STALE and sales.is_told(before, after):
+            told.add(fact.key.position)
     await store.write(tx, heard)
     await store.keep(tx, changed)
+    await feed.mark_positions(tx, sorted(told))
     return outcomes
 
 

@@ -15,6 +15,7 @@ from services.inventory.domain.ledger import Position
 from services.inventory.service import InventoryService
 from services.inventory.shelf_translate import declaration_out, reason_in
 from services.inventory.watch import StockWatch
+from services.inventory.watch_translate import message_out
 
 DEFAULT_EXPIRY_LIMIT = 500
 # Whoever writes settings without saying who.
@@ -270,7 +271,7 @@ class InventoryRpc(InventoryServiceServicer):
         self, request: pb.WatchStockRequest, context: object
     ) -> AsyncIterator[pb.WatchStockResponse]:
         async for message in self._watch.watch(request.after_sequence):
-            response = t.message_out(message)
+            response = message_out(message)
             response.sent_at.CopyFrom(times.to_proto(times.now()))
             yield response
 

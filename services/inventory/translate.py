@@ -28,7 +28,6 @@ from services.inventory.domain.catalogue import (
 from services.inventory.domain.explaining import Availability
 from services.inventory.domain.holds import HoldLine, HoldMove, Reservation, ReservationState, Shortfall
 from services.inventory.domain.ledger import Balance, Cause, Movement
-from services.inventory.watch import StockMessage, StockPosition
 
 _POINT_TYPES = {
     types.POINT_TYPE_WAREHOUSE: PointType.WAREHOUSE,
@@ -445,36 +444,3 @@ def shortfalls_out(shortfalls: Iterable[Shortfall]) -> list[pb.Shortfall]:
         )
         for shortfall in shortfalls
     ]
-
-
-# -- the feed ---------------------------------------------------------------------------------------------
-
-
-def message_out(message: StockMessage) -> pb.WatchStockResponse:
-    """To the wire, without the instant of sending."""
-    return pb.WatchStockResponse(
-        sequence=message.sequence,
-        snapshot=message.snapshot,
-        snapshot_complete=message.snapshot_complete,
-        items=[item_out(item) for item in message.items],
-        points=[point_out(point) for point in message.points],
-        channels=[channel_out(channel) for channel in message.channels],
-        positions=[_position_out(position) for position in message.positions],
-    )
-
-
-def _position_out(position: StockPosition) -> pb.StockPosition:
-    return pb.StockPosition(
-        sku=position.sku,
-        point_id=position.point_id,
-        free=position.free,
-        channels=[
-            pb.ChannelTerms(
-                channel_id=terms.channel_id,
-                safety_stock=terms.safety_stock,
-                routing_buffer=terms.routing_buffer,
-                purposes=purposes_out(terms.purposes),
-            )
-            for terms in position.channels
-        ],
-    )

@@ -4,7 +4,8 @@ It only reads. A position is sent as it stands when the message is made, so seve
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -14,15 +15,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from kit import db, times
 from kit.errors import InvalidArgument
 from kit.feed import Bell
+from services.inventory import watch_facts
 from services.inventory.domain.bundles import Parts, spread
 from services.inventory.domain.catalogue import Channel, Item, Purpose, StockPoint
 from services.inventory.domain.figures import SALE, Opening
 from services.inventory.domain.image import KnownOpenings, Terms
 from services.inventory.domain.ledger import Balance, Book, Position
+from services.inventory.domain.picks import RateRow
 from services.inventory.store import bundles, catalogue, feed, image, ledger
 from services.inventory.store.feed import Mark
+from services.inventory.watch_facts import NO_FACTS, PositionFacts
 
 HEARTBEAT_SECONDS = 1.0
+# A rate of 90 days of picks does not move faster.
+FIND_RATES_SECONDS = 900.0
 # Changes that follow closely are told together: a busy shop is not read once for each unit. A quiet one's replica
 # is told soon, for a plan may wait for it.
 _GATHER_SECONDS, _GATHER_BUSY_SECONDS = 0.025, 0.1
@@ -36,12 +42,13 @@ _POSITIONS_READ = 2_000
 
 @dataclass(frozen=True, slots=True)
 class StockPosition:
-    """Units nobody holds, and the terms of each channel that may sell the item from here."""
+    """Units nobody holds, the terms of each channel that may sell the item from here, and what else is known."""
 
     sku: str
     point_id: str
     free: int
     channels: tuple["ChannelTerms", ...]
+    facts: PositionFacts = NO_FACTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,8 @@ class StockMessage:
     points: tuple[StockPoint, ...] = ()
     channels: tuple[Channel, ...] = ()
     positions: tuple[StockPosition, ...] = ()
+    # All of them, instead of those told before; None when nothing is said of them.
+    find_rates: tuple[RateRow, ...] | None = None
 
 
 class StockWatch:
@@ -81,11 +90,19 @@ class StockWatch:
         if after_sequence < 0:
             raise InvalidArgument("after_sequence", "negative")
         cursor = after_sequence
+        rates, rates_at = await self._find_rates(), time.monotonic()
         if not await self._is_kept(cursor):
-            async for message in self._snapshot():
+            async for message in self._snapshot(rates):
                 yield message
                 cursor = message.sequence
+        elif rates:
+            yield StockMessage(cursor, find_rates=rates)
         while True:
+            # They have no number: they are told whole, and anew to whoever comes back.
+            if time.monotonic() - rates_at > FIND_RATES_SECONDS:
+                before, rates, rates_at = rates, await self._find_rates(), time.monotonic()
+                if rates != before:
+                    yield StockMessage(cursor, find_rates=rates)
 
             async def read(after: int = cursor) -> Sequence[Mark]:
                 return await self._marks(after)
@@ -111,7 +128,11 @@ class StockWatch:
             oldest, newest = await feed.bounds(tx)
         return oldest - 1 <= cursor <= newest
 
-    async def _snapshot(self) -> AsyncIterator[StockMessage]:
+    async def _find_rates(self) -> tuple[RateRow, ...]:
+        async with db.single(self._engine).connect() as tx:
+            return await watch_facts.find_rates(tx, self._clock())
+
+    async def _snapshot(self, find_rates: tuple[RateRow, ...]) -> AsyncIterator[StockMessage]:
         async with db.single(self._engine).connect() as connection:
             await feed.has_news(connection, 0)
         # The head and the data come from one and the same view: what is numbered up to the head is in the data,
@@ -119,7 +140,9 @@ class StockWatch:
         async with self._still.begin() as tx:
             _, head = await feed.bounds(tx)
             points, channels = await catalogue.points(tx), await catalogue.channels(tx)
-            yield StockMessage(0, snapshot=True, points=tuple(points), channels=tuple(channels))
+            yield StockMessage(
+                0, snapshot=True, points=tuple(points), channels=tuple(channels), find_rates=find_rates
+            )
             after_sku = ""
             while items := await catalogue.items(tx, None, after_sku, CHUNK):
                 yield StockMessage(0, snapshot=True, items=tuple(items))
@@ -152,8 +175,12 @@ class StockWatch:
         positions = sorted({Position(mark.sku, mark.point_id) for mark in marks if mark.kind == "position"})
         for start in range(0, len(positions), _POSITIONS):
             async with db.single(self._engine).connect() as tx:
-                balances = await ledger.balances_at(tx, positions[start : start + _POSITIONS])
-                told = await self._told(tx, balances)
+                part = positions[start : start + _POSITIONS]
+                balances = await ledger.balances_at(tx, part)
+                # What is said of a bundle marks it, though it has no balance.
+                others = set(part) - {balance.position for balance in balances}
+                found = await bundles.of(tx, sorted({one.sku for one in others})) if others else {}
+                told = await self._told(tx, balances, also={one for one in others if one.sku in found})
             yield StockMessage(cursor, positions=told)
         # The terms of every position of an item (or a point) hang on its category (or its type).
         widened = sorted({mark.point_id for mark in marks if mark.kind in ("point", "terms")})
@@ -183,9 +210,13 @@ class StockWatch:
             yield told
 
     async def _told(
-        self, tx: AsyncConnection, balances: Sequence[Balance], openings: KnownOpenings | None = None
+        self,
+        tx: AsyncConnection,
+        balances: Sequence[Balance],
+        openings: KnownOpenings | None = None,
+        also: Set[Position] = frozenset(),
     ) -> tuple[StockPosition, ...]:
-        """These positions, and there those of the bundles that they are parts of."""
+        """These positions, and there those of the bundles that they are parts of; `also`: other bundles'."""
         found = await bundles.containing(tx, sorted({balance.sku for balance in balances}))
         positions = [balance.position for balance in balances]
         positions += sorted(
@@ -195,6 +226,7 @@ class StockWatch:
                 for one in positions
                 if _has(parts, one.sku)
             }
+            | also
         )
         return await _positions(tx, positions, balances, self._clock(), openings)
 
@@ -215,6 +247,7 @@ async def _positions(
     openings: KnownOpenings | None = None,
 ) -> tuple[StockPosition, ...]:
     """As they stand. `known`: balances that have been read already. `openings`: of all points, in a long run."""
+    facts = await watch_facts.read(tx, positions, now)
     found = await image.terms(
         tx,
         None,
@@ -230,13 +263,23 @@ async def _positions(
     unread = {one for units in stocks.values() for one, _ in units} - {balance.position for balance in known}
     book = Book([*known, *(await ledger.balances_at(tx, sorted(unread)) if unread else ())])
     return tuple(
-        _position(position, [(book.balance(one), units) for one, units in stocks[position]], terms, openings)
+        _position(
+            position,
+            [(book.balance(one), units) for one, units in stocks[position]],
+            terms,
+            openings,
+            facts.get(position, NO_FACTS),
+        )
         for position in positions
     )
 
 
 def _position(
-    position: Position, stock: Sequence[tuple[Balance, int]], terms: Sequence[Terms], openings: KnownOpenings
+    position: Position,
+    stock: Sequence[tuple[Balance, int]],
+    terms: Sequence[Terms],
+    openings: KnownOpenings,
+    facts: PositionFacts,
 ) -> StockPosition:
     free = min(balance.free // units for balance, units in stock)
     channels: list[ChannelTerms] = []
@@ -248,7 +291,7 @@ def _position(
             continue
         of_stock = [(opening, *kept) for opening, kept in zip(found, stock, strict=True) if opening]
         channels.append(ChannelTerms(one.channel_id, *_kept_back(free, of_stock), _in_order(whole.purposes)))
-    return StockPosition(position.sku, position.point_id, free, tuple(channels))
+    return StockPosition(position.sku, position.point_id, free, tuple(channels), facts)
 
 
 def _opening(openings: KnownOpenings, terms: Terms, position: Position) -> Opening | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
+from functools import reduce
 from typing import NamedTuple
 
 from services.inventory.domain.ledger import Book, Position
@@ -128,6 +129,56 @@ def find_rates(
                 rate = shrunk(one.of_category, rate)
             found.append(FindRate(point_id, depth, one.of_category, _basis_points(rate)))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class RateRow:
+    """The rates of a point for a category, one of each depth, in order.
+
+    An empty category is that of all articles, an empty point that of all points.
+    """
+
+    category: str
+    point_id: str
+    basis_points: tuple[int, ...]
+
+
+def rate_table(picked: Iterable[tuple[str, str, Depth, Tally]]) -> tuple[RateRow, ...]:
+    """Every rate that differs from the next wider one, of what was picked: category path, point, depth, tally.
+
+    A category stands here with the points that picked of it, all articles with the points that picked. Who is not
+    here has the rates of the next wider row: of all articles at the point, then of the network. No row when nobody
+    picked anything. The rates are those of `find_rates`, of paths from the root.
+    """
+    counted: dict[tuple[str, str], dict[Depth, Tally]] = {}
+    network = Tally()
+    for path, point_id, depth, tally in picked:
+        network = network.plus(tally)
+        names = path.split("/") if path else []
+        for category in ("", *("/".join(names[:n]) for n in range(1, len(names) + 1))):
+            at = counted.setdefault((category, point_id), {})
+            at[depth] = at.get(depth, Tally()).plus(tally)
+    of_network = shrunk(network, None)
+    if of_network is None:
+        return ()
+    at_point: dict[str, dict[Depth, Fraction | None]] = {}
+    rows = [RateRow("", "", _row(dict.fromkeys(Depth, of_network)))]
+    # All articles sort before any category, so that a category finds its point there.
+    for (category, point_id), tallies in sorted(counted.items(), key=lambda one: one[0]):
+        if not category:
+            of_point = shrunk(reduce(Tally.plus, tallies.values()), of_network)
+            wider: Mapping[Depth, Fraction | None] = dict.fromkeys(Depth, of_point)
+        else:
+            wider = at_point[point_id]
+        rates = {depth: shrunk(tallies.get(depth, Tally()), wider[depth]) for depth in Depth}
+        if not category:
+            at_point[point_id] = rates
+        rows.append(RateRow(category, point_id, _row(rates)))
+    return tuple(rows)
+
+
+def _row(rates: Mapping[Depth, Fraction | None]) -> tuple[int, ...]:
+    return tuple(_basis_points(rates[depth]) or 0 for depth in Depth)
 
 
 def _basis_points(rate: Fraction | None) -> int | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from services.inventory.domain.facts import Fact, SalesRate
+from services.inventory.domain.facts import Fact, FactKind, SalesRate
 from services.inventory.domain.ledger import Balance
 
 WINDOW_DAYS = 28
@@ -17,6 +17,8 @@ DAY = timedelta(days=1)
 WINDOW = WINDOW_DAYS * DAY
 # An older rate from elsewhere says less than the ledger does.
 FRESH = WINDOW
+# What the stock feed tells.
+TOLD = (FactKind.MARKDOWN, FactKind.SALES_RATE)
 # Of the ledger. What a till sold that moved no unit (`till_line`) is sold all the same.
 CAUSES = ("issue", "till_return", "till_sale")
 
@@ -80,22 +82,35 @@ def is_fresh(rate: Fact, now: datetime) -> bool:
     return now - rate.stated.at < FRESH
 
 
+def is_told(before: Fact | None, after: Fact) -> bool:
+    """Whether replicas must hear of a fact that was said: its content is another, or a rate counts again."""
+    if after.key.kind not in TOLD:
+        return False
+    if before is None or before.content != after.content:
+        return after.content is not None or before is not None
+    return isinstance(after.content, SalesRate) and not is_fresh(before, after.stated.recorded_at)
+
+
+def rate(imported: Fact | None, sold: Sold, now: datetime) -> tuple[int, RateSource] | None:
+    """Thousandths a day: the imported rate while it is fresh, else that of the ledger; None if there is none."""
+    if imported and isinstance(imported.content, SalesRate) and is_fresh(imported, now):
+        return imported.content.daily_thousandths, RateSource.IMPORTED
+    if days := days_on_sale(sold, now):
+        return mean_thousandths(sold.units, days), RateSource.COMPUTED
+    return None
+
+
 def cover(balance: Balance, imported: Fact | None, sold: Sold, now: datetime) -> Cover:
     """available / rate, the rate being the imported one while it is fresh, or else that of the ledger."""
-    days, available = days_on_sale(sold, now), max(0, balance.free)
-    rate: int | None = None
-    source: RateSource | None = None
-    if imported and isinstance(imported.content, SalesRate) and is_fresh(imported, now):
-        rate, source = imported.content.daily_thousandths, RateSource.IMPORTED
-    elif days:
-        rate, source = mean_thousandths(sold.units, days), RateSource.COMPUTED
+    available = max(0, balance.free)
+    daily, source = rate(imported, sold, now) or (None, None)
     return Cover(
         *balance.position,
         available,
-        rate,
+        daily,
         source,
-        available * 10_000 // rate if rate else None,
-        None if rate else NoCover.NO_RATE if rate is None else NoCover.NO_SALES,
+        available * 10_000 // daily if daily else None,
+        None if daily else NoCover.NO_RATE if daily is None else NoCover.NO_SALES,
         max(0, sold.units),
-        days,
+        days_on_sale(sold, now),
     )

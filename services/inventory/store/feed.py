@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit import db, feed
+from services.inventory.domain.ledger import Position
 
 _BOUNDS = text("SELECT coalesce(min(sequence), 0), coalesce(max(sequence), 0) FROM stock_change")
 _MARKS = text(
@@ -56,6 +57,18 @@ async def forget_old(tx: AsyncConnection, keep: int) -> None:
         ),
         {"keep": keep},
     )
+
+
+async def mark_positions(tx: AsyncConnection, positions: Sequence[Position]) -> None:
+    """Tells replicas, in the transaction of the change, to read these positions again."""
+    if positions:
+        await tx.execute(
+            text(
+                """INSERT INTO stock_change (kind, sku, point_id)
+                   SELECT 'position', * FROM unnest(CAST(:skus AS text[]), CAST(:points AS text[]))"""
+            ),
+            {"skus": [one.sku for one in positions], "points": [one.point_id for one in positions]},
+        )
 
 
 _MARKED_BY = {"item": "sku", "point": "point_id", "terms": "point_id", "channel": "channel_id"}

@@ -25,6 +25,15 @@ _PICKED = text(
         GROUP BY 1, 2"""
 )
 
+_ALL_PICKED = text(
+    """SELECT array_to_string(category_path, '/') AS path, point_id,
+              width_bucket(on_hand, CAST(:least_units AS bigint[])) AS depth,
+              CAST(sum(found) AS bigint) AS found, CAST(sum(found + missed) AS bigint) AS asked
+       FROM pick JOIN item USING (sku)
+       WHERE recorded_at > :since AND recorded_at <= :until
+       GROUP BY 1, 2, 3"""
+)
+
 
 async def add(tx: AsyncConnection, picks: Sequence[Pick], at: datetime) -> None:
     """Keeps them, in one statement."""
@@ -70,3 +79,11 @@ async def picked(tx: AsyncConnection, category: str, since: datetime, until: dat
         )
         for row in rows
     ]
+
+
+async def all_picked(tx: AsyncConnection, since: datetime, until: datetime) -> list[tuple[str, str, Depth, Tally]]:
+    """What was picked after an instant, up to another, by category path, point and depth."""
+    rows = await tx.execute(
+        _ALL_PICKED, {"least_units": list(LEAST_UNITS.values()), "since": since, "until": until}
+    )
+    return [(row.path, row.point_id, _DEPTHS[row.depth - 1], Tally(row.found, row.asked)) for row in rows]

@@ -2,21 +2,27 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
 from kit.errors import InvalidArgument
 from kit.feed import Bell
 from services.inventory.domain import commands
+from services.inventory.domain.bundles import Part
 from services.inventory.domain.catalogue import Activation, BufferRule, Exclusion, PointType, Purpose
+from services.inventory.domain.facts import Content, FactKind, Markdown, Plan, Record, SalesRate
 from services.inventory.domain.ledger import Cause, Position
+from services.inventory.merchandising import Merchandising
 from services.inventory.store import feed
 from services.inventory.watch import ChannelTerms, StockMessage, StockPosition, StockWatch
+from services.inventory.watch_facts import PositionFacts
 from tests.services.inventory.shop import EDIT, NOON, POINTS, SKUS, WEB, Shop, item, line, with_rules
+
+DRESS = Position("DRESS", "LYON")
 
 
 @dataclass
@@ -52,12 +58,18 @@ class Replica:
 
 
 def watching(shop: Shop, after_sequence: int = 0, bell: Bell | None = None) -> AsyncIterator[StockMessage]:
-    return StockWatch(shop.engine, bell or shop.bell).watch(after_sequence)
+    return StockWatch(shop.engine, bell or shop.bell, lambda: NOON).watch(after_sequence)
 
 
 def web(safety_stock: int, routing_buffer: int = 0) -> ChannelTerms:
     everything = (Purpose.COLLECT, Purpose.SHIP, Purpose.SHOW)
     return ChannelTerms("web", safety_stock, routing_buffer, everything)
+
+
+async def say(
+    shop: Shop, position: Position, said: Mapping[FactKind, Content | None], as_of: datetime = NOON
+) -> None:
+    await Merchandising(shop.engine).put_facts([Record(position, said)], "planner", as_of)
 
 
 async def snapshot(shop: Shop) -> Replica:
@@ -226,3 +238,75 @@ async def test_no_change_is_lost_under_concurrent_writers(shop: Shop, bell: str)
     await asyncio.gather(*followers, return_exceptions=True)
     for replica in replicas:
         assert replica.positions == truth.positions
+
+
+async def test_what_is_said_of_a_position_is_told_with_it_and_when_it_changes(shop: Shop) -> None:
+    await shop.adjust(5)
+    told = [(await snapshot(shop)).positions[DRESS].facts]
+    known = (await snapshot(shop)).sequence
+    changes: list[dict[FactKind, Content | None]] = [
+        {FactKind.SALES_RATE: SalesRate(1_500), FactKind.MARKDOWN: Markdown(date(2026, 12, 1), 3_000)},
+        {FactKind.MARKDOWN: Markdown(date(2026, 12, 1), 5_000)},
+        {FactKind.SALES_RATE: None},
+        {FactKind.PLAN: Plan(is_replenished=False)},
+    ]
+    for said in changes:
+        await say(shop, DRESS, said)
+        change = await next_change(shop, known)
+        told += [position.facts for position in change.positions]
+        known = change.sequence
+    assert told == [
+        PositionFacts(),
+        PositionFacts(1_500, Markdown(date(2026, 12, 1), 3_000)),
+        PositionFacts(1_500, Markdown(date(2026, 12, 1), 5_000)),
+        PositionFacts(0, Markdown(date(2026, 12, 1), 5_000)),
+    ], "a plan weighs nothing: a heartbeat"
+
+
+async def test_a_rate_that_no_longer_counted_is_told_when_it_is_said_again(shop: Shop) -> None:
+    await shop.adjust(5)
+    await say(shop, DRESS, {FactKind.SALES_RATE: SalesRate(1_500)}, NOON - timedelta(days=40))
+    replica = await snapshot(shop)
+    assert replica.positions[DRESS].facts == PositionFacts(), "too old: nothing sold in the ledger"
+    for _ in range(2):
+        await say(shop, DRESS, {FactKind.SALES_RATE: SalesRate(1_500)})
+    change = await next_change(shop, replica.sequence)
+    assert [position.facts for position in change.positions] == [PositionFacts(1_500)]
+    assert change.sequence == replica.sequence + 1, "the same again is no news while it counts"
+
+
+async def test_without_a_rate_the_ledger_gives_it_with_each_sale(shop: Shop) -> None:
+    await shop.adjust(9, as_of=NOON - timedelta(days=9, hours=12))
+    known = (await snapshot(shop)).sequence
+    await shop.reserve("ord_1", line("DRESS", 5), seconds=0)
+    await shop.issue("ord_1", line("DRESS", 5))
+    async with aclosing(watching(shop, known)) as watch:  # type: ignore[type-var]
+        picked, change = await anext(watch), await anext(watch)
+    assert picked.find_rates
+    assert [position.facts for position in change.positions] == [PositionFacts(500)], "five in ten begun days"
+
+
+async def test_what_is_said_of_a_bundle_is_told_too(shop: Shop) -> None:
+    await shop.service.put_items([replace(item("SET"), parts=(Part("DRESS", 1),))], EDIT)
+    await shop.adjust(5)
+    known = (await snapshot(shop)).sequence
+    await say(shop, Position("SET", "LYON"), {FactKind.MARKDOWN: Markdown(date(2026, 12, 1), 3_000)})
+    (told,) = (await next_change(shop, known)).positions
+    assert (told.sku, told.free, told.facts) == ("SET", 5, PositionFacts(0, Markdown(date(2026, 12, 1), 3_000)))
+
+
+async def test_find_rates_are_told_with_a_snapshot_and_to_whoever_comes_back(shop: Shop) -> None:
+    assert (await snapshot(shop)).messages[0].find_rates == ()
+    await shop.adjust(3)
+    await shop.reserve("ord_1", line("DRESS", 2), seconds=0)
+    await shop.report_short("ord_1", line("DRESS", 1))
+    replica = await snapshot(shop)
+    (told,) = [message.find_rates for message in replica.messages if message.find_rates is not None]
+    assert [(row.category, row.point_id) for row in told] == [
+        ("", ""),
+        ("", "LYON"),
+        ("home", "LYON"),
+        ("home/kitchen", "LYON"),
+    ]
+    back = await next_change(shop, replica.sequence)
+    assert (back.sequence, back.find_rates, back.snapshot) == (replica.sequence, told, False)

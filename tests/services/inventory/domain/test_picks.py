@@ -1,8 +1,10 @@
 """What a pick was, and rates that lean on wider ones: properties for any picks anywhere."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import reduce
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,16 @@ from hypothesis import strategies as st
 from services.inventory.domain import holds, picks
 from services.inventory.domain.holds import HoldLine, Reservation, ReservationState
 from services.inventory.domain.ledger import Balance, Book, Cause
-from services.inventory.domain.picks import WHOLE_BASIS_POINTS, Depth, Pick, Picked, Tally, find_rates, shrunk
+from services.inventory.domain.picks import (
+    WHOLE_BASIS_POINTS,
+    Depth,
+    Pick,
+    Picked,
+    Tally,
+    find_rates,
+    rate_table,
+    shrunk,
+)
 
 POINTS = ("LYON", "PARIS")
 rates = st.fractions(0, 1)
@@ -147,3 +158,39 @@ def test_a_rate_leans_on_its_depth_then_its_point_then_the_network() -> None:
     assert found["PARIS", Depth.ONE] == round(paris * 10_000)
     assert found["NICE", Depth.ONE] == 6_000, "nothing at this point: the network"
     assert find_rates(network, ["LYON"], [Depth.ONE], by_category=False)[0].basis_points == round(at_one * 10_000)
+
+
+def test_the_table_gives_the_rates_that_are_given_when_asked() -> None:
+    chance = random.Random(5)
+    paths = ("home", "home/kitchen", "home/garden", "food", "")
+    told = [
+        (path, point_id, depth, Tally(found, found + chance.randrange(9)))
+        for path in paths
+        for point_id in ("A", "B")
+        for depth in Depth
+        if (found := chance.randrange(30)) % 3
+    ]
+    table = {(row.category, row.point_id): row.basis_points for row in rate_table(told)}
+    for category in ("", "home", "home/kitchen", "food", "nobody picked it"):
+        counted = [
+            Picked(point_id, depth, _sum(told, point_id, depth, category), _sum(told, point_id, depth, ""))
+            for point_id in ("A", "B")
+            for depth in Depth
+        ]
+        for point_id in ("A", "B", "C"):
+            asked = find_rates(counted, [point_id], Depth, by_category=bool(category))
+            row = table.get((category, point_id)) or table.get(("", point_id)) or table["", ""]
+            assert row == tuple(one.basis_points for one in asked), (category, point_id)
+    assert rate_table([]) == ()
+
+
+def _sum(told: Sequence[tuple[str, str, Depth, Tally]], point_id: str, depth: Depth, category: str) -> Tally:
+    return reduce(
+        Tally.plus,
+        (
+            tally
+            for path, at, deep, tally in told
+            if (at, deep) == (point_id, depth) and f"{path}/".startswith(f"{category}/" if category else "")
+        ),
+        Tally(),
+    )

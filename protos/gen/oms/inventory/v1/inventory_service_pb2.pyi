@@ -2347,6 +2347,7 @@ class WatchStockResponse(_message.Message):
     CHANNELS_FIELD_NUMBER: _builtins.int
     POSITIONS_FIELD_NUMBER: _builtins.int
     SENT_AT_FIELD_NUMBER: _builtins.int
+    FIND_RATES_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The feed is complete up to and with this number."""
     snapshot: _builtins.bool
@@ -2363,6 +2364,10 @@ class WatchStockResponse(_message.Message):
     def sent_at(self) -> _timestamp_pb2.Timestamp:
         """When inventory sent this; a message without content is a heartbeat."""
 
+    @_builtins.property
+    def find_rates(self) -> Global___FindRateTable:
+        """Set when find rates are told: with each snapshot, when a stream begins, and when they moved. Not numbered."""
+
     def __init__(
         self,
         *,
@@ -2374,14 +2379,69 @@ class WatchStockResponse(_message.Message):
         channels: _abc.Iterable[Global___Channel] | None = ...,
         positions: _abc.Iterable[Global___StockPosition] | None = ...,
         sent_at: _timestamp_pb2.Timestamp | None = ...,
+        find_rates: Global___FindRateTable | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["find_rates", b"find_rates", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "items", b"items", "points", b"points", "positions", b"positions", "sent_at", b"sent_at", "sequence", b"sequence", "snapshot", b"snapshot", "snapshot_complete", b"snapshot_complete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "find_rates", b"find_rates", "items", b"items", "points", b"points", "positions", b"positions", "sent_at", b"sent_at", "sequence", b"sequence", "snapshot", b"snapshot", "snapshot_complete", b"snapshot_complete"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchStockResponse: _TypeAlias = WatchStockResponse  # noqa: Y015
+
+@_typing.final
+class FindRateTable(_message.Message):
+    """How often points find what they are asked to pick: all that is known, instead of what was told before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROWS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedCompositeFieldContainer[Global___FindRateRow]: ...
+    def __init__(
+        self,
+        *,
+        rows: _abc.Iterable[Global___FindRateRow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindRateTable: _TypeAlias = FindRateTable  # noqa: Y015
+
+@_typing.final
+class FindRateRow(_message.Message):
+    """Rates of a point for a category. Who has no row has those of all articles at the point, then those of the network."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    category: _builtins.str
+    """A path from the root ("home/kitchen"); empty: all articles."""
+    point_id: _builtins.str
+    """Empty: all points."""
+    @_builtins.property
+    def basis_points(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """One for each depth (units that the books have): one, two, three to five, six or more. 0 to 10,000."""
+
+    def __init__(
+        self,
+        *,
+        category: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        basis_points: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis_points", b"basis_points", "category", b"category", "point_id", b"point_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindRateRow: _TypeAlias = FindRateRow  # noqa: Y015
 
 @_typing.final
 class StockPosition(_message.Message):
@@ -2393,10 +2453,19 @@ class StockPosition(_message.Message):
     POINT_ID_FIELD_NUMBER: _builtins.int
     FREE_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
+    DAILY_SALES_THOUSANDTHS_FIELD_NUMBER: _builtins.int
+    MARKDOWN_FROM_DATE_FIELD_NUMBER: _builtins.int
+    MARKDOWN_BASIS_POINTS_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     point_id: _builtins.str
     free: _builtins.int
     """on_hand - reserved - unavailable; may be negative after a count."""
+    daily_sales_thousandths: _builtins.int
+    """Mean daily sales in thousandths; 0: none, or not known."""
+    markdown_from_date: _builtins.str
+    """The first day of a lower price in the zone of the point, ISO 8601; empty: none is planned."""
+    markdown_basis_points: _builtins.int
+    """By how much, 1 to 10,000; 0: not known."""
     @_builtins.property
     def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelTerms]:
         """Only channels that may sell the SKU from the point stand here: activated, not excluded."""
@@ -2408,10 +2477,13 @@ class StockPosition(_message.Message):
         point_id: _builtins.str = ...,
         free: _builtins.int = ...,
         channels: _abc.Iterable[Global___ChannelTerms] | None = ...,
+        daily_sales_thousandths: _builtins.int = ...,
+        markdown_from_date: _builtins.str = ...,
+        markdown_basis_points: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "free", b"free", "point_id", b"point_id", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "daily_sales_thousandths", b"daily_sales_thousandths", "free", b"free", "markdown_basis_points", b"markdown_basis_points", "markdown_from_date", b"markdown_from_date", "point_id", b"point_id", "sku", b"sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
