@@ -24,6 +24,7 @@ from benchmarks import (
     lifecycle,
     memory,
     quotes,
+    replica,
     reserve,
     reserve_hot,
     routing,
@@ -68,6 +69,7 @@ def main(
         "imports": lambda system: imports.measure(system, rows),
         "routing": lambda system: routing.measure(system, baskets, order_file),
         "quotes": quotes.measure,
+        "replica": replica.measure,
         "memory": lambda system: memory.measure(system, orders),
     }
     try:

@@ -1,11 +1,13 @@
 """From the stock feed to its wire. No rules."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from oms.inventory.v1 import inventory_service_pb2 as pb
+from services.inventory.domain.facts import Markdown
 from services.inventory.domain.picks import RateRow
 from services.inventory.translate import channel_out, item_out, point_out, purposes_out
-from services.inventory.watch import StockMessage, StockPosition
+from services.inventory.watch import ChannelTerms, StockMessage, StockPosition
 
 
 def message_out(message: StockMessage) -> pb.WatchStockResponse:
@@ -17,7 +19,7 @@ def message_out(message: StockMessage) -> pb.WatchStockResponse:
         items=[item_out(item) for item in message.items],
         points=[point_out(point) for point in message.points],
         channels=[channel_out(channel) for channel in message.channels],
-        positions=[_position_out(position) for position in message.positions],
+        stock=_block_out(message.positions) if message.positions else None,
         find_rates=None if message.find_rates is None else _find_rates_out(message.find_rates),
     )
 
@@ -31,22 +33,38 @@ def _find_rates_out(rows: Sequence[RateRow]) -> pb.FindRateTable:
     )
 
 
-def _position_out(position: StockPosition) -> pb.StockPosition:
-    markdown = position.facts.markdown
-    return pb.StockPosition(
-        sku=position.sku,
-        point_id=position.point_id,
-        free=position.free,
+def _block_out(positions: Sequence[StockPosition]) -> pb.StockBlock:
+    """In the order of their SKUs; each point and each terms once."""
+    ordered = sorted(positions, key=lambda one: one.sku)
+    points: dict[str, int] = {}
+    terms: dict[tuple[tuple[ChannelTerms, ...], Markdown | None], int] = {}
+    rows = Counter(one.sku for one in ordered)
+    sales = [one.facts.daily_thousandths for one in ordered]
+    point_indexes = [points.setdefault(one.point_id, len(points)) for one in ordered]
+    terms_indexes = [terms.setdefault((one.channels, one.facts.markdown), len(terms)) for one in ordered]
+    return pb.StockBlock(
+        skus=rows,
+        rows=rows.values(),
+        point_ids=points,
+        terms=[_terms_out(*one) for one in terms],
+        point_indexes=point_indexes,
+        terms_indexes=terms_indexes,
+        free=[one.free for one in ordered],
+        daily_sales_thousandths=sales if any(sales) else (),
+    )
+
+
+def _terms_out(channels: Sequence[ChannelTerms], markdown: Markdown | None) -> pb.PositionTerms:
+    return pb.PositionTerms(
         channels=[
             pb.ChannelTerms(
-                channel_id=terms.channel_id,
-                safety_stock=terms.safety_stock,
-                routing_buffer=terms.routing_buffer,
-                purposes=purposes_out(terms.purposes),
+                channel_id=one.channel_id,
+                safety_stock=one.safety_stock,
+                routing_buffer=one.routing_buffer,
+                purposes=purposes_out(one.purposes),
             )
-            for terms in position.channels
+            for one in channels
         ],
-        daily_sales_thousandths=position.facts.daily_thousandths,
         markdown_from_date=markdown.from_date.isoformat() if markdown else "",
         markdown_basis_points=(markdown.basis_points or 0) if markdown else 0,
     )

@@ -10,8 +10,8 @@ import grpc
 from kit import times
 from oms.inventory.v1 import inventory_service_pb2 as pb
 from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
-from services.promise.replica import Change, StockReplica
-from services.promise.translate import to_item, to_point, to_stock_position
+from services.promise.feed_translate import to_change
+from services.promise.replica import StockReplica
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class StockFollower:
                     is_open = True
                 if not message.snapshot and message.sequence < self._replica.resume_after:
                     return _WENT_BACK
-                self._replica.take(_to_change(message), self._now())
+                self._replica.take(to_change(message), self._now())
         except TimeoutError:
             return "silent"
         except grpc.aio.AioRpcError as error:
@@ -80,16 +80,3 @@ class StockFollower:
             return f"{type(error).__name__}"
         finally:
             call.cancel()
-
-
-def _to_change(message: pb.WatchStockResponse) -> Change:
-    return Change(
-        sequence=message.sequence,
-        items=tuple(to_item(item) for item in message.items),
-        points=tuple(to_point(point) for point in message.points),
-        channels=tuple(channel.channel_id for channel in message.channels),
-        positions=tuple((p.sku, p.point_id, to_stock_position(p)) for p in message.positions),
-        is_snapshot=message.snapshot,
-        completes_snapshot=message.snapshot_complete,
-        sent_at=times.field_or_none(message, "sent_at"),
-    )

@@ -1,4 +1,4 @@
-"""The stock replica: inventory's items, points, channels and free stock in memory, by SKU.
+"""The stock replica: inventory's items, points, channels and free stock in memory, by SKU (`stock_rows.py`).
 
 Written only by the follower of WatchStock, on the event loop; reads never wait. Never the truth: the reservation
 in inventory is the only guard against overselling.
@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from sys import intern
 
 from kit.errors import Unavailable
 from services.promise.domain.network import Item, Point, StockPosition, StockSlice, StockView
+from services.promise.stock_rows import Block, FindRates, StockRows
 
 STALE_AFTER_SECONDS = 3.0
 _NEVER = datetime.fromtimestamp(0, UTC)
@@ -18,13 +20,18 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One message of the feed. `sent_at` is inventory's clock; None when it does not say."""
+    """One message of the feed. `sent_at` is inventory's clock; None when it does not say.
+
+    `categories`: the category path of each of its items. `find_rates`: all of them, or None for those known.
+    """
 
     sequence: int
     items: tuple[Item, ...] = ()
     points: tuple[Point, ...] = ()
     channels: tuple[str, ...] = ()
-    positions: tuple[tuple[str, str, StockPosition], ...] = ()
+    positions: Block | None = None
+    categories: Mapping[str, str] = field(default_factory=dict)
+    find_rates: FindRates | None = None
     is_snapshot: bool = False
     completes_snapshot: bool = False
     sent_at: datetime | None = None
@@ -36,8 +43,9 @@ class _State:
     items: dict[str, Item] = field(default_factory=dict)
     points: Mapping[str, Point] = field(default_factory=dict)
     channels: set[str] = field(default_factory=set)
-    positions: dict[str, dict[str, StockPosition]] = field(default_factory=dict)
-    positions_count: int = 0
+    categories: dict[str, str] = field(default_factory=dict)
+    find_rates: FindRates = field(default_factory=dict)
+    positions: StockRows = field(default_factory=StockRows)
 
     def apply(self, change: Change) -> None:
         self.items.update((item.sku, item) for item in change.items)
@@ -45,10 +53,16 @@ class _State:
             # Replaced, not changed: a plan in another thread may be reading the old one.
             self.points = {**self.points, **{point.point_id: point for point in change.points}}
         self.channels.update(change.channels)
-        for sku, point_id, position in change.positions:
-            by_point = self.positions.setdefault(sku, {})
-            self.positions_count += point_id not in by_point
-            by_point[point_id] = position
+        # A category has many items: its name is kept once.
+        self.categories.update((sku, intern(category)) for sku, category in change.categories.items())
+        if change.find_rates is not None:
+            self.find_rates = change.find_rates
+        if change.positions is not None:
+            self.positions.put(change.positions)
+
+    def positions_of(self, skus: Iterable[str]) -> dict[str, Mapping[str, StockPosition]]:
+        found = {sku: self.positions.of(sku, self.categories.get(sku, ""), self.find_rates) for sku in skus}
+        return {sku: positions for sku, positions in found.items() if positions is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +141,7 @@ class StockReplica:
             view=self.view(),
             items={sku: state.items[sku] for sku in wanted if sku in state.items},
             points=state.points,
-            positions={sku: dict(state.positions[sku]) for sku in wanted if sku in state.positions},
+            positions=state.positions_of(wanted),
         )
 
     def view(self) -> StockView:
@@ -142,7 +156,7 @@ class StockReplica:
     def status(self, now: datetime) -> ReplicaStatus:
         """With the number of positions and the time since inventory last spoke."""
         lag = max(timedelta(0), now - self._sent_at) if self._sent_at is not None else timedelta(0)
-        return ReplicaStatus(self.view(), self._state.positions_count if self._state else 0, lag)
+        return ReplicaStatus(self.view(), self._state.positions.count if self._state else 0, lag)
 
     def _known(self) -> _State:
         if self._state is None:

@@ -65,29 +65,6 @@ def to_point(point: inventory_pb.StockPoint) -> n.Point:
     )
 
 
-def to_stock_position(position: inventory_pb.StockPosition) -> n.StockPosition:
-    """Free units, and the terms of the channels that may ship them from there or hand them over.
-
-    An inventory that is a version behind names no purposes: then every channel may.
-    """
-    ship, collect = (_able(position, purpose) for purpose in _PURPOSES)
-    selling = [one for one in position.channels if one.channel_id in ship | collect]
-    return n.StockPosition(
-        free=position.free,
-        safety_stock={one.channel_id: one.safety_stock for one in selling},
-        routing_buffers={one.channel_id: one.routing_buffer for one in selling if one.routing_buffer},
-        not_shipped=collect - ship,
-        not_collected=ship - collect,
-    )
-
-
-_PURPOSES = (inventory_pb.STOCK_PURPOSE_SHIP, inventory_pb.STOCK_PURPOSE_COLLECT)
-
-
-def _able(position: inventory_pb.StockPosition, purpose: inventory_pb.StockPurpose.ValueType) -> frozenset[str]:
-    return frozenset(one.channel_id for one in position.channels if not one.purposes or purpose in one.purposes)
-
-
 # -- requests -------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,8 @@ from kit.values.money import Money
 IsHoliday = Callable[[date, str, str], bool]
 
 SHIP_FROM_STORE = "ship_from_store"
+# What a channel may use the stock of a point for.
+SHIP, COLLECT, SHOW = "ship", "collect", "show"
 
 
 class Mode(StrEnum):
@@ -147,18 +149,22 @@ NO_FACTS = Facts()
 
 @dataclass(frozen=True, slots=True)
 class StockPosition:
-    """What a point has of a SKU. `safety_stock` has a key for each channel that may ship it or hand it out there.
+    """What a point has of a SKU. `safety_stock` has a key for each channel that may take it there.
 
     `routing_buffers`: kept back beyond it when a point is chosen; a channel without a key has none.
-    `not_shipped`, `not_collected`: channels that may do the other only.
+    `purposes`: what for, by channel: SHIP, COLLECT, SHOW; a channel without a key may take it for any.
     """
 
     free: int
     safety_stock: Mapping[str, int]
     routing_buffers: Mapping[str, int] = field(default_factory=dict)
     facts: Facts = NO_FACTS
-    not_shipped: frozenset[str] = frozenset()
-    not_collected: frozenset[str] = frozenset()
+    purposes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def allows(self, channel_id: str, purpose: str) -> bool:
+        """Whether the channel may take it there for this."""
+        purposes = self.purposes.get(channel_id)
+        return channel_id in self.safety_stock and (purposes is None or purpose in purposes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,9 +90,9 @@ def _of_point(point: Point) -> bytes:
 def _of_position(point_id: str, position: StockPosition, channel_id: str) -> str:
     safety_stock = position.safety_stock.get(channel_id)
     buffer = position.routing_buffers.get(channel_id, 0)
-    barred = f"{channel_id in position.not_shipped}{channel_id in position.not_collected}"
     facts = "" if position.facts == NO_FACTS else _canonical(position.facts)
-    return f"{point_id}\0{position.free}\0{safety_stock}\0{buffer}\0{barred}\0{facts}\n"
+    purposes = ",".join(sorted(position.purposes.get(channel_id, ())))
+    return f"{point_id}\0{position.free}\0{safety_stock}\0{buffer}\0{facts}\0{purposes}\n"
 
 
 def _canonical(value: object) -> str:

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.promise.domain.network import ExcludedPoint, PlanRequest, Point, StockPosition, StockSlice
+from services.promise.domain.network import (
+    COLLECT,
+    SHIP,
+    ExcludedPoint,
+    PlanRequest,
+    Point,
+    StockPosition,
+    StockSlice,
+)
 from services.promise.domain.plans import SeenStock
 from services.promise.domain.rulesets import Ruleset
 
@@ -51,7 +59,8 @@ class Shelves:
         self._stock = stock
         self._request = request
         self._ruleset = ruleset
-        self._demand = demand
+        # By SKU, looked up once: there may be hundreds of points.
+        self._positions = {sku: stock.positions.get(sku, {}) for sku in demand}
         self._today = request.now.date()
         self._overlays = {(o.sku, o.point_id): o.free for o in request.overlays}
         self._own: dict[tuple[str, str], int] = {}
@@ -66,12 +75,11 @@ class Shelves:
         """Units by SKU that the channel may ship from here, or hand over at the counter; or why there are none."""
         shelf = Shelf()
         is_excluded = (point.point_id, "") in self._excluded
-        for sku in self._demand:
-            position = self._stock.positions.get(sku, {}).get(point.point_id)
+        purpose = COLLECT if is_counter else SHIP
+        for sku, positions in self._positions.items():
+            position = positions.get(point.point_id)
             available, reason = (
-                (0, "NO_STOCK")
-                if position is None
-                else self._available(point, sku, position, is_counter=is_counter)
+                (0, "NO_STOCK") if position is None else self._available(point, sku, position, purpose)
             )
             if position is None or not available or is_excluded:
                 shelf.reasons.setdefault(reason, sku)
@@ -98,12 +106,11 @@ class Shelves:
             "NOT_ACTIVATED": f"the channel may not sell {sku} from here",
         }[reason]
 
-    def _available(self, point: Point, sku: str, position: StockPosition, *, is_counter: bool) -> tuple[int, str]:
+    def _available(self, point: Point, sku: str, position: StockPosition, purpose: str) -> tuple[int, str]:
         """Units the channel may take: max(0, free - safety stock); or 0 and the reason."""
-        safety_stock = position.safety_stock.get(self._request.channel_id)
-        barred = position.not_collected if is_counter else position.not_shipped
-        if safety_stock is None or self._request.channel_id in barred:
+        if not position.allows(self._request.channel_id, purpose):
             return 0, "NOT_ACTIVATED"
+        safety_stock = position.safety_stock[self._request.channel_id]
         key = (sku, point.point_id)
         free = self._overlays.get(key, position.free) + self._own.get(key, 0)
         available = max(0, free - safety_stock)

@@ -348,21 +348,30 @@ async def test_a_replica_is_told_of_a_change_at_once(inventory: "InventoryServic
     await inventory.AdjustStock(adjustment(5))
     feed = inventory.WatchStock(pb.WatchStockRequest())
     items: list[pb.Item] = []
-    positions: list[pb.StockPosition] = []
+    stock: list[pb.StockBlock] = []
     async for message in feed:
         items += message.items
-        positions += message.positions
+        stock += [message.stock] if message.HasField("stock") else []
         if message.snapshot_complete:
             break
     assert items == ITEMS
     everything = [pb.STOCK_PURPOSE_SHIP, pb.STOCK_PURPOSE_COLLECT, pb.STOCK_PURPOSE_SHOW]
-    terms = [pb.ChannelTerms(channel_id="web", safety_stock=1, purposes=everything)]
-    assert positions == [pb.StockPosition(sku="PAN", point_id="LYON", free=5, channels=terms)]
+    terms = pb.PositionTerms(channels=[pb.ChannelTerms(channel_id="web", safety_stock=1, purposes=everything)])
+    one = pb.StockBlock(
+        skus=["PAN"],
+        rows=[1],
+        point_ids=["LYON"],
+        terms=[terms],
+        point_indexes=[0],
+        terms_indexes=[0],
+        free=[5],
+    )
+    assert stock == [one]
     await inventory.Reserve(reserve(2))
     async with asyncio.timeout(5):
         async for change in feed:
-            if change.positions:
+            if change.HasField("stock"):
                 break
-    assert change.positions[0].free == 3
+    assert list(change.stock.free) == [3]
     assert change.HasField("sent_at")
     feed.cancel()

@@ -178,8 +178,8 @@ async def test_a_pause_begins_and_ends_by_the_clock_and_the_feed_tells_both(stub
             started = (await stubs.pauses.StartPause(asking)).pause
             assert not started.in_force
             async for message in watch:
-                for position in message.positions:
-                    sold_on.append((now(), bool(position.channels)))
+                for number in message.stock.terms_indexes:
+                    sold_on.append((now(), bool(message.stock.terms[number].channels)))
                 if len(sold_on) >= 3 and sold_on[-1][1]:
                     break
     finally:

@@ -1,14 +1,18 @@
 """A hand-made network for tests: small, in France, every figure easy to say."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
+
+import numpy as np
 
 from kit.values.money import Money
 from services.promise.domain import network as n
 from services.promise.domain.candidates import Snapshot
 from services.promise.domain.geography import Geography
 from services.promise.domain.rulesets import PreparationCost, Ruleset
+from services.promise.stock_rows import Block, ChannelTerms, Terms
 
 # A Monday, 10:00 in Paris.
 NOW = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
@@ -104,6 +108,35 @@ def stock(free: Mapping[str, Mapping[str, int]], safety_stock: int = 0) -> dict[
         sku: {point_id: n.StockPosition(units, {CHANNEL: safety_stock}) for point_id, units in by_point.items()}
         for sku, by_point in free.items()
     }
+
+
+def block(*positions: tuple[str, str, n.StockPosition]) -> Block:
+    """Positions as the feed tells them: SKU, point, position. Their find rates are told elsewhere."""
+    ordered = sorted(positions, key=lambda one: one[0])
+    rows = Counter(sku for sku, _, _ in ordered)
+    return Block(
+        skus=list(rows),
+        rows=list(rows.values()),
+        point_ids=[point_id for _, point_id, _ in ordered],
+        terms=[_shared(position) for _, _, position in ordered],
+        points_of=np.arange(len(ordered), dtype=np.uint32),
+        terms_of=np.arange(len(ordered), dtype=np.uint32),
+        free=np.array([position.free for _, _, position in ordered], np.int64),
+        daily_thousandths=np.array([round(p.facts.daily_sales * 1_000) for _, _, p in ordered], np.int64),
+    )
+
+
+def _shared(position: n.StockPosition) -> Terms:
+    channels = (
+        ChannelTerms(
+            channel_id,
+            safety_stock,
+            position.routing_buffers.get(channel_id, 0),
+            position.purposes.get(channel_id, frozenset()),
+        )
+        for channel_id, safety_stock in position.safety_stock.items()
+    )
+    return Terms(tuple(channels), position.facts.markdown_date, position.facts.markdown_percent)
 
 
 def snapshot(

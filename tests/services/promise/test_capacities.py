@@ -21,7 +21,7 @@ from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import Change, StockReplica
 from services.promise.service import PromiseService
 from tests.services.promise.conftest import publish
-from tests.services.promise.network import CHANNEL, LYON, NOW, collections, point, request, ruleset
+from tests.services.promise.network import CHANNEL, LYON, NOW, block, collections, point, request, ruleset
 
 MONDAY, TUESDAY = date(2026, 6, 1), date(2026, 6, 2)
 PROMISED = NOW + timedelta(days=3)
@@ -94,7 +94,7 @@ async def test_an_order_takes_a_place_at_its_point_and_room_for_its_parcels(
 async def test_a_full_day_makes_a_later_window_and_the_quote_sees_it_too(
     promise: PromiseService, capacities: Capacities, replica: StockReplica
 ) -> None:
-    replica.take(Change(50, positions=(("x", "lyon", n.StockPosition(0, {CHANNEL: 0})),)), NOW)
+    replica.take(Change(50, positions=block(("x", "lyon", n.StockPosition(0, {CHANNEL: 0})))), NOW)
     await capacities.put_limits([Limit(1, "lille")], NOW, "anna")
     before = await promise.quote(request(("x", 1)))
     assert where(await plan_order(promise, "ord_1")) == [("lille", MONDAY)]
@@ -163,7 +163,7 @@ async def test_a_limit_that_was_lowered_takes_nothing_away_and_lets_nobody_in(
 async def test_many_at_once_on_several_replicas_never_pass_a_limit_and_none_is_lost(
     promise_db: AsyncEngine, promise: PromiseService, replica: StockReplica, capacities: Capacities
 ) -> None:
-    positions = tuple(("x", at, n.StockPosition(500, {CHANNEL: 0})) for at in ("lille", "lyon"))
+    positions = block(*(("x", at, n.StockPosition(500, {CHANNEL: 0})) for at in ("lille", "lyon")))
     replica.take(Change(60, positions=positions), NOW)
     replicas = [promise, *(PromiseService(promise_db, replica, is_public_holiday) for _ in range(2))]
     await publish(promise_db, ruleset(distance_cost_minor_per_kilometre=0.5, capacity_pressure_minor=1_000))

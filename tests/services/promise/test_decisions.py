@@ -19,7 +19,7 @@ from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import Change, StockReplica
 from services.promise.service import PromiseService
 from tests.services.promise.conftest import publish
-from tests.services.promise.network import CHANNEL, LILLE, NOW, PARIS, point, request, ruleset
+from tests.services.promise.network import CHANNEL, LILLE, NOW, PARIS, block, point, request, ruleset
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_the_same_question_on_the_same_stock_has_the_same_hash_and_plans(
     first, second = [await decide(promise, request(("x", 2)), request_id) for request_id in ("a", "b")]
     assert first.record.inputs_hash == second.record.inputs_hash
     assert first.outcome == second.outcome
-    replica.take(Change(99, positions=(("x", "lyon", n.StockPosition(2, {CHANNEL: 0})),)), NOW)
+    replica.take(Change(99, positions=block(("x", "lyon", n.StockPosition(2, {CHANNEL: 0})))), NOW)
     third = await decide(promise, request(("x", 2)), "c")
     assert third.record.inputs_hash != first.record.inputs_hash
     again = await decide(promise, request(("x", 2)), "d")
@@ -80,7 +80,7 @@ async def test_a_decision_is_told_on_the_stock_that_it_saw_and_by_the_rules_that
     promise: PromiseService, decisions: Decisions, replica: StockReplica, promise_db: AsyncEngine
 ) -> None:
     made = await decide(promise, request(("x", 1)))
-    replica.take(Change(99, positions=(("x", "lyon", n.StockPosition(0, {CHANNEL: 0})),)), NOW)
+    replica.take(Change(99, positions=block(("x", "lyon", n.StockPosition(0, {CHANNEL: 0})))), NOW)
     await publish(promise_db, ruleset(distance_cost_minor_per_kilometre=50.0))
     told = await decisions.explain(made.decision_id, "lyon")
     # 196 and 392 km at half a cent.
@@ -98,7 +98,7 @@ async def test_a_split_that_one_point_could_have_avoided_says_what_that_costs(
     near = Change(
         99,
         points=(point("paris", position=PARIS), point("lille", position=LILLE)),
-        positions=(
+        positions=block(
             ("x", "paris", n.StockPosition(1, {CHANNEL: 0})),
             ("y", "lille", n.StockPosition(1, {CHANNEL: 0})),
             ("x", "lille", n.StockPosition(0, {CHANNEL: 0})),
@@ -151,7 +151,7 @@ async def test_the_stock_of_a_large_decision_is_read_in_pages(
             99,
             items=tuple(n.Item(sku, "maison", 100, 100) for sku in skus),
             points=tuple(point(point_id) for point_id in points),
-            positions=tuple((sku, at, n.StockPosition(1, {CHANNEL: 0})) for sku in skus for at in points),
+            positions=block(*((sku, at, n.StockPosition(1, {CHANNEL: 0})) for sku in skus for at in points)),
         ),
         NOW,
     )

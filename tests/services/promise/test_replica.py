@@ -9,7 +9,7 @@ from kit.errors import Unavailable
 from services.promise.domain import network as n
 from services.promise.replica import Change, StockReplica
 from tests.services.promise.conftest import shop_stock
-from tests.services.promise.network import CHANNEL, NOW, point
+from tests.services.promise.network import CHANNEL, NOW, block, point
 
 
 class Clock:
@@ -40,7 +40,7 @@ def test_nothing_is_answered_before_the_snapshot_is_complete() -> None:
 
 def test_a_slice_does_not_move_when_the_stock_does(replica: StockReplica) -> None:
     before = replica.slice(["x", "nothing"])
-    replica.take(Change(41, points=(point("new"),), positions=(("x", "lille", position(0)),)), NOW)
+    replica.take(Change(41, points=(point("new"),), positions=block(("x", "lille", position(0)))), NOW)
     assert before.positions["x"]["lille"].free == 3
     assert "new" not in before.points
     assert "nothing" not in before.items
@@ -51,7 +51,9 @@ def test_a_slice_does_not_move_when_the_stock_does(replica: StockReplica) -> Non
 
 def test_a_new_snapshot_replaces_everything_at_once(replica: StockReplica) -> None:
     replica.opened()
-    replica.take(Change(90, is_snapshot=True, items=(n.Item("z"),), positions=(("z", "lille", position(1)),)), NOW)
+    replica.take(
+        Change(90, is_snapshot=True, items=(n.Item("z"),), positions=block(("z", "lille", position(1)))), NOW
+    )
     assert "x" in replica.slice(["x"]).items, "the old one serves until the new one is complete"
     replica.take(Change(90, is_snapshot=True, completes_snapshot=True), NOW)
     assert replica.slice(["x"]).items == {}
@@ -60,7 +62,7 @@ def test_a_new_snapshot_replaces_everything_at_once(replica: StockReplica) -> No
 
 def test_a_snapshot_that_broke_off_is_forgotten(replica: StockReplica) -> None:
     replica.opened()
-    replica.take(Change(90, is_snapshot=True, positions=(("old", "lille", position(1)),)), NOW)
+    replica.take(Change(90, is_snapshot=True, positions=block(("old", "lille", position(1)))), NOW)
     replica.lost()
     replica.opened()
     replica.take(Change(91, is_snapshot=True, completes_snapshot=True), NOW)

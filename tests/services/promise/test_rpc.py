@@ -49,9 +49,17 @@ def euros(minor: int) -> type_pb2.Money:
     return type_pb2.Money(amount_minor=minor, currency="EUR")
 
 
-def stock_position(sku: str, point_id: str, free: int) -> inv.StockPosition:
-    terms = [inv.ChannelTerms(channel_id="web", safety_stock=1)]
-    return inv.StockPosition(sku=sku, point_id=point_id, free=free, channels=terms)
+def stock_block(sku: str, point_id: str, free: int) -> inv.StockBlock:
+    terms = inv.PositionTerms(channels=[inv.ChannelTerms(channel_id="web", safety_stock=1)])
+    return inv.StockBlock(
+        skus=[sku],
+        rows=[1],
+        point_ids=[point_id],
+        terms=[terms],
+        point_indexes=[0],
+        terms_indexes=[0],
+        free=[free],
+    )
 
 
 def stock_point(point_id: str) -> inv.StockPoint:
@@ -78,9 +86,7 @@ SNAPSHOT = [
         points=[stock_point("lille")],
         channels=[inv.Channel(channel_id="web", currency="EUR")],
     ),
-    inv.WatchStockResponse(
-        sequence=10, snapshot=True, snapshot_complete=True, positions=[stock_position("x", "lille", 3)]
-    ),
+    inv.WatchStockResponse(sequence=10, snapshot=True, snapshot_complete=True, stock=stock_block("x", "lille", 3)),
 ]
 
 
@@ -116,9 +122,9 @@ class ListedInventory(InventoryServiceServicer):
         self.hang_up.clear()
         await context.abort(grpc.StatusCode.UNAVAILABLE, "hung up")
 
-    def change(self, sequence: int, *positions: inv.StockPosition) -> None:
+    def change(self, sequence: int, stock: inv.StockBlock) -> None:
         """A change of stock, sent to whoever watches."""
-        self.changes.append(inv.WatchStockResponse(sequence=sequence, positions=positions))
+        self.changes.append(inv.WatchStockResponse(sequence=sequence, stock=stock))
 
 
 def an_inventory() -> ListedInventory:
@@ -338,7 +344,7 @@ async def test_errors_carry_their_reason_and_field_over_the_wire(running: Runnin
 async def test_changes_of_stock_reach_the_planner(running: Running) -> None:
     await put_terms(running)
     await until(lambda: running.replica.is_ready)
-    running.inventory.change(11, stock_position("x", "lille", 1))
+    running.inventory.change(11, stock_block("x", "lille", 1))
     await until(lambda: running.replica.resume_after == 11)
     answer = await running.stub.PlanOrder(plan_order())
     assert not answer.plans
@@ -350,9 +356,9 @@ async def test_changes_of_stock_reach_the_planner(running: Running) -> None:
 
 async def test_a_feed_that_hangs_up_is_resumed_where_it_was(running: Running) -> None:
     await until(lambda: running.replica.is_ready)
-    running.inventory.change(11, stock_position("x", "lille", 9))
+    running.inventory.change(11, stock_block("x", "lille", 9))
     await until(lambda: running.replica.resume_after == 11)
-    running.inventory.change(12, stock_position("x", "lille", 8))
+    running.inventory.change(12, stock_block("x", "lille", 8))
     running.inventory.hang_up.set()
     await until(lambda: running.replica.resume_after == 12 and not running.replica.view().stale)
     assert running.inventory.asked[0] == 0
@@ -367,7 +373,7 @@ async def test_an_inventory_that_goes_away_leaves_a_stale_replica_and_is_found_a
     await until(lambda: running.replica.view().stale)
     assert (await running.stub.PlanOrder(plan_order())).plans, "what is known still serves"
     listed = an_inventory()
-    listed.change(20, stock_position("x", "lille", 2))
+    listed.change(20, stock_block("x", "lille", 2))
     server, _ = await listen(listed, running.inventory_port)
     await until(lambda: running.replica.resume_after == 20 and not running.replica.view().stale)
     assert listed.asked[0] == 10
@@ -385,13 +391,13 @@ async def test_a_feed_that_falls_silent_is_stale_and_asked_again(running: Runnin
 
 async def test_a_feed_whose_numbers_went_back_is_read_anew(running: Running) -> None:
     await until(lambda: running.replica.is_ready)
-    running.inventory.change(50, stock_position("x", "lille", 9))
+    running.inventory.change(50, stock_block("x", "lille", 9))
     await until(lambda: running.replica.resume_after == 50)
     # A restored database: it knows nothing of 50.
     running.inventory.goes_back_to = 12
     running.inventory.snapshot = [
         inv.WatchStockResponse(
-            sequence=12, snapshot=True, snapshot_complete=True, positions=[stock_position("x", "lille", 5)]
+            sequence=12, snapshot=True, snapshot_complete=True, stock=stock_block("x", "lille", 5)
         )
     ]
     running.inventory.changes = []

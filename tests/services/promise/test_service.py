@@ -24,6 +24,7 @@ from tests.services.promise.network import (
     NOW,
     PARIS_AREA,
     basket,
+    block,
     euros,
     request,
     ruleset,
@@ -44,7 +45,7 @@ async def plan_order(
 
 
 def sell(replica: StockReplica, sku: str, point_id: str, left: int) -> None:
-    replica.take(Change(99, positions=((sku, point_id, n.StockPosition(left, {CHANNEL: 0})),)), NOW)
+    replica.take(Change(99, positions=block((sku, point_id, n.StockPosition(left, {CHANNEL: 0})))), NOW)
 
 
 async def count(database: AsyncEngine, table: str) -> int:

@@ -103,14 +103,12 @@ def random_network(random: Random) -> Snapshot:
             markdown_percent=40,
             find_rate=random.choice((1.0, 0.6)),
         )
-        barred = frozenset({CHANNEL})
         return n.StockPosition(
             free=random.choice((-1, 0, 1, 2, 5)),
             safety_stock={CHANNEL: random.choice((0, 1))} if random.random() < 0.9 else {},
             routing_buffers={CHANNEL: random.choice((1, 2))} if random.random() < 0.3 else {},
             facts=facts,
-            not_shipped=barred if random.random() < 0.1 else frozenset(),
-            not_collected=barred if random.random() < 0.1 else frozenset(),
+            purposes=random.choice(({}, {}, {CHANNEL: frozenset({random.choice((n.SHIP, n.COLLECT))})})),
         )
 
     positions = {

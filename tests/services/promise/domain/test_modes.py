@@ -302,9 +302,8 @@ def test_a_store_that_does_not_ship_still_hands_over() -> None:
 
 
 def test_a_channel_hands_over_where_it_may_and_ships_where_it_may() -> None:
-    barred = frozenset({"web"})
-    only_ship = n.StockPosition(2, {"web": 0}, not_collected=barred)
-    only_collect = n.StockPosition(2, {"web": 0}, not_shipped=barred)
+    only_ship = n.StockPosition(2, {"web": 0}, purposes={"web": frozenset({n.SHIP})})
+    only_collect = n.StockPosition(2, {"web": 0}, purposes={"web": frozenset({n.COLLECT, n.SHOW})})
     carriers = [n.Carrier("post", (service(), service("it", mode=n.Mode.SHIP_TO_STORE)))]
     ships = store("rivoli", collections=collections("post", 17 * 60))
     shop = snapshot([ships, point("w")], {"x": {"rivoli": only_ship}, "y": {"rivoli": only_collect}}, carriers)

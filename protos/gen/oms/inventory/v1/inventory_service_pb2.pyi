@@ -2345,9 +2345,9 @@ class WatchStockResponse(_message.Message):
     ITEMS_FIELD_NUMBER: _builtins.int
     POINTS_FIELD_NUMBER: _builtins.int
     CHANNELS_FIELD_NUMBER: _builtins.int
-    POSITIONS_FIELD_NUMBER: _builtins.int
     SENT_AT_FIELD_NUMBER: _builtins.int
     FIND_RATES_FIELD_NUMBER: _builtins.int
+    STOCK_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The feed is complete up to and with this number."""
     snapshot: _builtins.bool
@@ -2359,8 +2359,6 @@ class WatchStockResponse(_message.Message):
     @_builtins.property
     def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___Channel]: ...
     @_builtins.property
-    def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___StockPosition]: ...
-    @_builtins.property
     def sent_at(self) -> _timestamp_pb2.Timestamp:
         """When inventory sent this; a message without content is a heartbeat."""
 
@@ -2368,6 +2366,8 @@ class WatchStockResponse(_message.Message):
     def find_rates(self) -> Global___FindRateTable:
         """Set when find rates are told: with each snapshot, when a stream begins, and when they moved. Not numbered."""
 
+    @_builtins.property
+    def stock(self) -> Global___StockBlock: ...
     def __init__(
         self,
         *,
@@ -2377,13 +2377,13 @@ class WatchStockResponse(_message.Message):
         items: _abc.Iterable[Global___Item] | None = ...,
         points: _abc.Iterable[Global___StockPoint] | None = ...,
         channels: _abc.Iterable[Global___Channel] | None = ...,
-        positions: _abc.Iterable[Global___StockPosition] | None = ...,
         sent_at: _timestamp_pb2.Timestamp | None = ...,
         find_rates: Global___FindRateTable | None = ...,
+        stock: Global___StockBlock | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["find_rates", b"find_rates", "sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["find_rates", b"find_rates", "sent_at", b"sent_at", "stock", b"stock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "find_rates", b"find_rates", "items", b"items", "points", b"points", "positions", b"positions", "sent_at", b"sent_at", "sequence", b"sequence", "snapshot", b"snapshot", "snapshot_complete", b"snapshot_complete"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "find_rates", b"find_rates", "items", b"items", "points", b"points", "sent_at", b"sent_at", "sequence", b"sequence", "snapshot", b"snapshot", "snapshot_complete", b"snapshot_complete", "stock", b"stock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2444,24 +2444,76 @@ class FindRateRow(_message.Message):
 Global___FindRateRow: _TypeAlias = FindRateRow  # noqa: Y015
 
 @_typing.final
-class StockPosition(_message.Message):
-    """What can be taken of a SKU at a point."""
+class StockBlock(_message.Message):
+    """What can be taken of SKUs at points, in columns: there may be millions. Row n is of the point
+    `point_ids[point_indexes[n]]` on the terms `terms[terms_indexes[n]]`.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    SKU_FIELD_NUMBER: _builtins.int
-    POINT_ID_FIELD_NUMBER: _builtins.int
+    SKUS_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    POINT_IDS_FIELD_NUMBER: _builtins.int
+    TERMS_FIELD_NUMBER: _builtins.int
+    POINT_INDEXES_FIELD_NUMBER: _builtins.int
+    TERMS_INDEXES_FIELD_NUMBER: _builtins.int
     FREE_FIELD_NUMBER: _builtins.int
-    CHANNELS_FIELD_NUMBER: _builtins.int
     DAILY_SALES_THOUSANDTHS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How many rows each SKU has: the first `rows[0]` are of `skus[0]`, the next ones of `skus[1]`."""
+
+    @_builtins.property
+    def point_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Each once."""
+
+    @_builtins.property
+    def terms(self) -> _containers.RepeatedCompositeFieldContainer[Global___PositionTerms]: ...
+    @_builtins.property
+    def point_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """One for each row, as in all columns below."""
+
+    @_builtins.property
+    def terms_indexes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def free(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """on_hand - reserved - unavailable; may be negative after a count."""
+
+    @_builtins.property
+    def daily_sales_thousandths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Mean daily sales; 0: none, or not known. Empty when that is so of every row."""
+
+    def __init__(
+        self,
+        *,
+        skus: _abc.Iterable[_builtins.str] | None = ...,
+        rows: _abc.Iterable[_builtins.int] | None = ...,
+        point_ids: _abc.Iterable[_builtins.str] | None = ...,
+        terms: _abc.Iterable[Global___PositionTerms] | None = ...,
+        point_indexes: _abc.Iterable[_builtins.int] | None = ...,
+        terms_indexes: _abc.Iterable[_builtins.int] | None = ...,
+        free: _abc.Iterable[_builtins.int] | None = ...,
+        daily_sales_thousandths: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["daily_sales_thousandths", b"daily_sales_thousandths", "free", b"free", "point_ids", b"point_ids", "point_indexes", b"point_indexes", "rows", b"rows", "skus", b"skus", "terms", b"terms", "terms_indexes", b"terms_indexes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StockBlock: _TypeAlias = StockBlock  # noqa: Y015
+
+@_typing.final
+class PositionTerms(_message.Message):
+    """What many positions share."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNELS_FIELD_NUMBER: _builtins.int
     MARKDOWN_FROM_DATE_FIELD_NUMBER: _builtins.int
     MARKDOWN_BASIS_POINTS_FIELD_NUMBER: _builtins.int
-    sku: _builtins.str
-    point_id: _builtins.str
-    free: _builtins.int
-    """on_hand - reserved - unavailable; may be negative after a count."""
-    daily_sales_thousandths: _builtins.int
-    """Mean daily sales in thousandths; 0: none, or not known."""
     markdown_from_date: _builtins.str
     """The first day of a lower price in the zone of the point, ISO 8601; empty: none is planned."""
     markdown_basis_points: _builtins.int
@@ -2473,21 +2525,17 @@ class StockPosition(_message.Message):
     def __init__(
         self,
         *,
-        sku: _builtins.str = ...,
-        point_id: _builtins.str = ...,
-        free: _builtins.int = ...,
         channels: _abc.Iterable[Global___ChannelTerms] | None = ...,
-        daily_sales_thousandths: _builtins.int = ...,
         markdown_from_date: _builtins.str = ...,
         markdown_basis_points: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "daily_sales_thousandths", b"daily_sales_thousandths", "free", b"free", "markdown_basis_points", b"markdown_basis_points", "markdown_from_date", b"markdown_from_date", "point_id", b"point_id", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "markdown_basis_points", b"markdown_basis_points", "markdown_from_date", b"markdown_from_date"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___StockPosition: _TypeAlias = StockPosition  # noqa: Y015
+Global___PositionTerms: _TypeAlias = PositionTerms  # noqa: Y015
 
 @_typing.final
 class ChannelTerms(_message.Message):
