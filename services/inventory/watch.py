@@ -79,8 +79,15 @@ class StockMessage:
 class StockWatch:
     """Makes one endless run of messages for each replica that watches."""
 
-    def __init__(self, engine: AsyncEngine, bell: Bell, clock: Callable[[], datetime] = times.now) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        bell: Bell,
+        clock: Callable[[], datetime] = times.now,
+        find_rates_seconds: float = FIND_RATES_SECONDS,
+    ) -> None:
         self._engine = engine
+        self._find_rates_seconds = find_rates_seconds
         self._clock = clock
         self._still = engine.execution_options(isolation_level="REPEATABLE READ")
         self._bell = bell
@@ -99,7 +106,7 @@ class StockWatch:
             yield StockMessage(cursor, find_rates=rates)
         while True:
             # They have no number: they are told whole, and anew to whoever comes back.
-            if time.monotonic() - rates_at > FIND_RATES_SECONDS:
+            if time.monotonic() - rates_at >= self._find_rates_seconds:
                 before, rates, rates_at = rates, await self._find_rates(), time.monotonic()
                 if rates != before:
                     yield StockMessage(cursor, find_rates=rates)
@@ -262,16 +269,20 @@ async def _positions(
     stocks = {position: list(spread(parts(position.sku), position, 1)) for position in positions}
     unread = {one for units in stocks.values() for one, _ in units} - {balance.position for balance in known}
     book = Book([*known, *(await ledger.balances_at(tx, sorted(unread)) if unread else ())])
-    return tuple(
-        _position(
-            position,
-            [(book.balance(one), units) for one, units in stocks[position]],
-            terms,
-            openings,
-            facts.get(position, NO_FACTS),
+    told: list[StockPosition] = []
+    for start in range(0, len(positions), _POSITIONS):
+        told += (
+            _position(
+                position,
+                [(book.balance(one), units) for one, units in stocks[position]],
+                terms,
+                openings,
+                facts.get(position, NO_FACTS),
+            )
+            for position in positions[start : start + _POSITIONS]
         )
-        for position in positions
-    )
+        await asyncio.sleep(0)  # Others have their turn.
+    return tuple(told)
 
 
 def _position(

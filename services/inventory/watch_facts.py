@@ -4,7 +4,7 @@ A rate that the ledger gives is that of the moment when its position was told: e
 the mere passing of days does not. Find rates are one small table, told whole: by point, category and depth.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,10 +29,23 @@ class PositionFacts:
 
 
 NO_FACTS = PositionFacts()
+# Few enough to be worked out between two calls.
+_AT_ONCE = 500
 
 
-async def read(tx: AsyncConnection, positions: Sequence[Position], now: datetime) -> dict[Position, PositionFacts]:
+async def read(
+    tx: AsyncConnection, positions: Sequence[Position], now: datetime
+) -> Mapping[Position, PositionFacts]:
     """Of those of which anything is known."""
+    found: dict[Position, PositionFacts] = {}
+    for start in range(0, len(positions), _AT_ONCE):
+        found |= await _some(tx, positions[start : start + _AT_ONCE], now)
+    return found
+
+
+async def _some(
+    tx: AsyncConnection, positions: Sequence[Position], now: datetime
+) -> dict[Position, PositionFacts]:
     said = await facts.read(tx, positions, sales.TOLD)
     rates = {position: known.get(FactKind.SALES_RATE) for position, known in said.items()}
     # The ledger is asked only where nobody told a rate that still counts.

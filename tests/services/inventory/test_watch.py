@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -16,6 +16,7 @@ from services.inventory.domain.bundles import Part
 from services.inventory.domain.catalogue import Activation, BufferRule, Exclusion, PointType, Purpose
 from services.inventory.domain.facts import Content, FactKind, Markdown, Plan, Record, SalesRate
 from services.inventory.domain.ledger import Cause, Position
+from services.inventory.domain.picks import RateRow
 from services.inventory.merchandising import Merchandising
 from services.inventory.store import feed
 from services.inventory.watch import ChannelTerms, StockMessage, StockPosition, StockWatch
@@ -310,3 +311,19 @@ async def test_find_rates_are_told_with_a_snapshot_and_to_whoever_comes_back(sho
     ]
     back = await next_change(shop, replica.sequence)
     assert (back.sequence, back.find_rates, back.snapshot) == (replica.sequence, told, False)
+
+
+async def test_find_rates_that_moved_are_told_while_one_watches(shop: Shop) -> None:
+    await shop.adjust(3)
+    await shop.reserve("ord_1", line("DRESS", 3), seconds=0)
+    watch = StockWatch(shop.engine, shop.bell, lambda: NOON, find_rates_seconds=0).watch(0)
+    told: list[Sequence[RateRow]] = []
+    async with aclosing(watch) as messages:  # type: ignore[type-var]
+        async for message in messages:
+            if message.find_rates is not None:
+                told.append(message.find_rates)
+            if message.snapshot_complete:
+                await shop.report_short("ord_1", line("DRESS", 1))
+            if len(told) == 2:
+                break
+    assert [[row.basis_points[0] for row in rows] for rows in told] == [[], [0, 0, 0, 0]]
