@@ -28,9 +28,9 @@ from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.type.v1 import type_pb2 as types
 from services.promise.domain import network as n
 from services.promise.domain import quoting
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.geography import Geography
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.snapshot import Snapshot
 from services.promise.public_holidays import is_public_holiday
 from services.promise.translate import to_carriers, to_item, to_point
 

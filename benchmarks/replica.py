@@ -26,7 +26,7 @@ from benchmarks.system import System
 from oms.inventory.v1 import inventory_service_pb2 as pb
 from services.promise.domain import engine
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
+from services.promise.domain.snapshot import Snapshot
 from services.promise.feed_translate import to_change
 from services.promise.replica import Change, StockReplica
 

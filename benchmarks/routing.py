@@ -15,9 +15,9 @@ from benchmarks.figures import Result, result
 from benchmarks.meter import reading
 from benchmarks.system import System
 from services.promise.domain import engine
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.plans import Outcome
 from services.promise.domain.search import search
+from services.promise.domain.snapshot import Snapshot
 
 _WARM_UP = 50
 _COMPARED = 60

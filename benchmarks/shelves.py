@@ -15,9 +15,9 @@ from random import Random
 from kit.values.money import Money
 from services.promise.domain import network as n
 from services.promise.domain.calendars import Calendars
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.geography import Geography
 from services.promise.domain.rulesets import PreparationCost, Ruleset
+from services.promise.domain.snapshot import Snapshot
 
 # A Tuesday in November, 10:00 in Paris.
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

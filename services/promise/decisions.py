@@ -9,10 +9,10 @@ from kit import db
 from kit.errors import NotFound
 from services.promise import checks, store
 from services.promise.domain import explaining, explaining_points, replaying
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.explaining import Explanation
 from services.promise.domain.plans import Decision
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.snapshot import Snapshot
 from services.promise.service import PromiseService
 from services.promise.terms import Terms
 

@@ -3,60 +3,36 @@
 Says what is possible; never chooses.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from kit.values.money import Money
 from services.promise.domain.calendars import (
     HORIZON_DAYS,
     Begin,
-    Calendars,
-    DeliveryCalendar,
     HandOver,
     PointCalendar,
 )
-from services.promise.domain.capacity import Capacity, Places
-from services.promise.domain.geography import Geography
+from services.promise.domain.capacity import Places
 from services.promise.domain.ground import Ground
 from services.promise.domain.journeys import AtCounter, ByAppointment, ByCarrier, Journey, ToStore
-from services.promise.domain.modes import TERMS, Appointments, ModeTerms
+from services.promise.domain.modes import TERMS, ModeTerms
 from services.promise.domain.network import (
     SHIP_FROM_STORE,
-    Carrier,
     CarrierService,
-    Destination,
-    IsHoliday,
-    Item,
     PlanRequest,
     Point,
     PointType,
-    PostcodeArea,
-    StockSlice,
     Window,
     ZoneTerms,
 )
+from services.promise.domain.offers import Offer, Offers
 from services.promise.domain.plans import Rejected, SeenStock
-from services.promise.domain.rates import Step, limit_grams, step_of, steps_of, weighed
+from services.promise.domain.rates import Step, step_of
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import Shelf, UnitCosts
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The network at one moment, as far as one question needs it. `calendars` only saves work.
-
-    `capacity` is of one question: it notes what was looked at.
-    """
-
-    stock: StockSlice
-    carriers: tuple[Carrier, ...]
-    geography: Geography
-    is_holiday: IsHoliday
-    calendars: Calendars = field(default_factory=Calendars, compare=False)
-    capacity: Capacity = field(default_factory=Capacity, compare=False)
+from services.promise.domain.snapshot import Place, Snapshot
 
 
 @dataclass(eq=False, slots=True)
@@ -139,48 +115,6 @@ class Gathered:
         self.rejected.append(Rejected(point.point_id, service_id, reason, detail))
 
 
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """A service with its terms to the destination. `delivery`: None at a counter."""
-
-    carrier_id: str
-    service: CarrierService
-    terms: ZoneTerms
-    rates: tuple[Step, ...]
-    steps: tuple[Step, ...]
-    delivery: DeliveryCalendar | None
-    misfits: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the customer has the goods. `store`: of ours, when it is collected there."""
-
-    destination: Destination
-    area: PostcodeArea
-    store: Point | None = None
-
-
-def place_of(snapshot: Snapshot, request: PlanRequest) -> Place | str:
-    """Of a question; or the reason that there is none."""
-    if TERMS[request.mode].is_collected:
-        return _place_at_store(snapshot, request)
-    area = snapshot.geography.area(request.destination)
-    if area is None or not snapshot.geography.zones(request.destination):
-        return "UNKNOWN_DESTINATION"
-    return Place(request.destination, area)
-
-
-def _place_at_store(snapshot: Snapshot, request: PlanRequest) -> Place | str:
-    store = snapshot.stock.points.get(request.destination.point_id)
-    if store is None:
-        return "UNKNOWN_STORE"
-    if TERMS[request.mode].collected_with not in store.capabilities:
-        return "NOT_COLLECTED_THERE"
-    area = PostcodeArea(store.country, store.postcode, store.position, store.subdivision)
-    return Place(Destination(store.country, store.postcode, store.point_id), area, store)
-
-
 class Gatherer:
     """Gathers the candidates of one question."""
 
@@ -203,13 +137,13 @@ class Gatherer:
         self._demand = demand
         self._place = place
         self._terms = TERMS[request.mode]
-        self._appointment = request.appointment if self._terms.appointments is not Appointments.NONE else None
         self._start = _start(request, self._terms)
         self._ground = ground or Ground(snapshot.stock, snapshot.capacity, request, ruleset, demand)
         self._calendars = snapshot.calendars.under(snapshot.carriers)
-        self._found = Gathered(seen=self._ground.seen)
         self._is_listing = is_listing
-        self._offered = self._offers() if self._terms.by_carrier else ([], [])
+        self.offers = Offers(snapshot, request, ruleset, demand, place, is_listing=is_listing)
+        self._appointment = self.offers.appointment
+        self._found = Gathered(seen=self._ground.seen, misfits=self.offers.misfits)
 
     def gather(self) -> Gathered:
         """Candidates in point order; every other point has its reason."""
@@ -225,35 +159,9 @@ class Gatherer:
 
     def at(self, point: Point) -> Gathered:
         """What there is at one point."""
-        self._found = Gathered(seen=self._ground.seen, misfits=self._found.misfits)
+        self._found = Gathered(seen=self._ground.seen, misfits=self.offers.misfits)
         self._look_at(point)
         return self._found
-
-    @property
-    def misfits(self) -> dict[str, str]:
-        """SKUs of which one unit is too large or too heavy for some service."""
-        return self._found.misfits
-
-    @property
-    def reach_kilometres(self) -> float:
-        """From how far a parcel may come at most."""
-        offers, _ = self._offered
-        reaches = [offer.service.max_distance_kilometres or math.inf for offer in offers]
-        return min(self._ruleset.max_distance_kilometres or math.inf, max(reaches, default=math.inf))
-
-    def takes(self, sku: str) -> bool:
-        """Whether some service takes an article; a counter takes all."""
-        offers, _ = self._offered
-        return self._place.store is not None or any(sku not in offer.misfits for offer in offers)
-
-    def carriage(self, grams: int) -> tuple[tuple[str, int], ...]:
-        """What each service asks for so much weight, with its carrier, as far as it takes that."""
-        offers, _ = self._offered
-        return tuple(
-            (offer.carrier_id, step_of(offer.steps, grams).cost_minor)
-            for offer in offers
-            if grams <= offer.steps[-1].up_to_grams
-        )
 
     def is_counter(self, point: Point) -> bool:
         """Whether it is the store that the customer comes to."""
@@ -265,88 +173,14 @@ class Gatherer:
         if not shelf.units:
             self._found.reject(point, *self._ground.why_empty(point, shelf))
         elif is_counter:
-            self._add_point(point, shelf, [self._at_counter()], [])
+            self._add_point(point, shelf, [self.offers.at_counter()], [])
         elif point.type is PointType.STORE and SHIP_FROM_STORE not in point.capabilities:
             self._found.reject(point, "NO_SHIP_FROM_STORE", "the store does not ship")
         else:
-            self._add_point(point, shelf, *self._offered)
-
-    # -- carriers ---------------------------------------------------------------------------------------------
-
-    def _offers(self) -> tuple[list[_Offer], list[tuple[str, str, str]]]:
-        """Services of the mode that go to the destination, and (service, reason, detail) of those that do not."""
-        zones = self._snapshot.geography.zones(self._place.destination)
-        offers: list[_Offer] = []
-        refused: list[tuple[str, str, str]] = []
-        for carrier in self._snapshot.carriers:
-            for service in carrier.services:
-                if service.mode is not self._request.mode:
-                    continue
-                by_zone = {terms.zone_id: terms for terms in service.zones}
-                zone = next((zone for zone in zones if zone.zone_id in by_zone), None)
-                if zone is None:
-                    refused.append((service.service_id, "NO_ZONE", "does not deliver to this postcode"))
-                elif problem := self._problem(service, by_zone[zone.zone_id]):
-                    refused.append((service.service_id, *problem))
-                else:
-                    offers.append(self._offer(carrier.carrier_id, service, by_zone[zone.zone_id], zone.time_zone))
-        return offers, refused
-
-    def _offer(self, carrier_id: str, service: CarrierService, terms: ZoneTerms, time_zone: str) -> _Offer:
-        region = (self._place.destination.country, self._place.area.subdivision)
-        delivery = self._calendars.of_delivery(
-            carrier_id, service, terms, time_zone, region, self._snapshot.is_holiday
-        )
-        misfits = self._misfits(service, terms)
-        self._found.misfits.update(misfits)
-        weights = {sku: self._stock.items[sku].weight_grams for sku in self._demand if sku not in misfits}
-        total = sum(weight * self._demand[sku] for sku, weight in weights.items())
-        steps = steps_of(service, terms, total, max(weights.values(), default=0))
-        percent = self._ruleset.shipping_percent
-        dearer = steps if percent == 100 else tuple(weighed(step, percent) for step in steps)
-        return _Offer(carrier_id, service, terms, steps, dearer, delivery, misfits)
-
-    def _at_counter(self) -> _Offer:
-        """Collected where it is prepared: nobody carries it, and it costs the customer nothing."""
-        limit = sum(self._stock.items[sku].weight_grams * units for sku, units in self._demand.items())
-        service = CarrierService("", self._request.mode, 0, 0, (), 0, 0, ())
-        terms = ZoneTerms("", 0, 0, (), Money(0, self._ruleset.currency))
-        steps = (Step(max(1, limit), 0),)
-        return _Offer("", service, terms, steps, steps, None, {})
-
-    def _problem(self, service: CarrierService, terms: ZoneTerms) -> tuple[str, str] | None:
-        """Why a service that goes there takes nothing of the basket."""
-        appointment = self._appointment
-        if appointment is not None and appointment.service_id not in ("", service.service_id):
-            return "OTHER_APPOINTMENT", f"the appointment is with {appointment.service_id}"
-        return self._terms_problem(terms) or self._parcel_problem(service, terms)
-
-    def _parcel_problem(self, service: CarrierService, terms: ZoneTerms) -> tuple[str, str] | None:
-        """Of articles that fit one by one, but not as the one parcel that there is room for."""
-        if self._is_listing or not self._terms.is_one_parcel or self._misfits(service, terms):
-            return None
-        items = self._stock.items
-        grams = sum(items[sku].weight_grams * units for sku, units in self._demand.items())
-        volume = sum(items[sku].volume_cubic_millimetres * units for sku, units in self._demand.items())
-        room = service.max_length_millimetres * service.max_width_millimetres * service.max_height_millimetres
-        if grams > service.max_weight_grams or (room and volume > room):
-            return "SEVERAL_PARCELS", "the basket needs more than the one parcel that there is room for"
-        return None
-
-    def _terms_problem(self, terms: ZoneTerms) -> tuple[str, str] | None:
-        currency = self._ruleset.currency
-        limits = self._request.limits
-        if any(money.currency != currency for money in (terms.customer_price, *(r.price for r in terms.rates))):
-            return "OTHER_CURRENCY", f"not priced in {currency}"
-        if limits is not None and (
-            terms.customer_price.currency != limits.price.currency
-            or terms.customer_price.amount_minor > limits.price.amount_minor
-        ):
-            return "ABOVE_QUOTED_PRICE", f"costs the customer {terms.customer_price}, quoted {limits.price}"
-        return None
+            self._add_point(point, shelf, self.offers.going, self.offers.refused)
 
     def _add_point(
-        self, point: Point, shelf: Shelf, offers: list[_Offer], refused: list[tuple[str, str, str]]
+        self, point: Point, shelf: Shelf, offers: list[Offer], refused: list[tuple[str, str, str]]
     ) -> None:
         for sku, units in shelf.units.items():
             self._found.stocked[sku] = self._found.stocked.get(sku, 0) + units
@@ -372,7 +206,7 @@ class Gatherer:
         self,
         point: Point,
         shelf: Shelf,
-        offer: _Offer,
+        offer: Offer,
         calendar: PointCalendar,
         begin: Begin,
         ready: datetime,
@@ -438,7 +272,7 @@ class Gatherer:
             )
         )
 
-    def _journey(self, offer: _Offer, calendar: PointCalendar, places: Places) -> Journey:
+    def _journey(self, offer: Offer, calendar: PointCalendar, places: Places) -> Journey:
         if offer.delivery is None:
             return AtCounter(calendar)
         visits = partial(calendar.hand_overs, offer.carrier_id, has_room=places.has_room)
@@ -450,7 +284,7 @@ class Gatherer:
         return ByCarrier(visits, offer.delivery)
 
     def _why_not_handed_over(
-        self, offer: _Offer, calendar: PointCalendar, places: Places, ready: datetime
+        self, offer: Offer, calendar: PointCalendar, places: Places, ready: datetime
     ) -> tuple[str, str]:
         if offer.delivery is None:
             return "CLOSED", "no opening hours in which it could be collected"
@@ -463,7 +297,7 @@ class Gatherer:
             return "CARRIER_PAUSED", pause.reason or "collects nothing now"
         return "NO_COLLECTION", f"{offer.carrier_id} does not collect here"
 
-    def _places(self, point: Point, offer: _Offer, units: Mapping[str, int]) -> Places:
+    def _places(self, point: Point, offer: Offer, units: Mapping[str, int]) -> Places:
         """Room for as many parcels as all that is wanted of the point may need."""
         capacity, parcels = self._snapshot.capacity, 1
         if not self._is_listing and offer.carrier_id in capacity.limits.carriers:
@@ -472,7 +306,7 @@ class Gatherer:
             parcels = step_of(offer.rates, grams).parcels
         return Places(capacity, point, offer.carrier_id, offer.service.service_id, parcels)
 
-    def _window_problem(self, window: Window, offer: _Offer) -> tuple[str, str] | None:
+    def _window_problem(self, window: Window, offer: Offer) -> tuple[str, str] | None:
         if self._terms.is_today and offer.delivery is not None:
             day = offer.delivery.last_day(window)
             if day != offer.delivery.local_day(self._request.now):
@@ -487,33 +321,8 @@ class Gatherer:
             return "TOO_LATE", f"arrives by {window.end.isoformat()}, more than {days} days from now"
         return None
 
-    def _misfits(self, service: CarrierService, terms: ZoneTerms) -> dict[str, str]:
-        """The SKUs of which one unit is too long or too heavy for a service."""
-        heaviest = limit_grams(service, terms)
-        found: dict[str, str] = {}
-        for sku in self._demand:
-            item = self._stock.items[sku]
-            if item.longest_side_millimetres > service.max_length_millimetres:
-                found[sku] = "TOO_LONG"
-            elif _is_too_large(item, service):
-                found[sku] = "TOO_LARGE"
-            elif item.weight_grams > heaviest:
-                found[sku] = "TOO_HEAVY"
-        return found
-
 
 def _start(request: PlanRequest, terms: ModeTerms) -> datetime:
     """When preparation may begin: what is delivered today does not wait for a cooling-off."""
     waits = (request.not_before, None if terms.is_today else request.cooling_off_until)
     return max((request.now, *(instant for instant in waits if instant is not None)))
-
-
-def _is_too_large(item: Item, service: CarrierService) -> bool:
-    """Whether it fits no way around; what is not known of either is no limit."""
-    middle, shortest = item.other_sides_millimetres
-    sizes = (
-        (middle, service.max_width_millimetres),
-        (shortest, service.max_height_millimetres),
-        (item.girth_millimetres, service.max_girth_millimetres),
-    )
-    return any(limit and size > limit for size, limit in sizes)

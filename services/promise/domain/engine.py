@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from services.promise.domain import carbon, together
-from services.promise.domain.candidates import Candidate, Gathered, Gatherer, Place, Snapshot, place_of
+from services.promise.domain.candidates import Candidate, Gathered, Gatherer
 from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
@@ -20,6 +20,7 @@ from services.promise.domain.rates import step_of
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.search import Answer, search
 from services.promise.domain.shelves import NO_UNIT_COSTS, UnitCosts
+from services.promise.domain.snapshot import Place, Snapshot, place_of
 from services.promise.domain.together import Article
 
 # About a fifth of a second of one core. Steps, not seconds: an answer must not depend on the machine.

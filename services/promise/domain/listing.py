@@ -11,7 +11,7 @@ from itertools import islice
 
 from kit.values.money import Money
 from services.promise.domain import carbon, engine, quoting
-from services.promise.domain.candidates import Candidate, Gathered, Gatherer, Snapshot, place_of
+from services.promise.domain.candidates import Candidate, Gathered, Gatherer
 from services.promise.domain.grid import NO_LIMIT
 from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments
@@ -20,6 +20,7 @@ from services.promise.domain.plans import NotOffered
 from services.promise.domain.rates import step_of
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import NO_UNIT_COSTS, Shelf
+from services.promise.domain.snapshot import Snapshot, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ class _Ways:
             point_id: frozenset(collection.carrier_id for collection in point.collections)
             for point_id, point in gatherer.points.items()
         }
-        reach = gatherer.reach_kilometres
+        reach = gatherer.offers.reach_kilometres
         self._near = sorted(point_id for point_id in away if away[point_id] <= reach)
         self._far = sorted(point_id for point_id in away if away[point_id] > reach)
         self._orders: dict[object, list[list[tuple[int, str]]]] = {}
@@ -163,7 +164,7 @@ class _Ways:
     def cheapest(self, sku: str) -> ListedOption | str:
         """The best option for one unit, or the reason that there is none."""
         best: Candidate | None = None
-        if self._gatherer.takes(sku):
+        if self._gatherer.offers.take(sku):
             *tiers, all_points = self._order(self._items[sku].weight_grams)
             # Tier by tier, without what routing buffers keep back; then all there is.
             for tier in tiers:
@@ -173,7 +174,7 @@ class _Ways:
 
     def _order(self, grams: int) -> list[list[tuple[int, str]]]:
         """The points of each tier, and at last all, by what one unit of such weight costs from there at least."""
-        carriage = self._gatherer.carriage(grams)
+        carriage = self._gatherer.offers.carriage(grams)
         if carriage not in self._orders:
             by_carriers: dict[frozenset[str], int] = {}
             for carriers in set(self._carriers.values()):
@@ -255,7 +256,7 @@ class _Ways:
         met = Gathered(
             rejected=[one for found in here for one in found.rejected],
             stocked={sku: sum(found.stocked.get(sku, 0) for found in here)},
-            misfits=self._gatherer.misfits,
+            misfits=self._gatherer.offers.misfits,
             crowded={sku} if any(sku in found.crowded for found in here) else set(),
         )
         return engine.why_not(sku, 1, met, (), self._ruleset)

@@ -5,12 +5,13 @@ from dataclasses import replace
 from itertools import islice
 
 from services.promise.domain import engine
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
 from services.promise.domain.network import Appointment, BasketLine, Mode, PlanRequest, Point, Position
+from services.promise.domain.offers import appointment_of
 from services.promise.domain.plans import DeliveryOption, NotOffered, Outcome
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.snapshot import Snapshot
 
 # Of a customer who named no store: how far one may be, and how many are offered.
 STORE_KILOMETRES = 50.0
@@ -42,11 +43,8 @@ def option_of(request: PlanRequest, plan_of: Outcome) -> DeliveryOption:
 
 def choice(request: PlanRequest) -> tuple[str, Appointment | None]:
     """The store and the appointment of a question, as far as its mode has one."""
-    terms = TERMS[request.mode]
-    return (
-        request.destination.point_id if terms.is_collected else "",
-        request.appointment if terms.appointments is not Appointments.NONE else None,
-    )
+    point_id = request.destination.point_id if TERMS[request.mode].is_collected else ""
+    return point_id, appointment_of(request)
 
 
 class _Basket:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from enum import Enum
 from functools import lru_cache
 
-from services.promise.domain.candidates import Snapshot, place_of
 from services.promise.domain.geography import distance_kilometres
 from services.promise.domain.modes import TERMS
 from services.promise.domain.network import NO_FACTS, PlanRequest, Point, StockPosition
 from services.promise.domain.plans import DeliveryOption, KnownPoint, Outcome, Record, SeenTerms
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.snapshot import Snapshot, place_of
 
 # Points that are kept beside those of the plan: the nearest. The reasons of all the others are kept anyway.
 NEAREST = 50

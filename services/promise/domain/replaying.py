@@ -10,7 +10,6 @@ from enum import StrEnum
 from itertools import islice
 
 from services.promise.domain import engine
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.capacity import Capacity
 from services.promise.domain.network import (
     NO_FACTS,
@@ -23,6 +22,7 @@ from services.promise.domain.network import (
 )
 from services.promise.domain.plans import Decision, LegLine, Outcome, Plan, Rejected
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.snapshot import Snapshot
 
 # Of how many articles of a point the cheapest plan that takes one of it there is looked for.
 ARTICLES_TRIED = 20

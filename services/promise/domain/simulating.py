@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from services.promise.domain import engine, replaying
 from services.promise.domain.calendars import Calendars
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.compared import Result
 from services.promise.domain.comparing import Comparison
 from services.promise.domain.geography import Geography
@@ -28,6 +27,7 @@ from services.promise.domain.network import (
 from services.promise.domain.plans import Decision, Outcome
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.simulations import AssumedItems
+from services.promise.domain.snapshot import Snapshot
 
 Planner = Callable[[Snapshot, PlanRequest, Ruleset], Outcome]
 # Units by point of each SKU.

@@ -9,9 +9,9 @@ import numpy as np
 
 from kit.values.money import Money
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.geography import Geography
 from services.promise.domain.rulesets import PreparationCost, Ruleset
+from services.promise.domain.snapshot import Snapshot
 from services.promise.stock_rows import Block, ChannelTerms, Terms
 
 # A Monday, 10:00 in Paris.

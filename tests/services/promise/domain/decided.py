@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from services.promise.domain import engine, recording
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.network import PlanRequest
 from services.promise.domain.plans import Decision
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.snapshot import Snapshot
 
 STOCK_AGE = timedelta(seconds=4)
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from services.promise.domain import network as n
 from services.promise.domain import recording, replaying
 from services.promise.domain.calendars import HORIZON_DAYS, PointCalendar
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.capacity import Capacity, Counter, Limit, Limits, SeenCapacity
 from services.promise.domain.engine import plan
 from services.promise.domain.plans import Decision, Outcome, Plan
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.snapshot import Snapshot
 from tests.services.promise.network import (
     LILLE,
     LYON,

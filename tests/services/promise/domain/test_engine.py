@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.engine import plan
 from services.promise.domain.plans import LegLine, Outcome, Plan
+from services.promise.domain.snapshot import Snapshot
 from services.promise.public_holidays import is_public_holiday
 from tests.services.promise.network import (
     LILLE,

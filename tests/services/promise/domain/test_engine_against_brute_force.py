@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.engine import plan
 from services.promise.domain.geography import distance_kilometres
 from services.promise.domain.plans import Outcome
 from services.promise.domain.rulesets import PreparationCost, Ruleset
+from services.promise.domain.snapshot import Snapshot
 from tests.services.promise.network import (
     CHANNEL,
     LILLE,

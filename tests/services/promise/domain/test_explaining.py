@@ -8,7 +8,6 @@ import pytest
 from kit.values.money import Money
 from services.promise.domain import engine, explaining, explaining_points, replaying, wording
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.capacity import Capacity, Counter, Limit, Limits
 from services.promise.domain.plans import (
     NO_RECORD,
@@ -20,6 +19,7 @@ from services.promise.domain.plans import (
     Unplanned,
 )
 from services.promise.domain.rulesets import Ruleset, Tier
+from services.promise.domain.snapshot import Snapshot
 from services.promise.domain.telling import ARTICLES_TOLD, Sentence
 from tests.services.promise.domain.decided import decide
 from tests.services.promise.network import (

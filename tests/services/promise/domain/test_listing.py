@@ -9,11 +9,11 @@ import pytest
 
 from services.promise.domain import listing, quoting
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.listing import Listed, ListedOption
 from services.promise.domain.modes import CLICK_AND_COLLECT, E_RESERVATION
 from services.promise.domain.plans import DeliveryOption, NotOffered
 from services.promise.domain.rulesets import LowCover, Markdown, PriorityCost, Ruleset, Tier
+from services.promise.domain.snapshot import Snapshot
 from tests.services.promise.network import (
     CHANNEL,
     LILLE,

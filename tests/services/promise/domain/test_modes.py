@@ -8,9 +8,9 @@ import pytest
 
 from services.promise.domain import engine, quoting
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.modes import CLICK_AND_COLLECT, E_RESERVATION
 from services.promise.domain.plans import DeliveryOption
+from services.promise.domain.snapshot import Snapshot
 from tests.services.promise.network import (
     LILLE,
     LYON,

@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.engine import plan
 from services.promise.domain.plans import Outcome, Plan
 from services.promise.domain.rulesets import LowCover, Markdown, PriorityCost, Tier
+from services.promise.domain.snapshot import Snapshot
 from tests.services.promise.network import (
     CHANNEL,
     LILLE,

@@ -8,8 +8,8 @@ import pytest
 
 from services.promise.domain import engine, recording
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.snapshot import Snapshot
 from tests.services.promise.domain.decided import decide
 from tests.services.promise.network import CHANNEL, LILLE, LYON, PARIS, point, request, ruleset, snapshot, stock
 

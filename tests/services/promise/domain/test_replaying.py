@@ -8,10 +8,10 @@ import pytest
 
 from services.promise.domain import engine, replaying
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Snapshot
 from services.promise.domain.plans import NO_RECORD, Plan
 from services.promise.domain.replaying import Verdict
 from services.promise.domain.rulesets import LowCover, Markdown, Tier
+from services.promise.domain.snapshot import Snapshot
 from services.promise.domain.telling import units_of
 from tests.services.promise.domain.decided import decide
 from tests.services.promise.domain.test_engine_against_brute_force import (

@@ -6,12 +6,13 @@ import pytest
 
 from benchmarks import exact, shelves
 from services.promise.domain import network as n
-from services.promise.domain.candidates import Gatherer, Snapshot, place_of
+from services.promise.domain.candidates import Gatherer
 from services.promise.domain.engine import BUDGET_STEPS
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.search import Answer, search
 from services.promise.domain.shelves import UnitCosts
+from services.promise.domain.snapshot import Snapshot, place_of
 from tests.services.promise.domain.test_engine_against_brute_force import small_service
 from tests.services.promise.network import LILLE, LYON, NOW, PARIS, collections, point, ruleset, snapshot, stock
 
