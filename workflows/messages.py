@@ -92,13 +92,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A delivery that can be had instead of the one that was quoted."""
+    """A delivery that can be had instead of the one that was quoted. `point_id`: where it is collected."""
 
     mode: str
     window_start: str
     window_end: str
     price: Amount
     parcels: int
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

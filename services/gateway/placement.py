@@ -134,6 +134,7 @@ def _option(option: Option) -> PromiseOption:
         window_end=option.window_end,
         price=MoneyView.model_validate(vars_of(option.price)),
         parcels=option.parcels,
+        point_id=option.point_id,
     )
 
 
@@ -161,6 +162,7 @@ async def _options_now(clients: Clients, order: orders.Order) -> list[PromiseOpt
             window_end=times.from_proto(option.window.end).isoformat(),
             price=shown(option.price, MoneyView),
             parcels=option.parcels,
+            point_id=option.point_id,
         )
         for option in quote.options
     ]

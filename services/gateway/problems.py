@@ -57,6 +57,7 @@ class PromiseOption(BaseModel):
     window_end: str
     price: MoneyView
     parcels: int
+    point_id: str = Field("", description="The store at which it is collected; empty when it is brought")
 
 
 class Problem(BaseModel):

@@ -48,6 +48,7 @@ class PromiseActivities:
                     window_end=text(option.window.end),
                     price=amount(option.price),
                     parcels=option.parcels,
+                    point_id=option.point_id,
                 )
                 for option in reply.new_options
             ],

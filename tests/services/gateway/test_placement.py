@@ -110,6 +110,7 @@ async def test_a_promise_that_changed_comes_with_the_new_options(channel: Channe
             "window_end": "2026-11-23T18:00:00+00:00",
             "price": {"amount_minor": 990, "currency": "EUR"},
             "parcels": 2,
+            "point_id": "",
         }
     ]
 
