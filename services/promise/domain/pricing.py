@@ -102,26 +102,12 @@ class Pricing:
         density = earned / np.maximum(self._grams, 1e-9)
         if self._unit_costs is None:
             order = np.argsort(-density, kind="stable")[None, :]
+            share, best_first = self._share[:, order[0]], earned[order]
         else:
             order = np.argsort(-density, axis=1, kind="stable")
-        share = np.take_along_axis(self._share, np.broadcast_to(order, self._share.shape), axis=1)
-        grams = share * self._grams[order]
-        profit = share * (earned[order] if earned.ndim == 1 else np.take_along_axis(earned, order, axis=1))
-        total_grams, total_profit = grams.cumsum(axis=1), profit.cumsum(axis=1)
-        rows = np.arange(len(share))
-        value = np.full(len(share), np.inf)
-        fill = np.zeros(len(share))
-        for caps, costs in zip(self._caps.T, self._costs.T, strict=True):
-            whole = (total_grams <= caps[:, None]).sum(axis=1)
-            last = np.minimum(whole, share.shape[1] - 1)
-            before = np.where(whole > 0, total_profit[rows, whole - 1], 0.0)
-            used = np.where(whole > 0, total_grams[rows, whole - 1], 0.0)
-            room = np.where(whole < share.shape[1], (caps - used) / np.maximum(grams[rows, last], 1e-9), 0.0)
-            room = np.clip(room, 0.0, 1.0)
-            net = costs - before - room * profit[rows, last] * (whole < share.shape[1])
-            is_better = net < value
-            value = np.where(is_better, net, value)
-            fill = np.where(is_better, whole + room, fill)
+            share = np.take_along_axis(self._share, order, axis=1)
+            best_first = np.take_along_axis(earned, order, axis=1)
+        value, fill = self._filled(_sums(share * self._grams[order]), _sums(share * best_first))
         losses = self._fixed + value
         by_point = np.zeros(self._points)
         np.minimum.at(by_point, self._point, losses)
@@ -130,6 +116,25 @@ class Pricing:
         self._taken = self._shares_taken(losses, by_point, share, order, fill)
         base = float(prices.sum()) - self._split
         return Prices(base, losses.tolist(), gains.tolist(), prices)
+
+    def _filled(self, grams: Floats, profit: Floats) -> tuple[Floats, Floats]:
+        """The cheapest step of each candidate less what fits into it earns; and how many articles these are.
+
+        `grams`, `profit`: of the first 0, 1, ... articles. The last one may be cut.
+        """
+        rows, width = np.arange(len(grams))[:, None], grams.shape[1]
+        # All rows are looked up at once, as one long rising one.
+        shift = rows * (float(grams[:, -1].max()) + 2.0)
+        caps = np.minimum(self._caps, grams[:, -1:] + 1.0)
+        places = np.searchsorted((grams + shift).ravel(), (caps + shift).ravel(), side="right")
+        whole = places.reshape(caps.shape) - rows * width - 1
+        after = np.minimum(whole + 1, width - 1)
+        used, earned = grams[rows, whole], profit[rows, whole]
+        part = np.clip((caps - used) / np.maximum(grams[rows, after] - used, 1e-9), 0.0, 1.0)
+        net = self._costs - earned - part * (profit[rows, after] - earned)
+        step = net.argmin(axis=1)[:, None]
+        fill = np.take_along_axis(whole + part, step, axis=1)
+        return np.take_along_axis(net, step, axis=1)[:, 0], fill[:, 0]
 
     def _shares_taken(
         self, losses: Floats, by_point: Floats, share: Floats, order: NDArray[np.intp], fill: Floats
@@ -148,6 +153,13 @@ class Pricing:
             part = share[row] * np.clip(fill[row] - places, 0.0, 1.0)
             taken[order[min(int(row), len(order) - 1)]] += part
         return taken
+
+
+def _sums(amounts: Floats) -> Floats:
+    """Of the first 0, 1, ... of each row."""
+    sums = np.zeros((amounts.shape[0], amounts.shape[1] + 1))
+    np.cumsum(amounts, axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _tables(grid: Grid) -> tuple[Floats, Floats]:
