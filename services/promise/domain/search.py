@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate, islice
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,8 @@ _PRICED_STARTS = 5
 _EXCHANGES = 4
 # Small sets are all looked at before larger ones: mostly the best is among them, and rules the others out.
 _DEEPER = (2, 3, 1_000)
+# What it may cost to look again at sets that were left in doubt.
+_LOOKING_AGAIN_STEPS = 20_000
 # What the plans after the first may cost to be found.
 _ALTERNATIVES_STEPS = 3_000
 
@@ -106,7 +109,8 @@ class _Cheapest:
         self._prices: Prices | None = None
         self._judged: dict[int, int] = {}
         self._doubt = NO_LIMIT
-        self._unsure = NO_LIMIT
+        # Sets whose units could be shared for less than was found out, with what they cost at least.
+        self._unsure: dict[tuple[int, ...], int] = {}
         self._only_best = True
         self._most_legs = grid.max_legs
         self.kept: list[Found] = []
@@ -124,7 +128,7 @@ class _Cheapest:
     @property
     def least_cost(self) -> int:
         """What any plan costs at least."""
-        known = min(self._doubt, self._unsure, self._best_cost)
+        known = min(self._doubt, self._best_cost, *self._unsure.values())
         return min(self._best_cost, max(known, self._least_beyond(_NO_LEGS)))
 
     @property
@@ -144,18 +148,22 @@ class _Cheapest:
             self._price()
             self._doubt = NO_LIMIT
             self._walk()
+        self._look_again()
         proved = self.least_cost >= self._best_cost
         if self.kept and self._keep > 1 and whole.left > 0:
-            self._only_best, doubts = False, (self._doubt, self._unsure)
+            self._only_best, doubts = False, (self._doubt, dict(self._unsure))
             self._budget = Budget(min(_ALTERNATIVES_STEPS, whole.left))
             self._walk()
             self._doubt, self._unsure = doubts
         return proved
 
     def keep(self, found: Found) -> None:
-        """Puts a plan in its place among the best; of equal sets the first stays."""
-        if any(other.ids == found.ids for other in self.kept):
-            return
+        """Puts a plan in its place among the best; of the same set the cheaper stays, or else the first."""
+        same = next((other for other in self.kept if other.ids == found.ids), None)
+        if same is not None:
+            if same.cost <= found.cost:
+                return
+            self.kept.remove(same)
         place = len(self.kept)
         while place and precedes(found, self.kept[place - 1]):
             place -= 1
@@ -180,7 +188,7 @@ class _Cheapest:
     def _price(self) -> None:
         """Finds prices, and plans that begin with what they speak for."""
         grid = self._grid
-        each = 150 + grid.capacity.size // 15
+        each = 150 + grid.capacity.size // 40
         rounds = max(1, min(_PRICING_ROUNDS, self._budget.left // 5 // each))
         self._budget.left -= rounds * each
         self._prices = Pricing(grid).best(self._best_cost if self.kept else sum(grid.floor), rounds)
@@ -439,22 +447,37 @@ class _Cheapest:
             return NO_LIMIT
         return sum(grid.costs[n][bisect_left(grid.caps[n], max(0, spare + grid.most[n]))] for n in legs)
 
+    def _look_again(self) -> None:
+        """At sets that were judged before a good plan was known: by now that may rule them out."""
+        self._budget = Budget(_LOOKING_AGAIN_STEPS)
+        try:
+            for legs, least in sorted(self._unsure.items(), key=itemgetter(1)):
+                if least >= min(self._doubt, self._best_cost):
+                    return
+                self._work_out(legs, self._best_cost)
+        except BudgetSpent:
+            return
+
     def _evaluate(self, legs: Sequence[int]) -> int:
         """What a set that has all units costs; it is kept if it is among the best."""
+        bound = self._worth_knowing
+        judged = self._judged.get(sum(1 << n for n in legs))
+        return NO_LIMIT if judged is not None and judged >= bound else self._work_out(legs, bound)
+
+    def _work_out(self, legs: Sequence[int], bound: int) -> int:
+        """What it costs, if that is less than `bound`."""
         grid = self._grid
         key = sum(1 << n for n in legs)
-        bound = self._worth_knowing
-        judged = self._judged.get(key)
-        if judged is not None and judged >= bound:
-            return NO_LIMIT
         candidates = [grid.candidates[n] for n in legs]
         overhead = sum(c.fixed_cost for c in candidates) + (len(legs) - 1) * grid.split_cost
         overhead += max(grid.lateness[n] for n in legs)
         packing = cheapest(grid, legs, bound - overhead, self._budget, self._min_value)
         self._judged[key] = bound
         packed = packing.packed
+        name, least = tuple(sorted(legs)), overhead + packing.doubt
+        known = self._unsure.pop(name, least)
         if packing.doubt < (packed.cost if packed else bound - overhead):
-            self._unsure = min(self._unsure, overhead + packing.doubt)
+            self._unsure[name] = max(known, least)
         if packed is None:
             return NO_LIMIT
         self.keep(found_of(candidates, packed, overhead))

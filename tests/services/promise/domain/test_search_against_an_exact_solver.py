@@ -117,6 +117,13 @@ def test_ways_to_pack_that_were_too_many_are_doubted_with_what_their_units_save(
     assert not answer.proved
 
 
+@pytest.mark.parametrize("seed", [53, 604])
+def test_sets_left_in_doubt_are_looked_at_again_once_a_good_plan_is_known(seed: int) -> None:
+    answer, is_known = check(random_question(seed))
+    assert is_known
+    assert answer.proved
+
+
 @pytest.mark.attack
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("block", range(1, 9))
