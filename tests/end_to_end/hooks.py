@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import uuid4
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -23,7 +24,9 @@ class Receiver:
     """What arrived so far, oldest first."""
 
     def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/hooks"
+        # Ports are given again: what a system before us still sends to this one is not ours.
+        self.path = f"/hooks/{uuid4().hex}"
+        self.url = f"http://127.0.0.1:{port}{self.path}"
         self.endpoint_id = ""
         self.secret = ""
         self.hooks: list[Hook] = []
@@ -42,9 +45,10 @@ class Receiver:
 
     def verified(self) -> list[dict[str, Any]]:
         """The events, each proven by its signature. Raises when one was not."""
-        events = [hook.event for hook in list(self.hooks)]
-        assert None not in events, "a webhook came whose signature does not prove it"
-        return [event for event in events if event]
+        hooks = list(self.hooks)
+        unproven = [hook.headers for hook in hooks if hook.event is None]
+        assert not unproven, f"webhooks came whose signatures do not prove them: {unproven}"
+        return [hook.event for hook in hooks if hook.event is not None]
 
     def of_order(self, order_id: str) -> list[dict[str, Any]]:
         """The proven events of one order."""
@@ -58,7 +62,8 @@ def running_receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(receiver.take({name.lower(): value for name, value in self.headers.items()}, body))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self.send_response(receiver.take(headers, body) if self.path == receiver.path else 404)
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
