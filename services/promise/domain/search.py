@@ -6,22 +6,20 @@ best plan is dropped with all that contain it. Two bounds are used: what the leg
 (grid.py), and, when that is not enough, prices of articles (pricing.py).
 """
 
-import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import accumulate, islice
 from operator import itemgetter
-from typing import NamedTuple
 
 import numpy as np
 
+from services.promise.domain.bounds import NO_LEGS, Begun, Bounds
 from services.promise.domain.found import Found, found_of, precedes
 from services.promise.domain.grid import NO_LIMIT, Demand, Grid, Ints, Row, members
 from services.promise.domain.most import Most
 from services.promise.domain.packing import Budget, BudgetSpent, cheapest
-from services.promise.domain.pricing import Floats, Prices, Pricing
+from services.promise.domain.pricing import Floats, Pricing
 from services.promise.domain.rulesets import Ruleset
 
 # Steps after which the cheap bound has shown that it is not enough; then rounds of pricing for the good one.
@@ -76,28 +74,6 @@ def _none(demand: Demand) -> tuple[int, ...]:
     return (0,) * len(demand.units)
 
 
-class _Set(NamedTuple):
-    """Legs by number, and the sums of their floors, first steps and losses; the lateness of the latest."""
-
-    legs: tuple[int, ...]
-    floor: int
-    base: int
-    late: int
-    loss: float
-
-
-_NO_LEGS = _Set((), 0, 0, 0, 0.0)
-
-
-def _growth(costs: Sequence[int], carriage: Sequence[int], most_legs: int) -> list[int]:
-    """What one leg more or several add at least, carriage included, to a set of 0, 1, ... legs."""
-    first = [0, *accumulate(costs)]
-    return [
-        min((first[n] + carriage[legs + n] for n in range(1, most_legs - legs + 1)), default=NO_LIMIT)
-        for legs in range(most_legs + 1)
-    ]
-
-
 class _Cheapest:
     """The cheapest sets that serve every unit of a demand."""
 
@@ -106,30 +82,21 @@ class _Cheapest:
         self._keep = ruleset.alternatives
         self._min_value = ruleset.min_split_value_minor
         self._budget = budget
-        self._prices: Prices | None = None
+        self._bounds = Bounds(grid)
         self._judged: dict[int, int] = {}
         self._doubt = NO_LIMIT
         # Sets whose units could be shared for less than was found out, with what they cost at least.
         self._unsure: dict[tuple[int, ...], int] = {}
         self._only_best = True
-        self._most_legs = grid.max_legs
+        # Sets of up to so many legs are all known; those of up to so many are looked at.
+        self._done_legs, self._most_legs = 0, grid.max_legs
         self.kept: list[Found] = []
-        floors, bases = grid.floor, grid.bases
-        without_base = sorted(floor - base for floor, base in zip(floors, bases, strict=True))
-        self._growth = _growth(floors, grid.rise, grid.max_legs)
-        self._bare_growth = _growth(without_base, grid.carriage, grid.max_legs)
-        self._cheapest_first = [0, *accumulate(grid.floor)]
-        # The points by what they could carry, with their candidates.
-        by_point: dict[int, int] = {}
-        for siblings, most in zip(grid.siblings, grid.most, strict=True):
-            by_point[siblings] = max(most, by_point.get(siblings, 0))
-        self._heaviest_first = sorted(((most, siblings) for siblings, most in by_point.items()), reverse=True)
 
     @property
     def least_cost(self) -> int:
         """What any plan costs at least."""
         known = min(self._doubt, self._best_cost, *self._unsure.values())
-        return min(self._best_cost, max(known, self._least_beyond(_NO_LEGS)))
+        return min(self._best_cost, max(known, self._bounds.beyond(NO_LEGS, 1, self._grid.max_legs)))
 
     @property
     def _best_cost(self) -> int:
@@ -152,6 +119,7 @@ class _Cheapest:
         proved = self.least_cost >= self._best_cost
         if self.kept and self._keep > 1 and whole.left > 0:
             self._only_best, doubts = False, (self._doubt, dict(self._unsure))
+            self._done_legs = 0
             self._budget = Budget(min(_ALTERNATIVES_STEPS, whole.left))
             self._walk()
             self._doubt, self._unsure = doubts
@@ -191,14 +159,15 @@ class _Cheapest:
         each = 150 + grid.capacity.size // 40
         rounds = max(1, min(_PRICING_ROUNDS, self._budget.left // 5 // each))
         self._budget.left -= rounds * each
-        self._prices = Pricing(grid).best(self._best_cost if self.kept else sum(grid.floor), rounds)
-        order = np.argsort(self._prices.losses, kind="stable").tolist()
+        prices = Pricing(grid).best(self._best_cost if self.kept else sum(grid.floor), rounds)
+        self._bounds.know(prices)
+        order = np.argsort(prices.losses, kind="stable").tolist()
         begun: list[int] = []
         try:
             for number in order:
                 if len(begun) < grid.max_legs and not any(grid.siblings[number] >> n & 1 for n in begun):
                     begun.append(number)
-                    self._grow(begun, self._prices.prices)
+                    self._grow(begun, prices.prices)
                 if len(begun) == _PRICED_STARTS:
                     break
         except BudgetSpent:
@@ -249,8 +218,8 @@ class _Cheapest:
         """One more leg, where that makes the set cheaper: a part of the weight at a lower step."""
         if len(legs) == self._grid.max_legs:
             return None
-        begun = reduce(self._with, legs, _NO_LEGS)
-        able = [n for n in members(self._free(legs)) if self._least(self._with(begun, n)) < cost]
+        begun = reduce(self._bounds.extended, legs, NO_LEGS)
+        able = [n for n in members(self._free(legs)) if self._bounds.whole(begun, n) < cost]
         grams = self._grid.grams // (len(legs) + 1)
         able.sort(key=lambda n: (self._cost_of(n, grams) / max(1, min(grams, self._grid.most[n])), n))
         for number in able[:_EXCHANGES]:
@@ -279,14 +248,19 @@ class _Cheapest:
 
     def _walk(self) -> bool:
         """Looks at every set that may be cheaper than `_limit`; whether it came to the end."""
-        for self._most_legs in sorted({min(legs, self._grid.max_legs) for legs in _DEEPER}):
-            if not self._extend(_NO_LEGS, self._grid.units, self._grid.all):
-                if self._most_legs < self._grid.max_legs:
-                    self._doubt = min(self._doubt, self._least_beyond(_NO_LEGS))
+        most_legs = self._grid.max_legs
+        for level in sorted({min(legs, most_legs) for legs in _DEEPER}):
+            self._most_legs = level
+            if level <= self._done_legs:
+                continue
+            if not self._extend(NO_LEGS, self._grid.units, self._grid.all):
+                if level < most_legs:
+                    self._doubt = min(self._doubt, self._bounds.beyond(NO_LEGS, level + 1, most_legs))
                 return False
+            self._done_legs = level
         return True
 
-    def _extend(self, begun: _Set, left: Ints, allowed: int) -> bool:
+    def _extend(self, begun: Begun, left: Ints, allowed: int) -> bool:
         """Looks at every set that is `begun` and at least one of `allowed`; False when the budget is spent."""
         grid = self._grid
         more = self._most_legs - len(begun.legs)
@@ -295,9 +269,9 @@ class _Cheapest:
         try:
             self._budget.spend(15 + len(missing) // 2)
             if is_open:
-                self._complete(begun, missing, allowed)
+                self._complete(begun, left, missing, allowed)
         except BudgetSpent:
-            self._doubt = min(self._doubt, self._least_beyond(begun))
+            self._doubt = min(self._doubt, self._least_beyond(begun, int(left @ grid.weights)))
             return False
         if is_open and more == 1:
             return True
@@ -307,54 +281,69 @@ class _Cheapest:
             branches = allowed
             if not self._evaluate_each(begun, branches):
                 return False
-        growth = self._growth[len(begun.legs) + 1]
-        for number in members(branches if more > 1 else 0):
+        return more == 1 or self._extend_by_each(begun, left, branches, allowed)
+
+    def _extend_by_each(self, begun: Begun, left: Ints, branches: int, allowed: int) -> bool:
+        """Looks at every larger set with one of `branches`, and others of `allowed`."""
+        grid = self._grid
+        numbers = list(members(branches))
+        further = np.maximum(0, left - grid.capacity[numbers])
+        lacking: list[int] = (further @ grid.weights).tolist()
+        for place, number in enumerate(numbers):
             allowed &= ~(1 << number)
-            if grid.constant + begun.floor + grid.floor[number] + growth >= self._limit:
+            if self._rises_to(begun, number) >= self._limit:
                 break  # Those after it cost no less.
-            extended = self._with(begun, number)
+            extended = self._bounds.extended(begun, number)
             remaining = allowed & ~grid.siblings[number]
-            if self._least_beyond(extended, remaining) >= self._limit:
+            if self._least_beyond(extended, lacking[place], remaining) >= self._limit:
                 continue
-            further: Ints = np.maximum(0, left - grid.capacity[number])
-            if remaining and not self._extend(extended, further, remaining):
-                self._leave(begun, branches & ~((2 << number) - 1))
+            if remaining and not self._extend(extended, further[place], remaining):
+                # What the sets that go on so and were not looked at cost at least.
+                for other, grams in zip(numbers[place + 1 :], lacking[place + 1 :], strict=True):
+                    least = self._least_beyond(self._bounds.extended(begun, other), grams)
+                    self._doubt = min(self._doubt, least)
                 return False
         return True
 
-    def _evaluate_each(self, begun: _Set, numbers: int) -> bool:
+    def _evaluate_each(self, begun: Begun, numbers: int) -> bool:
         """Looks at the sets of one leg more than one that is whole; False when the budget is spent."""
-        grid = self._grid
-        rise = grid.constant + begun.floor + grid.rise[len(begun.legs) + 1]
-        for number in members(numbers):
-            if rise + grid.floor[number] >= self._limit:
-                break  # Those after it cost no less.
-            extended = self._with(begun, number)
-            try:
-                self._budget.spend(4)
-                if self._least(extended) < self._limit:
-                    self._evaluate(extended.legs)
-            except BudgetSpent:
-                self._doubt = min(self._doubt, self._least_beyond(begun))
-                return False
+        if len(begun.legs) < self._done_legs:
+            return True
+        try:
+            self._evaluate_with(begun, numbers, 0)
+        except BudgetSpent:
+            self._doubt = min(self._doubt, self._least_beyond(begun))
+            return False
         return True
 
-    def _leave(self, begun: _Set, numbers: int) -> None:
-        """Notes what the sets that go on so and were not looked at cost at least."""
-        for number in members(numbers):
-            self._doubt = min(self._doubt, self._least_beyond(self._with(begun, number)))
-
-    def _complete(self, begun: _Set, missing: Sequence[int], allowed: int) -> None:
+    def _complete(self, begun: Begun, left: Ints, missing: Sequence[int], allowed: int) -> None:
         """Looks at the sets that one leg more makes whole."""
+        if len(begun.legs) >= self._done_legs and (able := self._all_have(missing, allowed)):
+            self._evaluate_with(begun, able, int(left @ self._grid.weights))
+
+    def _evaluate_with(self, begun: Begun, numbers: int, missing: int) -> None:
+        """Looks at whole sets of one leg more. `missing`: the grams that the others lack."""
         grid = self._grid
         rise = grid.constant + begun.floor + grid.rise[len(begun.legs) + 1]
-        for number in members(self._all_have(missing, allowed)):
+        for number in members(numbers):
             if rise + grid.floor[number] >= self._limit:
                 return  # Those after it cost no less.
             self._budget.spend(4)
-            extended = self._with(begun, number)
-            if self._least(extended) < self._limit:
-                self._evaluate(extended.legs)
+            if self._bounds.whole(begun, number, missing) < self._limit:
+                self._evaluate((*begun.legs, number))
+
+    def _least_beyond(self, begun: Begun, missing: int = 0, free: int = -1) -> int:
+        """What it costs at least with further legs, as many as are looked at."""
+        legs = len(begun.legs)
+        return self._bounds.beyond(
+            begun, max(1, self._done_legs + 1 - legs), self._most_legs - legs, missing, free
+        )
+
+    def _rises_to(self, begun: Begun, number: int) -> int:
+        """The same of one leg more, by its floor alone."""
+        grid, legs = self._grid, len(begun.legs) + 1
+        growth = self._bounds.growth(legs, max(1, self._done_legs + 1 - legs), self._most_legs - legs)
+        return grid.constant + begun.floor + grid.floor[number] + growth
 
     def _branches(self, missing: Sequence[int], allowed: int, more: int) -> int:
         """The candidates of which one must be in the set: of some article one must have an even share."""
@@ -392,60 +381,6 @@ class _Cheapest:
         if len(self.kept) >= self._keep:
             return self.kept[-1].cost + 1
         return NO_LIMIT if not self._only_best or not self.kept else self._best_cost + abs(self._best_cost) // 4
-
-    def _with(self, begun: _Set, number: int) -> _Set:
-        grid = self._grid
-        return _Set(
-            (*begun.legs, number),
-            begun.floor + grid.floor[number],
-            begun.base + grid.bases[number],
-            max(begun.late, grid.lateness[number]),
-            begun.loss + (self._prices.losses[number] if self._prices else 0.0),
-        )
-
-    def _least(self, found: _Set) -> int:
-        """What the set itself costs at least."""
-        grid, legs = self._grid, len(found.legs)
-        least = max(grid.rise[legs], grid.carriage[legs] - found.base)
-        if self._prices is not None:
-            priced = math.ceil(self._prices.base + found.loss - 1e-6) - grid.constant - found.floor
-            least = max(least, priced)
-        return grid.constant + found.floor + found.late + least
-
-    def _least_beyond(self, begun: _Set, free: int = -1) -> int:
-        """What it costs at least with one leg more or several of those that are `free`."""
-        grid, legs = self._grid, len(begun.legs)
-        least = max(self._growth[legs], self._bare_growth[legs] - begun.base)
-        if self._prices is not None:
-            gain = self._prices.gains[grid.max_legs - legs]
-            priced = math.ceil(self._prices.base + begun.loss + gain - 1e-6) - grid.constant - begun.floor
-            least = max(least, priced, self._least_carried(begun, free))
-        return grid.constant + begun.floor + begun.late + least
-
-    def _least_carried(self, begun: _Set, free: int) -> int:
-        """What further legs cost, with what these must carry beyond their first steps: all that others cannot."""
-        grid, legs = self._grid, begun.legs
-        mask = sum(1 << n for n in legs)
-        others = (most for most, siblings in self._heaviest_first if siblings & free and not siblings & mask)
-        together = grid.grams
-        least = NO_LIMIT
-        for count, most in enumerate(islice(others, grid.max_legs - len(legs)), 1):
-            together -= most
-            carried = 0
-            if together > 0 and legs:
-                carried = (
-                    max(grid.carrying.of(together, len(legs)), self._each_carried(legs, together)) - begun.base
-                )
-            least = min(least, self._cheapest_first[count] + max(0, carried))
-        return least
-
-    def _each_carried(self, legs: Sequence[int], together: int) -> int:
-        """Of weight that these legs must carry together: each what the others of them cannot."""
-        grid = self._grid
-        spare = together - sum(grid.most[n] for n in legs)
-        if spare > 0:
-            return NO_LIMIT
-        return sum(grid.costs[n][bisect_left(grid.caps[n], max(0, spare + grid.most[n]))] for n in legs)
 
     def _look_again(self) -> None:
         """At sets that were judged before a good plan was known: by now that may rule them out."""
