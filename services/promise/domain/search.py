@@ -2,8 +2,7 @@
 
 Exact unless its budget runs out; then the answer is the best so far, with what any plan costs at least. One leg a
 point. Sets grow by the article that fewest candidates could complete; a set that costs at least as much as the
-best plan is dropped with all that contain it. Two bounds are used: what the legs cost at least by themselves
-(grid.py), and, when that is not enough, prices of articles (pricing.py).
+best plan is dropped with all that contain it (bounds.py).
 """
 
 from bisect import bisect_left

@@ -146,5 +146,18 @@ def test_baskets_of_a_shop_are_split_as_an_exact_solver_splits_them() -> None:
     assert compared > 15
 
 
+def test_large_baskets_of_a_shop_are_hardly_in_doubt() -> None:
+    baskets = shelves.baskets(None, 400, seed=5)
+    network = shelves.network(baskets)
+    gaps: list[float] = []
+    for basket in baskets:
+        if len(basket) > 50:
+            asked = question(shelves.only(network, basket), shelves.question(basket), shelves.RULESET)
+            answer = search(*asked, BUDGET_STEPS, must_be_whole=True)
+            gaps.append(1 - answer.least_cost / answer.found[0].cost if answer.found else 0.0)
+    assert len(gaps) > 40
+    assert sum(gap > 0.02 for gap in gaps) <= len(gaps) // 20
+
+
 def test_unit_costs_are_told_in_parts_and_weighed_as_one() -> None:
     assert UnitCosts(low_cover=30, markdown=-50, short_pick=5).total == -15
