@@ -347,7 +347,8 @@ class World:
         """The legs that were prepared, and no other, have their place in a day of their point."""
         reply = await self.capacity.ListTakings(cap.ListTakingsRequest(order_id=order.order_id))
         prepared = [row.point_id for row in order.fulfilments if row.state in _PREPARED]
-        assert sorted(one.point_id for one in reply.takings) == sorted(prepared), "room is left taken"
+        taken = sorted(one.point_id for one in reply.takings)
+        assert taken == sorted(prepared), f"room is taken at {taken}, prepared was at {sorted(prepared)}: {order}"
 
     async def assert_money(self, order_id: str, kept_minor: int) -> None:
         """Captured less refunded is what the customer kept; nothing is left open."""

@@ -11,7 +11,7 @@ from services.promise.domain.plans import Decision, Leg
 
 @dataclass(frozen=True, slots=True)
 class LegPlace:
-    """A leg of an order as it was planned: where, and units by line. An order has no two alike at one point."""
+    """A leg of an order as it was planned: where, and units by line."""
 
     point_id: str
     lines: Mapping[int, int]
@@ -70,9 +70,15 @@ def _units(leg: Leg) -> dict[int, int]:
 
 
 def at(takings: Iterable[Taking], places: Iterable[LegPlace]) -> list[Taking]:
-    """Those of the legs that are named."""
-    wanted = list(places)
-    return [one for one in takings if one.place in wanted]
+    """One of each leg that is named: of several alike the one that was taken last (ids of decisions rise)."""
+    left = sorted(takings, key=lambda one: (one.decision_id, one.leg))
+    found: list[Taking] = []
+    for place in places:
+        alike = [one for one in left if one.place == place]
+        if alike:
+            found.append(alike[-1])
+            left.remove(alike[-1])
+    return found
 
 
 def changes(taken: Iterable[Taking], given_back: Iterable[Taking]) -> dict[Counter, int]:

@@ -68,6 +68,12 @@ def test_a_leg_is_found_by_its_point_and_its_units() -> None:
     assert takings.at([AT_LILLE, other], [LegPlace("lille", {2: 1}), LegPlace("lyon", {1: 2})]) == [other]
 
 
+def test_of_legs_that_are_alike_only_the_last_one_is_given_back() -> None:
+    later = replace(AT_LILLE, decision_id="dec_2")
+    assert takings.at([later, AT_LILLE], [AT_LILLE.place]) == [later]
+    assert takings.at([later, AT_LILLE], [AT_LILLE.place] * 3) == [later, AT_LILLE]
+
+
 @pytest.mark.parametrize(
     ("change", "after", "is_too_much"), [(1, 4, False), (1, 5, True), (-1, 9, False), (2, 3, False)]
 )
