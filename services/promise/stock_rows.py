@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from services.promise.domain.columns import StockColumns
 from services.promise.domain.network import NO_FACTS, Facts, StockPosition
 
 # `whole`: from its lowest bit the number of its point, the number of its terms, thousandths of a unit a day.
@@ -131,9 +132,9 @@ class StockRows:
 
 
 class _Positions(Mapping[str, StockPosition]):
-    """Made of its rows when it is first looked at: by the thread that plans, not by the one that is asked."""
+    """Read from its rows when it is looked at: by the thread that plans, not by the one that is asked."""
 
-    __slots__ = ("_category", "_find_rates", "_made", "_point_ids", "_rows", "_shared")
+    __slots__ = ("_alike", "_category", "_find_rates", "_index", "_point_ids", "_rows", "_shared")
 
     def __init__(
         self,
@@ -143,45 +144,62 @@ class _Positions(Mapping[str, StockPosition]):
         category: str,
         find_rates: FindRates,
     ) -> None:
-        self._rows = rows
+        self._rows = np.frombuffer(rows, _ROW)
         self._point_ids = point_ids
         self._shared = shared
         self._category = category
         self._find_rates = find_rates
-        self._made: dict[str, StockPosition] | None = None
+        self._index: dict[str, int] | None = None
+        # Positions that are the same are made once.
+        self._alike: dict[tuple[int, int, float], StockPosition] = {}
 
     def __getitem__(self, point_id: str) -> StockPosition:
-        return self._positions()[point_id]
+        return self._made(point_id, self._numbers()[point_id])
 
     def get(self, point_id: str, default: Any = None) -> Any:  # The one of Mapping raises and catches.
-        return self._positions().get(point_id, default)
+        number = self._numbers().get(point_id)
+        return default if number is None else self._made(point_id, number)
+
+    def __contains__(self, point_id: object) -> bool:
+        return point_id in self._numbers()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._positions())
+        return iter(self._numbers())
 
     def __len__(self) -> int:
-        return len(self._positions())
+        return len(self._rows)
 
-    def _positions(self) -> dict[str, StockPosition]:
-        if self._made is None:
-            rows = np.frombuffer(self._rows, _ROW)
-            point_ids, find_rate, made = self._point_ids, NO_FACTS.find_rate, dict[str, StockPosition]()
-            # A quote waits for this: positions that are the same are made once.
-            alike: dict[tuple[int, int, float], StockPosition] = {}
-            rests = rows["whole"] >> _POINT_BITS
-            for point, rest, free in zip(
-                _points(rows).tolist(), rests.tolist(), rows["free"].tolist(), strict=True
-            ):
-                point_id = point_ids[point]
-                if self._find_rates:
-                    find_rate = self._find_rate(point_id, free)
-                key = (rest, free, find_rate)
-                position = alike.get(key)
-                if position is None:
-                    position = alike[key] = self._position(*key)
-                made[point_id] = position
-            self._made = made
-        return self._made
+    def columns(self, channel_id: str, purpose: str) -> StockColumns:
+        """Those that a channel may take for a purpose."""
+        kinds, kind_of = np.unique(self._rows["whole"] >> _POINT_BITS & 2**_TERMS_BITS - 1, return_inverse=True)
+        terms = [self._position(kind, 0, NO_FACTS.find_rate) for kind in kinds.tolist()]
+        able = np.array([one.allows(channel_id, purpose) for one in terms], np.bool_)[kind_of]
+        safety_stock = np.array([one.safety_stock.get(channel_id, 0) for one in terms], np.int64)[kind_of]
+        buffers = np.array([one.routing_buffers.get(channel_id, 0) for one in terms], np.int64)[kind_of]
+        point_ids = self._point_ids
+        return StockColumns(
+            [point_ids[point] for point in _points(self._rows[able]).tolist()],
+            self._rows["free"][able].astype(np.int64),
+            safety_stock[able],
+            buffers[able],
+        )
+
+    def _numbers(self) -> dict[str, int]:
+        """Of rows, by point."""
+        if self._index is None:
+            point_ids = self._point_ids
+            points = _points(self._rows).tolist()
+            self._index = {point_ids[point]: number for number, point in enumerate(points)}
+        return self._index
+
+    def _made(self, point_id: str, number: int) -> StockPosition:
+        whole, free = self._rows[number].item()
+        find_rate = self._find_rate(point_id, free) if self._find_rates else NO_FACTS.find_rate
+        key = (whole >> _POINT_BITS, free, find_rate)
+        position = self._alike.get(key)
+        if position is None:
+            position = self._alike[key] = self._position(*key)
+        return position
 
     def _position(self, rest: int, free: int, find_rate: float) -> StockPosition:
         terms = self._shared[rest & 2**_TERMS_BITS - 1]

@@ -11,6 +11,7 @@ from functools import lru_cache
 from operator import attrgetter
 from zoneinfo import ZoneInfo
 
+from services.promise.domain.columns import PointColumns
 from services.promise.domain.network import (
     Carrier,
     CarrierPause,
@@ -324,11 +325,19 @@ class KeptCalendars:
 class Calendars:
     """Keeps calendars from question to question: working them out is most of the work of an easy one.
 
-    Questions may be answered by several threads at once: each holds on to those of its own carriers.
+    Questions may be answered by several threads at once: each holds on to those of its own carriers and points.
     """
 
     def __init__(self) -> None:
         self._kept = KeptCalendars(())
+        self._columns = PointColumns({})
+
+    def columns(self, points: Mapping[str, Point]) -> PointColumns:
+        """Points as columns, which are kept like calendars."""
+        kept = self._columns
+        if kept.by_id is not points:
+            kept = self._columns = PointColumns(points)
+        return kept
 
     def under(self, carriers: Sequence[Carrier]) -> KeptCalendars:
         """Those of these carriers; all anew when the carriers are others than before."""

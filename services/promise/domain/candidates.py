@@ -10,7 +10,6 @@ from functools import partial
 
 from services.promise.domain.calendars import (
     HORIZON_DAYS,
-    Begin,
     HandOver,
     PointCalendar,
 )
@@ -33,6 +32,10 @@ from services.promise.domain.rates import Step, step_of
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import Shelf, UnitCosts
 from services.promise.domain.snapshot import Place, Snapshot
+
+# Reasons that lie in the room of a point or of a carrier there; and those that are the same for all services.
+CROWDED = frozenset({"NO_CAPACITY", "COLLECTIONS_FULL"})
+_OF_THE_POINT = frozenset({"NO_CAPACITY", "CLOSED"})
 
 
 @dataclass(eq=False, slots=True)
@@ -138,17 +141,20 @@ class Gatherer:
         self._place = place
         self._terms = TERMS[request.mode]
         self._start = _start(request, self._terms)
-        self._ground = ground or Ground(snapshot.stock, snapshot.capacity, request, ruleset, demand)
+        self._ground = ground or Ground(snapshot, request, ruleset, demand)
         self._calendars = snapshot.calendars.under(snapshot.carriers)
         self._is_listing = is_listing
         self.offers = Offers(snapshot, request, ruleset, demand, place, is_listing=is_listing)
         self._appointment = self.offers.appointment
-        self._found = Gathered(seen=self._ground.seen, misfits=self.offers.misfits)
+        self._found = Gathered(misfits=self.offers.misfits)
 
     def gather(self) -> Gathered:
         """Candidates in point order; every other point has its reason."""
+        shelves = self._ground.shelves
         for point_id in sorted(self.points):
-            self._look_at(self.points[point_id])
+            point = self.points[point_id]
+            self._found.seen += shelves.seen_at(point, is_counter=self.is_counter(point))
+            self._look_at(point)
         return self._found
 
     @property
@@ -159,7 +165,7 @@ class Gatherer:
 
     def at(self, point: Point) -> Gathered:
         """What there is at one point."""
-        self._found = Gathered(seen=self._ground.seen, misfits=self.offers.misfits)
+        self._found = Gathered(misfits=self.offers.misfits)
         self._look_at(point)
         return self._found
 
@@ -171,7 +177,7 @@ class Gatherer:
         is_counter = self.is_counter(point)
         shelf = self._ground.shelf(point, is_counter=is_counter)
         if not shelf.units:
-            self._found.reject(point, *self._ground.why_empty(point, shelf))
+            self._found.reject(point, *self._ground.shelves.why_empty(point, is_counter=is_counter))
         elif is_counter:
             self._add_point(point, shelf, [self.offers.at_counter()], [])
         elif point.type is PointType.STORE and SHIP_FROM_STORE not in point.capabilities:
@@ -191,85 +197,74 @@ class Gatherer:
             return
         for service_id, reason, detail in refused:
             self._found.reject(point, reason, detail, service_id)
-        calendar = self._calendars.of_point(point, self._snapshot.is_holiday)
-        work = self._ground.work(point, calendar, self._start)
-        if work.begin is not None and work.ready is not None:
-            for offer in offers:
-                self._add_offer(point, shelf, offer, calendar, work.begin, work.ready, kilometres)
-        elif work.is_open:
-            self._found.crowded.update(shelf.units)
-            self._found.reject(point, "NO_CAPACITY", f"starts no further order within {HORIZON_DAYS} days")
-        else:
-            self._found.reject(point, "CLOSED", "no working time to prepare a parcel")
+        for offer in offers:
+            found = self.candidate(point, shelf, offer, kilometres)
+            if isinstance(found, Candidate):
+                self._found.candidates.append(found)
+                continue
+            reason, detail = found
+            if reason in CROWDED:
+                self._found.crowded.update(shelf.units)
+            if reason in _OF_THE_POINT:
+                self._found.reject(point, reason, detail)
+                break
+            self._found.reject(point, reason, detail, offer.service.service_id)
 
-    def _add_offer(
-        self,
-        point: Point,
-        shelf: Shelf,
-        offer: Offer,
-        calendar: PointCalendar,
-        begin: Begin,
-        ready: datetime,
-        kilometres: float,
-    ) -> None:
-        service_id = offer.service.service_id
+    def candidate(
+        self, point: Point, shelf: Shelf, offer: Offer, kilometres: float
+    ) -> Candidate | tuple[str, str]:
+        """A point with a service; or the reason, and its words, that there is none."""
         capacity = shelf.units
         if offer.misfits:
             capacity = {sku: units for sku, units in shelf.units.items() if sku not in offer.misfits}
         if not capacity:
-            reason = offer.misfits[next(reversed(shelf.units))]
-            self._found.reject(point, reason, "no unit of the basket fits the service's limits", service_id)
-            return
+            return offer.misfits[next(reversed(shelf.units))], "no unit of the basket fits the service's limits"
         furthest = offer.service.max_distance_kilometres
         if furthest and kilometres > furthest:
-            detail = f"{kilometres:.0f} km away, the service goes {furthest}"
-            self._found.reject(point, "TOO_FAR", detail, service_id)
-            return
+            return "TOO_FAR", f"{kilometres:.0f} km away, the service goes {furthest}"
+        calendar = self._calendars.of_point(point, self._snapshot.is_holiday)
+        work = self._ground.work(point, calendar, self._start)
+        begin, ready = work.begin, work.ready
+        if begin is None or ready is None:
+            if work.is_open:
+                return "NO_CAPACITY", f"starts no further order within {HORIZON_DAYS} days"
+            return "CLOSED", "no working time to prepare a parcel"
         places = self._places(point, offer, capacity)
         journey = self._journey(offer, calendar, places)
         hand_over = journey.hand_over(ready)
         if hand_over is None:
-            reason, detail = self._why_not_handed_over(offer, calendar, places, ready)
-            if reason == "COLLECTIONS_FULL":
-                self._found.crowded.update(capacity)
-            self._found.reject(point, reason, detail, service_id)
-            return
+            return self._why_not_handed_over(offer, calendar, places, ready)
         window = journey.window(hand_over)
         if window is None:
-            self._found.reject(point, "NO_DELIVERY_DAY", "no delivery day within reach", service_id)
-            return
+            return "NO_DELIVERY_DAY", "no delivery day within reach"
         if problem := self._window_problem(window, offer):
-            self._found.reject(point, *problem, service_id)
-            return
+            return problem
         rules = self._ruleset
-        self._found.candidates.append(
-            Candidate(
-                point=point,
-                carrier_id=offer.carrier_id,
-                service=offer.service,
-                terms=offer.terms,
-                capacity=capacity,
-                kept_back=shelf.kept_back,
-                rates=offer.rates,
-                steps=offer.steps,
-                unit_costs=shelf.unit_costs,
-                preparation_cost=rules.preparation_cost(point.type),
-                priority_cost=rules.priority_cost(point.type),
-                distance_cost=rules.distance_cost(kilometres),
-                lateness_cost=rules.lateness_cost(window.end, self._request.promised_until),
-                capacity_cost=places.capacity.pressure(
-                    point, (*begin.passed, begin.day), rules.capacity_pressure_minor
-                ),
-                distance_kilometres=kilometres,
-                prepared_on=begin.day,
-                places=places,
-                hand_over=hand_over,
-                window=window,
-                start=self._start,
-                order_delay=self._start - self._request.now,
-                calendar=calendar,
-                journey=journey,
-            )
+        pressed = (*begin.passed, begin.day)
+        return Candidate(
+            point=point,
+            carrier_id=offer.carrier_id,
+            service=offer.service,
+            terms=offer.terms,
+            capacity=capacity,
+            kept_back=shelf.kept_back,
+            rates=offer.rates,
+            steps=offer.steps,
+            unit_costs=shelf.unit_costs,
+            preparation_cost=rules.preparation_cost(point.type),
+            priority_cost=rules.priority_cost(point.type),
+            distance_cost=rules.distance_cost(kilometres),
+            lateness_cost=rules.lateness_cost(window.end, self._request.promised_until),
+            capacity_cost=places.capacity.pressure(point, pressed, rules.capacity_pressure_minor),
+            distance_kilometres=kilometres,
+            prepared_on=begin.day,
+            places=places,
+            hand_over=hand_over,
+            window=window,
+            start=self._start,
+            order_delay=self._start - self._request.now,
+            calendar=calendar,
+            journey=journey,
         )
 
     def _journey(self, offer: Offer, calendar: PointCalendar, places: Places) -> Journey:

@@ -5,7 +5,7 @@ Candidates are numbered from the cheapest up; sets of them are integers with a b
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -99,8 +99,8 @@ class Grid:
         self.bases = [row.candidate.steps[0].cost_minor for row in self.rows]
         self.carriage, self.rise = [0], [0]
         if self.rows:
-            self.carrying, rising = _carriages(self)
-            self.carriage, self.rise = self.carrying.whole(self.max_legs), rising.whole(self.max_legs)
+            self.carrying, _ = _carriages(self, range(len(self.rows)))
+            self.carriage, self.rise = _by_legs(self)
         self._holders: dict[tuple[int, int], int] = {}
         self._slopes: dict[tuple[int, int], float] = {}
         self._by_capacity = [
@@ -221,11 +221,33 @@ class Carriage:
         return math.ceil(legs * (low + (high - low) * (share - left) / (right - left)) - 1e-6)
 
 
-def _carriages(grid: Grid) -> tuple[Carriage, Carriage]:
-    """Of whole legs, and of what they cost beyond their first steps."""
+def _by_legs(grid: Grid) -> tuple[list[int], list[int]]:
+    """Of all the weight, by the number of legs: whole, and beyond first steps.
+
+    At a counter one leg takes what it has for nothing; the others carry at least the rest.
+    """
+    carried = [number for number, candidate in enumerate(grid.candidates) if candidate.carrier_id]
+    both = _carriages(grid, carried or range(len(grid.candidates)))
+    if not carried or len(carried) == len(grid.candidates):
+        return both[0].whole(grid.max_legs), both[1].whole(grid.max_legs)
+    there = max(grid.most[number] for number in set(range(len(grid.candidates))).difference(carried))
+    rest = max(0, grid.grams - there)
+    whole, beyond = (
+        [
+            0,
+            one.of(grid.grams, 1) if rest else 0,
+            *(min(one.of(grid.grams, legs), one.of(rest, legs - 1)) for legs in range(2, grid.max_legs + 1)),
+        ]
+        for one in both
+    )
+    return whole, beyond
+
+
+def _carriages(grid: Grid, numbers: Iterable[int]) -> tuple[Carriage, Carriage]:
+    """Of whole legs of these candidates, and of what they cost beyond their first steps."""
     whole: dict[int, int] = {}
     beyond: dict[int, int] = {}
-    tables = {id(caps): (caps, costs) for caps, costs in zip(grid.caps, grid.costs, strict=True)}
+    tables = {id(grid.caps[number]): (grid.caps[number], grid.costs[number]) for number in numbers}
     for caps, costs in tables.values():
         for up_to, cost in zip(caps, costs, strict=True):
             cap = min(up_to, grid.grams)

@@ -6,12 +6,10 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from services.promise.domain.calendars import Begin, PointCalendar
-from services.promise.domain.capacity import Capacity
-from services.promise.domain.geography import distance_kilometres
-from services.promise.domain.network import PlanRequest, Point, Position, StockSlice
-from services.promise.domain.plans import SeenStock
+from services.promise.domain.network import PlanRequest, Point, Position
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import Shelf, Shelves
+from services.promise.domain.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,41 +25,24 @@ class Ground:
     """Of questions that differ in mode, destination, appointment and limits alone."""
 
     def __init__(
-        self,
-        stock: StockSlice,
-        capacity: Capacity,
-        request: PlanRequest,
-        ruleset: Ruleset,
-        demand: Mapping[str, int],
+        self, snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, demand: Mapping[str, int]
     ) -> None:
-        self._capacity = capacity
-        self._shelves = Shelves(stock, request, ruleset, demand)
+        self.points = snapshot.calendars.columns(snapshot.stock.points)
+        self.shelves = Shelves(snapshot.stock, request, ruleset, demand, self.points)
+        self._capacity = snapshot.capacity
         self._known_shelves: dict[tuple[str, bool], Shelf] = {}
         self._works: dict[tuple[str, datetime], Work] = {}
-        self._distances: dict[tuple[str, Position], float] = {}
-
-    @property
-    def seen(self) -> list[SeenStock]:
-        """The stock that was looked at."""
-        return self._shelves.seen
 
     def shelf(self, point: Point, *, is_counter: bool) -> Shelf:
         """What the channel may ship from a point, or hand over at its counter."""
         key = (point.point_id, is_counter)
         if key not in self._known_shelves:
-            self._known_shelves[key] = self._shelves.of(point, is_counter=is_counter)
+            self._known_shelves[key] = self.shelves.of(point, is_counter=is_counter)
         return self._known_shelves[key]
-
-    def why_empty(self, point: Point, shelf: Shelf) -> tuple[str, str]:
-        """The reason that says most, and its words."""
-        return self._shelves.why_empty(point, shelf)
 
     def kilometres(self, point: Point, to: Position) -> float:
         """From a point to where the goods go."""
-        key = (point.point_id, to)
-        if key not in self._distances:
-            self._distances[key] = distance_kilometres(point.position, to)
-        return self._distances[key]
+        return float(self.points.kilometres(to)[self.points.row[point.point_id]])
 
     def work(self, point: Point, calendar: PointCalendar, start: datetime) -> Work:
         """On a parcel that may be begun at `start`."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 
 from kit.values.money import Money
-from services.promise.domain import carbon, engine, quoting
+from services.promise.domain import carbon, quoting
 from services.promise.domain.candidates import Candidate, Gathered, Gatherer
 from services.promise.domain.grid import NO_LIMIT
 from services.promise.domain.ground import Ground
@@ -18,6 +18,7 @@ from services.promise.domain.modes import TERMS, Appointments
 from services.promise.domain.network import BasketLine, Carbon, Mode, PlanRequest, Point, Window
 from services.promise.domain.plans import NotOffered
 from services.promise.domain.rates import step_of
+from services.promise.domain.reasons import why_not
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import NO_UNIT_COSTS, Shelf
 from services.promise.domain.snapshot import Snapshot, place_of
@@ -59,7 +60,7 @@ class _Page:
         self._request = request
         self._ruleset = ruleset
         self._demand = {line.sku: 1 for line in request.lines if line.sku in snapshot.stock.items}
-        self._ground = Ground(snapshot.stock, snapshot.capacity, request, ruleset, self._demand)
+        self._ground = Ground(snapshot, request, ruleset, self._demand)
         self._stores = quoting.Stores(snapshot, request, self._ground)
         self._sold = quoting.sold(snapshot)
         self._ways: dict[tuple[Mode, str], _Ways | str] = {}
@@ -259,7 +260,7 @@ class _Ways:
             misfits=self._gatherer.offers.misfits,
             crowded={sku} if any(sku in found.crowded for found in here) else set(),
         )
-        return engine.why_not(sku, 1, met, (), self._ruleset)
+        return why_not(sku, 1, met, (), self._ruleset)
 
 
 def _precedes(one: tuple[int, Candidate], other: tuple[int, Candidate]) -> bool:

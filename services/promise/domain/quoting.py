@@ -1,15 +1,16 @@
-"""What each mode offers for a whole basket, or why it offers nothing. The engine is asked once for each choice."""
+"""What each mode offers for a whole basket, or why it offers nothing. Each choice is a question."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from services.promise.domain import engine
+from services.promise.domain import whole
 from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
 from services.promise.domain.network import Appointment, BasketLine, Mode, PlanRequest, Point, Position
 from services.promise.domain.offers import appointment_of
-from services.promise.domain.plans import DeliveryOption, NotOffered, Outcome
+from services.promise.domain.plans import DeliveryOption, NotOffered, Plan, Unplanned
+from services.promise.domain.question import asked, wanted_units
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.snapshot import Snapshot
 
@@ -35,12 +36,6 @@ def all_modes(
     return tuple(options), tuple(not_offered)
 
 
-def option_of(request: PlanRequest, plan_of: Outcome) -> DeliveryOption:
-    """The best plan of a question as an option."""
-    point_id, appointment = choice(request)
-    return DeliveryOption(request.mode, plan_of.plans[0], point_id, appointment)
-
-
 def choice(request: PlanRequest) -> tuple[str, Appointment | None]:
     """The store and the appointment of a question, as far as its mode has one."""
     point_id = request.destination.point_id if TERMS[request.mode].is_collected else ""
@@ -57,8 +52,8 @@ class _Basket:
         self._ruleset = ruleset
         self._appointments = sorted(appointments, key=lambda one: (one.window.rank, one.service_id))
         self._sold = sold(snapshot)
-        self._wanted = engine.wanted_units(snapshot.stock, request)
-        self._ground = Ground(snapshot.stock, snapshot.capacity, request, ruleset, self._wanted)
+        self._wanted = wanted_units(snapshot.stock, request)
+        self._ground = Ground(snapshot, request, ruleset, self._wanted)
         self._stores = Stores(snapshot, request, self._ground)
 
     def of_mode(self, request: PlanRequest) -> tuple[list[DeliveryOption], NotOffered | None]:
@@ -67,17 +62,23 @@ class _Basket:
             return [], not_sold(request.mode)
         options: list[DeliveryOption] = []
         refused: NotOffered | None = None
-        for asked in self._choices(request):
-            outcome = engine.plan(self._snapshot, asked, self._ruleset, ground=self._ground)
-            if outcome.is_complete:
-                options.append(option_of(asked, outcome))
+        for one in self._choices(request):
+            answer = self._answer(one)
+            if isinstance(answer, Plan):
+                options.append(DeliveryOption(one.mode, answer, *choice(one)))
             else:
-                missing = outcome.unplanned[0]
-                line = BasketLine(missing.line_number, missing.sku, missing.quantity)
-                refused = refused or not_offered(asked.mode, line, missing.reason)
+                missing = BasketLine(answer.line_number, answer.sku, answer.quantity)
+                refused = refused or not_offered(one.mode, missing, answer.reason)
         if options:
             return options, None
         return [], refused or no_store(request.mode)
+
+    def _answer(self, request: PlanRequest) -> Plan | Unplanned:
+        question = asked(self._snapshot, request, self._ruleset)
+        if isinstance(question, str):
+            first = request.lines[0]
+            return Unplanned(first.line_number, first.sku, first.quantity, question)
+        return whole.best(question, self._ground)
 
     def _choices(self, request: PlanRequest) -> Iterable[PlanRequest]:
         """The questions of a mode: for each store, for each appointment, or the one."""
@@ -155,6 +156,9 @@ _OF_THE_QUESTION = {
     "UNKNOWN_STORE": "the destination names no store that is known",
     "NOT_COLLECTED_THERE": "the store hands nothing over that way",
     "NO_APPOINTMENT": "no appointment was given to choose from",
+    "TOO_MANY_PARCELS": "no plan for the whole basket has as few parcels as are allowed",
+    "MUST_TRAVEL_TOGETHER": "no plan for the whole basket keeps together what must travel together",
+    "BELOW_SPLIT_VALUE": "parcels of the basket would be worth less than a split asks for",
 }
 
 

@@ -7,20 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from services.promise.domain.network import (
-    COLLECT,
-    SHIP,
-    ExcludedPoint,
-    PlanRequest,
-    Point,
-    StockPosition,
-    StockSlice,
-)
+import numpy as np
+
+from services.promise.domain.columns import Bools, Ints, PointColumns, columns_of
+from services.promise.domain.network import COLLECT, SHIP, ExcludedPoint, PlanRequest, Point, StockSlice
 from services.promise.domain.plans import SeenStock
 from services.promise.domain.rulesets import Ruleset
-
-# A point that fails for several SKUs is said to fail for the first of these.
-REASONS = ("EXCLUDED", "BRAND_NOT_CARRIED", "NO_STOCK", "NOT_ACTIVATED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,87 +34,141 @@ NO_UNIT_COSTS = UnitCosts()
 
 @dataclass(slots=True)
 class Shelf:
-    """One point. Units by SKU; `kept_back` of them by the routing buffer; (reason, detail) when there are none."""
+    """One point. Units by SKU; `kept_back` of them by the routing buffer."""
 
     units: dict[str, int] = field(default_factory=dict)
     kept_back: dict[str, int] = field(default_factory=dict)
     unit_costs: dict[str, UnitCosts] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stocked:
+    """Units at all points (points x SKUs), to be shipped or to be handed over.
+
+    `seen`: what the channel could take there, whatever bars it; `is_seen`: where it may take any. `units`: what it
+    may take; `kept_back` of them by routing buffers.
+    """
+
+    seen: Ints
+    is_seen: Bools
+    units: Ints
+    kept_back: Ints
 
 
 class Shelves:
     """The shelves of all points for one question."""
 
     def __init__(
-        self, stock: StockSlice, request: PlanRequest, ruleset: Ruleset, demand: Mapping[str, int]
+        self,
+        stock: StockSlice,
+        request: PlanRequest,
+        ruleset: Ruleset,
+        demand: Mapping[str, int],
+        points: PointColumns,
     ) -> None:
         self._stock = stock
         self._request = request
         self._ruleset = ruleset
-        # By SKU, looked up once: there may be hundreds of points.
-        self._positions = {sku: stock.positions.get(sku, {}) for sku in demand}
+        self._points = points
+        self._skus = list(demand)
         self._today = request.now.date()
-        self._overlays = {(o.sku, o.point_id): o.free for o in request.overlays}
-        self._own: dict[tuple[str, str], int] = {}
-        for hold in request.own_holds:
-            key = (hold.sku, hold.point_id)
-            self._own[key] = self._own.get(key, 0) + hold.quantity
         self._excluded: dict[tuple[str, str], ExcludedPoint] = {(e.point_id, e.sku): e for e in request.exclusions}
         self._has_unit_costs = any((ruleset.low_cover, ruleset.markdown, ruleset.short_pick_cost_minor))
-        self.seen: list[SeenStock] = []
+        self._known: dict[str, Stocked] = {}
+
+    def stocked(self, *, is_counter: bool = False) -> Stocked:
+        """What the channel may ship, or hand over at the counters."""
+        purpose = COLLECT if is_counter else SHIP
+        if purpose not in self._known:
+            self._known[purpose] = self._look(purpose)
+        return self._known[purpose]
 
     def of(self, point: Point, *, is_counter: bool = False) -> Shelf:
-        """Units by SKU that the channel may ship from here, or hand over at the counter; or why there are none."""
+        """Of one point."""
+        stocked = self.stocked(is_counter=is_counter)
+        row = self._points.row[point.point_id]
         shelf = Shelf()
-        is_excluded = (point.point_id, "") in self._excluded
-        purpose = COLLECT if is_counter else SHIP
-        for sku, positions in self._positions.items():
-            position = positions.get(point.point_id)
-            available, reason = (
-                (0, "NO_STOCK") if position is None else self._available(point, sku, position, purpose)
-            )
-            if position is None or not available or is_excluded:
-                shelf.reasons.setdefault(reason, sku)
+        kept_back = stocked.kept_back[row].tolist()
+        for sku, units, kept in zip(self._skus, stocked.units[row].tolist(), kept_back, strict=True):
+            if not units:
                 continue
-            shelf.units[sku] = available
-            if buffer := position.routing_buffers.get(self._request.channel_id, 0):
-                shelf.kept_back[sku] = min(available, buffer)
-            if self._has_unit_costs and (costs := self._unit_costs(sku, position, available)) is not NO_UNIT_COSTS:
+            shelf.units[sku] = units
+            if kept:
+                shelf.kept_back[sku] = kept
+            if self._has_unit_costs and (costs := self._unit_costs(sku, point, units)) is not NO_UNIT_COSTS:
                 shelf.unit_costs[sku] = costs
         return shelf
 
-    def why_empty(self, point: Point, shelf: Shelf) -> tuple[str, str]:
-        """The reason that says most, and its words."""
+    def seen_at(self, point: Point, *, is_counter: bool = False) -> list[SeenStock]:
+        """What there was to look at."""
+        stocked = self.stocked(is_counter=is_counter)
+        row = self._points.row[point.point_id]
+        found = zip(self._skus, stocked.is_seen[row].tolist(), stocked.seen[row].tolist(), strict=True)
+        return [SeenStock(sku, point.point_id, units) for sku, is_seen, units in found if is_seen]
+
+    def why_empty(self, point: Point, *, is_counter: bool = False) -> tuple[str, str]:
+        """The reason that says most, and its words; of several SKUs those of the first."""
         whole = self._excluded.get((point.point_id, ""))
         if whole is not None:
             return "EXCLUDED", whole.reason
-        reason = next(r for r in REASONS if r in shelf.reasons)
-        sku = shelf.reasons[reason]
-        if reason == "EXCLUDED":
-            return reason, f"{sku}: {self._excluded[point.point_id, sku].reason}"
-        return reason, {
-            "BRAND_NOT_CARRIED": f"does not carry {self._stock.items[sku].brand} ({sku})",
-            "NO_STOCK": f"no unit of {sku} that the channel may take",
-            "NOT_ACTIVATED": f"the channel may not sell {sku} from here",
-        }[reason]
+        is_seen = self.stocked(is_counter=is_counter).is_seen[self._points.row[point.point_id]].tolist()
+        seen = [sku for sku, is_it in zip(self._skus, is_seen, strict=True) if is_it]
+        for sku in seen:
+            if excluded := self._excluded.get((point.point_id, sku)):
+                return "EXCLUDED", f"{sku}: {excluded.reason}"
+        for sku in seen:
+            if point.brands and (brand := self._stock.items[sku].brand) not in point.brands:
+                return "BRAND_NOT_CARRIED", f"does not carry {brand} ({sku})"
+        for sku in self._skus:
+            if sku in seen or point.point_id not in self._stock.positions.get(sku, ()):
+                return "NO_STOCK", f"no unit of {sku} that the channel may take"
+        return "NOT_ACTIVATED", f"the channel may not sell {self._skus[0]} from here"
 
-    def _available(self, point: Point, sku: str, position: StockPosition, purpose: str) -> tuple[int, str]:
-        """Units the channel may take: max(0, free - safety stock); or 0 and the reason."""
-        if not position.allows(self._request.channel_id, purpose):
-            return 0, "NOT_ACTIVATED"
-        safety_stock = position.safety_stock[self._request.channel_id]
-        key = (sku, point.point_id)
-        free = self._overlays.get(key, position.free) + self._own.get(key, 0)
-        available = max(0, free - safety_stock)
-        self.seen.append(SeenStock(sku, point.point_id, available))
-        if (point.point_id, sku) in self._excluded:
-            return 0, "EXCLUDED"
-        if point.brands and self._stock.items[sku].brand not in point.brands:
-            return 0, "BRAND_NOT_CARRIED"
-        return available, "NO_STOCK"
+    def _look(self, purpose: str) -> Stocked:
+        """Available is max(0, free + own holds - safety stock); an overlay replaces what is free."""
+        shape = (len(self._points.points), len(self._skus))
+        free, safety, kept_back = (np.zeros(shape, np.int64) for _ in range(3))
+        is_seen = np.zeros(shape, np.bool_)
+        rows_of = self._points.row
+        for column, sku in enumerate(self._skus):
+            found = columns_of(self._stock.positions.get(sku, {}), self._request.channel_id, purpose)
+            rows = np.array([rows_of.get(point_id, -1) for point_id in found.point_ids], np.int64)
+            known = rows >= 0  # A position may be told before its point.
+            free[rows[known], column] = found.free[known]
+            safety[rows[known], column] = found.safety_stock[known]
+            kept_back[rows[known], column] = found.routing_buffer[known]
+            is_seen[rows[known], column] = True
+        self._believe(free)
+        seen = np.where(is_seen, np.maximum(0, free - safety), 0)
+        units = np.where(self._barred(), 0, seen)
+        return Stocked(seen, is_seen, units, np.minimum(units, kept_back))
 
-    def _unit_costs(self, sku: str, position: StockPosition, available: int) -> UnitCosts:
-        rules, facts = self._ruleset, position.facts
+    def _believe(self, free: Ints) -> None:
+        """What the question says of stock counts before what is known; the order's own units are free to it."""
+        columns = {sku: column for column, sku in enumerate(self._skus)}
+        rows = self._points.row
+        for overlay in self._request.overlays:
+            if overlay.sku in columns and overlay.point_id in rows:
+                free[rows[overlay.point_id], columns[overlay.sku]] = overlay.free
+        for hold in self._request.own_holds:
+            if hold.sku in columns and hold.point_id in rows:
+                free[rows[hold.point_id], columns[hold.sku]] += hold.quantity
+
+    def _barred(self) -> Bools:
+        """What is excluded, and brands that a point does not carry."""
+        barred = np.zeros((len(self._points.points), len(self._skus)), np.bool_)
+        for column, sku in enumerate(self._skus):
+            barred[:, column] = ~self._points.carry(self._stock.items[sku].brand)
+        for point_id, sku in self._excluded:
+            row = self._points.row.get(point_id)
+            if row is not None and not sku:
+                barred[row] = True
+            elif row is not None and sku in self._skus:
+                barred[row, self._skus.index(sku)] = True
+        return barred
+
+    def _unit_costs(self, sku: str, point: Point, available: int) -> UnitCosts:
+        rules, facts = self._ruleset, self._stock.positions[sku][point.point_id].facts
         cover = rules.low_cover.cost(available, facts.daily_sales) if rules.low_cover else 0
         short_pick = round(rules.short_pick_cost_minor * (1 - facts.find_rate))
         markdown = self._markdown(sku, facts.markdown_date, facts.markdown_percent)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.promise.domain import network as n
+from services.promise.domain.columns import StockColumns, columns_of
 from services.promise.stock_rows import StockRows
 from tests.services.promise.network import CHANNEL, block
 
@@ -43,6 +45,26 @@ def test_what_was_told_last_is_what_is_read(blocks: list[list[tuple[str, str, n.
         assert all(seen == known for seen, known in before.values()), "looked at only now, but as it was then"
     assert {sku: rows.of(sku, "", {}) for sku in expected} == expected
     assert rows.count == sum(map(len, expected.values()))
+
+
+limited = positions.map(
+    lambda one: replace(one, purposes={"app": frozenset({n.COLLECT})}) if "app" in one.safety_stock else one
+)
+
+
+@given(st.lists(st.tuples(st.just("x"), st.sampled_from("abcdef"), limited), unique_by=lambda one: one[:2]))
+def test_columns_say_what_positions_say(told: list[tuple[str, str, n.StockPosition]]) -> None:
+    rows = StockRows()
+    rows.put(block(*told))
+    known = {point_id: position for _, point_id, position in told}
+    for channel_id, purpose in product(("web", "app"), (n.SHIP, n.COLLECT)):
+        seen = columns_of(rows.of("x", "", {}) or {}, channel_id, purpose)
+        assert _by_point(seen) == _by_point(columns_of(known, channel_id, purpose))
+
+
+def _by_point(seen: StockColumns) -> dict[str, tuple[int, int, int]]:
+    figures = (seen.free.tolist(), seen.safety_stock.tolist(), seen.routing_buffer.tolist())
+    return dict(zip(seen.point_ids, zip(*figures, strict=True), strict=True))
 
 
 def test_a_position_says_what_each_channel_may_take_it_for() -> None:

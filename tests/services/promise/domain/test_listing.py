@@ -61,8 +61,8 @@ def random_carriers(random: Random) -> list[n.Carrier]:
     ]
 
 
-def random_network(random: Random) -> Snapshot:
-    points = [
+def random_network(random: Random, points: int = 0) -> Snapshot:
+    places = [
         point(
             f"p{i}",
             type=random.choice((n.PointType.STORE, n.PointType.WAREHOUSE)),
@@ -83,7 +83,7 @@ def random_network(random: Random) -> Snapshot:
             brands=random.choice((frozenset(), frozenset(), frozenset({"b"}))),
             postcode="75001",
         )
-        for i in range(random.randint(2, 8))
+        for i in range(points or random.randint(2, 8))
     ]
     items = [
         n.Item(
@@ -91,6 +91,7 @@ def random_network(random: Random) -> Snapshot:
             random.choice("ab"),
             random.choice((200, 1_000, 1_500, 40_000)),
             random.choice((100, 300)),
+            tags=frozenset({"pair"} if i < 2 else ()),
             prices={CHANNEL: euros(2_000)},
         )
         for i in range(6)
@@ -112,11 +113,11 @@ def random_network(random: Random) -> Snapshot:
         )
 
     positions = {
-        item.sku: {one.point_id: position() for one in points if random.random() < 0.7}
+        item.sku: {one.point_id: position() for one in places if random.random() < 0.7}
         for item in items
         if random.random() < 0.9
     }
-    return snapshot(points, positions, random_carriers(random), items)
+    return snapshot(places, positions, random_carriers(random), items)
 
 
 def random_rules(random: Random) -> Ruleset:

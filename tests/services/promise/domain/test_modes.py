@@ -57,7 +57,7 @@ def one_service(mode: n.Mode, **values: Any) -> list[n.Carrier]:
 def option(shop: Snapshot, asked: n.PlanRequest) -> DeliveryOption:
     outcome = engine.plan(shop, asked, RULES)
     assert outcome.is_complete, outcome
-    return quoting.option_of(asked, outcome)
+    return DeliveryOption(asked.mode, outcome.plans[0], *quoting.choice(asked))
 
 
 def reason(shop: Snapshot, asked: n.PlanRequest) -> str:

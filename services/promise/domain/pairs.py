@@ -1,0 +1,98 @@
+"""Pairs of ways that together have all, with what each pair costs at least: most splits are of two."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from services.promise.domain.columns import Ints
+from services.promise.domain.grid import NO_LIMIT
+from services.promise.domain.offers import Offer
+
+# Bytes of the table of pairs that are looked at; more ways than that are not paired.
+_MOST_BYTES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """Ways as legs: what each could take (ways x articles), its cost before its weight, its service, its point."""
+
+    pieces: Ints
+    fixed: Ints
+    offer_of: Ints
+    row_of: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Places of two ways, and what a plan of both costs at least beside its units."""
+
+    first: Ints
+    second: Ints
+    at_least: Ints
+
+    def up_to(self, limit: int) -> Ints:
+        """The ways of pairs that may cost so much or less."""
+        is_cheap = self.at_least <= limit
+        found: Ints = np.union1d(self.first[is_cheap], self.second[is_cheap])
+        return found
+
+    def cheapest(self, count: int) -> Ints:
+        """The ways of so many pairs that promise most."""
+        places = np.argsort(self.at_least, kind="stable")[:count]
+        found: Ints = np.union1d(self.first[places], self.second[places])
+        return found
+
+
+def pairs_of(legs: Legs, offers: Sequence[Offer], wanted: Ints, weights: Ints, split_cost: int) -> Pairs | None:
+    """All pairs at different points that have everything; None when there are too many ways to say."""
+    count = len(legs.fixed)
+    if count * count // 8 > _MOST_BYTES:
+        return None
+    first, second = _complementary(legs, wanted)
+    at_least = legs.fixed[first] + legs.fixed[second] + split_cost
+    grams = int(wanted @ weights)
+    most = legs.pieces @ weights
+    for one, other in product(range(len(offers)), repeat=2):
+        these = np.flatnonzero((legs.offer_of[first] == one) & (legs.offer_of[second] == other))
+        if len(these):
+            lacking = np.maximum(0, wanted - legs.pieces[second[these]]) @ weights
+            at_least[these] += _carriage(offers[one], offers[other], lacking, most[first[these]], grams)
+    return Pairs(first, second, at_least)
+
+
+def _complementary(legs: Legs, wanted: Ints) -> tuple[Ints, Ints]:
+    """Places of two ways each that have all together, the lower one first."""
+    count = len(legs.fixed)
+    # Sets of ways are rows of bits: those at other points, then only those that have what is missing.
+    others = np.packbits(legs.row_of[:, None] != legs.row_of, axis=1)
+    for article, units in enumerate(wanted.tolist()):
+        column = legs.pieces[:, article]
+        missing, which = np.unique(units - column, return_inverse=True)
+        having = np.packbits(column >= missing[:, None], axis=1)
+        others &= having[which]
+    found = np.unpackbits(others, axis=1, count=count)
+    first, second = np.nonzero(np.triu(found))
+    return first, second
+
+
+def _carriage(first: Offer, second: Offer, least: Ints, most: Ints, grams: int) -> Ints:
+    """Of pairs with these services. The first leg carries at least what the second lacks, at most what it has."""
+    caps, costs = _table(second)
+    cheapest = np.full(len(least), NO_LIMIT, np.int64)
+    for step in first.steps:
+        # As much as the step allows: the second leg costs no more for carrying less.
+        carried = np.minimum(step.up_to_grams, most)
+        is_able = carried >= least
+        places = np.minimum(np.searchsorted(caps, grams - carried), len(caps) - 1)
+        cost = np.where(is_able, step.cost_minor + costs[places], NO_LIMIT)
+        cheapest = np.minimum(cheapest, cost)
+    return cheapest
+
+
+def _table(offer: Offer) -> tuple[Ints, Ints]:
+    return (
+        np.array([step.up_to_grams for step in offer.steps], np.int64),
+        np.array([step.cost_minor for step in offer.steps], np.int64),
+    )

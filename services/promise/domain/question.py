@@ -1,0 +1,220 @@
+"""A question in numbers for the search, and what the search found as plans."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from services.promise.domain import carbon, together
+from services.promise.domain.candidates import Candidate, Gatherer
+from services.promise.domain.found import Found
+from services.promise.domain.grid import Demand, Row
+from services.promise.domain.ground import Ground
+from services.promise.domain.modes import TERMS, Appointments
+from services.promise.domain.network import BasketLine, PlanRequest, StockSlice
+from services.promise.domain.plans import CostComponent, Leg, LegLine, Plan
+from services.promise.domain.rates import step_of
+from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.shelves import NO_UNIT_COSTS, UnitCosts
+from services.promise.domain.snapshot import Place, Snapshot, place_of
+from services.promise.domain.together import Article
+
+
+def asked(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset) -> "Question | str":
+    """The question; or the reason that it cannot be asked."""
+    terms = TERMS[request.mode]
+    if terms.appointments is Appointments.NEEDED and request.appointment is None:
+        return "NO_APPOINTMENT"
+    place = place_of(snapshot, request)
+    if isinstance(place, str):
+        return place
+    wanted = wanted_units(snapshot.stock, request)
+    if not wanted:
+        return "UNKNOWN_ITEM"
+    if terms.is_one_parcel:
+        ruleset = replace(ruleset, max_parcels=1)
+    return Question(snapshot, request, ruleset, place, wanted)
+
+
+def wanted_units(stock: StockSlice, request: PlanRequest) -> dict[str, int]:
+    """Of a basket, by SKU, as far as its articles are known."""
+    wanted: dict[str, int] = {}
+    for line in request.lines:
+        if line.sku in stock.items:
+            wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+    return wanted
+
+
+class Question:
+    """What is wanted, article by article. What must travel together is one article. `wanted`: units by SKU."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        request: PlanRequest,
+        ruleset: Ruleset,
+        place: Place,
+        wanted: Mapping[str, int],
+    ) -> None:
+        self.snapshot = snapshot
+        self.request = request
+        self.ruleset = ruleset
+        self.place = place
+        self.wanted = wanted
+        self._items = items = snapshot.stock.items
+        self.articles = articles = together.articles(items, wanted, ruleset.together_tags)
+        weights = [
+            sum(items[sku].weight_grams * each for sku, each in article.units_each.items()) for article in articles
+        ]
+        values = [
+            sum(
+                items[sku].price_minor(request.channel_id, ruleset.currency) * each
+                for sku, each in article.units_each.items()
+            )
+            for article in articles
+        ]
+        self.whole = Demand(
+            skus=tuple(article.name for article in articles),
+            weights=tuple(weights),
+            values=tuple(values),
+            units=tuple(article.wanted for article in articles),
+        )
+        self._no_costs = (0,) * len(articles)
+        self._pieces: dict[int, tuple[int, ...]] = {}
+
+    def gatherer(self, ground: Ground | None = None) -> Gatherer:
+        """Of its candidates. `ground`: of other questions about the basket."""
+        return Gatherer(self.snapshot, self.request, self.ruleset, self.wanted, self.place, ground)
+
+    def row(self, candidate: Candidate) -> Row:
+        """A candidate with all that it could take."""
+        pieces = self._pieces.get(id(candidate.capacity))
+        if pieces is None:  # Mostly all services of a point take the same.
+            pieces = self._pieces[id(candidate.capacity)] = self._pieces_of(candidate.capacity)
+        costs = candidate.unit_costs
+        return Row(
+            candidate,
+            pieces,
+            tuple([self._unit_cost(article, costs) for article in self.articles]) if costs else self._no_costs,
+        )
+
+    def _pieces_of(self, units: Mapping[str, int]) -> tuple[int, ...]:
+        return tuple([article.pieces(units) for article in self.articles])
+
+    def kept_back(self, row: Row) -> Row:
+        """Without what the routing buffer keeps."""
+        kept = row.candidate.kept_back
+        if not kept:
+            return row
+        left = {sku: units - kept.get(sku, 0) for sku, units in row.candidate.capacity.items()}
+        return Row(row.candidate, self._pieces_of(left), row.unit_costs)
+
+    def _unit_cost(self, article: Article, costs: Mapping[str, UnitCosts]) -> int:
+        return sum(costs.get(sku, NO_UNIT_COSTS).total * each for sku, each in article.units_each.items())
+
+    def demand(self, rows: Sequence[Row]) -> Demand:
+        """What is wanted, as far as there is anything of it to send. Of a point the roomiest candidate counts."""
+        points = {row.candidate.point.point_id: 0 for row in rows}
+        numbers = {point_id: number for number, point_id in enumerate(points)}
+        roomiest = np.zeros((len(points), len(self.articles)), np.int64)
+        capacity = np.array([row.capacity for row in rows], np.int64).reshape(len(rows), len(self.articles))
+        np.maximum.at(roomiest, [numbers[row.candidate.point.point_id] for row in rows], capacity)
+        reachable = roomiest.sum(axis=0)
+        return self.whole.only(np.minimum(self.whole.units, reachable).tolist())
+
+    def units(self, pieces: Sequence[int]) -> dict[str, int]:
+        """Units by SKU of so many of each article."""
+        return {
+            sku: count * each
+            for article, count in zip(self.articles, pieces, strict=True)
+            for sku, each in article.units_each.items()
+        }
+
+    def plan(self, found: Found) -> Plan:
+        """What was found, in legs and order lines."""
+        lines = _LineFiller(self.request.lines)
+        pairs = sorted(zip(found.legs, found.shares, strict=True), key=lambda pair: pair[0].id)
+        taken = [(candidate, self.units(share)) for candidate, share in pairs]
+        legs = tuple(self._leg(candidate, units, lines) for candidate, units in taken)
+        return Plan(
+            legs=legs,
+            window=found.window,
+            order_before=found.order_before,
+            total_cost_minor=found.cost,
+            costs=self._costs(taken, found),
+            carbon=carbon.total(leg.carbon for leg in legs),
+            price=max((c.terms.customer_price for c in found.legs), key=lambda money: money.amount_minor),
+        )
+
+    def _costs(
+        self, taken: Sequence[tuple[Candidate, Mapping[str, int]]], found: Found
+    ) -> tuple[CostComponent, ...]:
+        units = [
+            (candidate.unit_costs.get(sku, NO_UNIT_COSTS), count)
+            for candidate, share in taken
+            for sku, count in share.items()
+        ]
+        amounts = {
+            "shipping": sum(step_of(c.steps, self._weight(share)).cost_minor for c, share in taken),
+            "preparation": sum(c.preparation_cost for c, _ in taken),
+            "split": (len(taken) - 1) * self.ruleset.split_cost_minor,
+            "distance": sum(c.distance_cost for c, _ in taken),
+            "lateness": max(c.lateness_cost for c, _ in taken),
+            "priority": sum(c.priority_cost for c, _ in taken),
+            "capacity": sum(c.capacity_cost for c, _ in taken),
+            "low_cover": sum(cost.low_cover * count for cost, count in units),
+            "markdown": sum(cost.markdown * count for cost, count in units),
+            "short_pick": sum(cost.short_pick * count for cost, count in units),
+        }
+        return tuple(
+            CostComponent(name, amount) for name, amount in amounts.items() if amount or name in _ALWAYS_TOLD
+        )
+
+    def _weight(self, units: Mapping[str, int]) -> int:
+        return sum(count * self._items[sku].weight_grams for sku, count in units.items())
+
+    def _leg(self, candidate: Candidate, units: Mapping[str, int], lines: "_LineFiller") -> Leg:
+        weight = self._weight(units)
+        step = step_of(candidate.rates, weight)
+        return Leg(
+            point_id=candidate.point.point_id,
+            carrier_id=candidate.carrier_id,
+            service_id=candidate.service.service_id,
+            lines=tuple(part for sku, count in units.items() for part in lines.take(sku, count)),
+            window=candidate.window,
+            hand_over_by=candidate.hand_over.at,
+            weight_grams=weight,
+            shipping_cost_minor=step.cost_minor,
+            carbon=carbon.of_parcel(candidate.service, weight, candidate.distance_kilometres),
+            distance_kilometres=candidate.distance_kilometres,
+            parcels=step.parcels,
+            prepared_on=candidate.prepared_on,
+            collected_on=candidate.hand_over.day,
+            cut_off_minute=candidate.hand_over.cut_off_minute,
+        )
+
+
+# The others are only told when they are not 0.
+_ALWAYS_TOLD = frozenset({"shipping", "preparation", "split", "distance", "lateness"})
+
+
+class _LineFiller:
+    """Gives units of a SKU to the order lines that want it, first line first."""
+
+    def __init__(self, lines: Sequence[BasketLine]) -> None:
+        self._open: dict[str, list[tuple[int, int]]] = {}
+        for line in reversed(lines):
+            self._open.setdefault(line.sku, []).append((line.line_number, line.quantity))
+
+    def take(self, sku: str, units: int) -> list[LegLine]:
+        """Parts of lines that make up `units`."""
+        taken: list[LegLine] = []
+        waiting = self._open[sku]
+        while units:
+            line_number, wanted = waiting.pop()
+            part = min(units, wanted)
+            taken.append(LegLine(line_number, sku, part))
+            units -= part
+            if wanted > part:
+                waiting.append((line_number, wanted - part))
+        return taken

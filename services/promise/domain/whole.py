@@ -1,0 +1,265 @@
+"""The best plan for a whole basket, without looking at every point: what a quote asks of each mode.
+
+What a plan with a way costs at least is known from columns alone. So ways are looked at from the cheapest up, till
+no other can be part of a plan as cheap as the best one: first those that have all, then pairs that have all
+(pairs.py), then those that three legs and more could need. The answer is the first plan of the engine, which looks
+at all of them because it says of each what dropped it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from services.promise.domain import engine
+from services.promise.domain.candidates import CROWDED, Candidate
+from services.promise.domain.columns import Ints
+from services.promise.domain.found import Found, precedes
+from services.promise.domain.grid import NO_LIMIT, Carriage
+from services.promise.domain.ground import Ground
+from services.promise.domain.pairs import Legs, pairs_of
+from services.promise.domain.plans import Plan, Unplanned
+from services.promise.domain.question import Question
+from services.promise.domain.rates import step_of
+from services.promise.domain.reasons import most_telling, unplanned
+from services.promise.domain.search import search
+from services.promise.domain.ways import Level, Ways
+
+# Among so many ways a split is searched for at once; of more it is looked first which could have a part in it.
+_FEW = 24
+# So many pairs are tried, the most promising first, while too many others might still be better.
+_TRIED_PAIRS = (8, 32, 128)
+# More than any plan costs, and far from the largest number.
+_NEVER = NO_LIMIT // 4
+
+
+def best(question: Question, ground: Ground) -> Plan | Unplanned:
+    """The best plan for all units; or the first line that stands in the way of any, and why."""
+    return _Whole(question, ground).answer()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What others must have beside `given` legs (places of a level), which cost so much: units and grams of it."""
+
+    given: Ints
+    wanted: Ints
+    grams: int
+    cost: int
+
+
+class _Whole:
+    """One question."""
+
+    def __init__(self, question: Question, ground: Ground) -> None:
+        self._question = question
+        self._ways = Ways(question, ground)
+        self._ground = ground
+        self._wanted: Ints = np.array(question.whole.units, np.int64)
+        self._weights: Ints = np.array(question.whole.weights, np.int64)
+        self._grams = int(self._wanted @ self._weights)
+        self._split_cost = question.ruleset.split_cost_minor
+        self._least_unit_costs = self._unit_costs_at_least()
+
+    def answer(self) -> Plan | Unplanned:
+        """Of the first level of freedom at which the basket can be served."""
+        for level in self._ways.levels():
+            if (found := self._solve(level)) is not None:
+                return self._question.plan(found)
+        return self._why_not()
+
+    # -- the best ---------------------------------------------------------------------------------------------
+
+    def _solve(self, level: Level) -> Found | None:
+        """The best plan of a level, if the basket can be served there."""
+        if not self._is_reachable(level):
+            return None
+        best = self._of_one_leg(level)
+        able: list[Ints] = []
+        for rest in self._rests(level):
+            best, places = self._of_rest(level, rest, best)
+            able.append(places)
+        return _better(best, self._search(level, np.unique(np.concatenate(able))))
+
+    def _is_reachable(self, level: Level) -> bool:
+        """Whether points have enough of each article, each the most that a service takes of it there."""
+        rows, places = np.unique(self._ways.row_of[level.numbers], return_inverse=True)
+        roomiest = np.zeros((len(rows), len(self._wanted)), np.int64)
+        np.maximum.at(roomiest, places, level.pieces)
+        return bool((roomiest.sum(axis=0) >= self._wanted).all())
+
+    def _of_one_leg(self, level: Level) -> Found | None:
+        """From a point that has all: nothing is searched."""
+        best: Found | None = None
+        having = level.numbers[(level.pieces >= self._wanted).all(axis=1)]
+        offers = [self._ways.offers[offer] for offer in self._ways.offer_of[having]]
+        carriage = np.array([step_of(offer.steps, self._grams).cost_minor for offer in offers], np.int64)
+        at_least = self._ways.fixed[having] + carriage + self._least_unit_costs
+        for place in np.argsort(at_least, kind="stable").tolist():
+            if at_least[place] > _cost(best):
+                break
+            candidate = self._ways.candidate(int(having[place]))
+            if isinstance(candidate, Candidate):
+                best = _better(best, self._alone(candidate))
+        return best
+
+    def _alone(self, candidate: Candidate) -> Found:
+        units = self._question.row(candidate).unit_costs
+        carriage = step_of(candidate.steps, self._grams).cost_minor
+        cost = candidate.fixed_cost + candidate.lateness_cost + carriage + int(self._wanted @ np.array(units))
+        return Found((candidate,), (self._question.whole.units,), cost, candidate.window)
+
+    def _rests(self, level: Level) -> list[_Rest]:
+        """What is carried beside what a counter has for nothing; and everything, carried."""
+        everything = _Rest(np.zeros(0, np.int64), self._wanted, self._grams, 0)
+        counter = np.flatnonzero(~self._ways.is_carried[level.numbers])
+        if not len(counter):
+            return [everything]
+        lacking: Ints = np.maximum(0, self._wanted - level.pieces[counter[0]])
+        cost = int(self._ways.fixed[level.numbers[counter[0]]]) + self._split_cost
+        return [_Rest(counter, lacking, int(lacking @ self._weights), cost), everything]
+
+    def _of_rest(self, level: Level, rest: _Rest, best: Found | None) -> tuple[Found | None, Ints]:
+        """The best plan so far, and the ways of those splits that could be as cheap."""
+        carried = np.flatnonzero(self._ways.is_carried[level.numbers])
+        most_legs = min(self._question.ruleset.max_parcels - len(rest.given), len(carried))
+        if most_legs < 1:
+            return best, carried[:0]
+        fixed = self._ways.fixed[level.numbers[carried]] + rest.cost + self._least_unit_costs
+        beside = self._beside_one_at_least(level, carried, rest, most_legs)
+        able = [carried[:0]]
+        if len(rest.given):
+            has_rest = (level.pieces[carried] >= rest.wanted).all(axis=1)
+            able.append(carried[has_rest & (fixed + beside[1] <= _cost(best))])
+        if most_legs >= 2:
+            best, places = self._of_pairs(level, carried[fixed + beside[2] <= _cost(best)], rest, best)
+            able.append(places)
+        if most_legs >= 3:
+            at_least = fixed + min(beside[3:])
+            if np.count_nonzero(at_least <= _cost(best)) > _FEW:
+                best = _better(best, self._search(level, self._promising(level)))
+            able.append(carried[at_least <= _cost(best)])
+        places = np.unique(np.concatenate(able))
+        return best, np.concatenate([rest.given, places]) if len(places) else places
+
+    def _beside_one_at_least(self, level: Level, carried: Ints, rest: _Rest, most_legs: int) -> list[int]:
+        """By the number of legs: what they cost at least beside the fixed cost of one of them and units."""
+        costs: dict[int, int] = {}
+        for number in np.unique(self._ways.offer_of[level.numbers[carried]]).tolist():
+            for step in self._ways.offers[number].steps:
+                grams = min(step.up_to_grams, rest.grams)
+                costs[grams] = min(step.cost_minor, costs.get(grams, NO_LIMIT))
+        carriage = Carriage(costs, rest.grams).whole(most_legs)
+        cheapest = np.sort(self._ways.fixed[level.numbers[carried]])[: most_legs - 1]
+        others = [0, 0, *np.cumsum(cheapest + self._split_cost).tolist()]
+        return [cost + weight for cost, weight in zip(others, carriage, strict=True)]
+
+    def _of_pairs(self, level: Level, places: Ints, rest: _Rest, best: Found | None) -> tuple[Found | None, Ints]:
+        """The best plan so far, and the ways of pairs that could be as cheap."""
+        if len(places) <= _FEW:
+            return best, places
+        ways, numbers = self._ways, level.numbers[places]
+        legs = Legs(level.pieces[places], ways.fixed[numbers], ways.offer_of[numbers], ways.row_of[numbers])
+        pairs = pairs_of(legs, ways.offers, rest.wanted, self._weights, self._split_cost)
+        if pairs is None:
+            return best, places
+        beside = rest.cost + self._least_unit_costs
+        able = pairs.up_to(_cost(best) - beside)
+        for tried in _TRIED_PAIRS:
+            if len(able) > _FEW:
+                some = np.concatenate([rest.given, places[pairs.cheapest(tried)]])
+                best = _better(best, self._search(level, some))
+                able = pairs.up_to(_cost(best) - beside)
+        return best, places[able]
+
+    def _promising(self, level: Level) -> Ints:
+        """Places of ways among which there should be a good split: those that add most for what they cost."""
+        costs = np.maximum(1, self._ways.fixed[level.numbers] + self._split_cost)
+        value = 1 / np.maximum(1, self._wanted)
+        left, chosen = self._wanted, set[int]()
+        while left.any():
+            gains = (np.minimum(level.pieces, left) @ value) / costs
+            order = np.argsort(-gains, kind="stable")[: _FEW // 2]
+            chosen.update(order[gains[order] > 0].tolist())
+            if gains[order[0]] <= 0:
+                break
+            left = np.maximum(0, left - level.pieces[order[0]])
+        return np.array(sorted(chosen), np.int64)
+
+    def _search(self, level: Level, places: Ints) -> Found | None:
+        """The best plan with these ways of a level."""
+        rows = []
+        for place in places.tolist():
+            candidate = self._ways.candidate(int(level.numbers[place]))
+            if isinstance(candidate, Candidate):
+                row = self._question.row(candidate)
+                rows.append(replace(row, capacity=tuple(level.pieces[place].tolist())))
+        # A second plan is kept so that those of the same cost are compared.
+        rules = replace(self._question.ruleset, alternatives=2)
+        answer = search(rows, self._question.whole, rules, engine.BUDGET_STEPS, must_be_whole=True)
+        return answer.found[0] if answer.found else None
+
+    def _unit_costs_at_least(self) -> int:
+        """Of all units: only a markdown that is avoided costs less than nothing."""
+        rules, channel_id = self._question.ruleset, self._question.request.channel_id
+        if rules.markdown is None:
+            return 0
+        items = self._question.snapshot.stock.items
+        return -sum(
+            rules.markdown.gain(items[sku].price_minor(channel_id, rules.currency), 100, 0) * units
+            for sku, units in self._question.wanted.items()
+        )
+
+    # -- why there is none ------------------------------------------------------------------------------------
+
+    def _why_not(self) -> Unplanned:
+        """The first line that cannot be had by itself; or else why not all of them."""
+        question, lines = self._question, self._question.request.lines
+        reasons: dict[str, str] = {}
+        served = dict(question.wanted)
+        for sku, units in question.wanted.items():
+            served[sku], reason = self._reach(sku, units)
+            if reason:
+                reasons[sku] = reason
+        missing = unplanned(lines, served, reasons)
+        if missing:
+            return missing[0]
+        rules = question.ruleset
+        if not rules.together_tags and not rules.min_split_value_minor:
+            return Unplanned(lines[0].line_number, lines[0].sku, lines[0].quantity, "TOO_MANY_PARCELS")
+        outcome = engine.plan(question.snapshot, question.request, rules, ground=self._ground)
+        return outcome.unplanned[0]
+
+    def _reach(self, sku: str, units: int) -> tuple[int, str]:
+        """How many of so many units can be had at all, and why not all of them."""
+        ways = self._ways
+        here = ways.units[:, ways.columns[sku]]
+        if here.sum() < units:
+            return int(here.sum()), "NO_STOCK"
+        offers = ways.gatherer.offers
+        met = {reason for _, reason, _ in offers.refused}
+        if ways.is_far(sku):
+            met.add("TOO_FAR")
+        taking = [sku not in offer.misfits for offer in ways.offers]
+        numbers = [n for n in np.flatnonzero(here[ways.row_of] > 0).tolist() if taking[ways.offer_of[n]]]
+        reached: dict[int, int] = {}
+        for number in sorted(numbers, key=lambda n: (ways.fixed[n], n)):
+            found = ways.candidate(number)
+            if isinstance(found, Candidate):
+                reached[int(ways.row_of[number])] = found.capacity[sku]
+                if sum(reached.values()) >= units:
+                    return units, ""
+            else:
+                met.add(found[0])
+        if met & CROWDED:
+            return sum(reached.values()), "NO_CAPACITY"
+        return sum(reached.values()), offers.misfits.get(sku) or most_telling(met)
+
+
+def _cost(found: Found | None) -> int:
+    return _NEVER if found is None else found.cost
+
+
+def _better(one: Found | None, other: Found | None) -> Found | None:
+    if one is None or other is None:
+        return one or other
+    return other if precedes(other, one) else one
