@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from services.promise.domain.columns import Ints
+from services.promise.domain.columns import Bools, Ints
 from services.promise.domain.grid import NO_LIMIT
 from services.promise.domain.offers import Offer
 
@@ -26,23 +26,36 @@ class Legs:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Places of two ways, and what a plan of both costs at least beside its units."""
+    """Places of two ways, and what a plan of both costs at least beside its units. In no order."""
 
     first: Ints
     second: Ints
     at_least: Ints
 
-    def up_to(self, limit: int) -> Ints:
-        """The ways of pairs that may cost so much or less."""
-        is_cheap = self.at_least <= limit
-        found: Ints = np.union1d(self.first[is_cheap], self.second[is_cheap])
-        return found
+    def __len__(self) -> int:
+        return len(self.at_least)
 
-    def cheapest(self, count: int) -> Ints:
-        """The ways of so many pairs that promise most."""
-        places = np.argsort(self.at_least, kind="stable")[:count]
-        found: Ints = np.union1d(self.first[places], self.second[places])
-        return found
+    @property
+    def ways(self) -> Ints:
+        """Places of all that have a part in one."""
+        ways: Ints = np.union1d(self.first, self.second)
+        return ways
+
+    def up_to(self, limit: int) -> "Pairs":
+        """Those that may cost so much or less."""
+        return self._those(self.at_least <= limit)
+
+    def parted(self, count: int) -> "tuple[Pairs, Pairs]":
+        """So many of the cheapest, in order; and the others."""
+        if len(self) > count:
+            order = np.argpartition(self.at_least, count)
+            cheapest = self._those(order[:count])
+        else:
+            order, cheapest = np.arange(len(self)), self
+        return cheapest._those(np.argsort(cheapest.at_least, kind="stable")), self._those(order[count:])
+
+    def _those(self, which: Ints | Bools) -> "Pairs":
+        return Pairs(self.first[which], self.second[which], self.at_least[which])
 
 
 def pairs_of(legs: Legs, offers: Sequence[Offer], wanted: Ints, weights: Ints, split_cost: int) -> Pairs | None:

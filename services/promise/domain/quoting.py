@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
+import numpy as np
+
 from services.promise.domain import whole
 from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
@@ -97,7 +99,6 @@ class Stores:
     """Of a customer who named none: where a basket could be collected."""
 
     def __init__(self, snapshot: Snapshot, request: PlanRequest, ground: Ground) -> None:
-        self._points = snapshot.stock.points
         self._area = snapshot.geography.area(request.destination)
         self._ground = ground
         self._near: dict[str, Sequence[Point]] = {}
@@ -120,12 +121,10 @@ class Stores:
         return self._near[capability]
 
     def _around(self, capability: str, position: Position) -> Sequence[Point]:
-        away = (
-            (self._ground.kilometres(point, position), point_id)
-            for point_id, point in self._points.items()
-            if capability in point.capabilities
-        )
-        return [self._points[point_id] for kilometres, point_id in sorted(away) if kilometres <= STORE_KILOMETRES]
+        points = self._ground.points
+        away = points.kilometres(position)
+        near = [points.points[row] for row in np.argsort(away, kind="stable") if away[row] <= STORE_KILOMETRES]
+        return [point for point in near if capability in point.capabilities]
 
     def _has_all(self, store: Point, wanted: Mapping[str, int]) -> bool:
         units = self._ground.shelf(store, is_counter=True).units

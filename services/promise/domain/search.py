@@ -46,13 +46,24 @@ class Answer:
 
 
 def search(
-    rows: Sequence[Row], demand: Demand, ruleset: Ruleset, budget_steps: int, *, must_be_whole: bool = False
+    rows: Sequence[Row],
+    demand: Demand,
+    ruleset: Ruleset,
+    budget_steps: int,
+    *,
+    must_be_whole: bool = False,
+    known: Found | None = None,
 ) -> Answer:
-    """All of the demand when that can be, else the most units of it (nothing when it `must_be_whole`)."""
+    """All of the demand when that can be, else the most units of it (nothing when it `must_be_whole`).
+
+    `known`: a plan for all of it, to begin with.
+    """
     grid = Grid(rows, demand, ruleset.split_cost_minor, ruleset.max_parcels)
     if not grid.candidates:
         return Answer((), _none(demand), proved=True)
     whole = _Cheapest(grid, ruleset, Budget(budget_steps))
+    if known is not None:
+        whole.keep(known)
     proved = whole.explore()
     if whole.kept:
         return Answer(tuple(whole.kept), demand.units, proved, whole.least_cost)
@@ -103,7 +114,8 @@ class _Cheapest:
 
     def explore(self) -> bool:
         """Fills `kept`; whether the first of them is proved to be the cheapest, or that there is none."""
-        self._guess()
+        if not self.kept:
+            self._guess()
         whole = self._budget
         easy = self._budget = Budget(min(_EASY_STEPS, whole.left))
         granted = easy.left

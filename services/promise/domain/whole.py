@@ -6,6 +6,7 @@ no other can be part of a plan as cheap as the best one: first those that have a
 at all of them because it says of each what dropped it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +14,11 @@ import numpy as np
 from services.promise.domain import engine
 from services.promise.domain.candidates import CROWDED, Candidate
 from services.promise.domain.columns import Ints
-from services.promise.domain.found import Found, precedes
-from services.promise.domain.grid import NO_LIMIT, Carriage
+from services.promise.domain.found import Found, found_of, precedes
+from services.promise.domain.grid import NO_LIMIT, Carriage, Grid, Row
 from services.promise.domain.ground import Ground
-from services.promise.domain.pairs import Legs, pairs_of
+from services.promise.domain.packing import Budget, cheapest
+from services.promise.domain.pairs import Legs, Pairs, pairs_of
 from services.promise.domain.plans import Plan, Unplanned
 from services.promise.domain.question import Question
 from services.promise.domain.rates import step_of
@@ -74,11 +76,9 @@ class _Whole:
         if not self._is_reachable(level):
             return None
         best = self._of_one_leg(level)
-        able: list[Ints] = []
         for rest in self._rests(level):
-            best, places = self._of_rest(level, rest, best)
-            able.append(places)
-        return _better(best, self._search(level, np.unique(np.concatenate(able))))
+            best = self._of_rest(level, rest, best)
+        return best
 
     def _is_reachable(self, level: Level) -> bool:
         """Whether points have enough of each article, each the most that a service takes of it there."""
@@ -118,28 +118,34 @@ class _Whole:
         cost = int(self._ways.fixed[level.numbers[counter[0]]]) + self._split_cost
         return [_Rest(counter, lacking, int(lacking @ self._weights), cost), everything]
 
-    def _of_rest(self, level: Level, rest: _Rest, best: Found | None) -> tuple[Found | None, Ints]:
-        """The best plan so far, and the ways of those splits that could be as cheap."""
+    def _of_rest(self, level: Level, rest: _Rest, best: Found | None) -> Found | None:
+        """The best plan so far, and of those in which others have the rest."""
         carried = np.flatnonzero(self._ways.is_carried[level.numbers])
         most_legs = min(self._question.ruleset.max_parcels - len(rest.given), len(carried))
         if most_legs < 1:
-            return best, carried[:0]
+            return best
         fixed = self._ways.fixed[level.numbers[carried]] + rest.cost + self._least_unit_costs
         beside = self._beside_one_at_least(level, carried, rest, most_legs)
-        able = [carried[:0]]
+        left: list[Ints] = []
         if len(rest.given):
-            has_rest = (level.pieces[carried] >= rest.wanted).all(axis=1)
-            able.append(carried[has_rest & (fixed + beside[1] <= _cost(best))])
+            having = (level.pieces[carried] >= rest.wanted).all(axis=1)
+            pairs = Pairs(carried[having], np.repeat(rest.given, having.sum()), fixed[having] + beside[1])
+            best, not_tried = self._of_pairs(level, pairs, rest.given[:0], best)
+            left.append(not_tried)
         if most_legs >= 2:
-            best, places = self._of_pairs(level, carried[fixed + beside[2] <= _cost(best)], rest, best)
-            able.append(places)
-        if most_legs >= 3:
-            at_least = fixed + min(beside[3:])
-            if np.count_nonzero(at_least <= _cost(best)) > _FEW:
-                best = _better(best, self._search(level, self._promising(level)))
-            able.append(carried[at_least <= _cost(best)])
-        places = np.unique(np.concatenate(able))
-        return best, np.concatenate([rest.given, places]) if len(places) else places
+            able = carried[fixed + beside[2] <= _cost(best)]
+            best, not_tried = self._of_all_pairs(level, able, rest, best)
+            left.append(not_tried)
+        further = fixed + min(beside[3:], default=_NEVER)
+        if np.count_nonzero(further <= _cost(best)) > _FEW:
+            best = self._search(level, self._promising(level), self._question.ruleset.max_parcels, best)
+        able = carried[further <= _cost(best)]
+        places = np.unique(np.concatenate([*left, able]))
+        if not len(places):
+            return best
+        places = np.concatenate([rest.given, places])
+        # A second plan is kept so that those of the same cost are compared.
+        return self._search(level, places, len(rest.given) + (most_legs if len(able) else 2), best, alternatives=2)
 
     def _beside_one_at_least(self, level: Level, carried: Ints, rest: _Rest, most_legs: int) -> list[int]:
         """By the number of legs: what they cost at least beside the fixed cost of one of them and units."""
@@ -153,23 +159,54 @@ class _Whole:
         others = [0, 0, *np.cumsum(cheapest + self._split_cost).tolist()]
         return [cost + weight for cost, weight in zip(others, carriage, strict=True)]
 
-    def _of_pairs(self, level: Level, places: Ints, rest: _Rest, best: Found | None) -> tuple[Found | None, Ints]:
-        """The best plan so far, and the ways of pairs that could be as cheap."""
-        if len(places) <= _FEW:
-            return best, places
+    def _of_all_pairs(
+        self, level: Level, places: Ints, rest: _Rest, best: Found | None
+    ) -> tuple[Found | None, Ints]:
+        """As `_of_pairs`, of those pairs of these ways that have the rest."""
         ways, numbers = self._ways, level.numbers[places]
         legs = Legs(level.pieces[places], ways.fixed[numbers], ways.offer_of[numbers], ways.row_of[numbers])
         pairs = pairs_of(legs, ways.offers, rest.wanted, self._weights, self._split_cost)
         if pairs is None:
             return best, places
-        beside = rest.cost + self._least_unit_costs
-        able = pairs.up_to(_cost(best) - beside)
-        for tried in _TRIED_PAIRS:
-            if len(able) > _FEW:
-                some = np.concatenate([rest.given, places[pairs.cheapest(tried)]])
-                best = _better(best, self._search(level, some))
-                able = pairs.up_to(_cost(best) - beside)
-        return best, places[able]
+        at_least = pairs.at_least + rest.cost + self._least_unit_costs
+        found = Pairs(places[pairs.first], places[pairs.second], at_least)
+        return self._of_pairs(level, found, rest.given, best)
+
+    def _of_pairs(self, level: Level, pairs: Pairs, given: Ints, best: Found | None) -> tuple[Found | None, Ints]:
+        """The best plan so far, and of pairs beside given legs; ways of those that were not tried in the end."""
+        left = pairs.up_to(_cost(best))
+        for count in _TRIED_PAIRS:
+            if len(left):
+                tried, left = left.parted(count)
+                best = self._of_sets(level, tried, given.tolist(), best)
+                left = left.up_to(_cost(best))
+        return best, left.ways
+
+    def _of_sets(self, level: Level, pairs: Pairs, given: list[int], best: Found | None) -> Found | None:
+        """The best plan so far, and of pairs in order beside the given legs, as far as they could be as cheap."""
+        rows = self._rows(level, [*given, *pairs.ways.tolist()])
+        max_parcels = self._question.ruleset.max_parcels
+        grid = Grid(list(rows.values()), self._question.whole, self._split_cost, max_parcels)
+        number_of = {id(candidate): number for number, candidate in enumerate(grid.candidates)}
+        numbers = {place: number_of.get(id(row.candidate), -1) for place, row in rows.items()}
+        for *places, at_least in zip(
+            pairs.first.tolist(), pairs.second.tolist(), pairs.at_least.tolist(), strict=True
+        ):
+            if at_least > _cost(best):
+                break
+            legs = [numbers.get(place, -1) for place in (*given, *places)]
+            if -1 not in legs:  # Of a way that is no candidate, or that another service of the point beats.
+                best = _better(best, self._shared(grid, legs, _cost(best) + 1))
+        return best
+
+    def _shared(self, grid: Grid, legs: Sequence[int], limit: int) -> Found | None:
+        """The units shared over these legs, if that costs less than `limit`."""
+        candidates = [grid.candidates[leg] for leg in legs]
+        overhead = sum(candidate.fixed_cost for candidate in candidates) + (len(legs) - 1) * self._split_cost
+        overhead += max(candidate.lateness_cost for candidate in candidates)
+        min_value = self._question.ruleset.min_split_value_minor
+        packed = cheapest(grid, legs, limit - overhead, Budget(engine.BUDGET_STEPS), min_value).packed
+        return None if packed is None else found_of(candidates, packed, overhead)
 
     def _promising(self, level: Level) -> Ints:
         """Places of ways among which there should be a good split: those that add most for what they cost."""
@@ -185,18 +222,25 @@ class _Whole:
             left = np.maximum(0, left - level.pieces[order[0]])
         return np.array(sorted(chosen), np.int64)
 
-    def _search(self, level: Level, places: Ints) -> Found | None:
-        """The best plan with these ways of a level."""
-        rows = []
-        for place in places.tolist():
+    def _search(
+        self, level: Level, places: Ints, most_legs: int, best: Found | None, alternatives: int = 1
+    ) -> Found | None:
+        """The best plan so far, and of so many legs at most with these ways of a level."""
+        rows = list(self._rows(level, places.tolist()).values())
+        rules = self._question.ruleset
+        rules = replace(rules, alternatives=alternatives, max_parcels=min(most_legs, rules.max_parcels))
+        answer = search(rows, self._question.whole, rules, engine.BUDGET_STEPS, must_be_whole=True, known=best)
+        return answer.found[0] if answer.found else best
+
+    def _rows(self, level: Level, places: Sequence[int]) -> dict[int, Row]:
+        """Of these ways those that are candidates, by place."""
+        rows: dict[int, Row] = {}
+        for place in places:
             candidate = self._ways.candidate(int(level.numbers[place]))
             if isinstance(candidate, Candidate):
                 row = self._question.row(candidate)
-                rows.append(replace(row, capacity=tuple(level.pieces[place].tolist())))
-        # A second plan is kept so that those of the same cost are compared.
-        rules = replace(self._question.ruleset, alternatives=2)
-        answer = search(rows, self._question.whole, rules, engine.BUDGET_STEPS, must_be_whole=True)
-        return answer.found[0] if answer.found else None
+                rows[place] = replace(row, capacity=tuple(level.pieces[place].tolist()))
+        return rows
 
     def _unit_costs_at_least(self) -> int:
         """Of all units: only a markdown that is avoided costs less than nothing."""
