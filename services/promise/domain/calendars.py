@@ -164,6 +164,10 @@ class PointCalendar:
                 if visit.at >= ready and self.pause(carrier_id, visit.at) is None and has_room(visit):
                     yield visit
 
+    def is_visited_by(self, carrier_id: str) -> bool:
+        """Whether a carrier comes at all."""
+        return bool(self._cut_offs_of(carrier_id))
+
     def _visits(self, carrier_id: str, day: date) -> Sequence[HandOver]:
         """A carrier's cut-offs of a day, in order."""
         key = (carrier_id, day)

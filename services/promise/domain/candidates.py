@@ -150,11 +150,9 @@ class Gatherer:
 
     def gather(self) -> Gathered:
         """Candidates in point order; every other point has its reason."""
-        shelves = self._ground.shelves
+        self._found.seen = self._ground.shelves.seen(self._place.store, is_all=self._terms.by_carrier)
         for point_id in sorted(self.points):
-            point = self.points[point_id]
-            self._found.seen += shelves.seen_at(point, is_counter=self.is_counter(point))
-            self._look_at(point)
+            self._look_at(self.points[point_id])
         return self._found
 
     @property
@@ -229,6 +227,8 @@ class Gatherer:
             if work.is_open:
                 return "NO_CAPACITY", f"starts no further order within {HORIZON_DAYS} days"
             return "CLOSED", "no working time to prepare a parcel"
+        if offer.delivery is not None and not calendar.is_visited_by(offer.carrier_id):
+            return "NO_COLLECTION", f"{offer.carrier_id} does not collect here"
         places = self._places(point, offer, capacity)
         journey = self._journey(offer, calendar, places)
         hand_over = journey.hand_over(ready)

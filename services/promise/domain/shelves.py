@@ -99,12 +99,22 @@ class Shelves:
                 shelf.unit_costs[sku] = costs
         return shelf
 
-    def seen_at(self, point: Point, *, is_counter: bool = False) -> list[SeenStock]:
-        """What there was to look at."""
-        stocked = self.stocked(is_counter=is_counter)
-        row = self._points.row[point.point_id]
-        found = zip(self._skus, stocked.is_seen[row].tolist(), stocked.seen[row].tolist(), strict=True)
-        return [SeenStock(sku, point.point_id, units) for sku, is_seen, units in found if is_seen]
+    def seen(self, counter: Point | None, *, is_all: bool) -> list[SeenStock]:
+        """What there was to look at: at all points, the counter's to be handed over; or at the counter alone."""
+        stocked = self.stocked(is_counter=not is_all)
+        is_seen, units = stocked.is_seen, stocked.seen
+        if counter is not None:
+            here = self._points.row[counter.point_id]
+            at_counter = self.stocked(is_counter=True)
+            if is_all:
+                is_seen, units = is_seen.copy(), units.copy()
+            else:
+                is_seen = np.zeros_like(is_seen)
+            is_seen[here], units[here] = at_counter.is_seen[here], at_counter.seen[here]
+        rows, columns = np.nonzero(is_seen)
+        found = zip(rows.tolist(), columns.tolist(), units[rows, columns].tolist(), strict=True)
+        points, skus = self._points.points, self._skus
+        return [SeenStock(skus[column], points[row].point_id, count) for row, column, count in found]
 
     def why_empty(self, point: Point, *, is_counter: bool = False) -> tuple[str, str]:
         """The reason that says most, and its words; of several SKUs those of the first."""
