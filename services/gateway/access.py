@@ -77,6 +77,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/checks/stock"): _OPERATOR,
     ("GET", "/v1/checks/orders"): _OPERATOR,
     ("GET", "/v1/checks/holds"): _OPERATOR,
+    ("GET", "/v1/checks/room"): _OPERATOR,
     ("GET", "/v1/checks/workflows"): _OPERATOR,
     ("GET", "/v1/checks/payments"): _OPERATOR,
     ("GET", "/v1/checks/events"): _OPERATOR,

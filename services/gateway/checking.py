@@ -8,6 +8,7 @@ import asyncio
 import base64
 import binascii
 import zlib
+from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -22,6 +23,7 @@ from oms.inventory.v1 import supply_service_pb2 as supply
 from oms.inventory.v1 import transfer_service_pb2 as transfers
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as payments
+from oms.promise.v1 import capacity_service_pb2 as capacity
 from oms.relay.v1 import relay_service_pb2 as relay
 from oms.type.v1 import type_pb2 as types
 from services.gateway.clients import Clients
@@ -116,6 +118,33 @@ async def holds(clients: Clients, which: Which, now: datetime) -> Checked:
         units = sum(line.quantity for line in one.lines)
         differences.append(_differs(kind, one.reservation_id, f"nothing held: {why}", units, one.reservation_id))
     checked = len(found.reservations)
+    return Checked(checked=checked, differences=differences, next_cursor=found.page.next_cursor or None)
+
+
+async def room(clients: Clients, which: Which) -> Checked:
+    """Room in the days of points: each leg's is needed; with the first page, counters against what legs took."""
+    asked = capacity.ListTakersRequest(order_ids=which.order_id, page=_page(which))
+    found = await clients.check(clients.capacity.ListTakers, asked)
+    known = await _obligations(clients, [one.order_id for one in found.takers])
+    checked, differences = len(found.takers), list[DifferenceView]()
+    for one in found.takers:
+        order = known.get(one.order_id)
+        if order is None:
+            expected = "no order"
+        elif order.in_flux or not Counter(one.point_ids) - Counter(order.prepared_at):
+            continue
+        else:
+            expected = f"at {_listed(order.prepared_at)}: {_state(order)}"
+        kind = "ROOM_NOT_NEEDED" if order else "ROOM_OF_UNKNOWN_ORDER"
+        differences.append(_differs(kind, one.order_id, expected, f"at {_listed(one.point_ids)}", one.order_id))
+    if which.cursor is None and not which.order_id:
+        counted = await clients.check(
+            clients.capacity.FindCapacityDifferences, capacity.FindCapacityDifferencesRequest()
+        )
+        checked += counted.checked
+        for each in counted.differences:
+            subject = " ".join(filter(None, (each.point_id, each.date, each.carrier_id, each.service_id)))
+            differences.append(_differs("ROOM_NOT_COUNTED", subject, each.taken, each.counted))
     return Checked(checked=checked, differences=differences, next_cursor=found.page.next_cursor or None)
 
 
@@ -312,6 +341,10 @@ def _differs(kind: str, subject: str, expected: object, found: object, order_id:
 
 def _figures(one: inventory.Balance) -> str:
     return f"on hand {one.on_hand}, reserved {one.reserved}, unavailable {one.unavailable}, short {one.short}"
+
+
+def _listed(point_ids: Sequence[str]) -> str:
+    return ", ".join(point_ids) or "no point"
 
 
 def _state(order: orders.Obligation) -> str:

@@ -16,6 +16,7 @@ from services.orders.domain.states import (
     HELD_UNITS,
     HOMELESS_UNITS,
     MOVING,
+    NOT_PREPARED,
     FulfilmentState,
     OrderState,
 )
@@ -102,7 +103,10 @@ async def list_timeline(tx: AsyncConnection, order_id: str) -> list[TimelineEntr
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """What an order stands for elsewhere. `captured_minor` is None where a person let a parcel go unpaid."""
+    """What an order stands for elsewhere. `captured_minor` is None where a person let a parcel go unpaid.
+
+    `prepared_at`: the point of each fulfilment that is prepared or was.
+    """
 
     order_id: str
     state: OrderState
@@ -110,6 +114,7 @@ class Obligation:
     homeless: bool
     units: tuple[tuple[str, str, int], ...]
     captured_minor: int | None
+    prepared_at: tuple[str, ...]
 
     @property
     def driven(self) -> bool:
@@ -141,7 +146,10 @@ _OBLIGATIONS = text(
               (SELECT CASE WHEN bool_or(p.capture_state = 'overridden') THEN NULL
                       ELSE coalesce(sum(p.amount_minor) FILTER (WHERE p.capture_state = 'captured'), 0) END
                FROM fulfilment f JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
-               WHERE f.order_id = o.order_id) AS captured
+               WHERE f.order_id = o.order_id) AS captured,
+              ARRAY(SELECT f.point_id FROM fulfilment f
+                    WHERE f.order_id = o.order_id AND f.state <> ALL(:not_prepared)
+                    ORDER BY f.point_id) AS prepared_at
        FROM orders o WHERE o.order_id = ANY(:ids) ORDER BY o.order_id"""
 )
 
@@ -152,7 +160,13 @@ async def list_obligations(
     """Of these orders, or (without ids) of those that have not ended, in the order of their ids after one."""
     ids = list(order_ids) or list((await tx.execute(_OPEN_IDS, {"after": after, "limit": limit})).scalars())
     rows = await tx.execute(
-        _OBLIGATIONS, {"ids": ids, "held": sorted(HELD_UNITS), "homeless": sorted(HOMELESS_UNITS)}
+        _OBLIGATIONS,
+        {
+            "ids": ids,
+            "held": sorted(HELD_UNITS),
+            "homeless": sorted(HOMELESS_UNITS),
+            "not_prepared": sorted(NOT_PREPARED),
+        },
     )
     return [
         Obligation(
@@ -162,6 +176,7 @@ async def list_obligations(
             row.homeless,
             tuple((sku, point_id, quantity) for sku, point_id, quantity in row.units or ()),
             None if row.captured is None else int(row.captured),
+            tuple(row.prepared_at),
         )
         for row in rows
     ]

@@ -239,6 +239,7 @@ def from_obligation(one: Obligation) -> pb.Obligation:
         in_flux=one.in_flux,
         units=[pb.ObligedUnits(sku=sku, point_id=at, quantity=quantity) for sku, at, quantity in one.units],
         captured=None if captured is None else type_pb2.Money(amount_minor=captured, currency=one.currency),
+        prepared_at=one.prepared_at,
     )
 
 

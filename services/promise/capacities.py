@@ -20,6 +20,8 @@ from services.promise.replica import StockReplica
 
 # Days that are past are kept so long, to be looked at.
 MEMORY_DAYS = 60
+# More counters than that that are wrong are not told one by one.
+MOST_DIFFERENCES = 1_000
 _DAY = timedelta(days=1)
 
 
@@ -48,6 +50,7 @@ class Capacities:
     def __init__(self, database: AsyncEngine, replica: StockReplica) -> None:
         self._database = database
         self._single = db.single(database)
+        self._at_one_moment = database.execution_options(isolation_level="REPEATABLE READ")
         self._replica = replica
 
     # -- limits and figures -----------------------------------------------------------------------------------
@@ -97,6 +100,16 @@ class Capacities:
         checks.required(order_id, "order_id")
         async with self._single.connect() as tx:
             return await capacity_store.of_order(tx, order_id)
+
+    async def takers(self, order_ids: Sequence[str], after: str, most: int) -> list[tuple[str, list[str]]]:
+        """Orders that have taken something, each with the points of its legs."""
+        async with self._single.connect() as tx:
+            return await capacity_store.takers(tx, order_ids, after, most)
+
+    async def differences(self) -> tuple[int, list[tuple[Counter, int, int]]]:
+        """How many counters there are; and those that are not the sum of what legs took, with both figures."""
+        async with self._at_one_moment.begin() as tx:
+            return await capacity_store.count_counters(tx), await capacity_store.differences(tx, MOST_DIFFERENCES)
 
     async def forget(self, now: datetime) -> int:
         """Removes what was taken of days that are long past; how many counters."""

@@ -7,11 +7,14 @@ from kit import telemetry, times
 from kit.errors import InvalidArgument
 from oms.promise.v1 import capacity_service_pb2 as pb
 from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceServicer
+from oms.type.v1 import type_pb2 as types
 from services.promise import translate
 from services.promise.capacities import Capacities
 from services.promise.capacities_translate import cut_off_proto, figure_proto
-from services.promise.domain.capacity import ALL_DAY, Limit, SetLimit
+from services.promise.domain.capacity import ALL_DAY, Counter, Limit, SetLimit
 from services.promise.domain.takings import Taking
+
+_MOST_ORDERS = 500
 
 
 class CapacityRpc(CapacityServiceServicer):
@@ -46,6 +49,25 @@ class CapacityRpc(CapacityServiceServicer):
         found = await self._capacities.of_order(request.order_id)
         return pb.ListTakingsResponse(takings=[_taking_proto(one) for one in found])
 
+    async def ListTakers(self, request: pb.ListTakersRequest, context: object) -> pb.ListTakersResponse:
+        """A page of orders that have taken something."""
+        after, size = _asked(request)
+        found = await self._capacities.takers(request.order_ids, after, size)
+        more = not request.order_ids and len(found) == size
+        return pb.ListTakersResponse(
+            takers=[pb.Taker(order_id=order_id, point_ids=point_ids) for order_id, point_ids in found],
+            page=types.PageInfo(next_cursor=found[-1][0] if more else ""),
+        )
+
+    async def FindCapacityDifferences(
+        self, request: pb.FindCapacityDifferencesRequest, context: object
+    ) -> pb.FindCapacityDifferencesResponse:
+        """Counters that are wrong."""
+        checked, found = await self._capacities.differences()
+        return pb.FindCapacityDifferencesResponse(
+            checked=checked, differences=[_difference_proto(*one) for one in found]
+        )
+
     async def ReleaseCapacity(
         self, request: pb.ReleaseCapacityRequest, context: object
     ) -> pb.ReleaseCapacityResponse:
@@ -53,6 +75,27 @@ class CapacityRpc(CapacityServiceServicer):
         with telemetry.about_order(request.order_id):
             released = await self._capacities.release(request.order_id, translate.to_places(request.legs))
         return pb.ReleaseCapacityResponse(released=released)
+
+
+def _asked(request: pb.ListTakersRequest) -> tuple[str, int]:
+    """After which id a page begins, and its size."""
+    if len(request.order_ids) > _MOST_ORDERS:
+        raise InvalidArgument("order_ids", f"at most {_MOST_ORDERS}")
+    if not 0 <= request.page.size <= _MOST_ORDERS:
+        raise InvalidArgument("page.size", f"1 to {_MOST_ORDERS}")
+    return ("", _MOST_ORDERS) if request.order_ids else (request.page.cursor, request.page.size or 50)
+
+
+def _difference_proto(counter: Counter, counted: int, taken: int) -> pb.CapacityDifference:
+    return pb.CapacityDifference(
+        point_id=counter.point_id,
+        date=counter.day.isoformat(),
+        carrier_id=counter.carrier_id,
+        service_id=counter.service_id,
+        cut_off_minute=cut_off_proto(counter.cut_off_minute),
+        counted=counted,
+        taken=taken,
+    )
 
 
 def _to_limits(limits: Iterable[pb.CapacityLimit]) -> list[Limit]:

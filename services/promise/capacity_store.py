@@ -208,6 +208,54 @@ def _taking(row: Sequence[Any]) -> Taking:
     return Taking(decision_id, leg, place, carrier_id, service_id, prepared_on, collected_on, cut_off, parcels)
 
 
+_TAKERS = text(
+    """SELECT order_id, array_agg(point_id ORDER BY point_id) AS point_ids FROM capacity_taking
+       WHERE order_id > :after AND (cardinality(CAST(:order_ids AS text[])) = 0 OR order_id = ANY(:order_ids))
+       GROUP BY order_id ORDER BY order_id LIMIT :most"""
+)
+
+
+async def takers(
+    tx: AsyncConnection, order_ids: Sequence[str], after: str, most: int
+) -> list[tuple[str, list[str]]]:
+    """Orders after an id that have taken something, of these or (none named) of all: the points of their legs."""
+    found = await tx.execute(_TAKERS, {"order_ids": list(order_ids), "after": after, "most": most})
+    return [(row.order_id, list(row.point_ids)) for row in found]
+
+
+# What a leg counts in, as `takings.Taking.counted` says.
+_DIFFERENCES = text(
+    """WITH part (point_id, day, carrier_id, service_id, cut_off_minute, taken) AS (
+           SELECT point_id, prepared_on, '', '', -1, 1 FROM capacity_taking
+           UNION ALL
+           SELECT point_id, collected_on, carrier_id, service.id, cut_off.minute, parcels
+           FROM capacity_taking AS one
+           CROSS JOIN LATERAL (SELECT DISTINCT unnest(ARRAY['', one.service_id]) AS id) AS service
+           CROSS JOIN LATERAL (SELECT DISTINCT unnest(ARRAY[-1, one.cut_off_minute]) AS minute) AS cut_off
+           WHERE carrier_id <> ''),
+       whole AS (
+           SELECT point_id, day, carrier_id, service_id, cut_off_minute, sum(taken) AS taken
+           FROM part GROUP BY point_id, day, carrier_id, service_id, cut_off_minute)
+       SELECT point_id, day, carrier_id, service_id, cut_off_minute,
+              coalesce(counted.taken, 0) AS counted, coalesce(whole.taken, 0) AS taken
+       FROM whole FULL JOIN capacity_count AS counted
+            USING (point_id, day, carrier_id, service_id, cut_off_minute)
+       WHERE coalesce(counted.taken, 0) <> coalesce(whole.taken, 0)
+       ORDER BY point_id, day, carrier_id, service_id, cut_off_minute LIMIT :most"""
+)
+
+
+async def differences(tx: AsyncConnection, most: int) -> list[tuple[Counter, int, int]]:
+    """Counters that are not the sum of what legs have taken: what is counted, and that sum."""
+    found = await tx.execute(_DIFFERENCES, {"most": most})
+    return [(Counter(*row[:5]), row.counted, int(row.taken)) for row in found]
+
+
+async def count_counters(tx: AsyncConnection) -> int:
+    """How many there are."""
+    return int((await tx.execute(text("SELECT count(*) FROM capacity_count"))).scalar_one())
+
+
 async def forget(tx: AsyncConnection, before: date) -> int:
     """Removes the days before a date; how many counters."""
     await tx.execute(

@@ -22,6 +22,8 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.payments.v1 import payments_service_pb2 as payments
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
+from oms.promise.v1 import capacity_service_pb2 as capacity
+from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from tests.end_to_end.conftest import Delivered
 from tests.end_to_end.journeys import carry, deliver, well_stocked
 from tests.stack import SharedStack
@@ -116,6 +118,27 @@ def test_what_an_ended_order_leaves_behind_is_found(stack: SharedStack, api: Api
         examination = looked(api)
     assert kinds(examination) == {"HOLD_OF_ENDED_ORDER", "WORKFLOW_OF_ENDED_ORDER"}
     assert {one.order_id for one in examination.differences} == {waiting}
+
+
+def test_room_that_is_taken_for_no_order_and_a_wrong_count_of_it_are_found(
+    stack: SharedStack, api: Api, waiting: str
+) -> None:
+    ghost = "ord_" + "0" * 32
+    row = "UPDATE capacity_taking SET order_id = '{}' WHERE order_id = '{}'"
+    with tampered(stack, "promise", row.format(ghost, waiting), row.format(waiting, ghost)):
+        examination = looked(api)
+    assert [(one.kind, one.order_id) for one in examination.differences] == [("ROOM_OF_UNKNOWN_ORDER", ghost)]
+    first = "(SELECT min(point_id) FROM capacity_count WHERE taken > 0 AND carrier_id = '')"
+    row = f"UPDATE capacity_count SET taken = taken {{}} 1 WHERE point_id = {first} AND carrier_id = ''"
+    with tampered(stack, "promise", row.format("+"), row.format("-")):
+        assert kinds(looked(api)) == {"ROOM_NOT_COUNTED"}
+
+
+def test_room_that_an_order_does_not_need_any_more_is_found(stack: SharedStack, api: Api, waiting: str) -> None:
+    row = "UPDATE fulfilment SET state = '{}' WHERE order_id = %(order_id)s"
+    with tampered(stack, "orders", row.format("cancelled"), row.format("planned"), order_id=waiting):
+        examination = looked(api)
+    assert "ROOM_NOT_NEEDED" in kinds(examination)
 
 
 def test_an_open_order_without_a_workflow_is_found(
@@ -217,11 +240,13 @@ async def test_an_order_whose_workflow_was_ended_from_outside_is_found_and_can_b
     async with (
         rpc.connect(stack.addresses["inventory"]) as stock,
         rpc.connect(stack.addresses["payments"]) as money,
+        rpc.connect(stack.addresses["promise"]) as room,
         rpc.connect(stack.addresses["orders"]) as order,
     ):
         await InventoryServiceStub(stock).Release(
             inventory.ReleaseRequest(request_id=key, reservation_id=order_id, reason="by hand")
         )
+        await CapacityServiceStub(room).ReleaseCapacity(capacity.ReleaseCapacityRequest(order_id=order_id))
         undone = await PaymentsServiceStub(money).Unwind(payments.UnwindRequest(request_id=key, order_id=order_id))
         assert undone.complete
         await OrdersServiceStub(order).CompleteCancellation(

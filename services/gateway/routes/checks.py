@@ -34,6 +34,12 @@ async def holds(which: Annotated[Which, Query()], clients: ClientsAre) -> Checke
     return await checking.holds(clients, which, times.now())
 
 
+@checks_router.get("/room")
+async def room(which: Annotated[Which, Query()], clients: ClientsAre) -> Checked:
+    """Look for room in the days of points that is taken and not needed, and count what is taken again."""
+    return await checking.room(clients, which)
+
+
 @checks_router.get("/workflows")
 async def workflows(which: Annotated[Which, Query()], clients: ClientsAre) -> Checked:
     """Look for workflows that run for orders that have ended; tell which wait for a person."""

@@ -81,6 +81,10 @@ ENDED = frozenset({OrderState.REFUSED, OrderState.CANCELLED, OrderState.CLOSED})
 MOVING = frozenset({OrderState.RECORDED, OrderState.ACTION_REQUIRED, OrderState.CANCELLING})
 # Units that are held at the point of their fulfilment, and units that are on their way to a place.
 HELD_UNITS = frozenset({UnitState.ALLOCATED, UnitState.PICKED, UnitState.PACKED})
+# Fulfilments that were never prepared, or not to the end.
+NOT_PREPARED = frozenset(
+    {FulfilmentState.REFUSED, FulfilmentState.LAPSED, FulfilmentState.SHORT, FulfilmentState.CANCELLED}
+)
 HOMELESS_UNITS = frozenset({UnitState.RECORDED, UnitState.UNPLACED})
 
 _O, _F, _U, _C = OrderState, FulfilmentState, UnitState, CaptureState

@@ -44,6 +44,14 @@ class FakeCapacity(CapacityServiceServicer):
         self._world.note("ListFigures", request)
         return pb.ListFiguresResponse(figures=FIGURES)
 
+    async def ListTakers(self, request: Any, context: Any) -> pb.ListTakersResponse:
+        self._world.note("ListTakers", request)
+        return pb.ListTakersResponse()
+
+    async def FindCapacityDifferences(self, request: Any, context: Any) -> pb.FindCapacityDifferencesResponse:
+        self._world.note("FindCapacityDifferences", request)
+        return pb.FindCapacityDifferencesResponse(checked=2)
+
 
 def register(world: "World", server: grpc.aio.Server) -> None:
     add_CapacityServiceServicer_to_server(FakeCapacity(world), server)  # type: ignore[abstract]

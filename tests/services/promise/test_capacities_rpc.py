@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import rpc
@@ -52,6 +53,39 @@ def question(request_id: str, quantity: int) -> prm.PlanOrderRequest:
         mode=types.DELIVERY_MODE_HOME_STANDARD,
         as_of=to_proto(NOW),
     )
+
+
+async def test_those_who_have_taken_something_are_told_page_by_page(stubs: "Stubs") -> None:
+    promise, capacity = stubs
+    for number in (1, 2, 3):
+        asked = question(f"r{number}", 1)
+        asked.order_id = f"ord_{number}"
+        await promise.PlanOrder(asked)
+    first = await capacity.ListTakers(pb.ListTakersRequest(page=types.PageRequest(size=2)))
+    assert [(one.order_id, list(one.point_ids)) for one in first.takers] == [
+        ("ord_1", ["lille"]),
+        ("ord_2", ["lille"]),
+    ]
+    after = types.PageRequest(size=2, cursor=first.page.next_cursor)
+    rest = await capacity.ListTakers(pb.ListTakersRequest(page=after))
+    assert ([one.order_id for one in rest.takers], rest.page.next_cursor) == (["ord_3"], "")
+    some = await capacity.ListTakers(pb.ListTakersRequest(order_ids=["ord_2", "ord_9"]))
+    assert [one.order_id for one in some.takers] == ["ord_2"]
+    with pytest.raises(InvalidArgument, match="at most 500"):
+        await capacity.ListTakers(pb.ListTakersRequest(order_ids=[f"ord_{n}" for n in range(501)]))
+
+
+async def test_a_counter_that_is_not_what_legs_took_is_found(stubs: "Stubs", promise_db: AsyncEngine) -> None:
+    promise, capacity = stubs
+    await promise.PlanOrder(question("r1", 1))
+    asked = pb.FindCapacityDifferencesRequest()
+    sound = await capacity.FindCapacityDifferences(asked)
+    assert (sound.checked, list(sound.differences)) == (5, []), "the point's day, and four of its collection"
+    async with promise_db.begin() as tx:
+        await tx.execute(text("UPDATE capacity_count SET taken = taken + 2 WHERE carrier_id = ''"))
+        await tx.execute(text("DELETE FROM capacity_count WHERE service_id <> '' AND cut_off_minute <> -1"))
+    found = (await capacity.FindCapacityDifferences(asked)).differences
+    assert [(one.carrier_id, one.counted, one.taken) for one in found] == [("", 3, 1), ("post", 0, 1)]
 
 
 async def test_limits_keep_absent_apart_from_zero(stubs: "Stubs") -> None:

@@ -2446,6 +2446,7 @@ class Obligation(_message.Message):
     IN_FLUX_FIELD_NUMBER: _builtins.int
     UNITS_FIELD_NUMBER: _builtins.int
     CAPTURED_FIELD_NUMBER: _builtins.int
+    PREPARED_AT_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     driven: _builtins.bool
@@ -2460,6 +2461,10 @@ class Obligation(_message.Message):
     def captured(self) -> _type_pb2.Money:
         """The money of its parcels that was captured; absent where a person has let a parcel go without."""
 
+    @_builtins.property
+    def prepared_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The point of each preparation order that may have its place in a day of that point."""
+
     def __init__(
         self,
         *,
@@ -2469,10 +2474,11 @@ class Obligation(_message.Message):
         in_flux: _builtins.bool = ...,
         units: _abc.Iterable[Global___ObligedUnits] | None = ...,
         captured: _type_pb2.Money | None = ...,
+        prepared_at: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "driven", b"driven", "in_flux", b"in_flux", "order_id", b"order_id", "state", b"state", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "driven", b"driven", "in_flux", b"in_flux", "order_id", b"order_id", "prepared_at", b"prepared_at", "state", b"state", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

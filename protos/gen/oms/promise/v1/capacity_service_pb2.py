@@ -24,47 +24,60 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from oms.promise.v1 import promise_service_pb2 as oms_dot_promise_dot_v1_dot_promise__service__pb2
+from oms.type.v1 import type_pb2 as oms_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%oms/promise/v1/capacity_service.proto\x12\x0eoms.promise.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$oms/promise/v1/promise_service.proto\"\xb4\x01\n\rCapacityLimit\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\ncarrier_id\x18\x02 \x01(\t\x12\x12\n\nservice_id\x18\x03 \x01(\t\x12\x1b\n\x0e\x63ut_off_minute\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07weekday\x18\x05 \x01(\x05\x12\x0c\n\x04\x64\x61te\x18\x06 \x01(\t\x12\x11\n\x04most\x18\x07 \x01(\x05H\x01\x88\x01\x01\x42\x11\n\x0f_cut_off_minuteB\x07\n\x05_most\"{\n\x10PutLimitsRequest\x12-\n\x06limits\x18\x01 \x03(\x0b\x32\x1d.oms.promise.v1.CapacityLimit\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"$\n\x11PutLimitsResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x05\"D\n\x13RemoveLimitsRequest\x12-\n\x06limits\x18\x01 \x03(\x0b\x32\x1d.oms.promise.v1.CapacityLimit\"\'\n\x14RemoveLimitsResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x05\"9\n\x11ListLimitsRequest\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\ncarrier_id\x18\x02 \x01(\t\"|\n\x10SetCapacityLimit\x12,\n\x05limit\x18\x01 \x01(\x0b\x32\x1d.oms.promise.v1.CapacityLimit\x12*\n\x06set_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06set_by\x18\x03 \x01(\t\"F\n\x12ListLimitsResponse\x12\x30\n\x06limits\x18\x01 \x03(\x0b\x32 .oms.promise.v1.SetCapacityLimit\"M\n\x12ListFiguresRequest\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x11\n\tfrom_date\x18\x02 \x01(\t\x12\x12\n\nuntil_date\x18\x03 \x01(\t\"\xcf\x01\n\x0e\x43\x61pacityFigure\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x12\n\ncarrier_id\x18\x02 \x01(\t\x12\x12\n\nservice_id\x18\x03 \x01(\t\x12\x1b\n\x0e\x63ut_off_minute\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\x04most\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\r\n\x05taken\x18\x06 \x01(\x05\x12\x11\n\x04left\x18\x07 \x01(\x05H\x02\x88\x01\x01\x12\x10\n\x08point_id\x18\x08 \x01(\tB\x11\n\x0f_cut_off_minuteB\x07\n\x05_mostB\x07\n\x05_left\"F\n\x13ListFiguresResponse\x12/\n\x07\x66igures\x18\x01 \x03(\x0b\x32\x1e.oms.promise.v1.CapacityFigure\"&\n\x12ListTakingsRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"\xb3\x01\n\x0e\x43\x61pacityTaking\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x13\n\x0bprepared_on\x18\x03 \x01(\t\x12\x12\n\ncarrier_id\x18\x04 \x01(\t\x12\x12\n\nservice_id\x18\x05 \x01(\t\x12\x14\n\x0c\x63ollected_on\x18\x06 \x01(\t\x12\x16\n\x0e\x63ut_off_minute\x18\x07 \x01(\x05\x12\x0f\n\x07parcels\x18\x08 \x01(\x05\"F\n\x13ListTakingsResponse\x12/\n\x07takings\x18\x01 \x03(\x0b\x32\x1e.oms.promise.v1.CapacityTaking\"R\n\x16ReleaseCapacityRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12&\n\x04legs\x18\x02 \x03(\x0b\x32\x18.oms.promise.v1.LegPlace\"+\n\x17ReleaseCapacityResponse\x12\x10\n\x08released\x18\x01 \x01(\x05\x32\xa7\x04\n\x0f\x43\x61pacityService\x12P\n\tPutLimits\x12 .oms.promise.v1.PutLimitsRequest\x1a!.oms.promise.v1.PutLimitsResponse\x12Y\n\x0cRemoveLimits\x12#.oms.promise.v1.RemoveLimitsRequest\x1a$.oms.promise.v1.RemoveLimitsResponse\x12S\n\nListLimits\x12!.oms.promise.v1.ListLimitsRequest\x1a\".oms.promise.v1.ListLimitsResponse\x12V\n\x0bListFigures\x12\".oms.promise.v1.ListFiguresRequest\x1a#.oms.promise.v1.ListFiguresResponse\x12V\n\x0bListTakings\x12\".oms.promise.v1.ListTakingsRequest\x1a#.oms.promise.v1.ListTakingsResponse\x12\x62\n\x0fReleaseCapacity\x12&.oms.promise.v1.ReleaseCapacityRequest\x1a\'.oms.promise.v1.ReleaseCapacityResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%oms/promise/v1/capacity_service.proto\x12\x0eoms.promise.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$oms/promise/v1/promise_service.proto\x1a\x16oms/type/v1/type.proto\"\xb4\x01\n\rCapacityLimit\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\ncarrier_id\x18\x02 \x01(\t\x12\x12\n\nservice_id\x18\x03 \x01(\t\x12\x1b\n\x0e\x63ut_off_minute\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07weekday\x18\x05 \x01(\x05\x12\x0c\n\x04\x64\x61te\x18\x06 \x01(\t\x12\x11\n\x04most\x18\x07 \x01(\x05H\x01\x88\x01\x01\x42\x11\n\x0f_cut_off_minuteB\x07\n\x05_most\"{\n\x10PutLimitsRequest\x12-\n\x06limits\x18\x01 \x03(\x0b\x32\x1d.oms.promise.v1.CapacityLimit\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"$\n\x11PutLimitsResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x05\"D\n\x13RemoveLimitsRequest\x12-\n\x06limits\x18\x01 \x03(\x0b\x32\x1d.oms.promise.v1.CapacityLimit\"\'\n\x14RemoveLimitsResponse\x12\x0f\n\x07\x63hanged\x18\x01 \x01(\x05\"9\n\x11ListLimitsRequest\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\ncarrier_id\x18\x02 \x01(\t\"|\n\x10SetCapacityLimit\x12,\n\x05limit\x18\x01 \x01(\x0b\x32\x1d.oms.promise.v1.CapacityLimit\x12*\n\x06set_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06set_by\x18\x03 \x01(\t\"F\n\x12ListLimitsResponse\x12\x30\n\x06limits\x18\x01 \x03(\x0b\x32 .oms.promise.v1.SetCapacityLimit\"M\n\x12ListFiguresRequest\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x11\n\tfrom_date\x18\x02 \x01(\t\x12\x12\n\nuntil_date\x18\x03 \x01(\t\"\xcf\x01\n\x0e\x43\x61pacityFigure\x12\x0c\n\x04\x64\x61te\x18\x01 \x01(\t\x12\x12\n\ncarrier_id\x18\x02 \x01(\t\x12\x12\n\nservice_id\x18\x03 \x01(\t\x12\x1b\n\x0e\x63ut_off_minute\x18\x04 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\x04most\x18\x05 \x01(\x05H\x01\x88\x01\x01\x12\r\n\x05taken\x18\x06 \x01(\x05\x12\x11\n\x04left\x18\x07 \x01(\x05H\x02\x88\x01\x01\x12\x10\n\x08point_id\x18\x08 \x01(\tB\x11\n\x0f_cut_off_minuteB\x07\n\x05_mostB\x07\n\x05_left\"F\n\x13ListFiguresResponse\x12/\n\x07\x66igures\x18\x01 \x03(\x0b\x32\x1e.oms.promise.v1.CapacityFigure\"&\n\x12ListTakingsRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\"\xb3\x01\n\x0e\x43\x61pacityTaking\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x13\n\x0bprepared_on\x18\x03 \x01(\t\x12\x12\n\ncarrier_id\x18\x04 \x01(\t\x12\x12\n\nservice_id\x18\x05 \x01(\t\x12\x14\n\x0c\x63ollected_on\x18\x06 \x01(\t\x12\x16\n\x0e\x63ut_off_minute\x18\x07 \x01(\x05\x12\x0f\n\x07parcels\x18\x08 \x01(\x05\"F\n\x13ListTakingsResponse\x12/\n\x07takings\x18\x01 \x03(\x0b\x32\x1e.oms.promise.v1.CapacityTaking\"R\n\x16ReleaseCapacityRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12&\n\x04legs\x18\x02 \x03(\x0b\x32\x18.oms.promise.v1.LegPlace\"+\n\x17ReleaseCapacityResponse\x12\x10\n\x08released\x18\x01 \x01(\x05\"N\n\x11ListTakersRequest\x12\x11\n\torder_ids\x18\x01 \x03(\t\x12&\n\x04page\x18\x02 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\",\n\x05Taker\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x11\n\tpoint_ids\x18\x02 \x03(\t\"`\n\x12ListTakersResponse\x12%\n\x06takers\x18\x01 \x03(\x0b\x32\x15.oms.promise.v1.Taker\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\" \n\x1e\x46indCapacityDifferencesRequest\"\xac\x01\n\x12\x43\x61pacityDifference\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x02 \x01(\t\x12\x12\n\ncarrier_id\x18\x03 \x01(\t\x12\x12\n\nservice_id\x18\x04 \x01(\t\x12\x1b\n\x0e\x63ut_off_minute\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x0f\n\x07\x63ounted\x18\x06 \x01(\x03\x12\r\n\x05taken\x18\x07 \x01(\x03\x42\x11\n\x0f_cut_off_minute\"k\n\x1f\x46indCapacityDifferencesResponse\x12\x37\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32\".oms.promise.v1.CapacityDifference\x12\x0f\n\x07\x63hecked\x18\x02 \x01(\x03\x32\xf8\x05\n\x0f\x43\x61pacityService\x12P\n\tPutLimits\x12 .oms.promise.v1.PutLimitsRequest\x1a!.oms.promise.v1.PutLimitsResponse\x12Y\n\x0cRemoveLimits\x12#.oms.promise.v1.RemoveLimitsRequest\x1a$.oms.promise.v1.RemoveLimitsResponse\x12S\n\nListLimits\x12!.oms.promise.v1.ListLimitsRequest\x1a\".oms.promise.v1.ListLimitsResponse\x12V\n\x0bListFigures\x12\".oms.promise.v1.ListFiguresRequest\x1a#.oms.promise.v1.ListFiguresResponse\x12V\n\x0bListTakings\x12\".oms.promise.v1.ListTakingsRequest\x1a#.oms.promise.v1.ListTakingsResponse\x12\x62\n\x0fReleaseCapacity\x12&.oms.promise.v1.ReleaseCapacityRequest\x1a\'.oms.promise.v1.ReleaseCapacityResponse\x12S\n\nListTakers\x12!.oms.promise.v1.ListTakersRequest\x1a\".oms.promise.v1.ListTakersResponse\x12z\n\x17\x46indCapacityDifferences\x12..oms.promise.v1.FindCapacityDifferencesRequest\x1a/.oms.promise.v1.FindCapacityDifferencesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'oms.promise.v1.capacity_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAPACITYLIMIT']._serialized_start=129
-  _globals['_CAPACITYLIMIT']._serialized_end=309
-  _globals['_PUTLIMITSREQUEST']._serialized_start=311
-  _globals['_PUTLIMITSREQUEST']._serialized_end=434
-  _globals['_PUTLIMITSRESPONSE']._serialized_start=436
-  _globals['_PUTLIMITSRESPONSE']._serialized_end=472
-  _globals['_REMOVELIMITSREQUEST']._serialized_start=474
-  _globals['_REMOVELIMITSREQUEST']._serialized_end=542
-  _globals['_REMOVELIMITSRESPONSE']._serialized_start=544
-  _globals['_REMOVELIMITSRESPONSE']._serialized_end=583
-  _globals['_LISTLIMITSREQUEST']._serialized_start=585
-  _globals['_LISTLIMITSREQUEST']._serialized_end=642
-  _globals['_SETCAPACITYLIMIT']._serialized_start=644
-  _globals['_SETCAPACITYLIMIT']._serialized_end=768
-  _globals['_LISTLIMITSRESPONSE']._serialized_start=770
-  _globals['_LISTLIMITSRESPONSE']._serialized_end=840
-  _globals['_LISTFIGURESREQUEST']._serialized_start=842
-  _globals['_LISTFIGURESREQUEST']._serialized_end=919
-  _globals['_CAPACITYFIGURE']._serialized_start=922
-  _globals['_CAPACITYFIGURE']._serialized_end=1129
-  _globals['_LISTFIGURESRESPONSE']._serialized_start=1131
-  _globals['_LISTFIGURESRESPONSE']._serialized_end=1201
-  _globals['_LISTTAKINGSREQUEST']._serialized_start=1203
-  _globals['_LISTTAKINGSREQUEST']._serialized_end=1241
-  _globals['_CAPACITYTAKING']._serialized_start=1244
-  _globals['_CAPACITYTAKING']._serialized_end=1423
-  _globals['_LISTTAKINGSRESPONSE']._serialized_start=1425
-  _globals['_LISTTAKINGSRESPONSE']._serialized_end=1495
-  _globals['_RELEASECAPACITYREQUEST']._serialized_start=1497
-  _globals['_RELEASECAPACITYREQUEST']._serialized_end=1579
-  _globals['_RELEASECAPACITYRESPONSE']._serialized_start=1581
-  _globals['_RELEASECAPACITYRESPONSE']._serialized_end=1624
-  _globals['_CAPACITYSERVICE']._serialized_start=1627
-  _globals['_CAPACITYSERVICE']._serialized_end=2178
+  _globals['_CAPACITYLIMIT']._serialized_start=153
+  _globals['_CAPACITYLIMIT']._serialized_end=333
+  _globals['_PUTLIMITSREQUEST']._serialized_start=335
+  _globals['_PUTLIMITSREQUEST']._serialized_end=458
+  _globals['_PUTLIMITSRESPONSE']._serialized_start=460
+  _globals['_PUTLIMITSRESPONSE']._serialized_end=496
+  _globals['_REMOVELIMITSREQUEST']._serialized_start=498
+  _globals['_REMOVELIMITSREQUEST']._serialized_end=566
+  _globals['_REMOVELIMITSRESPONSE']._serialized_start=568
+  _globals['_REMOVELIMITSRESPONSE']._serialized_end=607
+  _globals['_LISTLIMITSREQUEST']._serialized_start=609
+  _globals['_LISTLIMITSREQUEST']._serialized_end=666
+  _globals['_SETCAPACITYLIMIT']._serialized_start=668
+  _globals['_SETCAPACITYLIMIT']._serialized_end=792
+  _globals['_LISTLIMITSRESPONSE']._serialized_start=794
+  _globals['_LISTLIMITSRESPONSE']._serialized_end=864
+  _globals['_LISTFIGURESREQUEST']._serialized_start=866
+  _globals['_LISTFIGURESREQUEST']._serialized_end=943
+  _globals['_CAPACITYFIGURE']._serialized_start=946
+  _globals['_CAPACITYFIGURE']._serialized_end=1153
+  _globals['_LISTFIGURESRESPONSE']._serialized_start=1155
+  _globals['_LISTFIGURESRESPONSE']._serialized_end=1225
+  _globals['_LISTTAKINGSREQUEST']._serialized_start=1227
+  _globals['_LISTTAKINGSREQUEST']._serialized_end=1265
+  _globals['_CAPACITYTAKING']._serialized_start=1268
+  _globals['_CAPACITYTAKING']._serialized_end=1447
+  _globals['_LISTTAKINGSRESPONSE']._serialized_start=1449
+  _globals['_LISTTAKINGSRESPONSE']._serialized_end=1519
+  _globals['_RELEASECAPACITYREQUEST']._serialized_start=1521
+  _globals['_RELEASECAPACITYREQUEST']._serialized_end=1603
+  _globals['_RELEASECAPACITYRESPONSE']._serialized_start=1605
+  _globals['_RELEASECAPACITYRESPONSE']._serialized_end=1648
+  _globals['_LISTTAKERSREQUEST']._serialized_start=1650
+  _globals['_LISTTAKERSREQUEST']._serialized_end=1728
+  _globals['_TAKER']._serialized_start=1730
+  _globals['_TAKER']._serialized_end=1774
+  _globals['_LISTTAKERSRESPONSE']._serialized_start=1776
+  _globals['_LISTTAKERSRESPONSE']._serialized_end=1872
+  _globals['_FINDCAPACITYDIFFERENCESREQUEST']._serialized_start=1874
+  _globals['_FINDCAPACITYDIFFERENCESREQUEST']._serialized_end=1906
+  _globals['_CAPACITYDIFFERENCE']._serialized_start=1909
+  _globals['_CAPACITYDIFFERENCE']._serialized_end=2081
+  _globals['_FINDCAPACITYDIFFERENCESRESPONSE']._serialized_start=2083
+  _globals['_FINDCAPACITYDIFFERENCESRESPONSE']._serialized_end=2190
+  _globals['_CAPACITYSERVICE']._serialized_start=2193
+  _globals['_CAPACITYSERVICE']._serialized_end=2953
 # @@protoc_insertion_point(module_scope)

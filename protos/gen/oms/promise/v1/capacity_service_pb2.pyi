@@ -11,6 +11,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from oms.promise.v1 import promise_service_pb2 as _promise_service_pb2
+from oms.type.v1 import type_pb2 as _type_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -483,3 +484,169 @@ class ReleaseCapacityResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseCapacityResponse: _TypeAlias = ReleaseCapacityResponse  # noqa: Y015
+
+@_typing.final
+class ListTakersRequest(_message.Message):
+    """Which orders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_IDS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most 500; those that took nothing are left out. Empty for all."""
+
+    @_builtins.property
+    def page(self) -> _type_pb2.PageRequest:
+        """Only without `order_ids`."""
+
+    def __init__(
+        self,
+        *,
+        order_ids: _abc.Iterable[_builtins.str] | None = ...,
+        page: _type_pb2.PageRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_ids", b"order_ids", "page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTakersRequest: _TypeAlias = ListTakersRequest  # noqa: Y015
+
+@_typing.final
+class Taker(_message.Message):
+    """An order, with the point of each leg that has taken something."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    POINT_IDS_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    @_builtins.property
+    def point_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        point_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "point_ids", b"point_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Taker: _TypeAlias = Taker  # noqa: Y015
+
+@_typing.final
+class ListTakersResponse(_message.Message):
+    """A page of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAKERS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def takers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Taker]: ...
+    @_builtins.property
+    def page(self) -> _type_pb2.PageInfo: ...
+    def __init__(
+        self,
+        *,
+        takers: _abc.Iterable[Global___Taker] | None = ...,
+        page: _type_pb2.PageInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "takers", b"takers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTakersResponse: _TypeAlias = ListTakersResponse  # noqa: Y015
+
+@_typing.final
+class FindCapacityDifferencesRequest(_message.Message):
+    """Nothing is asked."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindCapacityDifferencesRequest: _TypeAlias = FindCapacityDifferencesRequest  # noqa: Y015
+
+@_typing.final
+class CapacityDifference(_message.Message):
+    """A counter as it stands, and the sum of what legs have taken of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    CARRIER_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    CUT_OFF_MINUTE_FIELD_NUMBER: _builtins.int
+    COUNTED_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    date: _builtins.str
+    """ISO 8601."""
+    carrier_id: _builtins.str
+    service_id: _builtins.str
+    cut_off_minute: _builtins.int
+    counted: _builtins.int
+    taken: _builtins.int
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        date: _builtins.str = ...,
+        carrier_id: _builtins.str = ...,
+        service_id: _builtins.str = ...,
+        cut_off_minute: _builtins.int | None = ...,
+        counted: _builtins.int = ...,
+        taken: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cut_off_minute", b"_cut_off_minute", "cut_off_minute", b"cut_off_minute"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cut_off_minute", b"_cut_off_minute", "carrier_id", b"carrier_id", "counted", b"counted", "cut_off_minute", b"cut_off_minute", "date", b"date", "point_id", b"point_id", "service_id", b"service_id", "taken", b"taken"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cut_off_minute: _TypeAlias = _typing.Literal["cut_off_minute"]  # noqa: Y015
+    _WhichOneofArgType__cut_off_minute: _TypeAlias = _typing.Literal["_cut_off_minute", b"_cut_off_minute"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cut_off_minute) -> _WhichOneofReturnType__cut_off_minute | None: ...
+
+Global___CapacityDifference: _TypeAlias = CapacityDifference  # noqa: Y015
+
+@_typing.final
+class FindCapacityDifferencesResponse(_message.Message):
+    """In the order of points, days and carriers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    CHECKED_FIELD_NUMBER: _builtins.int
+    checked: _builtins.int
+    """Counters that were looked at."""
+    @_builtins.property
+    def differences(self) -> _containers.RepeatedCompositeFieldContainer[Global___CapacityDifference]: ...
+    def __init__(
+        self,
+        *,
+        differences: _abc.Iterable[Global___CapacityDifference] | None = ...,
+        checked: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checked", b"checked", "differences", b"differences"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindCapacityDifferencesResponse: _TypeAlias = FindCapacityDifferencesResponse  # noqa: Y015

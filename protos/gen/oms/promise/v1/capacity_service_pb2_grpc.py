@@ -66,6 +66,16 @@ class CapacityServiceStub:
                 request_serializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.ReleaseCapacityRequest.SerializeToString,
                 response_deserializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.ReleaseCapacityResponse.FromString,
                 _registered_method=True)
+        self.ListTakers = channel.unary_unary(
+                '/oms.promise.v1.CapacityService/ListTakers',
+                request_serializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.ListTakersRequest.SerializeToString,
+                response_deserializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.ListTakersResponse.FromString,
+                _registered_method=True)
+        self.FindCapacityDifferences = channel.unary_unary(
+                '/oms.promise.v1.CapacityService/FindCapacityDifferences',
+                request_serializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.FindCapacityDifferencesRequest.SerializeToString,
+                response_deserializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.FindCapacityDifferencesResponse.FromString,
+                _registered_method=True)
 
 
 class CapacityServiceServicer:
@@ -116,6 +126,20 @@ class CapacityServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTakers(self, request, context):
+        """Orders that have taken something, in the order of their ids. INVALID_ARGUMENT names the field.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindCapacityDifferences(self, request, context):
+        """Counters that are not the sum of what legs have taken; at most 1,000 of them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CapacityServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -148,6 +172,16 @@ def add_CapacityServiceServicer_to_server(servicer, server):
                     servicer.ReleaseCapacity,
                     request_deserializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.ReleaseCapacityRequest.FromString,
                     response_serializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.ReleaseCapacityResponse.SerializeToString,
+            ),
+            'ListTakers': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTakers,
+                    request_deserializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.ListTakersRequest.FromString,
+                    response_serializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.ListTakersResponse.SerializeToString,
+            ),
+            'FindCapacityDifferences': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindCapacityDifferences,
+                    request_deserializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.FindCapacityDifferencesRequest.FromString,
+                    response_serializer=oms_dot_promise_dot_v1_dot_capacity__service__pb2.FindCapacityDifferencesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -314,6 +348,60 @@ class CapacityService:
             '/oms.promise.v1.CapacityService/ReleaseCapacity',
             oms_dot_promise_dot_v1_dot_capacity__service__pb2.ReleaseCapacityRequest.SerializeToString,
             oms_dot_promise_dot_v1_dot_capacity__service__pb2.ReleaseCapacityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTakers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.promise.v1.CapacityService/ListTakers',
+            oms_dot_promise_dot_v1_dot_capacity__service__pb2.ListTakersRequest.SerializeToString,
+            oms_dot_promise_dot_v1_dot_capacity__service__pb2.ListTakersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindCapacityDifferences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.promise.v1.CapacityService/FindCapacityDifferences',
+            oms_dot_promise_dot_v1_dot_capacity__service__pb2.FindCapacityDifferencesRequest.SerializeToString,
+            oms_dot_promise_dot_v1_dot_capacity__service__pb2.FindCapacityDifferencesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,10 @@ class CapacityServiceStub:
     """What an order has taken; empty for one that took nothing, or whose days are long past."""
     ReleaseCapacity: _grpc.UnaryUnaryMultiCallable[_capacity_service_pb2.ReleaseCapacityRequest, _capacity_service_pb2.ReleaseCapacityResponse]
     """Gives back what legs of an order took. What was given back before, or never taken, is no error."""
+    ListTakers: _grpc.UnaryUnaryMultiCallable[_capacity_service_pb2.ListTakersRequest, _capacity_service_pb2.ListTakersResponse]
+    """Orders that have taken something, in the order of their ids. INVALID_ARGUMENT names the field."""
+    FindCapacityDifferences: _grpc.UnaryUnaryMultiCallable[_capacity_service_pb2.FindCapacityDifferencesRequest, _capacity_service_pb2.FindCapacityDifferencesResponse]
+    """Counters that are not the sum of what legs have taken; at most 1,000 of them."""
 
 @_typing.type_check_only
 class CapacityServiceAsyncStub(CapacityServiceStub):
@@ -73,6 +77,10 @@ class CapacityServiceAsyncStub(CapacityServiceStub):
     """What an order has taken; empty for one that took nothing, or whose days are long past."""
     ReleaseCapacity: _aio.UnaryUnaryMultiCallable[_capacity_service_pb2.ReleaseCapacityRequest, _capacity_service_pb2.ReleaseCapacityResponse]  # type: ignore[assignment]
     """Gives back what legs of an order took. What was given back before, or never taken, is no error."""
+    ListTakers: _aio.UnaryUnaryMultiCallable[_capacity_service_pb2.ListTakersRequest, _capacity_service_pb2.ListTakersResponse]  # type: ignore[assignment]
+    """Orders that have taken something, in the order of their ids. INVALID_ARGUMENT names the field."""
+    FindCapacityDifferences: _aio.UnaryUnaryMultiCallable[_capacity_service_pb2.FindCapacityDifferencesRequest, _capacity_service_pb2.FindCapacityDifferencesResponse]  # type: ignore[assignment]
+    """Counters that are not the sum of what legs have taken; at most 1,000 of them."""
 
 class CapacityServiceServicer(metaclass=_abc_1.ABCMeta):
     """Room is taken by PromiseService.PlanOrder with the plan that needs it, and given back here or by the plan that
@@ -128,5 +136,21 @@ class CapacityServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_capacity_service_pb2.ReleaseCapacityResponse, _abc.Awaitable[_capacity_service_pb2.ReleaseCapacityResponse]]:
         """Gives back what legs of an order took. What was given back before, or never taken, is no error."""
+
+    @_abc_1.abstractmethod
+    def ListTakers(
+        self,
+        request: _capacity_service_pb2.ListTakersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_capacity_service_pb2.ListTakersResponse, _abc.Awaitable[_capacity_service_pb2.ListTakersResponse]]:
+        """Orders that have taken something, in the order of their ids. INVALID_ARGUMENT names the field."""
+
+    @_abc_1.abstractmethod
+    def FindCapacityDifferences(
+        self,
+        request: _capacity_service_pb2.FindCapacityDifferencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_capacity_service_pb2.FindCapacityDifferencesResponse, _abc.Awaitable[_capacity_service_pb2.FindCapacityDifferencesResponse]]:
+        """Counters that are not the sum of what legs have taken; at most 1,000 of them."""
 
 def add_CapacityServiceServicer_to_server(servicer: CapacityServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
