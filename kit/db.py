@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from kit import arrays, failpoints, telemetry
+from kit import arrays, failpoints, telemetry, trips
+from kit.trips import Rows
 
 __all__ = [
     "BE_BRIEF",
@@ -81,8 +82,10 @@ def single(engine: AsyncEngine) -> AsyncEngine:
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
+# Only for its way to write a statement's values.
+_WITH_NUMBERS = PGDialectAsync_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+
 Statement = tuple[TextClause, Mapping[str, Any]]
-Rows = Sequence[tuple[Any, ...]]
 
 
 async def rows(tx: AsyncConnection, statement: TextClause, values: Mapping[str, Any]) -> Rows:
@@ -91,7 +94,8 @@ async def rows(tx: AsyncConnection, statement: TextClause, values: Mapping[str, 
     It goes to the driver itself: SQLAlchemy's way there and back is two thirds of what a statement costs us.
     Spans, failpoints and errors are the same.
     """
-    async with _at_driver(tx, [statement]) as (driver, (sql,)):
+    sql = _written_for_driver(statement)
+    async with _at_driver(tx, [sql]) as driver:
         cursor = await driver.execute(sql.encode(), values)
         return await cursor.fetchall() if cursor.description else []
 
@@ -102,14 +106,9 @@ async def in_one_trip(tx: AsyncConnection, *statements: Statement, ends: bool = 
     They are carried out one after the other; what follows one that fails is not. `ends`: the transaction is
     committed in the same trip, and the connection is not asked for anything after it.
     """
-    async with _at_driver(tx, [statement for statement, _ in statements], ends=ends) as (driver, texts):
-        cursors = [driver.cursor() for _ in statements]
-        async with driver.pipeline():
-            for cursor, sql, (_, values) in zip(cursors, texts, statements, strict=True):
-                await cursor.execute(sql.encode(), values)
-            if ends:
-                await driver.commit()
-        return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+    asked = [_with_values(statement, values) for statement, values in statements]
+    async with _at_driver(tx, [sql.text for sql in asked], ends=ends) as driver:
+        return await trips.go(driver, asked, ends=ends)
 
 
 # For whoever has waited for a lock before: in this transaction a tenth of a second is enough.
@@ -118,16 +117,15 @@ BE_BRIEF: Statement = text("SET LOCAL lock_timeout = '100ms'"), {}
 
 @asynccontextmanager
 async def _at_driver(
-    tx: AsyncConnection, statements: Sequence[TextClause], *, ends: bool = False
-) -> AsyncIterator[tuple[psycopg.AsyncConnection[Any], list[str]]]:
-    """The driver's connection, and the statements as it reads them; what the engine does around them is done."""
+    tx: AsyncConnection, texts: Sequence[str], *, ends: bool = False
+) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """The driver's connection; what the engine does around statements is done."""
     connection = tx.sync_connection
     assert connection is not None, "it is open"
     driver: psycopg.AsyncConnection[Any] | None = connection.connection.driver_connection
     assert driver is not None, "it is not invalidated"
     if not connection.in_transaction():
         connection.begin()  # only noted: the driver begins with its next statement
-    texts = [_written_for_driver(statement) for statement in statements]
     for sql in texts:
         failpoints.writing(connection, sql)
     if ends:
@@ -136,7 +134,7 @@ async def _at_driver(
         with ExitStack() as spans:
             for sql in texts:
                 spans.enter_context(telemetry.about_statement(sql, connection.engine.url.database))
-            yield driver, texts
+            yield driver
     except psycopg.Error as error:
         if driver.closed:
             await tx.invalidate(error)
@@ -153,6 +151,18 @@ async def _at_driver(
 @lru_cache(maxsize=256)
 def _written_for_driver(statement: TextClause) -> str:
     return str(statement.compile(dialect=PGDialectAsync_psycopg()))  # type: ignore[no-untyped-call]
+
+
+def _with_values(statement: TextClause, values: Mapping[str, Any]) -> trips.Sql:
+    sql, names = _numbered(statement)
+    return trips.Sql(sql, [values[name] for name in names])
+
+
+@lru_cache(maxsize=256)
+def _numbered(statement: TextClause) -> tuple[str, tuple[str, ...]]:
+    """With $1, $2 for its values, and their names in that order."""
+    compiled = statement.compile(dialect=_WITH_NUMBERS)
+    return str(compiled), tuple(compiled.positiontup or ())
 
 
 async def migrate(service: str, url: str) -> None:

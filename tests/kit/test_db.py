@@ -1,5 +1,6 @@
 """Statements that go to the driver itself: they give and fail like all others."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from kit import db
 
 DIVIDE = text("SELECT CAST(:dividend AS integer) / CAST(:divisor AS integer)")
+SIX_BY_THREE = {"dividend": 6, "divisor": 3}
 
 
 async def test_it_gives_rows_and_writes_in_the_transaction_of_its_connection(orders_db: AsyncEngine) -> None:
@@ -75,14 +77,14 @@ async def test_its_errors_are_those_of_the_engine_and_quote_no_value(orders_db: 
         with pytest.raises(DBAPIError) as raised:
             await db.rows(tx, DIVIDE, {"dividend": 4711, "divisor": 0})
         await tx.rollback()
-        assert await db.rows(tx, DIVIDE, {"dividend": 6, "divisor": 3}) == [(2,)]
+        assert await db.rows(tx, DIVIDE, SIX_BY_THREE) == [(2,)]
     assert getattr(raised.value.orig, "sqlstate", None) == "22012"
     assert not db.is_outage(raised.value)
     assert "4711" not in str(raised.value)
 
 
 async def in_one_trip(tx: AsyncConnection, statement: TextClause, values: dict[str, Any]) -> object:
-    return await db.in_one_trip(tx, (DIVIDE, {"dividend": 6, "divisor": 3}), (statement, values), ends=True)
+    return await db.in_one_trip(tx, (DIVIDE, SIX_BY_THREE), (statement, values), ends=True)
 
 
 @pytest.mark.parametrize("lose", [db.rows, in_one_trip])
@@ -95,4 +97,32 @@ async def test_a_connection_that_is_lost_is_an_outage_and_the_next_one_is_anothe
     assert raised.value.connection_invalidated
     assert db.is_outage(raised.value)
     async with orders_db.begin() as tx:
-        assert await db.rows(tx, DIVIDE, {"dividend": 6, "divisor": 3}) == [(2,)]
+        assert await db.rows(tx, DIVIDE, SIX_BY_THREE) == [(2,)]
+
+
+async def test_a_trip_that_is_given_up_leaves_its_connection_to_the_next_one(orders_db: AsyncEngine) -> None:
+    async with orders_db.connect() as tx:
+        [[(mine,)]] = await db.in_one_trip(tx, (text("SELECT pg_backend_pid()"), {}))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await db.in_one_trip(tx, (DIVIDE, SIX_BY_THREE), (text("SELECT pg_sleep(60)"), {}))
+        await tx.rollback()
+        gave = await db.in_one_trip(tx, (text("SELECT pg_backend_pid()"), {}), (DIVIDE, SIX_BY_THREE))
+        assert gave == [[(mine,)], [(2,)]]
+
+
+async def test_a_trip_begins_its_transaction_as_the_engine_says(orders_db: AsyncEngine) -> None:
+    level, own = text("SHOW transaction_isolation"), text("SELECT pg_current_xact_id_if_assigned() IS NOT NULL")
+    still = orders_db.execution_options(isolation_level="REPEATABLE READ")
+    async with still.begin() as tx:
+        assert await db.in_one_trip(tx, (level, {})) == [[("repeatable read",)]]
+    async with db.single(orders_db).connect() as connection:
+        await db.in_one_trip(connection, (text("CREATE TEMPORARY TABLE guest (name text)"), {}))
+        assert await db.in_one_trip(connection, (own, {})) == [[(False,)]]
+
+
+async def test_a_value_that_cannot_be_written_fails_its_trip_alone(orders_db: AsyncEngine) -> None:
+    async with orders_db.connect() as tx:
+        with pytest.raises(TypeError, match="no array is made of object"):
+            await db.in_one_trip(tx, (DIVIDE, SIX_BY_THREE), (text("SELECT :it"), {"it": [object()]}))
+        assert await db.in_one_trip(tx, (DIVIDE, SIX_BY_THREE)) == [[(2,)]]
