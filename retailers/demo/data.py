@@ -315,6 +315,7 @@ def _service(entry: Mapping[str, Any]) -> promise.CarrierService:
         max_height_millimetres=entry.get("max_height_millimetres", 0),
         max_girth_millimetres=entry.get("max_girth_millimetres", 0),
         max_distance_kilometres=entry.get("max_distance_kilometres", 0),
+        one_shipment=entry.get("one_shipment", False),
         delivery_weekdays=_weekdays(entry["days"]),
         delivery_from_minute=from_minute,
         delivery_until_minute=until_minute,

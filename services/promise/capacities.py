@@ -13,7 +13,7 @@ from services.promise import capacity_checks, capacity_store, checks, store
 from services.promise.domain import takings
 from services.promise.domain.calendars import HORIZON_DAYS
 from services.promise.domain.capacity import Capacity, Counter, Limit, Limits, SetLimit
-from services.promise.domain.network import PlanRequest, Point, StockSlice
+from services.promise.domain.network import CONSOLIDATION, PlanRequest, Point, StockSlice
 from services.promise.domain.plans import Decision
 from services.promise.domain.takings import LegPlace, Taking
 from services.promise.replica import StockReplica
@@ -121,8 +121,10 @@ class Capacities:
     async def seen(
         self, stock: StockSlice, request: PlanRequest, limits: Limits, own: Sequence[Taking] = ()
     ) -> Capacity:
-        """What has room for a question, with what is given back for it: one look at points with some stock."""
+        """What has room for a question, with what is given back for it: one look at hubs and points with stock."""
         holders = {point_id for by_point in stock.positions.values() for point_id in by_point}
+        if request.may_consolidate:
+            holders |= {point.point_id for point in stock.points.values() if CONSOLIDATION in point.capabilities}
         limited = sorted(
             point_id for point_id in holders & stock.points.keys() if limits.touch(stock.points[point_id])
         )

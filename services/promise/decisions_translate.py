@@ -9,6 +9,8 @@ from services.promise.capacities_translate import figure_proto
 from services.promise.domain import plans as p
 from services.promise.domain.explaining import Explanation
 
+_VERDICTS = {verdict: pb.HubVerdict.Value(f"HUB_VERDICT_{verdict.name}") for verdict in p.HubVerdict}
+
 
 def decision_proto(decision: p.Decision, seen: Sequence[p.SeenStock]) -> pb.Decision:
     """The record with a part of its stock."""
@@ -53,6 +55,22 @@ def decision_proto(decision: p.Decision, seen: Sequence[p.SeenStock]) -> pb.Deci
         quote_problem=record.quote_problem,
         new_options=[translate.option_proto(option) for option in decision.new_options],
         capacity=[figure_proto(one.counter, one.most, one.taken) for one in record.capacity],
+        consolidating=_consolidating(outcome.consolidating) if outcome.consolidating else None,
+    )
+
+
+def _consolidating(found: p.Consolidating) -> pb.Consolidating:
+    return pb.Consolidating(
+        direct_cost_minor=found.direct_cost_minor,
+        hubs=[
+            pb.AskedHub(
+                point_id=hub.point_id,
+                service_id=hub.service_id,
+                verdict=_VERDICTS[hub.verdict],
+                cost_minor=hub.cost_minor,
+            )
+            for hub in found.hubs
+        ],
     )
 
 

@@ -20,6 +20,7 @@ MAX_COST_PER_KILOMETRE = 10_000
 MAX_KILOMETRES = 20_100
 MAX_DELIVERY_DAYS = 365
 MAX_DAYS = 366
+MAX_WAIT_DAYS = 30
 MAX_TAGS = 20
 _MAX_TEXT = 200
 
@@ -64,6 +65,9 @@ def check(ruleset: Ruleset) -> None:
         _low_cover(ruleset.low_cover)
     if ruleset.markdown is not None:
         _markdown(ruleset.markdown)
+    if ruleset.consolidation is not None:
+        _amount(ruleset.consolidation.cost_minor, "consolidation.cost_minor")
+        _within(ruleset.consolidation.wait_days, 0, MAX_WAIT_DAYS, "consolidation.wait_days", "days")
     if ruleset.replan_ruleset_id:
         ruleset_id(ruleset.replan_ruleset_id, "ruleset.replan_ruleset_id")
 

@@ -17,6 +17,7 @@ from services.promise.domain.network import PointType
 from services.promise.domain.ruleset_words import FIGURES, GROUPS, NONE, Figure, Kind, words
 from services.promise.domain.rulesets import (
     DEFAULT_ID,
+    Consolidation,
     LowCover,
     Markdown,
     PreparationCost,
@@ -44,6 +45,11 @@ _DEFAULTS: Mapping[str, Any] = {
     "preparation_costs": (),
     "distance_cost_minor_per_kilometre": 0.0,
     "lateness_cost_minor_per_day": 0,
+}
+_BLOCKS: Mapping[str, Callable[..., LowCover | Markdown | Consolidation]] = {
+    "low_cover": LowCover,
+    "markdown": Markdown,
+    "consolidation": Consolidation,
 }
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,11})(\.[0-9]{1,12})?")
@@ -225,14 +231,14 @@ class _Reader:
     def tags(self, figure: Figure, node: yaml.Node, place: Place) -> tuple[str, ...]:
         return tuple(_text(one, at) for _, at, one in self._items(node, place, figure.name))
 
-    def block(self, figure: Figure, node: yaml.Node, place: Place) -> LowCover | Markdown | None:
+    def block(self, figure: Figure, node: yaml.Node, place: Place) -> LowCover | Markdown | Consolidation | None:
         if _is_none(node):
             return None
         parts = dict.fromkeys((part.name for part in figure.parts), 0)
         for name, at, value in _entries(node, place, list(parts)):
             parts[name] = _whole(value, at)
             self.places[f"{figure.name}.{name}"] = at
-        return LowCover(**parts) if figure.name == "low_cover" else Markdown(**parts)
+        return _BLOCKS[figure.name](**parts)
 
     def _items(self, node: yaml.Node, place: Place, path: str) -> Iterable[tuple[str, Place, yaml.Node]]:
         if _is_none(node):

@@ -81,6 +81,11 @@ def ruleset_in(ruleset: pb.Ruleset) -> r.Ruleset:
         short_pick_cost_minor=ruleset.short_pick_cost_minor,
         replan_ruleset_id=ruleset.replan_ruleset_id,
         capacity_pressure_minor=ruleset.capacity_pressure_minor,
+        consolidation=(
+            r.Consolidation(ruleset.consolidation.cost_minor, ruleset.consolidation.wait_days)
+            if given("consolidation")
+            else None
+        ),
     )
 
 
@@ -193,6 +198,13 @@ def ruleset_out(ruleset: r.Ruleset) -> pb.Ruleset:
         short_pick_cost_minor=ruleset.short_pick_cost_minor,
         replan_ruleset_id=ruleset.replan_ruleset_id,
         capacity_pressure_minor=ruleset.capacity_pressure_minor,
+        consolidation=(
+            pb.Consolidation(
+                cost_minor=ruleset.consolidation.cost_minor, wait_days=ruleset.consolidation.wait_days
+            )
+            if ruleset.consolidation
+            else None
+        ),
     )
 
 

@@ -124,7 +124,14 @@ def _notes(job: Job) -> list[str]:
         f"The objective of each ruleset is by its own weights: those of {live.ruleset_id} version {live.version} "
         f"on one side, those of the candidate {candidate.ruleset_id or 'without an id'} on the other. The two are "
         "not comparable.",
+        *([_JOINED] if live.consolidation or candidate.consolidation else []),
     ]
+
+
+_JOINED = (
+    "Where a ruleset says so, parcels meet at hubs, whether or not whoever placed the order could carry it out; "
+    "joining them counts as preparation."
+)
 
 
 class _Progress:

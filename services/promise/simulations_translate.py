@@ -294,6 +294,7 @@ def _planned(planned: c.PlannedOrder) -> pb.PlannedOrder:
                 service_id=leg.service_id,
                 units=leg.units,
                 parcels=leg.parcels,
+                via_point_id=leg.via_point_id,
             )
             for leg in planned.legs
         ],

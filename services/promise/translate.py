@@ -120,6 +120,7 @@ def _to_service(service: pb.CarrierService, where: str) -> n.CarrierService:
         max_height_millimetres=service.max_height_millimetres,
         max_girth_millimetres=service.max_girth_millimetres,
         max_distance_kilometres=service.max_distance_kilometres,
+        one_shipment=service.one_shipment,
     )
 
 
@@ -143,6 +144,7 @@ def to_quote_question(request: pb.QuoteRequest) -> n.PlanRequest:
         now=times.field_or_now(request, "as_of"),
         not_before=times.field_or_none(request, "not_before"),
         cooling_off_until=times.field_or_none(request, "cooling_off_until"),
+        may_consolidate=request.may_consolidate,
     )
 
 
@@ -184,6 +186,7 @@ def to_plan_request(request: pb.PlanOrderRequest) -> n.PlanRequest:
         appointment=(
             to_appointment(request.appointment, "appointment") if request.HasField("appointment") else None
         ),
+        may_consolidate=request.may_consolidate,
     )
 
 
@@ -273,6 +276,7 @@ def carrier_proto(carrier: n.Carrier) -> pb.Carrier:
                 max_height_millimetres=service.max_height_millimetres,
                 max_girth_millimetres=service.max_girth_millimetres,
                 max_distance_kilometres=service.max_distance_kilometres,
+                one_shipment=service.one_shipment,
             )
             for service in carrier.services
         ],
@@ -351,7 +355,7 @@ def option_proto(option: p.DeliveryOption) -> pb.DeliveryOption:
         window=_window(option.plan.window),
         order_before=stamp(option.plan.order_before),
         price=money_proto(option.plan.price),
-        parcels=sum(leg.parcels for leg in option.plan.legs),
+        parcels=option.plan.parcels,
         carbon=_carbon(option.plan.carbon),
         plan=plan_proto(option.plan),
         point_id=option.point_id,
@@ -372,6 +376,7 @@ def plan_proto(plan: p.Plan) -> pb.Plan:
         costs=[pb.CostComponent(name=cost.name, amount_minor=cost.amount_minor) for cost in plan.costs],
         carbon=_carbon(plan.carbon),
         price=money_proto(plan.price),
+        onward=_leg(plan.onward) if plan.onward else None,
     )
 
 
@@ -407,6 +412,7 @@ def _leg(leg: p.Leg) -> pb.Leg:
         carbon=_carbon(leg.carbon),
         distance_kilometres=leg.distance_kilometres,
         parcels=leg.parcels,
+        via_point_id=leg.via_point_id,
     )
 
 

@@ -46,7 +46,8 @@ class LegView(Shown):
     shipping_cost_minor: int
     carbon: CarbonView | None
     distance_kilometres: float
-    parcels: int = Field(description="An estimate by weight")
+    parcels: int = Field(description="An estimate by weight; 0 of what a hub has itself")
+    via_point_id: str = Field(description="The hub where it meets the others; empty when it goes to the customer")
 
 
 class CostView(Shown):
@@ -65,6 +66,7 @@ class PlanView(Shown):
     costs: list[CostView]
     carbon: CarbonView | None
     price: MoneyView | None
+    onward: LegView | None = Field(description="What goes on from the hub at which the legs meet, without lines")
 
 
 class SeenView(Shown):
@@ -100,6 +102,24 @@ class KnownPointView(Shown):
     can_send: bool = Field(description="It had some unit, and some service took it")
 
 
+class AskedHubView(Shown):
+    """A hub with a service from there."""
+
+    point_id: str
+    service_id: str
+    verdict: str = Field(examples=["not_cheaper"])
+    cost_minor: int = Field(description="Of its best plan, or what any costs at least; 0 when there is none")
+
+
+class ConsolidatingView(Shown):
+    """Whether parcels should have met at a hub."""
+
+    direct_cost_minor: int | None = Field(
+        description="Of the best plan without a hub; null when without one fewer units could be sent"
+    )
+    hubs: list[AskedHubView]
+
+
 class DecisionView(Shown):
     """What a routing decision was asked and chose."""
 
@@ -123,6 +143,7 @@ class DecisionView(Shown):
     quote_broken: bool
     quote_problem: str = Field(description="Why it was broken, if it was")
     new_options: list[OptionView] = Field(description="What could be had instead")
+    consolidating: ConsolidatingView | None = Field(description="null when hubs were not asked")
 
 
 class WholeDecisionView(DecisionView):

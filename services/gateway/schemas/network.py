@@ -348,6 +348,10 @@ class CarrierService(Sent):
         0, description="The longest side and the way around the other two; 0 for no limit"
     )
     max_distance_kilometres: Int32 = Field(0, description="From the point to the customer; 0 for no limit")
+    one_shipment: bool = Field(
+        False,
+        description="It comes to the customer once: an order leaves from one point, or meets at a hub",
+    )
     delivery_weekdays: list[Weekday] = Field(min_length=1, max_length=7)
     delivery_from_minute: Minute
     delivery_until_minute: Minute

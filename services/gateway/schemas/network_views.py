@@ -224,6 +224,7 @@ class CarrierServiceView(Shown):
     max_height_millimetres: int
     max_girth_millimetres: int
     max_distance_kilometres: int
+    one_shipment: bool
     delivery_weekdays: list[int]
     delivery_from_minute: int
     delivery_until_minute: int

@@ -141,6 +141,10 @@ class PromiseRequest(Sent):
     appointments: list[AppointmentSent] = Field(
         default_factory=list, max_length=20, description="What could be chosen, for modes that keep an appointment"
     )
+    may_consolidate: bool = Field(
+        False,
+        description="Parcels may meet at a hub and leave as one shipment: only for whoever can carry that out",
+    )
 
 
 class ListingRequest(Sent):
@@ -180,7 +184,7 @@ class OptionView(Shown):
     window: WindowView
     order_before: datetime | None = Field(description="Order before this instant to have this window")
     price: MoneyView | None
-    parcels: int
+    parcels: int = Field(description="That the customer receives")
     carbon: CarbonView | None
     point_id: str = Field(description="The store at which it is collected; empty when it is brought")
     appointment: AppointmentView | None = Field(description="The one that it keeps: its window is the promise")

@@ -67,6 +67,13 @@ class Markdown(Sent):
     gain_percent: int = Field(ge=1, le=100)
 
 
+class Consolidation(Sent):
+    """Parcels meet at a point that is able to join them and leave as one shipment, where that costs less."""
+
+    cost_minor: Amount = Field(description="Of each parcel that is joined")
+    wait_days: int = Field(ge=0, le=30, description="Days that the customer may have it later for that")
+
+
 class RulesetFigures(Sent):
     """What plans are judged by: the least total cost wins. Amounts are minor units of the currency."""
 
@@ -110,6 +117,7 @@ class RulesetFigures(Sent):
     )
     low_cover: LowCover | None = Field(None, description="null: cover costs nothing")
     markdown: Markdown | None = Field(None, description="null: a coming markdown gains nothing")
+    consolidation: Consolidation | None = Field(None, description="null: parcels never meet at a hub")
     replan_ruleset_id: Id | Literal[""] = Field(
         "", description="Judges an order once a point refused it or was short; empty for this one"
     )
@@ -199,6 +207,13 @@ class MarkdownView(Shown):
     gain_percent: int
 
 
+class ConsolidationView(Shown):
+    """What joining a parcel at a hub costs, and how long the customer may wait for it."""
+
+    cost_minor: int
+    wait_days: int
+
+
 class RulesetView(Shown):
     """What plans are judged by. Amounts are minor units of the currency."""
 
@@ -222,6 +237,7 @@ class RulesetView(Shown):
     capacity_pressure_minor: int
     low_cover: LowCoverView | None
     markdown: MarkdownView | None
+    consolidation: ConsolidationView | None
     replan_ruleset_id: str
 
 

@@ -301,6 +301,7 @@ class PlannedLegView(Shown):
     service_id: str
     units: int
     parcels: int
+    via_point_id: str = Field(description="The hub at which it meets the others; what goes on from there is last")
 
 
 class PlannedOrderView(Shown):

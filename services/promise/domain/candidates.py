@@ -4,7 +4,7 @@ Says what is possible; never chooses.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -82,6 +82,14 @@ class Candidate:
         """What the leg costs before its weight."""
         return self.preparation_cost + self.priority_cost + self.distance_cost + self.capacity_cost
 
+    def by_way_of(
+        self, journey: Journey, window: Window, steps: tuple[Step, ...], lateness_cost: int
+    ) -> "Candidate":
+        """The same parcels on another journey, at other steps."""
+        return replace(
+            self, journey=journey, window=window, steps=steps, lateness_cost=lateness_cost, _order_before={}
+        )
+
     def order_before(self, window: Window) -> datetime:
         """The last instant of ordering at which this leg ends no later than `window` (which it meets now).
 
@@ -140,7 +148,7 @@ class Gatherer:
         self._demand = demand
         self._place = place
         self._terms = TERMS[request.mode]
-        self._start = _start(request, self._terms)
+        self._start = start_of(request, self._terms)
         self._ground = ground or Ground(snapshot, request, ruleset, demand)
         self._calendars = snapshot.calendars.under(snapshot.carriers)
         self._is_listing = is_listing
@@ -317,7 +325,7 @@ class Gatherer:
         return None
 
 
-def _start(request: PlanRequest, terms: ModeTerms) -> datetime:
+def start_of(request: PlanRequest, terms: ModeTerms) -> datetime:
     """When preparation may begin: what is delivered today does not wait for a cooling-off."""
     waits = (request.not_before, None if terms.is_today else request.cooling_off_until)
     return max((request.now, *(instant for instant in waits if instant is not None)))

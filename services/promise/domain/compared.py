@@ -15,13 +15,17 @@ from services.promise.domain.plans import CostComponent
 
 @dataclass(frozen=True, slots=True)
 class PlannedLeg:
-    """What a point sends of an order; `parcels` is an estimate by weight."""
+    """What a point sends of an order; `parcels` is an estimate by weight.
+
+    `via_point_id`: to a hub. What goes on from there is the last of the legs, and has no units of its own.
+    """
 
     point_id: str
     carrier_id: str
     service_id: str
     units: int
     parcels: int
+    via_point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,8 @@ class PlannedOrder:
 
     @property
     def parcels(self) -> int:
-        """Of all legs."""
-        return sum(leg.parcels for leg in self.legs)
+        """That the customer receives."""
+        return sum(leg.parcels for leg in self.legs if not leg.via_point_id)
 
     @property
     def real_cost_minor(self) -> int:

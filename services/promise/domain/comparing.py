@@ -23,7 +23,7 @@ from services.promise.domain.compared import (
     Spread,
 )
 from services.promise.domain.network import PlanRequest, Point, PointType
-from services.promise.domain.plans import CostComponent, Leg, Outcome
+from services.promise.domain.plans import CostComponent, Leg, Outcome, Plan
 from services.promise.domain.rulesets import Ruleset
 
 # Loads by point and day that are kept: 500 points for half a year. Beyond, only the busiest day of each is told.
@@ -178,14 +178,14 @@ class _Side:
         days = (plan.window.end.astimezone(zone).date() - request.now.astimezone(zone).date()).days
         planned = PlannedOrder(
             legs=tuple(
-                PlannedLeg(leg.point_id, leg.carrier_id, leg.service_id, _units(leg), leg.parcels)
-                for leg in plan.legs
+                PlannedLeg(
+                    leg.point_id, leg.carrier_id, leg.service_id, _units(leg), leg.parcels, leg.via_point_id
+                )
+                for leg in plan.shipments
             ),
             units_not_shipped=missing,
-            shipping_minor=sum(leg.shipping_cost_minor for leg in plan.legs),
-            preparation_minor=sum(
-                self._yardstick.preparation_cost(self._points[leg.point_id].type) for leg in plan.legs
-            ),
+            shipping_minor=sum(leg.shipping_cost_minor for leg in plan.shipments),
+            preparation_minor=self._preparation(plan),
             objective_minor=plan.total_cost_minor,
             window_end=plan.window.end,
             promise_days=days,
@@ -196,18 +196,29 @@ class _Side:
         self._count(planned)
         for cost in plan.costs:
             self._objective[cost.name] += cost.amount_minor
-        for leg in plan.legs:
+        for leg in plan.shipments:
             if leg.carbon.factor:
                 self._factors[leg.carbon.factor] = None
             self._work(leg)
         return planned
+
+    def _preparation(self, plan: Plan) -> int:
+        """Of each parcel that is sent, and of joining it at a hub; what that has itself is prepared with them.
+
+        Where the ruleset in force knows no cost of joining, it is that of the ruleset which joined them.
+        """
+        sending = [leg for leg in plan.shipments if leg.carrier_id or not leg.via_point_id]
+        joined = sum(cost.amount_minor for cost in plan.costs if cost.name == "consolidation")
+        if (known := self._yardstick.consolidation) is not None:
+            joined = known.cost_minor * sum(leg.parcels for leg in sending if leg.via_point_id)
+        return joined + sum(self._yardstick.preparation_cost(self._points[leg.point_id].type) for leg in sending)
 
     def _count(self, planned: PlannedOrder) -> None:
         parcels = planned.parcels
         self.promise_days[planned.promise_days] += 1
         self.parcels_per_order[parcels] += 1
         self._counts["parcels"] += parcels
-        self._counts["split"] += len(planned.legs) > 1
+        self._counts["split"] += sum(not leg.via_point_id for leg in planned.legs) > 1
         self._counts["units"] += sum(leg.units for leg in planned.legs)
         self._counts["shipping"] += planned.shipping_minor
         self._counts["preparation"] += planned.preparation_minor
@@ -280,7 +291,7 @@ def _shape(outcome: Outcome) -> tuple[object, ...]:
     """What tells two ways to ship an order apart: who sends which units by which service."""
     if not outcome.plans:
         return ()
-    return tuple((leg.point_id, leg.carrier_id, leg.service_id, leg.lines) for leg in outcome.plans[0].legs)
+    return tuple((leg.point_id, leg.carrier_id, leg.service_id, leg.lines) for leg in outcome.plans[0].shipments)
 
 
 def _units(leg: Leg) -> int:

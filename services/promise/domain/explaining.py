@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from services.promise.domain import explaining_capacity as capacity
+from services.promise.domain import explaining_hubs as hubs
 from services.promise.domain import explaining_points as points
 from services.promise.domain import wording as w
 from services.promise.domain.plans import Decision, Outcome
@@ -48,6 +49,7 @@ def explain(
         "why_not": _why_not(told, why_not) if why_not else iter(()),
         "chosen": _chosen(told),
         "quote": _quote(told),
+        "consolidation": hubs.consolidating(told),
         "split": points.split(told, alone or {}),
         "nearer_points": points.nearer(told),
         "dropped_points": points.dropped(told),
@@ -95,6 +97,9 @@ def _chosen(told: Told) -> Iterator[Sentence]:
         },
     )
     for leg in plan.legs[:LEGS_TOLD]:
+        if leg.via_point_id:
+            yield hubs.leg(told, plan, leg)
+            continue
         articles = [f"{line.quantity} x {line.sku}" for line in leg.lines]
         carriage = w.amount(leg.shipping_cost_minor, plan.price.currency)
         known = told.points.get(leg.point_id)
@@ -114,6 +119,7 @@ def _chosen(told: Told) -> Iterator[Sentence]:
                 "shipping_cost_minor": str(leg.shipping_cost_minor),
             },
         )
+    yield from hubs.onward(told, plan)
 
 
 def _quote(told: Told) -> Iterator[Sentence]:

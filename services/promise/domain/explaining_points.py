@@ -42,12 +42,16 @@ def split(told: Told, alone: Mapping[str, Outcome]) -> Iterator[Sentence]:
     had = w.listed(whole, POINTS_TOLD)
     yield Sentence(
         "SPLIT_THOUGH_WHOLE_POSSIBLE",
-        f"It is split although {w.counted(len(whole), 'point')} had every unit: {had}.",
+        f"{_split(plan)} although {w.counted(len(whole), 'point')} had every unit: {had}.",
         {"points": str(len(whole))},
     )
     for point_id in whole[:POINTS_TOLD]:
         if said := _alone_said(told, point_id, plan, alone):
             yield said
+
+
+def _split(plan: Plan) -> str:
+    return "It is split" if plan.onward is None else "It comes from several points"
 
 
 def _no_point_has_all(told: Told, plan: Plan) -> Sentence:
@@ -60,7 +64,7 @@ def _no_point_has_all(told: Told, plan: Plan) -> Sentence:
     most = min(had, key=lambda point_id: (-had[point_id], point_id), default="")
     best = f": the most that one had was {had[most]} of {units} units ({most})" if most else ""
     facts = {"point_id": most, "units": str(had.get(most, 0)), "wanted": str(units)}
-    return Sentence("NO_POINT_HAS_ALL", f"It is split because no single point had every unit{best}.", facts)
+    return Sentence("NO_POINT_HAS_ALL", f"{_split(plan)} because no single point had every unit{best}.", facts)
 
 
 def _alone_said(told: Told, point_id: str, plan: Plan, alone: Mapping[str, Outcome]) -> Sentence | None:

@@ -93,7 +93,11 @@ class Grid:
         by_point: dict[str, int] = {}
         for n, candidate in enumerate(self.candidates):
             by_point[candidate.point.point_id] = by_point.get(candidate.point.point_id, 0) | 1 << n
-        self.siblings = [by_point[c.point.point_id] for c in self.candidates]
+        # Those that never are in one set with a candidate: of its point, and what makes one shipment or none.
+        lonely = sum(1 << n for n, c in enumerate(self.candidates) if c.service.one_shipment)
+        self.siblings = [
+            self.all if c.service.one_shipment else by_point[c.point.point_id] | lonely for c in self.candidates
+        ]
         self.max_legs = min(max_legs, len(by_point))
         self.most: list[int] = (self.capacity @ self.weights).tolist()
         self.bases = [row.candidate.steps[0].cost_minor for row in self.rows]
@@ -159,6 +163,8 @@ def _without_beaten(rows: Sequence[Row]) -> list[Row]:
 def _beats(a: Row, b: Row) -> bool:
     """Whether service `a` takes all that `b` of the same point takes, always for less and no later."""
     mine, theirs = a.candidate, b.candidate
+    if mine.service.one_shipment and not theirs.service.one_shipment:
+        return False
     if mine.lateness_cost > theirs.lateness_cost or any(
         m < t for m, t in zip(a.capacity, b.capacity, strict=True)
     ):

@@ -1,4 +1,4 @@
-"""How prepared goods reach the customer: by a carrier, at an appointment, by way of a store, at a counter.
+"""How prepared goods reach the customer: by carrier, at an appointment, by way of a store or a hub, at a counter.
 
 Each says when a parcel that is ready is handed over, and in which window the customer has it then.
 """
@@ -12,6 +12,8 @@ from services.promise.domain.network import Window
 
 # A carrier's cut-offs at or after an instant that have room, in order.
 Visits = Callable[[datetime], Iterator[HandOver]]
+# In which window the customer has what is all at a hub by an instant; what comes later is never earlier.
+Onward = Callable[[datetime], Window | None]
 
 
 class Journey(Protocol):
@@ -91,6 +93,27 @@ class ToStore(ByCarrier):
         arrives = super().window(hand_over)
         ready = None if arrives is None else self._store.ready_at(arrives.end, self._receiving)
         return None if ready is None else self._store.next_open(ready)
+
+    def going_on(self, onward: Onward) -> "ByHub":
+        """The same way to the store, where it does not end."""
+        return ByHub(self._visits, self._delivery, onward)
+
+
+class ByHub(ByCarrier):
+    """By the next visit to a hub, from where it goes on to the customer."""
+
+    def __init__(self, visits: Visits, delivery: DeliveryCalendar, onward: Onward) -> None:
+        super().__init__(visits, delivery)
+        self._onward = onward
+
+    def arrives(self, hand_over: HandOver) -> Window | None:
+        """When the hub has it; None beyond the horizon."""
+        return super().window(hand_over)
+
+    def window(self, hand_over: HandOver) -> Window | None:
+        """In which the customer has it, where the hub waits for nothing else."""
+        arrives = self.arrives(hand_over)
+        return None if arrives is None else self._onward(arrives.end)
 
 
 class AtCounter:

@@ -10,7 +10,9 @@ from kit.values.money import Money
 # (day, ISO 3166-1 country, ISO 3166-2 subdivision or "") -> whether it is a public holiday there.
 IsHoliday = Callable[[date, str, str], bool]
 
+# What points are able to do, as far as planning looks at it.
 SHIP_FROM_STORE = "ship_from_store"
+CONSOLIDATION = "consolidation"
 # What a channel may use the stock of a point for.
 SHIP, COLLECT, SHOW = "ship", "collect", "show"
 
@@ -220,6 +222,7 @@ class CarrierService:
 
     A limit of 0 is none. Width and height: what the middle and the shortest side of a parcel may be; with the
     length they are also its volume. Girth: the longest side and the way around the other two.
+    `one_shipment`: it comes to the customer once, with all of an order or not at all.
     """
 
     service_id: str
@@ -238,6 +241,7 @@ class CarrierService:
     max_height_millimetres: int = 0
     max_girth_millimetres: int = 0
     max_distance_kilometres: int = 0
+    one_shipment: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +367,7 @@ class PlanRequest:
 
     `cooling_off_until`: preparation does not start before, but for modes that have no cooling-off.
     `appointment`: for modes that keep one.
+    `may_consolidate`: whoever asks can have parcels meet at a hub, where the ruleset knows what that costs.
     """
 
     channel_id: str
@@ -378,3 +383,4 @@ class PlanRequest:
     own_holds: tuple[OwnHold, ...] = ()
     cooling_off_until: datetime | None = None
     appointment: Appointment | None = None
+    may_consolidate: bool = False

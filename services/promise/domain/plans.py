@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 
 from kit.values.money import Money
 from services.promise.domain.capacity import ALL_DAY, SeenCapacity
@@ -31,6 +32,8 @@ class LegLine:
 class Leg:
     """One point's share of a plan: one shipment, mostly one parcel. `parcels` is an estimate by weight.
 
+    `via_point_id`: the hub at which it meets the others, and which `window` is then the time of its arrival. What
+    the hub has itself comes with nobody, in no parcel.
     `prepared_on`, `collected_on` with its cut-off: days of the point; None: made before they were kept.
     """
 
@@ -48,6 +51,7 @@ class Leg:
     prepared_on: date | None = None
     collected_on: date | None = None
     cut_off_minute: int = ALL_DAY
+    via_point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class CostComponent:
     """A part of a plan's cost.
 
     "shipping", "preparation", "split", "distance", "lateness", "priority", "capacity", "low_cover", "markdown",
-    "short_pick".
+    "short_pick", "consolidation".
     """
 
     name: str
@@ -64,7 +68,10 @@ class CostComponent:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One way to fulfil. `order_before` is the last instant at which ordering still gives `window`."""
+    """One way to fulfil. `order_before` is the last instant at which ordering still gives `window`.
+
+    `onward`: from the hub at which the legs meet, with all their lines and none of its own.
+    """
 
     legs: tuple[Leg, ...]
     window: Window
@@ -73,6 +80,17 @@ class Plan:
     costs: tuple[CostComponent, ...]
     carbon: Carbon
     price: Money
+    onward: Leg | None = None
+
+    @property
+    def shipments(self) -> tuple[Leg, ...]:
+        """Everything that somebody prepares and sends: the legs, and what goes on from a hub."""
+        return self.legs if self.onward is None else (*self.legs, self.onward)
+
+    @property
+    def parcels(self) -> int:
+        """That the customer receives."""
+        return sum(leg.parcels for leg in self.legs) if self.onward is None else self.onward.parcels
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +122,47 @@ class SeenStock:
     available: int
 
 
+class HubVerdict(StrEnum):
+    """What became of a hub that was asked."""
+
+    CHOSEN = "chosen"
+    NOT_CHEAPER = "not_cheaper"
+    CANNOT_BE_CHEAPER = "cannot_be_cheaper"
+    NO_WAY_ON = "no_way_on"
+    NOT_ALL_THERE = "not_all_there"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedHub:
+    """A hub with a service from there.
+
+    `cost_minor`: of its best plan; of one that was not looked for what it costs at least; 0 where there is none.
+    """
+
+    point_id: str
+    service_id: str
+    verdict: HubVerdict
+    cost_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Consolidating:
+    """That meeting at a hub was looked at.
+
+    `direct_cost_minor`: of the best plan without it; None: without it fewer units could be sent.
+    """
+
+    direct_cost_minor: int | None
+    hubs: tuple[AskedHub, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The engine's answer: plans best first, all for the same units.
 
     `least_cost_minor`: what any plan for these units costs at least; of a proved one that is its cost.
+    `consolidating`: None where it was not asked, or there was nothing to join.
     """
 
     plans: tuple[Plan, ...]
@@ -117,6 +171,7 @@ class Outcome:
     seen: tuple[SeenStock, ...]
     proved_optimal: bool
     least_cost_minor: int = 0
+    consolidating: Consolidating | None = None
 
     @property
     def is_complete(self) -> bool:

@@ -10,9 +10,10 @@ from services.promise.domain.candidates import Candidate, Gatherer
 from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
+from services.promise.domain.lines import LineFiller
 from services.promise.domain.modes import TERMS, Appointments
-from services.promise.domain.network import BasketLine, PlanRequest, StockSlice
-from services.promise.domain.plans import CostComponent, Leg, LegLine, Plan
+from services.promise.domain.network import PlanRequest, StockSlice
+from services.promise.domain.plans import CostComponent, Leg, Plan
 from services.promise.domain.rates import step_of
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import NO_UNIT_COSTS, UnitCosts
@@ -132,7 +133,7 @@ class Question:
 
     def plan(self, found: Found) -> Plan:
         """What was found, in legs and order lines."""
-        lines = _LineFiller(self.request.lines)
+        lines = LineFiller(self.request.lines)
         pairs = sorted(zip(found.legs, found.shares, strict=True), key=lambda pair: pair[0].id)
         taken = [(candidate, self.units(share)) for candidate, share in pairs]
         legs = tuple(self._leg(candidate, units, lines) for candidate, units in taken)
@@ -173,7 +174,7 @@ class Question:
     def _weight(self, units: Mapping[str, int]) -> int:
         return sum(count * self._items[sku].weight_grams for sku, count in units.items())
 
-    def _leg(self, candidate: Candidate, units: Mapping[str, int], lines: "_LineFiller") -> Leg:
+    def _leg(self, candidate: Candidate, units: Mapping[str, int], lines: LineFiller) -> Leg:
         weight = self._weight(units)
         step = step_of(candidate.rates, weight)
         return Leg(
@@ -196,25 +197,3 @@ class Question:
 
 # The others are only told when they are not 0.
 _ALWAYS_TOLD = frozenset({"shipping", "preparation", "split", "distance", "lateness"})
-
-
-class _LineFiller:
-    """Gives units of a SKU to the order lines that want it, first line first."""
-
-    def __init__(self, lines: Sequence[BasketLine]) -> None:
-        self._open: dict[str, list[tuple[int, int]]] = {}
-        for line in reversed(lines):
-            self._open.setdefault(line.sku, []).append((line.line_number, line.quantity))
-
-    def take(self, sku: str, units: int) -> list[LegLine]:
-        """Parts of lines that make up `units`."""
-        taken: list[LegLine] = []
-        waiting = self._open[sku]
-        while units:
-            line_number, wanted = waiting.pop()
-            part = min(units, wanted)
-            taken.append(LegLine(line_number, sku, part))
-            units -= part
-            if wanted > part:
-                waiting.append((line_number, wanted - part))
-        return taken

@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from services.promise.domain import whole
+from services.promise.domain import consolidating, engine, whole
 from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
 from services.promise.domain.network import Appointment, BasketLine, Mode, PlanRequest, Point, Position
@@ -80,7 +80,12 @@ class _Basket:
         if isinstance(question, str):
             first = request.lines[0]
             return Unplanned(first.line_number, first.sku, first.quantity, question)
-        return whole.best(question, self._ground)
+        answer = whole.best(question, self._ground)
+        is_one = isinstance(answer, Plan) and len(answer.legs) == 1
+        if is_one or not consolidating.is_allowed(request, self._ruleset):
+            return answer
+        outcome = engine.plan(self._snapshot, request, self._ruleset, ground=self._ground)
+        return outcome.plans[0] if outcome.is_complete else outcome.unplanned[0]
 
     def _choices(self, request: PlanRequest) -> Iterable[PlanRequest]:
         """The questions of a mode: for each store, for each appointment, or the one."""
@@ -156,6 +161,7 @@ _OF_THE_QUESTION = {
     "NOT_COLLECTED_THERE": "the store hands nothing over that way",
     "NO_APPOINTMENT": "no appointment was given to choose from",
     "TOO_MANY_PARCELS": "no plan for the whole basket has as few parcels as are allowed",
+    "ONE_SHIPMENT": "the service makes one shipment of an order, and no point has all of it",
     "MUST_TRAVEL_TOGETHER": "no plan for the whole basket keeps together what must travel together",
     "BELOW_SPLIT_VALUE": "parcels of the basket would be worth less than a split asks for",
 }

@@ -119,7 +119,7 @@ def _points(snapshot: Snapshot, request: PlanRequest, outcome: Outcome) -> Itera
     if isinstance(place, str):
         return
     area = place.area
-    used = {leg.point_id for leg in outcome.plans[0].legs} if outcome.plans else set()
+    used = {leg.point_id for leg in outcome.plans[0].shipments} if outcome.plans else set()
     able = _able(snapshot, request, outcome)
     away = sorted(
         (distance_kilometres(point.position, area.position), point_id)

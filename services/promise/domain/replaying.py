@@ -106,7 +106,7 @@ def alone(decision: Decision, point_ids: Iterable[str], today: Snapshot, ruleset
 def why_not(decision: Decision, point_id: str, today: Snapshot, ruleset: Ruleset) -> WhyNot:
     """What using a point would have meant, on the stock that the decision saw."""
     recorded = decision.outcome.plans[0] if decision.outcome.plans else None
-    if recorded is not None and any(leg.point_id == point_id for leg in recorded.legs):
+    if recorded is not None and any(leg.point_id == point_id for leg in recorded.shipments):
         return WhyNot(point_id, Verdict.USED, chosen=recorded)
     dropped = tuple(one for one in decision.outcome.rejected if one.point_id == point_id)
     if point_id not in today.stock.points:
@@ -235,5 +235,5 @@ def _shape(plan: Plan | None) -> object:
     """What makes two plans the same to a person."""
     if plan is None:
         return None
-    legs = [(leg.point_id, leg.carrier_id, leg.service_id, frozenset(leg.lines)) for leg in plan.legs]
+    legs = [(leg.point_id, leg.carrier_id, leg.service_id, frozenset(leg.lines)) for leg in plan.shipments]
     return frozenset(legs), plan.total_cost_minor

@@ -193,6 +193,31 @@ GROUPS = (
         ),
     ),
     Group(
+        "Whether parcels meet at a hub",
+        (
+            Figure(
+                "consolidation",
+                Kind.BLOCK,
+                (
+                    "Parcels of an order meet at a point that is able to join them and leave as one shipment,",
+                    "where that costs less; none: never.",
+                ),
+                (
+                    Figure(
+                        "cost_minor",
+                        Kind.WHOLE,
+                        ("Each parcel that is joined: unpacked and packed again, in minor units.",),
+                    ),
+                    Figure(
+                        "wait_days",
+                        Kind.WHOLE,
+                        ("Days that the customer may have it later for that at most, 0 to 30.",),
+                    ),
+                ),
+            ),
+        ),
+    ),
+    Group(
         "After a refusal",
         (
             Figure(

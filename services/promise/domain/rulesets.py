@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from services.promise.domain.network import PointType
 
@@ -64,6 +65,26 @@ class Markdown:
 
 
 @dataclass(frozen=True, slots=True)
+class Consolidation:
+    """A parcel that is joined at a hub costs `cost_minor`; the customer waits up to `wait_days` more for all."""
+
+    cost_minor: int
+    wait_days: int
+
+    @property
+    def wait(self) -> timedelta:
+        """By how much the end of the window may move."""
+        return timedelta(days=self.wait_days)
+
+
+class Level(NamedTuple):
+    """How far strict rules are kept: no type of point of a later tier, and perhaps nothing of routing buffers."""
+
+    last_tier: int
+    keeps_buffers: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """Amounts are minor units of `currency`. Types of point without a cost cost nothing; a limit of 0 is none.
 
@@ -99,6 +120,7 @@ class Ruleset:
     short_pick_cost_minor: int = 0
     replan_ruleset_id: str = ""
     capacity_pressure_minor: int = 0
+    consolidation: Consolidation | None = None
 
     def preparation_cost(self, point_type: PointType) -> int:
         """Of one parcel."""

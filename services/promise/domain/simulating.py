@@ -77,14 +77,18 @@ class Simulation:
         return self._comparison.orders
 
     def take(self, order: PastOrder, stock: StockSlice) -> None:
-        """Plans an order under both rulesets. `stock`: what there is of it before any order took some."""
+        """Plans an order under both rulesets. `stock`: what there is of it before any order took some.
+
+        Whether parcels may meet at a hub is said by each ruleset alone, to see what it would bring.
+        """
         zones = self._network.geography.zones(order.request.destination)
+        request = replace(order.request, may_consolidate=True)
         self._comparison.take(
             order.order_id,
-            order.request,
+            request,
             ZoneInfo(zones[0].time_zone if zones else "UTC"),
-            self._live.plan(order.request, stock),
-            self._candidate.plan(order.request, stock),
+            self._live.plan(request, stock),
+            self._candidate.plan(request, stock),
             order.recorded,
         )
 

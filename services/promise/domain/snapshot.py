@@ -57,5 +57,10 @@ def _place_at_store(snapshot: Snapshot, request: PlanRequest) -> Place | str:
         return "UNKNOWN_STORE"
     if TERMS[request.mode].collected_with not in store.capabilities:
         return "NOT_COLLECTED_THERE"
-    area = PostcodeArea(store.country, store.postcode, store.position, store.subdivision)
-    return Place(Destination(store.country, store.postcode, store.point_id), area, store)
+    return place_at(store)
+
+
+def place_at(point: Point) -> Place:
+    """One of our points, as where goods are brought."""
+    area = PostcodeArea(point.country, point.postcode, point.position, point.subdivision)
+    return Place(Destination(point.country, point.postcode, point.point_id), area, point)

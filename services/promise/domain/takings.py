@@ -43,8 +43,11 @@ class Taking:
 
 
 def of_best_plan(decision: Decision) -> list[Taking]:
-    """What the first plan of a decision takes; nothing without a plan."""
-    legs = decision.outcome.plans[0].legs if decision.outcome.plans else ()
+    """What the first plan of a decision takes; nothing without a plan.
+
+    Of a hub that is what goes on from there, which has no lines: what the hub has itself is prepared with it.
+    """
+    legs = decision.outcome.plans[0].shipments if decision.outcome.plans else ()
     return [
         Taking(
             decision.decision_id,

@@ -53,6 +53,7 @@ UNPLANNED = {
     "NOT_COLLECTED_THERE": "the store hands nothing over that way",
     "NOT_TODAY": "they would not arrive on the same day",
     "NO_STOCK": "there are not enough units that the channel may take",
+    "ONE_SHIPMENT": "the service makes one shipment of an order, and no point has all of it",
     "OTHER_APPOINTMENT": "the appointment is with another service",
     "SEVERAL_PARCELS": "they need more than the one parcel that there is room for",
     "TOO_FAR": "they lie further away than the rules allow",
@@ -76,6 +77,7 @@ COMPONENTS = {
     "capacity": "how much of the points' days is taken",
     "low_cover": "units that the points would soon miss",
     "markdown": "units sold that would be marked down soon",
+    "consolidation": "joining parcels at the hub",
     "short_pick": "how often the points do not find such articles",
 }
 

@@ -10,18 +10,33 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import InvalidArgument, NotFound
+from oms.promise.v1 import decision_service_pb2 as pb
 from services.promise.capacities import MEMORY_DAYS, Capacities
 from services.promise.decisions import Decisions
 from services.promise.decisions_translate import decision_proto
 from services.promise.domain import network as n
 from services.promise.domain.capacity import Counter, Limit, SeenCapacity
 from services.promise.domain.plans import Decision
+from services.promise.domain.rulesets import Consolidation
 from services.promise.domain.takings import LegPlace
 from services.promise.public_holidays import is_public_holiday
 from services.promise.replica import Change, StockReplica
 from services.promise.service import PromiseService
 from tests.services.promise.conftest import publish
-from tests.services.promise.network import CHANNEL, LYON, NOW, block, collections, point, request, ruleset
+from tests.services.promise.network import (
+    CHANNEL,
+    LYON,
+    NOW,
+    PARIS,
+    block,
+    collections,
+    euros,
+    point,
+    request,
+    ruleset,
+    service,
+    terms,
+)
 
 MONDAY, TUESDAY = date(2026, 6, 1), date(2026, 6, 2)
 PROMISED = NOW + timedelta(days=3)
@@ -287,3 +302,68 @@ async def test_figures_name_what_they_cannot_tell(promise: PromiseService, capac
         with pytest.raises(InvalidArgument) as caught:
             await capacities.figures("lille", MONDAY, last)
         assert caught.value.facts["field"] == "until_date"
+
+
+# -- hubs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def joining(promise: PromiseService, promise_db: AsyncEngine, replica: StockReplica) -> PromiseService:
+    """Parcels meet at a hub that has nothing of what was ordered."""
+    hub = point("hub", postcode="75001", position=PARIS, capabilities=frozenset({n.CONSOLIDATION}))
+    replica.take(Change(50, points=(hub,), positions=block(("x", "lyon", n.StockPosition(0, {CHANNEL: 0})))), NOW)
+    inbound = terms(transit_days_max=1, rates=(n.RateStep(30_000, euros(200)),))
+    [carrier] = await promise.list_carriers()
+    to_points = service("in", mode=n.Mode.SHIP_TO_STORE, zones=(inbound,))
+    await promise.put_carriers([replace(carrier, services=(*carrier.services, to_points))])
+    await publish(promise_db, ruleset(split_cost_minor=900, consolidation=Consolidation(50, 3)))
+    return promise
+
+
+async def plan_both(promise: PromiseService, order_id: str, quote_id: str = "") -> Decision:
+    question = request(("x", 1), ("y", 1), may_consolidate=True)
+    return await promise.plan_order(f"{order_id}/1", order_id, question, quote_id, b"1")
+
+
+async def test_a_hub_starts_one_order_and_what_was_quoted_by_way_of_it_is_kept(
+    joining: PromiseService, capacities: Capacities, promise_db: AsyncEngine
+) -> None:
+    quote = await joining.quote(request(("x", 1), ("y", 1), may_consolidate=True))
+    option = quote.option(n.Mode.HOME_STANDARD)
+    assert option is not None
+    assert option.plan.parcels == 1
+    decision = await plan_both(joining, "ord_1", quote.quote_id)
+    assert not decision.quote_broken
+    assert decision.outcome.plans[0] == option.plan
+    onward = option.plan.onward
+    assert onward is not None
+    assert onward.prepared_on is not None
+    assert [await taken(capacities, at) for at in ("lille", "lyon")] == [1, 1]
+    assert await taken(capacities, "hub", onward.prepared_on) == 1
+    await assert_counted(promise_db)
+    # What the order gives back is named as it was planned: nothing of its own of the hub.
+    assert await capacities.release("ord_1", [LegPlace("hub", {})]) == 1
+    assert await taken(capacities, "hub", onward.prepared_on) == 0
+    assert await capacities.release("ord_1", []) == 2
+    await assert_counted(promise_db)
+
+
+async def test_a_full_day_of_a_hub_without_stock_is_seen_and_told(
+    joining: PromiseService, capacities: Capacities, promise_db: AsyncEngine
+) -> None:
+    await capacities.put_limits([Limit(1, "hub")], NOW, "anna")
+    first, second = await plan_both(joining, "ord_1"), await plan_both(joining, "ord_2")
+    days = [one.outcome.plans[0].onward for one in (first, second)]
+    assert [day.prepared_on for day in days if day] == [TUESDAY, date(2026, 6, 3)]
+    assert SeenCapacity(Counter("hub", TUESDAY), 1, 1) in second.record.capacity
+    read = await Decisions(promise_db, joining).get(second.decision_id)
+    told = decision_proto(read, read.outcome.seen)
+    assert told.plans[0].onward.point_id == "hub"
+    assert [leg.via_point_id for leg in told.plans[0].legs] == ["hub", "hub"]
+    assert [(hub.point_id, hub.verdict) for hub in told.consolidating.hubs] == [("hub", pb.HUB_VERDICT_CHOSEN)]
+
+
+async def test_without_being_told_so_no_order_meets_anywhere(joining: PromiseService) -> None:
+    plain = await joining.plan_order("ord_1/1", "ord_1", request(("x", 1), ("y", 1)), "", b"1")
+    assert plain.outcome.plans[0].onward is None
+    assert plain.outcome.consolidating is None

@@ -7,7 +7,15 @@ import pytest
 from kit.errors import InvalidArgument
 from services.promise import ruleset_checks
 from services.promise.domain.network import PointType
-from services.promise.domain.rulesets import LowCover, Markdown, PreparationCost, PriorityCost, Ruleset, Tier
+from services.promise.domain.rulesets import (
+    Consolidation,
+    LowCover,
+    Markdown,
+    PreparationCost,
+    PriorityCost,
+    Ruleset,
+    Tier,
+)
 from tests.services.promise.network import ruleset
 
 STORE, WAREHOUSE, SUPPLIER, PARTNER = PointType.STORE, PointType.WAREHOUSE, PointType.SUPPLIER, PointType.PARTNER
@@ -23,6 +31,8 @@ RIGHT: list[dict[str, Any]] = [
     {"currency": "JPY", "shipping_percent": 0, "max_parcels": 20, "alternatives": 10},
     {"shipping_percent": 1_000, "max_distance_kilometres": 20_100, "max_delivery_days": 365},
     {"tiers": tiers((WAREHOUSE, STORE), (SUPPLIER,), (PARTNER,))},
+    {"consolidation": Consolidation(0, 0)},
+    {"consolidation": Consolidation(TOO_MUCH - 1, 30)},
     {"low_cover": LowCover(366, 1), "markdown": Markdown(366, 100)},
     {"low_cover": LowCover(1, TOO_MUCH - 1), "markdown": Markdown(1, 1)},
     {"together_tags": ("set", "été & hiver", "2026/27", "a-b_c:d.e+f'g")},
@@ -96,6 +106,9 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"markdown": Markdown(0, 5)}, "markdown.days", "INVALID_FIELD"),
     ({"markdown": Markdown(5, 0)}, "markdown.gain_percent", "INVALID_FIELD"),
     ({"markdown": Markdown(5, 101)}, "markdown.gain_percent", "INVALID_FIELD"),
+    ({"consolidation": Consolidation(-1, 2)}, "consolidation.cost_minor", "INVALID_FIELD"),
+    ({"consolidation": Consolidation(5, -1)}, "consolidation.wait_days", "INVALID_FIELD"),
+    ({"consolidation": Consolidation(5, 31)}, "consolidation.wait_days", "INVALID_FIELD"),
     ({"replan_ruleset_id": "a b"}, "replan_ruleset_id", "INVALID_FIELD"),
 ]
 

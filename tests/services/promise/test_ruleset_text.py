@@ -13,7 +13,15 @@ from services.promise import ruleset_checks, ruleset_text
 from services.promise.domain.network import PointType
 from services.promise.domain.ruleset_versions import numbered
 from services.promise.domain.ruleset_words import FIGURES, differences, words
-from services.promise.domain.rulesets import LowCover, Markdown, PreparationCost, PriorityCost, Ruleset, Tier
+from services.promise.domain.rulesets import (
+    Consolidation,
+    LowCover,
+    Markdown,
+    PreparationCost,
+    PriorityCost,
+    Ruleset,
+    Tier,
+)
 from tests.services.promise.network import ruleset
 
 COSTS = st.integers(0, ruleset_checks.MAX_COST_MINOR)
@@ -58,6 +66,8 @@ RULESETS = st.builds(
     max_delivery_days=st.integers(0, 365),
     min_split_value_minor=COSTS,
     together_tags=TAGS.map(tuple),
+    consolidation=st.none()
+    | st.builds(Consolidation, st.integers(0, ruleset_checks.MAX_COST_MINOR), st.integers(0, 30)),
     low_cover=st.none() | st.builds(LowCover, st.integers(1, 366), st.integers(1, ruleset_checks.MAX_COST_MINOR)),
     markdown=st.none() | st.builds(Markdown, st.integers(1, 366), st.integers(1, 100)),
     short_pick_cost_minor=COSTS,
@@ -135,8 +145,9 @@ def test_what_is_missing_has_its_default_and_the_order_does_not_matter() -> None
 
 @pytest.mark.parametrize("nothing", ["none", "None", "null", "~", ""])
 def test_nothing_may_be_said_in_several_ways(nothing: str) -> None:
-    names = ("low_cover", "markdown", "max_distance_kilometres", "max_delivery_days", "replan_ruleset_id")
-    text = "currency: EUR\n" + "".join(f"{name}: {nothing}\n" for name in (*names, "tiers", "together_tags"))
+    blocks = ("low_cover", "markdown", "consolidation")
+    others = ("max_distance_kilometres", "max_delivery_days", "replan_ruleset_id", "tiers", "together_tags")
+    text = "currency: EUR\n" + "".join(f"{name}: {nothing}\n" for name in (*blocks, *others))
     assert ruleset_text.read(text).ruleset == ruleset_text.read("currency: EUR").ruleset
 
 

@@ -42,6 +42,7 @@ FULL = pb.Ruleset(
     min_split_value_minor=1_500,
     together_tags=["set"],
     low_cover=pb.LowCover(days=14, cost_minor=40),
+    consolidation=pb.Consolidation(cost_minor=150, wait_days=2),
     markdown=pb.Markdown(days=21, gain_percent=2),
     short_pick_cost_minor=60,
     capacity_pressure_minor=70,

@@ -120,7 +120,8 @@ def possible_legs(case: Case) -> Iterator[list[Leg]]:
     ]
     for use in itertools.product(*uses):
         legs = [(p, carrier) for p, carrier in zip(points, use, strict=True) if carrier is not None]
-        if 1 <= len(legs) <= case.ruleset.max_parcels:
+        is_one = len(legs) == 1 or not any(carrier.services[0].one_shipment for _, carrier in legs)
+        if 1 <= len(legs) <= case.ruleset.max_parcels and is_one:
             yield legs
 
 
@@ -199,7 +200,10 @@ def lateness(case: Case, end: datetime) -> int:
 
 
 def check_against_brute_force(seed: int) -> Outcome:
-    case = small_case(Random(seed))
+    return check_case(seed, small_case(Random(seed)))
+
+
+def check_case(seed: int, case: Case) -> Outcome:
     outcome = plan(case.snapshot, case.request, case.ruleset)
     best = best_by_brute_force(case)
     check_soundness(case, outcome)
@@ -244,6 +248,16 @@ def test_no_plan_is_cheaper_than_the_first_one(block: int) -> None:
     proved = sum(check_against_brute_force(seed).proved_optimal for seed in range(block * 200, block * 200 + 200))
     # Only a parcel's weight limit that makes units stay behind may leave a doubt.
     assert proved > 160
+
+
+def test_a_service_that_makes_one_shipment_is_in_no_split_and_no_other_plan_is_cheaper() -> None:
+    for seed in range(300):
+        case = small_case(Random(seed))
+        first, *others = case.snapshot.carriers
+        once = replace(first, services=tuple(replace(one, one_shipment=True) for one in first.services))
+        outcome = check_case(seed, replace(case, snapshot=replace(case.snapshot, carriers=(once, *others))))
+        for found in outcome.plans:
+            assert len(found.legs) == 1 or all(leg.carrier_id != once.carrier_id for leg in found.legs), seed
 
 
 @pytest.mark.attack

@@ -12,7 +12,7 @@ from services.promise.domain import comparing, engine, simulating
 from services.promise.domain import network as n
 from services.promise.domain.compared import Result, Spread
 from services.promise.domain.plans import Decision, Outcome
-from services.promise.domain.rulesets import PreparationCost, Ruleset
+from services.promise.domain.rulesets import Consolidation, PreparationCost, Ruleset
 from services.promise.domain.simulating import Network, PastOrder, Simulation
 from services.promise.domain.simulations import AssumedItems
 from tests.services.promise.network import (
@@ -21,11 +21,14 @@ from tests.services.promise.network import (
     LYON,
     NOW,
     basket,
+    euros,
     point,
     request,
     ruleset,
+    service,
     snapshot,
     stock,
+    terms,
 )
 
 # Lyon is a store and further away; both have some of x, only Lyon has y.
@@ -274,3 +277,35 @@ def test_a_plan_without_a_parcel_has_no_day_and_costs_nothing() -> None:
     assert [(one.reason, one.count) for one in result.skipped] == [("NOT_POSITIVE", 2)]
     assert result.notes == ("a note",)
     assert basket(("x", 2))[0].quantity == 2
+
+
+# -- meeting at a hub -----------------------------------------------------------------------------------------
+
+
+def test_what_meeting_at_a_hub_would_bring_is_seen_before_any_order_may_do_it() -> None:
+    joins = n.SHIP_FROM_STORE, n.CONSOLIDATION
+    points = [replace(POINTS[0], postcode="59000", capabilities=frozenset(joins)), POINTS[1]]
+    inbound = terms(transit_days_max=1, rates=(n.RateStep(30_000, euros(200)),))
+    carriers = [n.Carrier("post", (service(), service("in", mode=n.Mode.SHIP_TO_STORE, zones=(inbound,))))]
+    seen = snapshot(points, stock({"x": {"lille": 4}, "y": {"lyon": 2}}), carriers)
+    live = ruleset()
+    joining = replace(live, ruleset_id="joining", consolidation=Consolidation(50, 3))
+    network = Network(seen.stock.points, seen.carriers, seen.geography, seen.is_holiday)
+    simulation = Simulation(network, live, joining, listed_orders=5)
+    simulation.take(order("o1", ("x", 1), ("y", 1)), seen.stock)
+    result = simulation.result({}, [])
+    # Two parcels at 5.00, prepared at 1.00 and 2.00; against one, 2.00 for the way to it and 0.50 for joining.
+    assert (result.live.parcels, result.live.shipping_minor, result.live.preparation_minor) == (2, 1_000, 300)
+    joined = result.candidate
+    assert (joined.parcels, joined.shipping_minor, joined.preparation_minor) == (1, 700, 350)
+    assert (result.live.split_orders, joined.split_orders) == (1, 0)
+    (changed,) = result.changed
+    assert [(leg.point_id, leg.via_point_id, leg.units) for leg in changed.candidate.legs] == [
+        ("lille", "lille", 1),
+        ("lyon", "lille", 1),
+        ("lille", "", 0),
+    ]
+    # The ruleset in force is the yardstick of both, where it knows the cost of joining.
+    dear = Simulation(network, replace(live, consolidation=Consolidation(700, 3)), joining, listed_orders=5)
+    dear.take(order("o1", ("x", 1), ("y", 1)), seen.stock)
+    assert dear.result({}, []).candidate.preparation_minor == 300 + 700

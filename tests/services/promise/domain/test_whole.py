@@ -74,6 +74,8 @@ def check(seed: int) -> int:
         destination=random.choice((TO_PARIS, n.Destination("FR", "75011", "p0"))),
         appointment=random.choice((None, APPOINTMENT)),
     )
+    if random.random() < 0.2:
+        shop = replace(shop, carriers=tuple(replace(one, services=_once(one.services)) for one in shop.carriers))
     ground = Ground(shop, question, rules, wanted_units(shop.stock, question))
     served = 0
     for mode in n.Mode:
@@ -81,6 +83,11 @@ def check(seed: int) -> int:
         if not isinstance(asked(shop, one, rules), str):
             served += not answers(shop, one, rules, ground)[1]
     return served
+
+
+def _once(services: tuple[n.CarrierService, ...]) -> tuple[n.CarrierService, ...]:
+    """They come to a customer once."""
+    return tuple(replace(one, one_shipment=True) for one in services)
 
 
 def test_the_best_plan_is_the_first_one_of_the_engine() -> None:

@@ -377,7 +377,9 @@ class StockPoint(_message.Message):
     def collections(self) -> _containers.RepeatedCompositeFieldContainer[Global___Collection]: ...
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """For example "ship_from_store", "gift_wrap"."""
+        """Data, for example "gift_wrap". Plans look at "ship_from_store", "click_and_collect", "e_reservation" and
+        "consolidation" (parcels of an order meet there and leave as one shipment).
+        """
 
     @_builtins.property
     def brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

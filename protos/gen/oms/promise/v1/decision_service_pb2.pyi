@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from oms.promise.v1 import capacity_service_pb2 as _capacity_service_pb2
 from oms.promise.v1 import promise_service_pb2 as _promise_service_pb2
 from oms.type.v1 import type_pb2 as _type_pb2
@@ -21,6 +22,44 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _HubVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _HubVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HubVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    HUB_VERDICT_UNSPECIFIED: _HubVerdict.ValueType  # 0
+    HUB_VERDICT_CHOSEN: _HubVerdict.ValueType  # 1
+    """The first plan is by way of it."""
+    HUB_VERDICT_NOT_CHEAPER: _HubVerdict.ValueType  # 2
+    """Its best plan is not the first one."""
+    HUB_VERDICT_CANNOT_BE_CHEAPER: _HubVerdict.ValueType  # 3
+    """No plan by way of it can be the first one: its plans were not looked for."""
+    HUB_VERDICT_NO_WAY_ON: _HubVerdict.ValueType  # 4
+    """No service takes all of it on in time."""
+    HUB_VERDICT_NOT_ALL_THERE: _HubVerdict.ValueType  # 5
+    """Not all of it can be there in time."""
+    HUB_VERDICT_NOT_ASKED: _HubVerdict.ValueType  # 6
+    """There were too many: others cost less by themselves."""
+
+class HubVerdict(_HubVerdict, metaclass=_HubVerdictEnumTypeWrapper):
+    """What became of a hub."""
+
+HUB_VERDICT_UNSPECIFIED: HubVerdict.ValueType  # 0
+HUB_VERDICT_CHOSEN: HubVerdict.ValueType  # 1
+"""The first plan is by way of it."""
+HUB_VERDICT_NOT_CHEAPER: HubVerdict.ValueType  # 2
+"""Its best plan is not the first one."""
+HUB_VERDICT_CANNOT_BE_CHEAPER: HubVerdict.ValueType  # 3
+"""No plan by way of it can be the first one: its plans were not looked for."""
+HUB_VERDICT_NO_WAY_ON: HubVerdict.ValueType  # 4
+"""No service takes all of it on in time."""
+HUB_VERDICT_NOT_ALL_THERE: HubVerdict.ValueType  # 5
+"""Not all of it can be there in time."""
+HUB_VERDICT_NOT_ASKED: HubVerdict.ValueType  # 6
+"""There were too many: others cost less by themselves."""
+Global___HubVerdict: _TypeAlias = HubVerdict  # noqa: Y015
 
 @_typing.final
 class Decision(_message.Message):
@@ -52,6 +91,7 @@ class Decision(_message.Message):
     QUOTE_PROBLEM_FIELD_NUMBER: _builtins.int
     NEW_OPTIONS_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
+    CONSOLIDATING_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     order_id: _builtins.str
     ruleset_id: _builtins.str
@@ -104,6 +144,10 @@ class Decision(_message.Message):
     def capacity(self) -> _containers.RepeatedCompositeFieldContainer[_capacity_service_pb2.CapacityFigure]:
         """The limits of points and carriers that it met, with what others had taken."""
 
+    @_builtins.property
+    def consolidating(self) -> Global___Consolidating:
+        """What was found about meeting at a hub. Absent: it was not asked, or there was nothing to join."""
+
     def __init__(
         self,
         *,
@@ -131,14 +175,77 @@ class Decision(_message.Message):
         quote_problem: _builtins.str = ...,
         new_options: _abc.Iterable[_promise_service_pb2.DeliveryOption] | None = ...,
         capacity: _abc.Iterable[_capacity_service_pb2.CapacityFigure] | None = ...,
+        consolidating: Global___Consolidating | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "quoted", b"quoted", "stock", b"stock"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consolidating", b"consolidating", "quoted", b"quoted", "stock", b"stock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "capacity", b"capacity", "decision_id", b"decision_id", "inputs_hash", b"inputs_hash", "least_cost_minor", b"least_cost_minor", "lines", b"lines", "mode", b"mode", "new_options", b"new_options", "order_id", b"order_id", "plans", b"plans", "points", b"points", "proved_optimal", b"proved_optimal", "quote_broken", b"quote_broken", "quote_id", b"quote_id", "quote_problem", b"quote_problem", "quoted", b"quoted", "rejected", b"rejected", "ruleset_id", b"ruleset_id", "ruleset_version", b"ruleset_version", "seen", b"seen", "stock", b"stock", "terms_version", b"terms_version", "time_zone", b"time_zone", "unplanned", b"unplanned"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "capacity", b"capacity", "consolidating", b"consolidating", "decision_id", b"decision_id", "inputs_hash", b"inputs_hash", "least_cost_minor", b"least_cost_minor", "lines", b"lines", "mode", b"mode", "new_options", b"new_options", "order_id", b"order_id", "plans", b"plans", "points", b"points", "proved_optimal", b"proved_optimal", "quote_broken", b"quote_broken", "quote_id", b"quote_id", "quote_problem", b"quote_problem", "quoted", b"quoted", "rejected", b"rejected", "ruleset_id", b"ruleset_id", "ruleset_version", b"ruleset_version", "seen", b"seen", "stock", b"stock", "terms_version", b"terms_version", "time_zone", b"time_zone", "unplanned", b"unplanned"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+@_typing.final
+class Consolidating(_message.Message):
+    """Whether parcels should have met at a hub."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECT_COST_MINOR_FIELD_NUMBER: _builtins.int
+    HUBS_FIELD_NUMBER: _builtins.int
+    direct_cost_minor: _builtins.int
+    """Of the best plan without a hub; absent when without one fewer units could be sent."""
+    @_builtins.property
+    def hubs(self) -> _containers.RepeatedCompositeFieldContainer[Global___AskedHub]:
+        """In id order."""
+
+    def __init__(
+        self,
+        *,
+        direct_cost_minor: _builtins.int | None = ...,
+        hubs: _abc.Iterable[Global___AskedHub] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_direct_cost_minor", b"_direct_cost_minor", "direct_cost_minor", b"direct_cost_minor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_direct_cost_minor", b"_direct_cost_minor", "direct_cost_minor", b"direct_cost_minor", "hubs", b"hubs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__direct_cost_minor: _TypeAlias = _typing.Literal["direct_cost_minor"]  # noqa: Y015
+    _WhichOneofArgType__direct_cost_minor: _TypeAlias = _typing.Literal["_direct_cost_minor", b"_direct_cost_minor"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__direct_cost_minor) -> _WhichOneofReturnType__direct_cost_minor | None: ...
+
+Global___Consolidating: _TypeAlias = Consolidating  # noqa: Y015
+
+@_typing.final
+class AskedHub(_message.Message):
+    """A hub with a service from there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    COST_MINOR_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    service_id: _builtins.str
+    """Empty when there is none."""
+    verdict: Global___HubVerdict.ValueType
+    cost_minor: _builtins.int
+    """Of its best plan; of one that was not looked for what it costs at least; 0 when there is none."""
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        service_id: _builtins.str = ...,
+        verdict: Global___HubVerdict.ValueType = ...,
+        cost_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_minor", b"cost_minor", "point_id", b"point_id", "service_id", b"service_id", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskedHub: _TypeAlias = AskedHub  # noqa: Y015
 
 @_typing.final
 class SeenStock(_message.Message):
@@ -431,7 +538,7 @@ class ExplanationSection(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SENTENCES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """why_not, chosen, quote, split, nearer_points, dropped_points, full, stock_seen, cost, next_best, not_shipped,
+    """why_not, chosen, quote, consolidation, split, nearer_points, dropped_points, full, stock_seen, cost, next_best, not_shipped,
     proof, freshness.
     """
     @_builtins.property

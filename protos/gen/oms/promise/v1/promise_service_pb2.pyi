@@ -111,6 +111,7 @@ class CarrierService(_message.Message):
     MAX_HEIGHT_MILLIMETRES_FIELD_NUMBER: _builtins.int
     MAX_GIRTH_MILLIMETRES_FIELD_NUMBER: _builtins.int
     MAX_DISTANCE_KILOMETRES_FIELD_NUMBER: _builtins.int
+    ONE_SHIPMENT_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     name: _builtins.str
     mode: _type_pb2.DeliveryMode.ValueType
@@ -133,6 +134,8 @@ class CarrierService(_message.Message):
     """The longest side and the way around the other two; 0 means no limit."""
     max_distance_kilometres: _builtins.int
     """From the point to the destination; 0 means no limit."""
+    one_shipment: _builtins.bool
+    """It comes to the customer once, with all of an order: that leaves from one point, or meets at a hub."""
     @_builtins.property
     def delivery_weekdays(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Weekdays of delivery, 1 Monday to 7 Sunday."""
@@ -162,10 +165,11 @@ class CarrierService(_message.Message):
         max_height_millimetres: _builtins.int = ...,
         max_girth_millimetres: _builtins.int = ...,
         max_distance_kilometres: _builtins.int = ...,
+        one_shipment: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_factor", b"carbon_factor", "carbon_legs", b"carbon_legs", "delivery_from_minute", b"delivery_from_minute", "delivery_until_minute", b"delivery_until_minute", "delivery_weekdays", b"delivery_weekdays", "max_distance_kilometres", b"max_distance_kilometres", "max_girth_millimetres", b"max_girth_millimetres", "max_height_millimetres", b"max_height_millimetres", "max_length_millimetres", b"max_length_millimetres", "max_weight_grams", b"max_weight_grams", "max_width_millimetres", b"max_width_millimetres", "mode", b"mode", "name", b"name", "service_id", b"service_id", "surcharge_basis_points", b"surcharge_basis_points", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_factor", b"carbon_factor", "carbon_legs", b"carbon_legs", "delivery_from_minute", b"delivery_from_minute", "delivery_until_minute", b"delivery_until_minute", "delivery_weekdays", b"delivery_weekdays", "max_distance_kilometres", b"max_distance_kilometres", "max_girth_millimetres", b"max_girth_millimetres", "max_height_millimetres", b"max_height_millimetres", "max_length_millimetres", b"max_length_millimetres", "max_weight_grams", b"max_weight_grams", "max_width_millimetres", b"max_width_millimetres", "mode", b"mode", "name", b"name", "one_shipment", b"one_shipment", "service_id", b"service_id", "surcharge_basis_points", b"surcharge_basis_points", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -527,7 +531,12 @@ class QuoteRequest(_message.Message):
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
     COOLING_OFF_UNTIL_FIELD_NUMBER: _builtins.int
     APPOINTMENTS_FIELD_NUMBER: _builtins.int
+    MAY_CONSOLIDATE_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
+    may_consolidate: _builtins.bool
+    """Parcels may meet at a hub and leave as one shipment, where the ruleset knows what joining them costs. Only for
+    whoever plans the order so too: a quote that counts on it may not be kept without.
+    """
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
     @_builtins.property
@@ -556,10 +565,11 @@ class QuoteRequest(_message.Message):
         not_before: _timestamp_pb2.Timestamp | None = ...,
         cooling_off_until: _timestamp_pb2.Timestamp | None = ...,
         appointments: _abc.Iterable[Global___Appointment] | None = ...,
+        may_consolidate: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "not_before", b"not_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointments", b"appointments", "as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "lines", b"lines", "not_before", b"not_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointments", b"appointments", "as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "lines", b"lines", "may_consolidate", b"may_consolidate", "not_before", b"not_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -646,6 +656,7 @@ class DeliveryOption(_message.Message):
     APPOINTMENT_FIELD_NUMBER: _builtins.int
     mode: _type_pb2.DeliveryMode.ValueType
     parcels: _builtins.int
+    """That the customer receives."""
     point_id: _builtins.str
     """The store at which it is collected, for such modes."""
     @_builtins.property
@@ -725,12 +736,13 @@ class Plan(_message.Message):
     COSTS_FIELD_NUMBER: _builtins.int
     CARBON_FIELD_NUMBER: _builtins.int
     PRICE_FIELD_NUMBER: _builtins.int
+    ONWARD_FIELD_NUMBER: _builtins.int
     total_cost_minor: _builtins.int
     @_builtins.property
     def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Leg]: ...
     @_builtins.property
     def window(self) -> _type_pb2.Window:
-        """The latest window of the legs."""
+        """In which the customer has all: the latest window of the legs, or that of `onward`."""
 
     @_builtins.property
     def costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___CostComponent]: ...
@@ -739,6 +751,12 @@ class Plan(_message.Message):
     @_builtins.property
     def price(self) -> _type_pb2.Money:
         """What the customer pays for delivery."""
+
+    @_builtins.property
+    def onward(self) -> Global___Leg:
+        """Where the legs meet at a hub: what goes on from there to the customer, once all are there. It has no lines of its
+        own, and is not one of the legs. Absent: each leg goes to the customer.
+        """
 
     def __init__(
         self,
@@ -749,10 +767,11 @@ class Plan(_message.Message):
         costs: _abc.Iterable[Global___CostComponent] | None = ...,
         carbon: _type_pb2.Carbon | None = ...,
         price: _type_pb2.Money | None = ...,
+        onward: Global___Leg | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "price", b"price", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "onward", b"onward", "price", b"price", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "costs", b"costs", "legs", b"legs", "price", b"price", "total_cost_minor", b"total_cost_minor", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "costs", b"costs", "legs", b"legs", "onward", b"onward", "price", b"price", "total_cost_minor", b"total_cost_minor", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -775,6 +794,7 @@ class Leg(_message.Message):
     CARBON_FIELD_NUMBER: _builtins.int
     DISTANCE_KILOMETRES_FIELD_NUMBER: _builtins.int
     PARCELS_FIELD_NUMBER: _builtins.int
+    VIA_POINT_ID_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
@@ -782,7 +802,11 @@ class Leg(_message.Message):
     shipping_cost_minor: _builtins.int
     distance_kilometres: _builtins.float
     parcels: _builtins.int
-    """Estimated by weight; 0 in records that are older than the figure."""
+    """Estimated by weight; 0 in records that are older than the figure, and of what a hub has itself."""
+    via_point_id: _builtins.str
+    """The hub at which it meets the others; `window` is then when it is there. What the hub has itself is a leg without
+    carrier and service. Empty: it goes to the customer.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegLine]: ...
     @_builtins.property
@@ -807,10 +831,11 @@ class Leg(_message.Message):
         carbon: _type_pb2.Carbon | None = ...,
         distance_kilometres: _builtins.float = ...,
         parcels: _builtins.int = ...,
+        via_point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "hand_over_by", b"hand_over_by", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "carrier_id", b"carrier_id", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "lines", b"lines", "parcels", b"parcels", "point_id", b"point_id", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "carrier_id", b"carrier_id", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "lines", b"lines", "parcels", b"parcels", "point_id", b"point_id", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "via_point_id", b"via_point_id", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -853,7 +878,7 @@ class CostComponent(_message.Message):
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"shipping", "preparation", "split", "distance", "lateness"; when they are not 0 also "priority", "low_cover",
-    "markdown" (a gain: less than 0), "short_pick" and "capacity".
+    "markdown" (a gain: less than 0), "short_pick" and "capacity". Of a plan by way of a hub also "consolidation".
     """
     amount_minor: _builtins.int
     def __init__(
@@ -975,6 +1000,7 @@ class PlanOrderRequest(_message.Message):
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
     APPOINTMENT_FIELD_NUMBER: _builtins.int
     REPLACED_LEGS_FIELD_NUMBER: _builtins.int
+    MAY_CONSOLIDATE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and content: same decision."""
     order_id: _builtins.str
@@ -982,6 +1008,10 @@ class PlanOrderRequest(_message.Message):
     mode: _type_pb2.DeliveryMode.ValueType
     quote_id: _builtins.str
     """A quote of ours whose window and price must be kept; empty for none."""
+    may_consolidate: _builtins.bool
+    """Whoever asks can have parcels meet at a hub (Plan.onward): then they do where that costs less, or more units can
+    be sent so, and the ruleset knows what joining them costs.
+    """
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
     @_builtins.property
@@ -1028,10 +1058,11 @@ class PlanOrderRequest(_message.Message):
         not_before: _timestamp_pb2.Timestamp | None = ...,
         appointment: Global___Appointment | None = ...,
         replaced_legs: _abc.Iterable[Global___LegPlace] | None = ...,
+        may_consolidate: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "destination", b"destination", "not_before", b"not_before", "promised_until", b"promised_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "may_consolidate", b"may_consolidate", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1039,7 +1070,7 @@ Global___PlanOrderRequest: _TypeAlias = PlanOrderRequest  # noqa: Y015
 
 @_typing.final
 class LegPlace(_message.Message):
-    """A leg of an order as it was planned: which point, and units by line."""
+    """A leg of an order as it was planned: which point, and units by line; none of what goes on from a hub."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1115,7 +1146,7 @@ class UnplannedLine(_message.Message):
     sku: _builtins.str
     quantity: _builtins.int
     reason: _builtins.str
-    """UPPER_SNAKE: NO_STOCK, NO_CARRIER, NO_CAPACITY, UNKNOWN_ITEM, UNKNOWN_DESTINATION."""
+    """UPPER_SNAKE: NO_STOCK, NO_CARRIER, NO_CAPACITY, UNKNOWN_ITEM, UNKNOWN_DESTINATION, ONE_SHIPMENT."""
     def __init__(
         self,
         *,

@@ -102,6 +102,7 @@ class Ruleset(_message.Message):
     SHORT_PICK_COST_MINOR_FIELD_NUMBER: _builtins.int
     REPLAN_RULESET_ID_FIELD_NUMBER: _builtins.int
     CAPACITY_PRESSURE_MINOR_FIELD_NUMBER: _builtins.int
+    CONSOLIDATION_FIELD_NUMBER: _builtins.int
     ruleset_id: _builtins.str
     """Letters, digits, dots, dashes and underscores, at most 64, not "none". Empty: "default", which judges every plan."""
     version: _builtins.int
@@ -161,6 +162,10 @@ class Ruleset(_message.Message):
     def markdown(self) -> Global___Markdown:
         """Absent: a coming markdown gains nothing."""
 
+    @_builtins.property
+    def consolidation(self) -> Global___Consolidation:
+        """Absent: parcels never meet at a hub."""
+
     def __init__(
         self,
         *,
@@ -185,10 +190,11 @@ class Ruleset(_message.Message):
         short_pick_cost_minor: _builtins.int = ...,
         replan_ruleset_id: _builtins.str = ...,
         capacity_pressure_minor: _builtins.int = ...,
+        consolidation: Global___Consolidation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "low_cover", b"low_cover", "markdown", b"markdown", "max_parcels", b"max_parcels", "shipping_percent", b"shipping_percent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "consolidation", b"consolidation", "low_cover", b"low_cover", "markdown", b"markdown", "max_parcels", b"max_parcels", "shipping_percent", b"shipping_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "capacity_pressure_minor", b"capacity_pressure_minor", "currency", b"currency", "distance_cost_minor_per_kilometre", b"distance_cost_minor_per_kilometre", "lateness_cost_minor_per_day", b"lateness_cost_minor_per_day", "low_cover", b"low_cover", "markdown", b"markdown", "max_delivery_days", b"max_delivery_days", "max_distance_kilometres", b"max_distance_kilometres", "max_parcels", b"max_parcels", "min_split_value_minor", b"min_split_value_minor", "preparation_costs", b"preparation_costs", "priority_costs", b"priority_costs", "replan_ruleset_id", b"replan_ruleset_id", "ruleset_id", b"ruleset_id", "shipping_percent", b"shipping_percent", "short_pick_cost_minor", b"short_pick_cost_minor", "split_cost_minor", b"split_cost_minor", "tiers", b"tiers", "together_tags", b"together_tags", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "capacity_pressure_minor", b"capacity_pressure_minor", "consolidation", b"consolidation", "currency", b"currency", "distance_cost_minor_per_kilometre", b"distance_cost_minor_per_kilometre", "lateness_cost_minor_per_day", b"lateness_cost_minor_per_day", "low_cover", b"low_cover", "markdown", b"markdown", "max_delivery_days", b"max_delivery_days", "max_distance_kilometres", b"max_distance_kilometres", "max_parcels", b"max_parcels", "min_split_value_minor", b"min_split_value_minor", "preparation_costs", b"preparation_costs", "priority_costs", b"priority_costs", "replan_ruleset_id", b"replan_ruleset_id", "ruleset_id", b"ruleset_id", "shipping_percent", b"shipping_percent", "short_pick_cost_minor", b"short_pick_cost_minor", "split_cost_minor", b"split_cost_minor", "tiers", b"tiers", "together_tags", b"together_tags", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__alternatives: _TypeAlias = _typing.Literal["alternatives"]  # noqa: Y015
     _WhichOneofArgType__alternatives: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives"]  # noqa: Y015
@@ -302,6 +308,34 @@ class Markdown(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Markdown: _TypeAlias = Markdown  # noqa: Y015
+
+@_typing.final
+class Consolidation(_message.Message):
+    """Parcels of an order meet at a point with the capability "consolidation" and leave as one shipment, where that costs
+    less. What leaves there is no split, and all of it travels together.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COST_MINOR_FIELD_NUMBER: _builtins.int
+    WAIT_DAYS_FIELD_NUMBER: _builtins.int
+    cost_minor: _builtins.int
+    """Of each parcel that is joined: to unpack it, join it and pack it again."""
+    wait_days: _builtins.int
+    """Days by which the end of the window may move for it, 0 to 30. It never costs the customer more."""
+    def __init__(
+        self,
+        *,
+        cost_minor: _builtins.int = ...,
+        wait_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_minor", b"cost_minor", "wait_days", b"wait_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consolidation: _TypeAlias = Consolidation  # noqa: Y015
 
 @_typing.final
 class RulesetContent(_message.Message):

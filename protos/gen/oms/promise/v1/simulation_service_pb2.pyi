@@ -1104,12 +1104,15 @@ class PlannedLeg(_message.Message):
     SERVICE_ID_FIELD_NUMBER: _builtins.int
     UNITS_FIELD_NUMBER: _builtins.int
     PARCELS_FIELD_NUMBER: _builtins.int
+    VIA_POINT_ID_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
     units: _builtins.int
     parcels: _builtins.int
     """Estimated by weight."""
+    via_point_id: _builtins.str
+    """The hub at which it meets the others. What goes on from there is the last leg, and has no units of its own."""
     def __init__(
         self,
         *,
@@ -1118,10 +1121,11 @@ class PlannedLeg(_message.Message):
         service_id: _builtins.str = ...,
         units: _builtins.int = ...,
         parcels: _builtins.int = ...,
+        via_point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "parcels", b"parcels", "point_id", b"point_id", "service_id", b"service_id", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "parcels", b"parcels", "point_id", b"point_id", "service_id", b"service_id", "units", b"units", "via_point_id", b"via_point_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

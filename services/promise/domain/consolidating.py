@@ -1,0 +1,268 @@
+"""Whether parcels should meet at a hub and leave as one shipment, and at which (SPEC RTE-8).
+
+What goes on from a hub by one service costs the same however the points before it share the units. So each hub
+with each service is the ordinary search over legs that end there; the cheapest of them is held against the best
+plan without a hub, which stays where it costs no more. Rules about what the customer receives (splits, what must
+travel together, one parcel) are met by what leaves the hub; those about points hold for the legs.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from services.promise.domain import joined_plans
+from services.promise.domain.candidates import Candidate
+from services.promise.domain.found import Found
+from services.promise.domain.grid import Demand, Row
+from services.promise.domain.ground import Ground
+from services.promise.domain.hubs import Meeting, Onward, hubs, inbound, onwards
+from services.promise.domain.lines import unplanned
+from services.promise.domain.modes import TERMS
+from services.promise.domain.network import Limits, PlanRequest
+from services.promise.domain.offers import Offers
+from services.promise.domain.plans import AskedHub, Consolidating, HubVerdict, Outcome, Plan
+from services.promise.domain.rulesets import Level, Ruleset
+from services.promise.domain.search import search
+from services.promise.domain.shelves import NO_UNIT_COSTS
+from services.promise.domain.snapshot import Snapshot, place_of
+
+# Hubs that are looked at, and ways on from them that are searched, the least first; and what each search may take.
+HUBS = 20
+ASKED = 6
+BUDGET_STEPS = 20_000
+_NO_RULE = Level(sys.maxsize, keeps_buffers=False)
+_NO_LIMIT = sys.maxsize
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question that has its answer without hubs. `stocked`: units of each SKU that are wanted and in stock.
+
+    `level`: how far that answer keeps strict rules, so that no other points are asked now.
+    """
+
+    snapshot: Snapshot
+    request: PlanRequest
+    ruleset: Ruleset
+    stocked: Mapping[str, int]
+    level: Level
+    ground: Ground
+
+
+def is_asked(request: PlanRequest, ruleset: Ruleset, direct: Outcome) -> bool:
+    """Whether parcels may meet, and there is something to join: what leaves from one point needs none."""
+    is_one = direct.is_complete and len(direct.plans[0].legs) == 1
+    return is_allowed(request, ruleset) and not is_one
+
+
+def is_allowed(request: PlanRequest, ruleset: Ruleset) -> bool:
+    """Whether parcels may meet at a hub."""
+    terms = TERMS[request.mode]
+    may_meet = request.may_consolidate and ruleset.consolidation is not None
+    return may_meet and terms.by_carrier and not terms.is_collected
+
+
+def with_hubs(asked: Asked, direct: Outcome, budget_steps: int) -> Outcome:
+    """The answer with what meeting at a hub makes better: more units sent, or the same for less."""
+    served = _served(asked, direct)
+    is_more = served != asked.stocked
+    if not any(asked.stocked.values()) or (not is_more and len(direct.plans[0].legs) == 1):
+        return direct
+    meeting = _meeting(asked, direct, is_more=is_more)
+    if meeting is None:
+        return direct
+    limit = _NO_LIMIT if is_more else direct.plans[0].total_cost_minor
+    for level in _levels(asked, meeting) if is_more else [asked.level]:
+        found = _Search(meeting, level, limit, min(BUDGET_STEPS, budget_steps))
+        found.run()
+        if found.plans:
+            break
+    if is_more and not found.plans:
+        return replace(direct, consolidating=Consolidating(None, found.told()))
+    if is_more:
+        missing = unplanned(asked.request.lines, asked.stocked, dict.fromkeys(asked.stocked, "NO_STOCK"))
+        direct = replace(direct, plans=(), unplanned=missing, proved_optimal=True, least_cost_minor=_NO_LIMIT)
+    # Of equal cost the direct ones come first.
+    plans = sorted((*direct.plans, *found.plans), key=lambda plan: plan.total_cost_minor)
+    least = min(plans[0].total_cost_minor, direct.least_cost_minor, found.least_cost)
+    return replace(
+        direct,
+        plans=tuple(plans[: asked.ruleset.alternatives]),
+        proved_optimal=least == plans[0].total_cost_minor,
+        least_cost_minor=least,
+        consolidating=Consolidating(None if is_more else limit, found.told(plans[0])),
+    )
+
+
+def _levels(asked: Asked, meeting: Meeting) -> Iterator[Level]:
+    """For what is not sent whole without hubs: from the strictest to all there is."""
+    points = meeting.snapshot.stock.points.values()
+    tiers = sorted({asked.ruleset.tier(point.type) for point in points})
+    has_buffers = any(meeting.ground.shelf(point, is_counter=False).kept_back for point in points)
+    for tier in tiers if has_buffers else tiers[:-1]:
+        yield Level(tier, keeps_buffers=True)
+    yield _NO_RULE
+
+
+def _served(asked: Asked, direct: Outcome) -> dict[str, int]:
+    """Units of each SKU that are sent without hubs."""
+    served = dict.fromkeys(asked.stocked, 0)
+    for leg in direct.plans[0].legs if direct.plans else ():
+        for line in leg.lines:
+            served[line.sku] += line.quantity
+    return served
+
+
+def _meeting(asked: Asked, direct: Outcome, *, is_more: bool) -> Meeting | None:
+    """What is to meet. What needs no hub costs the customer no more for it, and comes some days later at most."""
+    place, consolidation = place_of(asked.snapshot, asked.request), asked.ruleset.consolidation
+    if isinstance(place, str) or consolidation is None:
+        return None
+    units = {sku: count for sku, count in asked.stocked.items() if count}
+    request, ground = asked.request, asked.ground
+    if not is_more:
+        best = direct.plans[0]
+        latest = best.window.end + consolidation.wait
+        if request.limits is not None:
+            latest = min(latest, request.limits.window_end)
+        request = replace(request, limits=Limits(latest, best.price))
+    if len(units) < len(asked.stocked):
+        ground = Ground(asked.snapshot, request, asked.ruleset, units)
+    return Meeting(asked.snapshot, request, asked.ruleset, consolidation, units, place, ground)
+
+
+class _Search:
+    """Asks the hubs, the least first, and keeps the plan of each. Plans that cost `limit` are of no use."""
+
+    def __init__(self, meeting: Meeting, level: Level, limit: int, budget_steps: int) -> None:
+        self._meeting = meeting
+        self._level = level
+        self._limit = limit
+        self._budget_steps = budget_steps
+        # What leaves a hub is one shipment, and none of a split.
+        self._rules = replace(
+            meeting.ruleset, split_cost_minor=0, min_split_value_minor=0, together_tags=(), alternatives=1
+        )
+        items, self._skus = meeting.snapshot.stock.items, tuple(meeting.units)
+        self._demand = Demand(
+            skus=self._skus,
+            weights=tuple(items[sku].weight_grams for sku in self._skus),
+            values=(0,) * len(self._skus),
+            units=tuple(meeting.units.values()),
+        )
+        self._inbound: dict[str, list[Candidate]] = {}
+        self._asked: list[AskedHub] = []
+        self._by_hub: list[tuple[AskedHub, Plan]] = []
+        # What plans by way of a hub cost at least.
+        self.least_cost = limit
+
+    @property
+    def plans(self) -> list[Plan]:
+        """Of hubs, best first."""
+        return [plan for _, plan in sorted(self._by_hub, key=lambda one: _rank(*one))]
+
+    def told(self, chosen: Plan | None = None) -> tuple[AskedHub, ...]:
+        """What became of each hub."""
+        known = (replace(hub, verdict=HubVerdict.CHOSEN) if plan is chosen else hub for hub, plan in self._by_hub)
+        return tuple(sorted((*self._asked, *known), key=lambda hub: (hub.point_id, hub.service_id)))
+
+    def run(self) -> None:
+        """Asks as many as are worth it."""
+        meeting = self._meeting
+        offers = Offers(
+            meeting.snapshot, meeting.request, meeting.ruleset, meeting.units, meeting.place, is_listing=False
+        )
+        ways: list[Onward] = []
+        near, rest = (ranked := hubs(meeting))[:HUBS], ranked[HUBS:]
+        for _, hub in near:
+            found = list(onwards(meeting, offers, hub))
+            ways += found
+            if not found:
+                self._asked.append(AskedHub(hub.point_id, "", HubVerdict.NO_WAY_ON))
+        joining = meeting.consolidation.cost_minor + self._least_of_units()
+        ways.sort(key=lambda onward: (onward.cost, onward.id))
+        for number, onward in enumerate(ways):
+            self._look_at(onward, onward.cost + joining, is_asked=number < ASKED)
+        if rest and not self._is_beaten(rest[0][0] + joining):
+            self.least_cost = min(self.least_cost, rest[0][0] + joining)
+
+    def _look_at(self, onward: Onward, least: int, *, is_asked: bool) -> None:
+        hub, service = onward.hub.point_id, onward.offer.service.service_id
+        if self._is_beaten(least):
+            self._asked.append(AskedHub(hub, service, HubVerdict.CANNOT_BE_CHEAPER, least))
+        elif not is_asked:
+            self.least_cost = min(self.least_cost, least)
+            self._asked.append(AskedHub(hub, service, HubVerdict.NOT_ASKED, least))
+        else:
+            self._ask(onward, least)
+
+    def _is_beaten(self, least: int) -> bool:
+        """A plan that costs as much as another one by way of a hub may still rank before it."""
+        return least >= self._limit or any(plan.total_cost_minor < least for _, plan in self._by_hub)
+
+    def _ask(self, onward: Onward, least: int) -> None:
+        hub, service = onward.hub.point_id, onward.offer.service.service_id
+        legs = self._legs(onward)
+        rows = [row for row in map(self._row, legs) if any(row.capacity)]
+        if not self._is_all(rows):
+            self._asked.append(AskedHub(hub, service, HubVerdict.NOT_ALL_THERE))
+            return
+        answer = search(rows, self._demand, self._rules, self._budget_steps, must_be_whole=True)
+        if not answer.found:
+            if not answer.proved:
+                self.least_cost = min(self.least_cost, least)
+            self._asked.append(AskedHub(hub, service, HubVerdict.NOT_ALL_THERE))
+            return
+        found, cost = answer.found[0], answer.found[0].cost + onward.cost
+        self.least_cost = min(self.least_cost, cost, answer.least_cost + onward.cost)
+        told = AskedHub(hub, service, HubVerdict.NOT_CHEAPER, cost)
+        if _is_direct(found):
+            self._asked.append(told)
+        else:
+            self._by_hub.append((told, joined_plans.plan(self._meeting, onward, found)))
+
+    def _legs(self, onward: Onward) -> list[Candidate]:
+        """All that could be at the hub in time, what it has itself included."""
+        hub_id = onward.hub.point_id
+        if hub_id not in self._inbound:
+            self._inbound[hub_id] = inbound(self._meeting, onward.hub)
+        joining = (onward.joining(candidate) for candidate in self._inbound[hub_id])
+        return [leg for leg in (onward.own(), *joining) if leg is not None and self._is_allowed(leg)]
+
+    def _is_allowed(self, leg: Candidate) -> bool:
+        return self._meeting.ruleset.tier(leg.point.type) <= self._level.last_tier
+
+    def _row(self, leg: Candidate) -> Row:
+        kept = leg.kept_back if self._level.keeps_buffers else {}
+        return Row(
+            leg,
+            tuple(max(0, leg.capacity.get(sku, 0) - kept.get(sku, 0)) for sku in self._skus),
+            tuple(leg.unit_costs.get(sku, NO_UNIT_COSTS).total for sku in self._skus),
+        )
+
+    def _is_all(self, rows: Sequence[Row]) -> bool:
+        """Whether there are as many units as are wanted. Of a point the roomiest leg counts."""
+        roomiest: dict[str, list[int]] = {}
+        for row in rows:
+            room = roomiest.setdefault(row.candidate.point.point_id, [0] * len(self._skus))
+            room[:] = map(max, room, row.capacity)
+        there = (sum(room[n] for room in roomiest.values()) for n in range(len(self._skus)))
+        return all(units >= wanted for units, wanted in zip(there, self._demand.units, strict=True))
+
+    def _least_of_units(self) -> int:
+        """What all units cost at least beside carriage."""
+        meeting = self._meeting
+        least = dict.fromkeys(self._skus, 0)
+        for point in meeting.snapshot.stock.points.values():
+            for sku, costs in meeting.ground.shelf(point, is_counter=False).unit_costs.items():
+                least[sku] = min(least[sku], costs.total)
+        return sum(least[sku] * units for sku, units in meeting.units.items())
+
+
+def _is_direct(found: Found) -> bool:
+    """Whether the hub has all of it: nothing meets there."""
+    return len(found.legs) == 1 and not found.legs[0].carrier_id
+
+
+def _rank(hub: AskedHub, plan: Plan) -> tuple[object, ...]:
+    return (plan.total_cost_minor, plan.window.rank, -plan.order_before.timestamp(), hub.point_id, hub.service_id)
