@@ -16,12 +16,12 @@ from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
 from services.promise.domain.hubs import Meeting, Onward, hubs, inbound, onwards
-from services.promise.domain.lines import unplanned
 from services.promise.domain.modes import TERMS
 from services.promise.domain.network import Limits, PlanRequest
 from services.promise.domain.offers import Offers
 from services.promise.domain.plans import AskedHub, Consolidating, HubVerdict, Outcome, Plan
-from services.promise.domain.rulesets import Level, Ruleset
+from services.promise.domain.reasons import unplanned
+from services.promise.domain.rulesets import NO_RULE, Ruleset, Strictness
 from services.promise.domain.search import search
 from services.promise.domain.shelves import NO_UNIT_COSTS
 from services.promise.domain.snapshot import Snapshot, place_of
@@ -30,7 +30,6 @@ from services.promise.domain.snapshot import Snapshot, place_of
 HUBS = 20
 ASKED = 6
 BUDGET_STEPS = 20_000
-_NO_RULE = Level(sys.maxsize, keeps_buffers=False)
 _NO_LIMIT = sys.maxsize
 
 
@@ -38,28 +37,28 @@ _NO_LIMIT = sys.maxsize
 class Asked:
     """A question that has its answer without hubs. `stocked`: units of each SKU that are wanted and in stock.
 
-    `level`: how far that answer keeps strict rules, so that no other points are asked now.
+    `strictness`: how far that answer keeps strict rules, so that no other points are asked now.
     """
 
     snapshot: Snapshot
     request: PlanRequest
     ruleset: Ruleset
     stocked: Mapping[str, int]
-    level: Level
+    strictness: Strictness
     ground: Ground
 
 
+def is_allowed(request: PlanRequest, ruleset: Ruleset) -> bool:
+    """Whether hubs may be used at all: for what goes to an address."""
+    terms = TERMS[request.mode]
+    is_wanted = request.may_consolidate and ruleset.consolidation is not None
+    return is_wanted and terms.by_carrier and not terms.is_collected
+
+
 def is_asked(request: PlanRequest, ruleset: Ruleset, direct: Outcome) -> bool:
-    """Whether parcels may meet, and there is something to join: what leaves from one point needs none."""
+    """Whether there is something to join, too: what leaves from one point needs no hub."""
     is_one = direct.is_complete and len(direct.plans[0].legs) == 1
     return is_allowed(request, ruleset) and not is_one
-
-
-def is_allowed(request: PlanRequest, ruleset: Ruleset) -> bool:
-    """Whether parcels may meet at a hub."""
-    terms = TERMS[request.mode]
-    may_meet = request.may_consolidate and ruleset.consolidation is not None
-    return may_meet and terms.by_carrier and not terms.is_collected
 
 
 def with_hubs(asked: Asked, direct: Outcome, budget_steps: int) -> Outcome:
@@ -72,8 +71,8 @@ def with_hubs(asked: Asked, direct: Outcome, budget_steps: int) -> Outcome:
     if meeting is None:
         return direct
     limit = _NO_LIMIT if is_more else direct.plans[0].total_cost_minor
-    for level in _levels(asked, meeting) if is_more else [asked.level]:
-        found = _Search(meeting, level, limit, min(BUDGET_STEPS, budget_steps))
+    for strictness in _levels(asked, meeting) if is_more else [asked.strictness]:
+        found = _Search(meeting, strictness, limit, min(BUDGET_STEPS, budget_steps))
         found.run()
         if found.plans:
             break
@@ -94,14 +93,14 @@ def with_hubs(asked: Asked, direct: Outcome, budget_steps: int) -> Outcome:
     )
 
 
-def _levels(asked: Asked, meeting: Meeting) -> Iterator[Level]:
+def _levels(asked: Asked, meeting: Meeting) -> Iterator[Strictness]:
     """For what is not sent whole without hubs: from the strictest to all there is."""
     points = meeting.snapshot.stock.points.values()
     tiers = sorted({asked.ruleset.tier(point.type) for point in points})
     has_buffers = any(meeting.ground.shelf(point, is_counter=False).kept_back for point in points)
     for tier in tiers if has_buffers else tiers[:-1]:
-        yield Level(tier, keeps_buffers=True)
-    yield _NO_RULE
+        yield Strictness(tier, keeps_buffers=True)
+    yield NO_RULE
 
 
 def _served(asked: Asked, direct: Outcome) -> dict[str, int]:
@@ -134,9 +133,9 @@ def _meeting(asked: Asked, direct: Outcome, *, is_more: bool) -> Meeting | None:
 class _Search:
     """Asks the hubs, the least first, and keeps the plan of each. Plans that cost `limit` are of no use."""
 
-    def __init__(self, meeting: Meeting, level: Level, limit: int, budget_steps: int) -> None:
+    def __init__(self, meeting: Meeting, strictness: Strictness, limit: int, budget_steps: int) -> None:
         self._meeting = meeting
-        self._level = level
+        self._strictness = strictness
         self._limit = limit
         self._budget_steps = budget_steps
         # What leaves a hub is one shipment, and none of a split.
@@ -230,10 +229,10 @@ class _Search:
         return [leg for leg in (onward.own(), *joining) if leg is not None and self._is_allowed(leg)]
 
     def _is_allowed(self, leg: Candidate) -> bool:
-        return self._meeting.ruleset.tier(leg.point.type) <= self._level.last_tier
+        return self._meeting.ruleset.tier(leg.point.type) <= self._strictness.last_tier
 
     def _row(self, leg: Candidate) -> Row:
-        kept = leg.kept_back if self._level.keeps_buffers else {}
+        kept = leg.kept_back if self._strictness.keeps_buffers else {}
         return Row(
             leg,
             tuple(max(0, leg.capacity.get(sku, 0) - kept.get(sku, 0)) for sku in self._skus),

@@ -5,7 +5,6 @@ and quantities of least total cost. The strict rules come first: the tiers of th
 routing buffers, which only give way when an order could not be served whole otherwise.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -13,16 +12,14 @@ from services.promise.domain import consolidating
 from services.promise.domain.candidates import Gathered
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
-from services.promise.domain.lines import unplanned
 from services.promise.domain.network import PlanRequest
 from services.promise.domain.plans import Outcome, Rejected, Unplanned
 from services.promise.domain.question import Question, asked
-from services.promise.domain.reasons import why_not
-from services.promise.domain.rulesets import Level, Ruleset
+from services.promise.domain.reasons import unplanned, why_not
+from services.promise.domain.rulesets import NO_RULE, Ruleset, Strictness
 from services.promise.domain.search import Answer, search
 from services.promise.domain.snapshot import Snapshot
 
-_NO_RULE = Level(sys.maxsize, keeps_buffers=False)
 # About a fifth of a second of one core. Steps, not seconds: an answer must not depend on the machine.
 BUDGET_STEPS = 150_000
 
@@ -63,8 +60,8 @@ def plan(
     if not consolidating.is_asked(request, ruleset, direct):
         return direct
     stocked = {sku: min(units, gathered.stocked.get(sku, 0)) for sku, units in question.wanted.items()}
-    about = consolidating.Asked(snapshot, request, ruleset, stocked, levels.level, ground)
-    return consolidating.with_hubs(about, direct, budget_steps)
+    joining = consolidating.Asked(snapshot, request, ruleset, stocked, levels.strictness, ground)
+    return consolidating.with_hubs(joining, direct, budget_steps)
 
 
 def search_question(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset) -> tuple[list[Row], Demand]:
@@ -85,35 +82,34 @@ class _Levels:
         # Points that a strict rule kept out of the answer.
         self.later: tuple[Rejected, ...] = ()
         # How far strict rules are kept in the answer.
-        self.level = _NO_RULE
+        self.strictness = NO_RULE
 
     def answer(self, budget_steps: int) -> Answer:
         """Of the first level of freedom at which all that can be served at all is served."""
         all_rows = [self._question.row(candidate) for candidate in self.gathered.candidates]
         whole = self._question.demand(all_rows)
         is_sure = True
-        for level, rows in self._levels(all_rows):
+        for strictness, rows in self._levels(all_rows):
             if rows is not all_rows and self._question.demand(rows).units != whole.units:
                 continue
             answer = search(rows, whole, self._question.ruleset, budget_steps, must_be_whole=rows is not all_rows)
             if answer.found or rows is all_rows:
-                self.level = level
+                self.strictness = strictness
                 self._reject_others(rows, all_rows)
                 return replace(answer, proved=answer.proved and is_sure)
             is_sure = is_sure and answer.proved
         raise AssertionError("the last level has all rows")
 
-    def _levels(self, rows: list[Row]) -> Iterator[tuple[Level, list[Row]]]:
+    def _levels(self, rows: list[Row]) -> Iterator[tuple[Strictness, list[Row]]]:
         """From the strictest to all there is: one tier more each time, then without routing buffers."""
-        question = self._question
         has_buffers = any(row.candidate.kept_back for row in rows)
-        tier_of = [question.ruleset.tier(row.candidate.point.type) for row in rows]
+        tier_of = [self._question.ruleset.tier(row.candidate.point.type) for row in rows]
         for tier in sorted(set(tier_of)):
             is_last = tier == max(tier_of)
             if not is_last or has_buffers:
-                kept = [question.kept_back(row) for row, its in zip(rows, tier_of, strict=True) if its <= tier]
-                yield Level(tier, keeps_buffers=True), kept
-        yield _NO_RULE, rows
+                left = [row for row, its in zip(rows, tier_of, strict=True) if its <= tier]
+                yield Strictness(tier, keeps_buffers=True), [self._question.kept_back(row) for row in left]
+        yield NO_RULE, rows
 
     def _reject_others(self, rows: Sequence[Row], all_rows: Sequence[Row]) -> None:
         """Says of the points that a strict rule kept out which one it was."""

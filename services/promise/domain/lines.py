@@ -1,9 +1,9 @@
-"""The lines of an order: which of them has units that a plan sends, and which has those that none sends."""
+"""The lines of an order, as units of a SKU are given to them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from services.promise.domain.network import BasketLine
-from services.promise.domain.plans import LegLine, Unplanned
+from services.promise.domain.plans import LegLine
 
 
 class LineFiller:
@@ -26,19 +26,3 @@ class LineFiller:
             if wanted > part:
                 waiting.append((line_number, wanted - part))
         return taken
-
-
-def unplanned(
-    lines: Sequence[BasketLine], served: Mapping[str, int], reasons: Mapping[str, str]
-) -> tuple[Unplanned, ...]:
-    """What no plan serves, taken from the last lines of a SKU."""
-    left = dict(served)
-    missing: list[Unplanned] = []
-    for line in lines:
-        part = min(line.quantity, left.get(line.sku, 0))
-        if line.sku in left:
-            left[line.sku] -= part
-        if part < line.quantity:
-            reason = reasons.get(line.sku, "UNKNOWN_ITEM")
-            missing.append(Unplanned(line.line_number, line.sku, line.quantity - part, reason))
-    return tuple(missing)

@@ -80,10 +80,10 @@ class _Basket:
         if isinstance(question, str):
             first = request.lines[0]
             return Unplanned(first.line_number, first.sku, first.quantity, question)
-        answer = whole.best(question, self._ground)
-        is_one = isinstance(answer, Plan) and len(answer.legs) == 1
+        best = whole.best(question, self._ground)
+        is_one = isinstance(best, Plan) and len(best.legs) == 1
         if is_one or not consolidating.is_allowed(request, self._ruleset):
-            return answer
+            return best
         outcome = engine.plan(self._snapshot, request, self._ruleset, ground=self._ground)
         return outcome.plans[0] if outcome.is_complete else outcome.unplanned[0]
 

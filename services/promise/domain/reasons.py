@@ -1,9 +1,11 @@
 """Why units have no place, in one word each."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from services.promise.domain.candidates import Gathered
 from services.promise.domain.found import Found
+from services.promise.domain.network import BasketLine
+from services.promise.domain.plans import Unplanned
 from services.promise.domain.rulesets import Ruleset
 
 # Why a parcel that could be sent is not, the most telling first.
@@ -43,3 +45,19 @@ def why_not(sku: str, units: int, gathered: Gathered, found: Sequence[Found], ru
 def most_telling(met: Collection[str]) -> str:
     """Of the reasons that kept services from taking it."""
     return next((reason for reason in _TELLING if reason in met), "NO_CARRIER")
+
+
+def unplanned(
+    lines: Sequence[BasketLine], served: Mapping[str, int], reasons: Mapping[str, str]
+) -> tuple[Unplanned, ...]:
+    """What no plan serves, taken from the last lines of a SKU."""
+    left = dict(served)
+    found: list[Unplanned] = []
+    for line in lines:
+        part = min(line.quantity, left.get(line.sku, 0))
+        if line.sku in left:
+            left[line.sku] -= part
+        if part < line.quantity:
+            reason = reasons.get(line.sku, "UNKNOWN_ITEM")
+            found.append(Unplanned(line.line_number, line.sku, line.quantity - part, reason))
+    return tuple(found)

@@ -1,6 +1,7 @@
 """What plans are judged by: versioned figures. A published version never changes."""
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -77,11 +78,14 @@ class Consolidation:
         return timedelta(days=self.wait_days)
 
 
-class Level(NamedTuple):
+class Strictness(NamedTuple):
     """How far strict rules are kept: no type of point of a later tier, and perhaps nothing of routing buffers."""
 
     last_tier: int
     keeps_buffers: bool
+
+
+NO_RULE = Strictness(sys.maxsize, keeps_buffers=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,11 +46,10 @@ class Ways:
         self.units, self._kept_back = self._leaving()
         self._look()
         self.fixed: Ints = self._fixed_costs()[self.row_of]
-        carried = np.array([offer.delivery is not None for offer in self.offers], np.bool_)
-        whole = np.array([offer.service.one_shipment for offer in self.offers], np.bool_)
-        self.is_carried = carried[self.offer_of]
-        # Whether others may have the rest.
-        self.is_part = (carried & ~whole)[self.offer_of]
+        self.is_carried = np.array([offer.delivery is not None for offer in self.offers], np.bool_)[self.offer_of]
+        self.may_split = np.array(
+            [offer.delivery is not None and not offer.service.one_shipment for offer in self.offers], np.bool_
+        )[self.offer_of]
         self._made: dict[int, Candidate | tuple[str, str]] = {}
 
     def __len__(self) -> int:

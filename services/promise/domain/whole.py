@@ -17,13 +17,12 @@ from services.promise.domain.columns import Ints
 from services.promise.domain.found import Found, found_of, precedes
 from services.promise.domain.grid import NO_LIMIT, Carriage, Grid, Row
 from services.promise.domain.ground import Ground
-from services.promise.domain.lines import unplanned
 from services.promise.domain.packing import Budget, cheapest
 from services.promise.domain.pairs import Legs, Pairs, pairs_of
 from services.promise.domain.plans import Plan, Unplanned
 from services.promise.domain.question import Question
 from services.promise.domain.rates import step_of
-from services.promise.domain.reasons import most_telling
+from services.promise.domain.reasons import most_telling, unplanned
 from services.promise.domain.search import search
 from services.promise.domain.ways import Level, Ways
 
@@ -121,7 +120,7 @@ class _Whole:
 
     def _of_rest(self, level: Level, rest: _Rest, best: Found | None) -> Found | None:
         """The best plan so far, and of those in which others have the rest."""
-        carried = np.flatnonzero(self._ways.is_part[level.numbers])
+        carried = np.flatnonzero(self._ways.may_split[level.numbers])
         most_legs = min(self._question.ruleset.max_parcels - len(rest.given), len(carried))
         if most_legs < 1:
             return best
@@ -269,8 +268,8 @@ class _Whole:
         if missing:
             return missing[0]
         rules = question.ruleset
-        is_one = any(offer.service.one_shipment for offer in self._ways.offers)
-        if not (is_one or rules.together_tags or rules.min_split_value_minor):
+        is_once = any(offer.service.one_shipment for offer in self._ways.offers)
+        if not rules.together_tags and not rules.min_split_value_minor and not is_once:
             return Unplanned(lines[0].line_number, lines[0].sku, lines[0].quantity, "TOO_MANY_PARCELS")
         outcome = engine.plan(question.snapshot, question.request, rules, ground=self._ground)
         return outcome.unplanned[0]

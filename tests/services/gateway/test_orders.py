@@ -115,11 +115,13 @@ async def test_a_quote_counts_the_cooling_off_and_numbers_its_lines(
     assert [line.line_number for line in asked.lines] == [1, 2]
     assert asked.cooling_off_until.seconds - asked.as_of.seconds == 1800
     assert not asked.HasField("not_before")
+    assert not asked.may_consolidate
 
-    told = basket | {"not_before": "2026-11-20T14:00:00+02:00"}
+    told = basket | {"not_before": "2026-11-20T14:00:00+02:00", "may_consolidate": True}
     await http.post("/v1/promises", json=told, headers=service)
     assert world.calls("Quote")[1].not_before.ToJsonString() == "2026-11-20T12:00:00Z"
     assert not world.calls("Quote")[1].HasField("cooling_off_until")
+    assert world.calls("Quote")[1].may_consolidate
 
 
 async def test_a_page_of_articles_is_promised_each_for_itself(

@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from services.promise.domain import network as n
+from services.promise.domain import quoting
 from services.promise.domain.engine import plan
 from services.promise.domain.geography import distance_kilometres
 from services.promise.domain.plans import HubVerdict, Outcome, Plan
@@ -341,6 +342,19 @@ def test_the_same_question_has_the_same_answer_whatever_the_order_of_points_and_
         turned = replace(case.snapshot, stock=replace(case.snapshot.stock, points=points))
         again = plan(turned, case.request, case.ruleset)
         assert again == plan(case.snapshot, case.request, case.ruleset), seed
+
+
+def test_a_quote_offers_the_first_plan_with_hubs_and_without() -> None:
+    for seed in range(100):
+        case = small_case(Random(seed))
+        for question in (case.request, replace(case.request, may_consolidate=False)):
+            options, _ = quoting.all_modes(case.snapshot, question, case.ruleset)
+            quoted = [one.plan for one in options if one.mode is n.Mode.HOME_STANDARD]
+            outcome = plan(case.snapshot, question, case.ruleset)
+            assert len(quoted) == outcome.is_complete, seed
+            if outcome.is_complete and outcome.proved_optimal:
+                assert quoted[0].total_cost_minor == outcome.plans[0].total_cost_minor, seed
+                assert quoted[0].window == outcome.plans[0].window, seed
 
 
 def test_tiers_and_hubs_do_not_ask_points_that_the_direct_plan_may_not() -> None:
