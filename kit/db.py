@@ -92,12 +92,10 @@ async def rows(tx: AsyncConnection, statement: TextClause, values: Mapping[str, 
     """What a statement gives, in the connection's transaction; for those that every call of a hot path makes.
 
     It goes to the driver itself: SQLAlchemy's way there and back is two thirds of what a statement costs us.
-    Spans, failpoints and errors are the same.
+    Spans, failpoints and errors are the same. The first one of a transaction brings its BEGIN along.
     """
-    sql = _written_for_driver(statement)
-    async with _at_driver(tx, [sql]) as driver:
-        cursor = await driver.execute(sql.encode(), values)
-        return await cursor.fetchall() if cursor.description else []
+    [gave] = await in_one_trip(tx, (statement, values))
+    return gave
 
 
 async def in_one_trip(tx: AsyncConnection, *statements: Statement, ends: bool = False) -> list[Rows]:
@@ -146,11 +144,6 @@ async def _at_driver(
             hide_parameters=True,
             connection_invalidated=driver.closed,
         ) from error
-
-
-@lru_cache(maxsize=256)
-def _written_for_driver(statement: TextClause) -> str:
-    return str(statement.compile(dialect=PGDialectAsync_psycopg()))  # type: ignore[no-untyped-call]
 
 
 def _with_values(statement: TextClause, values: Mapping[str, Any]) -> trips.Sql:
