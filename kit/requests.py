@@ -81,4 +81,4 @@ def _conflict(request_id: str) -> Conflict:
 
 async def remember(tx: AsyncConnection, request_id: str, answer: Mapping[str, Any]) -> None:
     """Keeps the answer for whoever repeats the request."""
-    await tx.execute(_REMEMBER, {"request_id": request_id, "answer": json.dumps(answer)})
+    await db.rows(tx, _REMEMBER, {"request_id": request_id, "answer": json.dumps(answer)})

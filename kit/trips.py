@@ -6,7 +6,8 @@ prepared stands in the driver's own book, which it empties when a transaction is
 engines, spans and failpoints: `db` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
@@ -14,6 +15,7 @@ from psycopg import abc, adapt, generators
 from psycopg._preparing import Prepare
 from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
 Driver = psycopg.AsyncConnection[Any]
 Rows = Sequence[tuple[Any, ...]]
@@ -32,6 +34,13 @@ class _Page(NamedTuple):
 
     query: bytes
     types: tuple[int, ...] = ()
+
+
+class _Awaited(NamedTuple):
+    """What comes back for something that was sent: rows, or what the book is to be told, or neither."""
+
+    gives: bool = False
+    tell_book: Callable[[Sequence[PGresult]], None] | None = None
 
 
 async def go(driver: Driver, statements: Sequence[Sql], *, ends: bool = False) -> list[Rows]:
@@ -53,42 +62,38 @@ def _go(driver: Driver, statements: Sequence[Sql], *, ends: bool) -> abc.PQGen[l
     yield from driver._prepared.maintain_gen(driver)
     pgconn.enter_pipeline_mode()
     try:
-        are_wanted = _send(driver, written, ends=ends)
+        awaited = _send(driver, written, ends=ends)
         yield from generators.send(pgconn)
-        return (yield from _hear(driver, adapter, are_wanted))
-    except BaseException:
-        # Nobody knows what of it was prepared.
-        driver._prepared.clear()
-        raise
+        return (yield from _hear(driver, adapter, awaited))
     finally:
         if pgconn.status != ConnStatus.BAD:
             pgconn.exit_pipeline_mode()
 
 
-def _send(driver: Driver, written: Sequence[_Written], *, ends: bool) -> list[bool]:
-    """Writes everything; for each result that comes back, whether somebody wants it."""
-    pgconn = driver.pgconn
-    are_wanted: list[bool] = []
+def _send(driver: Driver, written: Sequence[_Written], *, ends: bool) -> list[_Awaited]:
+    """Writes everything."""
+    pgconn, book = driver.pgconn, driver._prepared
+    awaited: list[_Awaited] = []
     if not driver.autocommit and pgconn.transaction_status == TransactionStatus.IDLE:
         pgconn.send_query_params(_beginning(driver), None)
-        are_wanted.append(False)
+        awaited.append(_Awaited())
     for text, values in written:
         page: Any = _Page(text)
-        prepare, name = driver._prepared.get(page)
+        prepare, name = book.get(page)
         if prepare is Prepare.SHOULD:
             pgconn.send_prepare(name, text)
-            are_wanted.append(False)
+            awaited.append(_Awaited(tell_book=partial(book.validate, book.key(page), prepare, name)))
         if prepare is Prepare.NO:
             pgconn.send_query_params(text, values)
         else:
             pgconn.send_query_prepared(name, values)
-        driver._prepared.maybe_add_to_cache(page, prepare, name)
-        are_wanted.append(True)
+        book.maybe_add_to_cache(page, prepare, name)
+        awaited.append(_Awaited(gives=True))
     if ends:
         pgconn.send_query_params(b"COMMIT", None)
-        are_wanted.append(False)
+        awaited.append(_Awaited())
     pgconn.pipeline_sync()
-    return [*are_wanted, False]
+    return [*awaited, _Awaited()]
 
 
 def _beginning(driver: Driver) -> bytes:
@@ -96,19 +101,21 @@ def _beginning(driver: Driver) -> bytes:
     return f"BEGIN ISOLATION LEVEL {level.name.replace('_', ' ')}".encode() if level else b"BEGIN"
 
 
-def _hear(driver: Driver, adapter: abc.Transformer, are_wanted: Sequence[bool]) -> abc.PQGen[list[Rows]]:
+def _hear(driver: Driver, adapter: abc.Transformer, awaited: Sequence[_Awaited]) -> abc.PQGen[list[Rows]]:
     """Reads all that comes back. Raises the first error, once the connection is ready for the next trip."""
     gave: list[Rows] = []
     failure: psycopg.Error | None = None
-    for is_wanted in are_wanted:
+    for one in awaited:
         try:
             [result] = yield from generators.fetch_many(driver.pgconn)
         except psycopg.Error as lost:
             # The server may have said why before it went.
             raise failure or lost from None
+        if one.tell_book:
+            one.tell_book([result])
         if result.status == ExecStatus.FATAL_ERROR:
             failure = failure or error_from_result(result, driver.info.encoding)
-        elif is_wanted and result.status != ExecStatus.PIPELINE_ABORTED:
+        elif one.gives and result.status != ExecStatus.PIPELINE_ABORTED:
             adapter.set_pgresult(result)
             gave.append(adapter.load_rows(0, result.ntuples, tuple))
     if failure:

@@ -41,7 +41,7 @@ class Reserving:
         self._bell = bell
 
     async def carry_out(self, asked: Commands, /, *, again: bool = False) -> Sequence[HoldAnswer | Exception]:
-        """Two trips to the database for all of them together, beside its beginning, when all goes well."""
+        """Two trips to the database for all of them together when all goes well."""
         try:
             outcomes = await self._transact(asked, again=again)
         except DBAPIError as error:

@@ -10,6 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kit import db
+from tests.conftest import MakeDatabase
+from tests.trips import round_trips
 
 DIVIDE = text("SELECT CAST(:dividend AS integer) / CAST(:divisor AS integer)")
 SIX_BY_THREE = {"dividend": 6, "divisor": 3}
@@ -126,3 +128,40 @@ async def test_a_value_that_cannot_be_written_fails_its_trip_alone(orders_db: As
         with pytest.raises(TypeError, match="no array is made of object"):
             await db.in_one_trip(tx, (DIVIDE, SIX_BY_THREE), (text("SELECT :it"), {"it": [object()]}))
         assert await db.in_one_trip(tx, (DIVIDE, SIX_BY_THREE)) == [[(2,)]]
+
+
+async def test_a_transaction_begins_and_ends_in_the_trips_of_its_statements(
+    make_database: MakeDatabase,
+) -> None:
+    engine = db.connect(make_database("orders").url, pool_size=1)
+
+    async def two_trips() -> None:
+        async with engine.begin() as tx:
+            assert await db.rows(tx, DIVIDE, SIX_BY_THREE) == [(2,)]
+            await db.in_one_trip(tx, (DIVIDE, SIX_BY_THREE), (text("SELECT 1"), {}), ends=True)
+
+    # Not prepared, while it is being prepared, and prepared.
+    assert [await round_trips(engine, two_trips()) for _ in range(8)] == [2] * 8
+    await engine.dispose()
+
+
+async def test_a_statement_whose_trip_failed_before_it_was_prepared_is_prepared_by_the_next(
+    orders_db: AsyncEngine,
+) -> None:
+    often = text("SELECT 1")
+    async with db.single(orders_db).connect() as connection:
+        for _ in range(5):  # the driver prepares what comes once more
+            await db.rows(connection, often, {})
+        for _ in range(2):
+            with pytest.raises(DBAPIError):
+                await db.in_one_trip(connection, (DIVIDE, {"dividend": 1, "divisor": 0}), (often, {}))
+            assert await db.rows(connection, often, {}) == [(1,)]
+
+
+async def test_a_transaction_goes_on_from_before_a_trip_that_failed(orders_db: AsyncEngine) -> None:
+    async with orders_db.begin() as tx:
+        for _ in range(7):
+            with pytest.raises(DBAPIError):
+                async with tx.begin_nested():
+                    await db.in_one_trip(tx, (text("SELECT 1"), {}), (DIVIDE, {"dividend": 1, "divisor": 0}))
+            assert await db.rows(tx, DIVIDE, SIX_BY_THREE) == [(2,)]

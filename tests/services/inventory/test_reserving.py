@@ -16,6 +16,7 @@ from services.inventory.domain.holds import HoldLine, Shortfall
 from services.inventory.reserving import Reserving
 from tests.conftest import MakeDatabase
 from tests.services.inventory.shop import EDIT, NOON, Shop, line, request_id, with_rules
+from tests.trips import round_trips
 
 
 def wish(
@@ -210,3 +211,14 @@ async def test_holds_are_listed_by_id_and_page_by_page_while_something_is_held(s
     assert named.lines == (line("DRESS", 3),)
     with pytest.raises(InvalidArgument, match="at most 500"):
         await shop.service.list_holds(["x"] * 501)
+
+
+async def test_however_many_come_together_they_make_two_trips(shop: Shop, make_database: MakeDatabase) -> None:
+    await shop.adjust(500)
+    engine = db.connect(make_database("inventory").url, pool_size=1)
+    reserving = Reserving(engine, Bell())
+    for many in (1, 40):
+        wishes = [wish(f"ord_{many}_{n}", line("DRESS", 1)) for n in range(many)]
+        assert await round_trips(engine, reserving.carry_out(wishes)) == 2
+    await engine.dispose()
+    await shop.assert_sound()
