@@ -126,7 +126,7 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One point's share of a plan: one parcel."""
+    """One point's share of a plan: one parcel. `next_`: what becomes of one that comes too late for it."""
 
     point_id: str
     carrier_id: str
@@ -135,6 +135,10 @@ class Leg:
     window_start: str
     window_end: str
     hand_over_by: str
+    latest_start: str = ""
+    next_hand_over_by: str = ""
+    next_window_start: str = ""
+    next_window_end: str = ""
 
 
 @dataclass(frozen=True, slots=True)

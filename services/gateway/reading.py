@@ -42,6 +42,7 @@ async def orders_page(clients: Clients, caller: Caller, filters: OrderFilters) -
             "brands": sorted(brands or ()),
             "state": filters.status,
             "channel_order_number": filters.channel_order_number,
+            "late": filters.late,
             "page": filters.page,
         },
     )

@@ -3,7 +3,7 @@
 import grpc
 import uvloop
 
-from kit import db, rpc, telemetry
+from kit import db, rpc, telemetry, times
 from kit.feed import Bell
 from kit.outbox import OutboxRpc
 from kit.settings import ServiceSettings
@@ -12,19 +12,30 @@ from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_s
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
 
+_SWEEP_SECONDS = 5
+_SWEEP_BATCH = 100
+
 
 async def main() -> None:
     settings = ServiceSettings()
     telemetry.start("orders")
     engine = db.connect(settings.database_url)
     bell = Bell()
+    service = OrdersService(engine, bell)
 
     def register(server: grpc.aio.Server) -> None:
-        add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engine, bell)), server)
+        add_OrdersServiceServicer_to_server(OrdersRpc(service), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
+    async def sweep() -> None:
+        await rpc.periodically("watch_promises", _SWEEP_SECONDS, watch)
+
+    async def watch() -> None:
+        while await service.watch_promises(times.now(), _SWEEP_BATCH) == _SWEEP_BATCH:
+            pass
+
     try:
-        await rpc.serve(settings.listen, register)
+        await rpc.serve(settings.listen, register, background=[sweep])
     finally:
         await engine.dispose()
 

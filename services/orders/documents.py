@@ -15,6 +15,7 @@ from services.orders.domain.model import (
     Line,
     Order,
     Parcel,
+    PromiseChange,
     Refusal,
 )
 from services.orders.domain.ranges import LineRange
@@ -30,6 +31,7 @@ LIFE_CYCLE = TypeAdapter(LifeCycle)
 LINE = TypeAdapter(Line)
 ORDER = TypeAdapter(Order)
 PARCEL = TypeAdapter(Parcel)
+PROMISE_CHANGES = TypeAdapter(tuple[PromiseChange, ...])
 RANGE = TypeAdapter(LineRange)
 REFUSAL = TypeAdapter(Refusal)
 

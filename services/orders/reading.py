@@ -35,6 +35,7 @@ class OrderFilter:
     state: OrderState | None = None
     brands: tuple[str, ...] = ()
     channel_order_number: str = ""
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ async def list_orders(tx: AsyncConnection, wanted: OrderFilter, size: int, after
         query = query.where(o.brands.overlap(list(wanted.brands)))
     if wanted.channel_order_number:
         query = query.where(o.channel_order_number == wanted.channel_order_number)
+    if wanted.late:
+        query = query.where(o.late_since.is_not(None))
     if after:
         query = query.where(tuple_(o.placed_at, o.order_id) < tuple_(*after))
     return await read_heads(tx, list((await tx.execute(query)).scalars()))
@@ -86,6 +89,13 @@ async def list_unstarted(tx: AsyncConnection, recorded_before: datetime, limit: 
         .limit(limit)
     )
     return await read_heads(tx, list((await tx.execute(query)).scalars()))
+
+
+async def list_watched(tx: AsyncConnection, as_of: datetime, limit: int) -> list[str]:
+    """Orders whose promise is to be looked at again, those that have waited longest first."""
+    o = orders.c
+    query = select(o.order_id).where(o.watch_at < as_of).order_by(o.watch_at).limit(limit)
+    return list((await tx.execute(query)).scalars())
 
 
 async def list_timeline(tx: AsyncConnection, order_id: str) -> list[TimelineEntry] | None:
@@ -219,7 +229,7 @@ async def latest_life_cycle(tx: AsyncConnection, life_cycle_id: str) -> LifeCycl
     await tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"life_cycle/{life_cycle_id}"))))
     query = select(life_cycle).where(life_cycle.c.life_cycle_id == life_cycle_id)
     row = (await tx.execute(query.order_by(life_cycle.c.version.desc()).limit(1))).one_or_none()
-    return LifeCycle(*row) if row else None
+    return doc.LIFE_CYCLE.validate_python(row._asdict()) if row else None
 
 
 async def add_life_cycle(tx: AsyncConnection, new: LifeCycle) -> None:

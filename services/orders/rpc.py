@@ -179,6 +179,7 @@ class OrdersRpc(OrdersServiceServicer):
             to.to_order_state(request.state),
             tuple(request.brands),
             request.channel_order_number,
+            request.late,
         )
         size, after = to.to_page(request.page)
         views = await self._service.list_orders(wanted, size, after)
@@ -309,6 +310,7 @@ class OrdersRpc(OrdersServiceServicer):
             request.tracking_code,
             request.status,
             times.field_or_now(request, "occurred_at"),
+            times.now(),
         )
         return pb.RecordCarrierEventResponse(fulfilment=to.from_fulfilment(work), duplicate=duplicate)
 

@@ -18,7 +18,7 @@ from kit.feed import Bell
 from kit.values.ids import derived_id
 from services.orders import documents as doc
 from services.orders import reading, store
-from services.orders.domain import fulfilment, order, pricing, settings
+from services.orders.domain import fulfilment, order, pricing, settings, watch
 from services.orders.domain.content import first_difference, normal
 from services.orders.domain.model import (
     EVERYWHERE,
@@ -219,6 +219,27 @@ class OrdersService:
         """released -> closed or cancelled; FailedPrecondition / NOT_FINISHED."""
         return await self._state_after(asked, order_id, lambda one: order.close(one, as_of))
 
+    async def watch_promises(self, as_of: datetime, limit: int) -> int:
+        """How many promises were looked at because nothing happened in time; one transaction each."""
+        async with db.single(self._engine).connect() as tx:
+            order_ids = await reading.list_watched(tx, as_of, limit)
+        for order_id in order_ids:
+            with telemetry.about_order(order_id):
+                await self._watch_promise(order_id, as_of)
+        return len(order_ids)
+
+    async def _watch_promise(self, order_id: str, as_of: datetime) -> None:
+        async with self._engine.begin() as tx:
+            before = await store.lock_order(tx, order_id)
+            # Somebody else may have looked, or something has happened, since it was listed.
+            if before.watch_at is None or before.watch_at >= as_of:
+                return
+            decision = watch.judge(Decision(before), as_of)
+            await store.save(tx, before, decision)
+            await outbox.write(tx, _events(decision))
+        if decision.happenings:
+            self._bell.ring()
+
     # -- reading ------------------------------------------------------------------------------------------
 
     async def get_order(self, order_id: str) -> View:
@@ -339,7 +360,13 @@ class OrdersService:
         )
 
     async def record_carrier_event(
-        self, asked: Asked, carrier_id: str, tracking_code: str, status: str, occurred_at: datetime
+        self,
+        asked: Asked,
+        carrier_id: str,
+        tracking_code: str,
+        status: str,
+        occurred_at: datetime,
+        now: datetime,
     ) -> tuple[Fulfilment, bool]:
         """The fulfilment after a scan, and whether the scan was known. Unique by carrier and the carrier's id."""
         fulfilment.check_scan(carrier_id, asked.request_id, status)
@@ -353,7 +380,8 @@ class OrdersService:
             before = await store.lock_order_of(tx, fulfilment_id)
             with telemetry.about_order(before.order_id):
                 work = before.fulfilment(fulfilment_id)
-                decision = fulfilment.carrier_event(before, work, status, occurred_at)
+                # The carrier's clock says when it was, not how late it is.
+                decision = watch.judge(fulfilment.carrier_event(before, work, status, occurred_at), now)
                 await self._save(tx, before, decision)
                 assert work.parcel is not None, "it was found by its parcel"
                 parcel_id = work.parcel.parcel_id
@@ -383,7 +411,7 @@ class OrdersService:
             if first is not None:
                 return first
             before = await store.lock_order(tx, order_id)
-            decision = decide(before)
+            decision = _judged(decide(before))
             await self._save(tx, before, decision)
             answer = to_answer(decision)
             await requests.remember(tx, asked.request_id, answer)
@@ -404,7 +432,7 @@ class OrdersService:
             _check_reach(asked.reach, before, fulfilment_id)
             # Who works on a fulfilment names no order: from here on the trace does.
             with telemetry.about_order(before.order_id):
-                decision = decide(before, before.fulfilment(fulfilment_id))
+                decision = _judged(decide(before, before.fulfilment(fulfilment_id)))
                 await self._save(tx, before, decision)
                 after = decision.order.fulfilment(fulfilment_id)
                 await requests.remember(tx, asked.request_id, doc.to_json(doc.FULFILMENT, after))
@@ -416,6 +444,11 @@ class OrdersService:
         if decision.happenings:
             await store.save(tx, before, decision)
             await outbox.write(tx, _events(decision))
+
+
+def _judged(decision: Decision) -> Decision:
+    """With what a change means for the promise, at its own instant."""
+    return watch.judge(decision, decision.order.updated_at) if decision.happenings else decision
 
 
 def _check_reach(reach: Reach, one: Order, fulfilment_id: str) -> None:

@@ -161,7 +161,9 @@ FULFILMENT_JSON = """
     to_jsonb(f) || jsonb_build_object(
         'parcel', to_jsonb(p),
         'window', CASE WHEN f.window_start IS NOT NULL
-                       THEN jsonb_build_object('start', f.window_start, 'end', f.window_end) END)
+                       THEN jsonb_build_object('start', f.window_start, 'end', f.window_end) END,
+        'next_window', CASE WHEN f.next_window_start IS NOT NULL
+                            THEN jsonb_build_object('start', f.next_window_start, 'end', f.next_window_end) END)
 """
 
 _HEAD = """
@@ -299,7 +301,9 @@ _SAVE = text(
         SET state = n.state, customer_status = n.customer_status, fine_status = n.fine_status,
             updated_at = n.updated_at, promise_start = n.promise_start, promise_end = n.promise_end,
             cooling_off_until = n.cooling_off_until, refusal = n.refusal, next_action_url = n.next_action_url,
-            cancellation_reason = n.cancellation_reason, payment_outcome = n.payment_outcome
+            cancellation_reason = n.cancellation_reason, payment_outcome = n.payment_outcome,
+            promise_changes = n.promise_changes, late_since = n.late_since, watch_at = n.watch_at,
+            compensation_minor = n.compensation_minor
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -307,7 +311,8 @@ _SAVE = text(
         RETURNING 1
     ), moved AS (
         UPDATE fulfilment f
-        SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason
+        SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason,
+            start_missed_at = n.start_missed_at
         FROM jsonb_populate_recordset(NULL::fulfilment, CAST(:moved AS jsonb)) n
         WHERE f.fulfilment_id = n.fulfilment_id
           AND f.state = CAST(:states_before AS jsonb) ->> n.fulfilment_id RETURNING 1
@@ -415,6 +420,10 @@ def _changing(order: Order) -> dict[str, Any]:
         "next_action_url": order.next_action_url,
         "cancellation_reason": order.cancellation_reason,
         "payment_outcome": order.payment_outcome,
+        "promise_changes": doc.to_json(doc.PROMISE_CHANGES, order.promise_changes),
+        "late_since": order.late_since.isoformat() if order.late_since else None,
+        "watch_at": order.watch_at.isoformat() if order.watch_at else None,
+        "compensation_minor": order.compensation_minor,
     }
 
 
@@ -425,8 +434,10 @@ def _buyer_row(buyer: Buyer) -> dict[str, Any]:
 
 def _fulfilment_row(one: Fulfilment) -> dict[str, Any]:
     row: dict[str, Any] = doc.to_json(doc.FULFILMENT, one)
-    window = row.pop("window") or {}
-    return {**row, "window_start": window.get("start"), "window_end": window.get("end")}
+    for name in ("window", "next_window"):
+        window = row.pop(name) or {}
+        row |= {f"{name}_start": window.get("start"), f"{name}_end": window.get("end")}
+    return row
 
 
 def _parcel_row(one: Fulfilment) -> dict[str, Any]:

@@ -22,6 +22,8 @@ life_cycle = Table(
     Column("offer_seconds", Integer),
     Column("payment_action_seconds", Integer),
     Column("reroute_limit", Integer),
+    Column("promise_tolerance_seconds", Integer),
+    Column("lateness_rules", JSONB),
 )
 
 sales_channel = Table(
@@ -44,6 +46,8 @@ orders = Table(
     Column("brands", ARRAY(Text)),
     _instant("placed_at"),
     _instant("recorded_at"),
+    _instant("late_since"),
+    _instant("watch_at"),
 )
 
 fulfilment = Table(

@@ -24,11 +24,13 @@ from services.orders.domain.model import (
     DeliveryMode,
     DiscountShare,
     Fulfilment,
+    LatenessRule,
     Leg,
     LifeCycle,
     Line,
     Order,
     PaymentTerms,
+    PromiseChange,
     Reach,
     Refusal,
     RefusedLine,
@@ -110,6 +112,8 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         message.offer_seconds,
         message.payment_action_seconds,
         message.reroute_limit,
+        message.promise_tolerance_seconds,
+        tuple(LatenessRule(one.late_seconds, one.fee_basis_points) for one in message.lateness_rules),
     )
 
 
@@ -174,6 +178,9 @@ def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
             lines=tuple(to_units(one.lines)),
             window=to_window(one.window, f"legs[{i}].window"),
             hand_over_by=times.field_or_none(one, "hand_over_by"),
+            latest_start=times.field_or_none(one, "latest_start"),
+            next_hand_over_by=times.field_or_none(one, "next_hand_over_by"),
+            next_window=to_window(one.next_window, f"legs[{i}].next_window"),
         )
         for i, one in enumerate(messages)
     ]
@@ -296,6 +303,11 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         offer_seconds=one.offer_seconds,
         payment_action_seconds=one.payment_action_seconds,
         reroute_limit=one.reroute_limit,
+        promise_tolerance_seconds=one.promise_tolerance_seconds,
+        lateness_rules=[
+            pb.LatenessRule(late_seconds=rule.late_seconds, fee_basis_points=rule.fee_basis_points)
+            for rule in one.lateness_rules
+        ],
     )
 
 
@@ -336,6 +348,29 @@ def from_view(view: View) -> pb.Order:
         next_action_url=one.next_action_url,
         cancellation_reason=one.cancellation_reason,
         updated_at=from_instant(one.updated_at),
+        current_promise=from_window(one.current_promise),
+        promise_changes=[_from_promise_change(change) for change in one.promise_changes],
+        late_since=from_instant(one.late_since),
+        compensation=_from_compensation(one),
+    )
+
+
+def _from_compensation(one: Order) -> type_pb2.Money | None:
+    if not one.compensation_minor:
+        return None
+    return from_money(Money(one.compensation_minor, one.content.total.currency))
+
+
+def _from_promise_change(one: PromiseChange) -> pb.PromiseChange:
+    return pb.PromiseChange(
+        at=from_instant(one.at),
+        window=from_window(one.window),
+        parcels=[
+            pb.ParcelPromise(
+                fulfilment_id=parcel.fulfilment_id, window=from_window(parcel.window), cause=parcel.cause.value
+            )
+            for parcel in one.parcels
+        ],
     )
 
 
@@ -436,6 +471,10 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         parcel=_from_parcel(one),
         round=one.round,
         decision_id=one.decision_id,
+        latest_start=from_instant(one.latest_start),
+        next_hand_over_by=from_instant(one.next_hand_over_by),
+        next_window=from_window(one.next_window),
+        start_missed_at=from_instant(one.start_missed_at),
     )
 
 

@@ -412,6 +412,9 @@ def _leg(leg: p.Leg) -> pb.Leg:
         carbon=_carbon(leg.carbon),
         distance_kilometres=leg.distance_kilometres,
         parcels=leg.parcels,
+        latest_start=stamp(leg.latest_start) if leg.latest_start else None,
+        next_hand_over_by=stamp(leg.next_hand_over_by) if leg.next_hand_over_by else None,
+        next_window=_window(leg.next_window) if leg.next_window else None,
         via_point_id=leg.via_point_id,
     )
 

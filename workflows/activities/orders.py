@@ -7,7 +7,7 @@ from kit.errors import Conflict
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.type.v1 import type_pb2 as types
-from workflows.activities.translate import CALL_SECONDS, amount, instant, text
+from workflows.activities.translate import CALL_SECONDS, amount, instant, instant_or_none, text
 from workflows.messages import (
     Accepted,
     AcceptRequest,
@@ -216,6 +216,11 @@ def _leg(leg: Leg) -> pb.PlannedLeg:
         lines=_planned(leg.lines),
         window=types.Window(start=instant(leg.window_start), end=instant(leg.window_end)),
         hand_over_by=instant(leg.hand_over_by),
+        latest_start=instant_or_none(leg.latest_start),
+        next_hand_over_by=instant_or_none(leg.next_hand_over_by),
+        next_window=types.Window(
+            start=instant_or_none(leg.next_window_start), end=instant_or_none(leg.next_window_end)
+        ),
     )
 
 

@@ -8,7 +8,7 @@ from oms.promise.v1 import promise_service_pb2 as pb
 from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.type.v1 import type_pb2 as types
-from workflows.activities.translate import CALL_SECONDS, amount, instant, text
+from workflows.activities.translate import CALL_SECONDS, amount, instant, text, text_or_empty
 from workflows.messages import CapacityRequest, Leg, LegPlace, Line, Option, Plan, PlanRequest, RefusedLine
 
 
@@ -102,4 +102,8 @@ def _leg(leg: pb.Leg) -> Leg:
         window_start=text(leg.window.start),
         window_end=text(leg.window.end),
         hand_over_by=text(leg.hand_over_by),
+        latest_start=text_or_empty(leg, "latest_start"),
+        next_hand_over_by=text_or_empty(leg, "next_hand_over_by"),
+        next_window_start=text_or_empty(leg.next_window, "start"),
+        next_window_end=text_or_empty(leg.next_window, "end"),
     )

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from kit.times import from_proto, to_proto
@@ -19,9 +20,19 @@ def instant(text: str) -> Timestamp:
     return to_proto(datetime.fromisoformat(text))
 
 
+def instant_or_none(text: str) -> Timestamp | None:
+    """None of empty text."""
+    return instant(text) if text else None
+
+
 def text(stamp: Timestamp) -> str:
     """A Timestamp as ISO 8601 text."""
     return from_proto(stamp).isoformat()
+
+
+def text_or_empty(message: Message, field: str) -> str:
+    """The Timestamp in `field`, or empty when it is absent."""
+    return text(getattr(message, field)) if message.HasField(field) else ""
 
 
 def money(amount: Amount) -> types.Money:

@@ -171,6 +171,7 @@ class OrderFilters(Paged):
     channel_id: Id | None = None
     status: OrderStatus | None = None
     channel_order_number: RequiredText | None = None
+    late: bool = Field(False, description="Only orders with a parcel to come that is late")
 
 
 class Cancellation(Sent):
@@ -306,8 +307,26 @@ class OrderSummary(Shown):
     total: MoneyView
     placed_at: datetime
     source_placed_at: datetime | None
-    promise: WindowView | None
+    promise: WindowView | None = Field(description="As it was accepted")
+    current_promise: WindowView | None = Field(description="What the customer was told last")
+    late_since: datetime | None = Field(description="Null while no parcel that is to come is late")
     updated_at: datetime | None
+
+
+class ParcelPromiseView(Shown):
+    """When a parcel is expected, and why then."""
+
+    fulfilment_id: str
+    window: WindowView
+    cause: Literal["planned_later", "hand_over_missed", "delivery_missed", "in_time"]
+
+
+class PromiseChangeView(Shown):
+    """A change that the customer was told of: of the whole order, and the parcels that made it news."""
+
+    at: datetime
+    window: WindowView
+    parcels: list[ParcelPromiseView]
 
 
 class OrderView(OrderSummary):
@@ -316,6 +335,8 @@ class OrderView(OrderSummary):
     cooling_off_until: datetime | None
     next_action_url: str | None
     cancellation_reason: str | None
+    promise_changes: list[PromiseChangeView]
+    compensation: MoneyView | None = Field(description="What lateness has given so far")
     refusal: RefusalView | None
     customer: CustomerView | None
     ship_to: AddressView | None

@@ -65,6 +65,8 @@ class FulfilmentView(Shown):
     lines: list[FulfilmentLineView]
     window: WindowView | None
     hand_over_by: datetime | None
+    latest_start: datetime | None = Field(description="Of preparation, to meet `hand_over_by`")
+    start_missed_at: datetime | None = Field(description="When nobody had taken the work by then")
     offer_deadline: datetime | None
     refusal_reason: str | None
     parcel: ParcelView | None

@@ -48,6 +48,14 @@ class SalesChannel:
 
 
 @dataclass(frozen=True, slots=True)
+class LatenessRule:
+    """An order that is at least so late is given this part of its delivery fee."""
+
+    late_seconds: int
+    fee_basis_points: int
+
+
+@dataclass(frozen=True, slots=True)
 class LifeCycle:
     """How orders live. A published version never changes; an order keeps the one it began with."""
 
@@ -57,6 +65,8 @@ class LifeCycle:
     offer_seconds: int
     payment_action_seconds: int
     reroute_limit: int
+    promise_tolerance_seconds: int = 0
+    lateness_rules: tuple[LatenessRule, ...] = ()
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -162,7 +172,10 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """A share of a plan, to become a fulfilment."""
+    """A share of a plan, to become a fulfilment.
+
+    `next_hand_over_by`, `next_window`: what becomes of a parcel that misses `hand_over_by`, if the plan knows.
+    """
 
     point_id: str
     carrier_id: str
@@ -170,6 +183,9 @@ class Leg:
     lines: tuple[Units, ...]
     window: Window | None
     hand_over_by: datetime | None
+    latest_start: datetime | None = None
+    next_hand_over_by: datetime | None = None
+    next_window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +234,10 @@ class Fulfilment:
     offer_deadline: datetime | None = None
     refusal_reason: str = ""
     parcel: Parcel | None = None
+    latest_start: datetime | None = None
+    next_hand_over_by: datetime | None = None
+    next_window: Window | None = None
+    start_missed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +271,33 @@ class Refusal:
     lines: tuple[RefusedLine, ...] = ()
 
 
+class Cause(StrEnum):
+    """Why a parcel will not be there in time, or that it will be after all."""
+
+    PLANNED_LATER = "planned_later"
+    HAND_OVER_MISSED = "hand_over_missed"
+    DELIVERY_MISSED = "delivery_missed"
+    IN_TIME = "in_time"
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelPromise:
+    """When a parcel is expected, and why then."""
+
+    fulfilment_id: str
+    window: Window
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class PromiseChange:
+    """What the customer was told: when all is expected to be there, and the parcels that made it news."""
+
+    at: datetime
+    window: Window
+    parcels: tuple[ParcelPromise, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """The aggregate. Its ranges hold each unit of each line exactly once."""
@@ -270,6 +317,16 @@ class Order:
     next_action_url: str = ""
     cancellation_reason: str = ""
     payment_outcome: str = ""
+    promise_changes: tuple[PromiseChange, ...] = ()
+    late_since: datetime | None = None
+    # When to look at the promise again if nothing happens before; None when there is nothing to wait for.
+    watch_at: datetime | None = None
+    compensation_minor: int = 0
+
+    @property
+    def current_promise(self) -> Window | None:
+        """What the customer was told last."""
+        return self.promise_changes[-1].window if self.promise_changes else self.promise
 
     @property
     def cooling_off_seconds(self) -> int:

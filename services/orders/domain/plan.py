@@ -19,6 +19,12 @@ def check_legs(content: Content, legs: Sequence[Leg]) -> None:
                 raise InvalidArgument(f"legs[{i}].{name}", "a leg names its point, carrier and service")
         if leg.hand_over_by is None:
             raise InvalidArgument(f"legs[{i}].hand_over_by", "a leg says when its parcel must leave")
+        if (leg.next_hand_over_by is None) != (leg.next_window is None):
+            raise InvalidArgument(
+                f"legs[{i}].next_window", "the next hand-over has its window, or there is neither"
+            )
+        if leg.next_hand_over_by and leg.next_hand_over_by <= leg.hand_over_by:
+            raise InvalidArgument(f"legs[{i}].next_hand_over_by", "later than hand_over_by")
         if not leg.lines:
             raise InvalidArgument(f"legs[{i}].lines", "a leg has at least one line")
         check_units(content, leg.lines, f"legs[{i}].lines")
@@ -92,6 +98,9 @@ def _fulfilment(
         position=position,
         decision_id=decision_id,
         window=leg.window,
+        latest_start=leg.latest_start,
+        next_hand_over_by=leg.next_hand_over_by,
+        next_window=leg.next_window,
     )
 
 

@@ -11,7 +11,7 @@ from kit.values.money import Money, is_currency
 from services.orders.domain.model import Buyer, Content, Line, SalesChannel
 from services.orders.domain.ranges import LineRange
 
-_BASIS_POINTS = 10_000
+BASIS_POINTS = 10_000
 MAX_LINES = 2_000
 # Above it an amount no longer fits the database's integers.
 MAX_QUANTITY = 1_000_000_000
@@ -88,7 +88,7 @@ def _check_line(path: str, line: Line, channel: SalesChannel) -> None:
     for name, amount in _amounts(line):
         if amount < 0:
             raise InvalidArgument(f"{path}.{name}", "an amount is not negative")
-    if line.tax_rate_basis_points > _BASIS_POINTS:
+    if line.tax_rate_basis_points > BASIS_POINTS:
         raise InvalidArgument(f"{path}.tax_rate_basis_points", "a tax rate is at most 10000 basis points")
     _check_tax(path, line)
 
@@ -106,14 +106,14 @@ def _amounts(line: Line) -> Sequence[tuple[str, int]]:
 def _check_tax(path: str, line: Line) -> None:
     # A channel may round each unit's tax, up or down, and then the line's.
     tolerance_minor = line.quantity + 1
-    off = abs(line.tax_minor * _BASIS_POINTS - line.net_minor * line.tax_rate_basis_points)
-    if off > tolerance_minor * _BASIS_POINTS:
+    off = abs(line.tax_minor * BASIS_POINTS - line.net_minor * line.tax_rate_basis_points)
+    if off > tolerance_minor * BASIS_POINTS:
         raise InvalidArgument(
             f"{path}.tax_minor",
             "the tax is not the rate on net, even with each unit rounded",
             reason="TAX_MISMATCH",
             tax_minor=line.tax_minor,
-            expected_minor=(line.net_minor * line.tax_rate_basis_points + _BASIS_POINTS // 2) // _BASIS_POINTS,
+            expected_minor=(line.net_minor * line.tax_rate_basis_points + BASIS_POINTS // 2) // BASIS_POINTS,
         )
 
 

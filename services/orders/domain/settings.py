@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from kit.errors import InvalidArgument
 from kit.values.money import is_currency
-from services.orders.domain.model import LifeCycle, SalesChannel
+from services.orders.domain.model import LatenessRule, LifeCycle, SalesChannel
+from services.orders.domain.pricing import BASIS_POINTS
 
 
 def check_channels(channels: Sequence[SalesChannel]) -> None:
@@ -31,6 +32,22 @@ def check_life_cycle(one: LifeCycle) -> None:
         ("offer_seconds", one.offer_seconds, 1),
         ("payment_action_seconds", one.payment_action_seconds, 1),
         ("reroute_limit", one.reroute_limit, 0),
+        ("promise_tolerance_seconds", one.promise_tolerance_seconds, 0),
     ):
         if value < least:
             raise InvalidArgument(f"life_cycle.{name}", f"at least {least}")
+    _check_lateness_rules(one.lateness_rules)
+
+
+def _check_lateness_rules(rules: Sequence[LatenessRule]) -> None:
+    """Longer delays come later and give more."""
+    for i, one in enumerate(rules):
+        path = f"life_cycle.lateness_rules[{i}]"
+        if one.late_seconds < 1:
+            raise InvalidArgument(f"{path}.late_seconds", "at least 1")
+        if not 1 <= one.fee_basis_points <= BASIS_POINTS:
+            raise InvalidArgument(f"{path}.fee_basis_points", "1 to 10000 basis points of the delivery fee")
+        if i and not rules[i - 1].late_seconds < one.late_seconds:
+            raise InvalidArgument(f"{path}.late_seconds", "rules go from the shortest delay to the longest")
+        if i and not rules[i - 1].fee_basis_points < one.fee_basis_points:
+            raise InvalidArgument(f"{path}.fee_basis_points", "a longer delay gives more than a shorter one")

@@ -1,157 +1,292 @@
-"""The promise of an order, watched: what must have happened when, whether it holds, and what lateness gives.
+"""The promise of an order, watched: when each parcel can be expected, what of that is news, what lateness gives.
 
-Tells nobody and asks nobody: when a late parcel can arrive is worked out by promise, and passed in.
+Everything that is asked of a plan when its milestones are missed came with the plan: nobody is called.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from kit.errors import InvalidArgument
 from kit.values.allocation import share
-from services.orders.domain.model import Fulfilment, Order, Window
-from services.orders.domain.pricing import shipping_minor
-from services.orders.domain.states import LEFT_THE_POINT, OPEN_FULFILMENT, UNDONE
+from kit.values.ids import derived_id
+from kit.values.money import Money
+from services.orders.domain.model import (
+    Cause,
+    Decision,
+    Fulfilment,
+    Happening,
+    LatenessRule,
+    Order,
+    ParcelPromise,
+    PromiseChange,
+    Window,
+)
+from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
+from services.orders.domain.ranges import in_state
+from services.orders.domain.states import (
+    LEFT_THE_POINT,
+    OPEN_FULFILMENT,
+    FulfilmentState,
+    OrderState,
+    UnitState,
+)
 
-_BASIS_POINTS = 10_000
+_WATCHED = frozenset({OrderState.VALIDATED, OrderState.RELEASED})
 # Parcels that the customer has or will get: work that was given up is not waited for.
 _COMING = OPEN_FULFILMENT | LEFT_THE_POINT
-
-
-class Step(StrEnum):
-    """What a parcel must have done by some instant."""
-
-    HANDED_OVER = "handed_over"
-    DELIVERED = "delivered"
-
-
-class Cause(StrEnum):
-    """Why a parcel will not be there in time."""
-
-    PLANNED_LATER = "planned_later"
-    HAND_OVER_MISSED = "hand_over_missed"
-    DELIVERY_MISSED = "delivery_missed"
+_NOT_TAKEN = frozenset({FulfilmentState.PLANNED, FulfilmentState.OFFERED})
+_DAY = timedelta(days=1)
+_WORDS: Mapping[Cause, str] = {
+    Cause.PLANNED_LATER: "it leaves from another place",
+    Cause.HAND_OVER_MISSED: "it missed its collection",
+    Cause.DELIVERY_MISSED: "the carrier did not deliver it in time",
+    Cause.IN_TIME: "it will be in time after all",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Milestone:
-    """A step and the last instant at which it is in time; `reached_at` once it happened."""
+class Outlook:
+    """A parcel at one instant: what was promised of it, and when it is expected.
 
-    step: Step
-    due: datetime
-    reached_at: datetime | None = None
+    `look_at`: until then nothing changes by itself; None once it was delivered.
+    """
 
-    def is_missed(self, now: datetime) -> bool:
-        """Reached too late, or not reached although its time is over."""
-        return (self.reached_at or now) > self.due
-
-
-@dataclass(frozen=True, slots=True)
-class Drift:
-    """A parcel that will not be there in time, and why."""
-
-    fulfilment_id: str
+    work: Fulfilment
+    promised: Window
+    expected: Window
     cause: Cause
+    look_at: datetime | None
+
+    @property
+    def is_coming(self) -> bool:
+        """Not delivered yet."""
+        return self.look_at is not None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it comes later than promised."""
+        return self.cause is not Cause.IN_TIME
 
 
-@dataclass(frozen=True, slots=True)
-class LatenessRule:
-    """An order that is at least so late is given this part of its delivery fee."""
-
-    late_seconds: int
-    fee_basis_points: int
-
-
-# -- milestones and drifts --------------------------------------------------------------------------------
-
-
-def milestones(work: Fulfilment) -> tuple[Milestone, ...]:
-    """Of one parcel, in the order in which they come; none of work that was given up."""
-    if work.state not in _COMING:
-        return ()
-    parcel = work.parcel
-    found = [Milestone(Step.HANDED_OVER, work.hand_over_by, parcel.handed_over_at if parcel else None)]
-    if work.window:
-        found.append(Milestone(Step.DELIVERED, work.window.end, parcel.delivered_at if parcel else None))
-    return tuple(found)
+def judge(decision: Decision, now: datetime) -> Decision:
+    """The decision, with what it means for the promise: news, what it gives, and when to look again."""
+    order = decision.order
+    promise = order.promise
+    if promise is None or order.state not in _WATCHED:
+        return replace(decision, order=replace(order, watch_at=None, late_since=None))
+    outlooks = look(order, now)
+    late = any(one.is_late for one in outlooks if one.is_coming) or (order.late_since and _is_homeless(order))
+    order = replace(
+        order,
+        late_since=(order.late_since or now) if late else None,
+        watch_at=min((one.look_at for one in outlooks if one.look_at), default=None),
+    )
+    order, missed = _start_missed(order, outlooks, now)
+    order, news = _news(order, promise, outlooks, now)
+    order, due = _compensated(order, promise, outlooks, now)
+    return replace(decision, order=order, happenings=(*decision.happenings, *missed, *news, *due))
 
 
-def next_due(order: Order, now: datetime) -> datetime | None:
-    """When a milestone can be missed next; one clock is enough for all parcels."""
-    waited_for = [one.due for work in order.fulfilments for one in milestones(work) if not one.reached_at]
-    return min((due for due in waited_for if due >= now), default=None)
+# -- parcels ----------------------------------------------------------------------------------------------
 
 
-def drifts(order: Order, now: datetime) -> tuple[Drift, ...]:
-    """Parcels that will not be there in time, each once: what is certain goes before what is likely."""
-    if order.promise is None or order.state in UNDONE:
-        return ()
-    causes = ((work.fulfilment_id, _cause(work, order.promise, now)) for work in order.fulfilments)
-    return tuple(Drift(fulfilment_id, cause) for fulfilment_id, cause in causes if cause)
+def look(order: Order, now: datetime) -> tuple[Outlook, ...]:
+    """Of each parcel that has a window, as things stand."""
+    promise = order.promise
+    assert promise is not None, "an order that is watched has a promise"
+    tolerance = _tolerance(order)
+    return tuple(
+        _outlook(work, work.window, promise, tolerance, now)
+        for work in order.fulfilments
+        if work.state in _COMING and work.window
+    )
 
 
-def _cause(work: Fulfilment, promise: Window, now: datetime) -> Cause | None:
-    missed = {one.step for one in milestones(work) if one.is_missed(now)}
-    if Step.DELIVERED in missed:
-        return Cause.DELIVERY_MISSED
+def _outlook(work: Fulfilment, planned: Window, promise: Window, tolerance: timedelta, now: datetime) -> Outlook:
+    promised = min(planned, promise, key=_end)
     arrived_at = work.parcel.delivered_at if work.parcel else None
-    if arrived_at and arrived_at <= promise.end:
-        return None
-    if work.state in _COMING and work.window and work.window.end > promise.end:
-        return Cause.PLANNED_LATER
-    return Cause.HAND_OVER_MISSED if Step.HANDED_OVER in missed else None
+    if arrived_at:
+        if arrived_at <= promised.end + tolerance:
+            return Outlook(work, promised, promised, Cause.IN_TIME, None)
+        return Outlook(work, promised, Window(arrived_at, arrived_at), Cause.DELIVERY_MISSED, None)
+    left_at = work.parcel.handed_over_at if work.parcel else None
+    cut_off, expected = _collection(work, planned, (left_at or now) - tolerance)
+    cause = Cause.PLANNED_LATER if cut_off == work.hand_over_by else Cause.HAND_OVER_MISSED
+    if now - tolerance > expected.end:
+        expected, cause = _shifted(expected, expected.end, now - tolerance), Cause.DELIVERY_MISSED
+    look_at = expected.end if left_at else min(cut_off, expected.end)
+    if start := _start_awaited(work, now - tolerance):
+        look_at = min(look_at, start)
+    if expected.end <= promised.end + tolerance:
+        expected, cause = promised, Cause.IN_TIME
+    return Outlook(work, promised, expected, cause, look_at + tolerance)
 
 
-# -- the promise as it stands -----------------------------------------------------------------------------
+def _collection(work: Fulfilment, planned: Window, at: datetime) -> tuple[datetime, Window]:
+    """The cut-off that a parcel meets which leaves then, and its window."""
+    if at <= work.hand_over_by:
+        return work.hand_over_by, planned
+    cut_off, window = work.next_hand_over_by or work.hand_over_by, work.next_window or planned
+    if at <= cut_off:
+        return cut_off, window
+    late = _days_after(cut_off, at)
+    return cut_off + late, Window(window.start + late, window.end + late)
 
 
-def current_promise(order: Order, expected: Mapping[str, Window]) -> Window | None:
-    """The accepted window, or that of the last parcel when it ends later; None before there is a promise.
+def _shifted(window: Window, due: datetime, at: datetime) -> Window:
+    late = _days_after(due, at)
+    return Window(window.start + late, window.end + late)
 
-    `expected`: by fulfilment, windows that replace what was planned, as promise worked them out.
+
+def _days_after(due: datetime, at: datetime) -> timedelta:
+    """Days that bring `due` to `at` at least: 1, 2, 4 and so on, so that a long silence is not news every day."""
+    days = _DAY
+    while due + days < at:
+        days *= 2
+    return days
+
+
+def _start_awaited(work: Fulfilment, now: datetime) -> datetime | None:
+    """Until when somebody must take the work, if that is still to come."""
+    start = work.latest_start if work.state in _NOT_TAKEN else None
+    return start if start and now <= start else None
+
+
+def _tolerance(order: Order) -> timedelta:
+    return timedelta(seconds=order.life_cycle.promise_tolerance_seconds)
+
+
+def _end(window: Window) -> datetime:
+    return window.end
+
+
+def _start_missed(order: Order, outlooks: Sequence[Outlook], now: datetime) -> tuple[Order, tuple[Happening, ...]]:
+    """Work that nobody has taken although its time has come: a warning for people inside, and no new promise."""
+    after: dict[str, Fulfilment] = {}
+    happenings: list[Happening] = []
+    for work in (one.work for one in outlooks if one.work.state in _NOT_TAKEN):
+        start = work.latest_start
+        if start and now > start + _tolerance(order) and not work.start_missed_at:
+            missed = after[work.fulfilment_id] = replace(work, start_missed_at=now)
+            text = f"{work.point_id} should have begun by {_moment(start)} to meet its collection."
+            facts = {"latest_start": start.isoformat(), "hand_over_by": work.hand_over_by.isoformat()}
+            happenings.append(Happening("fulfilment.start_missed", text, now, facts, fulfilment=missed))
+    works = tuple(after.get(work.fulfilment_id, work) for work in order.fulfilments)
+    return replace(order, fulfilments=works), tuple(happenings)
+
+
+# -- news -------------------------------------------------------------------------------------------------
+
+
+def is_news(promised: Window, told: Window, expected: Window, tolerance: timedelta) -> bool:
+    """Whether somebody is told: it is later than told by more than `tolerance`, or in time again.
+
+    Counted from what was told last, so that small steps add up. A delay that shrinks is no news.
     """
-    if order.promise is None:
-        return None
-    coming = [work for work in order.fulfilments if work.state in _COMING]
-    windows = [expected.get(work.fulfilment_id, work.window) for work in coming]
-    return max((order.promise, *filter(None, windows)), key=lambda one: one.end)
+    if expected.end <= promised.end:
+        return told.end > promised.end
+    return expected.end - told.end > tolerance
 
 
-def is_news(accepted: Window, told: Window, current: Window, tolerance: timedelta) -> bool:
-    """Whether the customer is told: the first lateness, one that grew by more than `tolerance`, or none any more.
+def _news(
+    order: Order, promise: Window, outlooks: Sequence[Outlook], now: datetime
+) -> tuple[Order, tuple[Happening, ...]]:
+    """Nobody is told of what was delivered, nor while units look for a place: their new plan tells."""
+    told = order.current_promise or promise
+    coming = [one for one in outlooks if one.is_coming]
+    if not coming or _is_homeless(order):
+        return order, ()
+    current = _current(promise, outlooks)
+    tolerance = _tolerance(order)
+    parcels = tuple(
+        ParcelPromise(one.work.fulfilment_id, one.expected, one.cause)
+        for one in coming
+        if is_news(one.promised, _told(order, one, told), one.expected, tolerance)
+    )
+    of_these = current.end <= promise.end or any(one.is_late for one in coming)
+    if not parcels and not (of_these and is_news(promise, told, current, tolerance)):
+        return order, ()
+    change = PromiseChange(now, current, parcels)
+    after = replace(order, promise_changes=(*order.promise_changes, change), updated_at=now)
+    return after, (_told_of(after, promise, change),)
 
-    Growth counts from what was told last, so that small steps add up.
-    """
-    if current.end <= accepted.end:
-        return told.end > accepted.end
-    first = told.end <= accepted.end
-    return first or current.end - told.end > tolerance
+
+def _current(promise: Window, outlooks: Sequence[Outlook]) -> Window:
+    """Of the whole order: that of its last parcel when it is late, else what was accepted."""
+    return max((promise, *(one.expected for one in outlooks if one.is_late)), key=_end)
+
+
+def _is_homeless(order: Order) -> bool:
+    return bool(in_state(order.ranges, UnitState.UNPLACED))
+
+
+def _told(order: Order, one: Outlook, told_of_order: Window) -> Window:
+    """What was told last of a parcel. Work that replaces other work takes over what was told of that."""
+    for change in reversed(order.promise_changes):
+        for parcel in change.parcels:
+            if parcel.fulfilment_id == one.work.fulfilment_id:
+                return parcel.window
+    return told_of_order if one.is_late and one.work.round > 1 else one.promised
+
+
+def _told_of(order: Order, promise: Window, change: PromiseChange) -> Happening:
+    points = {work.fulfilment_id: work.point_id for work in order.fulfilments}
+    late = change.window.end > promise.end
+    text = f"Delivery is now expected from {_moment(change.window.start)} to {_moment(change.window.end)}"
+    text += "." if late else ", as promised."
+    for one in change.parcels:
+        where = f"from {_moment(one.window.start)} to {_moment(one.window.end)}"
+        text += f" The parcel of {points[one.fulfilment_id]}: {where}, for {_WORDS[one.cause]}."
+    parcels = [
+        {
+            "fulfilment_id": one.fulfilment_id,
+            "point_id": points[one.fulfilment_id],
+            "promise": _facts(one.window),
+            "cause": one.cause.value,
+        }
+        for one in change.parcels
+    ]
+    facts = {"accepted": _facts(promise), "promise": _facts(change.window), "late": late, "parcels": parcels}
+    return Happening("order.promise_changed", text, change.at, facts)
 
 
 # -- compensation -----------------------------------------------------------------------------------------
 
 
-def check_lateness_rules(rules: Sequence[LatenessRule], path: str) -> None:
-    """Raises InvalidArgument, naming the field: later is never worth less."""
-    for i, one in enumerate(rules):
-        if one.late_seconds < 1:
-            raise InvalidArgument(f"{path}[{i}].late_seconds", "at least 1")
-        if not 1 <= one.fee_basis_points <= _BASIS_POINTS:
-            raise InvalidArgument(f"{path}[{i}].fee_basis_points", "1 to 10000 basis points of the delivery fee")
-        if i and not rules[i - 1].late_seconds < one.late_seconds:
-            raise InvalidArgument(f"{path}[{i}].late_seconds", "rules go from the shortest delay to the longest")
-        if i and not rules[i - 1].fee_basis_points < one.fee_basis_points:
-            raise InvalidArgument(f"{path}[{i}].fee_basis_points", "a longer delay gives more than a shorter one")
+def compensation_minor(fee_minor: int, late: timedelta, rules: Sequence[LatenessRule], given_minor: int) -> int:
+    """What is due now: what the rules give for a delay, less what was given before.
 
-
-def compensation_minor(order: Order, current: Window, rules: Sequence[LatenessRule], given_minor: int) -> int:
-    """What is due now, in minor units of the order's currency: what the rules give less what was given before.
-
-    Nothing is taken back when the delay shrinks; an order that is cancelled gets its money back anyway.
+    Nothing is taken back when the delay shrinks.
     """
-    if order.promise is None or order.state in UNDONE:
-        return 0
-    late = (current.end - order.promise.end).total_seconds()
-    part = max((one.fee_basis_points for one in rules if late >= one.late_seconds), default=0)
-    return max(0, share(shipping_minor(order.content.lines), _BASIS_POINTS, 0, part) - given_minor)
+    part = max((one.fee_basis_points for one in rules if late >= timedelta(seconds=one.late_seconds)), default=0)
+    return max(0, share(fee_minor, BASIS_POINTS, 0, part) - given_minor)
+
+
+def _compensated(
+    order: Order, promise: Window, outlooks: Sequence[Outlook], now: datetime
+) -> tuple[Order, tuple[Happening, ...]]:
+    """An entitlement: the money itself moves elsewhere, once for each `compensation_id`."""
+    late = _current(promise, outlooks).end - promise.end
+    fee_minor = shipping_minor(order.content.lines)
+    due = compensation_minor(fee_minor, late, order.life_cycle.lateness_rules, order.compensation_minor)
+    if not due:
+        return order, ()
+    after = replace(order, compensation_minor=order.compensation_minor + due, updated_at=now)
+    currency = order.content.total.currency
+    text = f"{Money(due, currency)} of the delivery fee is due to the customer: the order is late."
+    facts = {
+        "compensation_id": derived_id("cmp", order.order_id, str(after.compensation_minor)),
+        "amount_minor": due,
+        "total_minor": after.compensation_minor,
+        "currency": currency,
+        "late_seconds": int(late.total_seconds()),
+    }
+    return after, (Happening("compensation.due", text, now, facts),)
+
+
+def _facts(window: Window) -> dict[str, str]:
+    return {"start": window.start.isoformat(), "end": window.end.isoformat()}
+
+
+def _moment(instant: datetime) -> str:
+    return f"{instant:%-d %b %Y %H:%M %Z}"

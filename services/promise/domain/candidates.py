@@ -36,6 +36,7 @@ from services.promise.domain.snapshot import Place, Snapshot
 # Reasons that lie in the room of a point or of a carrier there; and those that are the same for all services.
 CROWDED = frozenset({"NO_CAPACITY", "COLLECTIONS_FULL"})
 _OF_THE_POINT = frozenset({"NO_CAPACITY", "CLOSED"})
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(eq=False, slots=True)
@@ -98,6 +99,18 @@ class Candidate:
         if window not in self._order_before:
             self._order_before[window] = self._latest_order(window)
         return self._order_before[window]
+
+    @property
+    def latest_start(self) -> datetime:
+        """The last instant at which preparation may begin; its room is taken, so that no day is full for it."""
+        handling = timedelta(minutes=self.point.handling_minutes)
+        return self.calendar.latest_start(self.hand_over.at, handling) or self.start
+
+    def next_hand_over(self) -> tuple[HandOver, Window] | None:
+        """What becomes of a parcel that misses its hand-over; None when nobody else comes for it in time."""
+        missed = self.journey.hand_over(self.hand_over.at + _MOMENT) if self.carrier_id else None
+        window = self.journey.window(missed) if missed else None
+        return (missed, window) if missed and window else None
 
     def _latest_order(self, window: Window) -> datetime:
         last = self.journey.last_hand_over(window, self.hand_over)

@@ -35,6 +35,8 @@ class Leg:
     `via_point_id`: the hub at which it meets the others, and which `window` is then the time of its arrival. What
     the hub has itself comes with nobody, in no parcel.
     `prepared_on`, `collected_on` with its cut-off: days of the point; None: made before they were kept.
+    `latest_start`: of preparation, to meet `hand_over_by`. `next_hand_over_by`, `next_window`: what becomes of a
+    parcel that misses it; None: made before it was kept, or there is no other chance.
     """
 
     point_id: str
@@ -51,6 +53,9 @@ class Leg:
     prepared_on: date | None = None
     collected_on: date | None = None
     cut_off_minute: int = ALL_DAY
+    latest_start: datetime | None = None
+    next_hand_over_by: datetime | None = None
+    next_window: Window | None = None
     via_point_id: str = ""
 
 

@@ -177,6 +177,7 @@ class Question:
     def _leg(self, candidate: Candidate, units: Mapping[str, int], lines: LineFiller) -> Leg:
         weight = self._weight(units)
         step = step_of(candidate.rates, weight)
+        later = candidate.next_hand_over()
         return Leg(
             point_id=candidate.point.point_id,
             carrier_id=candidate.carrier_id,
@@ -192,6 +193,9 @@ class Question:
             prepared_on=candidate.prepared_on,
             collected_on=candidate.hand_over.day,
             cut_off_minute=candidate.hand_over.cut_off_minute,
+            latest_start=candidate.latest_start,
+            next_hand_over_by=later[0].at if later else None,
+            next_window=later[1] if later else None,
         )
 
 

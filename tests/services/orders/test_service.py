@@ -211,7 +211,7 @@ async def test_an_order_goes_the_whole_way(shop: Shop, orders_db: AsyncEngine) -
     assert (await shop.service.get_order(order_id)).customer_status == "shipped"
     assert handed.parcel
     for number, code in enumerate((handed.parcel.tracking_code, "TRACK-2")):
-        await shop.service.record_carrier_event(Asked(f"e{number}", b""), "colis", code, "delivered", NOON)
+        await shop.service.record_carrier_event(Asked(f"e{number}", b""), "colis", code, "delivered", NOON, NOON)
     assert await shop.service.close_order(shop.asked(), order_id, NOON) == OrderState.CLOSED
     view = await shop.service.get_order(order_id)
     assert view.customer_status == "delivered"
@@ -429,7 +429,7 @@ async def test_carrier_events_come_twice_late_and_out_of_order(shop: Shop, order
 
     async def scan(event_id: str, status: str) -> tuple[FulfilmentState, bool]:
         after, duplicate = await shop.service.record_carrier_event(
-            Asked(event_id, status.encode()), "colis", "T1", status, NOON
+            Asked(event_id, status.encode()), "colis", "T1", status, NOON, NOON
         )
         return after.state, duplicate
 
@@ -449,7 +449,7 @@ async def test_carrier_events_come_twice_late_and_out_of_order(shop: Shop, order
 
 async def test_a_code_that_no_parcel_has_is_named(shop: Shop) -> None:
     with pytest.raises(NotFound) as caught:
-        await shop.service.record_carrier_event(Asked("e1", b""), "colis", "nope", "delivered", NOON)
+        await shop.service.record_carrier_event(Asked("e1", b""), "colis", "nope", "delivered", NOON, NOON)
     assert caught.value.reason == "PARCEL_NOT_FOUND"
 
 

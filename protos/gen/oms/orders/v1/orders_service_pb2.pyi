@@ -142,6 +142,8 @@ class LifeCycle(_message.Message):
     OFFER_SECONDS_FIELD_NUMBER: _builtins.int
     PAYMENT_ACTION_SECONDS_FIELD_NUMBER: _builtins.int
     REROUTE_LIMIT_FIELD_NUMBER: _builtins.int
+    PROMISE_TOLERANCE_SECONDS_FIELD_NUMBER: _builtins.int
+    LATENESS_RULES_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -151,6 +153,12 @@ class LifeCycle(_message.Message):
     """How long a customer has to confirm a payment."""
     reroute_limit: _builtins.int
     """How often units may look for another point before they are cancelled."""
+    promise_tolerance_seconds: _builtins.int
+    """How much later than planned a step or a promise may be before anybody is told. At least 0."""
+    @_builtins.property
+    def lateness_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___LatenessRule]:
+        """From the shortest delay to the longest, each giving more than the one before; empty: lateness gives nothing."""
+
     def __init__(
         self,
         *,
@@ -160,14 +168,42 @@ class LifeCycle(_message.Message):
         offer_seconds: _builtins.int = ...,
         payment_action_seconds: _builtins.int = ...,
         reroute_limit: _builtins.int = ...,
+        promise_tolerance_seconds: _builtins.int = ...,
+        lateness_rules: _abc.Iterable[Global___LatenessRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cooling_off_seconds", b"cooling_off_seconds", "life_cycle_id", b"life_cycle_id", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cooling_off_seconds", b"cooling_off_seconds", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LifeCycle: _TypeAlias = LifeCycle  # noqa: Y015
+
+@_typing.final
+class LatenessRule(_message.Message):
+    """What an order that is at least so late is given, as a part of its delivery fee."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LATE_SECONDS_FIELD_NUMBER: _builtins.int
+    FEE_BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    late_seconds: _builtins.int
+    """Later than the accepted promise, at least 1."""
+    fee_basis_points: _builtins.int
+    """1 to 10000."""
+    def __init__(
+        self,
+        *,
+        late_seconds: _builtins.int = ...,
+        fee_basis_points: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fee_basis_points", b"fee_basis_points", "late_seconds", b"late_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LatenessRule: _TypeAlias = LatenessRule  # noqa: Y015
 
 @_typing.final
 class PutSalesChannelsRequest(_message.Message):
@@ -664,6 +700,10 @@ class Order(_message.Message):
     NEXT_ACTION_URL_FIELD_NUMBER: _builtins.int
     CANCELLATION_REASON_FIELD_NUMBER: _builtins.int
     UPDATED_AT_FIELD_NUMBER: _builtins.int
+    CURRENT_PROMISE_FIELD_NUMBER: _builtins.int
+    PROMISE_CHANGES_FIELD_NUMBER: _builtins.int
+    LATE_SINCE_FIELD_NUMBER: _builtins.int
+    COMPENSATION_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
@@ -695,6 +735,22 @@ class Order(_message.Message):
     def fulfilments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fulfilment]: ...
     @_builtins.property
     def updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def current_promise(self) -> _type_pb2.Window:
+        """The window that the customer was told last; that of `promise` unless it changed."""
+
+    @_builtins.property
+    def promise_changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___PromiseChange]:
+        """What was told since the order was accepted, oldest first."""
+
+    @_builtins.property
+    def late_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when a parcel that is still to come is late; absent while none is."""
+
+    @_builtins.property
+    def compensation(self) -> _type_pb2.Money:
+        """What lateness has given so far, by the rules of the life cycle; absent for nothing."""
+
     def __init__(
         self,
         *,
@@ -713,14 +769,81 @@ class Order(_message.Message):
         next_action_url: _builtins.str = ...,
         cancellation_reason: _builtins.str = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
+        current_promise: _type_pb2.Window | None = ...,
+        promise_changes: _abc.Iterable[Global___PromiseChange] | None = ...,
+        late_since: _timestamp_pb2.Timestamp | None = ...,
+        compensation: _type_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "cooling_off_until", b"cooling_off_until", "life_cycle", b"life_cycle", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "content", b"content", "cooling_off_until", b"cooling_off_until", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "placed_at", b"placed_at", "promise", b"promise", "ranges", b"ranges", "refusal", b"refusal", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refusal", b"refusal", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Order: _TypeAlias = Order  # noqa: Y015
+
+@_typing.final
+class PromiseChange(_message.Message):
+    """A change of the promise that the customer was told of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    PARCELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def window(self) -> _type_pb2.Window:
+        """Of the whole order: the latest of its parcels, never before the accepted one."""
+
+    @_builtins.property
+    def parcels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ParcelPromise]:
+        """The parcels that made it news."""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        window: _type_pb2.Window | None = ...,
+        parcels: _abc.Iterable[Global___ParcelPromise] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "parcels", b"parcels", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PromiseChange: _TypeAlias = PromiseChange  # noqa: Y015
+
+@_typing.final
+class ParcelPromise(_message.Message):
+    """When a parcel is expected."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    fulfilment_id: _builtins.str
+    cause: _builtins.str
+    """Why it is late: "planned_later", "hand_over_missed", "delivery_missed"; "in_time" when it is not any more."""
+    @_builtins.property
+    def window(self) -> _type_pb2.Window: ...
+    def __init__(
+        self,
+        *,
+        fulfilment_id: _builtins.str = ...,
+        window: _type_pb2.Window | None = ...,
+        cause: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cause", b"cause", "fulfilment_id", b"fulfilment_id", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParcelPromise: _TypeAlias = ParcelPromise  # noqa: Y015
 
 @_typing.final
 class Refusal(_message.Message):
@@ -840,6 +963,10 @@ class Fulfilment(_message.Message):
     PARCEL_FIELD_NUMBER: _builtins.int
     ROUND_FIELD_NUMBER: _builtins.int
     DECISION_ID_FIELD_NUMBER: _builtins.int
+    LATEST_START_FIELD_NUMBER: _builtins.int
+    NEXT_HAND_OVER_BY_FIELD_NUMBER: _builtins.int
+    NEXT_WINDOW_FIELD_NUMBER: _builtins.int
+    START_MISSED_AT_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -860,6 +987,18 @@ class Fulfilment(_message.Message):
     def offer_deadline(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def parcel(self) -> Global___Parcel: ...
+    @_builtins.property
+    def latest_start(self) -> _timestamp_pb2.Timestamp:
+        """As in PlannedLeg."""
+
+    @_builtins.property
+    def next_hand_over_by(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def next_window(self) -> _type_pb2.Window: ...
+    @_builtins.property
+    def start_missed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was found that nobody had taken the work by its latest start."""
+
     def __init__(
         self,
         *,
@@ -877,10 +1016,14 @@ class Fulfilment(_message.Message):
         parcel: Global___Parcel | None = ...,
         round: _builtins.int = ...,
         decision_id: _builtins.str = ...,
+        latest_start: _timestamp_pb2.Timestamp | None = ...,
+        next_hand_over_by: _timestamp_pb2.Timestamp | None = ...,
+        next_window: _type_pb2.Window | None = ...,
+        start_missed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "start_missed_at", b"start_missed_at", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "lines", b"lines", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "round", b"round", "service_id", b"service_id", "state", b"state", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -965,6 +1108,9 @@ class PlannedLeg(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     WINDOW_FIELD_NUMBER: _builtins.int
     HAND_OVER_BY_FIELD_NUMBER: _builtins.int
+    LATEST_START_FIELD_NUMBER: _builtins.int
+    NEXT_HAND_OVER_BY_FIELD_NUMBER: _builtins.int
+    NEXT_WINDOW_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
@@ -974,6 +1120,16 @@ class PlannedLeg(_message.Message):
     def window(self) -> _type_pb2.Window: ...
     @_builtins.property
     def hand_over_by(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def latest_start(self) -> _timestamp_pb2.Timestamp:
+        """The last instant at which preparation may begin and meet `hand_over_by`; absent when unknown."""
+
+    @_builtins.property
+    def next_hand_over_by(self) -> _timestamp_pb2.Timestamp:
+        """The cut-off after `hand_over_by`, and the window of a parcel that meets it; both or neither."""
+
+    @_builtins.property
+    def next_window(self) -> _type_pb2.Window: ...
     def __init__(
         self,
         *,
@@ -983,10 +1139,13 @@ class PlannedLeg(_message.Message):
         lines: _abc.Iterable[Global___PlannedLine] | None = ...,
         window: _type_pb2.Window | None = ...,
         hand_over_by: _timestamp_pb2.Timestamp | None = ...,
+        latest_start: _timestamp_pb2.Timestamp | None = ...,
+        next_hand_over_by: _timestamp_pb2.Timestamp | None = ...,
+        next_window: _type_pb2.Window | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "lines", b"lines", "point_id", b"point_id", "service_id", b"service_id", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1527,8 +1686,11 @@ class ListOrdersRequest(_message.Message):
     BRANDS_FIELD_NUMBER: _builtins.int
     CHANNEL_ORDER_NUMBER_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
+    LATE_FIELD_NUMBER: _builtins.int
     state: Global___OrderState.ValueType
     channel_order_number: _builtins.str
+    late: _builtins.bool
+    """Only orders with a parcel to come that is late."""
     @_builtins.property
     def channel_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1543,10 +1705,11 @@ class ListOrdersRequest(_message.Message):
         brands: _abc.Iterable[_builtins.str] | None = ...,
         channel_order_number: _builtins.str = ...,
         page: _type_pb2.PageRequest | None = ...,
+        late: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "page", b"page", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "late", b"late", "page", b"page", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -794,6 +794,9 @@ class Leg(_message.Message):
     CARBON_FIELD_NUMBER: _builtins.int
     DISTANCE_KILOMETRES_FIELD_NUMBER: _builtins.int
     PARCELS_FIELD_NUMBER: _builtins.int
+    LATEST_START_FIELD_NUMBER: _builtins.int
+    NEXT_HAND_OVER_BY_FIELD_NUMBER: _builtins.int
+    NEXT_WINDOW_FIELD_NUMBER: _builtins.int
     VIA_POINT_ID_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
@@ -817,6 +820,18 @@ class Leg(_message.Message):
 
     @_builtins.property
     def carbon(self) -> _type_pb2.Carbon: ...
+    @_builtins.property
+    def latest_start(self) -> _timestamp_pb2.Timestamp:
+        """The last instant at which preparation may begin and meet `hand_over_by`; absent in older records."""
+
+    @_builtins.property
+    def next_hand_over_by(self) -> _timestamp_pb2.Timestamp:
+        """The cut-off after `hand_over_by`, and the window of a parcel that meets it: what a miss costs the customer.
+        Both absent in older records, and when a missed cut-off has no other (an appointment).
+        """
+
+    @_builtins.property
+    def next_window(self) -> _type_pb2.Window: ...
     def __init__(
         self,
         *,
@@ -831,11 +846,14 @@ class Leg(_message.Message):
         carbon: _type_pb2.Carbon | None = ...,
         distance_kilometres: _builtins.float = ...,
         parcels: _builtins.int = ...,
+        latest_start: _timestamp_pb2.Timestamp | None = ...,
+        next_hand_over_by: _timestamp_pb2.Timestamp | None = ...,
+        next_window: _type_pb2.Window | None = ...,
         via_point_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "hand_over_by", b"hand_over_by", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "carrier_id", b"carrier_id", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "lines", b"lines", "parcels", b"parcels", "point_id", b"point_id", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "via_point_id", b"via_point_id", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "carrier_id", b"carrier_id", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "parcels", b"parcels", "point_id", b"point_id", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "via_point_id", b"via_point_id", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
