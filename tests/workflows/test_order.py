@@ -9,7 +9,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from kit.errors import FailedPrecondition, NotFound, OmsError
-from kit.times import now, to_proto
+from kit.times import from_proto, now, to_proto
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as pay
@@ -30,6 +30,10 @@ async def test_an_order_goes_all_the_way_to_the_door(world: World) -> None:
     assert placement.state == "validated"
     assert placement.promise_end > placement.promise_start
     order_id = recorded.order.order_id
+    (work,) = (await world.order(order_id)).fulfilments
+    assert from_proto(work.latest_start) < from_proto(work.hand_over_by)
+    assert from_proto(work.next_hand_over_by) > from_proto(work.hand_over_by)
+    assert from_proto(work.next_window.end) > from_proto(work.window.end)
     await world.ship(order_id)
     assert await world.ended(order_id) == "CLOSED"
     assert (await world.order(order_id)).customer_status == "delivered"

@@ -57,6 +57,27 @@ async def test_a_list_is_filtered_and_paged(
     assert list(asked.channel_ids) == ["web-fr"]
     assert asked.state == orders.ORDER_STATE_ACTION_REQUIRED
     assert (asked.page.size, asked.page.cursor, asked.channel_order_number) == (7, "abc", "W-1")
+    assert not asked.late
+
+
+async def test_a_late_order_shows_what_was_told_and_why(
+    http: httpx.AsyncClient, service: dict[str, str], world: World
+) -> None:
+    order = world.add_order(ORDER, "web-fr")
+    order.current_promise.CopyFrom(WINDOW)
+    order.late_since.CopyFrom(WINDOW.start)
+    order.compensation.CopyFrom(types.Money(amount_minor=245, currency="EUR"))
+    parcel = orders.ParcelPromise(fulfilment_id="ful_1", window=WINDOW, cause="hand_over_missed")
+    order.promise_changes.add(at=WINDOW.start, window=WINDOW, parcels=[parcel])
+    (listed,) = (await http.get("/v1/orders?late=true", headers=service)).json()["items"]
+    assert world.calls("ListOrders")[-1].late
+    shown = (await http.get(f"/v1/orders/{ORDER}", headers=service)).json()
+    window = listed["current_promise"]
+    assert shown["current_promise"] == window
+    assert shown["late_since"] == listed["late_since"] == window["start"]
+    assert shown["compensation"] == {"amount_minor": 245, "currency": "EUR"}
+    told = {"fulfilment_id": "ful_1", "window": window, "cause": "hand_over_missed"}
+    assert shown["promise_changes"] == [{"at": window["start"], "window": window, "parcels": [told]}]
 
 
 async def test_a_repeated_cancellation_is_one_request_and_names_who_asked(

@@ -198,6 +198,62 @@ async def test_an_order_goes_the_whole_way_over_grpc(orders: Orders) -> None:
     assert label.ship_to.street_lines == ["7 impasse du Secret"]
 
 
+async def test_a_promise_that_nobody_kept_is_told_by_the_process_itself(orders: Orders) -> None:
+    rules = [pb.LatenessRule(late_seconds=3600, fee_basis_points=5000)]
+    strict = pb.LifeCycle(
+        life_cycle_id="strict", offer_seconds=600, payment_action_seconds=900, lateness_rules=rules
+    )
+    kept = await orders.stub.PublishLifeCycle(pb.PublishLifeCycleRequest(life_cycle=strict))
+    assert list(kept.life_cycle.lateness_rules) == rules
+    sales = pb.SalesChannel(channel_id="late", name="Late", currency="EUR", life_cycle_id="strict")
+    await orders.stub.PutSalesChannels(pb.PutSalesChannelsRequest(channels=[sales]))
+    sent = content()
+    sent.channel_id = "late"
+    request = pb.RecordOrderRequest(idempotency_key=key(), content=sent, placed_at=stamp())
+    order_id = (await orders.stub.RecordOrder(request)).order.order_id
+    placed, day = datetime.now(UTC) - timedelta(hours=12), timedelta(days=1)
+    promise = type_pb2.Window(start=stamp(placed + day), end=stamp(placed + 2 * day))
+    later = type_pb2.Window(start=stamp(placed + 2 * day), end=stamp(placed + 3 * day))
+    accept = acceptance(order_id, promise=promise, as_of=stamp(placed))
+    leg = accept.legs[0]
+    leg.window.CopyFrom(promise)
+    leg.hand_over_by.CopyFrom(stamp(placed + timedelta(hours=5)))
+    leg.latest_start.CopyFrom(stamp(placed + timedelta(hours=4)))
+    leg.next_hand_over_by.CopyFrom(stamp(placed + timedelta(hours=29)))
+    leg.next_window.CopyFrom(later)
+    accepted = await orders.stub.AcceptOrder(accept)
+    assert accepted.fulfilments[0].next_window == later
+
+    async with asyncio.timeout(30):
+        # another process can only be asked again
+        while not (late := (await orders.stub.ListOrders(pb.ListOrdersRequest(late=True))).orders):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert [one.order_id for one in late] == [order_id]
+    order = (await orders.stub.GetOrder(pb.GetOrderRequest(order_id=order_id))).order
+    assert (order.promise, order.current_promise) == (promise, later)
+    (change,) = order.promise_changes
+    assert [(one.window, one.cause) for one in change.parcels] == [(later, "hand_over_missed")]
+    assert order.compensation == type_pb2.Money(amount_minor=245, currency="EUR")
+    assert order.fulfilments[0].HasField("start_missed_at")
+    events = (await orders.outbox.PullEvents(outbox_pb.PullEventsRequest(limit=1000))).events
+    told = [event.type.removeprefix("oms.orders.") for event in events if event.order_id == order_id]
+    assert told[-3:] == ["fulfilment.start_missed", "order.promise_changed", "compensation.due"]
+
+
+async def test_a_leg_that_says_half_of_what_a_miss_means_names_the_field(orders: Orders) -> None:
+    order_id = (await record(orders)).order.order_id
+    for at, window, field in (
+        (NOW + timedelta(hours=29), None, "legs[0].next_window"),
+        (NOW, type_pb2.Window(start=stamp(), end=stamp()), "legs[0].next_hand_over_by"),
+    ):
+        request = acceptance(order_id)
+        request.legs[0].next_hand_over_by.CopyFrom(stamp(at))
+        if window:
+            request.legs[0].next_window.CopyFrom(window)
+        error = await error_of(orders.stub.AcceptOrder(request))
+        assert error.facts["field"] == field
+
+
 async def test_a_reach_is_held_to_and_is_no_part_of_the_content(orders: Orders) -> None:
     stub, order_id = orders.stub, (await record(orders)).order.order_id
     work = (await stub.AcceptOrder(acceptance(order_id))).fulfilments[0].fulfilment_id

@@ -38,6 +38,13 @@ def test_a_channel_filter_lets_only_its_channels_through() -> None:
     assert not domain.wants(chosen, event(1, data={}))
 
 
+def test_a_changed_promise_goes_to_its_channel_and_wakes_no_workflow() -> None:
+    for kind in ("oms.orders.order.promise_changed", "oms.orders.compensation.due"):
+        told = event(1, type=kind, data={"channel_id": "app-fr"})
+        assert domain.wants(endpoint(event_types=[kind], channel_ids=["app-fr"]), told)
+        assert kind not in routes.WAKING
+
+
 def test_events_of_one_order_share_a_line_and_those_of_no_order_that_of_what_they_are_about() -> None:
     assert domain.line_of(event(1)) == domain.line_of(event(2))
     of_web = [domain.line_of(event(number, order_id="", subject="channel/web")) for number in (1, 2)]

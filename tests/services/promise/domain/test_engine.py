@@ -335,6 +335,16 @@ def test_preparation_does_not_start_before_it_may() -> None:
     assert promise(network, NOW, not_before=paris(10, 18)).legs[0].hand_over_by == paris(11, 17)
 
 
+def test_a_leg_says_when_its_work_must_begin_and_what_a_missed_collection_makes_of_it() -> None:
+    shop = point("a", openings=openings(WORKDAYS, 9 * 60, 19 * 60), handling_minutes=120)
+    network = snapshot([shop], stock({"x": {"a": 1}}), is_holiday=is_public_holiday)
+    (leg,) = promise(network, paris(5, 9)).legs
+    assert (leg.latest_start, leg.hand_over_by) == (paris(5, 15), paris(5, 17))
+    assert leg.next_hand_over_by == paris(8, 17), "nobody collects on a Saturday or Sunday"
+    late = promise(network, paris(5, 15) + SECOND)
+    assert (leg.next_hand_over_by, leg.next_window) == (late.legs[0].hand_over_by, late.window)
+
+
 def test_equal_plans_are_told_apart_by_how_late_one_may_order() -> None:
     early, late = (
         point(name, collections=collections("post", hour * 60)) for name, hour in (("a", 12), ("b", 17))

@@ -190,6 +190,7 @@ def test_an_appointment_is_kept_by_the_last_visit_that_is_in_time() -> None:
     # Three days on the way at most: collected on the 9th, prepared just before.
     assert found.plan.legs[0].hand_over_by == paris(17, day=9)
     assert found.plan.order_before == paris(17, day=9)
+    assert found.plan.legs[0].next_window is None, "who misses it misses the appointment"
 
 
 def test_an_appointment_that_is_too_soon_is_refused() -> None:
