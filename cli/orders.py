@@ -52,12 +52,14 @@ def show_order(
 
 def list_orders(
     status: Annotated[str, typer.Option(help="Only orders of this status, for example released.")] = "",
+    late: Annotated[bool, typer.Option("--late", help="Only orders with a parcel to come that is late.")] = False,
     size: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
     as_json: JsonOption = False,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """List orders, newest first."""
     filters: dict[str, Any] = {"status": status} if status else {}
+    filters |= {"late": "true"} if late else {}
     with Api.of(running_system(state).gateway_url, state) as api:
         try:
             page = api.get("/v1/orders", "customer_service", size=size, **filters)
@@ -67,9 +69,10 @@ def list_orders(
     if as_json:
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return
-    found = show.table("order", "placed", "channel", "status", "for the customer", "total")
+    heading = "expected" if late else "for the customer"
+    found = show.table("order", "placed", "channel", "status", heading, "total")
     for one in page["items"]:
         placed, total = show.moment(one["placed_at"]), show.money(one["total"])
-        words = show.status(one["status"]), show.status(one["customer_status"])
-        found.add_row(one["id"], placed, one["channel_id"], *words, total)
+        words = show.expected(one) if late else show.status(one["customer_status"])
+        found.add_row(one["id"], placed, one["channel_id"], show.status(one["status"]), words, total)
     show.console().print(found)

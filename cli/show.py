@@ -40,6 +40,12 @@ def window(found: Json | None) -> str:
     return f"{start.strftime('%a %d %b %H:%M')} to {until}"
 
 
+def expected(order: Json) -> str:
+    """Until when an order is there, red while it is late."""
+    until = moment((order["current_promise"] or {}).get("end"))
+    return f"[red]{until}[/]" if order["late_since"] else until
+
+
 def status(word: str) -> str:
     """A status with its colour."""
     colour = "green" if word in _GOOD else "red" if word in _BAD else "yellow"
@@ -62,6 +68,7 @@ def header(order: Json) -> Table:
         "channel": escape(f"{order['channel_id']} {order['channel_order_number']}"),
         "placed": moment(order["placed_at"]),
         "promised": f"{window(order['promise'])} ({order['mode']})",
+        **_lateness(order),
         "to": escape(f"{where['postcode']} {where['city']}, {where['country']}") if where else "-",
         "total": money(order["total"]),
     }
@@ -76,6 +83,20 @@ def header(order: Json) -> Table:
     for name, value in rows.items():
         found.add_row(f"[bold]{name}[/]", value)
     return found
+
+
+def _lateness(order: Json) -> dict[str, str]:
+    """What became of the promise; nothing when it stands as it was given."""
+    rows: dict[str, str] = {}
+    if changes := order["promise_changes"]:
+        causes = [one["cause"].replace("_", " ") for one in changes[-1]["parcels"]]
+        why = f" ({', '.join(sorted(set(causes)))})" if causes else ""
+        rows["expected"] = f"{window(order['current_promise'])}{why}"
+    if order["late_since"]:
+        rows["late since"] = f"[red]{moment(order['late_since'])}[/]"
+    if order["compensation"]:
+        rows["due to the customer"] = money(order["compensation"])
+    return rows
 
 
 def lines(order: Json) -> Table:

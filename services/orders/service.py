@@ -380,8 +380,9 @@ class OrdersService:
             before = await store.lock_order_of(tx, fulfilment_id)
             with telemetry.about_order(before.order_id):
                 work = before.fulfilment(fulfilment_id)
-                # The carrier's clock says when it was, not how late it is.
-                decision = watch.judge(fulfilment.carrier_event(before, work, status, occurred_at), now)
+                # A carrier's clock that is ahead of ours makes nothing late.
+                decided = fulfilment.carrier_event(before, work, status, min(occurred_at, now))
+                decision = watch.judge(decided, now)
                 await self._save(tx, before, decision)
                 assert work.parcel is not None, "it was found by its parcel"
                 parcel_id = work.parcel.parcel_id

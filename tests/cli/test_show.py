@@ -40,6 +40,44 @@ def test_money_is_shown_in_its_currency() -> None:
     assert "captured 73.90  voided 0.00  refunded 0.00 EUR" in show.payment(paid)
 
 
+def test_a_promise_that_changed_is_shown_with_what_was_given_and_why() -> None:
+    given = {"start": "2026-11-25T08:00:00Z", "end": "2026-11-25T18:00:00Z"}
+    now = {"start": "2026-11-27T08:00:00Z", "end": "2026-11-27T18:00:00Z"}
+    order: Json = {
+        "id": "ord_1",
+        "status": "released",
+        "fine_status": "prepared",
+        "customer_status": "validated",
+        "channel_id": "web-fr",
+        "channel_order_number": "W-1",
+        "placed_at": "2026-11-23T08:00:00Z",
+        "mode": "home_standard",
+        "total": AMOUNT,
+        "refusal": None,
+        "cancellation_reason": None,
+        "promise": given,
+        "current_promise": given,
+        "promise_changes": [],
+        "late_since": None,
+        "compensation": None,
+    }
+    kept = text_of(show.header(order))
+    assert not [word for word in ("expected", "late since", "due to") if word in kept]
+    change = {"at": now["start"], "window": now, "parcels": [{"cause": "hand_over_missed"}]}
+    late = order | {
+        "current_promise": now,
+        "promise_changes": [change],
+        "late_since": "2026-11-24T19:00:00Z",
+        "compensation": {"amount_minor": 490, "currency": "EUR"},
+    }
+    shown = text_of(show.header(late))
+    assert "Wed 25 Nov 08:00 to 18:00 UTC" in shown
+    assert "Fri 27 Nov 08:00 to 18:00 UTC (hand over missed)" in shown
+    assert "Tue 24 Nov 19:00 UTC" in shown
+    assert "4.90 EUR" in shown
+    assert (show.expected(order), show.expected(late)) == ("Wed 25 Nov 18:00 UTC", "[red]Fri 27 Nov 18:00 UTC[/]")
+
+
 def test_units_of_a_line_are_counted_from_one_and_grouped_by_state() -> None:
     units = [(0, 2, "delivered"), (2, 3, "cancelled"), (3, 5, "delivered")]
     order: Json = {

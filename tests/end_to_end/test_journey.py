@@ -89,6 +89,7 @@ def test_an_order_is_shown_as_a_page_and_as_json(stack: SharedStack, delivered: 
     as_json = oms(stack, "order", "show", delivered.order_id, "--json")
     assert json.loads(as_json.stdout)["id"] == delivered.order_id
     assert delivered.order_id in oms(stack, "order", "list", "--size", "500").stdout
+    assert delivered.order_id not in oms(stack, "order", "list", "--late", "--size", "500").stdout
     missing = oms(stack, "order", "show", "ord_00000000000000000000000000000000")
     assert (missing.exit_code, "ORDER_NOT_FOUND" in missing.stderr) == (1, True)
 

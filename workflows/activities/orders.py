@@ -214,14 +214,17 @@ def _leg(leg: Leg) -> pb.PlannedLeg:
         carrier_id=leg.carrier_id,
         service_id=leg.service_id,
         lines=_planned(leg.lines),
-        window=types.Window(start=instant(leg.window_start), end=instant(leg.window_end)),
+        window=_window(leg.window_start, leg.window_end),
         hand_over_by=instant(leg.hand_over_by),
         latest_start=instant_or_none(leg.latest_start),
         next_hand_over_by=instant_or_none(leg.next_hand_over_by),
-        next_window=types.Window(
-            start=instant_or_none(leg.next_window_start), end=instant_or_none(leg.next_window_end)
-        ),
+        next_window=_window(leg.next_window_start, leg.next_window_end),
     )
+
+
+def _window(start: str, end: str) -> types.Window | None:
+    """Absent, not empty, when there is none: a repeat of a request from before must be the same."""
+    return types.Window(start=instant(start), end=instant(end)) if start else None
 
 
 def _fulfilment(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:

@@ -8,10 +8,11 @@ import pytest
 from fastapi import FastAPI
 
 from kit.errors import Unavailable
+from oms.type.v1 import type_pb2 as types
 from services.gateway.auth import Role
 from services.gateway.console.session import COOKIE
 from tests.services.gateway.bodies import PARAMETERS
-from tests.services.gateway.fakes import World
+from tests.services.gateway.fakes import WINDOW, World
 from tests.services.gateway.tokens import NOW, Issuer, ed25519, sign
 
 ORDER = PARAMETERS["order_id"]
@@ -46,6 +47,22 @@ async def test_a_page_asks_for_a_login_and_then_is_shown(
     assert f"/console/orders/{ORDER}" in page.text
     assert "customer service" in page.text
     assert "50.00 EUR" in page.text
+
+
+async def test_a_late_order_says_since_when_what_is_expected_and_what_it_gives(
+    http: httpx.AsyncClient, issuer: Issuer, filled: World
+) -> None:
+    await sign_in(http, issuer.token(Role.CUSTOMER_SERVICE))
+    words = ("Now expected", "Late since", "Due to the customer", "2.45 EUR")
+    in_time = await http.get(f"/console/orders/{ORDER}")
+    assert not [word for word in words if word in in_time.text]
+    order = filled.placed[ORDER]
+    order.current_promise.CopyFrom(WINDOW)
+    order.late_since.CopyFrom(WINDOW.start)
+    order.compensation.CopyFrom(types.Money(amount_minor=245, currency="EUR"))
+    order.promise_changes.add(at=WINDOW.start, window=WINDOW)
+    late = await http.get(f"/console/orders/{ORDER}")
+    assert [word for word in words if word in late.text] == list(words)
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(

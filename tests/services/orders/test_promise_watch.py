@@ -194,17 +194,19 @@ async def test_a_parcel_that_arrives_too_late_unseen_gives_its_compensation(
     assert (data["amount_minor"], data["late_seconds"]) == (490, 3 * 86400)
 
 
-async def test_a_carrier_whose_clock_is_ahead_makes_no_other_parcel_late(
-    ruled: Shop, orders_db: AsyncEngine
-) -> None:
+async def test_a_carrier_whose_clock_is_ahead_makes_nothing_late(ruled: Shop, orders_db: AsyncEngine) -> None:
     legs = planned((1, 2)), planned((2, 2), point="store-nice")
     _, (first, second) = await ruled.release("key-1", *legs, lines=(line(1), line(2)))
     await ruled.pack(first)
     await ruled.pack(second)
     await ruled.service.hand_over(ruled.asked(), first, "T1", "anna", NOON)
-    ahead = NOON + 3 * DAY
+    ahead = PROMISE.end + 3 * DAY
     await ruled.service.record_carrier_event(Asked("e1", b""), "colis", "T1", "in_transit", ahead, NOON)
+    await ruled.service.record_carrier_event(Asked("e2", b""), "colis", "T1", "delivered", ahead, NOON)
     assert await told(orders_db) == []
+    assert await told(orders_db, "compensation.due") == []
+    ((kept,),) = await rows(orders_db, "SELECT occurred_at FROM carrier_event WHERE event_id = 'e2'")
+    assert kept == ahead, "what a carrier says is kept as it came"
 
 
 async def test_a_new_plan_that_is_later_is_told_with_the_route(ruled: Shop, orders_db: AsyncEngine) -> None:
