@@ -56,7 +56,7 @@ POINTS: Mapping[str, Sequence[str]] = {
 
 # Of the set-up of a shop or an endpoint, and of sweeps that find something only after minutes, or after an outage.
 _ELSEWHERE = {
-    "orders": ("PublishLifeCycle", "PutSalesChannels", "LapseOffer"),
+    "orders": ("PublishLifeCycle", "PutSalesChannels", "LapseOffer", "watch_promises"),
     "inventory": (
         "PutItems",
         "PutStockPoints",

@@ -24,7 +24,7 @@ def check_legs(content: Content, legs: Sequence[Leg]) -> None:
                 f"legs[{i}].next_window", "the next hand-over has its window, or there is neither"
             )
         if leg.next_hand_over_by and leg.next_hand_over_by <= leg.hand_over_by:
-            raise InvalidArgument(f"legs[{i}].next_hand_over_by", "later than hand_over_by")
+            raise InvalidArgument(f"legs[{i}].next_hand_over_by", "the next hand-over comes after hand_over_by")
         if not leg.lines:
             raise InvalidArgument(f"legs[{i}].lines", "a leg has at least one line")
         check_units(content, leg.lines, f"legs[{i}].lines")

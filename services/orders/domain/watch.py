@@ -213,7 +213,7 @@ def _news(
 
 def _current(promise: Window, outlooks: Sequence[Outlook]) -> Window:
     """Of the whole order: that of its last parcel when it is late, else what was accepted."""
-    return max((promise, *(one.expected for one in outlooks if one.is_late)), key=_end)
+    return max((promise, *(one.expected for one in outlooks)), key=_end)
 
 
 def _is_homeless(order: Order) -> bool:

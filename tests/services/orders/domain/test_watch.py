@@ -267,6 +267,11 @@ def test_nobody_is_told_of_a_parcel_that_has_arrived() -> None:
     assert (decision.order.late_since, decision.order.watch_at) == (None, None)
 
 
+def test_a_parcel_that_arrived_late_unseen_is_no_news_for_the_one_that_is_in_time() -> None:
+    two = gone(changed(pair(), 1, state=F.PACKED), 0, NOON, PROMISE.end + 2 * HOUR)
+    assert judged(two, CUT_OFF).order.promise_changes == ()
+
+
 @pytest.mark.parametrize("state", [OrderState.CANCELLING, OrderState.CANCELLED, OrderState.CLOSED])
 def test_an_order_that_is_over_is_never_late_any_more(state: OrderState) -> None:
     late = judged(order(state=F.PACKED), CUT_OFF + 2 * HOUR).order
@@ -297,6 +302,58 @@ def test_a_carrier_that_stays_silent_is_told_of_ever_more_seldom() -> None:
     _, told = swept(gone(order(), 0, CUT_OFF), PROMISE.end + 70 * DAY)
     news = [at - PROMISE.end for at, kind in told if kind == "order.promise_changed"]
     assert [round(late / DAY) for late in news] == [0, 1, 2, 4, 8, 16, 32, 64]
+
+
+HOURS = st.integers(-30, 300)
+
+
+@st.composite
+def moments(draw: st.DrawFn) -> Order:
+    """An order of two parcels, each at some stage, with plans that know more or less."""
+    one = pair()
+    for position in range(2):
+        planned = PROMISE.end + draw(HOURS) * HOUR
+        left = CUT_OFF + draw(HOURS) * HOUR
+        changes: dict[str, Any] = {
+            "window": Window(planned - DAY, planned),
+            "latest_start": draw(st.none() | st.just(START)),
+        }
+        if draw(st.booleans()):
+            later = planned + draw(st.integers(0, 3)) * DAY
+            changes |= {"next_hand_over_by": CUT_OFF + DAY, "next_window": Window(later - DAY, later)}
+        one = changed(one, position, state=draw(st.sampled_from(sorted(F))), **changes)
+        match one.fulfilments[position].state:
+            case F.HANDED_OVER:
+                one = gone(one, position, left)
+            case F.DELIVERED:
+                one = gone(one, position, left, left + draw(st.integers(0, 200)) * HOUR)
+            case _:
+                pass
+    return one
+
+
+@given(moments(), st.lists(st.integers(-10, 900), min_size=1, max_size=6))
+def test_whatever_happens_the_same_is_never_told_twice_and_time_always_moves_on(
+    one: Order, hours: list[int]
+) -> None:
+    fee_minor = sum(line.shipping_minor for line in one.content.lines)
+    for hour in sorted(hours):
+        now = CUT_OFF + hour * HOUR
+        decision = judged(one, now)
+        one = decision.order
+        assert judged(one, now) == Decision(one), "a second look finds nothing"
+        assert one.watch_at is None or one.watch_at >= now
+        assert (one.watch_at is None) is not any(seen.is_coming for seen in look(one, now))
+        assert one.current_promise is not None
+        assert one.current_promise.end >= PROMISE.end
+        assert 0 <= one.compensation_minor <= fee_minor
+        assert kinds(decision).count("order.promise_changed") <= 1
+        late = [seen for seen in look(one, now) if seen.is_coming and seen.is_late]
+        assert bool(late) is bool(one.late_since)
+        for seen in late:
+            told = [row for change in one.promise_changes for row in change.parcels]
+            last = [row.window.end for row in told if row.fulfilment_id == seen.work.fulfilment_id][-1]
+            assert seen.expected.end - last <= TOLERANCE, "nobody is later than told"
 
 
 # -- a new plan -------------------------------------------------------------------------------------------
@@ -331,6 +388,25 @@ def test_while_units_look_for_a_place_nobody_is_told_that_all_is_well() -> None:
     refused, _ = rerouted(NEXT_WINDOW, late)
     assert refused.promise_changes == late.promise_changes
     assert refused.late_since == late.late_since
+
+
+def one_late_one_refused(refused_position: int) -> Order:
+    """The first parcel missed its collection and was told; then one of the two lost its place."""
+    late = judged(changed(changed(pair(), 0, state=F.OFFERED), 1, state=F.OFFERED), CUT_OFF + 2 * HOUR).order
+    work = late.fulfilments[refused_position]
+    return judge(fulfilment.refuse_offer(late, work, "no_staff", "anna", NOON), CUT_OFF + 2 * HOUR).order
+
+
+def test_while_the_late_units_look_for_a_place_the_other_parcel_makes_no_good_news() -> None:
+    assert len(one_late_one_refused(0).promise_changes) == 1
+
+
+def test_a_parcel_that_leaves_from_elsewhere_in_time_is_no_news_while_another_is_late() -> None:
+    refused = one_late_one_refused(1)
+    in_time = leg((2, 2), point="store-paris", hours=20)
+    after = judge(life.reroute(refused, [in_time], [], "refused", "dec_2", NOON), CUT_OFF + 2 * HOUR)
+    assert kinds(after) == ["order.rerouted"]
+    assert after.order.current_promise == days_later(1)
 
 
 def test_a_new_plan_that_is_as_late_as_was_told_is_no_news_and_one_in_time_is() -> None:
