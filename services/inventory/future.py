@@ -105,7 +105,7 @@ class FutureService(UseCases):
             terms = await self._terms(tx, channel_id, skus, as_of)
             with_parts = [*skus, *(part.sku for sku in skus for part in terms.parts(sku))]
             balances = await image.balances_behind(tx, channel_id, with_parts)
-            items = {item.sku: item for item in await catalogue.items(tx, with_parts)}
+            releases = {item.sku: item.release_date for item in await catalogue.items(tx, with_parts)}
             expected = await deliveries.expected_of(tx, skus)
             prospects = await self._prospects(tx, terms, expected, as_of)
             sold = await self._preorder_figures(tx, terms, await preorders.read(tx, skus, channel_id), as_of)
@@ -117,9 +117,7 @@ class FutureService(UseCases):
             offered[offer.preorder.sku].append(offer)
         found = []
         for sku in skus:
-            # A bundle is released with the last of its parts.
-            whole = [sku, *(part.sku for part in terms.parts(sku))]
-            release_date = max((items[one].release_date for one in whole if one in items), default="")
+            release_date = preorder.released_on(sku, terms.parts(sku), releases)
             now = explaining.availability(terms, sku, balances, explain=False)
             found.append(
                 FutureFigures(

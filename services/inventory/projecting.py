@@ -67,7 +67,8 @@ class Projector:
                 return False
             marks, progress = await _take(tx, before)
             in_round, progress = await _go_on(tx, progress)
-            changed = {mark.sku for mark in marks if mark.sku}
+            # No figure hangs on what is still to come.
+            changed = {mark.sku for mark in marks if mark.sku and mark.kind != "coming"}
             skus = changed.union(in_round, await bundles.containing(tx, sorted(changed)))
             is_changed = bool(skus) and await self._write(tx, sorted(skus), progress.terms_sequence)
             await images.save(tx, progress)
@@ -138,7 +139,7 @@ async def _take(tx: AsyncConnection, progress: Progress) -> tuple[Sequence[Mark]
     marks = await feed.marks(tx, progress.sequence, _MARKS)
     if marks:
         progress = replace(progress, sequence=marks[-1].sequence)
-    if changed := [mark.sequence for mark in marks if mark.kind != "position"]:
+    if changed := [mark.sequence for mark in marks if mark.kind not in ("position", "coming")]:
         progress = replace(progress, terms_sequence=changed[-1])
     return marks, progress if all(mark.sku for mark in marks) else _go_around(progress)
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from kit import db, outbox
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.feed import Bell
-from services.inventory import answers, events
+from services.inventory import answers, events, watch_coming
 from services.inventory.answers import Declared, HoldAnswer
 from services.inventory.declaring import Declaring
 from services.inventory.domain import commands, declarations, explaining, holds, item_validation, validation
@@ -98,7 +98,8 @@ class InventoryService(UseCases):
         """Tells replicas of what began or ended by the clock since the last time."""
         async with self._engine.begin() as tx:
             turned = await catalogue.mark_turns(tx, now)
-        if turned:
+            has_day_begun = await watch_coming.mark_turns(tx, now)
+        if turned or has_day_begun:
             self._bell.ring()
 
     # -- stock --------------------------------------------------------------------------------------------

@@ -15,15 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from kit import db, times
 from kit.errors import InvalidArgument
 from kit.feed import Bell
-from services.inventory import watch_facts
+from services.inventory import watch_coming, watch_facts
 from services.inventory.domain.bundles import Parts, spread
 from services.inventory.domain.catalogue import Channel, Item, Purpose, StockPoint
 from services.inventory.domain.figures import SALE, Opening
 from services.inventory.domain.image import KnownOpenings, Terms
 from services.inventory.domain.ledger import Balance, Book, Position
 from services.inventory.domain.picks import RateRow
-from services.inventory.store import bundles, catalogue, feed, image, ledger
+from services.inventory.store import bundles, catalogue, coming, feed, image, ledger
 from services.inventory.store.feed import Mark
+from services.inventory.watch_coming import ComingStock
 from services.inventory.watch_facts import NO_FACTS, PositionFacts
 
 HEARTBEAT_SECONDS = 1.0
@@ -72,6 +73,7 @@ class StockMessage:
     points: tuple[StockPoint, ...] = ()
     channels: tuple[Channel, ...] = ()
     positions: tuple[StockPosition, ...] = ()
+    coming: tuple[ComingStock, ...] = ()
     # All of them, instead of those told before; None when nothing is said of them.
     find_rates: tuple[RateRow, ...] | None = None
 
@@ -152,13 +154,17 @@ class StockWatch:
             )
             after_sku = ""
             while items := await catalogue.items(tx, None, after_sku, CHUNK):
-                yield StockMessage(0, snapshot=True, items=tuple(items))
+                yield StockMessage(0, snapshot=True, items=await watch_coming.released(tx, items))
                 after_sku = items[-1].sku
             after, openings = Position("", ""), KnownOpenings()
             while balances := await ledger.balances(tx, (), (), after, _POSITIONS_READ):
                 for told in _messages(await self._told(tx, balances, openings)):
                     yield StockMessage(0, snapshot=True, positions=told)
                 after = balances[-1].position
+            async for found in _expecting(tx, None, None):
+                told_to_come = await watch_coming.read(tx, found, self._clock())
+                promised = tuple(one for one in told_to_come if one.deliveries)
+                yield StockMessage(0, snapshot=True, coming=promised)
         yield StockMessage(head, snapshot=True, snapshot_complete=True)
 
     async def _marks(self, cursor: int) -> Sequence[Mark]:
@@ -172,9 +178,11 @@ class StockWatch:
         channels = sorted({mark.channel_id for mark in marks if mark.kind == "channel"})
         if items or points or channels:
             async with db.single(self._engine).connect() as tx:
+                # A bundle is released with its parts.
+                whole = [*items, *await bundles.containing(tx, items)] if items else []
                 settings = StockMessage(
                     cursor,
-                    items=tuple(await catalogue.items(tx, items)) if items else (),
+                    items=await watch_coming.released(tx, await catalogue.items(tx, whole)) if whole else (),
                     points=tuple(await catalogue.points(tx, points)) if points else (),
                     channels=tuple(await catalogue.channels(tx, channels)) if channels else (),
                 )
@@ -204,6 +212,25 @@ class StockWatch:
             after = balances[-1].position
         async for told in self._of_bundles(items):
             yield StockMessage(cursor, positions=told)
+        async for told_to_come in self._coming(marks, items, widened):
+            yield StockMessage(cursor, coming=told_to_come)
+
+    async def _coming(
+        self, marks: Sequence[Mark], items: Sequence[str], points: Sequence[str]
+    ) -> AsyncIterator[tuple[ComingStock, ...]]:
+        """What comes where the marks say so, and of all these items and to all these points."""
+        marked = sorted({Position(mark.sku, mark.point_id) for mark in marks if mark.kind == "coming"})
+        for start in range(0, len(marked), _POSITIONS):
+            async with db.single(self._engine).connect() as tx:
+                told = await watch_coming.read(tx, marked[start : start + _POSITIONS], self._clock())
+            yield told
+        if items or points:
+            async with db.single(self._engine).connect() as tx:
+                widened = [found async for found in _expecting(tx, items, points)]
+            for found in widened:
+                async with db.single(self._engine).connect() as tx:
+                    told = await watch_coming.read(tx, found, self._clock())
+                yield told
 
     async def _of_bundles(self, items: Sequence[str]) -> AsyncIterator[tuple[StockPosition, ...]]:
         """Every point's position of those that are bundles: with other parts they may have lost some."""
@@ -236,6 +263,16 @@ class StockWatch:
             | also
         )
         return await _positions(tx, positions, balances, self._clock(), openings)
+
+
+async def _expecting(
+    tx: AsyncConnection, skus: Sequence[str] | None, point_ids: Sequence[str] | None
+) -> AsyncIterator[list[Position]]:
+    """Positions to which anything comes, some at a time."""
+    after = Position("", "")
+    while found := await coming.positions(tx, skus, point_ids, after, _POSITIONS):
+        yield found
+        after = found[-1]
 
 
 def _has(parts: Parts, sku: str) -> bool:

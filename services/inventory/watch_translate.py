@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from kit import times
 from oms.inventory.v1 import inventory_service_pb2 as pb
 from services.inventory.domain.facts import Markdown
 from services.inventory.domain.picks import RateRow
 from services.inventory.translate import channel_out, item_out, point_out, purposes_out
 from services.inventory.watch import ChannelTerms, StockMessage, StockPosition
+from services.inventory.watch_coming import ComingStock
 
 
 def message_out(message: StockMessage) -> pb.WatchStockResponse:
@@ -20,7 +22,30 @@ def message_out(message: StockMessage) -> pb.WatchStockResponse:
         points=[point_out(point) for point in message.points],
         channels=[channel_out(channel) for channel in message.channels],
         stock=_block_out(message.positions) if message.positions else None,
+        coming=[_coming_out(one) for one in message.coming],
         find_rates=None if message.find_rates is None else _find_rates_out(message.find_rates),
+    )
+
+
+def _coming_out(coming: ComingStock) -> pb.ComingStock:
+    return pb.ComingStock(
+        sku=coming.sku,
+        point_id=coming.point_id,
+        deliveries=[
+            pb.ComingDelivery(
+                delivery_id=delivery.delivery_id,
+                channels=[
+                    pb.ComingUnits(
+                        channel_id=one.channel_id,
+                        units=one.units,
+                        due_at=times.to_proto(one.due_at),
+                        purposes=purposes_out(one.purposes),
+                    )
+                    for one in delivery.channels
+                ],
+            )
+            for delivery in coming.deliveries
+        ],
     )
 
 

@@ -29,6 +29,7 @@ def to_change(message: pb.WatchStockResponse) -> Change:
         positions=to_block(message.stock) if message.HasField("stock") else None,
         categories={item.sku: "/".join(item.category_path) for item in message.items},
         find_rates=to_find_rates(message.find_rates.rows) if message.HasField("find_rates") else None,
+        coming={(one.sku, one.point_id): to_coming(one.deliveries) for one in message.coming},
         is_snapshot=message.snapshot,
         completes_snapshot=message.snapshot_complete,
         sent_at=times.field_or_none(message, "sent_at"),
@@ -65,6 +66,24 @@ def _to_terms(terms: pb.PositionTerms) -> Terms:
         ),
         date.fromisoformat(day) if day else None,
         (terms.markdown_basis_points + 50) // 100,
+    )
+
+
+def to_coming(deliveries: Iterable[pb.ComingDelivery]) -> tuple[n.Coming, ...]:
+    """What comes to a position."""
+    return tuple(
+        n.Coming(
+            delivery.delivery_id,
+            {
+                one.channel_id: n.ComingUnits(
+                    one.units,
+                    times.from_proto(one.due_at),
+                    frozenset(_PURPOSES[purpose] for purpose in one.purposes),
+                )
+                for one in delivery.channels
+            },
+        )
+        for delivery in deliveries
     )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from sys import intern
 
 from kit.errors import Unavailable
-from services.promise.domain.network import Item, Point, StockPosition, StockSlice, StockView
+from services.promise.domain.network import Coming, Item, Point, StockPosition, StockSlice, StockView
 from services.promise.stock_rows import Block, FindRates, StockRows
 
 STALE_AFTER_SECONDS = 3.0
@@ -23,6 +23,7 @@ class Change:
     """One message of the feed. `sent_at` is inventory's clock; None when it does not say.
 
     `categories`: the category path of each of its items. `find_rates`: all of them, or None for those known.
+    `coming`: by SKU and point, instead of what came there before.
     """
 
     sequence: int
@@ -32,6 +33,7 @@ class Change:
     positions: Block | None = None
     categories: Mapping[str, str] = field(default_factory=dict)
     find_rates: FindRates | None = None
+    coming: Mapping[tuple[str, str], tuple[Coming, ...]] = field(default_factory=dict)
     is_snapshot: bool = False
     completes_snapshot: bool = False
     sent_at: datetime | None = None
@@ -46,6 +48,8 @@ class _State:
     categories: dict[str, str] = field(default_factory=dict)
     find_rates: FindRates = field(default_factory=dict)
     positions: StockRows = field(default_factory=StockRows)
+    # Of the few positions to which anything comes.
+    coming: dict[str, Mapping[str, tuple[Coming, ...]]] = field(default_factory=dict)
 
     def apply(self, change: Change) -> None:
         self.items.update((item.sku, item) for item in change.items)
@@ -59,6 +63,12 @@ class _State:
             self.find_rates = change.find_rates
         if change.positions is not None:
             self.positions.put(change.positions)
+        for (sku, point_id), deliveries in change.coming.items():
+            # Replaced too.
+            others = {key: one for key, one in self.coming.get(sku, {}).items() if key != point_id}
+            self.coming[sku] = {**others, point_id: deliveries} if deliveries else others
+            if not self.coming[sku]:
+                del self.coming[sku]
 
     def positions_of(self, skus: Iterable[str]) -> dict[str, Mapping[str, StockPosition]]:
         found = {sku: self.positions.of(sku, self.categories.get(sku, ""), self.find_rates) for sku in skus}
@@ -142,6 +152,7 @@ class StockReplica:
             items={sku: state.items[sku] for sku in wanted if sku in state.items},
             points=state.points,
             positions=state.positions_of(wanted),
+            coming={sku: state.coming[sku] for sku in wanted if sku in state.coming},
         )
 
     def view(self) -> StockView:

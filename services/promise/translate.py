@@ -41,6 +41,7 @@ def to_item(item: inventory_pb.Item) -> n.Item:
         other_sides_millimetres=(middle, shortest),
         tags=frozenset(item.tags),
         prices={one.channel_id: _to_money(one.price) for one in item.prices},
+        release_date=date.fromisoformat(item.release_date) if item.release_date else None,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from kit.errors import FailedPrecondition
+from services.inventory.domain.bundles import Parts
 from services.inventory.domain.image import Terms
 from services.inventory.domain.supply import day_at
 
@@ -83,6 +84,11 @@ def _zero_reason(terms: Terms, preorder: Preorder, as_of: datetime) -> str:
     if as_of < preorder.opens_at:
         return NOT_OPEN_YET
     return CLOSED if preorder.closes_at <= as_of else ""
+
+
+def released_on(sku: str, parts: Parts, release_dates: Mapping[str, str]) -> str:
+    """The ISO date before which an item is not handed over; of a bundle the last of its parts'. Empty for none."""
+    return max((release_dates.get(one, "") for one in (sku, *(part.sku for part in parts))), default="")
 
 
 def under_embargo(release_date: str, time_zone: str, as_of: datetime) -> bool:

@@ -9,7 +9,7 @@ available now.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -199,6 +199,15 @@ def day_at(time_zone: str, as_of: datetime) -> date:
 def is_overdue(delivery: ExpectedDelivery, today: date) -> bool:
     """Still expected though its last day has passed at its point."""
     return delivery.state is ExpectedState.EXPECTED and delivery.until_date < today
+
+
+def due_at(delivery: ExpectedDelivery, rules: FutureRules, today: date, time_zone: str) -> datetime:
+    """From when its units can be counted on: the end of its last day; of an overdue one, the end of the grace."""
+    last_day = delivery.until_date
+    if last_day < today:
+        last_day += timedelta(days=rules.grace_days)
+    midnight = datetime.combine(last_day + timedelta(days=1), time.min, ZoneInfo(time_zone))
+    return midnight.astimezone(UTC)
 
 
 def prospects(

@@ -1,6 +1,6 @@
 """What the stock replicas read: marks in commit order, and the values behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
@@ -59,16 +59,34 @@ async def forget_old(tx: AsyncConnection, keep: int) -> None:
     )
 
 
-async def mark_positions(tx: AsyncConnection, positions: Sequence[Position]) -> None:
-    """Tells replicas, in the transaction of the change, to read these positions again."""
+async def mark_positions(tx: AsyncConnection, positions: Sequence[Position], kind: str = "position") -> None:
+    """Tells replicas, in the transaction of the change, to read positions again; or what is `coming` to them."""
     if positions:
         await tx.execute(
             text(
                 """INSERT INTO stock_change (kind, sku, point_id)
-                   SELECT 'position', * FROM unnest(CAST(:skus AS text[]), CAST(:points AS text[]))"""
+                   SELECT CAST(:kind AS text), *
+                   FROM unnest(CAST(:skus AS text[]), CAST(:points AS text[]))"""
             ),
-            {"skus": [one.sku for one in positions], "points": [one.point_id for one in positions]},
+            {
+                "kind": kind,
+                "skus": [one.sku for one in positions],
+                "points": [one.point_id for one in positions],
+            },
         )
+
+
+async def mark_coming(tx: AsyncConnection, delivery_ids: Iterable[str] | None = None) -> None:
+    """Tells them to read again what comes where these deliveries go; None: wherever anything is expected."""
+    await tx.execute(
+        text(
+            """INSERT INTO stock_change (kind, sku, point_id)
+               SELECT DISTINCT 'coming', sku, point_id FROM expected_delivery
+               WHERE CASE WHEN CAST(:ids AS text[]) IS NULL THEN state = 'expected'
+                          ELSE delivery_id = ANY(CAST(:ids AS text[])) END"""
+        ),
+        {"ids": None if delivery_ids is None else sorted(set(delivery_ids))},
+    )
 
 
 _MARKED_BY = {"item": "sku", "point": "point_id", "terms": "point_id", "channel": "channel_id"}

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.domain.future_holds import FutureLine, FutureReservation, Source, SourceKind
 from services.inventory.domain.holds import Reservation, ReservationState
+from services.inventory.store import feed
 
 _HEAD = "reservation_id, channel_id, state, expires_at"
 
@@ -148,6 +149,14 @@ async def write(tx: AsyncConnection, pairs: Sequence[tuple[FutureReservation, Fu
                 added["kinds"].append(line.source.kind.value)
                 added["sources"].append(line.source.source_id)
                 added["quantities"].append(line.quantity)
+    touched = {
+        source.source_id
+        for before, after in pairs
+        for source in (before.held() - after.held()) + (after.held() - before.held())
+        if source.kind is SourceKind.DELIVERY
+    }
+    if touched:
+        await feed.mark_coming(tx, touched)
     if changed:
         await _write_lines(tx, changed)
     if added:

@@ -9,9 +9,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.inventory.domain.catalogue import BufferRule, PointType
+from services.inventory.domain.ledger import Position
 from services.inventory.domain.supply import ExpectedDelivery, ExpectedKind, ExpectedState, FutureRules
+from services.inventory.store import feed
 
-_COLUMNS = """delivery_id, document, sku, point_id, kind, quantity, received, from_date, until_date,
+COLUMNS = """delivery_id, document, sku, point_id, kind, quantity, received, from_date, until_date,
               source, source_sequence, source_updated_at, state, cancel_reason"""
 
 
@@ -31,34 +33,37 @@ class Filters:
 
 async def create(tx: AsyncConnection, deliveries: Iterable[ExpectedDelivery]) -> set[str]:
     """Writes those that are not known; which ones."""
+    fresh = list(deliveries)
     written = await tx.execute(
         text(
-            f"""INSERT INTO expected_delivery ({_COLUMNS})
+            f"""INSERT INTO expected_delivery ({COLUMNS})
                 SELECT * FROM {_GIVEN}
                 ORDER BY delivery_id COLLATE "C" ON CONFLICT DO NOTHING RETURNING delivery_id"""
         ),
-        _values(deliveries),
+        _values(fresh),
     )
-    return set(written.scalars())
+    created = set(written.scalars())
+    await feed.mark_positions(tx, _positions(one for one in fresh if one.delivery_id in created), "coming")
+    return created
 
 
 async def lock(tx: AsyncConnection, delivery_ids: Iterable[str]) -> dict[str, ExpectedDelivery]:
     """By id, locked in the order of the ids; those that do not exist are left out."""
     rows = await tx.execute(
         text(
-            f"""SELECT {_COLUMNS} FROM expected_delivery WHERE delivery_id = ANY(CAST(:ids AS text[]))
+            f"""SELECT {COLUMNS} FROM expected_delivery WHERE delivery_id = ANY(CAST(:ids AS text[]))
                 ORDER BY delivery_id FOR UPDATE"""
         ),
         {"ids": sorted(set(delivery_ids))},
     )
-    return {row.delivery_id: _to_delivery(row) for row in rows}
+    return {row.delivery_id: to_delivery(row) for row in rows}
 
 
 async def lock_positions(tx: AsyncConnection, delivery_ids: Iterable[str]) -> list[ExpectedDelivery]:
     """These deliveries, and with them all that is still expected at their positions: they share a protection."""
     rows = await tx.execute(
         text(
-            f"""SELECT {_COLUMNS} FROM expected_delivery
+            f"""SELECT {COLUMNS} FROM expected_delivery
                 WHERE delivery_id = ANY(CAST(:ids AS text[]))
                    OR (state = 'expected' AND (sku, point_id) IN (
                        SELECT sku, point_id FROM expected_delivery
@@ -67,11 +72,12 @@ async def lock_positions(tx: AsyncConnection, delivery_ids: Iterable[str]) -> li
         ),
         {"ids": sorted(set(delivery_ids))},
     )
-    return [_to_delivery(row) for row in rows]
+    return [to_delivery(row) for row in rows]
 
 
-async def write(tx: AsyncConnection, deliveries: Iterable[ExpectedDelivery]) -> None:
+async def write(tx: AsyncConnection, deliveries: Sequence[ExpectedDelivery]) -> None:
     """Replaces locked deliveries. One whose window changed may be told overdue again."""
+    await feed.mark_positions(tx, _positions(deliveries), "coming")
     await tx.execute(
         text(
             f"""UPDATE expected_delivery AS known SET
@@ -91,7 +97,7 @@ async def read(tx: AsyncConnection, filters: Filters, after: str, limit: int) ->
     """In the order of their ids after one."""
     rows = await tx.execute(
         text(
-            f"""SELECT {_COLUMNS} FROM expected_delivery
+            f"""SELECT {COLUMNS} FROM expected_delivery
                 WHERE delivery_id > :after
                   AND (:any_id OR delivery_id = ANY(CAST(:ids AS text[])))
                   AND (:any_sku OR sku = ANY(CAST(:skus AS text[])))
@@ -114,19 +120,19 @@ async def read(tx: AsyncConnection, filters: Filters, after: str, limit: int) ->
             "limit": limit,
         },
     )
-    return [_to_delivery(row) for row in rows]
+    return [to_delivery(row) for row in rows]
 
 
 async def expected_of(tx: AsyncConnection, skus: Sequence[str]) -> list[ExpectedDelivery]:
     """All that is still expected of these items."""
     rows = await tx.execute(
         text(
-            f"""SELECT {_COLUMNS} FROM expected_delivery
+            f"""SELECT {COLUMNS} FROM expected_delivery
                 WHERE state = 'expected' AND sku = ANY(CAST(:skus AS text[]))"""
         ),
         {"skus": list(skus)},
     )
-    return [_to_delivery(row) for row in rows]
+    return [to_delivery(row) for row in rows]
 
 
 async def time_zones(tx: AsyncConnection, point_ids: Iterable[str]) -> dict[str, str]:
@@ -159,11 +165,11 @@ async def lock_overdue(tx: AsyncConnection, today: Mapping[str, date], limit: in
                     WHERE due.state = 'expected' AND NOT due.overdue_told AND due.until_date < today.day
                     ORDER BY due.until_date, due.delivery_id LIMIT :limit
                     FOR UPDATE OF due SKIP LOCKED)
-                RETURNING {_COLUMNS}"""
+                RETURNING {COLUMNS}"""
         ),
         {"zones": list(today), "days": list(today.values()), "limit": limit},
     )
-    return sorted((_to_delivery(row) for row in rows), key=lambda one: one.delivery_id)
+    return sorted((to_delivery(row) for row in rows), key=lambda one: one.delivery_id)
 
 
 _GIVEN = f"""unnest(
@@ -172,11 +178,14 @@ _GIVEN = f"""unnest(
     CAST(:from_dates AS date[]), CAST(:until_dates AS date[]), CAST(:sources AS text[]),
     CAST(:sequences AS bigint[]), CAST(:updates AS timestamptz[]), CAST(:states AS text[]),
     CAST(:reasons AS text[])
-) AS given({_COLUMNS})"""
+) AS given({COLUMNS})"""
 
 
-def _values(deliveries: Iterable[ExpectedDelivery]) -> dict[str, list[Any]]:
-    rows = list(deliveries)
+def _positions(deliveries: Iterable[ExpectedDelivery]) -> list[Position]:
+    return sorted({one.position for one in deliveries})
+
+
+def _values(rows: Sequence[ExpectedDelivery]) -> dict[str, list[Any]]:
     return {
         "ids": [one.delivery_id for one in rows],
         "documents": [one.document for one in rows],
@@ -195,8 +204,9 @@ def _values(deliveries: Iterable[ExpectedDelivery]) -> dict[str, list[Any]]:
     }
 
 
-def _to_delivery(row: Any) -> ExpectedDelivery:
-    values = {name.strip(): getattr(row, name.strip()) for name in _COLUMNS.split(",")}
+def to_delivery(row: Any) -> ExpectedDelivery:
+    """From a row of COLUMNS."""
+    values = {name.strip(): getattr(row, name.strip()) for name in COLUMNS.split(",")}
     return ExpectedDelivery(
         **values | {"kind": ExpectedKind(row.kind), "state": ExpectedState(row.state)},
     )
@@ -245,6 +255,7 @@ async def put_rules(tx: AsyncConnection, channel_id: str, rules: FutureRules) ->
             "percents": [rule.percent for rule in rules.protection],
         },
     )
+    await feed.mark_coming(tx)
     return True
 
 

@@ -66,6 +66,7 @@ class Window:
 class Item:
     """What planning needs to know of an article. `prices` by channel, tax included.
 
+    `release_date`: nothing is handed over before it, in the zone of the destination.
     `other_sides_millimetres`: the middle one and the shortest; a side that is not known is 0.
     """
 
@@ -76,6 +77,7 @@ class Item:
     other_sides_millimetres: tuple[int, int] = (0, 0)
     tags: frozenset[str] = frozenset()
     prices: Mapping[str, Money] = field(default_factory=dict)
+    release_date: date | None = None
 
     @property
     def girth_millimetres(self) -> int:
@@ -170,6 +172,23 @@ class StockPosition:
 
 
 @dataclass(frozen=True, slots=True)
+class ComingUnits:
+    """What a channel may promise of a delivery, from when on it can count on it, and what for."""
+
+    units: int
+    due_at: datetime
+    purposes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A delivery to a position: units by the channels that may promise any."""
+
+    supply_id: str
+    channels: Mapping[str, ComingUnits]
+
+
+@dataclass(frozen=True, slots=True)
 class StockView:
     """How fresh the stock behind an answer is. `stale`: the feed is broken or behind."""
 
@@ -180,12 +199,16 @@ class StockView:
 
 @dataclass(frozen=True, slots=True)
 class StockSlice:
-    """The stock of some SKUs at one moment. positions: SKU -> point id -> position."""
+    """The stock of some SKUs at one moment. positions: SKU -> point id -> position.
+
+    coming: SKU -> point id -> deliveries to come, the earliest first.
+    """
 
     view: StockView
     items: Mapping[str, Item]
     points: Mapping[str, Point]
     positions: Mapping[str, Mapping[str, StockPosition]]
+    coming: Mapping[str, Mapping[str, tuple[Coming, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from kit import times
 from oms.inventory.v1 import inventory_service_pb2 as pb
 from services.promise.domain import network as n
 from services.promise.feed_translate import to_change
@@ -79,3 +80,23 @@ def test_find_rates_stay_until_others_are_told() -> None:
     assert told(8_000) == 0.8
     assert before.positions["x"]["a"].facts.find_rate == 0.9
     assert told() == 1.0, "nobody picks any more: nothing is known"
+
+
+def test_what_comes_and_release_dates_are_taken_as_told() -> None:
+    web = pb.ComingUnits(channel_id="web", units=4, due_at=times.to_proto(NOW), purposes=[SHIP])
+    counter = pb.ComingUnits(channel_id="counter", units=6, due_at=times.to_proto(NOW), purposes=[COLLECT])
+    delivery = pb.ComingDelivery(delivery_id="po-1", channels=[web, counter])
+    message = pb.WatchStockResponse(
+        items=[pb.Item(sku="x", release_date="2026-07-01"), pb.Item(sku="y")],
+        coming=[
+            pb.ComingStock(sku="x", point_id="lille", deliveries=[delivery]),
+            pb.ComingStock(sku="x", point_id="lyon"),
+        ],
+    )
+    change = to_change(message)
+    assert [item.release_date for item in change.items] == [date(2026, 7, 1), None]
+    units = {
+        "web": n.ComingUnits(4, NOW, frozenset({n.SHIP})),
+        "counter": n.ComingUnits(6, NOW, frozenset({n.COLLECT})),
+    }
+    assert change.coming == {("x", "lille"): (n.Coming("po-1", units),), ("x", "lyon"): ()}

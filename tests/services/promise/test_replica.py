@@ -89,3 +89,28 @@ def test_the_lag_is_the_age_of_the_last_message(replica: StockReplica) -> None:
     status = replica.status(NOW + timedelta(milliseconds=250))
     assert (status.lag, status.positions) == (timedelta(milliseconds=250), 3)
     assert replica.status(NOW - timedelta(seconds=1)).lag == timedelta(0)
+
+
+def test_what_comes_to_a_position_replaces_what_came_before(replica: StockReplica) -> None:
+    def told(point_id: str, *supply_ids: str) -> None:
+        deliveries = tuple(n.Coming(one, {CHANNEL: n.ComingUnits(4, NOW, frozenset())}) for one in supply_ids)
+        replica.take(Change(41, coming={("x", point_id): deliveries}), NOW)
+
+    def known() -> dict[str, list[str]]:
+        coming = replica.slice(["x", "y"]).coming.get("x", {})
+        return {point_id: [one.supply_id for one in found] for point_id, found in coming.items()}
+
+    told("lille", "po-1", "po-2")
+    told("lyon", "po-3")
+    before = replica.slice(["x"])
+    assert known() == {"lille": ["po-1", "po-2"], "lyon": ["po-3"]}
+    told("lille", "po-2")
+    told("lyon")
+    assert known() == {"lille": ["po-2"]}
+    told("lille")
+    assert replica.slice(["x", "y"]).coming == {}
+    assert len(before.coming["x"]["lille"]) == 2, "a slice does not move"
+    told("lyon", "po-3")
+    replica.opened()
+    replica.take(Change(90, is_snapshot=True, completes_snapshot=True), NOW)
+    assert known() == {}, "a snapshot tells all that comes"

@@ -180,7 +180,9 @@ class Item(_message.Message):
     width_millimetres: _builtins.int
     height_millimetres: _builtins.int
     release_date: _builtins.str
-    """ISO 8601 date before which nothing is delivered or handed over, in the zone of the destination; empty for none."""
+    """ISO 8601 date before which nothing is delivered or handed over, in the zone of the destination; empty for none.
+    WatchStock tells a bundle with that of the last of its parts, or its own if that is later.
+    """
     reference: _builtins.str
     """What its formats have in common (a full-size article, its sample, its travel size); empty if it has no formats.
     Each format is an item with stock of its own.
@@ -2350,6 +2352,7 @@ class WatchStockResponse(_message.Message):
     SENT_AT_FIELD_NUMBER: _builtins.int
     FIND_RATES_FIELD_NUMBER: _builtins.int
     STOCK_FIELD_NUMBER: _builtins.int
+    COMING_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """The feed is complete up to and with this number."""
     snapshot: _builtins.bool
@@ -2370,6 +2373,8 @@ class WatchStockResponse(_message.Message):
 
     @_builtins.property
     def stock(self) -> Global___StockBlock: ...
+    @_builtins.property
+    def coming(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComingStock]: ...
     def __init__(
         self,
         *,
@@ -2382,14 +2387,114 @@ class WatchStockResponse(_message.Message):
         sent_at: _timestamp_pb2.Timestamp | None = ...,
         find_rates: Global___FindRateTable | None = ...,
         stock: Global___StockBlock | None = ...,
+        coming: _abc.Iterable[Global___ComingStock] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["find_rates", b"find_rates", "sent_at", b"sent_at", "stock", b"stock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "find_rates", b"find_rates", "items", b"items", "points", b"points", "sent_at", b"sent_at", "sequence", b"sequence", "snapshot", b"snapshot", "snapshot_complete", b"snapshot_complete", "stock", b"stock"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "coming", b"coming", "find_rates", b"find_rates", "items", b"items", "points", b"points", "sent_at", b"sent_at", "sequence", b"sequence", "snapshot", b"snapshot", "snapshot_complete", b"snapshot_complete", "stock", b"stock"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WatchStockResponse: _TypeAlias = WatchStockResponse  # noqa: Y015
+
+@_typing.final
+class ComingStock(_message.Message):
+    """All that channels may promise of what comes to a position, instead of what was told of it before. Without a
+    delivery: nothing. GetFutureAvailability says the same, by the same rules.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    DELIVERIES_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    point_id: _builtins.str
+    @_builtins.property
+    def deliveries(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComingDelivery]:
+        """The earliest first; only those of which some channel may promise a unit."""
+
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        deliveries: _abc.Iterable[Global___ComingDelivery] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deliveries", b"deliveries", "point_id", b"point_id", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComingStock: _TypeAlias = ComingStock  # noqa: Y015
+
+@_typing.final
+class ComingDelivery(_message.Message):
+    """Units that will come."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DELIVERY_ID_FIELD_NUMBER: _builtins.int
+    CHANNELS_FIELD_NUMBER: _builtins.int
+    delivery_id: _builtins.str
+    """Of the expected delivery."""
+    @_builtins.property
+    def channels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ComingUnits]:
+        """Only channels that may promise a unit of it."""
+
+    def __init__(
+        self,
+        *,
+        delivery_id: _builtins.str = ...,
+        channels: _abc.Iterable[Global___ComingUnits] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channels", b"channels", "delivery_id", b"delivery_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComingDelivery: _TypeAlias = ComingDelivery  # noqa: Y015
+
+@_typing.final
+class ComingUnits(_message.Message):
+    """What a channel may promise of a delivery."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_ID_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    channel_id: _builtins.str
+    units: _builtins.int
+    """What still comes, less what others wait for and what is protected. Above 0."""
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """From when the units can be counted on: the end of the delivery's last day at the point; of an overdue one, the
+        end of the channel's grace.
+        """
+
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[Global___StockPurpose.ValueType]:
+        """What the channel may use the point for."""
+
+    def __init__(
+        self,
+        *,
+        channel_id: _builtins.str = ...,
+        units: _builtins.int = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        purposes: _abc.Iterable[Global___StockPurpose.ValueType] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "due_at", b"due_at", "purposes", b"purposes", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ComingUnits: _TypeAlias = ComingUnits  # noqa: Y015
 
 @_typing.final
 class FindRateTable(_message.Message):
