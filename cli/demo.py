@@ -210,7 +210,7 @@ class Journey:
             self._console.print(
                 f"  {option['mode']}: {show.window(option['window'])} if ordered before "
                 f"{show.moment(option['order_before'])}, {show.money(option['price'])}, "
-                f"{option['parcels']} parcel(s), {carbon}"
+                f"{option['parcels']} parcel(s), {carbon}{_later(option)}"
             )
         for one in promise["not_offered"]:
             self._console.print(f"  {one['mode']}: not offered, {one['reason']} {escape(one['detail'])}")
@@ -254,3 +254,10 @@ class Journey:
         wrong = [f"{name} is {found[name]}, not {wanted[name]}" for name in wanted if found[name] != wanted[name]]
         if wrong:
             raise Differs("; ".join(wrong))
+
+
+def _later(option: Json) -> str:
+    """Why an option is as late as it is."""
+    waits = f", from stock to come by {show.moment(option['waits_until'])}" if option["waits_until"] else ""
+    release = f", released on {escape(option['release_date'])}" if option["release_date"] else ""
+    return waits + release

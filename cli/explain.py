@@ -18,6 +18,7 @@ _DECISION = "dec_"
 _TITLES = {
     "why_not": "Why not that point",
     "chosen": "What was chosen",
+    "waiting": "What it waits for",
     "quote": "What was quoted",
     "split": "Why split, or not",
     "nearer_points": "Nearer points that are not used",

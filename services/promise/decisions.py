@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kit import db
 from kit.errors import NotFound
 from services.promise import checks, store
-from services.promise.domain import explaining, explaining_points, replaying
+from services.promise.domain import explaining, explaining_points, explaining_waits, replaying
 from services.promise.domain.explaining import Explanation
 from services.promise.domain.plans import Decision
 from services.promise.domain.rulesets import Ruleset
@@ -42,7 +42,8 @@ class Decisions:
     async def explain(self, decision_id: str, why_not_point_id: str) -> Explanation:
         """NOT_FOUND / DECISION_NOT_FOUND; UNAVAILABLE / STOCK_UNKNOWN when it must plan again and cannot yet."""
         decision = await self.get(decision_id)
-        if not why_not_point_id and not explaining_points.points_with_all(decision):
+        is_told = not (explaining_points.points_with_all(decision) or explaining_waits.waits(decision))
+        if is_told and not why_not_point_id:
             return explaining.explain(decision)
         terms, today = await self._promise.today(decision.request)
         ruleset = _judge(decision, terms)
@@ -53,7 +54,8 @@ def _explained(decision: Decision, why_not_point_id: str, today: Snapshot, rules
     whole = list(islice(explaining_points.points_with_all(decision), explaining_points.ALONE_ASKED))
     alone = replaying.alone(decision, whole, today, ruleset)
     why_not = replaying.why_not(decision, why_not_point_id, today, ruleset) if why_not_point_id else None
-    return explaining.explain(decision, alone, why_not)
+    at_once = replaying.at_once(decision, today, ruleset) if explaining_waits.waits(decision) else None
+    return explaining.explain(decision, alone, why_not, at_once)
 
 
 def _judge(decision: Decision, terms: Terms) -> Ruleset:

@@ -54,6 +54,16 @@ def decision_proto(decision: p.Decision, seen: Sequence[p.SeenStock]) -> pb.Deci
         quote_broken=decision.quote_broken,
         quote_problem=record.quote_problem,
         new_options=[translate.option_proto(option) for option in decision.new_options],
+        coming=[
+            pb.SeenComing(
+                sku=one.sku,
+                point_id=one.point_id,
+                supply_id=one.supply_id,
+                units=one.units,
+                due_at=translate.stamp(one.due_at),
+            )
+            for one in outcome.coming
+        ],
         capacity=[figure_proto(one.counter, one.most, one.taken) for one in record.capacity],
         consolidating=_consolidating(outcome.consolidating) if outcome.consolidating else None,
     )

@@ -21,6 +21,8 @@ MAX_KILOMETRES = 20_100
 MAX_DELIVERY_DAYS = 365
 MAX_DAYS = 366
 MAX_WAIT_DAYS = 30
+# A quarter: nobody waits longer for one parcel instead of two.
+MAX_SUPPLY_DAYS = 90
 MAX_TAGS = 20
 _MAX_TEXT = 200
 
@@ -50,6 +52,7 @@ def check(ruleset: Ruleset) -> None:
     _within(ruleset.alternatives, 1, MAX_ALTERNATIVES, "alternatives")
     _within(ruleset.max_distance_kilometres, 0, MAX_KILOMETRES, "max_distance_kilometres", "kilometres")
     _within(ruleset.max_delivery_days, 0, MAX_DELIVERY_DAYS, "max_delivery_days", "days")
+    _within(ruleset.max_wait_days, 0, MAX_SUPPLY_DAYS, "max_wait_days", "days")
     _amount(ruleset.min_split_value_minor, "min_split_value_minor")
     _tags(ruleset.together_tags)
     _tiers(ruleset.tiers)
@@ -61,6 +64,7 @@ def check(ruleset: Ruleset) -> None:
     _amount(ruleset.lateness_cost_minor_per_day, "lateness_cost_minor_per_day")
     _amount(ruleset.short_pick_cost_minor, "short_pick_cost_minor")
     _amount(ruleset.capacity_pressure_minor, "capacity_pressure_minor")
+    _amount(ruleset.waiting_day_minor, "waiting_day_minor")
     if ruleset.low_cover is not None:
         _low_cover(ruleset.low_cover)
     if ruleset.markdown is not None:

@@ -86,6 +86,8 @@ def ruleset_in(ruleset: pb.Ruleset) -> r.Ruleset:
             if given("consolidation")
             else None
         ),
+        max_wait_days=ruleset.max_wait_days,
+        waiting_day_minor=ruleset.waiting_day_minor,
     )
 
 
@@ -205,6 +207,8 @@ def ruleset_out(ruleset: r.Ruleset) -> pb.Ruleset:
             if ruleset.consolidation
             else None
         ),
+        max_wait_days=ruleset.max_wait_days,
+        waiting_day_minor=ruleset.waiting_day_minor,
     )
 
 

@@ -287,7 +287,9 @@ def _quote_problem(decision: Decision, quote: Quote | None, option: DeliveryOpti
         return "UNKNOWN_QUOTE"
     if decision.request.now >= quote.expires_at:
         return "EXPIRED"
-    return "MODE_NOT_QUOTED" if option is None else ""
+    if option is None:
+        return "MODE_NOT_QUOTED"
+    return "MUST_WAIT" if option.plan.waits_until and not decision.request.may_wait else ""
 
 
 def _planned(

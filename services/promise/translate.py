@@ -146,6 +146,7 @@ def to_quote_question(request: pb.QuoteRequest) -> n.PlanRequest:
         not_before=times.field_or_none(request, "not_before"),
         cooling_off_until=times.field_or_none(request, "cooling_off_until"),
         may_consolidate=request.may_consolidate,
+        may_wait=True,
     )
 
 
@@ -159,6 +160,7 @@ def to_listing_question(request: pb.QuoteListingRequest) -> n.PlanRequest:
         now=times.field_or_now(request, "as_of"),
         not_before=times.field_or_none(request, "not_before"),
         cooling_off_until=times.field_or_none(request, "cooling_off_until"),
+        may_wait=True,
     )
 
 
@@ -188,6 +190,7 @@ def to_plan_request(request: pb.PlanOrderRequest) -> n.PlanRequest:
             to_appointment(request.appointment, "appointment") if request.HasField("appointment") else None
         ),
         may_consolidate=request.may_consolidate,
+        may_wait=request.may_wait,
     )
 
 
@@ -346,6 +349,8 @@ def _listed_option(option: ListedOption) -> pb.ListedOption:
         price=money_proto(option.price),
         carbon=_carbon(option.carbon),
         point_id=option.point_id,
+        waits_until=stamp(option.waits_until) if option.waits_until else None,
+        release_date=_day(option.release_date),
     )
 
 
@@ -361,7 +366,13 @@ def option_proto(option: p.DeliveryOption) -> pb.DeliveryOption:
         plan=plan_proto(option.plan),
         point_id=option.point_id,
         appointment=_appointment(option.appointment) if option.appointment else None,
+        waits_until=stamp(option.plan.waits_until) if option.plan.waits_until else None,
+        release_date=_day(option.plan.release_date),
     )
+
+
+def _day(found: date | None) -> str:
+    return found.isoformat() if found else ""
 
 
 def _appointment(appointment: n.Appointment) -> pb.Appointment:
@@ -405,7 +416,10 @@ def _leg(leg: p.Leg) -> pb.Leg:
         point_id=leg.point_id,
         carrier_id=leg.carrier_id,
         service_id=leg.service_id,
-        lines=[pb.LegLine(line_number=ln.line_number, sku=ln.sku, quantity=ln.quantity) for ln in leg.lines],
+        lines=[
+            pb.LegLine(line_number=ln.line_number, sku=ln.sku, quantity=ln.quantity, supply_id=ln.supply_id)
+            for ln in leg.lines
+        ],
         window=_window(leg.window),
         hand_over_by=stamp(leg.hand_over_by),
         weight_grams=leg.weight_grams,
@@ -417,6 +431,8 @@ def _leg(leg: p.Leg) -> pb.Leg:
         next_hand_over_by=stamp(leg.next_hand_over_by) if leg.next_hand_over_by else None,
         next_window=_window(leg.next_window) if leg.next_window else None,
         via_point_id=leg.via_point_id,
+        waits_until=stamp(leg.waits_until) if leg.waits_until else None,
+        release_date=_day(leg.release_date),
     )
 
 

@@ -103,6 +103,15 @@ async def test_it_is_loaded_once_and_can_be_sold(services: Mapping[str, str]) ->
             assert types.DELIVERY_MODE_HOME_STANDARD in [option.mode for option in quote.options], postcode
         overseas = await quotes.Quote(_basket("FR", "97400"))
         assert not overseas.options
+        loafers_ordered = await quotes.Quote(_basket("FR", "67000", "OSHO-DUNE-CM-44"))
+        assert {option.release_date for option in loafers_ordered.options} == {"2027-03-15"}
+        # More than all shops have: the days of deliveries are counted from the load.
+        coats = _basket("FR", "67000", "OCOT-BREHAT-CM-44", 25)
+        coats.ClearField("as_of")
+        coats_ordered = await quotes.Quote(coats)
+        (later,) = [one for one in coats_ordered.options if one.mode == types.DELIVERY_MODE_HOME_STANDARD]
+        assert later.HasField("waits_until")
+        assert [line.supply_id for leg in later.plan.legs for line in leg.lines] == ["demo-po-1002-1"]
 
 
 async def test_a_service_that_is_away_is_waited_for(
@@ -121,10 +130,12 @@ async def test_a_service_that_is_away_is_waited_for(
     assert (await load(**services)).changed == 0
 
 
-def _basket(country: str, postcode: str) -> promise_pb.QuoteRequest:
+def _basket(
+    country: str, postcode: str, sku: str = "ODRS-ALIZE-NV-38", quantity: int = 1
+) -> promise_pb.QuoteRequest:
     return promise_pb.QuoteRequest(
         channel_id="web-fr",
         destination=types.Destination(country=country, postcode=postcode),
-        lines=[promise_pb.BasketLine(line_number=1, sku="ODRS-ALIZE-NV-38", quantity=1)],
+        lines=[promise_pb.BasketLine(line_number=1, sku=sku, quantity=quantity)],
         as_of=to_proto(MONDAY),
     )

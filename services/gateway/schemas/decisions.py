@@ -33,13 +33,19 @@ class PlannedUnits(Shown):
     quantity: int
 
 
+class LegUnits(PlannedUnits):
+    """Units of a line that a leg takes."""
+
+    supply_id: str = Field("", description="The delivery to come that they come with; empty when they are there")
+
+
 class LegView(Shown):
     """One point's share of a plan: one parcel."""
 
     point_id: str
     carrier_id: str
     service_id: str
-    lines: list[PlannedUnits]
+    lines: list[LegUnits]
     window: WindowView | None
     hand_over_by: datetime | None
     weight_grams: int
@@ -48,6 +54,10 @@ class LegView(Shown):
     distance_kilometres: float
     parcels: int = Field(description="An estimate by weight; 0 of what a hub has itself")
     via_point_id: str = Field(description="The hub where it meets the others; empty when it goes to the customer")
+    waits_until: datetime | None = Field(
+        None, description="When its units to come are due; null when all are there"
+    )
+    release_date: str = Field("", description="Of articles that are not handed over before it; empty for none")
 
 
 class CostView(Shown):
@@ -75,6 +85,16 @@ class SeenView(Shown):
     sku: str
     point_id: str
     available: int
+
+
+class SeenComingView(Shown):
+    """Units of a delivery to come that the channel could promise at one position."""
+
+    sku: str
+    point_id: str
+    supply_id: str
+    units: int
+    due_at: datetime | None
 
 
 class RejectedView(Shown):
@@ -152,6 +172,7 @@ class WholeDecisionView(DecisionView):
     points: list[KnownPointView]
     rejected: list[RejectedView]
     seen: list[SeenView]
+    coming: list[SeenComingView] = Field(description="Where its question asked for stock to come")
     capacity: list[CapacityFigureView] = Field(description="Limits that it met, with what others had taken")
     next_cursor: str | None
 

@@ -188,6 +188,10 @@ class OptionView(Shown):
     carbon: CarbonView | None
     point_id: str = Field(description="The store at which it is collected; empty when it is brought")
     appointment: AppointmentView | None = Field(description="The one that it keeps: its window is the promise")
+    waits_until: datetime | None = Field(
+        None, description="Units are from stock to come, due then. Orders cannot have such an option yet"
+    )
+    release_date: str = Field("", description="Of articles that are not handed over before it; empty for none")
 
 
 class NotOfferedView(Shown):
@@ -215,6 +219,8 @@ class ListedOptionView(Shown):
     price: MoneyView | None
     carbon: CarbonView | None
     point_id: str = Field(description="The store at which it is collected; empty when it is brought")
+    waits_until: datetime | None = Field(None, description="As of a promise's option")
+    release_date: str = Field("", description="As of a promise's option")
 
 
 class ListedItemView(Shown):

@@ -115,6 +115,10 @@ class RulesetFigures(Sent):
     capacity_pressure_minor: Amount = Field(
         0, description="Of each full day that a parcel waits for; the day with room by the share that is taken"
     )
+    max_wait_days: int = Field(
+        0, ge=0, le=90, description="Days that a parcel may wait for stock to come at most; 0: it is not used"
+    )
+    waiting_day_minor: Amount = Field(0, description="Of each day begun that a parcel waits for stock to come")
     low_cover: LowCover | None = Field(None, description="null: cover costs nothing")
     markdown: Markdown | None = Field(None, description="null: a coming markdown gains nothing")
     consolidation: Consolidation | None = Field(None, description="null: parcels never meet at a hub")
@@ -235,6 +239,8 @@ class RulesetView(Shown):
     lateness_cost_minor_per_day: int
     short_pick_cost_minor: int
     capacity_pressure_minor: int
+    max_wait_days: int
+    waiting_day_minor: int
     low_cover: LowCoverView | None
     markdown: MarkdownView | None
     consolidation: ConsolidationView | None

@@ -3,7 +3,7 @@
 Says what is possible; never chooses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -27,14 +27,16 @@ from services.promise.domain.network import (
     ZoneTerms,
 )
 from services.promise.domain.offers import Offer, Offers
-from services.promise.domain.plans import Rejected, SeenStock
+from services.promise.domain.plans import Rejected, SeenComing, SeenStock
 from services.promise.domain.rates import Step, step_of
-from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.rulesets import Ruleset, days_begun
 from services.promise.domain.shelves import Shelf, UnitCosts
 from services.promise.domain.snapshot import Place, Snapshot
+from services.promise.domain.stages import NOW, Stage, Stages
 
 # Reasons that lie in the room of a point or of a carrier there; and those that are the same for all services.
 CROWDED = frozenset({"NO_CAPACITY", "COLLECTIONS_FULL"})
+_DAY = timedelta(days=1)
 _OF_THE_POINT = frozenset({"NO_CAPACITY", "CLOSED"})
 _MOMENT = timedelta(microseconds=1)
 
@@ -46,6 +48,7 @@ class Candidate:
     At a counter where the customer comes the service is nobody's: its ids are empty.
     `kept_back`: what the routing buffer keeps of that. `rates` are the carrier's, `steps` the same as they weigh.
     `unit_costs`: cover, markdown and short picks of one unit, by name, by SKU.
+    `stage`: by when the point has these units; `start`: when work on them may begin.
     """
 
     point: Point
@@ -71,17 +74,20 @@ class Candidate:
     order_delay: timedelta
     calendar: PointCalendar
     journey: Journey
+    waiting_cost: int = 0
+    stage: Stage = NOW
     _order_before: dict[Window, datetime] = field(default_factory=dict)
 
     @property
-    def id(self) -> tuple[str, str, str]:
+    def id(self) -> tuple[str, str, str, int]:
         """What tells candidates apart, and breaks their last tie."""
-        return (self.point.point_id, self.carrier_id, self.service.service_id)
+        return (self.point.point_id, self.carrier_id, self.service.service_id, self.stage.number)
 
     @property
     def fixed_cost(self) -> int:
         """What the leg costs before its weight."""
-        return self.preparation_cost + self.priority_cost + self.distance_cost + self.capacity_cost
+        costs = self.preparation_cost + self.priority_cost + self.distance_cost + self.capacity_cost
+        return costs + self.waiting_cost
 
     def by_way_of(
         self, journey: Journey, window: Window, steps: tuple[Step, ...], lateness_cost: int
@@ -124,7 +130,7 @@ class Gathered:
     """Everything that was looked at. `stocked`: units by SKU at points that may ship them, carriers aside.
 
     `misfits`: SKUs of which one unit is too long or too heavy for some service. `crowded`: SKUs at points, or for
-    carriers there, that have no room.
+    carriers there, that have no room. `met`: reasons why what a point has later cannot be sent.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -133,6 +139,8 @@ class Gathered:
     stocked: dict[str, int] = field(default_factory=dict)
     misfits: dict[str, str] = field(default_factory=dict)
     crowded: set[str] = field(default_factory=set)
+    coming: list[SeenComing] = field(default_factory=list)
+    met: set[str] = field(default_factory=set)
 
     def reject(self, point: Point, reason: str, detail: str, service_id: str = "") -> None:
         """Notes why a point or service is out."""
@@ -167,13 +175,17 @@ class Gatherer:
         self._is_listing = is_listing
         self.offers = Offers(snapshot, request, ruleset, demand, place, is_listing=is_listing)
         self._appointment = self.offers.appointment
+        self.stages = Stages(snapshot, request, ruleset, demand, place, self._start)
         self._found = Gathered(misfits=self.offers.misfits)
 
     def gather(self) -> Gathered:
         """Candidates in point order; every other point has its reason."""
         self._found.seen = self._ground.shelves.seen(self._place.store, is_all=self._terms.by_carrier)
         for point_id in sorted(self.points):
-            self._look_at(self.points[point_id])
+            point = self.points[point_id]
+            if not self.stages.is_plain:
+                self._found.coming += self.stages.seen_at(point, is_counter=self.is_counter(point))
+            self._look_at(point)
         return self._found
 
     @property
@@ -195,20 +207,28 @@ class Gatherer:
     def _look_at(self, point: Point) -> None:
         is_counter = self.is_counter(point)
         shelf = self._ground.shelf(point, is_counter=is_counter)
-        if not shelf.units:
+        stages = [(shelf, NOW)] if shelf.units else []
+        if not self.stages.is_plain:
+            stages = self.stages.of(point, shelf, self._ground.shelves, is_counter=is_counter)
+        if not stages:
             self._found.reject(point, *self._ground.shelves.why_empty(point, is_counter=is_counter))
         elif is_counter:
-            self._add_point(point, shelf, [self.offers.at_counter()], [])
+            self._add_point(point, stages, [self.offers.at_counter()], [])
         elif point.type is PointType.STORE and SHIP_FROM_STORE not in point.capabilities:
             self._found.reject(point, "NO_SHIP_FROM_STORE", "the store does not ship")
         else:
-            self._add_point(point, shelf, self.offers.going, self.offers.refused)
+            self._add_point(point, stages, self.offers.going, self.offers.refused)
 
     def _add_point(
-        self, point: Point, shelf: Shelf, offers: list[Offer], refused: list[tuple[str, str, str]]
+        self,
+        point: Point,
+        stages: list[tuple[Shelf, Stage]],
+        offers: list[Offer],
+        refused: list[tuple[str, str, str]],
     ) -> None:
-        for sku, units in shelf.units.items():
-            self._found.stocked[sku] = self._found.stocked.get(sku, 0) + units
+        units = most_units(shelf for shelf, _ in stages)
+        for sku, count in units.items():
+            self._found.stocked[sku] = self._found.stocked.get(sku, 0) + count
         kilometres = self._ground.kilometres(point, self._place.area.position)
         furthest = self._ruleset.max_distance_kilometres
         if furthest and kilometres > furthest:
@@ -217,20 +237,24 @@ class Gatherer:
         for service_id, reason, detail in refused:
             self._found.reject(point, reason, detail, service_id)
         for offer in offers:
-            found = self.candidate(point, shelf, offer, kilometres)
-            if isinstance(found, Candidate):
-                self._found.candidates.append(found)
+            answers = [self.candidate(point, shelf, offer, kilometres, stage) for shelf, stage in stages]
+            self._found.candidates += (one for one in answers if isinstance(one, Candidate))
+            problems = [one for one in answers if not isinstance(one, Candidate)]
+            if not problems:
                 continue
-            reason, detail = found
+            reason, detail = problems[0]
             if reason in CROWDED:
-                self._found.crowded.update(shelf.units)
-            if reason in _OF_THE_POINT:
+                self._found.crowded.update(units)
+            if len(problems) < len(stages):
+                self._found.met.update(reason for reason, _ in problems)
+            elif reason in _OF_THE_POINT:
                 self._found.reject(point, reason, detail)
                 break
-            self._found.reject(point, reason, detail, offer.service.service_id)
+            else:
+                self._found.reject(point, reason, detail, offer.service.service_id)
 
     def candidate(
-        self, point: Point, shelf: Shelf, offer: Offer, kilometres: float
+        self, point: Point, shelf: Shelf, offer: Offer, kilometres: float, stage: Stage = NOW
     ) -> Candidate | tuple[str, str]:
         """A point with a service; or the reason, and its words, that there is none."""
         capacity = shelf.units
@@ -242,7 +266,8 @@ class Gatherer:
         if furthest and kilometres > furthest:
             return "TOO_FAR", f"{kilometres:.0f} km away, the service goes {furthest}"
         calendar = self._calendars.of_point(point, self._snapshot.is_holiday)
-        work = self._ground.work(point, calendar, self._start)
+        start = max(self._start, stage.due_at or self._start)
+        work = self._ground.work(point, calendar, start)
         begin, ready = work.begin, work.ready
         if begin is None or ready is None:
             if work.is_open:
@@ -250,6 +275,7 @@ class Gatherer:
             return "CLOSED", "no working time to prepare a parcel"
         if offer.delivery is not None and not calendar.is_visited_by(offer.carrier_id):
             return "NO_COLLECTION", f"{offer.carrier_id} does not collect here"
+        ready = max(ready, stage.released_at or ready)
         places = self._places(point, offer, capacity)
         journey = self._journey(offer, calendar, places)
         hand_over = journey.hand_over(ready)
@@ -261,7 +287,6 @@ class Gatherer:
         if problem := self._window_problem(window, offer):
             return problem
         rules = self._ruleset
-        pressed = (*begin.passed, begin.day)
         return Candidate(
             point=point,
             carrier_id=offer.carrier_id,
@@ -276,16 +301,32 @@ class Gatherer:
             priority_cost=rules.priority_cost(point.type),
             distance_cost=rules.distance_cost(kilometres),
             lateness_cost=rules.lateness_cost(window.end, self._request.promised_until),
-            capacity_cost=places.capacity.pressure(point, pressed, rules.capacity_pressure_minor),
+            capacity_cost=self._pressure(point, calendar, stage),
+            waiting_cost=rules.waiting_cost(self._start, stage.due_at) if stage.due_at else 0,
             distance_kilometres=kilometres,
             prepared_on=begin.day,
             places=places,
             hand_over=hand_over,
             window=window,
-            start=self._start,
+            start=start,
             order_delay=self._start - self._request.now,
             calendar=calendar,
             journey=journey,
+            stage=stage,
+        )
+
+    def _pressure(self, point: Point, calendar: PointCalendar, stage: Stage) -> int:
+        """The most of the days begun until the work: nobody waits for units only to come by a calmer day."""
+        amount, capacity = self._ruleset.capacity_pressure_minor, self._snapshot.capacity
+        if not amount:
+            return 0
+        begins = (
+            self._ground.work(point, calendar, self._start + day * _DAY).begin
+            for day in range(1 + (days_begun(self._start, stage.due_at) if stage.due_at else 0))
+        )
+        return max(
+            (capacity.pressure(point, (*one.passed, one.day), amount) for one in begins if one is not None),
+            default=0,
         )
 
     def _journey(self, offer: Offer, calendar: PointCalendar, places: Places) -> Journey:
@@ -336,6 +377,14 @@ class Gatherer:
         if days and window.end > self._request.now + timedelta(days=days):
             return "TOO_LATE", f"arrives by {window.end.isoformat()}, more than {days} days from now"
         return None
+
+
+def most_units(shelves: Iterable[Shelf]) -> dict[str, int]:
+    """Of each SKU at the stages of a point, by the one that has most."""
+    units: dict[str, int] = {}
+    for shelf in shelves:
+        units |= {sku: max(count, units.get(sku, 0)) for sku, count in shelf.units.items()}
+    return units
 
 
 def start_of(request: PlanRequest, terms: ModeTerms) -> datetime:

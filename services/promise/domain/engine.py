@@ -2,13 +2,14 @@
 
 plan(snapshot, request, ruleset) is pure: the same arguments give the same answer. It chooses the points, services
 and quantities of least total cost. The strict rules come first: the tiers of the ruleset one after the other, and
-routing buffers, which only give way when an order could not be served whole otherwise.
+routing buffers, which only give way when an order could not be served whole otherwise. Stock to come is waited for
+when they have given way, not before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from services.promise.domain import consolidating
+from services.promise.domain import consolidating, stages
 from services.promise.domain.candidates import Gathered
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
@@ -18,7 +19,9 @@ from services.promise.domain.question import Question, asked
 from services.promise.domain.reasons import unplanned, why_not
 from services.promise.domain.rulesets import NO_RULE, Ruleset, Strictness
 from services.promise.domain.search import Answer, search
+from services.promise.domain.settling import settled, without_waiting
 from services.promise.domain.snapshot import Snapshot
+from services.promise.domain.stages import NOW
 
 # About a fifth of a second of one core. Steps, not seconds: an answer must not depend on the machine.
 BUDGET_STEPS = 150_000
@@ -56,8 +59,11 @@ def plan(
         seen=tuple(gathered.seen),
         proved_optimal=answer.proved,
         least_cost_minor=answer.least_cost,
+        coming=tuple(gathered.coming),
     )
-    if not consolidating.is_asked(request, ruleset, direct):
+    # What comes, or is under embargo, meets nobody on its way.
+    is_plain = not stages.are_there(snapshot.stock, request, ruleset)
+    if not is_plain or not consolidating.is_asked(request, ruleset, direct):
         return direct
     stocked = {sku: min(units, gathered.stocked.get(sku, 0)) for sku, units in question.wanted.items()}
     joining = consolidating.Asked(snapshot, request, ruleset, stocked, levels.strictness, ground)
@@ -79,6 +85,7 @@ class _Levels:
     def __init__(self, question: Question, gathered: Gathered) -> None:
         self._question = question
         self.gathered = gathered
+        self._is_plain = all(candidate.stage is NOW for candidate in gathered.candidates)
         # Points that a strict rule kept out of the answer.
         self.later: tuple[Rejected, ...] = ()
         # How far strict rules are kept in the answer.
@@ -89,16 +96,26 @@ class _Levels:
         all_rows = [self._question.row(candidate) for candidate in self.gathered.candidates]
         whole = self._question.demand(all_rows)
         is_sure = True
-        for strictness, rows in self._levels(all_rows):
+        for strictness, rows in self._in_turn(all_rows):
             if rows is not all_rows and self._question.demand(rows).units != whole.units:
                 continue
             answer = search(rows, whole, self._question.ruleset, budget_steps, must_be_whole=rows is not all_rows)
             if answer.found or rows is all_rows:
                 self.strictness = strictness
                 self._reject_others(rows, all_rows)
-                return replace(answer, proved=answer.proved and is_sure)
+                found = answer.found if self._is_plain else settled(answer.found, rows)
+                return replace(answer, found=found, proved=answer.proved and is_sure)
             is_sure = is_sure and answer.proved
         raise AssertionError("the last level has all rows")
+
+    def _in_turn(self, rows: list[Row]) -> Iterable[tuple[Strictness, list[Row]]]:
+        """Those at which somebody must wait for stock to come after the others."""
+        levels = self._levels(rows)
+        if self._is_plain:
+            return levels
+        demand = self._question.demand
+        whole = demand(rows).units
+        return sorted(levels, key=lambda level: demand(without_waiting(level[1])).units != whole)
 
     def _levels(self, rows: list[Row]) -> Iterator[tuple[Strictness, list[Row]]]:
         """From the strictest to all there is: one tier more each time, then without routing buffers."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from services.promise.domain import explaining_capacity as capacity
 from services.promise.domain import explaining_hubs as hubs
 from services.promise.domain import explaining_points as points
+from services.promise.domain import explaining_waits as waits
 from services.promise.domain import wording as w
 from services.promise.domain.plans import Decision, Outcome
 from services.promise.domain.replaying import WhyNot
@@ -41,13 +42,17 @@ class Explanation:
 
 
 def explain(
-    decision: Decision, alone: Mapping[str, Outcome] | None = None, why_not: WhyNot | None = None
+    decision: Decision,
+    alone: Mapping[str, Outcome] | None = None,
+    why_not: WhyNot | None = None,
+    at_once: Outcome | None = None,
 ) -> Explanation:
-    """`alone`: what `points_with_all` would have made of it by themselves."""
+    """`alone`: what `points_with_all` would have made of it by themselves. `at_once`: without waiting."""
     told = Told(decision)
     sections = {
         "why_not": _why_not(told, why_not) if why_not else iter(()),
         "chosen": _chosen(told),
+        "waiting": waits.waiting(told, at_once),
         "quote": _quote(told),
         "consolidation": hubs.consolidating(told),
         "split": points.split(told, alone or {}),

@@ -33,7 +33,10 @@ def split(told: Told, alone: Mapping[str, Outcome]) -> Iterator[Sentence]:
         return
     points = point_ids(plan)
     if len(points) == 1:
-        yield Sentence("NOT_SPLIT", f"It is not split: {points[0]} had all that is sent.", {"point_id": points[0]})
+        has = "has, or gets," if plan.waits_until else "had"
+        yield Sentence(
+            "NOT_SPLIT", f"It is not split: {points[0]} {has} all that is sent.", {"point_id": points[0]}
+        )
         return
     whole = points_with_all(told.decision)
     if not whole:

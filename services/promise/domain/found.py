@@ -24,15 +24,20 @@ class Found:
         return min(leg.order_before(self.window) for leg in self.legs)
 
     @property
-    def ids(self) -> list[tuple[str, str, str]]:
+    def ids(self) -> list[tuple[str, str, str, int]]:
         """Of its legs, sorted."""
         return sorted(leg.id for leg in self.legs)
 
 
 def found_of(candidates: Sequence[Candidate], packed: Packed, overhead: int) -> Found:
     """A set with its shares. `overhead`: what it costs beside parcels and units."""
-    window = max((c.window for c in candidates), key=lambda window: window.rank)
-    return Found(tuple(candidates), tuple(map(tuple, packed.shares.tolist())), overhead + packed.cost, window)
+    shares = tuple(map(tuple, packed.shares.tolist()))
+    return Found(tuple(candidates), shares, overhead + packed.cost, latest(candidates))
+
+
+def latest(candidates: Sequence[Candidate]) -> Window:
+    """The window of the one that arrives last."""
+    return max((candidate.window for candidate in candidates), key=lambda window: window.rank)
 
 
 def precedes(one: Found, other: Found) -> bool:

@@ -161,7 +161,7 @@ def _without_beaten(rows: Sequence[Row]) -> list[Row]:
 
 
 def _beats(a: Row, b: Row) -> bool:
-    """Whether service `a` takes all that `b` of the same point takes, always for less and no later."""
+    """Whether `a` takes all that `b` of the same point takes, always for less and no later."""
     mine, theirs = a.candidate, b.candidate
     if mine.service.one_shipment and not theirs.service.one_shipment:
         return False
@@ -169,11 +169,13 @@ def _beats(a: Row, b: Row) -> bool:
         m < t for m, t in zip(a.capacity, b.capacity, strict=True)
     ):
         return False
+    # Of two stages of a point the later one may cost more.
+    dearer = mine.fixed_cost - theirs.fixed_cost
     # Costs never fall with weight, so the weights at b's limits tell all.
     caps = [step.up_to_grams for step in mine.steps]
     for step in theirs.steps:
         place = bisect_left(caps, step.up_to_grams)
-        if place == len(caps) or mine.steps[place].cost_minor >= step.cost_minor:
+        if place == len(caps) or mine.steps[place].cost_minor + dearer >= step.cost_minor:
             return False
     return True
 

@@ -14,14 +14,14 @@ class LineFiller:
         for line in reversed(lines):
             self._open.setdefault(line.sku, []).append((line.line_number, line.quantity))
 
-    def take(self, sku: str, units: int) -> list[LegLine]:
-        """Parts of lines that make up `units`."""
+    def take(self, sku: str, units: int, supply_id: str = "") -> list[LegLine]:
+        """Parts of lines that make up `units` of a delivery, or of the shelf."""
         taken: list[LegLine] = []
         waiting = self._open[sku]
         while units:
             line_number, wanted = waiting.pop()
             part = min(units, wanted)
-            taken.append(LegLine(line_number, sku, part))
+            taken.append(LegLine(line_number, sku, part, supply_id))
             units -= part
             if wanted > part:
                 waiting.append((line_number, wanted - part))

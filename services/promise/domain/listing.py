@@ -6,11 +6,11 @@ can be as cheap. What does not depend on the article is worked out once for the 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from itertools import islice
+from datetime import date, datetime
+from itertools import chain, islice
 
 from kit.values.money import Money
-from services.promise.domain import carbon, quoting
+from services.promise.domain import carbon, engine, quoting, stages
 from services.promise.domain.candidates import Candidate, Gathered, Gatherer
 from services.promise.domain.grid import NO_LIMIT
 from services.promise.domain.ground import Ground
@@ -26,7 +26,10 @@ from services.promise.domain.snapshot import Snapshot, place_of
 
 @dataclass(frozen=True, slots=True)
 class ListedOption:
-    """A way to have one unit, as far as a page shows it. `point_id`: the store at which it is collected."""
+    """A way to have one unit, as far as a page shows it. `point_id`: the store at which it is collected.
+
+    `waits_until`, `release_date`: as of the leg of a plan.
+    """
 
     mode: Mode
     window: Window
@@ -35,6 +38,8 @@ class ListedOption:
     carbon: Carbon
     cost_minor: int
     point_id: str = ""
+    waits_until: datetime | None = None
+    release_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +137,11 @@ class _Ways:
         away: Mapping[str, float],
         asked: PlanRequest,
     ) -> None:
+        self._snapshot = snapshot
+        self._asked = asked
         self._items = snapshot.stock.items
         self._positions = snapshot.stock.positions
+        self._coming = snapshot.stock.coming if asked.may_wait and ruleset.max_wait_days else {}
         self._gatherer = gatherer
         self._ground = ground
         self._ruleset = ruleset
@@ -164,14 +172,32 @@ class _Ways:
 
     def cheapest(self, sku: str) -> ListedOption | str:
         """The best option for one unit, or the reason that there is none."""
-        best: Candidate | None = None
         if self._gatherer.offers.take(sku):
-            *tiers, all_points = self._order(self._items[sku].weight_grams)
-            # Tier by tier, without what routing buffers keep back; then all there is.
-            for tier in tiers:
-                best = best or self._best(tier, sku, beside_buffers=True)
-            best = best or self._best(all_points, sku)
-        return self._why_not(sku) if best is None else self._option(best, sku)
+            for points, beside_buffers in self._levels(sku):
+                if best := self._best(points, sku, beside_buffers=beside_buffers):
+                    return self._option(best, sku, beside_buffers=beside_buffers)
+        return self._why_not(sku)
+
+    def _levels(self, sku: str) -> list[tuple[list[tuple[int, str]], bool]]:
+        """Tier by tier, without what routing buffers keep back; then all there is.
+
+        Of an article that comes somewhere those at which it must be waited for are the last, as in the engine.
+        """
+        *tiers, all_points = self._order(self._items[sku].weight_grams)
+        if sku not in self._coming:
+            return [*((tier, True) for tier in tiers), (all_points, False)]
+        several = (sorted(chain(*tiers[: place + 1])) for place in range(len(tiers)))
+        levels = [*((points, True) for points in several), (all_points, False)]
+        return sorted(levels, key=lambda level: not self._is_there(level[0], sku, beside_buffers=level[1]))
+
+    def _is_there(self, points: Iterable[tuple[int, str]], sku: str, *, beside_buffers: bool) -> bool:
+        """Whether somebody has a unit without waiting for any to come."""
+        return any(
+            candidate.stage.due_at is None and _units_of(candidate, sku, beside_buffers=beside_buffers) > 0
+            for _, point_id in points
+            if self._has(point_id, sku)
+            for candidate in self._at(point_id).candidates
+        )
 
     def _order(self, grams: int) -> list[list[tuple[int, str]]]:
         """The points of each tier, and at last all, by what one unit of such weight costs from there at least."""
@@ -200,10 +226,10 @@ class _Ways:
         for least, point_id in points:
             if best is not None and least + least_unit_cost > best[0]:
                 break
-            if self._units(point_id, sku, beside_buffers=beside_buffers) <= 0:
+            if not self._has(point_id, sku, beside_buffers=beside_buffers):
                 continue
             for candidate in self._at(point_id).candidates:
-                if sku in candidate.capacity:
+                if _units_of(candidate, sku, beside_buffers=beside_buffers) > 0:
                     found = (self._cost(candidate, sku), candidate)
                     best = found if best is None or _precedes(found, best) else best
         return None if best is None else best[1]
@@ -215,15 +241,20 @@ class _Ways:
         price = self._items[sku].price_minor(self._channel_id, self._ruleset.currency)
         return -markdown.gain(price, 100, 0)
 
-    def _units(self, point_id: str, sku: str, *, beside_buffers: bool = False) -> int:
+    def _has(self, point_id: str, sku: str, *, beside_buffers: bool = False) -> bool:
+        """Whether it has a unit, on the shelf or to come."""
+        point = self._gatherer.points[point_id]
+        is_counter = self._gatherer.is_counter(point)
+        if point_id in self._coming.get(sku, ()):
+            awaited = self._gatherer.stages.awaited(point, is_counter=is_counter)
+            if any(one.sku == sku for one in awaited):
+                return True
         if point_id not in self._positions.get(sku, ()):
-            return 0
+            return False
         shelf = self._shelves.get(point_id)
         if shelf is None:
-            point = self._gatherer.points[point_id]
-            shelf = self._ground.shelf(point, is_counter=self._gatherer.is_counter(point))
-            self._shelves[point_id] = shelf
-        return shelf.units.get(sku, 0) - (shelf.kept_back.get(sku, 0) if beside_buffers else 0)
+            shelf = self._shelves[point_id] = self._ground.shelf(point, is_counter=is_counter)
+        return shelf.units.get(sku, 0) > (shelf.kept_back.get(sku, 0) if beside_buffers else 0)
 
     def _at(self, point_id: str) -> Gathered:
         if point_id not in self._known:
@@ -235,7 +266,9 @@ class _Ways:
         units = candidate.unit_costs.get(sku, NO_UNIT_COSTS).total
         return candidate.fixed_cost + step.cost_minor + units
 
-    def _option(self, best: Candidate, sku: str) -> ListedOption:
+    def _option(self, best: Candidate, sku: str, *, beside_buffers: bool) -> ListedOption:
+        _, delivery = next(best.stage.parts(sku, 1, _units_of(best, sku, beside_buffers=beside_buffers)))
+        release = best.stage.releases.get(sku)
         return ListedOption(
             mode=self._mode,
             window=best.window,
@@ -246,21 +279,31 @@ class _Ways:
             ),
             cost_minor=self._cost(best, sku),
             point_id=self._store_id,
+            waits_until=delivery.due_at if delivery else None,
+            release_date=release.date if release else None,
         )
 
     def _why_not(self, sku: str) -> str:
-        """As the engine says it, of the points that have the article."""
-        here = [self._at(point_id) for point_id in self._near if self._units(point_id, sku)]
+        """As the engine says it, of the points that have the article; of one that must be waited for it does."""
+        asked = replace(self._asked, lines=(BasketLine(1, sku, 1),))
+        if stages.are_there(self._snapshot.stock, asked, self._ruleset):
+            return engine.plan(self._snapshot, asked, self._ruleset).unplanned[0].reason
+        here = [self._at(point_id) for point_id in self._near if self._has(point_id, sku)]
         # Of points that are too far away one says what all say.
-        far = (self._at(point_id) for point_id in self._far if self._units(point_id, sku))
+        far = (self._at(point_id) for point_id in self._far if self._has(point_id, sku))
         here += islice((found for found in far if found.stocked), 1)
         met = Gathered(
             rejected=[one for found in here for one in found.rejected],
             stocked={sku: sum(found.stocked.get(sku, 0) for found in here)},
             misfits=self._gatherer.offers.misfits,
             crowded={sku} if any(sku in found.crowded for found in here) else set(),
+            met={reason for found in here for reason in found.met},
         )
         return why_not(sku, 1, met, (), self._ruleset)
+
+
+def _units_of(candidate: Candidate, sku: str, *, beside_buffers: bool) -> int:
+    return candidate.capacity.get(sku, 0) - (candidate.kept_back.get(sku, 0) if beside_buffers else 0)
 
 
 def _precedes(one: tuple[int, Candidate], other: tuple[int, Candidate]) -> bool:

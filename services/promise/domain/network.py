@@ -391,6 +391,7 @@ class PlanRequest:
     `cooling_off_until`: preparation does not start before, but for modes that have no cooling-off.
     `appointment`: for modes that keep one.
     `may_consolidate`: whoever asks can have parcels meet at a hub, where the ruleset knows what that costs.
+    `may_wait`: stock to come may be planned.
     """
 
     channel_id: str
@@ -407,3 +408,4 @@ class PlanRequest:
     cooling_off_until: datetime | None = None
     appointment: Appointment | None = None
     may_consolidate: bool = False
+    may_wait: bool = False

@@ -21,11 +21,12 @@ from services.promise.domain.network import (
 
 @dataclass(frozen=True, slots=True)
 class LegLine:
-    """Units of an order line that a leg takes."""
+    """Units of an order line that a leg takes. `supply_id`: the delivery that they come with; empty: the shelf."""
 
     line_number: int
     sku: str
     quantity: int
+    supply_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Leg:
     `prepared_on`, `collected_on` with its cut-off: days of the point; None: made before they were kept.
     `latest_start`: of preparation, to meet `hand_over_by`. `next_hand_over_by`, `next_window`: what becomes of a
     parcel that misses it; None: made before it was kept, or there is no other chance.
+    `waits_until`: units to come are due then. `release_date`: the latest of its articles that were not released.
     """
 
     point_id: str
@@ -57,6 +59,8 @@ class Leg:
     next_hand_over_by: datetime | None = None
     next_window: Window | None = None
     via_point_id: str = ""
+    waits_until: datetime | None = None
+    release_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class CostComponent:
     """A part of a plan's cost.
 
     "shipping", "preparation", "split", "distance", "lateness", "priority", "capacity", "low_cover", "markdown",
-    "short_pick", "consolidation".
+    "short_pick", "consolidation", "waiting".
     """
 
     name: str
@@ -97,6 +101,16 @@ class Plan:
         """That the customer receives."""
         return sum(leg.parcels for leg in self.legs) if self.onward is None else self.onward.parcels
 
+    @property
+    def waits_until(self) -> datetime | None:
+        """When the last units to come are due; None: all are there."""
+        return max((leg.waits_until for leg in self.legs if leg.waits_until), default=None)
+
+    @property
+    def release_date(self) -> date | None:
+        """The latest of articles that were not released; None: all were."""
+        return max((leg.release_date for leg in self.legs if leg.release_date), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Unplanned:
@@ -116,6 +130,17 @@ class Rejected:
     service_id: str
     reason: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenComing:
+    """Units of a delivery that the channel may promise at one position, and from when they can be counted on."""
+
+    sku: str
+    point_id: str
+    supply_id: str
+    units: int
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +193,7 @@ class Outcome:
 
     `least_cost_minor`: what any plan for these units costs at least; of a proved one that is its cost.
     `consolidating`: None where it was not asked, or there was nothing to join.
+    `coming`: what was seen to come, where the question asked for it.
     """
 
     plans: tuple[Plan, ...]
@@ -177,6 +203,7 @@ class Outcome:
     proved_optimal: bool
     least_cost_minor: int = 0
     consolidating: Consolidating | None = None
+    coming: tuple[SeenComing, ...] = ()
 
     @property
     def is_complete(self) -> bool:

@@ -18,6 +18,7 @@ from services.promise.domain.rates import step_of
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import NO_UNIT_COSTS, UnitCosts
 from services.promise.domain.snapshot import Place, Snapshot, place_of
+from services.promise.domain.stages import NOW
 from services.promise.domain.together import Article
 
 
@@ -108,7 +109,10 @@ class Question:
         if not kept:
             return row
         left = {sku: units - kept.get(sku, 0) for sku, units in row.candidate.capacity.items()}
-        return Row(row.candidate, self._pieces_of(left), row.unit_costs)
+        candidate = row.candidate
+        if candidate.stage is not NOW:  # What is kept back is on the shelf: units to come are taken instead.
+            candidate = replace(candidate, capacity=left, kept_back={})
+        return Row(candidate, self._pieces_of(left), row.unit_costs)
 
     def _unit_cost(self, article: Article, costs: Mapping[str, UnitCosts]) -> int:
         return sum(costs.get(sku, NO_UNIT_COSTS).total * each for sku, each in article.units_each.items())
@@ -163,6 +167,7 @@ class Question:
             "lateness": max(c.lateness_cost for c, _ in taken),
             "priority": sum(c.priority_cost for c, _ in taken),
             "capacity": sum(c.capacity_cost for c, _ in taken),
+            "waiting": sum(c.waiting_cost for c, _ in taken),
             "low_cover": sum(cost.low_cover * count for cost, count in units),
             "markdown": sum(cost.markdown * count for cost, count in units),
             "short_pick": sum(cost.short_pick * count for cost, count in units),
@@ -178,11 +183,21 @@ class Question:
         weight = self._weight(units)
         step = step_of(candidate.rates, weight)
         later = candidate.next_hand_over()
+        parts = [
+            (sku, *part)
+            for sku, count in units.items()
+            for part in candidate.stage.parts(sku, count, candidate.capacity.get(sku, 0))
+        ]
+        releases = candidate.stage.releases
         return Leg(
             point_id=candidate.point.point_id,
             carrier_id=candidate.carrier_id,
             service_id=candidate.service.service_id,
-            lines=tuple(part for sku, count in units.items() for part in lines.take(sku, count)),
+            lines=tuple(
+                line
+                for sku, count, delivery in parts
+                for line in lines.take(sku, count, delivery.supply_id if delivery else "")
+            ),
             window=candidate.window,
             hand_over_by=candidate.hand_over.at,
             weight_grams=weight,
@@ -196,6 +211,8 @@ class Question:
             latest_start=candidate.latest_start,
             next_hand_over_by=later[0].at if later else None,
             next_window=later[1] if later else None,
+            waits_until=max((delivery.due_at for _, _, delivery in parts if delivery), default=None),
+            release_date=max((releases[sku].date for sku, _, _ in parts if sku in releases), default=None),
         )
 
 

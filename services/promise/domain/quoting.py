@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from services.promise.domain import consolidating, engine, whole
+from services.promise.domain import consolidating, engine, stages, whole
 from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
 from services.promise.domain.network import Appointment, BasketLine, Mode, PlanRequest, Point, Position
@@ -80,10 +80,11 @@ class _Basket:
         if isinstance(question, str):
             first = request.lines[0]
             return Unplanned(first.line_number, first.sku, first.quantity, question)
-        best = whole.best(question, self._ground)
-        is_one = isinstance(best, Plan) and len(best.legs) == 1
-        if is_one or not consolidating.is_allowed(request, self._ruleset):
-            return best
+        if not stages.are_there(self._snapshot.stock, request, self._ruleset):
+            answer = whole.best(question, self._ground)
+            is_one = isinstance(answer, Plan) and len(answer.legs) == 1
+            if is_one or not consolidating.is_allowed(request, self._ruleset):
+                return answer
         outcome = engine.plan(self._snapshot, request, self._ruleset, ground=self._ground)
         return outcome.plans[0] if outcome.is_complete else outcome.unplanned[0]
 

@@ -33,7 +33,7 @@ def why_not(sku: str, units: int, gathered: Gathered, found: Sequence[Found], ru
     if sum(roomiest.values()) < units and sku in gathered.crowded:
         return "NO_CAPACITY"
     if sum(roomiest.values()) < units:
-        met = {rejected.reason for rejected in gathered.rejected}
+        met = {rejected.reason for rejected in gathered.rejected} | gathered.met
         return gathered.misfits.get(sku) or most_telling(met)
     if found and found[0].legs[0].service.one_shipment:
         return "ONE_SHIPMENT"

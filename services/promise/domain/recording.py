@@ -76,6 +76,8 @@ def inputs_hash(
         by_point = stock.positions.get(sku, {})
         for point_id in sorted(by_point):
             digest.update(_of_position(point_id, by_point[point_id], channel_id).encode())
+        if request.may_wait and (coming := stock.coming.get(sku)):
+            digest.update(_canonical(coming).encode())
     if seen := snapshot.capacity.seen:
         digest.update(_canonical(seen).encode())
     return digest.hexdigest()
@@ -149,7 +151,8 @@ def _able(snapshot: Snapshot, request: PlanRequest, outcome: Outcome) -> frozens
 
 
 def _with_stock(outcome: Outcome) -> Iterable[str]:
-    return {seen.point_id for seen in outcome.seen if seen.available}
+    there = {seen.point_id for seen in outcome.seen if seen.available}
+    return there.union(one.point_id for one in outcome.coming)
 
 
 def _terms(snapshot: Snapshot, request: PlanRequest, outcome: Outcome) -> Iterator[SeenTerms]:

@@ -1,7 +1,7 @@
 """Decisions made again from their record, and what else they might have chosen (SPEC RTE-5).
 
-Recorded: the question, the units that the channel could take at each position, routing buffers, facts, the ruleset
-version. Today's: points with their calendars, items, carriers with their rates, geography.
+Recorded: the question, the units that the channel could take at each position and those to come, routing buffers,
+facts, the ruleset version. Today's: points with their calendars, items, carriers with their rates, geography.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,8 +12,12 @@ from itertools import islice
 from services.promise.domain import engine
 from services.promise.domain.capacity import Capacity
 from services.promise.domain.network import (
+    COLLECT,
     NO_FACTS,
+    SHIP,
     BasketLine,
+    Coming,
+    ComingUnits,
     Facts,
     Limits,
     PlanRequest,
@@ -84,7 +88,12 @@ def stock_seen(decision: Decision, today: StockSlice) -> StockSlice:
             routing_buffers={channel_id: buffer} if buffer else {},
             facts=facts,
         )
-    return replace(today, view=decision.stock, positions=positions)
+    coming: dict[str, dict[str, tuple[Coming, ...]]] = {}
+    for one in decision.outcome.coming:
+        here = coming.setdefault(one.sku, {})
+        units = ComingUnits(one.units, one.due_at, frozenset({SHIP, COLLECT}))
+        here[one.point_id] = (*here.get(one.point_id, ()), Coming(one.supply_id, {channel_id: units}))
+    return replace(today, view=decision.stock, positions=positions, coming=coming)
 
 
 def snapshot_of(decision: Decision, today: Snapshot) -> Snapshot:
@@ -101,6 +110,11 @@ def alone(decision: Decision, point_ids: Iterable[str], today: Snapshot, ruleset
         for point_id in point_ids
         if point_id in seen.stock.points
     }
+
+
+def at_once(decision: Decision, today: Snapshot, ruleset: Ruleset) -> Outcome:
+    """What it would have been without waiting for stock to come."""
+    return engine.plan(snapshot_of(decision, today), replace(question(decision), may_wait=False), ruleset)
 
 
 def why_not(decision: Decision, point_id: str, today: Snapshot, ruleset: Ruleset) -> WhyNot:
@@ -203,11 +217,14 @@ def _untied(plan: Plan, sku: str) -> Plan:
 
 
 def _merged(lines: Sequence[LegLine], sku: str) -> Iterable[LegLine]:
-    units: dict[tuple[int, str], int] = {}
+    units: dict[tuple[int, str, str], int] = {}
     for line in lines:
-        key = (line.line_number, sku if line.sku == _TIED else line.sku)
+        key = (line.line_number, sku if line.sku == _TIED else line.sku, line.supply_id)
         units[key] = units.get(key, 0) + line.quantity
-    return (LegLine(number, its_sku, quantity) for (number, its_sku), quantity in sorted(units.items()))
+    return (
+        LegLine(number, its_sku, quantity, supply_id)
+        for (number, its_sku, supply_id), quantity in sorted(units.items())
+    )
 
 
 # -- shared ---------------------------------------------------------------------------------------------------

@@ -99,6 +99,14 @@ GROUPS = (
                 ),
             ),
             Figure(
+                "max_wait_days",
+                Kind.WHOLE,
+                (
+                    "Days that a parcel may wait for stock to come at most, up to 90, each day begun counted.",
+                    "0: stock to come is not used.",
+                ),
+            ),
+            Figure(
                 "together_tags",
                 Kind.TAGS,
                 ("Items with one of these tags leave from one point, those of each tag together.",),
@@ -159,6 +167,11 @@ GROUPS = (
                     "Each full day of a point that a parcel has to wait for, in minor units; the day with room",
                     "counts by the share that is taken. Points without a limit cost nothing. 0: not counted.",
                 ),
+            ),
+            Figure(
+                "waiting_day_minor",
+                Kind.WHOLE,
+                ("Each day begun that a parcel waits for stock to come, in minor units.",),
             ),
             Figure(
                 "low_cover",

@@ -100,6 +100,8 @@ class Ruleset:
     `short_pick_cost_minor`: of a unit that the point does not find, times how often it does not.
     `capacity_pressure_minor`: of a leg at a point, for each full day that it passes over, and by the share that is
     taken of the day on which it begins.
+    `max_wait_days`: from when work could begin until stock to come is due that a leg waits for; 0: it never waits.
+    `waiting_day_minor`: of a leg, for each day begun of that.
     `replan_ruleset_id`: what an order is judged by once a point refused it or was short; empty for this one.
     """
 
@@ -125,6 +127,8 @@ class Ruleset:
     replan_ruleset_id: str = ""
     capacity_pressure_minor: int = 0
     consolidation: Consolidation | None = None
+    max_wait_days: int = 0
+    waiting_day_minor: int = 0
 
     def preparation_cost(self, point_type: PointType) -> int:
         """Of one parcel."""
@@ -146,7 +150,20 @@ class Ruleset:
         """For each day begun after the promise; a plan within it pays nothing."""
         if promised_until is None or window_end <= promised_until:
             return 0
-        return -((promised_until - window_end) // _DAY) * self.lateness_cost_minor_per_day
+        return days_begun(promised_until, window_end) * self.lateness_cost_minor_per_day
+
+    def may_wait(self, start: datetime, due_at: datetime) -> bool:
+        """Whether units that are due then are waited for by work that could begin at `start`."""
+        return bool(self.max_wait_days) and due_at - start <= self.max_wait_days * _DAY
+
+    def waiting_cost(self, start: datetime, due_at: datetime) -> int:
+        """For each day begun until the units are due."""
+        return days_begun(start, due_at) * self.waiting_day_minor
+
+
+def days_begun(start: datetime, end: datetime) -> int:
+    """From one instant to another; 0 when that lies before it."""
+    return max(0, -((start - end) // _DAY))
 
 
 def _of(costs: Sequence[PreparationCost] | Sequence[PriorityCost], point_type: PointType) -> int:

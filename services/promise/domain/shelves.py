@@ -10,7 +10,7 @@ from datetime import date
 import numpy as np
 
 from services.promise.domain.columns import Bools, Ints, PointColumns, columns_of
-from services.promise.domain.network import COLLECT, SHIP, ExcludedPoint, PlanRequest, Point, StockSlice
+from services.promise.domain.network import COLLECT, NO_FACTS, SHIP, ExcludedPoint, PlanRequest, Point, StockSlice
 from services.promise.domain.plans import SeenStock
 from services.promise.domain.rulesets import Ruleset
 
@@ -95,7 +95,7 @@ class Shelves:
             shelf.units[sku] = units
             if kept:
                 shelf.kept_back[sku] = kept
-            if self._has_unit_costs and (costs := self._unit_costs(sku, point, units)) is not NO_UNIT_COSTS:
+            if self._has_unit_costs and (costs := self.unit_costs(sku, point, units)) is not NO_UNIT_COSTS:
                 shelf.unit_costs[sku] = costs
         return shelf
 
@@ -177,8 +177,10 @@ class Shelves:
                 barred[row, self._skus.index(sku)] = True
         return barred
 
-    def _unit_costs(self, sku: str, point: Point, available: int) -> UnitCosts:
-        rules, facts = self._ruleset, self._stock.positions[sku][point.point_id].facts
+    def unit_costs(self, sku: str, point: Point, available: int) -> UnitCosts:
+        """Of one unit, with so many at the point."""
+        position = self._stock.positions.get(sku, {}).get(point.point_id)
+        rules, facts = self._ruleset, position.facts if position else NO_FACTS
         cover = rules.low_cover.cost(available, facts.daily_sales) if rules.low_cover else 0
         short_pick = round(rules.short_pick_cost_minor * (1 - facts.find_rate))
         markdown = self._markdown(sku, facts.markdown_date, facts.markdown_percent)

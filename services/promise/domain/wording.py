@@ -75,6 +75,7 @@ COMPONENTS = {
     "lateness": "days after the promise",
     "priority": "what the business would rather use",
     "capacity": "how much of the points' days is taken",
+    "waiting": "waiting for stock to come",
     "low_cover": "units that the points would soon miss",
     "markdown": "units sold that would be marked down soon",
     "consolidation": "joining parcels at the hub",
@@ -85,6 +86,7 @@ QUOTE_PROBLEMS = {
     "UNKNOWN_QUOTE": "the quote is not known, or was forgotten",
     "EXPIRED": "the quote had expired",
     "MODE_NOT_QUOTED": "the quote did not offer this mode",
+    "MUST_WAIT": "what was quoted waits for stock to come, and the order may not",
     "NOT_KEPT": "no plan for the whole order is as early and as cheap for the customer as was quoted",
 }
 

@@ -524,7 +524,13 @@ class FakePromise(PromiseServiceServicer):
             carbon=types.Carbon(grams_co2e=400, factor="GLEC"),
         )
         missing = promise.NotOffered(mode=types.DELIVERY_MODE_HOME_EXPRESS, reason="NO_CARRIER")
-        return promise.QuoteResponse(quote_id="quo_1", options=[option], not_offered=[missing])
+        later = promise.DeliveryOption(
+            mode=types.DELIVERY_MODE_RELAY_POINT,
+            window=WINDOW,
+            waits_until=WINDOW.start,
+            release_date="2026-11-21",
+        )
+        return promise.QuoteResponse(quote_id="quo_1", options=[option, later], not_offered=[missing])
 
     async def QuoteListing(self, request: Any, context: Any) -> promise.QuoteListingResponse:
         self._world.note("QuoteListing", request)

@@ -131,6 +131,8 @@ async def test_a_quote_counts_the_cooling_off_and_numbers_its_lines(
     body = (await http.post("/v1/promises", json=basket, headers=service)).json()
     assert body["quote_id"] == "quo_1"
     assert body["options"][0]["price"] == {"amount_minor": 490, "currency": "EUR"}
+    assert [one["release_date"] for one in body["options"]] == ["", "2026-11-21"]
+    assert [bool(one["waits_until"]) for one in body["options"]] == [False, True]
     assert body["not_offered"] == [{"mode": "home_express", "reason": "NO_CARRIER", "detail": ""}]
     (asked,) = world.calls("Quote")
     assert [line.line_number for line in asked.lines] == [1, 2]

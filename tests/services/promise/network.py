@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -108,6 +109,18 @@ def stock(free: Mapping[str, Mapping[str, int]], safety_stock: int = 0) -> dict[
         sku: {point_id: n.StockPosition(units, {CHANNEL: safety_stock}) for point_id, units in by_point.items()}
         for sku, by_point in free.items()
     }
+
+
+def coming(
+    supply_id: str, units: int, due_at: datetime, purposes: frozenset[str] = frozenset({n.SHIP, n.COLLECT})
+) -> n.Coming:
+    """A delivery of which CHANNEL may promise so much."""
+    return n.Coming(supply_id, {CHANNEL: n.ComingUnits(units, due_at, purposes)})
+
+
+def with_coming(network: Snapshot, **deliveries: Mapping[str, tuple[n.Coming, ...]]) -> Snapshot:
+    """The network with deliveries to come: by SKU, by point."""
+    return replace(network, stock=replace(network.stock, coming=deliveries))
 
 
 def block(*positions: tuple[str, str, n.StockPosition]) -> Block:

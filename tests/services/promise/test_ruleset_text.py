@@ -72,6 +72,8 @@ RULESETS = st.builds(
     markdown=st.none() | st.builds(Markdown, st.integers(1, 366), st.integers(1, 100)),
     short_pick_cost_minor=COSTS,
     capacity_pressure_minor=COSTS,
+    max_wait_days=st.integers(0, 90),
+    waiting_day_minor=COSTS,
     replan_ruleset_id=st.just("") | IDS,
 )
 RIGHT = ruleset_text.write(ruleset())

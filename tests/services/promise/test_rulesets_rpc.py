@@ -46,6 +46,8 @@ FULL = pb.Ruleset(
     markdown=pb.Markdown(days=21, gain_percent=2),
     short_pick_cost_minor=60,
     capacity_pressure_minor=70,
+    max_wait_days=5,
+    waiting_day_minor=80,
 )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -25,6 +25,7 @@ from tests.services.promise.network import (
     PARIS_AREA,
     basket,
     block,
+    coming,
     euros,
     request,
     ruleset,
@@ -186,6 +187,39 @@ async def test_a_quote_that_cannot_be_kept_is_said_broken_with_what_can_be_had(
     assert (decision.record.quoted, decision.record.quote_problem) == (option, "NOT_KEPT")
     again = await plan_order(promise, too_late, quote_id=quote.quote_id)
     assert again == decision
+
+
+async def test_an_option_that_waits_is_quoted_and_refused_to_an_order_that_may_not(
+    promise: PromiseService, promise_db: AsyncEngine, replica: StockReplica
+) -> None:
+    await publish(promise_db, ruleset(version=2, max_wait_days=3, waiting_day_minor=10), NOW)
+    due_at = NOW + timedelta(hours=38)
+    replica.take(Change(99, coming={("y", "lille"): (coming("po-1", 5, due_at),)}), NOW)
+    asked = request(("y", 3), may_wait=True)
+    quote = await promise.quote(asked)
+    option = quote.option(n.Mode.HOME_STANDARD)
+    assert option is not None
+    assert option.plan.waits_until == due_at
+    assert [line.supply_id for leg in option.plan.legs for line in leg.lines] == ["po-1"]
+    assert (await promise.quote_listing(request(("y", 1), may_wait=True)))[0][0].options[0].waits_until is None
+    refused = await plan_order(promise, replace(asked, may_wait=False), quote_id=quote.quote_id)
+    assert (refused.quote_broken, refused.record.quote_problem) == (True, "MUST_WAIT")
+    assert not refused.outcome.plans
+    assert not refused.new_options, "nothing can be had without waiting"
+    kept = await plan_order(promise, asked, quote_id=quote.quote_id, request_id="r2")
+    assert kept.outcome.plans[0] == option.plan
+    assert [(one.supply_id, one.units, one.due_at) for one in kept.outcome.coming] == [("po-1", 5, due_at)]
+
+
+async def test_an_order_for_an_article_under_embargo_is_handed_over_when_that_ends(
+    promise: PromiseService, replica: StockReplica
+) -> None:
+    released = n.Item("x", "maison", 400, 300, release_date=date(2026, 6, 9))
+    replica.take(Change(99, items=(released,)), NOW)
+    quote = await quoted(promise, ("x", 1))
+    decision = await plan_order(promise, request(("x", 1)), quote_id=quote.quote_id)
+    (leg,) = decision.outcome.plans[0].legs
+    assert (leg.release_date, leg.hand_over_by) == (date(2026, 6, 9), NOW.replace(day=9, hour=15))
 
 
 async def test_a_page_of_articles_is_promised_and_nothing_kept(

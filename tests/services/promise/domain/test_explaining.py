@@ -28,11 +28,13 @@ from tests.services.promise.network import (
     NOW,
     PARIS,
     PARIS_AREA,
+    coming,
     point,
     request,
     ruleset,
     snapshot,
     stock,
+    with_coming,
 )
 
 LILLE_POINT, LYON_POINT = point("lille", position=LILLE), point("lyon", position=LYON, type=n.PointType.STORE)
@@ -320,6 +322,49 @@ def test_the_rules_and_the_age_of_the_stock_are_told() -> None:
     view = replace(decision.stock, as_of=NOW - timedelta(minutes=5), stale=True)
     stale = section(replace(decision, stock=view), "freshness")[1]
     assert stale.text == "The stock was stale: the feed was broken or behind, and last heard of 5 min before."
+
+
+# -- waiting --------------------------------------------------------------------------------------------------
+
+
+def waiting(decision: Decision, seen: Snapshot, rules: Ruleset) -> list[Sentence]:
+    told = explaining.explain(decision, at_once=replaying.at_once(decision, seen, rules))
+    return [sentence for part in told.sections if part.name == "waiting" for sentence in part.sentences]
+
+
+def test_a_plan_that_waits_says_for_what_and_what_not_waiting_would_have_cost() -> None:
+    seen = snapshot([LILLE_POINT, LYON_POINT], stock({"x": {"lille": 1}, "y": {"lyon": 1}}))
+    seen = with_coming(seen, y={"lille": (coming("po-1", 2, NOW + timedelta(hours=38)),)})
+    rules = ruleset(max_wait_days=3, waiting_day_minor=50)
+    decision = decide(seen, request(("x", 1), ("y", 1), may_wait=True), rules)
+    said = waiting(decision, seen, rules)
+    assert texts(said) == [
+        "lille waits for 1 x y of po-1, due by Wed 3 Jun 2026 00:00 (Europe/Paris).",
+        "It waits instead of a split over 2 points at once, which would have cost 16.00 EUR, "
+        "9.00 EUR more than the chosen plan.",
+    ]
+    assert said[0].facts["supplies"] == "po-1"
+    assert said[1].facts["more_minor"] == "900"
+    assert texts(section(decision, "split")) == ["It is not split: lille has, or gets, all that is sent."]
+
+
+def test_a_plan_that_could_not_have_gone_at_once_says_so() -> None:
+    seen = with_coming(
+        snapshot([LILLE_POINT], stock({"x": {"lille": 1}})),
+        x={"lille": (coming("po-1", 2, NOW + timedelta(hours=38)),)},
+    )
+    rules = ruleset(max_wait_days=3)
+    decision = decide(seen, request(("x", 3), may_wait=True), rules)
+    assert texts(waiting(decision, seen, rules))[1] == "Without waiting 2 units could not have been sent."
+
+
+def test_a_release_date_that_holds_a_leg_is_told() -> None:
+    items = [n.Item("x", "maison", 400, 300, release_date=date(2026, 6, 4))]
+    seen = snapshot([LILLE_POINT], stock({"x": {"lille": 1}}), items=items)
+    decision = decide(seen, request(("x", 1)), ruleset())
+    assert texts(section(decision, "waiting")) == [
+        "lille hands nothing over before 2026-06-04, when its articles are released."
+    ]
 
 
 # -- quotes ---------------------------------------------------------------------------------------------------

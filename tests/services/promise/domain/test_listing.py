@@ -22,6 +22,7 @@ from tests.services.promise.network import (
     PARIS,
     TO_PARIS,
     collections,
+    coming,
     euros,
     openings,
     point,
@@ -152,7 +153,29 @@ def shown(option: DeliveryOption) -> ListedOption:
         plan.carbon,
         plan.total_cost_minor,
         option.point_id,
+        plan.waits_until,
+        plan.release_date,
     )
+
+
+def with_arrivals(random: Random, shop: Snapshot) -> Snapshot:
+    """Units that come to some positions, an article or two under embargo."""
+    deliveries: dict[str, dict[str, tuple[n.Coming, ...]]] = {}
+    for sku in shop.stock.items:
+        for point_id in shop.stock.points:
+            for place in range(random.choice((0, 0, 1, 2))):
+                due_at = NOW + timedelta(hours=random.choice((3, 14, 38, 62, 200)))
+                purposes = frozenset(random.choice(((n.SHIP,), (n.COLLECT,), (n.SHIP, n.COLLECT))))
+                here = deliveries.setdefault(sku, {}).get(point_id, ())
+                one = coming(f"{sku}/{point_id}/{place}", random.randint(1, 2), due_at, purposes)
+                deliveries[sku][point_id] = (*here, one)
+    items = {
+        sku: replace(
+            item, release_date=random.choice((None, None, (NOW + timedelta(days=random.randint(0, 3))).date()))
+        )
+        for sku, item in shop.stock.items.items()
+    }
+    return replace(shop, stock=replace(shop.stock, items=items, coming=deliveries))
 
 
 def quoted(shop: Snapshot, asked: n.PlanRequest, rules: Ruleset) -> Listed:
@@ -165,15 +188,21 @@ def reasons(not_offered: tuple[NotOffered, ...]) -> dict[n.Mode, str]:
     return {one.mode: one.reason for one in not_offered}
 
 
-def check(seed: int) -> int:
+def check(seed: int, *, comes: bool = False) -> int:
     random = Random(seed)
     shop, rules = random_network(random), random_rules(random)
+    if comes:
+        shop = with_arrivals(random, shop)
+        rules = replace(
+            rules, max_wait_days=random.choice((0, 1, 3)), waiting_day_minor=random.choice((0, 30, 400))
+        )
     destination = random.choice((TO_PARIS, n.Destination("", "", "p1"), n.Destination("FR", "75011", "p0")))
     asked = request(
         *[(f"s{i}", 1) for i in range(7)],
         now=NOW + timedelta(hours=random.choice((0, 5, 9))),
         cooling_off_until=NOW + timedelta(hours=random.choice((0, 10))),
         destination=destination,
+        may_wait=comes,
     )
     offered = 0
     for one, line in zip(listing.page(shop, asked, rules), asked.lines, strict=True):
@@ -186,6 +215,16 @@ def check(seed: int) -> int:
 
 def test_a_page_says_what_a_quote_of_one_unit_says() -> None:
     assert sum(check(seed) for seed in range(250)) > 1_000
+
+
+def test_a_page_says_what_a_quote_says_of_what_comes_and_what_is_under_embargo() -> None:
+    assert sum(check(seed, comes=True) for seed in range(120)) > 700
+
+
+@pytest.mark.attack
+@pytest.mark.timeout(900)
+def test_a_page_says_what_a_quote_says_in_thousands_of_networks_to_which_units_come() -> None:
+    assert sum(check(seed, comes=True) for seed in range(1_000, 3_000)) > 12_000
 
 
 @pytest.mark.attack

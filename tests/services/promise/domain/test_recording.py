@@ -11,7 +11,20 @@ from services.promise.domain import network as n
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.snapshot import Snapshot
 from tests.services.promise.domain.decided import decide
-from tests.services.promise.network import CHANNEL, LILLE, LYON, PARIS, point, request, ruleset, snapshot, stock
+from tests.services.promise.network import (
+    CHANNEL,
+    LILLE,
+    LYON,
+    NOW,
+    PARIS,
+    coming,
+    point,
+    request,
+    ruleset,
+    snapshot,
+    stock,
+    with_coming,
+)
 
 POINTS = [
     point("lyon", position=LYON, brands=frozenset({"maison", "autre", "tierce"})),
@@ -82,6 +95,13 @@ def test_stock_of_another_channel_decides_nothing() -> None:
 )
 def test_whatever_decides_changes_the_hash(change: Callable[[], str]) -> None:
     assert change() != hashed(seen())
+
+
+def test_what_comes_decides_only_where_it_is_asked_for() -> None:
+    one_comes = with_coming(seen(), x={"lille": (coming("po-1", 1, NOW + timedelta(days=1)),)})
+    assert hashed(one_comes) == hashed(seen())
+    patient = replace(ASKED, may_wait=True)
+    assert hashed(one_comes, patient) != hashed(seen(), patient)
 
 
 def test_equal_hashes_have_equal_plans() -> None:

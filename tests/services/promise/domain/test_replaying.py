@@ -21,6 +21,7 @@ from tests.services.promise.domain.test_engine_against_brute_force import (
     possible_shares,
     small_case,
 )
+from tests.services.promise.domain.test_stages import staged_case
 from tests.services.promise.network import (
     CHANNEL,
     LILLE,
@@ -93,6 +94,19 @@ def test_a_replayed_decision_has_the_same_plans(seed: int) -> None:
     assert outcome.unplanned == decision.outcome.unplanned
     assert outcome.least_cost_minor == decision.outcome.least_cost_minor
     assert again.stock.view == decision.stock
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_replayed_decision_waits_for_the_same_units(seed: int) -> None:
+    case = staged_case(Random(seed))
+    decision = decide(case.snapshot, case.request, case.ruleset)
+    today = sold_out(case.snapshot)
+    again = replaying.snapshot_of(decision, replace(today, stock=replace(today.stock, coming={})))
+    outcome = engine.plan(again, replaying.question(decision), case.ruleset)
+    assert (outcome.plans, outcome.unplanned) == (decision.outcome.plans, decision.outcome.unplanned)
+    assert outcome.coming == decision.outcome.coming
+    at_once = replaying.at_once(decision, today, case.ruleset)
+    assert all(plan.waits_until is None for plan in at_once.plans)
 
 
 # -- why not that point ---------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from oms.promise.v1 import promise_service_pb2 as oms_dot_promise_dot_v1_dot_pro
 from oms.type.v1 import type_pb2 as oms_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%oms/promise/v1/decision_service.proto\x12\x0eoms.promise.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%oms/promise/v1/capacity_service.proto\x1a$oms/promise/v1/promise_service.proto\x1a\x16oms/type/v1/type.proto\"\xe5\x06\n\x08\x44\x65\x63ision\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nruleset_id\x18\x04 \x01(\t\x12\x17\n\x0fruleset_version\x18\x05 \x01(\x05\x12(\n\x05stock\x18\x06 \x01(\x0b\x32\x19.oms.promise.v1.StockView\x12\'\n\x04seen\x18\x07 \x03(\x0b\x32\x19.oms.promise.v1.SeenStock\x12\x33\n\x08rejected\x18\x08 \x03(\x0b\x32!.oms.promise.v1.RejectedCandidate\x12#\n\x05plans\x18\t \x03(\x0b\x32\x14.oms.promise.v1.Plan\x12\x30\n\tunplanned\x18\n \x03(\x0b\x32\x1d.oms.promise.v1.UnplannedLine\x12\x16\n\x0eproved_optimal\x18\x0b \x01(\x08\x12\x18\n\x10least_cost_minor\x18\x0c \x01(\x03\x12\x13\n\x0binputs_hash\x18\r \x01(\t\x12\x15\n\rterms_version\x18\x0e \x01(\x03\x12\'\n\x04mode\x18\x0f \x01(\x0e\x32\x19.oms.type.v1.DeliveryMode\x12)\n\x05lines\x18\x10 \x03(\x0b\x32\x1a.oms.promise.v1.BasketLine\x12\x11\n\ttime_zone\x18\x11 \x01(\t\x12*\n\x06points\x18\x12 \x03(\x0b\x32\x1a.oms.promise.v1.KnownPoint\x12\x10\n\x08quote_id\x18\x13 \x01(\t\x12.\n\x06quoted\x18\x14 \x01(\x0b\x32\x1e.oms.promise.v1.DeliveryOption\x12\x14\n\x0cquote_broken\x18\x15 \x01(\x08\x12\x15\n\rquote_problem\x18\x16 \x01(\t\x12\x33\n\x0bnew_options\x18\x17 \x03(\x0b\x32\x1e.oms.promise.v1.DeliveryOption\x12\x30\n\x08\x63\x61pacity\x18( \x03(\x0b\x32\x1e.oms.promise.v1.CapacityFigure\x12\x34\n\rconsolidating\x18\x32 \x01(\x0b\x32\x1d.oms.promise.v1.Consolidating\"m\n\rConsolidating\x12\x1e\n\x11\x64irect_cost_minor\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12&\n\x04hubs\x18\x02 \x03(\x0b\x32\x18.oms.promise.v1.AskedHubB\x14\n\x12_direct_cost_minor\"q\n\x08\x41skedHub\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\nservice_id\x18\x02 \x01(\t\x12+\n\x07verdict\x18\x03 \x01(\x0e\x32\x1a.oms.promise.v1.HubVerdict\x12\x12\n\ncost_minor\x18\x04 \x01(\x03\"=\n\tSeenStock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03\"Y\n\x11RejectedCandidate\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\nservice_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\x86\x01\n\nKnownPoint\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12$\n\x04type\x18\x02 \x01(\x0e\x32\x16.oms.type.v1.PointType\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x1b\n\x13\x64istance_kilometres\x18\x04 \x01(\x01\x12\x10\n\x08\x63\x61n_send\x18\x05 \x01(\x08\"_\n\x12GetDecisionRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12&\n\x04page\x18\x02 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\x12\x0c\n\x04skus\x18\x03 \x03(\t\"f\n\x13GetDecisionResponse\x12*\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x18.oms.promise.v1.Decision\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"P\n\x14ListDecisionsRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12&\n\x04page\x18\x02 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"i\n\x15ListDecisionsResponse\x12+\n\tdecisions\x18\x01 \x03(\x0b\x32\x18.oms.promise.v1.Decision\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"G\n\x16\x45xplainDecisionRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x18\n\x10why_not_point_id\x18\x02 \x01(\t\"K\n\x17\x45xplainDecisionResponse\x12\x30\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32\x1b.oms.promise.v1.Explanation\"j\n\x0b\x45xplanation\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x34\n\x08sections\x18\x03 \x03(\x0b\x32\".oms.promise.v1.ExplanationSection\"Z\n\x12\x45xplanationSection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x36\n\tsentences\x18\x02 \x03(\x0b\x32#.oms.promise.v1.ExplanationSentence\"\x9e\x01\n\x13\x45xplanationSentence\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12=\n\x05\x66\x61\x63ts\x18\x03 \x03(\x0b\x32..oms.promise.v1.ExplanationSentence.FactsEntry\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xd6\x01\n\nHubVerdict\x12\x1b\n\x17HUB_VERDICT_UNSPECIFIED\x10\x00\x12\x16\n\x12HUB_VERDICT_CHOSEN\x10\x01\x12\x1b\n\x17HUB_VERDICT_NOT_CHEAPER\x10\x02\x12!\n\x1dHUB_VERDICT_CANNOT_BE_CHEAPER\x10\x03\x12\x19\n\x15HUB_VERDICT_NO_WAY_ON\x10\x04\x12\x1d\n\x19HUB_VERDICT_NOT_ALL_THERE\x10\x05\x12\x19\n\x15HUB_VERDICT_NOT_ASKED\x10\x06\x32\xab\x02\n\x0f\x44\x65\x63isionService\x12V\n\x0bGetDecision\x12\".oms.promise.v1.GetDecisionRequest\x1a#.oms.promise.v1.GetDecisionResponse\x12\\\n\rListDecisions\x12$.oms.promise.v1.ListDecisionsRequest\x1a%.oms.promise.v1.ListDecisionsResponse\x12\x62\n\x0f\x45xplainDecision\x12&.oms.promise.v1.ExplainDecisionRequest\x1a\'.oms.promise.v1.ExplainDecisionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%oms/promise/v1/decision_service.proto\x12\x0eoms.promise.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a%oms/promise/v1/capacity_service.proto\x1a$oms/promise/v1/promise_service.proto\x1a\x16oms/type/v1/type.proto\"\x91\x07\n\x08\x44\x65\x63ision\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nruleset_id\x18\x04 \x01(\t\x12\x17\n\x0fruleset_version\x18\x05 \x01(\x05\x12(\n\x05stock\x18\x06 \x01(\x0b\x32\x19.oms.promise.v1.StockView\x12\'\n\x04seen\x18\x07 \x03(\x0b\x32\x19.oms.promise.v1.SeenStock\x12\x33\n\x08rejected\x18\x08 \x03(\x0b\x32!.oms.promise.v1.RejectedCandidate\x12#\n\x05plans\x18\t \x03(\x0b\x32\x14.oms.promise.v1.Plan\x12\x30\n\tunplanned\x18\n \x03(\x0b\x32\x1d.oms.promise.v1.UnplannedLine\x12\x16\n\x0eproved_optimal\x18\x0b \x01(\x08\x12\x18\n\x10least_cost_minor\x18\x0c \x01(\x03\x12\x13\n\x0binputs_hash\x18\r \x01(\t\x12\x15\n\rterms_version\x18\x0e \x01(\x03\x12\'\n\x04mode\x18\x0f \x01(\x0e\x32\x19.oms.type.v1.DeliveryMode\x12)\n\x05lines\x18\x10 \x03(\x0b\x32\x1a.oms.promise.v1.BasketLine\x12\x11\n\ttime_zone\x18\x11 \x01(\t\x12*\n\x06points\x18\x12 \x03(\x0b\x32\x1a.oms.promise.v1.KnownPoint\x12\x10\n\x08quote_id\x18\x13 \x01(\t\x12.\n\x06quoted\x18\x14 \x01(\x0b\x32\x1e.oms.promise.v1.DeliveryOption\x12\x14\n\x0cquote_broken\x18\x15 \x01(\x08\x12\x15\n\rquote_problem\x18\x16 \x01(\t\x12\x33\n\x0bnew_options\x18\x17 \x03(\x0b\x32\x1e.oms.promise.v1.DeliveryOption\x12\x30\n\x08\x63\x61pacity\x18( \x03(\x0b\x32\x1e.oms.promise.v1.CapacityFigure\x12\x34\n\rconsolidating\x18\x32 \x01(\x0b\x32\x1d.oms.promise.v1.Consolidating\x12*\n\x06\x63oming\x18< \x03(\x0b\x32\x1a.oms.promise.v1.SeenComing\"m\n\rConsolidating\x12\x1e\n\x11\x64irect_cost_minor\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12&\n\x04hubs\x18\x02 \x03(\x0b\x32\x18.oms.promise.v1.AskedHubB\x14\n\x12_direct_cost_minor\"q\n\x08\x41skedHub\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\nservice_id\x18\x02 \x01(\t\x12+\n\x07verdict\x18\x03 \x01(\x0e\x32\x1a.oms.promise.v1.HubVerdict\x12\x12\n\ncost_minor\x18\x04 \x01(\x03\"=\n\tSeenStock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03\"y\n\nSeenComing\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x11\n\tsupply_id\x18\x03 \x01(\t\x12\r\n\x05units\x18\x04 \x01(\x03\x12*\n\x06\x64ue_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\x11RejectedCandidate\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x12\n\nservice_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t\"\x86\x01\n\nKnownPoint\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12$\n\x04type\x18\x02 \x01(\x0e\x32\x16.oms.type.v1.PointType\x12\x11\n\ttime_zone\x18\x03 \x01(\t\x12\x1b\n\x13\x64istance_kilometres\x18\x04 \x01(\x01\x12\x10\n\x08\x63\x61n_send\x18\x05 \x01(\x08\"_\n\x12GetDecisionRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12&\n\x04page\x18\x02 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\x12\x0c\n\x04skus\x18\x03 \x03(\t\"f\n\x13GetDecisionResponse\x12*\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0b\x32\x18.oms.promise.v1.Decision\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"P\n\x14ListDecisionsRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12&\n\x04page\x18\x02 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"i\n\x15ListDecisionsResponse\x12+\n\tdecisions\x18\x01 \x03(\x0b\x32\x18.oms.promise.v1.Decision\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"G\n\x16\x45xplainDecisionRequest\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x18\n\x10why_not_point_id\x18\x02 \x01(\t\"K\n\x17\x45xplainDecisionResponse\x12\x30\n\x0b\x65xplanation\x18\x01 \x01(\x0b\x32\x1b.oms.promise.v1.Explanation\"j\n\x0b\x45xplanation\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x34\n\x08sections\x18\x03 \x03(\x0b\x32\".oms.promise.v1.ExplanationSection\"Z\n\x12\x45xplanationSection\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x36\n\tsentences\x18\x02 \x03(\x0b\x32#.oms.promise.v1.ExplanationSentence\"\x9e\x01\n\x13\x45xplanationSentence\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12=\n\x05\x66\x61\x63ts\x18\x03 \x03(\x0b\x32..oms.promise.v1.ExplanationSentence.FactsEntry\x1a,\n\nFactsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xd6\x01\n\nHubVerdict\x12\x1b\n\x17HUB_VERDICT_UNSPECIFIED\x10\x00\x12\x16\n\x12HUB_VERDICT_CHOSEN\x10\x01\x12\x1b\n\x17HUB_VERDICT_NOT_CHEAPER\x10\x02\x12!\n\x1dHUB_VERDICT_CANNOT_BE_CHEAPER\x10\x03\x12\x19\n\x15HUB_VERDICT_NO_WAY_ON\x10\x04\x12\x1d\n\x19HUB_VERDICT_NOT_ALL_THERE\x10\x05\x12\x19\n\x15HUB_VERDICT_NOT_ASKED\x10\x06\x32\xab\x02\n\x0f\x44\x65\x63isionService\x12V\n\x0bGetDecision\x12\".oms.promise.v1.GetDecisionRequest\x1a#.oms.promise.v1.GetDecisionResponse\x12\\\n\rListDecisions\x12$.oms.promise.v1.ListDecisionsRequest\x1a%.oms.promise.v1.ListDecisionsResponse\x12\x62\n\x0f\x45xplainDecision\x12&.oms.promise.v1.ExplainDecisionRequest\x1a\'.oms.promise.v1.ExplainDecisionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,40 +37,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPLANATIONSENTENCE_FACTSENTRY']._loaded_options = None
   _globals['_EXPLANATIONSENTENCE_FACTSENTRY']._serialized_options = b'8\001'
-  _globals['_HUBVERDICT']._serialized_start=2482
-  _globals['_HUBVERDICT']._serialized_end=2696
+  _globals['_HUBVERDICT']._serialized_start=2649
+  _globals['_HUBVERDICT']._serialized_end=2863
   _globals['_DECISION']._serialized_start=192
-  _globals['_DECISION']._serialized_end=1061
-  _globals['_CONSOLIDATING']._serialized_start=1063
-  _globals['_CONSOLIDATING']._serialized_end=1172
-  _globals['_ASKEDHUB']._serialized_start=1174
-  _globals['_ASKEDHUB']._serialized_end=1287
-  _globals['_SEENSTOCK']._serialized_start=1289
-  _globals['_SEENSTOCK']._serialized_end=1350
-  _globals['_REJECTEDCANDIDATE']._serialized_start=1352
-  _globals['_REJECTEDCANDIDATE']._serialized_end=1441
-  _globals['_KNOWNPOINT']._serialized_start=1444
-  _globals['_KNOWNPOINT']._serialized_end=1578
-  _globals['_GETDECISIONREQUEST']._serialized_start=1580
-  _globals['_GETDECISIONREQUEST']._serialized_end=1675
-  _globals['_GETDECISIONRESPONSE']._serialized_start=1677
-  _globals['_GETDECISIONRESPONSE']._serialized_end=1779
-  _globals['_LISTDECISIONSREQUEST']._serialized_start=1781
-  _globals['_LISTDECISIONSREQUEST']._serialized_end=1861
-  _globals['_LISTDECISIONSRESPONSE']._serialized_start=1863
-  _globals['_LISTDECISIONSRESPONSE']._serialized_end=1968
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=1970
-  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=2041
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=2043
-  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=2118
-  _globals['_EXPLANATION']._serialized_start=2120
-  _globals['_EXPLANATION']._serialized_end=2226
-  _globals['_EXPLANATIONSECTION']._serialized_start=2228
-  _globals['_EXPLANATIONSECTION']._serialized_end=2318
-  _globals['_EXPLANATIONSENTENCE']._serialized_start=2321
-  _globals['_EXPLANATIONSENTENCE']._serialized_end=2479
-  _globals['_EXPLANATIONSENTENCE_FACTSENTRY']._serialized_start=2435
-  _globals['_EXPLANATIONSENTENCE_FACTSENTRY']._serialized_end=2479
-  _globals['_DECISIONSERVICE']._serialized_start=2699
-  _globals['_DECISIONSERVICE']._serialized_end=2998
+  _globals['_DECISION']._serialized_end=1105
+  _globals['_CONSOLIDATING']._serialized_start=1107
+  _globals['_CONSOLIDATING']._serialized_end=1216
+  _globals['_ASKEDHUB']._serialized_start=1218
+  _globals['_ASKEDHUB']._serialized_end=1331
+  _globals['_SEENSTOCK']._serialized_start=1333
+  _globals['_SEENSTOCK']._serialized_end=1394
+  _globals['_SEENCOMING']._serialized_start=1396
+  _globals['_SEENCOMING']._serialized_end=1517
+  _globals['_REJECTEDCANDIDATE']._serialized_start=1519
+  _globals['_REJECTEDCANDIDATE']._serialized_end=1608
+  _globals['_KNOWNPOINT']._serialized_start=1611
+  _globals['_KNOWNPOINT']._serialized_end=1745
+  _globals['_GETDECISIONREQUEST']._serialized_start=1747
+  _globals['_GETDECISIONREQUEST']._serialized_end=1842
+  _globals['_GETDECISIONRESPONSE']._serialized_start=1844
+  _globals['_GETDECISIONRESPONSE']._serialized_end=1946
+  _globals['_LISTDECISIONSREQUEST']._serialized_start=1948
+  _globals['_LISTDECISIONSREQUEST']._serialized_end=2028
+  _globals['_LISTDECISIONSRESPONSE']._serialized_start=2030
+  _globals['_LISTDECISIONSRESPONSE']._serialized_end=2135
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_start=2137
+  _globals['_EXPLAINDECISIONREQUEST']._serialized_end=2208
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_start=2210
+  _globals['_EXPLAINDECISIONRESPONSE']._serialized_end=2285
+  _globals['_EXPLANATION']._serialized_start=2287
+  _globals['_EXPLANATION']._serialized_end=2393
+  _globals['_EXPLANATIONSECTION']._serialized_start=2395
+  _globals['_EXPLANATIONSECTION']._serialized_end=2485
+  _globals['_EXPLANATIONSENTENCE']._serialized_start=2488
+  _globals['_EXPLANATIONSENTENCE']._serialized_end=2646
+  _globals['_EXPLANATIONSENTENCE_FACTSENTRY']._serialized_start=2602
+  _globals['_EXPLANATIONSENTENCE_FACTSENTRY']._serialized_end=2646
+  _globals['_DECISIONSERVICE']._serialized_start=2866
+  _globals['_DECISIONSERVICE']._serialized_end=3165
 # @@protoc_insertion_point(module_scope)

@@ -92,6 +92,7 @@ class Decision(_message.Message):
     NEW_OPTIONS_FIELD_NUMBER: _builtins.int
     CAPACITY_FIELD_NUMBER: _builtins.int
     CONSOLIDATING_FIELD_NUMBER: _builtins.int
+    COMING_FIELD_NUMBER: _builtins.int
     decision_id: _builtins.str
     order_id: _builtins.str
     ruleset_id: _builtins.str
@@ -111,7 +112,7 @@ class Decision(_message.Message):
     """Empty when no quote had to be kept."""
     quote_broken: _builtins.bool
     quote_problem: _builtins.str
-    """UNKNOWN_QUOTE, EXPIRED, MODE_NOT_QUOTED, NOT_KEPT; empty when it was kept."""
+    """UNKNOWN_QUOTE, EXPIRED, MODE_NOT_QUOTED, MUST_WAIT, NOT_KEPT; empty when it was kept."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -148,6 +149,10 @@ class Decision(_message.Message):
     def consolidating(self) -> Global___Consolidating:
         """What was found about meeting at a hub. Absent: it was not asked, or there was nothing to join."""
 
+    @_builtins.property
+    def coming(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeenComing]:
+        """What it saw to come, where its question asked for stock to come."""
+
     def __init__(
         self,
         *,
@@ -176,10 +181,11 @@ class Decision(_message.Message):
         new_options: _abc.Iterable[_promise_service_pb2.DeliveryOption] | None = ...,
         capacity: _abc.Iterable[_capacity_service_pb2.CapacityFigure] | None = ...,
         consolidating: Global___Consolidating | None = ...,
+        coming: _abc.Iterable[Global___SeenComing] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "consolidating", b"consolidating", "quoted", b"quoted", "stock", b"stock"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "capacity", b"capacity", "consolidating", b"consolidating", "decision_id", b"decision_id", "inputs_hash", b"inputs_hash", "least_cost_minor", b"least_cost_minor", "lines", b"lines", "mode", b"mode", "new_options", b"new_options", "order_id", b"order_id", "plans", b"plans", "points", b"points", "proved_optimal", b"proved_optimal", "quote_broken", b"quote_broken", "quote_id", b"quote_id", "quote_problem", b"quote_problem", "quoted", b"quoted", "rejected", b"rejected", "ruleset_id", b"ruleset_id", "ruleset_version", b"ruleset_version", "seen", b"seen", "stock", b"stock", "terms_version", b"terms_version", "time_zone", b"time_zone", "unplanned", b"unplanned"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "capacity", b"capacity", "coming", b"coming", "consolidating", b"consolidating", "decision_id", b"decision_id", "inputs_hash", b"inputs_hash", "least_cost_minor", b"least_cost_minor", "lines", b"lines", "mode", b"mode", "new_options", b"new_options", "order_id", b"order_id", "plans", b"plans", "points", b"points", "proved_optimal", b"proved_optimal", "quote_broken", b"quote_broken", "quote_id", b"quote_id", "quote_problem", b"quote_problem", "quoted", b"quoted", "rejected", b"rejected", "ruleset_id", b"ruleset_id", "ruleset_version", b"ruleset_version", "seen", b"seen", "stock", b"stock", "terms_version", b"terms_version", "time_zone", b"time_zone", "unplanned", b"unplanned"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -273,6 +279,42 @@ class SeenStock(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SeenStock: _TypeAlias = SeenStock  # noqa: Y015
+
+@_typing.final
+class SeenComing(_message.Message):
+    """Units of a delivery to come that the channel may promise at one position."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    SUPPLY_ID_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    point_id: _builtins.str
+    supply_id: _builtins.str
+    units: _builtins.int
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """From when they can be counted on."""
+
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        supply_id: _builtins.str = ...,
+        units: _builtins.int = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "point_id", b"point_id", "sku", b"sku", "supply_id", b"supply_id", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeenComing: _TypeAlias = SeenComing  # noqa: Y015
 
 @_typing.final
 class RejectedCandidate(_message.Message):
@@ -538,7 +580,8 @@ class ExplanationSection(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SENTENCES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """why_not, chosen, quote, consolidation, split, nearer_points, dropped_points, full, stock_seen, cost, next_best, not_shipped,
+    """why_not, chosen, waiting, quote, consolidation, split, nearer_points, dropped_points, full, stock_seen, cost,
+    next_best, not_shipped,
     proof, freshness.
     """
     @_builtins.property

@@ -654,11 +654,15 @@ class DeliveryOption(_message.Message):
     PLAN_FIELD_NUMBER: _builtins.int
     POINT_ID_FIELD_NUMBER: _builtins.int
     APPOINTMENT_FIELD_NUMBER: _builtins.int
+    WAITS_UNTIL_FIELD_NUMBER: _builtins.int
+    RELEASE_DATE_FIELD_NUMBER: _builtins.int
     mode: _type_pb2.DeliveryMode.ValueType
     parcels: _builtins.int
     """That the customer receives."""
     point_id: _builtins.str
     """The store at which it is collected, for such modes."""
+    release_date: _builtins.str
+    """The latest release date, ISO 8601, of articles of the basket that are not handed over yet; empty for none."""
     @_builtins.property
     def window(self) -> _type_pb2.Window: ...
     @_builtins.property
@@ -675,6 +679,12 @@ class DeliveryOption(_message.Message):
     def appointment(self) -> Global___Appointment:
         """The appointment that it keeps; `window` is its window."""
 
+    @_builtins.property
+    def waits_until(self) -> _timestamp_pb2.Timestamp:
+        """Set when units are from stock to come: when the last of them are due at their points. Orders cannot have such an
+        option yet: with its quote they are refused (PlanOrderResponse.quote_broken) unless they `may_wait`.
+        """
+
     def __init__(
         self,
         *,
@@ -687,10 +697,12 @@ class DeliveryOption(_message.Message):
         plan: Global___Plan | None = ...,
         point_id: _builtins.str = ...,
         appointment: Global___Appointment | None = ...,
+        waits_until: _timestamp_pb2.Timestamp | None = ...,
+        release_date: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "carbon", b"carbon", "order_before", b"order_before", "plan", b"plan", "price", b"price", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "carbon", b"carbon", "order_before", b"order_before", "plan", b"plan", "price", b"price", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "carbon", b"carbon", "mode", b"mode", "order_before", b"order_before", "parcels", b"parcels", "plan", b"plan", "point_id", b"point_id", "price", b"price", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "carbon", b"carbon", "mode", b"mode", "order_before", b"order_before", "parcels", b"parcels", "plan", b"plan", "point_id", b"point_id", "price", b"price", "release_date", b"release_date", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -798,6 +810,8 @@ class Leg(_message.Message):
     NEXT_HAND_OVER_BY_FIELD_NUMBER: _builtins.int
     NEXT_WINDOW_FIELD_NUMBER: _builtins.int
     VIA_POINT_ID_FIELD_NUMBER: _builtins.int
+    WAITS_UNTIL_FIELD_NUMBER: _builtins.int
+    RELEASE_DATE_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
@@ -809,6 +823,10 @@ class Leg(_message.Message):
     via_point_id: _builtins.str
     """The hub at which it meets the others; `window` is then when it is there. What the hub has itself is a leg without
     carrier and service. Empty: it goes to the customer.
+    """
+    release_date: _builtins.str
+    """The latest release date, ISO 8601, of articles of the leg that were not released at the question: it is handed over
+    no earlier. Empty for none.
     """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegLine]: ...
@@ -832,6 +850,10 @@ class Leg(_message.Message):
 
     @_builtins.property
     def next_window(self) -> _type_pb2.Window: ...
+    @_builtins.property
+    def waits_until(self) -> _timestamp_pb2.Timestamp:
+        """Work does not begin before: units from stock to come are due then. Absent: all units are there."""
+
     def __init__(
         self,
         *,
@@ -850,10 +872,12 @@ class Leg(_message.Message):
         next_hand_over_by: _timestamp_pb2.Timestamp | None = ...,
         next_window: _type_pb2.Window | None = ...,
         via_point_id: _builtins.str = ...,
+        waits_until: _timestamp_pb2.Timestamp | None = ...,
+        release_date: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "carrier_id", b"carrier_id", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "parcels", b"parcels", "point_id", b"point_id", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "via_point_id", b"via_point_id", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "carrier_id", b"carrier_id", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "parcels", b"parcels", "point_id", b"point_id", "release_date", b"release_date", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "via_point_id", b"via_point_id", "waits_until", b"waits_until", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -868,19 +892,23 @@ class LegLine(_message.Message):
     LINE_NUMBER_FIELD_NUMBER: _builtins.int
     SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    SUPPLY_ID_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     sku: _builtins.str
     quantity: _builtins.int
+    supply_id: _builtins.str
+    """The expected delivery that the units come with; empty: they are on the shelf."""
     def __init__(
         self,
         *,
         line_number: _builtins.int = ...,
         sku: _builtins.str = ...,
         quantity: _builtins.int = ...,
+        supply_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "sku", b"sku", "supply_id", b"supply_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -896,7 +924,8 @@ class CostComponent(_message.Message):
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"shipping", "preparation", "split", "distance", "lateness"; when they are not 0 also "priority", "low_cover",
-    "markdown" (a gain: less than 0), "short_pick" and "capacity". Of a plan by way of a hub also "consolidation".
+    "markdown" (a gain: less than 0), "short_pick", "capacity" and "waiting". Of a plan by way of a hub also
+    "consolidation".
     """
     amount_minor: _builtins.int
     def __init__(
@@ -1019,6 +1048,7 @@ class PlanOrderRequest(_message.Message):
     APPOINTMENT_FIELD_NUMBER: _builtins.int
     REPLACED_LEGS_FIELD_NUMBER: _builtins.int
     MAY_CONSOLIDATE_FIELD_NUMBER: _builtins.int
+    MAY_WAIT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and content: same decision."""
     order_id: _builtins.str
@@ -1030,6 +1060,8 @@ class PlanOrderRequest(_message.Message):
     """Whoever asks can have parcels meet at a hub (Plan.onward): then they do where that costs less, or more units can
     be sent so, and the ruleset knows what joining them costs.
     """
+    may_wait: _builtins.bool
+    """Units of stock to come may be planned, as far as the ruleset waits for them. Without it only what is there is."""
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
     @_builtins.property
@@ -1077,10 +1109,11 @@ class PlanOrderRequest(_message.Message):
         appointment: Global___Appointment | None = ...,
         replaced_legs: _abc.Iterable[Global___LegPlace] | None = ...,
         may_consolidate: _builtins.bool = ...,
+        may_wait: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "destination", b"destination", "not_before", b"not_before", "promised_until", b"promised_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "may_consolidate", b"may_consolidate", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1338,9 +1371,12 @@ class ListedOption(_message.Message):
     PRICE_FIELD_NUMBER: _builtins.int
     CARBON_FIELD_NUMBER: _builtins.int
     POINT_ID_FIELD_NUMBER: _builtins.int
+    WAITS_UNTIL_FIELD_NUMBER: _builtins.int
+    RELEASE_DATE_FIELD_NUMBER: _builtins.int
     mode: _type_pb2.DeliveryMode.ValueType
     point_id: _builtins.str
     """The store at which it is collected, for such modes."""
+    release_date: _builtins.str
     @_builtins.property
     def window(self) -> _type_pb2.Window: ...
     @_builtins.property
@@ -1351,6 +1387,10 @@ class ListedOption(_message.Message):
     def price(self) -> _type_pb2.Money: ...
     @_builtins.property
     def carbon(self) -> _type_pb2.Carbon: ...
+    @_builtins.property
+    def waits_until(self) -> _timestamp_pb2.Timestamp:
+        """As of an option of a quote."""
+
     def __init__(
         self,
         *,
@@ -1360,10 +1400,12 @@ class ListedOption(_message.Message):
         price: _type_pb2.Money | None = ...,
         carbon: _type_pb2.Carbon | None = ...,
         point_id: _builtins.str = ...,
+        waits_until: _timestamp_pb2.Timestamp | None = ...,
+        release_date: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "order_before", b"order_before", "price", b"price", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "order_before", b"order_before", "price", b"price", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "mode", b"mode", "order_before", b"order_before", "point_id", b"point_id", "price", b"price", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "mode", b"mode", "order_before", b"order_before", "point_id", b"point_id", "price", b"price", "release_date", b"release_date", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

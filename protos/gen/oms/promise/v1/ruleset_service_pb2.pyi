@@ -103,6 +103,8 @@ class Ruleset(_message.Message):
     REPLAN_RULESET_ID_FIELD_NUMBER: _builtins.int
     CAPACITY_PRESSURE_MINOR_FIELD_NUMBER: _builtins.int
     CONSOLIDATION_FIELD_NUMBER: _builtins.int
+    MAX_WAIT_DAYS_FIELD_NUMBER: _builtins.int
+    WAITING_DAY_MINOR_FIELD_NUMBER: _builtins.int
     ruleset_id: _builtins.str
     """Letters, digits, dots, dashes and underscores, at most 64, not "none". Empty: "default", which judges every plan."""
     version: _builtins.int
@@ -138,6 +140,12 @@ class Ruleset(_message.Message):
     share of the orders that the point may start which others have taken, half a minor unit and more rounded up.
     Nothing at a point without a limit.
     """
+    max_wait_days: _builtins.int
+    """How long a leg may wait at most for stock to come, from when its work could begin until the units are due, at most
+    90 days. 0: stock to come is never used. Questions that say so (PlanOrderRequest.may_wait) use it; quotes always do.
+    """
+    waiting_day_minor: _builtins.int
+    """Of a leg that waits for stock to come, for each day begun until the units are due."""
     @_builtins.property
     def preparation_costs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointTypeCost]:
         """Cost of preparing one parcel, by type of point, each at most once; types without one cost nothing."""
@@ -191,10 +199,12 @@ class Ruleset(_message.Message):
         replan_ruleset_id: _builtins.str = ...,
         capacity_pressure_minor: _builtins.int = ...,
         consolidation: Global___Consolidation | None = ...,
+        max_wait_days: _builtins.int = ...,
+        waiting_day_minor: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "consolidation", b"consolidation", "low_cover", b"low_cover", "markdown", b"markdown", "max_parcels", b"max_parcels", "shipping_percent", b"shipping_percent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "capacity_pressure_minor", b"capacity_pressure_minor", "consolidation", b"consolidation", "currency", b"currency", "distance_cost_minor_per_kilometre", b"distance_cost_minor_per_kilometre", "lateness_cost_minor_per_day", b"lateness_cost_minor_per_day", "low_cover", b"low_cover", "markdown", b"markdown", "max_delivery_days", b"max_delivery_days", "max_distance_kilometres", b"max_distance_kilometres", "max_parcels", b"max_parcels", "min_split_value_minor", b"min_split_value_minor", "preparation_costs", b"preparation_costs", "priority_costs", b"priority_costs", "replan_ruleset_id", b"replan_ruleset_id", "ruleset_id", b"ruleset_id", "shipping_percent", b"shipping_percent", "short_pick_cost_minor", b"short_pick_cost_minor", "split_cost_minor", b"split_cost_minor", "tiers", b"tiers", "together_tags", b"together_tags", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives", "_max_parcels", b"_max_parcels", "_shipping_percent", b"_shipping_percent", "alternatives", b"alternatives", "capacity_pressure_minor", b"capacity_pressure_minor", "consolidation", b"consolidation", "currency", b"currency", "distance_cost_minor_per_kilometre", b"distance_cost_minor_per_kilometre", "lateness_cost_minor_per_day", b"lateness_cost_minor_per_day", "low_cover", b"low_cover", "markdown", b"markdown", "max_delivery_days", b"max_delivery_days", "max_distance_kilometres", b"max_distance_kilometres", "max_parcels", b"max_parcels", "max_wait_days", b"max_wait_days", "min_split_value_minor", b"min_split_value_minor", "preparation_costs", b"preparation_costs", "priority_costs", b"priority_costs", "replan_ruleset_id", b"replan_ruleset_id", "ruleset_id", b"ruleset_id", "shipping_percent", b"shipping_percent", "short_pick_cost_minor", b"short_pick_cost_minor", "split_cost_minor", b"split_cost_minor", "tiers", b"tiers", "together_tags", b"together_tags", "version", b"version", "waiting_day_minor", b"waiting_day_minor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__alternatives: _TypeAlias = _typing.Literal["alternatives"]  # noqa: Y015
     _WhichOneofArgType__alternatives: _TypeAlias = _typing.Literal["_alternatives", b"_alternatives"]  # noqa: Y015
