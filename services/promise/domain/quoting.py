@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 
 from services.promise.domain import consolidating, engine, stages, whole
+from services.promise.domain.candidates import start_of
 from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments, ModeTerms
 from services.promise.domain.network import Appointment, BasketLine, Mode, PlanRequest, Point, Position
@@ -80,13 +81,21 @@ class _Basket:
         if isinstance(question, str):
             first = request.lines[0]
             return Unplanned(first.line_number, first.sku, first.quantity, question)
-        if not stages.are_there(self._snapshot.stock, request, self._ruleset):
-            answer = whole.best(question, self._ground)
-            is_one = isinstance(answer, Plan) and len(answer.legs) == 1
-            if is_one or not consolidating.is_allowed(request, self._ruleset):
-                return answer
+        if not stages.is_embargoed(self._snapshot.stock, request):
+            best = whole.best(question, self._ground)
+            if self._is_final(request, best):
+                return best
         outcome = engine.plan(self._snapshot, request, self._ruleset, ground=self._ground)
         return outcome.plans[0] if outcome.is_complete else outcome.unplanned[0]
+
+    def _is_final(self, request: PlanRequest, best: Plan | Unplanned) -> bool:
+        """Whether neither waiting nor meeting at a hub can make it better."""
+        stock, rules = self._snapshot.stock, self._ruleset
+        if stages.is_awaited(stock, request, rules):
+            least = stages.least_cost(stock, request, rules, start_of(request, TERMS[request.mode]))
+            return isinstance(best, Plan) and best.total_cost_minor < least
+        is_one = isinstance(best, Plan) and len(best.legs) == 1
+        return is_one or not consolidating.is_allowed(request, rules)
 
     def _choices(self, request: PlanRequest) -> Iterable[PlanRequest]:
         """The questions of a mode: for each store, for each appointment, or the one."""

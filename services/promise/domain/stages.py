@@ -63,13 +63,38 @@ NOW = Stage()
 
 
 def are_there(stock: StockSlice, request: PlanRequest, ruleset: Ruleset) -> bool:
-    """Whether anything comes, or may be under embargo: else each point has one stage."""
-    skus = {line.sku for line in request.lines}
-    if request.may_wait and ruleset.max_wait_days and not skus.isdisjoint(stock.coming):
-        return True
-    # Nowhere does a date begin after the day that follows it in UTC; one that has begun everywhere binds nobody.
-    dates = (stock.items[sku].release_date for sku in skus if sku in stock.items)
-    return any(one is not None and one >= request.now.date() for one in dates)
+    """Whether a point may have more than one stage."""
+    return is_awaited(stock, request, ruleset) or is_embargoed(stock, request)
+
+
+def is_awaited(stock: StockSlice, request: PlanRequest, ruleset: Ruleset) -> bool:
+    """Whether something comes that may be waited for."""
+    may_wait = request.may_wait and ruleset.max_wait_days
+    return bool(may_wait) and any(line.sku in stock.coming for line in request.lines)
+
+
+def is_embargoed(stock: StockSlice, request: PlanRequest) -> bool:
+    """Whether something may not be released yet: a date has begun everywhere when its day ends in UTC."""
+    items = (stock.items.get(line.sku) for line in request.lines)
+    dates = (item.release_date for item in items if item is not None)
+    return any(date is not None and date >= request.now.date() for date in dates)
+
+
+def least_cost(stock: StockSlice, request: PlanRequest, ruleset: Ruleset, start: datetime) -> int:
+    """What a plan with any unit to come costs at least: its waiting, less what markdowns may gain."""
+    wanted = [(stock.items[line.sku], line.quantity) for line in request.lines if line.sku in stock.items]
+    gain = 0
+    if ruleset.markdown is not None:
+        prices = ((item.price_minor(request.channel_id, ruleset.currency), units) for item, units in wanted)
+        gain = sum(ruleset.markdown.gain(price, 100, 0) * units for price, units in prices)
+    dues = (
+        of_channel.due_at
+        for item, _ in wanted
+        for deliveries in stock.coming.get(item.sku, {}).values()
+        for delivery in deliveries
+        if (of_channel := delivery.channels.get(request.channel_id)) is not None
+    )
+    return ruleset.waiting_cost(start, min(dues, default=start)) - gain
 
 
 class Stages:

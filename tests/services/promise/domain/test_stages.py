@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from services.promise.domain import network as n
+from services.promise.domain import quoting
+from services.promise.domain.capacity import Capacity, Counter, Limit, Limits
 from services.promise.domain.engine import plan
 from services.promise.domain.plans import LegLine, Outcome, Plan
 from services.promise.domain.rulesets import Tier
@@ -160,6 +162,36 @@ def test_a_unit_to_come_is_taken_where_the_buffer_keeps_that_of_the_shelf() -> N
     )
     network = with_coming(network, x={"a": (coming("po-1", 1, paris(2)),)})
     assert lines(best(network, asks(("x", 1)))) == {"a": [("x", 1, "po-1")]}
+
+
+def test_nobody_waits_only_to_come_by_a_calmer_day() -> None:
+    busy = Capacity(Limits([Limit(5, "a")]), {Counter("a", date(2026, 6, 1)): 4})
+    network = with_coming(snapshot([point("a")], stock({"x": {"a": 1}})), x={"a": (coming("po-1", 3, paris(2)),)})
+    rules = {"capacity_pressure_minor": 100, "waiting_day_minor": 0}
+    for units, due_at in ((1, None), (2, paris(2))):
+        found = best(replace(network, capacity=busy), asks(("x", units)), **rules)
+        assert found.waits_until == due_at
+        assert {cost.name: cost.amount_minor for cost in found.costs}["capacity"] == 80
+    later = Capacity(Limits([Limit(5, "a")]), {Counter("a", date(2026, 6, 2)): 3})
+    found = best(replace(network, capacity=later), asks(("x", 2)), **rules)
+    assert {cost.name: cost.amount_minor for cost in found.costs}["capacity"] == 60, "the day of the work counts"
+
+
+def test_a_leg_that_need_not_wait_is_no_other_plan_when_it_does() -> None:
+    rules = replace(PATIENT, waiting_day_minor=0, alternatives=9)
+    outcome = plan(two_shops(), asks(("x", 1), ("y", 1)), rules)
+    told = [([leg.hand_over_by for leg in found.legs], found.waits_until) for found in outcome.plans]
+    assert told == [([paris(3, 17)], paris(3)), ([paris(1, 17), paris(1, 17)], None)]
+
+
+@pytest.mark.parametrize(("beyond", "waits"), [(timedelta(), True), (SECOND, False)])
+def test_the_longest_wait_is_counted_to_the_second(beyond: timedelta, waits: bool) -> None:
+    due_at = NOW + timedelta(days=2) + beyond
+    network = with_coming(snapshot([point("a")], stock({"x": {}})), x={"a": (coming("po-1", 3, due_at),)})
+    outcome = plan(network, asks(("x", 1)), replace(PATIENT, max_wait_days=2))
+    assert bool(outcome.plans) == waits
+    if waits:
+        assert {cost.name: cost.amount_minor for cost in outcome.plans[0].costs}["waiting"] == 80
 
 
 def test_the_countdown_of_a_plan_that_waits_is_exact() -> None:
@@ -392,6 +424,12 @@ def check_waits(case: Case, outcome: Outcome) -> None:
                     assert leg.hand_over_by >= paris(release.day)
             assert leg.waits_until == max(dues, default=None)
             assert leg.waits_until is None or leg.waits_until <= min(furthest, leg.hand_over_by)
+            releases = (stock_.items[line.sku].release_date for line in leg.lines)
+            needed = [NOW, *dues, *(paris(release.day) for release in releases if release)]
+            carrier = next(one for one in case.snapshot.carriers if one.carrier_id == leg.carrier_id)
+            assert leg.window.end == arrival(stock_.points[leg.point_id], carrier, max(needed)), (
+                "no later than it must"
+            )
         for (sku, point_id, supply_id), count in taken.items():
             free = stock_.positions[sku][point_id].free
             assert count <= (deliveries[supply_id][2].units if supply_id else free)
@@ -445,6 +483,19 @@ def test_one_more_delivery_never_makes_the_plan_worse() -> None:
         after = plan(wider, case.request, case.ruleset)
         if before.proved_optimal and after.proved_optimal:
             assert worth(after) <= worth(before), seed
+
+
+def test_a_quote_has_the_plan_of_the_engine_though_it_looks_at_what_is_there_first() -> None:
+    waits = 0
+    for seed in range(120):
+        case = staged_case(Random(seed))
+        outcome = plan(case.snapshot, case.request, case.ruleset)
+        options, _ = quoting.all_modes(case.snapshot, case.request, case.ruleset)
+        assert bool(options) == outcome.is_complete
+        if options and outcome.proved_optimal:
+            assert options[0].plan.total_cost_minor == outcome.plans[0].total_cost_minor, seed
+            waits += options[0].plan.waits_until is not None
+    assert waits > 10
 
 
 def test_the_same_question_about_what_comes_has_the_same_answer() -> None:
