@@ -19,6 +19,7 @@ from tests.services.promise.network import (
     NOW,
     PARIS,
     collections,
+    coming,
     euros,
     openings,
     point,
@@ -28,6 +29,7 @@ from tests.services.promise.network import (
     snapshot,
     stock,
     terms,
+    with_coming,
 )
 
 JOINING = ruleset(consolidation=Consolidation(50, 2))
@@ -105,6 +107,19 @@ def test_all_is_at_the_hub_before_it_leaves_as_one_shipment() -> None:
     assert found.window == found.onward.window == n.Window(paris(8, day=4), paris(18, day=5))
     assert (found.onward.lines, found.onward.weight_grams, found.parcels) == ((), 800, 1)
     assert found.order_before == paris(17)
+
+
+def test_what_comes_or_is_under_embargo_asks_no_hub() -> None:
+    network = shop()
+    patient = replace(JOINING, max_wait_days=5)
+    comes = with_coming(network, a={"lyon": (coming("po-1", 3, paris(2, day=6)),)})
+    assert engine.plan(comes, asked(), patient).plans[0].onward is not None, "nobody asked to wait"
+    assert engine.plan(comes, asked(may_wait=True), patient).consolidating is None
+    items = {**network.stock.items, "a": replace(network.stock.items["a"], release_date=date(2026, 6, 4))}
+    embargoed = replace(network, stock=replace(network.stock, items=items))
+    outcome = engine.plan(embargoed, asked(), JOINING)
+    assert outcome.consolidating is None
+    assert all(leg.hand_over_by >= paris(2, day=4) for leg in outcome.plans[0].legs if leg.point_id == "hub")
 
 
 def test_costs_are_told_apart_and_kilometres_and_carbon_are_those_of_all_parts() -> None:
