@@ -59,6 +59,7 @@ async def orders_under_way(wired: Wired, seed: int, count: int = ORDERS) -> Asyn
         await crowd.verify()
 
 
+@pytest.mark.attack
 async def test_lines_may_be_cut_again_and_again(wired: Wired) -> None:
     chance, cut = random.Random(1), 0
     async with orders_under_way(wired, seed=1):
@@ -68,6 +69,7 @@ async def test_lines_may_be_cut_again_and_again(wired: Wired) -> None:
     assert cut > 20
 
 
+@pytest.mark.attack
 async def test_lines_go_silent_and_come_back(wired: Wired) -> None:
     async with orders_under_way(wired, seed=2):
         with ExitStack() as silent:
