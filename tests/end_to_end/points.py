@@ -85,6 +85,7 @@ _ELSEWHERE = {
         "PublishRuleset",
         "Quote",
         "PutLimits",
+        "FindCapacityDifferences",
         "forget_quotes",
         "forget_capacity",
     ),

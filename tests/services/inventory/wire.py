@@ -16,8 +16,9 @@ _SSL_REQUEST, _GSS_REQUEST = 80877103, 80877104
 class Wire:
     """Carries everything, until it is told where to cut.
 
-    `cut_at` is a number of statements from now on, over all connections; BEGIN and COMMIT are statements. The one
-    that is cut is carried out, and its answer is lost; with `unsaid` it does not even arrive.
+    `cut_at` is a number of messages from now on that want an answer, over all connections: a statement, or several
+    that leave in one trip with their BEGIN and COMMIT. The one that is cut is carried out, and its answer is lost;
+    with `unsaid` it does not even arrive.
     """
 
     url: str = ""
