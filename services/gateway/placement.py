@@ -165,8 +165,6 @@ async def _options_now(clients: Clients, order: orders.Order) -> list[PromiseOpt
             point_id=option.point_id,
         )
         for option in quote.options
-        # An order cannot wait for stock to come.
-        if not option.HasField("waits_until")
     ]
 
 

@@ -146,7 +146,7 @@ def to_quote_question(request: pb.QuoteRequest) -> n.PlanRequest:
         not_before=times.field_or_none(request, "not_before"),
         cooling_off_until=times.field_or_none(request, "cooling_off_until"),
         may_consolidate=request.may_consolidate,
-        may_wait=True,
+        may_wait=request.may_wait,
     )
 
 
@@ -160,7 +160,7 @@ def to_listing_question(request: pb.QuoteListingRequest) -> n.PlanRequest:
         now=times.field_or_now(request, "as_of"),
         not_before=times.field_or_none(request, "not_before"),
         cooling_off_until=times.field_or_none(request, "cooling_off_until"),
-        may_wait=True,
+        may_wait=request.may_wait,
     )
 
 

@@ -108,6 +108,7 @@ async def test_it_is_loaded_once_and_can_be_sold(services: Mapping[str, str]) ->
         # More than all shops have: the days of deliveries are counted from the load.
         coats = _basket("FR", "67000", "OCOT-BREHAT-CM-44", 25)
         coats.ClearField("as_of")
+        coats.may_wait = True
         coats_ordered = await quotes.Quote(coats)
         (later,) = [one for one in coats_ordered.options if one.mode == types.DELIVERY_MODE_HOME_STANDARD]
         assert later.HasField("waits_until")

@@ -145,6 +145,10 @@ class PromiseRequest(Sent):
         False,
         description="Parcels may meet at a hub and leave as one shipment: only for whoever can carry that out",
     )
+    may_wait: bool = Field(
+        False,
+        description="Units may be waited for that are still to come: to show it, for no order can have it yet",
+    )
 
 
 class ListingRequest(Sent):
@@ -168,6 +172,7 @@ class ListingRequest(Sent):
     not_before: Instant | None = Field(
         None, description="Preparation does not start before; the end of cooling-off when it is left out"
     )
+    may_wait: bool = Field(False, description="As in a promise of a basket")
 
 
 class CarbonView(Shown):

@@ -530,7 +530,8 @@ class FakePromise(PromiseServiceServicer):
             waits_until=WINDOW.start,
             release_date="2026-11-21",
         )
-        return promise.QuoteResponse(quote_id="quo_1", options=[option, later], not_offered=[missing])
+        options = [option, later] if request.may_wait else [option]
+        return promise.QuoteResponse(quote_id="quo_1", options=options, not_offered=[missing])
 
     async def QuoteListing(self, request: Any, context: Any) -> promise.QuoteListingResponse:
         self._world.note("QuoteListing", request)

@@ -131,20 +131,22 @@ async def test_a_quote_counts_the_cooling_off_and_numbers_its_lines(
     body = (await http.post("/v1/promises", json=basket, headers=service)).json()
     assert body["quote_id"] == "quo_1"
     assert body["options"][0]["price"] == {"amount_minor": 490, "currency": "EUR"}
-    assert [one["release_date"] for one in body["options"]] == ["", "2026-11-21"]
-    assert [bool(one["waits_until"]) for one in body["options"]] == [False, True]
     assert body["not_offered"] == [{"mode": "home_express", "reason": "NO_CARRIER", "detail": ""}]
     (asked,) = world.calls("Quote")
     assert [line.line_number for line in asked.lines] == [1, 2]
     assert asked.cooling_off_until.seconds - asked.as_of.seconds == 1800
     assert not asked.HasField("not_before")
     assert not asked.may_consolidate
+    assert not asked.may_wait
 
-    told = basket | {"not_before": "2026-11-20T14:00:00+02:00", "may_consolidate": True}
-    await http.post("/v1/promises", json=told, headers=service)
+    told = basket | {"not_before": "2026-11-20T14:00:00+02:00", "may_consolidate": True, "may_wait": True}
+    body = (await http.post("/v1/promises", json=told, headers=service)).json()
+    assert [one["release_date"] for one in body["options"]] == ["", "2026-11-21"]
+    assert [bool(one["waits_until"]) for one in body["options"]] == [False, True]
     assert world.calls("Quote")[1].not_before.ToJsonString() == "2026-11-20T12:00:00Z"
     assert not world.calls("Quote")[1].HasField("cooling_off_until")
     assert world.calls("Quote")[1].may_consolidate
+    assert world.calls("Quote")[1].may_wait
 
 
 async def test_a_page_of_articles_is_promised_each_for_itself(

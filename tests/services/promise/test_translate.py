@@ -35,6 +35,13 @@ def test_a_carrier_comes_back_as_it_was_put() -> None:
     assert translate.to_carriers([translate.carrier_proto(carrier)]) == [carrier]
 
 
+def test_whoever_asks_says_whether_units_to_come_may_be_waited_for() -> None:
+    for is_allowed in (False, True):
+        quoted = translate.to_quote_question(pb.QuoteRequest(may_wait=is_allowed))
+        listed = translate.to_listing_question(pb.QuoteListingRequest(may_wait=is_allowed))
+        assert (quoted.may_wait, listed.may_wait) == (is_allowed, is_allowed)
+
+
 def test_whoever_asks_says_whether_parcels_may_meet_at_a_hub() -> None:
     for is_allowed in (False, True):
         quoted = pb.QuoteRequest(may_consolidate=is_allowed)

@@ -532,10 +532,15 @@ class QuoteRequest(_message.Message):
     COOLING_OFF_UNTIL_FIELD_NUMBER: _builtins.int
     APPOINTMENTS_FIELD_NUMBER: _builtins.int
     MAY_CONSOLIDATE_FIELD_NUMBER: _builtins.int
+    MAY_WAIT_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     may_consolidate: _builtins.bool
     """Parcels may meet at a hub and leave as one shipment, where the ruleset knows what joining them costs. Only for
     whoever plans the order so too: a quote that counts on it may not be kept without.
+    """
+    may_wait: _builtins.bool
+    """Units may be waited for that are still to come, where the ruleset allows it. Only for whoever plans the order so
+    too.
     """
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
@@ -566,10 +571,11 @@ class QuoteRequest(_message.Message):
         cooling_off_until: _timestamp_pb2.Timestamp | None = ...,
         appointments: _abc.Iterable[Global___Appointment] | None = ...,
         may_consolidate: _builtins.bool = ...,
+        may_wait: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "not_before", b"not_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointments", b"appointments", "as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "lines", b"lines", "may_consolidate", b"may_consolidate", "not_before", b"not_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointments", b"appointments", "as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "not_before", b"not_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -681,8 +687,8 @@ class DeliveryOption(_message.Message):
 
     @_builtins.property
     def waits_until(self) -> _timestamp_pb2.Timestamp:
-        """Set when units are from stock to come: when the last of them are due at their points. Orders cannot have such an
-        option yet: with its quote they are refused (PlanOrderResponse.quote_broken) unless they `may_wait`.
+        """Set when units are from stock to come: when the last of them are due at their points. An order with such a quote
+        that does not say `may_wait` too is refused (PlanOrderResponse.quote_broken).
         """
 
     def __init__(
@@ -1271,7 +1277,9 @@ class QuoteListingRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
     COOLING_OFF_UNTIL_FIELD_NUMBER: _builtins.int
+    MAY_WAIT_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
+    may_wait: _builtins.bool
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
     @_builtins.property
@@ -1295,10 +1303,11 @@ class QuoteListingRequest(_message.Message):
         as_of: _timestamp_pb2.Timestamp | None = ...,
         not_before: _timestamp_pb2.Timestamp | None = ...,
         cooling_off_until: _timestamp_pb2.Timestamp | None = ...,
+        may_wait: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "not_before", b"not_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "not_before", b"not_before", "skus", b"skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "may_wait", b"may_wait", "not_before", b"not_before", "skus", b"skus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

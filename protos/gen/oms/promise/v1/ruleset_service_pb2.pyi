@@ -142,7 +142,7 @@ class Ruleset(_message.Message):
     """
     max_wait_days: _builtins.int
     """How long a leg may wait at most for stock to come, from when its work could begin until the units are due, at most
-    90 days. 0: stock to come is never used. Questions that say so (PlanOrderRequest.may_wait) use it; quotes always do.
+    90 days. 0: stock to come is never used. Only questions that say so (`may_wait`) use it.
     """
     waiting_day_minor: _builtins.int
     """Of a leg that waits for stock to come, for each day begun until the units are due."""
