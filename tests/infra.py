@@ -126,7 +126,8 @@ DECLARE
     names text[] := '{}';
 BEGIN
     FOR one IN SELECT schemaname, tablename, format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-               WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'test_seed')
+               WHERE schemaname NOT IN ('information_schema', 'test_seed')
+                 AND schemaname !~ '^pg_' -- the system's, and temporary ones of sessions that are about to end
                  AND tablename <> 'alembic_version'
     LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %s)', one.name) INTO filled;
