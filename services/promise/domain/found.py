@@ -29,6 +29,12 @@ class Found:
         return sorted(leg.id for leg in self.legs)
 
 
+def overhead_of(candidates: Sequence[Candidate], split_cost: int) -> int:
+    """What a set costs beside parcels and units."""
+    fixed = sum(candidate.fixed_cost for candidate in candidates) + (len(candidates) - 1) * split_cost
+    return fixed + max(candidate.lateness_cost for candidate in candidates)
+
+
 def found_of(candidates: Sequence[Candidate], packed: Packed, overhead: int) -> Found:
     """A set with its shares. `overhead`: what it costs beside parcels and units."""
     shares = tuple(map(tuple, packed.shares.tolist()))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.promise.domain.found import Found, found_of
+from services.promise.domain.found import Found, found_of, overhead_of
 from services.promise.domain.grid import NO_LIMIT, Grid, Ints
 from services.promise.domain.packing import Budget, BudgetSpent, cheapest
 from services.promise.domain.rulesets import Ruleset
@@ -65,7 +65,7 @@ class Most:
         if len(grid.candidates) < len(legs):
             return
         ordered = grid.candidates
-        overhead = sum(c.fixed_cost for c in ordered) + (len(legs) - 1) * grid.split_cost + max(grid.lateness)
+        overhead = overhead_of(ordered, grid.split_cost)
         limit = self.best.cost if self.best is not None and total == self._units else NO_LIMIT
         packing = cheapest(
             grid, range(len(ordered)), limit - overhead, self._budget, self._ruleset.min_split_value_minor

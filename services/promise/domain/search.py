@@ -14,7 +14,7 @@ from operator import itemgetter
 import numpy as np
 
 from services.promise.domain.bounds import NO_LEGS, Begun, Bounds
-from services.promise.domain.found import Found, found_of, precedes
+from services.promise.domain.found import Found, found_of, overhead_of, precedes
 from services.promise.domain.grid import NO_LIMIT, Demand, Grid, Ints, Row, members
 from services.promise.domain.most import Most
 from services.promise.domain.packing import Budget, BudgetSpent, cheapest
@@ -415,8 +415,7 @@ class _Cheapest:
         grid = self._grid
         key = sum(1 << n for n in legs)
         candidates = [grid.candidates[n] for n in legs]
-        overhead = sum(c.fixed_cost for c in candidates) + (len(legs) - 1) * grid.split_cost
-        overhead += max(grid.lateness[n] for n in legs)
+        overhead = overhead_of(candidates, grid.split_cost)
         packing = cheapest(grid, legs, bound - overhead, self._budget, self._min_value)
         self._judged[key] = bound
         packed = packing.packed

@@ -14,7 +14,7 @@ import numpy as np
 from services.promise.domain import engine
 from services.promise.domain.candidates import CROWDED, Candidate
 from services.promise.domain.columns import Ints
-from services.promise.domain.found import Found, found_of, precedes
+from services.promise.domain.found import Found, found_of, overhead_of, precedes
 from services.promise.domain.grid import NO_LIMIT, Carriage, Grid, Row
 from services.promise.domain.ground import Ground
 from services.promise.domain.packing import Budget, cheapest
@@ -202,8 +202,7 @@ class _Whole:
     def _shared(self, grid: Grid, legs: Sequence[int], limit: int) -> Found | None:
         """The units shared over these legs, if that costs less than `limit`."""
         candidates = [grid.candidates[leg] for leg in legs]
-        overhead = sum(candidate.fixed_cost for candidate in candidates) + (len(legs) - 1) * self._split_cost
-        overhead += max(candidate.lateness_cost for candidate in candidates)
+        overhead = overhead_of(candidates, self._split_cost)
         min_value = self._question.ruleset.min_split_value_minor
         packed = cheapest(grid, legs, limit - overhead, Budget(engine.BUDGET_STEPS), min_value).packed
         return None if packed is None else found_of(candidates, packed, overhead)
