@@ -10,8 +10,7 @@ from kit import db
 from kit.db import AsyncEngine
 from kit.errors import InvalidArgument, Unavailable
 from services.payments import store
-from services.payments.domain import rules
-from services.payments.domain.model import Payment
+from services.payments.domain.model import Payment, Tender
 from services.payments.providers import AnswerLost, Authorisation, Provider
 
 LARGEST_BATCH = 500
@@ -64,7 +63,13 @@ class Checking:
             totals = await store.differences(tx)
             waiting = await store.unresolved(tx, as_of - PATIENCE, _SHOWN)
         found = [
-            Difference(one.order_id, "TOTAL_NOT_LEDGER", one.total, str(one.ledger_minor), str(one.cached_minor))
+            Difference(
+                one.order_id,
+                "TOTAL_NOT_LEDGER",
+                f"{one.tender_id} {one.total}",
+                str(one.ledger_minor),
+                str(one.cached_minor),
+            )
             for one in totals
         ]
         return checked, found + [
@@ -92,7 +97,7 @@ class Checking:
         made_from, made_until = begun[0][1] - _MADE_BEFORE, begun[-1][1] + _MADE_WITHIN
         known: dict[str, Authorisation] = {}
         with _asking():
-            for name in {one.provider for one in payments if one.provider_payment_id}:
+            for name in {one.provider for one in _held_by_providers(payments)}:
                 known |= await self._providers[name].authorisations(made_from, made_until, 2 * limit)
         last = (begun[-1][1], payments[-1].order_id) if len(payments) == limit else None
         return Compared(payments, await self._compare(payments, known), last)
@@ -102,35 +107,39 @@ class Checking:
             busy = await store.orders_with_unsettled(tx, [one.order_id for one in payments])
         gate = asyncio.Semaphore(_ASKED_AT_ONCE)
 
-        async def ask(payment: Payment) -> list[Difference]:
-            found = known.get(payment.provider_payment_id)
+        async def ask(tender: Tender) -> list[Difference]:
+            found = known.get(tender.provider_payment_id)
             if found is None:
                 async with gate:
-                    found = await self._providers[payment.provider].authorisation(payment.provider_payment_id)
-            return compared(payment, found)
+                    found = await self._providers[tender.provider].authorisation(tender.provider_payment_id)
+            return compared(tender, found)
 
-        asked = [one for one in payments if one.provider_payment_id and one.order_id not in busy]
+        asked = [one for one in _held_by_providers(payments) if one.order_id not in busy]
         with _asking():
             answers = await asyncio.gather(*map(ask, asked))
         return [difference for answer in answers for difference in answer]
 
 
-def compared(payment: Payment, found: Authorisation | None) -> list[Difference]:
-    """Where the provider knows something else of a payment that nobody is working on."""
+def compared(tender: Tender, found: Authorisation | None) -> list[Difference]:
+    """Where the provider knows something else of a tender that nobody is working on."""
 
     def differs(kind: str, expected: object, seen: object) -> Difference:
-        return Difference(payment.order_id, kind, payment.provider_payment_id, str(expected), str(seen))
+        return Difference(tender.order_id, kind, tender.provider_payment_id, str(expected), str(seen))
 
     if found is None:
         return [differs("UNKNOWN_TO_PROVIDER", "a payment", "none")]
     differences = []
-    if found.captured != payment.captured:
-        differences.append(differs("CAPTURED_NOT_AT_PROVIDER", payment.captured, found.captured))
-    if found.refunded != payment.refunded:
-        differences.append(differs("REFUNDED_NOT_AT_PROVIDER", payment.refunded, found.refunded))
-    if found.ended and rules.uncaptured(payment) > 0:
-        differences.append(differs("AUTHORISATION_ENDED", f"{rules.uncaptured(payment)} held", "nothing held"))
+    if found.captured != tender.captured:
+        differences.append(differs("CAPTURED_NOT_AT_PROVIDER", tender.captured, found.captured))
+    if found.refunded != tender.refunded:
+        differences.append(differs("REFUNDED_NOT_AT_PROVIDER", tender.refunded, found.refunded))
+    if found.ended and tender.uncaptured > 0:
+        differences.append(differs("AUTHORISATION_ENDED", f"{tender.uncaptured} held", "nothing held"))
     return differences
+
+
+def _held_by_providers(payments: Sequence[Payment]) -> list[Tender]:
+    return [one for payment in payments for one in payment.tenders if one.provider_payment_id]
 
 
 @contextmanager

@@ -1,24 +1,40 @@
 """What callers ask of the service, as it crosses from rpc.py. The content that a request id stands for."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Protocol
 
 from kit.errors import InvalidArgument
 from kit.values.money import Money
 from services.payments.domain import rules
-from services.payments.domain.model import Tender
+from services.payments.domain.model import Means, MeansKind
+
+MOST_TENDERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A means that pays an amount of the order; without an amount: the rest."""
+
+    means: Means
+    amount: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Authorize:
-    """Opens the payment of an order and authorises it."""
+    """Opens the payment of an order and authorises it with these means, in their order of use."""
 
     request_id: str
     order_id: str
     channel_id: str
     amount: Money
-    tender: Tender
+    tenders: Sequence[Part]
+    # The customer allows that the means be kept and charged again for this order.
+    save_means: bool = False
+    # How long the order may need the authorisation; None: not known.
+    needed_until: datetime | None = None
     cause: str = ""
     actor: str = ""
 
@@ -59,7 +75,7 @@ class Command(Protocol):
 
 def content(verb: str, asked: Authorize | Move | Unwind) -> bytes:
     """What the request id stands for; only its digest is kept."""
-    return json.dumps([verb, asdict(asked)], sort_keys=True).encode()
+    return json.dumps([verb, asdict(asked)], sort_keys=True, default=str).encode()
 
 
 def check_order(asked: Command) -> None:
@@ -68,10 +84,15 @@ def check_order(asked: Command) -> None:
         raise InvalidArgument("order_id", "an order is required")
 
 
-def check_tender(asked: Authorize) -> None:
+def check_tenders(asked: Authorize) -> None:
     """Names the field."""
-    if not asked.tender.reference:
-        raise InvalidArgument(f"tender.{asked.tender.kind}", "a means of payment is required")
+    if not 0 < len(asked.tenders) <= MOST_TENDERS:
+        raise InvalidArgument("tenders", f"1 to {MOST_TENDERS} means of payment are required")
+    for number, part in enumerate(asked.tenders):
+        if not part.means.reference:
+            raise InvalidArgument(f"tenders[{number}].{part.means.kind}", "a means of payment is required")
+        if part.means.kind is MeansKind.PAID_BY_CHANNEL and len(asked.tenders) > 1:
+            raise InvalidArgument(f"tenders[{number}]", "what its channel was paid has no other tender")
 
 
 def amount_of(asked: Move) -> Money:
@@ -80,3 +101,9 @@ def amount_of(asked: Move) -> Money:
         raise InvalidArgument("amount", "an amount is required")
     rules.check_amount(asked.amount)
     return asked.amount
+
+
+def check_cause(asked: Move) -> None:
+    """What is captured twice for the same cause is captured once."""
+    if not asked.cause:
+        raise InvalidArgument("cause", "say what is captured, for example a parcel")

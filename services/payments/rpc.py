@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -14,7 +15,8 @@ from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceServicer
 from oms.type.v1 import type_pb2
 from services.payments import commands, store
 from services.payments.checking import Difference
-from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender, TenderKind
+from services.payments.domain.model import Kind, Means, MeansKind, Operation, Payment, State, Status, Tender
+from services.payments.domain.movement import Movement
 from services.payments.service import PaymentsService, Statement
 
 T = TypeVar("T")
@@ -29,6 +31,7 @@ _STATUS = {
     Status.AUTHORIZED: pb.PAYMENT_STATUS_AUTHORIZED,
     Status.DECLINED: pb.PAYMENT_STATUS_DECLINED,
     Status.PAID_BY_CHANNEL: pb.PAYMENT_STATUS_PAID_BY_CHANNEL,
+    Status.EXPIRED: pb.PAYMENT_STATUS_EXPIRED,
     Status.CLOSED: pb.PAYMENT_STATUS_CLOSED,
 }
 _KIND = {
@@ -63,7 +66,11 @@ class PaymentsRpc(PaymentsServiceServicer):
                     order_id=request.order_id,
                     channel_id=request.channel_id,
                     amount=_money(request.amount),
-                    tender=_tender(request.tender),
+                    tenders=_tenders(request),
+                    save_means=request.save_means,
+                    needed_until=(
+                        times.from_proto(request.needed_until) if request.HasField("needed_until") else None
+                    ),
                     cause=request.cause,
                     actor=request.actor,
                 )
@@ -72,18 +79,20 @@ class PaymentsRpc(PaymentsServiceServicer):
 
     async def Capture(self, request: pb.CaptureRequest, context: object) -> pb.CaptureResponse:
         with about_order(request.order_id):
-            operation = await self._service.capture(_move(request))
-        return pb.CaptureResponse(operation=_operation_proto(operation))
+            done = await self._service.capture(_move(request))
+        return pb.CaptureResponse(operation=_operation_proto(done.decisive), operations=_all(done))
 
     async def Void(self, request: pb.VoidRequest, context: object) -> pb.VoidResponse:
         with about_order(request.order_id):
-            operation = await self._service.void(_move(request))
-        return pb.VoidResponse(operation=_operation_proto(operation) if operation else None)
+            done = await self._service.void(_move(request))
+        if done is None:
+            return pb.VoidResponse()
+        return pb.VoidResponse(operation=_operation_proto(done.decisive), operations=_all(done))
 
     async def Refund(self, request: pb.RefundRequest, context: object) -> pb.RefundResponse:
         with about_order(request.order_id):
-            operation = await self._service.refund(_move(request))
-        return pb.RefundResponse(operation=_operation_proto(operation))
+            done = await self._service.refund(_move(request))
+        return pb.RefundResponse(operation=_operation_proto(done.decisive), operations=_all(done))
 
     async def Unwind(self, request: pb.UnwindRequest, context: object) -> pb.UnwindResponse:
         with about_order(request.order_id):
@@ -168,11 +177,25 @@ def _money(amount: type_pb2.Money) -> Money:
     return Money(amount.amount_minor, amount.currency)
 
 
-def _tender(tender: pb.Tender) -> Tender:
+def _tenders(request: pb.AuthorizeRequest) -> list[commands.Part]:
+    if request.tenders and request.HasField("tender"):
+        raise InvalidArgument("tenders", "say either the only tender or all of them")
+    if not request.tenders:
+        return [commands.Part(_means("tender", request.tender))]
+    return [
+        commands.Part(
+            _means(f"tenders[{number}].tender", part.tender),
+            _money(part.amount) if part.HasField("amount") else None,
+        )
+        for number, part in enumerate(request.tenders)
+    ]
+
+
+def _means(field: str, tender: pb.Tender) -> Means:
     kind = tender.WhichOneof("kind")
     if kind is None:
-        raise InvalidArgument("tender", "say how the order is paid")
-    return Tender(TenderKind(kind), getattr(tender, kind))
+        raise InvalidArgument(field, "say how the order is paid")
+    return Means(MeansKind(kind), getattr(tender, kind))
 
 
 def _move(request: pb.CaptureRequest | pb.VoidRequest | pb.RefundRequest) -> commands.Move:
@@ -222,32 +245,67 @@ def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
 
 def _payment_proto(statement: Statement) -> pb.Payment:
     payment = statement.payment
-    message = pb.Payment(
+    counting = [one for one in payment.tenders if not one.superseded] or payment.tenders
+    ends = [one.expires_at for one in counting if one.expires_at and one.uncaptured]
+    return pb.Payment(
         order_id=payment.order_id,
         status=_STATUS[payment.status],
         authorized=_amount(payment, payment.authorized),
         captured=_amount(payment, payment.captured),
         voided=_amount(payment, payment.voided),
         refunded=_amount(payment, payment.refunded),
-        provider=payment.provider,
-        provider_payment_id=payment.provider_payment_id,
-        next_action_url=payment.next_action_url,
-        decline_code=payment.decline_code,
+        provider=_first(one.provider for one in counting),
+        provider_payment_id=_first(one.provider_payment_id for one in counting),
+        next_action_url=_first(one.next_action_url for one in counting),
+        decline_code=_first(one.decline_code for one in counting),
+        authorization_expires_at=times.to_proto(min(ends)) if ends else None,
         operations=[_operation_proto(operation) for operation in statement.operations],
+        tenders=[_tender_proto(one) for one in payment.tenders],
     )
-    if payment.expires_at:
-        message.authorization_expires_at.CopyFrom(times.to_proto(payment.expires_at))
-    return message
 
 
-def _amount(payment: Payment, amount_minor: int) -> type_pb2.Money:
-    return type_pb2.Money(amount_minor=amount_minor, currency=payment.currency)
+def _first(values: Iterable[str]) -> str:
+    return next((one for one in values if one), "")
+
+
+def _tender_proto(one: Tender) -> pb.PaymentTender:
+    return pb.PaymentTender(
+        tender_id=one.tender_id,
+        position=one.position,
+        means=one.means.kind.value,
+        status=_STATUS[one.status],
+        amount=_amount(one, one.amount),
+        authorized=_amount(one, one.authorized),
+        captured=_amount(one, one.captured),
+        voided=_amount(one, one.voided),
+        refunded=_amount(one, one.refunded),
+        lapsed=_amount(one, one.lapsed),
+        owed=_amount(one, one.owed),
+        provider=one.provider,
+        provider_payment_id=one.provider_payment_id,
+        next_action_url=one.next_action_url,
+        decline_code=one.decline_code,
+        authorization_expires_at=times.to_proto(one.expires_at) if one.expires_at else None,
+        multi_capture=one.multi_capture,
+        renewable=bool(one.saved_means),
+        renews=one.renews,
+        superseded=one.superseded,
+    )
+
+
+def _amount(of: Payment | Tender, amount_minor: int) -> type_pb2.Money:
+    return type_pb2.Money(amount_minor=amount_minor, currency=of.currency)
+
+
+def _all(done: Movement) -> list[pb.Operation]:
+    return [_operation_proto(one) for one in done.operations]
 
 
 def _operation_proto(operation: Operation) -> pb.Operation:
     return pb.Operation(
         operation_id=operation.operation_id,
         order_id=operation.order_id,
+        tender_id=operation.tender_id,
         kind=_KIND[operation.kind],
         state=_STATE[operation.state],
         amount=type_pb2.Money(amount_minor=operation.amount_minor, currency=operation.currency),

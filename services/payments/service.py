@@ -1,22 +1,23 @@
 """The payments service: one method per RPC. Only it and its runner commit.
 
 Each method that changes money opens a transaction, checks the request id, locks the payment, decides, records the
-intent and commits; then its runner asks the provider. It knows an order as a reference and amounts.
+intents and commits; then its runner asks the provider. It knows an order as a reference and amounts.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from kit import db, outbox, requests, times
+from kit import db, requests, times
 from kit.db import AsyncConnection, AsyncEngine
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound, Unauthenticated, Unavailable
 from kit.feed import Bell
 from kit.values.ids import new_id
-from services.payments import store
+from services.payments import books, store
 from services.payments.checking import Checking
 from services.payments.commands import (
     Authorize,
@@ -24,20 +25,24 @@ from services.payments.commands import (
     Move,
     Unwind,
     amount_of,
+    check_cause,
     check_order,
-    check_tender,
+    check_tenders,
     content,
 )
-from services.payments.domain import rules
-from services.payments.domain.model import Operation, Payment, State, Status, TenderKind
-from services.payments.domain.settlement import book
+from services.payments.domain import renewing, rules, sharing
+from services.payments.domain.model import Operation, Payment, State, Status
+from services.payments.domain.movement import Movement
 from services.payments.providers import AnswerLost, Authorisation, BadSignature, Provider, ProviderEvent
-from services.payments.runner import Runner, events_of
+from services.payments.runner import Runner
 
 # An operation younger than this is being answered.
 LOST_AFTER = timedelta(seconds=10)
 _ASKED_AT_ONCE = 8
-_Decide = Callable[[Payment, Sequence[Operation], rules.Intent], Operation | None]
+# Who renews authorisations.
+_SELF = "payments"
+_Decision = tuple[Payment, list[Operation]]
+_Decide = Callable[[Payment, Sequence[Operation], rules.Intent], _Decision]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,10 @@ class Statement:
 
     payment: Payment
     operations: Sequence[Operation]
+
+
+class _RenewFirst(Exception):
+    """What is to be captured is not held any more, and the customer allowed it to be authorised again."""
 
 
 class PaymentsService:
@@ -74,47 +83,63 @@ class PaymentsService:
         """
         check_order(asked)
         rules.check_amount(asked.amount)
-        check_tender(asked)
-        payment, operation = await self._intend_authorize(asked)
-        if payment and operation.unsettled:
-            await self._runner.run(payment, operation)
-        elif operation.unsettled or operation.state is State.ACTION_REQUIRED:
-            await self._runner.resolve(operation)
+        check_tenders(asked)
+        payment, operations, is_new = await self._intend_authorize(asked)
+        await self._carry_out(payment, operations, is_new=is_new)
         statement = await self.get_payment(asked.order_id)
-        met = next(one for one in statement.operations if one.operation_id == operation.operation_id)
-        return replace(statement, payment=rules.as_met(statement.payment, met))
+        met = {one.operation_id for one in operations}
+        declined = any(one.state is State.FAILED for one in statement.operations if one.operation_id in met)
+        if declined and statement.payment.status is Status.CLOSED:
+            return replace(statement, payment=replace(statement.payment, status=Status.DECLINED))
+        return statement
 
-    async def capture(self, asked: Move) -> Operation:
-        """Takes part or all of what is authorised."""
+    async def capture(self, asked: Move) -> Movement:
+        """Takes what is missing of the amount for its cause; what was captured for that cause before counts."""
         amount = amount_of(asked)
+        check_cause(asked)
 
-        def decide(payment: Payment, unsettled: Sequence[Operation], intent: rules.Intent) -> Operation:
-            return rules.intend_capture(payment, unsettled, amount, intent)
+        def decide(payment: Payment, operations: Sequence[Operation], intent: rules.Intent) -> _Decision:
+            return payment, sharing.capture(payment, operations, amount, intent)
 
-        operation = await self._move("capture", asked, decide)
-        assert operation is not None  # a capture is intended or refused
-        return operation
+        def renew_first(payment: Payment, operations: Sequence[Operation], intent: rules.Intent) -> _Decision:
+            after, todo = decide(payment, operations, intent)
+            if any(one.failure_code == sharing.ENDED for one in todo) and any(
+                one.saved_means and one.lapsed for one in payment.tenders
+            ):
+                raise _RenewFirst
+            return after, todo
 
-    async def void(self, asked: Move) -> Operation | None:
+        try:
+            movement = await self._move("capture", asked, renew_first)
+        except _RenewFirst:
+            await self._renew(asked.order_id, again_after=timedelta())
+            movement = await self._move("capture", asked, decide)
+        assert movement is not None  # a capture is intended, refused or was done before
+        return movement
+
+    async def void(self, asked: Move) -> Movement | None:
         """Gives up the rest, or an amount; None when there was nothing to void."""
         if asked.amount is not None:
             rules.check_amount(asked.amount)
 
-        def decide(payment: Payment, unsettled: Sequence[Operation], intent: rules.Intent) -> Operation | None:
-            return rules.intend_void(payment, unsettled, asked.amount, intent)
+        def decide(payment: Payment, operations: Sequence[Operation], intent: rules.Intent) -> _Decision:
+            payment, rest = sharing.need_less(payment, asked.amount)
+            unsettled = [one for one in operations if one.unsettled]
+            return payment, sharing.void(payment, unsettled, rest, intent)
 
         return await self._move("void", asked, decide)
 
-    async def refund(self, asked: Move) -> Operation:
-        """Gives captured money back."""
+    async def refund(self, asked: Move) -> Movement:
+        """Gives captured money back, to the tender used last first."""
         amount = amount_of(asked)
 
-        def decide(payment: Payment, unsettled: Sequence[Operation], intent: rules.Intent) -> Operation:
-            return rules.intend_refund(payment, unsettled, amount, intent)
+        def decide(payment: Payment, operations: Sequence[Operation], intent: rules.Intent) -> _Decision:
+            unsettled = [one for one in operations if one.unsettled]
+            return payment, sharing.refund(payment, unsettled, amount, intent)
 
-        operation = await self._move("refund", asked, decide)
-        assert operation is not None  # a refund is intended or refused
-        return operation
+        movement = await self._move("refund", asked, decide)
+        assert movement is not None  # a refund is intended or refused
+        return movement
 
     async def unwind(self, asked: Unwind) -> tuple[Statement | None, bool]:
         """Closes the payment to captures and undoes it as far as the provider answers; call again until True.
@@ -131,9 +156,10 @@ class PaymentsService:
         statement = await self.get_payment(asked.order_id)
         for operation in statement.operations:
             if operation.state is State.ACTION_REQUIRED:
-                await self._runner.withdraw(statement.payment, operation)
+                await self._runner.withdraw(statement.payment.tender(operation.tender_id), operation)
         await self._undo_rest(asked)
-        await self._runner.release(asked.order_id)
+        for tender in statement.payment.tenders:
+            await self._runner.release(tender.tender_id)
         return await self._conclude(asked.order_id)
 
     async def get_payment(self, order_id: str) -> Statement:
@@ -164,41 +190,51 @@ class PaymentsService:
         return not is_new
 
     async def resolve_unknown(self, as_of: datetime, limit: int = 100) -> tuple[int, int]:
-        """Asks about operations meant before `as_of`, and lets go of what is due. Counts resolved and unknown."""
+        """Asks about operations meant before `as_of`, lets go of what is due and renews what ends.
+
+        Counts what is resolved and what is still unknown.
+        """
+        now = self._clock()
         async with self._engine.begin() as tx:
-            lost = await store.take_unresolved(tx, as_of, limit, self._clock())
+            lost = await store.take_unresolved(tx, as_of, limit, now)
             due = await store.releases_due(tx, limit)
+            ending = await store.renewals_due(tx, now + renewing.BEFORE_END, limit)
         gate = asyncio.Semaphore(_ASKED_AT_ONCE)
 
         async def ask(operation: Operation) -> bool:
             async with gate:
                 return not (await self._runner.resolve(operation, announce=True)).unsettled
 
-        async def release(order_id: str) -> bool:
+        async def release(tender_id: str) -> bool:
             async with gate:
-                return await self._runner.release(order_id)
+                return await self._runner.release(tender_id)
 
-        answers = await asyncio.gather(*map(ask, lost), *map(release, due))
+        async def renew(order_id: str) -> bool:
+            async with gate:
+                return all(not one.unsettled for one in await self._renew(order_id))
+
+        answers = await asyncio.gather(*map(ask, lost), *map(release, due), *map(renew, ending))
         return answers.count(True), answers.count(False)
 
     async def differences(self) -> Sequence[store.Difference]:
-        """Payments whose totals are not their ledger's; there should be none."""
+        """Tenders whose totals are not their ledger's; there should be none."""
         async with db.single(self._engine).connect() as tx:
             return await store.differences(tx)
 
     # -- authorise -------------------------------------------------------------------------------------------
 
-    async def _intend_authorize(self, asked: Authorize) -> tuple[Payment | None, Operation]:
-        """The payment is None when the request is repeated."""
+    async def _intend_authorize(self, asked: Authorize) -> tuple[Payment, list[Operation], bool]:
+        """The payment with the operations of this request, and whether it is new or repeated."""
         try:
             async with self._engine.begin() as tx:
                 first = await requests.first_answer(tx, asked.request_id, content("authorize", asked))
                 if first is not None:
-                    return None, await store.read_operation(tx, str(first["operation_id"]))
-                payment, operation = await self._open(tx, asked)
-                await requests.remember(tx, asked.request_id, {"operation_id": operation.operation_id})
+                    operations = await store.operations_of_request(tx, _ids(first))
+                    return await self._existing(tx, asked.order_id), operations, False
+                payment, operations = await self._open(tx, asked)
+                await requests.remember(tx, asked.request_id, _answer(operations))
         except IntegrityError as error:
-            if "payment_provider_payment" not in str(error.orig):
+            if "tender_provider_payment" not in str(error.orig):
                 raise
             raise FailedPrecondition(
                 "AUTHORISATION_ALREADY_USED",
@@ -206,68 +242,80 @@ class PaymentsService:
                 field="tender.provider_authorisation_id",
             ) from None
         self._bell.ring()
-        return payment, operation
+        return payment, operations, True
 
-    async def _open(self, tx: AsyncConnection, asked: Authorize) -> tuple[Payment, Operation]:
-        payment = rules.open_payment(
-            asked.order_id, asked.channel_id, asked.amount.currency, asked.tender, self._default_provider
-        )
+    async def _open(self, tx: AsyncConnection, asked: Authorize) -> tuple[Payment, list[Operation]]:
+        payment = rules.open_payment(asked.order_id, asked.channel_id, asked.amount.currency)
         if not await store.insert_payment(tx, payment):
-            existing = await store.lock_payment(tx, asked.order_id)
-            assert existing is not None  # payments are never deleted
-            payment = rules.pay_again(existing, payment)
-            await store.save_payment(tx, payment)
-        operation = rules.intend_authorize(payment, asked.amount, self._intent(asked))
-        if asked.tender.kind is TenderKind.PAID_BY_CHANNEL:
-            operation = replace(
-                operation,
-                state=State.SUCCEEDED,
-                settled_at=operation.intended_at,
-                provider_reference=asked.tender.reference,
+            existing = await self._locked(tx, asked.order_id, barred=True)
+            payment = await books.save(tx, existing, *rules.given_up(existing, asked.amount.currency))
+        shares = sharing.amounts(asked.amount, [part.amount for part in asked.tenders])
+        begin = 1 + max((one.position for one in payment.tenders), default=0)
+        tenders = []
+        for number, (part, share) in enumerate(zip(asked.tenders, shares, strict=True)):
+            tender = rules.open_tender(
+                payment, new_id("ten"), begin + number, part.means, share, self._default_provider
             )
-        return await self._record(tx, payment, operation), operation
+            tenders.append(replace(tender, save_means=asked.save_means, needed_until=asked.needed_until))
+        await store.insert_tenders(tx, tenders)
+        intent = self._intent(asked)
+        operations = [rules.intend_authorize(one, intent.part(number)) for number, one in enumerate(tenders)]
+        return await books.record(tx, payment.having(*tenders), operations), operations
+
+    async def _renew(self, order_id: str, again_after: timedelta = renewing.AGAIN_AFTER) -> list[Operation]:
+        """Authorises again what ends or was let go of; the operations that ask for it."""
+        async with self._engine.begin() as tx:
+            payment = await self._locked(tx, order_id)
+            now, operations = self._clock(), []
+            for old in renewing.due(payment, await store.operations_of(tx, order_id), now, again_after):
+                tender = renewing.open_renewal(old, new_id("ten"))
+                await store.insert_tenders(tx, [tender])
+                operation_id = new_id("pop")
+                intent = rules.Intent(operation_id, operation_id, renewing.CAUSE, _SELF, now)
+                operations.append(rules.intend_authorize(tender, intent))
+                payment = await books.record(tx, payment.having(tender), operations[-1:])
+        return await self._runner.run(payment, operations)
 
     # -- capture, void, refund -------------------------------------------------------------------------------
 
-    async def _move(self, verb: str, asked: Move, decide: _Decide) -> Operation | None:
+    async def _move(self, verb: str, asked: Move, decide: _Decide) -> Movement | None:
         check_order(asked)
         async with self._engine.begin() as tx:
             first = await requests.first_answer(tx, asked.request_id, content(verb, asked))
+            payment = await self._locked(tx, asked.order_id)
             if first is None:
-                payment, operation = await self._intend(tx, asked, decide)
+                payment, operations = await self._intend(tx, payment, asked, decide)
             else:
-                operation_id = str(first["operation_id"])
-                payment = None
-                operation = await store.read_operation(tx, operation_id) if operation_id else None
+                operations = await store.operations_of_request(tx, _ids(first))
         self._bell.ring()
-        if operation is None or not operation.unsettled:
-            return operation
-        if payment is None:
-            return await self._runner.resolve(operation)
-        return await self._runner.run(payment, operation)
+        if not operations:
+            return None
+        is_new = first is None and operations[0].request_id == asked.request_id
+        return Movement(tuple(await self._carry_out(payment, operations, is_new=is_new)))
 
-    async def _intend(self, tx: AsyncConnection, asked: Move, decide: _Decide) -> tuple[Payment, Operation | None]:
-        payment = await store.lock_payment(tx, asked.order_id)
-        if payment is None or payment.barred:
-            raise _not_found(asked.order_id)
-        unsettled = await store.unsettled_of(tx, asked.order_id)
-        operation = decide(payment, unsettled, self._intent(asked))
-        if operation is not None:
-            payment = await self._record(tx, payment, operation)
-        answer = {"operation_id": operation.operation_id if operation else ""}
-        await requests.remember(tx, asked.request_id, answer)
-        return payment, operation
+    async def _intend(
+        self, tx: AsyncConnection, payment: Payment, asked: Move, decide: _Decide
+    ) -> tuple[Payment, list[Operation]]:
+        known = await store.unsettled_or_of(tx, asked.order_id, asked.cause)
+        after, operations = decide(payment, known, self._intent(asked))
+        changed = [one for one, before in zip(after.tenders, payment.tenders, strict=True) if one != before]
+        payment = await books.save(tx, payment, *changed)
+        new = [one for one in operations if one.request_id == asked.request_id]
+        payment = await books.record(tx, payment, new)
+        await requests.remember(tx, asked.request_id, _answer(operations))
+        return payment, operations
 
-    async def _record(self, tx: AsyncConnection, payment: Payment, operation: Operation) -> Payment:
-        """Writes an operation; one that needs no provider takes its effect at once."""
-        await store.insert_operation(tx, operation)
-        if operation.state is not State.SUCCEEDED:
-            return payment
-        payment = book(payment, operation)
-        await store.save_payment(tx, payment)
-        await store.add_entries(tx, payment, operation, operation.intended_at)
-        await outbox.write(tx, events_of(payment, [operation], operation.intended_at))
-        return payment
+    async def _carry_out(
+        self, payment: Payment, operations: Sequence[Operation], *, is_new: bool
+    ) -> Sequence[Operation]:
+        """The operations with what became of those that the provider is to be asked about."""
+        asked = [one for one in operations if one.unsettled or (not is_new and one.state is State.ACTION_REQUIRED)]
+        if is_new:
+            answers = await self._runner.run(payment, asked)
+        else:
+            answers = list(await asyncio.gather(*map(self._runner.resolve, asked)))
+        known = {one.operation_id: one for one in answers}
+        return [known.get(one.operation_id, one) for one in operations]
 
     # -- unwind ----------------------------------------------------------------------------------------------
 
@@ -278,41 +326,37 @@ class PaymentsService:
             mark = rules.bar(asked.order_id)
             if await store.insert_payment(tx, mark):
                 return mark
-            payment = await store.lock_payment(tx, asked.order_id)
-            assert payment is not None  # payments are never deleted
+            payment = await self._locked(tx, asked.order_id, barred=True)
             if not payment.closing:
-                payment = replace(payment, closing=True)
+                payment, _ = sharing.need_less(replace(payment, closing=True), None)
+                for tender in payment.tenders:
+                    await store.save_tender(tx, tender)
                 await store.save_payment(tx, payment)
         return payment
 
     async def _undo_rest(self, asked: Unwind) -> None:
         async with self._engine.begin() as tx:
-            payment = await store.lock_payment(tx, asked.order_id)
-            assert payment is not None  # payments are never deleted
+            payment = await self._locked(tx, asked.order_id)
             if await store.unsettled_of(tx, asked.order_id):
                 return
             voiding, refunding = self._intent(asked), self._intent(asked)
-            todo = rules.intend_unwind(
+            todo = sharing.unwind(
                 payment,
                 [],
                 replace(voiding, request_id=voiding.operation_id),
                 replace(refunding, request_id=refunding.operation_id),
             )
-            for operation in todo:
-                payment = await self._record(tx, payment, operation)
-        for operation in todo:
-            if operation.unsettled:
-                await self._runner.run(payment, operation)
+            payment = await books.record(tx, payment, todo)
+        await self._runner.run(payment, [one for one in todo if one.unsettled])
 
     async def _conclude(self, order_id: str) -> tuple[Statement, bool]:
         async with self._engine.begin() as tx:
-            payment = await store.lock_payment(tx, order_id)
-            assert payment is not None  # payments are never deleted
+            payment = await self._locked(tx, order_id)
             operations = await store.operations_of(tx, order_id)
             waiting = [o for o in operations if o.unsettled or o.state is State.ACTION_REQUIRED]
             complete = rules.is_undone(payment, waiting)
             if complete and payment.status is not Status.CLOSED:
-                payment = replace(payment, status=Status.CLOSED, next_action_url="")
+                payment = replace(payment, status=Status.CLOSED)
                 await store.save_payment(tx, payment)
         self._bell.ring()
         return Statement(payment, operations), complete
@@ -331,32 +375,31 @@ class PaymentsService:
 
     async def _awaits_news(self, provider: str, event: ProviderEvent) -> bool:
         async with db.single(self._engine).connect() as tx:
-            payment = await store.payment_told_of(tx, provider, event.provider_payment_id, event.order_id)
-            if payment is None or payment.barred:
+            tender = await store.tender_told_of(tx, provider, event.provider_payment_id, event.operation_id)
+            if tender is None:
                 return False
-            operations = await store.operations_of(tx, payment.order_id)
+            operations = await store.operations_of(tx, tender.order_id)
         lost_before = self._clock() - LOST_AFTER
-        return rules.awaits_news(payment, operations, ended=event.ended, lost_before=lost_before)
+        return rules.awaits_news(tender, operations, ended=event.ended, lost_before=lost_before)
 
     async def _take_news(self, provider: str, found: Authorisation) -> None:
         async with self._engine.begin() as tx:
-            known = await store.order_of_provider_payment(tx, provider, found.provider_payment_id)
-            order_id = known or found.order_id
-            payment = await store.lock_payment(tx, order_id) if order_id else None
-            if payment is None or payment.barred:
+            tender = await store.tender_told_of(tx, provider, found.provider_payment_id, found.operation_id)
+            if tender is None:
                 return
-            operations = await store.operations_of(tx, order_id)
+            payment = await self._locked(tx, tender.order_id)
+            tender = payment.tender(tender.tender_id)
             authorising = next(
                 (
                     one
-                    for one in reversed(operations)
+                    for one in await store.operations_of(tx, tender.order_id)
                     if (one.unsettled or one.state is State.ACTION_REQUIRED)
                     and one.operation_id == found.operation_id
                 ),
                 None,
             )
-            if authorising is None and known:
-                await self._runner.accept_truth(tx, found, payment)
+            if authorising is None and tender.provider_payment_id == found.provider_payment_id:
+                await self._runner.accept_truth(tx, found, payment, tender)
         if authorising is not None and found.outcome is not None:
             await self._runner.settle(authorising, found.outcome, announce=True)
         self._bell.ring()
@@ -366,11 +409,27 @@ class PaymentsService:
     def _intent(self, asked: Command) -> rules.Intent:
         return rules.Intent(new_id("pop"), asked.request_id, asked.cause, asked.actor, self._clock())
 
+    async def _locked(self, tx: AsyncConnection, order_id: str, *, barred: bool = False) -> Payment:
+        payment = await store.lock_payment(tx, order_id)
+        if payment is None or (payment.barred and not barred):
+            raise _not_found(order_id)
+        return payment
+
     async def _existing(self, tx: AsyncConnection, order_id: str) -> Payment:
         payment = await store.read_payment(tx, order_id)
         if payment is None or payment.barred:
             raise _not_found(order_id)
         return payment
+
+
+def _answer(operations: Sequence[Operation]) -> dict[str, list[str]]:
+    return {"operation_ids": [one.operation_id for one in operations]}
+
+
+def _ids(answer: Mapping[str, Any]) -> list[str]:
+    """Answers of before tenders name one operation, or none."""
+    known: list[str] = answer.get("operation_ids", [answer.get("operation_id", "")])
+    return [one for one in known if one]
 
 
 def _not_found(order_id: str) -> NotFound:

@@ -1,11 +1,26 @@
 """All SQL of payments. Locks: the payment row first, then whatever hangs on it. Decides nothing."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Row, Select, bindparam, case, func, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    BindParameter,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,14 +28,15 @@ from services.payments.domain import ledger
 from services.payments.domain.model import (
     UNSETTLED,
     Kind,
+    Means,
+    MeansKind,
     Operation,
     Payment,
     State,
     Status,
     Tender,
-    TenderKind,
 )
-from services.payments.tables import entry, operation, payment, provider_event
+from services.payments.tables import entry, operation, payment, provider_event, tender
 
 # Statements are built once and given their values as parameters: building one takes longer than asking it.
 _OF_ORDER: BindParameter[str] = bindparam("of_order")
@@ -31,10 +47,8 @@ _SAVE_PAYMENT = update(payment).where(payment.c.order_id == _OF_ORDER)
 _INSERT_PAYMENT = (
     insert(payment).on_conflict_do_nothing(index_elements=[payment.c.order_id]).returning(payment.c.order_id)
 )
-_PAYMENT_TOLD_OF = select(payment).where(
-    payment.c.provider == bindparam("of_provider"),
-    or_(payment.c.provider_payment_id == bindparam("of_provider_payment"), payment.c.order_id == _OF_ORDER),
-)
+_TENDERS_OF = select(tender).where(tender.c.order_id == _OF_ORDER).order_by(tender.c.position, tender.c.tender_id)
+_SAVE_TENDER = update(tender).where(tender.c.tender_id == bindparam("of_tender"))
 _READ_OPERATION = select(operation).where(operation.c.operation_id == _OF_OPERATION)
 _SAVE_OPERATION = update(operation).where(operation.c.operation_id == _OF_OPERATION)
 _OPERATIONS_OF = (
@@ -43,6 +57,9 @@ _OPERATIONS_OF = (
     .order_by(operation.c.intended_at, operation.c.operation_id)
 )
 _UNSETTLED_OF = _OPERATIONS_OF.where(operation.c.state.in_(UNSETTLED))
+_UNSETTLED_OR_OF_CAUSE = _OPERATIONS_OF.where(
+    or_(operation.c.state.in_(UNSETTLED), operation.c.cause == bindparam("of_cause"))
+)
 _INSERT_PROVIDER_EVENT = insert(provider_event).on_conflict_do_nothing().returning(provider_event.c.event_id)
 
 # -- payments ---------------------------------------------------------------------------------------------
@@ -54,44 +71,51 @@ async def insert_payment(tx: AsyncConnection, new: Payment) -> bool:
 
 
 async def lock_payment(tx: AsyncConnection, order_id: str) -> Payment | None:
-    """The payment under its lock: whoever comes next waits."""
+    """The payment under its lock: whoever comes next waits. Its tenders are read once the lock is held."""
     row = (await tx.execute(_LOCK_PAYMENT, {"of_order": order_id})).first()
-    return _payment(row) if row else None
+    return _payment(row, await _tenders(tx, order_id)) if row else None
 
 
 async def read_payment(tx: AsyncConnection, order_id: str) -> Payment | None:
     """The payment as it stands."""
     row = (await tx.execute(_READ_PAYMENT, {"of_order": order_id})).first()
-    return _payment(row) if row else None
+    return _payment(row, await _tenders(tx, order_id)) if row else None
 
 
 async def save_payment(tx: AsyncConnection, changed: Payment) -> None:
-    """Writes it back; the caller holds its lock."""
+    """Writes it back, without its tenders; the caller holds its lock."""
     values = _payment_values(changed)
     await tx.execute(_SAVE_PAYMENT, {"of_order": values.pop("order_id"), **values})
 
 
-async def payment_told_of(
-    tx: AsyncConnection, provider: str, provider_payment_id: str, order_id: str
-) -> Payment | None:
-    """The payment that an event is about: the provider's, or (before its number is known here) the order's."""
-    keys = {"of_provider": provider, "of_provider_payment": provider_payment_id, "of_order": order_id}
-    row = (await tx.execute(_PAYMENT_TOLD_OF, keys)).first()
-    return _payment(row) if row else None
+async def insert_tenders(tx: AsyncConnection, new: Sequence[Tender]) -> None:
+    """Adds them; the caller holds the lock of their payment."""
+    await tx.execute(insert(tender), [_tender_values(one) for one in new])
 
 
-async def order_of_provider_payment(tx: AsyncConnection, provider: str, provider_payment_id: str) -> str | None:
-    """The order that this payment of the provider pays."""
-    query = select(payment.c.order_id).where(
-        payment.c.provider == provider, payment.c.provider_payment_id == provider_payment_id
+async def save_tender(tx: AsyncConnection, changed: Tender) -> None:
+    """Writes it back; the caller holds the lock of its payment."""
+    values = _tender_values(changed)
+    await tx.execute(_SAVE_TENDER, {"of_tender": values.pop("tender_id"), **values})
+
+
+async def tender_told_of(
+    tx: AsyncConnection, provider: str, provider_payment_id: str, operation_id: str
+) -> Tender | None:
+    """The tender that an event is about: the provider's, or (before its number is known here) the operation's."""
+    meant = select(operation.c.tender_id).where(operation.c.operation_id == operation_id)
+    query = select(tender).where(
+        tender.c.provider == provider,
+        or_(tender.c.provider_payment_id == provider_payment_id, tender.c.tender_id == meant.scalar_subquery()),
     )
-    return (await tx.execute(query)).scalar()
+    row = (await tx.execute(query)).first()
+    return _tender(row) if row else None
 
 
 async def payments_of(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Payment]:
     """Of these orders, in the order of their ids."""
     query = select(payment).where(payment.c.order_id.in_(order_ids)).order_by(payment.c.order_id)
-    return [_payment(row) for row in (await tx.execute(query)).all()]
+    return await _with_tenders(tx, (await tx.execute(query)).all())
 
 
 # When a payment was begun, and its order: where a page of them ended.
@@ -115,7 +139,8 @@ async def payments_since(
     if after:
         query = query.where(tuple_(*position) > tuple_(*map(literal, after)))
     rows = (await tx.execute(query.order_by(*position).limit(limit))).all()
-    return [(_payment(row), row.begun_at) for row in rows]
+    payments = await _with_tenders(tx, rows)
+    return [(one, row.begun_at) for one, row in zip(payments, rows, strict=True)]
 
 
 async def orders_with_unsettled(tx: AsyncConnection, order_ids: Sequence[str]) -> set[str]:
@@ -139,9 +164,30 @@ async def count_payments(tx: AsyncConnection) -> int:
 
 
 async def releases_due(tx: AsyncConnection, limit: int) -> Sequence[str]:
-    """Orders of which the provider still holds what we gave up."""
-    query = select(payment.c.order_id).where(payment.c.release_due).limit(limit)
+    """Tenders of which the provider still holds what we gave up."""
+    query = select(tender.c.tender_id).where(tender.c.release_due).limit(limit)
     return (await tx.execute(query)).scalars().all()
+
+
+async def renewals_due(tx: AsyncConnection, ends_before: datetime, limit: int) -> Sequence[str]:
+    """Orders with saved means whose authorisation ends before then or has let go of what is needed."""
+    held = tender.c.authorized > tender.c.captured + tender.c.voided
+    query = (
+        select(tender.c.order_id)
+        .distinct()
+        .where(
+            tender.c.saved_means != "",
+            not_(tender.c.superseded),
+            or_(tender.c.lapsed > 0, and_(held, tender.c.expires_at <= ends_before)),
+        )
+        .limit(limit)
+    )
+    return (await tx.execute(query)).scalars().all()
+
+
+async def read_tender(tx: AsyncConnection, tender_id: str) -> Tender:
+    """One that is known to exist."""
+    return _tender((await tx.execute(select(tender).where(tender.c.tender_id == tender_id))).one())
 
 
 # -- operations -------------------------------------------------------------------------------------------
@@ -172,6 +218,18 @@ async def operations_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
 async def unsettled_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
     """Those that still reserve an amount, oldest first."""
     return [_operation(row) for row in (await tx.execute(_UNSETTLED_OF, {"of_order": order_id})).all()]
+
+
+async def unsettled_or_of(tx: AsyncConnection, order_id: str, cause: str) -> list[Operation]:
+    """Those that still reserve an amount, and all of this cause, oldest first."""
+    rows = await tx.execute(_UNSETTLED_OR_OF_CAUSE, {"of_order": order_id, "of_cause": cause})
+    return [_operation(row) for row in rows.all()]
+
+
+async def operations_of_request(tx: AsyncConnection, operation_ids: Sequence[str]) -> list[Operation]:
+    """These, which are known to exist, oldest first."""
+    query = select(operation).where(operation.c.operation_id.in_(operation_ids))
+    return [_operation(row) for row in (await tx.execute(query.order_by(operation.c.operation_id))).all()]
 
 
 async def take_unresolved(tx: AsyncConnection, as_of: datetime, limit: int, now: datetime) -> list[Operation]:
@@ -222,7 +280,7 @@ async def list_operations(tx: AsyncConnection, wanted: Filter, limit: int) -> li
 # -- ledger and events ------------------------------------------------------------------------------------
 
 
-async def add_entries(tx: AsyncConnection, of: Payment, done: Operation, now: datetime) -> None:
+async def add_entries(tx: AsyncConnection, of: Tender, done: Operation, now: datetime) -> None:
     """Writes the ledger's lines of an operation that succeeded. They are never changed."""
     await tx.execute(
         insert(entry),
@@ -248,22 +306,23 @@ async def add_provider_event(tx: AsyncConnection, provider: str, event_id: str, 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A total of a payment that is not what the ledger says."""
+    """A total of a tender that is not what the ledger says."""
 
     order_id: str
+    tender_id: str
     total: str
     cached_minor: int
     ledger_minor: int
 
 
 async def differences(tx: AsyncConnection) -> list[Difference]:
-    """Every payment whose totals differ from its accounts' balances. There should be none."""
+    """Every tender whose totals differ from its accounts' balances. There should be none."""
     balances = {
         total: func.coalesce(
             func.sum(
                 case(
                     (
-                        entry.c.account == "order/" + payment.c.order_id + f"/{suffix}",
+                        entry.c.account == "order/" + tender.c.order_id + f"/{suffix}",
                         sign * (entry.c.debit_minor - entry.c.credit_minor),
                     ),
                     else_=0,
@@ -274,16 +333,16 @@ async def differences(tx: AsyncConnection) -> list[Difference]:
         for total, (suffix, sign) in ledger.TOTALS.items()
     }
     query = (
-        select(payment.c.order_id, *(payment.c[total] for total in balances), *balances.values())
-        .select_from(payment)
-        .outerjoin(operation, operation.c.order_id == payment.c.order_id)
+        select(tender.c.order_id, tender.c.tender_id, *(tender.c[total] for total in balances), *balances.values())
+        .select_from(tender)
+        .outerjoin(operation, operation.c.tender_id == tender.c.tender_id)
         .outerjoin(entry, entry.c.operation_id == operation.c.operation_id)
-        .group_by(payment.c.order_id)
-        .having(or_(*(payment.c[total] != balance for total, balance in balances.items())))
-        .order_by(payment.c.order_id)
+        .group_by(tender.c.tender_id)
+        .having(or_(*(tender.c[total] != balance for total, balance in balances.items())))
+        .order_by(tender.c.order_id, tender.c.tender_id)
     )
     return [
-        Difference(row.order_id, total, cached, recorded)
+        Difference(row.order_id, row.tender_id, total, cached, recorded)
         for row in (await tx.execute(query)).all()
         for total in balances
         if (cached := int(getattr(row, total))) != (recorded := int(getattr(row, f"ledger_{total}")))
@@ -299,30 +358,38 @@ def _payment_values(of: Payment) -> dict[str, Any]:
         "channel_id": of.channel_id,
         "currency": of.currency,
         "status": of.status,
-        "tender_kind": of.tender.kind,
-        "tender_reference": of.tender.reference,
-        "provider": of.provider,
-        "provider_payment_id": of.provider_payment_id,
-        "authorized": of.authorized,
-        "captured": of.captured,
-        "voided": of.voided,
-        "refunded": of.refunded,
-        "paid_by_channel": of.paid_by_channel,
-        "asked_of_channel": of.asked_of_channel,
-        "multi_capture": of.multi_capture,
         "closing": of.closing,
-        "provider_closed": of.provider_closed,
-        "release_due": of.release_due,
-        "expires_at": of.expires_at,
-        "next_action_url": of.next_action_url,
-        "decline_code": of.decline_code,
     }
 
 
-def _payment(row: Row[Any]) -> Payment:
-    values = {column.name: row._mapping[column] for column in payment.c}
-    tender = Tender(TenderKind(values.pop("tender_kind")), values.pop("tender_reference"))
-    return Payment(**{**values, "status": Status(values["status"]), "tender": tender})
+def _payment(row: Row[Any], tenders: Sequence[Tender]) -> Payment:
+    return Payment(row.order_id, row.channel_id, row.currency, Status(row.status), row.closing, tuple(tenders))
+
+
+async def _tenders(tx: AsyncConnection, order_id: str) -> list[Tender]:
+    return [_tender(row) for row in (await tx.execute(_TENDERS_OF, {"of_order": order_id})).all()]
+
+
+async def _with_tenders(tx: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Payment]:
+    query = select(tender).where(tender.c.order_id.in_([row.order_id for row in rows]))
+    found: dict[str, list[Tender]] = defaultdict(list)
+    for row in (await tx.execute(query.order_by(tender.c.position, tender.c.tender_id))).all():
+        found[row.order_id].append(_tender(row))
+    return [_payment(row, found[row.order_id]) for row in rows]
+
+
+def _tender_values(of: Tender) -> dict[str, Any]:
+    values = {name: getattr(of, name) for name in _TENDER_FIELDS}
+    return {**values, "means_kind": of.means.kind, "means_reference": of.means.reference}
+
+
+_TENDER_FIELDS = [one.name for one in fields(Tender) if one.name != "means"]
+
+
+def _tender(row: Row[Any]) -> Tender:
+    values = {name: getattr(row, name) for name in _TENDER_FIELDS}
+    means = Means(MeansKind(row.means_kind), row.means_reference)
+    return Tender(**{**values, "status": Status(values["status"]), "means": means})
 
 
 def _operation_values(of: Operation) -> dict[str, Any]:
@@ -330,6 +397,7 @@ def _operation_values(of: Operation) -> dict[str, Any]:
         "operation_id": of.operation_id,
         "request_id": of.request_id,
         "order_id": of.order_id,
+        "tender_id": of.tender_id,
         "kind": of.kind,
         "state": of.state,
         "amount_minor": of.amount_minor,

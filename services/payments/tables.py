@@ -13,36 +13,52 @@ payment = Table(
     "payment",
     metadata,
     Column("order_id", String, primary_key=True),
+    *(Column(name, String, nullable=False) for name in ("channel_id", "currency", "status")),
+    Column("closing", Boolean, nullable=False),
+)
+
+tender = Table(
+    "tender",
+    metadata,
+    Column("tender_id", String, primary_key=True),
     *(
         Column(name, String, nullable=False)
         for name in (
+            "order_id",
             "channel_id",
             "currency",
+            "means_kind",
+            "means_reference",
             "status",
-            "tender_kind",
-            "tender_reference",
             "provider",
             "provider_payment_id",
             "next_action_url",
             "decline_code",
+            "saved_means",
+            "renews",
         )
     ),
+    Column("position", Integer, nullable=False),
     *(
         Column(name, BigInteger, nullable=False)
         for name in (
+            "amount",
             "authorized",
             "captured",
             "voided",
             "refunded",
             "paid_by_channel",
             "asked_of_channel",
+            "lapsed",
+            "owed",
         )
     ),
     *(
         Column(name, Boolean, nullable=False)
-        for name in ("multi_capture", "closing", "provider_closed", "release_due")
+        for name in ("multi_capture", "provider_closed", "release_due", "save_means", "superseded")
     ),
     _instant("expires_at", nullable=True),
+    _instant("needed_until", nullable=True),
 )
 
 operation = Table(
@@ -54,6 +70,7 @@ operation = Table(
         for name in (
             "request_id",
             "order_id",
+            "tender_id",
             "kind",
             "state",
             "currency",

@@ -5,7 +5,9 @@ from typing import Literal
 
 from services.gateway.schemas.base import LongId, MoneyView, Paged, Shown
 
-PaymentStatus = Literal["pending", "action_required", "authorized", "declined", "paid_by_channel", "closed"]
+PaymentStatus = Literal[
+    "pending", "action_required", "authorized", "declined", "paid_by_channel", "expired", "closed"
+]
 OperationKind = Literal["authorize", "capture", "void", "refund"]
 OperationState = Literal["intended", "succeeded", "failed", "unknown", "action_required"]
 
@@ -15,6 +17,7 @@ class OperationView(Shown):
 
     operation_id: str
     order_id: str
+    tender_id: str
     kind: OperationKind
     state: OperationState
     amount: MoneyView | None
@@ -25,6 +28,30 @@ class OperationView(Shown):
     failure_code: str | None
     intended_at: datetime | None
     settled_at: datetime | None
+
+
+class TenderView(Shown):
+    """A means used for the order at one provider."""
+
+    tender_id: str
+    position: int
+    means: str
+    status: PaymentStatus | None
+    amount: MoneyView | None
+    authorized: MoneyView | None
+    captured: MoneyView | None
+    voided: MoneyView | None
+    refunded: MoneyView | None
+    lapsed: MoneyView | None
+    owed: MoneyView | None
+    provider: str
+    provider_payment_id: str
+    decline_code: str | None
+    authorization_expires_at: datetime | None
+    multi_capture: bool
+    renewable: bool
+    renews: str | None
+    superseded: bool
 
 
 class PaymentView(Shown):
@@ -41,6 +68,8 @@ class PaymentView(Shown):
     decline_code: str | None
     authorization_expires_at: datetime | None
     operations: list[OperationView]
+    # In their order of use.
+    tenders: list[TenderView]
 
 
 class OperationFilters(Paged):

@@ -9,13 +9,14 @@
     asked of the channel  debit order/{id}/asked_of_channel  credit channel/{c}/receivable
 
 So `provider/{p}/authorized` is what may still be captured there, `provider/{p}/receivable` what the provider owes
-us, and each total of a payment is the balance of one account of its order: `TOTALS`.
+us, and each total of a tender is the balance of one account of its order, over the operations of that tender:
+`TOTALS`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.payments.domain.model import Kind, Operation, Payment, TenderKind
+from services.payments.domain.model import Kind, Operation, Tender
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Entry:
     currency: str
 
 
-# Total of a payment -> (suffix of the order's account, sign of its balance).
+# Total of a tender -> (suffix of the order's account, sign of its balance).
 TOTALS = {
     "authorized": ("authorized", -1),
     "captured": ("captured", -1),
@@ -38,13 +39,13 @@ TOTALS = {
 }
 
 
-def entries_of(payment: Payment, operation: Operation) -> Sequence[Entry]:
+def entries_of(tender: Tender, operation: Operation) -> Sequence[Entry]:
     """The entries of an operation that succeeded."""
     order = f"order/{operation.order_id}"
     held = f"provider/{operation.provider}/authorized"
     owed = f"provider/{operation.provider}/receivable"
-    channel = f"channel/{payment.channel_id}/receivable"
-    by_channel = payment.tender.kind is TenderKind.PAID_BY_CHANNEL
+    channel = f"channel/{tender.channel_id}/receivable"
+    by_channel = tender.by_channel
     match operation.kind:
         case Kind.AUTHORIZE if by_channel:
             pairs = [(channel, f"{order}/paid_by_channel")]

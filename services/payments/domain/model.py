@@ -1,9 +1,10 @@
-"""A payment and its operations, and the one table of what an operation may become.
+"""A payment, its tenders and their operations, and the one table of what an operation may become.
 
 Amounts are minor units of the payment's currency.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -18,6 +19,8 @@ class Status(StrEnum):
     AUTHORIZED = "authorized"
     DECLINED = "declined"
     PAID_BY_CHANNEL = "paid_by_channel"
+    # What was authorised ended before it was captured: nothing is held, something is still due.
+    EXPIRED = "expired"
     CLOSED = "closed"
 
 
@@ -40,13 +43,14 @@ class State(StrEnum):
     ACTION_REQUIRED = "action_required"
 
 
-class TenderKind(StrEnum):
-    """How the order is paid. NONE: it was undone before anything was asked (see `Payment.barred`)."""
+class MeansKind(StrEnum):
+    """How somebody pays."""
 
     PAYMENT_METHOD_TOKEN = "payment_method_token"
     PROVIDER_AUTHORISATION = "provider_authorisation_id"
     PAID_BY_CHANNEL = "paid_by_channel_reference"
-    NONE = "none"
+    # What the customer allowed to be kept, charged without the customer.
+    SAVED_MEANS = "saved_means"
 
 
 # The one table of moves. What is settled never moves again.
@@ -64,22 +68,27 @@ NO_CURRENCY = "XXX"
 
 
 @dataclass(frozen=True, slots=True)
-class Tender:
-    """The means: a token, an authorisation's id or the channel's reference. Never shown in a log."""
+class Means:
+    """A means of payment: a token, an authorisation's id or the channel's reference. Never shown in a log."""
 
-    kind: TenderKind
+    kind: MeansKind
     reference: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Payment:
-    """The payment of one order: authorized >= captured + voided, captured >= refunded."""
+class Tender:
+    """A means used for an order at one provider: authorized >= captured + voided, captured >= refunded."""
 
+    tender_id: str
     order_id: str
     channel_id: str
     currency: str
-    status: Status
-    tender: Tender
+    # Money is taken in this order and given back in the reverse one.
+    position: int
+    # What it is to pay of the order.
+    amount: int
+    means: Means
+    status: Status = Status.PENDING
     provider: str = ""
     provider_payment_id: str = ""
     authorized: int = 0
@@ -89,10 +98,12 @@ class Payment:
     # What the channel was paid for us, and what of it we asked it to give back.
     paid_by_channel: int = 0
     asked_of_channel: int = 0
+    # Of what is voided: what the provider let go by itself and the order still needs.
+    lapsed: int = 0
+    # Of what is captured: what a refund that failed did not give back; a task of a person.
+    owed: int = 0
     # Whether the authorisation may be captured more than once.
     multi_capture: bool = True
-    # Being undone: nothing is captured any more.
-    closing: bool = False
     # The provider holds nothing any more on this authorisation.
     provider_closed: bool = False
     # We gave up the rest in our ledger and the provider is yet to be told.
@@ -100,11 +111,89 @@ class Payment:
     expires_at: datetime | None = None
     next_action_url: str = ""
     decline_code: str = ""
+    # The customer allows that the means be kept and charged again for this order.
+    save_means: bool = False
+    # How long the order may need the authorisation, as far as it is known.
+    needed_until: datetime | None = None
+    saved_means: str = field(default="", repr=False)
+    # The tender whose authorisation this one takes the place of.
+    renews: str = ""
+    # Another has taken its place: how it ended says nothing of the payment.
+    superseded: bool = False
+
+    @property
+    def uncaptured(self) -> int:
+        """What is authorised and neither captured nor voided."""
+        return self.authorized - self.captured - self.voided
+
+    @property
+    def by_channel(self) -> bool:
+        """The channel was paid."""
+        return self.means.kind is MeansKind.PAID_BY_CHANNEL
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """The payment of one order by its tenders, in their order of use. Its lock is the order's lock on money."""
+
+    order_id: str
+    channel_id: str
+    currency: str
+    status: Status
+    # Being undone: nothing is captured any more.
+    closing: bool = False
+    tenders: tuple[Tender, ...] = ()
 
     @property
     def barred(self) -> bool:
         """A mark that the order was undone before it was paid: a late authorisation is refused."""
-        return self.tender.kind is TenderKind.NONE
+        return self.closing and not self.tenders
+
+    def tender(self, tender_id: str) -> Tender:
+        """One of its tenders."""
+        return next(one for one in self.tenders if one.tender_id == tender_id)
+
+    def having(self, *changed: Tender) -> "Payment":
+        """With these tenders as they are now, or added; and the status that follows."""
+        now = {one.tender_id: one for one in (*self.tenders, *changed)}
+        tenders = tuple(sorted(now.values(), key=lambda one: one.position))
+        return replace(self, tenders=tenders, status=_status_of(tenders))
+
+    @property
+    def authorized(self) -> int:
+        """All that was ever authorised."""
+        return sum(one.authorized for one in self.tenders)
+
+    @property
+    def captured(self) -> int:
+        """All that was ever captured."""
+        return sum(one.captured for one in self.tenders)
+
+    @property
+    def voided(self) -> int:
+        """All that was authorised and let go."""
+        return sum(one.voided for one in self.tenders)
+
+    @property
+    def refunded(self) -> int:
+        """All that was given back."""
+        return sum(one.refunded for one in self.tenders)
+
+    @property
+    def uncaptured(self) -> int:
+        """What is held."""
+        return sum(one.uncaptured for one in self.tenders)
+
+
+_FIRST_OF = (Status.DECLINED, Status.PENDING, Status.ACTION_REQUIRED, Status.EXPIRED, Status.AUTHORIZED)
+
+
+def _status_of(tenders: Sequence[Tender]) -> Status:
+    """The worst of the tenders that count; CLOSED when nothing is held or due any more."""
+    found = {one.status for one in tenders if not one.superseded}
+    if Status.PAID_BY_CHANNEL in found:
+        return Status.PAID_BY_CHANNEL
+    return next((status for status in _FIRST_OF if status in found), Status.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +203,7 @@ class Operation:
     operation_id: str
     request_id: str
     order_id: str
+    tender_id: str
     kind: Kind
     state: State
     amount_minor: int

@@ -1,26 +1,26 @@
-"""What an answer of the provider changes: the payment, its operation, and what it lets go of by itself."""
+"""What an answer of the provider changes: the tender, its operation, what the provider lets go of by itself."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.payments.domain import rules
-from services.payments.domain.model import Kind, Operation, Payment, State, Status, TenderKind
+from services.payments.domain.model import Kind, MeansKind, Operation, State, Status, Tender
 from services.payments.domain.outcome import Outcome
+
+SINGLE_CAPTURE = "provider/single_capture"
+ENDED = "provider/ended"
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The payment after it, and the operations that changed; `released` is new."""
+    """The tender after it, and the operations that changed; `released` is new."""
 
-    payment: Payment
+    tender: Tender
     operation: Operation
     released: Operation | None = None
 
 
-def settle(
-    payment: Payment, operation: Operation, outcome: Outcome, now: datetime, released_id: str
-) -> Settlement:
-    """Moves the operation to its outcome and the payment with it.
+def settle(tender: Tender, operation: Operation, outcome: Outcome, now: datetime, released_id: str) -> Settlement:
+    """Moves the operation to its outcome and the tender with it.
 
     A single capture makes the provider let the rest go: that is recorded as a void of its own, `released_id`.
     """
@@ -34,71 +34,81 @@ def settle(
         settled_at=now if settled else None,
     )
     if operation.kind is Kind.AUTHORIZE:
-        payment = _answer_authorisation(payment, outcome)
+        tender = _answer_authorisation(tender, outcome)
     if outcome.state is not State.SUCCEEDED:
-        return Settlement(payment, operation)
+        return Settlement(tender, operation)
     if operation.kind is Kind.VOID:
-        payment = told_provider(payment)
-    payment = book(payment, operation)
+        tender = told_provider(tender)
+    tender = book(tender, operation)
     released = None
-    if operation.final and (rest := rules.uncaptured(payment)):
-        released = let_go(payment, rest, released_id, "provider/single_capture", now)
-        payment = book(payment, released)
-    return Settlement(payment, operation, released)
+    if operation.final and (rest := tender.uncaptured):
+        released = let_go(tender, rest, released_id, SINGLE_CAPTURE, now)
+        tender = book(tender, released)
+    return Settlement(tender, operation, released)
 
 
-def book(payment: Payment, operation: Operation) -> Payment:
-    """The payment's totals after an operation that succeeded."""
+def book(tender: Tender, operation: Operation) -> Tender:
+    """The tender's totals after an operation that succeeded."""
     amount = operation.amount_minor
-    by_channel = payment.tender.kind is TenderKind.PAID_BY_CHANNEL
     match operation.kind:
-        case Kind.AUTHORIZE if by_channel:
-            return replace(payment, paid_by_channel=amount, status=Status.PAID_BY_CHANNEL)
-        case Kind.REFUND if by_channel:
-            return replace(payment, asked_of_channel=payment.asked_of_channel + amount)
+        case Kind.AUTHORIZE if tender.by_channel:
+            return replace(tender, paid_by_channel=amount, status=Status.PAID_BY_CHANNEL)
+        case Kind.REFUND if tender.by_channel:
+            return replace(tender, asked_of_channel=tender.asked_of_channel + amount)
         case Kind.AUTHORIZE:
-            payment = replace(payment, authorized=amount, status=Status.AUTHORIZED)
+            tender = replace(tender, authorized=amount, status=Status.AUTHORIZED)
         case Kind.CAPTURE:
-            payment = replace(
-                payment,
-                captured=payment.captured + amount,
-                provider_closed=payment.provider_closed or operation.final,
+            tender = replace(
+                tender,
+                captured=tender.captured + amount,
+                provider_closed=tender.provider_closed or operation.final,
             )
         case Kind.VOID:
-            payment = replace(payment, voided=payment.voided + amount)
+            by_itself = amount if operation.cause in (SINGLE_CAPTURE, ENDED) else 0
+            tender = replace(tender, voided=tender.voided + amount, lapsed=tender.lapsed + by_itself)
         case Kind.REFUND:
-            payment = replace(payment, refunded=payment.refunded + amount)
-    return _close_if_used_up(payment)
+            tender = replace(tender, refunded=tender.refunded + amount)
+    return _end_if_used_up(tender)
 
 
-def told_provider(payment: Payment) -> Payment:
+def not_needed(tender: Tender, amount: int) -> Tender:
+    """The order no longer needs so much of what the provider let go by itself."""
+    tender = replace(tender, lapsed=tender.lapsed - amount)
+    return (
+        replace(tender, status=Status.CLOSED) if tender.status is Status.EXPIRED and not tender.lapsed else tender
+    )
+
+
+def told_provider(tender: Tender) -> Tender:
     """The provider holds nothing any more."""
-    return replace(payment, provider_closed=True, release_due=False)
+    return replace(tender, provider_closed=True, release_due=False)
 
 
-def let_go(payment: Payment, rest: int, operation_id: str, cause: str, now: datetime) -> Operation:
+def let_go(tender: Tender, rest: int, operation_id: str, cause: str, now: datetime) -> Operation:
     """The record that the provider let the rest go by itself: after a single capture, or when it expired."""
     return Operation(
         operation_id=operation_id,
         request_id=operation_id,
-        order_id=payment.order_id,
+        order_id=tender.order_id,
+        tender_id=tender.tender_id,
         kind=Kind.VOID,
         state=State.SUCCEEDED,
         amount_minor=rest,
-        currency=payment.currency,
+        currency=tender.currency,
         cause=cause,
-        actor=f"provider/{payment.provider}",
+        actor=f"provider/{tender.provider}",
         intended_at=now,
-        provider=payment.provider,
+        provider=tender.provider,
         settled_at=now,
     )
 
 
-def _answer_authorisation(payment: Payment, outcome: Outcome) -> Payment:
+def _answer_authorisation(tender: Tender, outcome: Outcome) -> Tender:
     # The token was only needed to ask; what follows goes by the provider's id.
+    secret = tender.means.kind is MeansKind.PAYMENT_METHOD_TOKEN
     answered = replace(
-        payment,
-        tender=replace(payment.tender, reference="") if _is_secret(payment) else payment.tender,
+        tender,
+        means=replace(tender.means, reference="") if secret else tender.means,
         next_action_url=outcome.next_action_url,
         decline_code=outcome.failure_code,
         expires_at=outcome.expires_at,
@@ -109,20 +119,17 @@ def _answer_authorisation(payment: Payment, outcome: Outcome) -> Payment:
             return replace(answered, status=Status.ACTION_REQUIRED, provider_payment_id=outcome.reference)
         case State.FAILED:
             # An authorisation that we did not take may still pay another order.
-            brought = payment.tender.kind is TenderKind.PROVIDER_AUTHORISATION
-            reference = "" if brought else outcome.reference or payment.provider_payment_id
+            brought = tender.means.kind is MeansKind.PROVIDER_AUTHORISATION
+            reference = "" if brought else outcome.reference or tender.provider_payment_id
             return replace(answered, status=Status.DECLINED, provider_payment_id=reference)
         case _:
-            return replace(answered, provider_payment_id=outcome.reference or payment.provider_payment_id)
+            return replace(answered, provider_payment_id=outcome.reference or tender.provider_payment_id)
 
 
-def _is_secret(payment: Payment) -> bool:
-    return payment.tender.kind is TenderKind.PAYMENT_METHOD_TOKEN
-
-
-def _close_if_used_up(payment: Payment) -> Payment:
-    if payment.authorized == 0 or rules.uncaptured(payment) > 0:
-        return payment
+def _end_if_used_up(tender: Tender) -> Tender:
+    if tender.authorized == 0 or tender.uncaptured > 0:
+        return tender
     # The provider still holds what we gave up in our ledger only, or what a channel authorised beyond our amount.
-    kept = payment.voided > 0 or payment.tender.kind is TenderKind.PROVIDER_AUTHORISATION
-    return replace(payment, status=Status.CLOSED, release_due=kept and not payment.provider_closed)
+    kept = tender.voided > 0 or tender.means.kind is MeansKind.PROVIDER_AUTHORISATION
+    status = Status.EXPIRED if tender.lapsed else Status.CLOSED
+    return replace(tender, status=status, release_due=kept and not tender.provider_closed)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from services.payments.domain.model import Operation, Payment
+from services.payments.domain.model import Operation, Tender
 from services.payments.domain.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What a provider can do. A payment may be able to do less (see `Payment.multi_capture`)."""
+    """What a provider can do. A tender may be able to do less (see `Tender.multi_capture`)."""
 
     partial_capture: bool
     multi_capture: bool
@@ -41,8 +41,7 @@ class Authorisation:
     """What the provider says of one of its payments. `outcome` is None while nothing is decided there."""
 
     provider_payment_id: str
-    # Of the operation that made it; empty when a channel did.
-    order_id: str
+    # That made it; empty when a channel did.
     operation_id: str
     outcome: Outcome | None
     # It holds nothing any more; what it had not captured was let go.
@@ -58,8 +57,8 @@ class ProviderEvent:
     event_id: str
     type: str
     provider_payment_id: str = ""
-    # Of the operation that made it; empty when a channel did.
-    order_id: str = ""
+    # That made it; empty when a channel did.
+    operation_id: str = ""
     # It says that the payment holds nothing any more.
     ended: bool = False
 
@@ -70,11 +69,11 @@ class Provider(Protocol):
     name: str
     abilities: Abilities
 
-    async def perform(self, payment: Payment, operation: Operation) -> Outcome:
+    async def perform(self, tender: Tender, operation: Operation) -> Outcome:
         """Carries out the operation under its key: repeated, it is done once and answers the same."""
         ...
 
-    async def look(self, payment: Payment, operation: Operation) -> Outcome | None:
+    async def look(self, tender: Tender, operation: Operation) -> Outcome | None:
         """What became of an operation whose attempt is over; None: it did nothing."""
         ...
 
@@ -86,7 +85,7 @@ class Provider(Protocol):
         """The truth about payments that were made there in this time, by id: some `most` of them, in few calls."""
         ...
 
-    async def release(self, payment: Payment) -> None:
+    async def release(self, tender: Tender) -> None:
         """Lets go of whatever is still held or still to be confirmed. Accepts that nothing is."""
         ...
 

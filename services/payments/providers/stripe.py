@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import stripe
 
-from services.payments.domain.model import Kind, Operation, Payment, State, TenderKind
+from services.payments.domain.model import Kind, MeansKind, Operation, State, Tender
 from services.payments.domain.outcome import Outcome, failed
 from services.payments.providers import Abilities, AnswerLost, Authorisation, BadSignature, ProviderEvent
 from services.payments.providers.stripe_money import NotPayable, from_wire, to_wire
@@ -61,42 +61,42 @@ class StripeProvider:
         self._webhook_secret = webhook_secret
         self._return_url = return_url
 
-    async def perform(self, payment: Payment, operation: Operation) -> Outcome:
+    async def perform(self, tender: Tender, operation: Operation) -> Outcome:
         """See Provider."""
         try:
             amount = to_wire(operation.amount_minor, operation.currency)
             match operation.kind:
-                case Kind.AUTHORIZE if payment.tender.kind is TenderKind.PROVIDER_AUTHORISATION:
-                    return await self._take_over(payment, operation)
+                case Kind.AUTHORIZE if tender.means.kind is MeansKind.PROVIDER_AUTHORISATION:
+                    return await self._take_over(tender, operation)
                 case Kind.AUTHORIZE:
-                    return await self._authorize(payment, operation, amount)
+                    return await self._authorize(tender, operation, amount)
                 case Kind.CAPTURE:
-                    return await self._capture(payment, operation, amount)
+                    return await self._capture(tender, operation, amount)
                 case Kind.VOID:
-                    return await self._cancel(payment, operation)
+                    return await self._cancel(tender, operation)
                 case Kind.REFUND:
-                    return await self._refund(payment, operation, amount)
+                    return await self._refund(tender, operation, amount)
         except NotPayable:
             return failed("amount_precision")
         except _Refused as refusal:
             return failed(refusal.code, refusal.intent_id)
 
-    async def look(self, payment: Payment, operation: Operation) -> Outcome | None:
+    async def look(self, tender: Tender, operation: Operation) -> Outcome | None:
         """See Provider. Lists and reads only, which are consistent at Stripe (its search is not)."""
         match operation.kind:
             case Kind.AUTHORIZE:
                 found = await self._intent_of(operation)
                 return self._outcome(found) if found else None
             case Kind.CAPTURE:
-                intent = await self._intent(payment.provider_payment_id)
+                intent = await self._intent(tender.provider_payment_id)
                 done = intent is not None and operation.operation_id in (intent["metadata"] or {})
-                return Outcome(State.SUCCEEDED, payment.provider_payment_id) if done else None
+                return Outcome(State.SUCCEEDED, tender.provider_payment_id) if done else None
             case Kind.VOID:
-                intent = await self._intent(payment.provider_payment_id)
+                intent = await self._intent(tender.provider_payment_id)
                 done = intent is not None and intent["status"] == "canceled"
-                return Outcome(State.SUCCEEDED, payment.provider_payment_id) if done else None
+                return Outcome(State.SUCCEEDED, tender.provider_payment_id) if done else None
             case Kind.REFUND:
-                return await self._refund_of(payment, operation)
+                return await self._refund_of(tender, operation)
 
     async def authorisation(self, provider_payment_id: str) -> Authorisation | None:
         """See Provider."""
@@ -126,7 +126,6 @@ class StripeProvider:
         currency = intent["currency"].upper()
         return Authorisation(
             provider_payment_id=intent["id"],
-            order_id=metadata.get("order_id", ""),
             operation_id=metadata.get("operation_id", ""),
             outcome=self._outcome(intent),
             ended=intent["status"] in _ENDED,
@@ -134,13 +133,13 @@ class StripeProvider:
             refunded=from_wire(charge["amount_refunded"] if isinstance(charge, dict) else 0, currency),
         )
 
-    async def release(self, payment: Payment) -> None:
+    async def release(self, tender: Tender) -> None:
         """See Provider. Cancelling an intent that was captured in part lets the rest go."""
         try:
-            await self._ask(self._client.v1.payment_intents.cancel_async(payment.provider_payment_id))
+            await self._ask(self._client.v1.payment_intents.cancel_async(tender.provider_payment_id))
         except _Refused as refusal:
             # Cancelled or wholly captured already: nothing is held.
-            intent = await self._intent(payment.provider_payment_id)
+            intent = await self._intent(tender.provider_payment_id)
             if intent is not None and intent["status"] not in _ENDED:
                 raise AnswerLost(f"not released: {refusal.code}") from None
 
@@ -153,8 +152,8 @@ class StripeProvider:
             event_id, kind = str(told["id"]), str(told["type"])
             if thing.get("object") != "payment_intent":
                 return ProviderEvent(event_id, kind)
-            order_id = str((thing.get("metadata") or {}).get("order_id", ""))
-            return ProviderEvent(event_id, kind, str(thing["id"]), order_id, thing.get("status") in _ENDED)
+            operation_id = str((thing.get("metadata") or {}).get("operation_id", ""))
+            return ProviderEvent(event_id, kind, str(thing["id"]), operation_id, thing.get("status") in _ENDED)
         except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
             raise BadSignature(type(error).__name__) from None
         except (AttributeError, KeyError, TypeError) as error:
@@ -164,7 +163,7 @@ class StripeProvider:
         """See Provider."""
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
-    async def _authorize(self, payment: Payment, operation: Operation, amount: int) -> Outcome:
+    async def _authorize(self, tender: Tender, operation: Operation, amount: int) -> Outcome:
         intent = await self._ask(
             self._client.v1.payment_intents.create_async(
                 {
@@ -172,7 +171,7 @@ class StripeProvider:
                     "currency": operation.currency.lower(),
                     "capture_method": "manual",
                     "confirm": True,
-                    "payment_method": payment.tender.reference,
+                    "payment_method": tender.means.reference,
                     "allowed_payment_method_types": ["card"],
                     "payment_method_options": {"card": {"request_multicapture": "if_available"}},
                     "return_url": self._return_url,
@@ -187,9 +186,9 @@ class StripeProvider:
             raise AnswerLost("the provider is still deciding")
         return outcome
 
-    async def _take_over(self, payment: Payment, operation: Operation) -> Outcome:
+    async def _take_over(self, tender: Tender, operation: Operation) -> Outcome:
         """An authorisation that the channel made: it must hold at least our amount in our currency."""
-        intent = await self._intent(payment.provider_payment_id)
+        intent = await self._intent(tender.provider_payment_id)
         if intent is None:
             return failed("authorisation_not_found")
         currency = intent["currency"].upper()
@@ -204,10 +203,10 @@ class StripeProvider:
             raise AnswerLost("the provider is still deciding")
         return outcome
 
-    async def _capture(self, payment: Payment, operation: Operation, amount: int) -> Outcome:
+    async def _capture(self, tender: Tender, operation: Operation, amount: int) -> Outcome:
         intent = await self._ask(
             self._client.v1.payment_intents.capture_async(
-                payment.provider_payment_id,
+                tender.provider_payment_id,
                 {
                     "amount_to_capture": amount,
                     "final_capture": operation.final,
@@ -219,15 +218,15 @@ class StripeProvider:
         )
         return Outcome(State.SUCCEEDED, reference=intent.id)
 
-    async def _cancel(self, payment: Payment, operation: Operation) -> Outcome:
-        reference = payment.provider_payment_id
+    async def _cancel(self, tender: Tender, operation: Operation) -> Outcome:
+        reference = tender.provider_payment_id
         try:
             await self._ask(
                 self._client.v1.payment_intents.cancel_async(reference, {}, _key(operation)),
             )
         except _Refused:
             intent = await self._intent(reference)
-            captured = to_wire(payment.captured, payment.currency)
+            captured = to_wire(tender.captured, tender.currency)
             gone = intent is not None and (
                 intent["status"] == "canceled"
                 or (intent["status"] == "succeeded" and intent["amount_received"] == captured)
@@ -236,11 +235,11 @@ class StripeProvider:
                 raise
         return Outcome(State.SUCCEEDED, reference=reference)
 
-    async def _refund(self, payment: Payment, operation: Operation, amount: int) -> Outcome:
+    async def _refund(self, tender: Tender, operation: Operation, amount: int) -> Outcome:
         refund = await self._ask(
             self._client.v1.refunds.create_async(
                 {
-                    "payment_intent": payment.provider_payment_id,
+                    "payment_intent": tender.provider_payment_id,
                     "amount": amount,
                     "metadata": {"order_id": operation.order_id, "operation_id": operation.operation_id},
                 },
@@ -273,9 +272,9 @@ class StripeProvider:
                 return None
             page = await self._ask(page.next_page_async())
 
-    async def _refund_of(self, payment: Payment, operation: Operation) -> Outcome | None:
+    async def _refund_of(self, tender: Tender, operation: Operation) -> Outcome | None:
         page = await self._ask(
-            self._client.v1.refunds.list_async({"payment_intent": payment.provider_payment_id, "limit": 100})
+            self._client.v1.refunds.list_async({"payment_intent": tender.provider_payment_id, "limit": 100})
         )
         while True:
             for refund in page.data:

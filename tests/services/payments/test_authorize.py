@@ -8,7 +8,7 @@ import pytest
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from kit.values.ids import new_id
 from kit.values.money import Money
-from services.payments.domain.model import Kind, State, Status, Tender, TenderKind
+from services.payments.domain.model import Kind, Means, MeansKind, State, Status
 from tests.services.payments.world import World, authorize, move, token
 
 
@@ -17,9 +17,9 @@ async def test_a_good_card_is_authorised_for_the_whole_amount(world: World) -> N
     payment = statement.payment
     assert payment.status is Status.AUTHORIZED
     assert (payment.authorized, payment.captured, payment.currency) == (12_345, 0, "EUR")
-    assert payment.provider == "stripe"
-    assert payment.provider_payment_id.startswith("pi_")
-    assert payment.expires_at is not None
+    assert payment.tenders[-1].provider == "stripe"
+    assert payment.tenders[-1].provider_payment_id.startswith("pi_")
+    assert payment.tenders[-1].expires_at is not None
     (operation,) = statement.operations
     assert (operation.kind, operation.state, operation.cause) == (
         Kind.AUTHORIZE,
@@ -43,7 +43,7 @@ async def test_a_good_card_is_authorised_for_the_whole_amount(world: World) -> N
 async def test_a_declined_card_is_an_answer_with_the_reason(world: World, means: str, code: str) -> None:
     statement = await world.pay(means=means)
     assert statement.payment.status is Status.DECLINED
-    assert statement.payment.decline_code == code
+    assert statement.payment.tenders[-1].decline_code == code
     assert statement.operations[0].state is State.FAILED
     assert await world.totals() == (0, 0, 0, 0)
 
@@ -52,7 +52,7 @@ async def test_after_a_decline_the_order_may_be_paid_with_another_card(world: Wo
     await world.pay(means="pm_card_visa_chargeDeclined")
     statement = await world.service.authorize(authorize(world.order_id, key="second try"))
     assert statement.payment.status is Status.AUTHORIZED
-    assert statement.payment.decline_code == ""
+    assert statement.payment.tenders[-1].decline_code == ""
     assert [one.state for one in statement.operations] == [State.FAILED, State.SUCCEEDED]
     again = await world.service.authorize(authorize(world.order_id, tender=token("pm_card_visa_chargeDeclined")))
     assert again.payment == statement.payment
@@ -112,7 +112,7 @@ async def test_a_channel_may_bring_its_own_authorisation(world: World) -> None:
     assert statement.payment.authorized == 5_000
     captured = await world.service.capture(move(world.order_id, 5_000))
     assert captured.state is State.SUCCEEDED
-    intent = world.provider.get(f"/v1/payment_intents/{statement.payment.provider_payment_id}").json()
+    intent = world.provider.get(f"/v1/payment_intents/{statement.payment.tenders[-1].provider_payment_id}").json()
     assert (intent["amount_received"], intent["amount_capturable"]) == (5_000, 0)
 
 
@@ -128,11 +128,11 @@ async def test_a_brought_authorisation_that_does_not_fit_is_declined(
     world: World, amount: str, currency: str, code: str
 ) -> None:
     brought = (
-        _brought(world, amount, currency) if amount else Tender(TenderKind.PROVIDER_AUTHORISATION, "pi_nowhere")
+        _brought(world, amount, currency) if amount else Means(MeansKind.PROVIDER_AUTHORISATION, "pi_nowhere")
     )
     statement = await world.service.authorize(authorize(world.order_id, 5_000, tender=brought))
     assert statement.payment.status is Status.DECLINED
-    assert statement.payment.decline_code == code
+    assert statement.payment.tenders[-1].decline_code == code
 
 
 async def test_one_brought_authorisation_pays_one_order(world: World) -> None:
@@ -144,7 +144,7 @@ async def test_one_brought_authorisation_pays_one_order(world: World) -> None:
 
 
 async def test_an_order_paid_by_its_channel_is_never_captured(world: World) -> None:
-    by_channel = Tender(TenderKind.PAID_BY_CHANNEL, "MKT-1")
+    by_channel = Means(MeansKind.PAID_BY_CHANNEL, "MKT-1")
     statement = await world.service.authorize(authorize(world.order_id, tender=by_channel))
     assert statement.payment.status is Status.PAID_BY_CHANNEL
     assert statement.operations[0].provider_reference == "MKT-1"
@@ -157,7 +157,7 @@ async def test_an_order_paid_by_its_channel_is_never_captured(world: World) -> N
 
 
 async def test_a_refund_of_what_the_channel_was_paid_is_asked_of_the_channel(world: World) -> None:
-    by_channel = Tender(TenderKind.PAID_BY_CHANNEL, "MKT-1")
+    by_channel = Means(MeansKind.PAID_BY_CHANNEL, "MKT-1")
     await world.service.authorize(authorize(world.order_id, 10_000, tender=by_channel))
     refund = await world.service.refund(move(world.order_id, 4_000))
     assert refund.state is State.SUCCEEDED
@@ -183,7 +183,7 @@ async def test_the_means_of_payment_is_forgotten_and_told_to_nobody(
             assert secret not in repr(rows.all())
 
 
-def _brought(world: World, amount: str, currency: str) -> Tender:
+def _brought(world: World, amount: str, currency: str) -> Means:
     made = world.provider.post(
         "/v1/payment_intents",
         {
@@ -195,4 +195,4 @@ def _brought(world: World, amount: str, currency: str) -> Tender:
             "payment_method_options[card][request_multicapture]": "if_available",
         },
     )
-    return Tender(TenderKind.PROVIDER_AUTHORISATION, made.json()["id"])
+    return Means(MeansKind.PROVIDER_AUTHORISATION, made.json()["id"])

@@ -31,8 +31,10 @@ async def test_books_that_agree_are_passed_in_silence(world: World) -> None:
 async def test_what_happened_at_the_provider_behind_our_back_is_found(world: World) -> None:
     payment = (await world.pay(10_000)).payment
     await world.service.capture(move(world.order_id, 4_000))
-    world.provider.post("/v1/refunds", {"payment_intent": payment.provider_payment_id, "amount": 500})
-    world.provider.post(f"/v1/payment_intents/{payment.provider_payment_id}/capture", {"amount_to_capture": 6_000})
+    world.provider.post("/v1/refunds", {"payment_intent": payment.tenders[-1].provider_payment_id, "amount": 500})
+    world.provider.post(
+        f"/v1/payment_intents/{payment.tenders[-1].provider_payment_id}/capture", {"amount_to_capture": 6_000}
+    )
     differences = (await world.service.checking.compare([world.order_id])).differences
     assert list(differences) == list((await world.service.checking.compare_since(LONG_AGO, None, 500)).differences)
     assert {(one.kind, one.expected, one.found) for one in differences} == {
@@ -68,11 +70,11 @@ async def test_a_payment_that_was_made_at_another_time_is_asked_for_by_itself(wo
 
 
 async def test_a_payment_that_the_provider_does_not_know_is_found(world: World) -> None:
-    payment = (await world.pay(10_000)).payment
-    assert [one.kind for one in compared(payment, None)] == ["UNKNOWN_TO_PROVIDER"]
-    truth = Authorisation(payment.provider_payment_id, world.order_id, "", None, False, 0, 0)
-    assert compared(payment, truth) == []
-    assert [one.kind for one in compared(replace(payment, captured=1), truth)] == ["CAPTURED_NOT_AT_PROVIDER"]
+    (tender,) = (await world.pay(10_000)).payment.tenders
+    assert [one.kind for one in compared(tender, None)] == ["UNKNOWN_TO_PROVIDER"]
+    truth = Authorisation(tender.provider_payment_id, "", None, False, 0, 0)
+    assert compared(tender, truth) == []
+    assert [one.kind for one in compared(replace(tender, captured=1), truth)] == ["CAPTURED_NOT_AT_PROVIDER"]
 
 
 async def test_a_payment_that_is_being_worked_on_is_passed_over(world: World) -> None:
@@ -93,11 +95,11 @@ async def test_a_total_that_is_not_the_ledgers_is_found(world: World) -> None:
     await world.pay(10_000)
     async with world.engine.begin() as tx:
         values = {"id": world.order_id}
-        await tx.execute(text("UPDATE payment SET authorized = authorized + 7 WHERE order_id = :id"), values)
+        await tx.execute(text("UPDATE tender SET authorized = authorized + 7 WHERE order_id = :id"), values)
     _, found = await world.service.checking.find_differences(now())
     assert [
         (one.kind, one.subject, one.expected, one.found) for one in found if one.order_id == world.order_id
-    ] == [("TOTAL_NOT_LEDGER", "authorized", "10000", "10007")]
+    ] == [("TOTAL_NOT_LEDGER", f"{(await world.tender()).tender_id} authorized", "10000", "10007")]
 
 
 async def test_a_provider_that_is_down_is_not_taken_for_one_that_agrees(world: World) -> None:

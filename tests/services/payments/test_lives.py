@@ -104,7 +104,7 @@ class Lives(RuleBasedStateMachine):
     def void_the_rest(self) -> None:
         free = self.model.free("void")
         asked = move(self.world.order_id)
-        operation = self.run(self.world.service.void(asked))
+        operation = self.run(self.moved("void", asked))
         assert (operation.amount_minor if operation else 0) == free
         if operation:
             self.model.learn("void", operation)
@@ -115,7 +115,7 @@ class Lives(RuleBasedStateMachine):
     def repeat_the_last(self) -> None:
         assert self.last is not None
         verb, asked, before = self.last
-        again = self.run(getattr(self.world.service, verb)(asked))
+        again = self.run(self.moved(verb, asked))
         assert (again and again.operation_id) == (before and before.operation_id)
         if again and again.operation_id in self.model.reserved:
             self.model.learn(verb, again)
@@ -136,9 +136,14 @@ class Lives(RuleBasedStateMachine):
 
     def unless_refused(self, verb: str, asked: Move) -> Operation | None:
         try:
-            return self.run(getattr(self.world.service, verb)(asked))  # type: ignore[no-any-return]
+            return self.run(self.moved(verb, asked))
         except FailedPrecondition:
             return None
+
+    async def moved(self, verb: str, asked: Move) -> Operation | None:
+        """One tender pays: a movement is one operation."""
+        done = await getattr(self.world.service, verb)(asked)
+        return done.decisive if done else None
 
     def learn_all(self) -> None:
         """After acts whose operations we did not get back: the totals are what the operations say."""

@@ -76,7 +76,7 @@ async def test_a_lost_movement_is_done_once(world: World, verb: str, kind: str) 
     lost = await getattr(world.hasty, verb)(asked)
     assert lost.state is State.UNKNOWN
     found = await getattr(world.service, verb)(asked)
-    assert (found.operation_id, found.state) == (lost.operation_id, State.SUCCEEDED)
+    assert (found.decisive.operation_id, found.state) == (lost.decisive.operation_id, State.SUCCEEDED)
     assert (await world.totals())[{"capture": 1, "void": 2, "refund": 3}[verb]] == 10_000
     await world.assert_books_agree()
 
@@ -147,7 +147,7 @@ async def test_when_the_key_is_too_old_to_repeat_the_provider_is_searched(
     statement = await world.service.get_payment(world.order_id)
     assert statement.operations[0].state is state
     if state is State.FAILED:
-        assert statement.payment.decline_code == "never_reached_provider"
+        assert statement.payment.tenders[-1].decline_code == "never_reached_provider"
         assert world.provider.books(world.order_id) == []
 
 

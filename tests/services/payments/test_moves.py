@@ -1,18 +1,20 @@
 """Captures, voids and refunds: what is allowed, what races, what the card allows."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
+from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound, OmsError
 from services.payments.domain.model import Kind, State, Status
+from services.payments.domain.movement import Movement
 from tests.services.payments.world import World, move
 
 
 async def test_an_authorisation_is_captured_parcel_by_parcel(world: World) -> None:
     await world.pay(10_000)
     for parcel in (2_500, 2_500, 5_000):
-        operation = await world.service.capture(move(world.order_id, parcel))
+        operation = (await world.service.capture(move(world.order_id, parcel))).decisive
         assert (operation.kind, operation.state, operation.amount_minor) == (
             Kind.CAPTURE,
             State.SUCCEEDED,
@@ -131,9 +133,23 @@ async def test_a_card_that_allows_one_capture_lets_the_rest_go_with_it(world: Wo
     statement = await world.service.get_payment(world.order_id)
     assert await world.totals() == (10_000, 4_000, 6_000, 0)
     assert statement.operations[-1].cause == "provider/single_capture"
+    payment = statement.payment
+    assert (payment.status, payment.tenders[0].lapsed) == (Status.EXPIRED, 6_000)
+    late = await world.service.capture(move(world.order_id, 6_000))
+    assert (late.state, late.failure_code) == (State.FAILED, "authorisation_ended")
     with pytest.raises(FailedPrecondition) as refusal:
-        await world.service.capture(move(world.order_id, 1))
+        await world.service.capture(move(world.order_id, 6_001))
     assert refusal.value.reason == "CAPTURE_EXCEEDS_AUTHORISATION"
+    await world.assert_books_agree()
+
+
+async def test_what_the_order_no_longer_needs_is_not_missed(world: World) -> None:
+    await world.pay(10_000, means="pm_card_visa_singleCapture")
+    await world.service.capture(move(world.order_id, 4_000))
+    assert await world.service.void(move(world.order_id, 2_000)) is None
+    assert (await world.tender()).lapsed == 4_000
+    assert await world.service.void(move(world.order_id)) is None
+    assert (await world.service.get_payment(world.order_id)).payment.status is Status.CLOSED
     await world.assert_books_agree()
 
 
@@ -142,7 +158,24 @@ async def test_a_card_that_allows_one_capture_never_has_two_in_flight(world: Wor
     answers = await asyncio.gather(
         *(world.service.capture(move(world.order_id, 1_000)) for _ in range(6)), return_exceptions=True
     )
-    assert sum(not isinstance(one, BaseException) for one in answers) == 1
+    done = [one for one in answers if isinstance(one, Movement) and one.state is State.SUCCEEDED]
+    refused = {one.reason for one in answers if isinstance(one, OmsError)}
+    assert (len(done), refused | {"CAPTURE_IN_FLIGHT"}) == (1, {"CAPTURE_IN_FLIGHT"})
+    assert await world.totals() == (10_000, 1_000, 9_000, 0)
+    await world.assert_books_agree()
+
+
+async def test_a_parcel_is_captured_once_whoever_asks(world: World) -> None:
+    await world.pay(10_000)
+    answers = await asyncio.gather(
+        *(world.service.capture(move(world.order_id, 4_000, cause="parcel/par_x")) for _ in range(8))
+    )
+    assert {one.decisive.operation_id for one in answers} == {answers[0].decisive.operation_id}
+    await world.service.capture(move(world.order_id, 4_500, cause="parcel/par_x"))
+    assert await world.totals() == (10_000, 4_500, 0, 0)
+    with pytest.raises(InvalidArgument) as refusal:
+        await world.service.capture(replace(move(world.order_id, 1), cause=""))
+    assert refusal.value.facts["field"] == "cause"
     await world.assert_books_agree()
 
 

@@ -154,14 +154,14 @@ async def test_errors_name_their_reason_and_field(channel: grpc.aio.Channel) -> 
         ("Authorize", pb.AuthorizeRequest(), InvalidArgument, "INVALID_FIELD", "tender"),
         (
             "Capture",
-            pb.CaptureRequest(request_id="1", order_id=order_id, amount=eur(10_001)),
+            pb.CaptureRequest(request_id="1", order_id=order_id, amount=eur(10_001), cause="parcel/1"),
             FailedPrecondition,
             "CAPTURE_EXCEEDS_AUTHORISATION",
             "",
         ),
         (
             "Capture",
-            pb.CaptureRequest(order_id=order_id, amount=eur(1)),
+            pb.CaptureRequest(order_id=order_id, amount=eur(1), cause="parcel/1"),
             InvalidArgument,
             "INVALID_FIELD",
             "request_id",

@@ -30,9 +30,12 @@ async def test_strong_authentication_is_an_answer_with_its_address(world: World)
     statement = await world.pay(means=THREE_D_SECURE)
     payment = statement.payment
     assert payment.status is Status.ACTION_REQUIRED
-    assert payment.next_action_url == f"{world.provider.url}/3ds/{payment.provider_payment_id}"
+    assert (
+        payment.tenders[-1].next_action_url
+        == f"{world.provider.url}/3ds/{payment.tenders[-1].provider_payment_id}"
+    )
     assert statement.operations[0].state is State.ACTION_REQUIRED
-    assert world.provider.http.get(payment.next_action_url).status_code == 200
+    assert world.provider.http.get(payment.tenders[-1].next_action_url).status_code == 200
     assert await world.totals() == (0, 0, 0, 0)
 
 
@@ -106,7 +109,7 @@ async def test_asking_again_finds_that_the_customer_approved_without_any_event(w
 async def test_an_authorisation_that_the_provider_ended_is_void(world: World) -> None:
     payment = (await world.pay(10_000)).payment
     await world.service.capture(move(world.order_id, 1_000))
-    world.provider.post(f"/v1/payment_intents/{payment.provider_payment_id}/cancel", {})
+    world.provider.post(f"/v1/payment_intents/{payment.tenders[-1].provider_payment_id}/cancel", {})
     await post(world, world.provider.events(world.order_id)[-1])
     assert await world.totals() == (10_000, 1_000, 9_000, 0)
     statement = await world.service.get_payment(world.order_id)

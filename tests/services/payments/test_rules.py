@@ -9,44 +9,60 @@ from hypothesis import strategies as st
 
 from kit.errors import FailedPrecondition
 from kit.values.money import Money
-from services.payments.domain import ledger, rules
-from services.payments.domain.model import MOVES, Kind, Operation, Payment, State, Status, TenderKind
-from services.payments.domain.model import Tender as Means
+from services.payments.domain import ledger, rules, sharing
+from services.payments.domain.model import (
+    MOVES,
+    Kind,
+    Means,
+    MeansKind,
+    Operation,
+    Payment,
+    State,
+    Status,
+    Tender,
+)
 from services.payments.domain.outcome import Outcome, failed
 from services.payments.domain.settlement import book, settle
 from services.payments.providers.stripe_money import NotPayable, from_wire, to_wire
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TOKEN = Means(TenderKind.PAYMENT_METHOD_TOKEN, "pm_1")
+TOKEN = Means(MeansKind.PAYMENT_METHOD_TOKEN, "pm_1")
 
 
-def opened(amount: int, *, multi_capture: bool = True) -> Payment:
-    payment = rules.open_payment("ord_1", "web", "EUR", TOKEN, "stripe")
-    operation = rules.intend_authorize(payment, Money(amount, "EUR"), intent(0))
+def asked(amount: int) -> Tender:
+    payment = rules.open_payment("ord_1", "web", "EUR")
+    return rules.open_tender(payment, "ten_1", 1, TOKEN, amount, "stripe")
+
+
+def opened(amount: int, *, multi_capture: bool = True) -> Tender:
+    tender = asked(amount)
     outcome = Outcome(State.SUCCEEDED, reference="pi_1", multi_capture=multi_capture)
-    return settle(payment, operation, outcome, AT, "pop_x").payment
+    return settle(tender, rules.intend_authorize(tender, intent(0)), outcome, AT, "pop_x").tender
+
+
+def paid(tender: Tender) -> Payment:
+    return rules.open_payment("ord_1", "web", "EUR").having(tender)
 
 
 def intent(number: int) -> rules.Intent:
-    return rules.Intent(f"pop_{number}", f"request_{number}", "cause", "actor", AT)
+    return rules.Intent(f"pop_{number}", f"request_{number}", f"cause_{number}", "actor", AT)
 
 
 def test_an_authorisation_forgets_its_token() -> None:
-    assert opened(100).tender.reference == ""
+    assert opened(100).means.reference == ""
 
 
 def test_a_declined_authorisation_leaves_nothing() -> None:
-    payment = rules.open_payment("ord_1", "web", "EUR", TOKEN, "stripe")
-    operation = rules.intend_authorize(payment, Money(100, "EUR"), intent(0))
-    done = settle(payment, operation, failed("insufficient_funds"), AT, "pop_x")
-    assert (done.payment.status, done.payment.decline_code) == (Status.DECLINED, "insufficient_funds")
-    assert (done.payment.authorized, done.operation.state) == (0, State.FAILED)
+    tender = asked(100)
+    done = settle(tender, rules.intend_authorize(tender, intent(0)), failed("insufficient_funds"), AT, "pop_x")
+    assert (done.tender.status, done.tender.decline_code) == (Status.DECLINED, "insufficient_funds")
+    assert (done.tender.authorized, done.operation.state) == (0, State.FAILED)
 
 
 @pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize("to", list(State))
 def test_an_operation_moves_only_as_the_table_says(state: State, to: State) -> None:
-    operation = replace(rules.intend_authorize(opened(1), Money(1, "EUR"), intent(0)), state=state)
+    operation = replace(rules.intend_authorize(opened(1), intent(0)), state=state)
     if to in MOVES[state]:
         operation.check_move(to)
     else:
@@ -56,68 +72,67 @@ def test_an_operation_moves_only_as_the_table_says(state: State, to: State) -> N
 
 
 def test_the_last_capture_lets_the_rest_go_only_when_it_is_alone() -> None:
-    payment = opened(100)
-    part = rules.intend_capture(payment, [], Money(40, "EUR"), intent(1))
-    rest = rules.intend_capture(payment, [part], Money(60, "EUR"), intent(2))
+    tender = opened(100)
+    part = rules.intend_capture(tender, [], 40, intent(1))
+    rest = rules.intend_capture(tender, [part], 60, intent(2))
     assert (part.final, rest.final) == (False, False)
-    payment = settle(payment, part, Outcome(State.SUCCEEDED), AT, "pop_x").payment
-    assert rules.intend_capture(payment, [], Money(60, "EUR"), intent(3)).final
+    tender = settle(tender, part, Outcome(State.SUCCEEDED), AT, "pop_x").tender
+    assert rules.intend_capture(tender, [], 60, intent(3)).final
 
 
-def test_a_single_capture_voids_the_rest_by_itself() -> None:
-    payment = opened(100, multi_capture=False)
-    capture = rules.intend_capture(payment, [], Money(40, "EUR"), intent(1))
+def test_what_a_single_capture_lets_go_is_still_due() -> None:
+    tender = opened(100, multi_capture=False)
+    capture = rules.intend_capture(tender, [], 40, intent(1))
     assert capture.final
-    done = settle(payment, capture, Outcome(State.SUCCEEDED), AT, "pop_rest")
+    done = settle(tender, capture, Outcome(State.SUCCEEDED), AT, "pop_rest")
     assert done.released is not None
     assert (done.released.kind, done.released.amount_minor) == (Kind.VOID, 60)
-    assert (done.payment.captured, done.payment.voided, done.payment.status) == (40, 60, Status.CLOSED)
-    assert not done.payment.release_due
+    assert (done.tender.captured, done.tender.voided, done.tender.lapsed) == (40, 60, 60)
+    assert done.tender.status is Status.EXPIRED
+    assert not done.tender.release_due
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(Kind)[1:]), st.integers(1, 120), st.booleans()), max_size=30))
 def test_no_sequence_of_movements_breaks_the_bounds(moves: list[tuple[Kind, int, bool]]) -> None:
-    payment = opened(300)
-    entries = list(ledger.entries_of(payment, _succeeded(payment, Kind.AUTHORIZE, 300)))
+    payment = paid(opened(300))
+    entries = list(ledger.entries_of(payment.tenders[0], _succeeded(payment.tenders[0], Kind.AUTHORIZE, 300)))
     for number, (kind, amount, goes_well) in enumerate(moves):
-        decide = {
-            Kind.CAPTURE: rules.intend_capture,
-            Kind.VOID: rules.intend_void,
-            Kind.REFUND: rules.intend_refund,
-        }[kind]
+        decide = {Kind.CAPTURE: sharing.capture, Kind.VOID: sharing.void, Kind.REFUND: sharing.refund}[kind]
         try:
-            operation = decide(payment, [], Money(amount, "EUR"), intent(number))
+            operations = decide(payment, [], Money(amount, "EUR"), intent(number))
         except FailedPrecondition:
             continue
-        assert operation is not None
+        (operation,) = operations
+        tender = payment.tenders[0]
         if operation.state is State.SUCCEEDED:
-            payment = book(payment, operation)
+            tender = book(tender, operation)
         else:
             outcome = Outcome(State.SUCCEEDED) if goes_well else failed("declined")
-            done = settle(payment, operation, outcome, AT, "pop_rest")
-            payment, operation = done.payment, done.operation
+            done = settle(tender, operation, outcome, AT, "pop_rest")
+            tender, operation = done.tender, done.operation
+        payment = payment.having(tender)
         if operation.state is State.SUCCEEDED:
-            entries += ledger.entries_of(payment, operation)
-        assert payment.authorized >= payment.captured + payment.voided
-        assert payment.captured >= payment.refunded
+            entries += ledger.entries_of(tender, operation)
+        assert tender.authorized >= tender.captured + tender.voided
+        assert tender.captured >= tender.refunded
     assert sum(entry.amount_minor for entry in entries) == 0
     for total, (suffix, sign) in ledger.TOTALS.items():
         account = f"order/ord_1/{suffix}"
         balance = sum(entry.amount_minor for entry in entries if entry.account == account)
-        assert sign * balance == getattr(payment, total)
+        assert sign * balance == getattr(payment.tenders[0], total)
 
 
 @given(st.integers(1, 100), st.lists(st.integers(1, 60), max_size=8))
 def test_intents_reserve_before_any_answer(authorized: int, amounts: list[int]) -> None:
-    payment = opened(authorized)
+    payment = paid(opened(authorized))
     unsettled: list[Operation] = []
     for number, amount in enumerate(amounts):
-        free = rules.capturable(payment, unsettled)
+        free = sharing.capturable(payment, unsettled)
         if amount <= free:
-            unsettled.append(rules.intend_capture(payment, unsettled, Money(amount, "EUR"), intent(number)))
+            unsettled += sharing.capture(payment, unsettled, Money(amount, "EUR"), intent(number))
         else:
             with pytest.raises(FailedPrecondition):
-                rules.intend_capture(payment, unsettled, Money(amount, "EUR"), intent(number))
+                sharing.capture(payment, unsettled, Money(amount, "EUR"), intent(number))
     assert sum(one.amount_minor for one in unsettled) <= authorized
 
 
@@ -137,9 +152,9 @@ def test_the_provider_s_minor_unit_is_its_own(amount: int, currency: str, wire: 
     assert to_wire(amount, currency) == wire
 
 
-def _succeeded(payment: Payment, kind: Kind, amount: int) -> Operation:
-    operation = rules.intend_authorize(payment, Money(amount, "EUR"), intent(0))
-    return replace(operation, kind=kind, state=State.SUCCEEDED)
+def _succeeded(tender: Tender, kind: Kind, amount: int) -> Operation:
+    operation = rules.intend_authorize(tender, intent(0))
+    return replace(operation, kind=kind, amount_minor=amount, state=State.SUCCEEDED)
 
 
 LONG_AGO, JUST_NOW = AT - timedelta(minutes=1), AT + timedelta(seconds=1)
@@ -157,15 +172,14 @@ LONG_AGO, JUST_NOW = AT - timedelta(minutes=1), AT + timedelta(seconds=1)
     ],
 )
 def test_news_are_awaited_while_an_answer_is_missing(state: State, intended_at: datetime, asks: bool) -> None:
-    payment = rules.open_payment("ord_1", "web", "EUR", TOKEN, "stripe")
-    operation = rules.intend_authorize(payment, Money(100, "EUR"), intent(0))
-    operation = replace(operation, state=state, intended_at=intended_at)
-    assert rules.awaits_news(payment, [operation], ended=False, lost_before=AT) is asks
+    tender = asked(100)
+    operation = replace(rules.intend_authorize(tender, intent(0)), state=state, intended_at=intended_at)
+    assert rules.awaits_news(tender, [operation], ended=False, lost_before=AT) is asks
 
 
 def test_an_authorisation_that_holds_something_may_be_ended_by_the_provider_alone() -> None:
-    payment = opened(100)
-    assert rules.awaits_news(payment, [], ended=True, lost_before=AT)
-    capture = replace(rules.intend_capture(payment, [], Money(100, "EUR"), intent(1)), intended_at=JUST_NOW)
-    assert not rules.awaits_news(payment, [capture], ended=True, lost_before=AT), "it may be our own capture"
-    assert not rules.awaits_news(book(payment, capture), [], ended=True, lost_before=AT), "nothing is held"
+    tender = opened(100)
+    assert rules.awaits_news(tender, [], ended=True, lost_before=AT)
+    capture = replace(rules.intend_capture(tender, [], 100, intent(1)), intended_at=JUST_NOW)
+    assert not rules.awaits_news(tender, [capture], ended=True, lost_before=AT), "it may be our own capture"
+    assert not rules.awaits_news(book(tender, capture), [], ended=True, lost_before=AT), "nothing is held"

@@ -6,7 +6,7 @@ import pytest
 
 from kit.errors import Conflict, FailedPrecondition, NotFound
 from services.payments.commands import Unwind
-from services.payments.domain.model import State, Status, Tender, TenderKind
+from services.payments.domain.model import Means, MeansKind, State, Status
 from services.payments.service import Statement
 from tests.services.payments.world import World, authorize, move, unwind
 
@@ -94,7 +94,10 @@ async def test_a_decline_that_was_undone_is_answered_again_as_the_decline_it_was
     await undo(world)
     assert (await world.service.get_payment(world.order_id)).payment.status is Status.CLOSED
     again = await world.pay(means="pm_card_visa_chargeDeclinedInsufficientFunds")
-    assert (again.payment.status, again.payment.decline_code) == (Status.DECLINED, "insufficient_funds")
+    assert (again.payment.status, again.payment.tenders[-1].decline_code) == (
+        Status.DECLINED,
+        "insufficient_funds",
+    )
     assert again.operations == first.operations
 
 
@@ -117,7 +120,7 @@ async def test_a_payment_that_waits_for_the_customer_is_withdrawn(world: World) 
     await world.pay(means="pm_card_authenticationRequired")
     statement = await undo(world)
     assert [(one.state, one.failure_code) for one in statement.operations] == [(State.FAILED, "canceled")]
-    assert statement.payment.next_action_url == ""
+    assert statement.payment.tenders[-1].next_action_url == ""
     await assert_undone(world)
     world.provider.act(world.order_id, "approve")
     assert world.provider.book(world.order_id)["status"] == "canceled"
@@ -173,7 +176,7 @@ async def test_while_the_provider_is_down_nothing_is_complete(world: World) -> N
 
 
 async def test_what_the_channel_was_paid_is_asked_back_once(world: World) -> None:
-    by_channel = Tender(TenderKind.PAID_BY_CHANNEL, "MKT-1")
+    by_channel = Means(MeansKind.PAID_BY_CHANNEL, "MKT-1")
     await world.service.authorize(authorize(world.order_id, 10_000, tender=by_channel))
     await undo(world)
     await undo(world)
@@ -195,7 +198,7 @@ async def test_a_brought_authorisation_is_cancelled_too(world: World) -> None:
             "metadata[order_id]": world.order_id,
         },
     )
-    brought = Tender(TenderKind.PROVIDER_AUTHORISATION, made.json()["id"])
+    brought = Means(MeansKind.PROVIDER_AUTHORISATION, made.json()["id"])
     await world.service.authorize(authorize(world.order_id, 9_000, tender=brought))
     await undo(world)
     await assert_undone(world)

@@ -10,38 +10,39 @@ from kit.db import AsyncEngine
 from kit.times import now
 from kit.values.ids import new_id
 from kit.values.money import Money
-from services.payments.commands import Authorize, Move, Unwind
-from services.payments.domain.model import Tender, TenderKind
+from services.payments.commands import Authorize, Move, Part, Unwind
+from services.payments.domain.model import Means, MeansKind, Tender
 from services.payments.service import PaymentsService, Statement
 from tests.simulators.payment_provider import RunningProvider
 
 _numbers = itertools.count(1)
 
 
-def token(means: str = "pm_card_visa") -> Tender:
-    return Tender(TenderKind.PAYMENT_METHOD_TOKEN, means)
+def token(means: str = "pm_card_visa") -> Means:
+    return Means(MeansKind.PAYMENT_METHOD_TOKEN, means)
 
 
 def authorize(
-    order_id: str, minor: int = 10_000, currency: str = "EUR", *, tender: Tender | None = None, key: str = ""
+    order_id: str, minor: int = 10_000, currency: str = "EUR", *, tender: Means | None = None, key: str = ""
 ) -> Authorize:
     return Authorize(
         request_id=key or f"{order_id}/authorize",
         order_id=order_id,
         channel_id="web",
         amount=Money(minor, currency),
-        tender=tender or token(),
+        tenders=[Part(tender or token())],
         cause="placement",
         actor="workflow",
     )
 
 
-def move(order_id: str, minor: int | None = None, currency: str = "EUR", key: str = "") -> Move:
+def move(order_id: str, minor: int | None = None, currency: str = "EUR", key: str = "", cause: str = "") -> Move:
+    number = next(_numbers)
     return Move(
-        request_id=key or f"{order_id}/{next(_numbers)}",
+        request_id=key or f"{order_id}/{number}",
         order_id=order_id,
         amount=None if minor is None else Money(minor, currency),
-        cause="parcel/par_1",
+        cause=cause or f"parcel/par_{number}",
         actor="workflow",
     )
 
@@ -69,6 +70,10 @@ class World:
         payment = (await self.service.get_payment(self.order_id)).payment
         return payment.authorized, payment.captured, payment.voided, payment.refunded
 
+    async def tender(self) -> Tender:
+        """The order's first."""
+        return (await self.service.get_payment(self.order_id)).payment.tenders[0]
+
     async def rest(self) -> None:
         """Everything works, and what was lost is resolved."""
         self.provider.heal()
@@ -78,11 +83,17 @@ class World:
     async def assert_books_agree(self) -> None:
         """Ours, the ledger's and the provider's, at rest. What we gave up in part may still be held there."""
         assert await self.service.differences() == []
-        authorized, captured, voided, refunded = await self.totals()
-        book = self.provider.book(self.order_id)
-        assert (book["authorised"], book["captured"], book["refunded"]) == (authorized, captured, refunded)
-        rest = authorized - captured - voided
-        assert book["capturable"] == (rest + voided if rest else 0)
+        books = {one["id"]: one for one in self.provider.books(self.order_id)}
+        for tender in (await self.service.get_payment(self.order_id)).payment.tenders:
+            book = books.pop(tender.provider_payment_id, None)
+            if book is None:
+                assert tender.authorized == 0
+                continue
+            found = (book["authorised"], book["captured"], book["refunded"])
+            assert found == (tender.authorized, tender.captured, tender.refunded)
+            rest = tender.uncaptured
+            assert book["capturable"] == (rest + tender.voided if rest else 0)
+        assert all(book["authorised"] == 0 for book in books.values())
 
     async def events(self) -> list[Any]:
         """The outbox's events of the order, oldest first."""

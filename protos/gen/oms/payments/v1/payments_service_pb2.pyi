@@ -37,9 +37,11 @@ class _PaymentStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Payment
     PAYMENT_STATUS_PAID_BY_CHANNEL: _PaymentStatus.ValueType  # 5
     PAYMENT_STATUS_CLOSED: _PaymentStatus.ValueType  # 6
     """Nothing more will be captured."""
+    PAYMENT_STATUS_EXPIRED: _PaymentStatus.ValueType  # 20
+    """What was authorised ended before it was captured: nothing is held, something is still due."""
 
 class PaymentStatus(_PaymentStatus, metaclass=_PaymentStatusEnumTypeWrapper):
-    """The state of an order's payment."""
+    """The state of an order's payment, or of one tender of it."""
 
 PAYMENT_STATUS_UNSPECIFIED: PaymentStatus.ValueType  # 0
 PAYMENT_STATUS_PENDING: PaymentStatus.ValueType  # 1
@@ -51,6 +53,8 @@ PAYMENT_STATUS_DECLINED: PaymentStatus.ValueType  # 4
 PAYMENT_STATUS_PAID_BY_CHANNEL: PaymentStatus.ValueType  # 5
 PAYMENT_STATUS_CLOSED: PaymentStatus.ValueType  # 6
 """Nothing more will be captured."""
+PAYMENT_STATUS_EXPIRED: PaymentStatus.ValueType  # 20
+"""What was authorised ended before it was captured: nothing is held, something is still due."""
 Global___PaymentStatus: _TypeAlias = PaymentStatus  # noqa: Y015
 
 class _OperationKind:
@@ -105,7 +109,7 @@ Global___OperationState: _TypeAlias = OperationState  # noqa: Y015
 
 @_typing.final
 class Tender(_message.Message):
-    """How the order is paid."""
+    """A means of payment."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -136,6 +140,34 @@ class Tender(_message.Message):
 Global___Tender: _TypeAlias = Tender  # noqa: Y015
 
 @_typing.final
+class TenderPart(_message.Message):
+    """A means that pays an amount of the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENDER_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tender(self) -> Global___Tender: ...
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money:
+        """Absent: the rest of the order. At most one of the parts may leave it out."""
+
+    def __init__(
+        self,
+        *,
+        tender: Global___Tender | None = ...,
+        amount: _type_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "tender", b"tender"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "tender", b"tender"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TenderPart: _TypeAlias = TenderPart  # noqa: Y015
+
+@_typing.final
 class Payment(_message.Message):
     """The payment of one order. authorized >= captured + voided; captured >= refunded."""
 
@@ -153,6 +185,7 @@ class Payment(_message.Message):
     DECLINE_CODE_FIELD_NUMBER: _builtins.int
     AUTHORIZATION_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     OPERATIONS_FIELD_NUMBER: _builtins.int
+    TENDERS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     status: Global___PaymentStatus.ValueType
     provider: _builtins.str
@@ -169,9 +202,15 @@ class Payment(_message.Message):
     @_builtins.property
     def refunded(self) -> _type_pb2.Money: ...
     @_builtins.property
-    def authorization_expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def authorization_expires_at(self) -> _timestamp_pb2.Timestamp:
+        """The first end of what is held."""
+
     @_builtins.property
     def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]: ...
+    @_builtins.property
+    def tenders(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaymentTender]:
+        """In their order of use; those that a renewal or another attempt took the place of are among them."""
+
     def __init__(
         self,
         *,
@@ -187,14 +226,112 @@ class Payment(_message.Message):
         decline_code: _builtins.str = ...,
         authorization_expires_at: _timestamp_pb2.Timestamp | None = ...,
         operations: _abc.Iterable[Global___Operation] | None = ...,
+        tenders: _abc.Iterable[Global___PaymentTender] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "refunded", b"refunded", "voided", b"voided"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "decline_code", b"decline_code", "next_action_url", b"next_action_url", "operations", b"operations", "order_id", b"order_id", "provider", b"provider", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "status", b"status", "voided", b"voided"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "decline_code", b"decline_code", "next_action_url", b"next_action_url", "operations", b"operations", "order_id", b"order_id", "provider", b"provider", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "status", b"status", "tenders", b"tenders", "voided", b"voided"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Payment: _TypeAlias = Payment  # noqa: Y015
+
+@_typing.final
+class PaymentTender(_message.Message):
+    """A means used for an order at one provider. authorized >= captured + voided; captured >= refunded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENDER_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    MEANS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    AUTHORIZED_FIELD_NUMBER: _builtins.int
+    CAPTURED_FIELD_NUMBER: _builtins.int
+    VOIDED_FIELD_NUMBER: _builtins.int
+    REFUNDED_FIELD_NUMBER: _builtins.int
+    LAPSED_FIELD_NUMBER: _builtins.int
+    OWED_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    PROVIDER_PAYMENT_ID_FIELD_NUMBER: _builtins.int
+    NEXT_ACTION_URL_FIELD_NUMBER: _builtins.int
+    DECLINE_CODE_FIELD_NUMBER: _builtins.int
+    AUTHORIZATION_EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    MULTI_CAPTURE_FIELD_NUMBER: _builtins.int
+    RENEWABLE_FIELD_NUMBER: _builtins.int
+    RENEWS_FIELD_NUMBER: _builtins.int
+    SUPERSEDED_FIELD_NUMBER: _builtins.int
+    tender_id: _builtins.str
+    position: _builtins.int
+    """Money is taken in this order and given back in the reverse one."""
+    means: _builtins.str
+    """"payment_method_token", "provider_authorisation_id", "paid_by_channel_reference" or "saved_means"."""
+    status: Global___PaymentStatus.ValueType
+    provider: _builtins.str
+    provider_payment_id: _builtins.str
+    next_action_url: _builtins.str
+    decline_code: _builtins.str
+    multi_capture: _builtins.bool
+    """Whether the authorisation may be captured more than once."""
+    renewable: _builtins.bool
+    """Whether it can be authorised again without the customer."""
+    renews: _builtins.str
+    """The tender whose authorisation it takes the place of; empty for none."""
+    superseded: _builtins.bool
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money:
+        """What it is to pay."""
+
+    @_builtins.property
+    def authorized(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def captured(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def voided(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def refunded(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def lapsed(self) -> _type_pb2.Money:
+        """Of what is voided: what the provider let go by itself and the order still needs."""
+
+    @_builtins.property
+    def owed(self) -> _type_pb2.Money:
+        """Of what is captured: what a refund that failed did not give back."""
+
+    @_builtins.property
+    def authorization_expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        tender_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+        means: _builtins.str = ...,
+        status: Global___PaymentStatus.ValueType = ...,
+        amount: _type_pb2.Money | None = ...,
+        authorized: _type_pb2.Money | None = ...,
+        captured: _type_pb2.Money | None = ...,
+        voided: _type_pb2.Money | None = ...,
+        refunded: _type_pb2.Money | None = ...,
+        lapsed: _type_pb2.Money | None = ...,
+        owed: _type_pb2.Money | None = ...,
+        provider: _builtins.str = ...,
+        provider_payment_id: _builtins.str = ...,
+        next_action_url: _builtins.str = ...,
+        decline_code: _builtins.str = ...,
+        authorization_expires_at: _timestamp_pb2.Timestamp | None = ...,
+        multi_capture: _builtins.bool = ...,
+        renewable: _builtins.bool = ...,
+        renews: _builtins.str = ...,
+        superseded: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "lapsed", b"lapsed", "owed", b"owed", "refunded", b"refunded", "voided", b"voided"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "decline_code", b"decline_code", "lapsed", b"lapsed", "means", b"means", "multi_capture", b"multi_capture", "next_action_url", b"next_action_url", "owed", b"owed", "position", b"position", "provider", b"provider", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "renewable", b"renewable", "renews", b"renews", "status", b"status", "superseded", b"superseded", "tender_id", b"tender_id", "voided", b"voided"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaymentTender: _TypeAlias = PaymentTender  # noqa: Y015
 
 @_typing.final
 class Operation(_message.Message):
@@ -214,6 +351,7 @@ class Operation(_message.Message):
     FAILURE_CODE_FIELD_NUMBER: _builtins.int
     INTENDED_AT_FIELD_NUMBER: _builtins.int
     SETTLED_AT_FIELD_NUMBER: _builtins.int
+    TENDER_ID_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     order_id: _builtins.str
     kind: Global___OperationKind.ValueType
@@ -224,6 +362,7 @@ class Operation(_message.Message):
     provider: _builtins.str
     provider_reference: _builtins.str
     failure_code: _builtins.str
+    tender_id: _builtins.str
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
     @_builtins.property
@@ -245,10 +384,11 @@ class Operation(_message.Message):
         failure_code: _builtins.str = ...,
         intended_at: _timestamp_pb2.Timestamp | None = ...,
         settled_at: _timestamp_pb2.Timestamp | None = ...,
+        tender_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "intended_at", b"intended_at", "settled_at", b"settled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "failure_code", b"failure_code", "intended_at", b"intended_at", "kind", b"kind", "operation_id", b"operation_id", "order_id", b"order_id", "provider", b"provider", "provider_reference", b"provider_reference", "settled_at", b"settled_at", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "failure_code", b"failure_code", "intended_at", b"intended_at", "kind", b"kind", "operation_id", b"operation_id", "order_id", b"order_id", "provider", b"provider", "provider_reference", b"provider_reference", "settled_at", b"settled_at", "state", b"state", "tender_id", b"tender_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -267,15 +407,30 @@ class AuthorizeRequest(_message.Message):
     TENDER_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    TENDERS_FIELD_NUMBER: _builtins.int
+    SAVE_MEANS_FIELD_NUMBER: _builtins.int
+    NEEDED_UNTIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     channel_id: _builtins.str
     cause: _builtins.str
     actor: _builtins.str
+    save_means: _builtins.bool
+    """The customer allows that the means be kept and authorised again for this order."""
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
     @_builtins.property
-    def tender(self) -> Global___Tender: ...
+    def tender(self) -> Global___Tender:
+        """The only means; or else `tenders`."""
+
+    @_builtins.property
+    def tenders(self) -> _containers.RepeatedCompositeFieldContainer[Global___TenderPart]:
+        """Several means in their order of use; their amounts add up to `amount`. All of them pay, or none does."""
+
+    @_builtins.property
+    def needed_until(self) -> _timestamp_pb2.Timestamp:
+        """How long the order may need the authorisation. Absent: not known."""
+
     def __init__(
         self,
         *,
@@ -286,10 +441,13 @@ class AuthorizeRequest(_message.Message):
         tender: Global___Tender | None = ...,
         cause: _builtins.str = ...,
         actor: _builtins.str = ...,
+        tenders: _abc.Iterable[Global___TenderPart] | None = ...,
+        save_means: _builtins.bool = ...,
+        needed_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "tender", b"tender"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "needed_until", b"needed_until", "tender", b"tender"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "channel_id", b"channel_id", "order_id", b"order_id", "request_id", b"request_id", "tender", b"tender"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "channel_id", b"channel_id", "needed_until", b"needed_until", "order_id", b"order_id", "request_id", b"request_id", "save_means", b"save_means", "tender", b"tender", "tenders", b"tenders"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -331,7 +489,7 @@ class CaptureRequest(_message.Message):
     request_id: _builtins.str
     order_id: _builtins.str
     cause: _builtins.str
-    """For example "parcel/par_1"."""
+    """Required, for example "parcel/par_1": what was captured for the same cause before counts."""
     actor: _builtins.str
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
@@ -359,16 +517,22 @@ class CaptureResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     OPERATION_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def operation(self) -> Global___Operation: ...
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]:
+        """Of every tender that was used; `operation` is the one that says how all went."""
+
     def __init__(
         self,
         *,
         operation: Global___Operation | None = ...,
+        operations: _abc.Iterable[Global___Operation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation", "operations", b"operations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -417,16 +581,22 @@ class VoidResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     OPERATION_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def operation(self) -> Global___Operation: ...
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]:
+        """Of every tender that was used; `operation` is the one that says how all went."""
+
     def __init__(
         self,
         *,
         operation: Global___Operation | None = ...,
+        operations: _abc.Iterable[Global___Operation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation", "operations", b"operations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -473,16 +643,22 @@ class RefundResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     OPERATION_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def operation(self) -> Global___Operation: ...
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]:
+        """Of every tender that was used; `operation` is the one that says how all went."""
+
     def __init__(
         self,
         *,
         operation: Global___Operation | None = ...,
+        operations: _abc.Iterable[Global___Operation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation", "operations", b"operations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -113,7 +113,8 @@ class PaymentsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Capture(self, request, context):
-        """Captures part or all of what is authorised, for a parcel.
+        """Captures for a parcel, from the tenders in their order of use. Money that a provider no longer holds is
+        authorised again where the customer allowed it, or else fails as "authorisation_ended".
         FAILED_PRECONDITION / CAPTURE_EXCEEDS_AUTHORISATION, PAYMENT_CLOSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -128,7 +129,7 @@ class PaymentsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Refund(self, request, context):
-        """Gives captured money back. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE.
+        """Gives captured money back, to the tender used last first. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,13 +39,14 @@ class PaymentsServiceStub:
     Authorize: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizeRequest, _payments_service_pb2.AuthorizeResponse]
     """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error."""
     Capture: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.CaptureRequest, _payments_service_pb2.CaptureResponse]
-    """Captures part or all of what is authorised, for a parcel.
+    """Captures for a parcel, from the tenders in their order of use. Money that a provider no longer holds is
+    authorised again where the customer allowed it, or else fails as "authorisation_ended".
     FAILED_PRECONDITION / CAPTURE_EXCEEDS_AUTHORISATION, PAYMENT_CLOSED.
     """
     Void: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.VoidRequest, _payments_service_pb2.VoidResponse]
     """Gives up authorised money that will not be captured: the rest, or `amount` of it."""
     Refund: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.RefundRequest, _payments_service_pb2.RefundResponse]
-    """Gives captured money back. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE."""
+    """Gives captured money back, to the tender used last first. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE."""
     Unwind: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.UnwindRequest, _payments_service_pb2.UnwindResponse]
     """Undoes the payment of an order: voids what is authorised, refunds what is captured, closes it to captures.
     Accepts that nothing was done.
@@ -78,13 +79,14 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     Authorize: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizeRequest, _payments_service_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error."""
     Capture: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.CaptureRequest, _payments_service_pb2.CaptureResponse]  # type: ignore[assignment]
-    """Captures part or all of what is authorised, for a parcel.
+    """Captures for a parcel, from the tenders in their order of use. Money that a provider no longer holds is
+    authorised again where the customer allowed it, or else fails as "authorisation_ended".
     FAILED_PRECONDITION / CAPTURE_EXCEEDS_AUTHORISATION, PAYMENT_CLOSED.
     """
     Void: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.VoidRequest, _payments_service_pb2.VoidResponse]  # type: ignore[assignment]
     """Gives up authorised money that will not be captured: the rest, or `amount` of it."""
     Refund: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RefundRequest, _payments_service_pb2.RefundResponse]  # type: ignore[assignment]
-    """Gives captured money back. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE."""
+    """Gives captured money back, to the tender used last first. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE."""
     Unwind: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.UnwindRequest, _payments_service_pb2.UnwindResponse]  # type: ignore[assignment]
     """Undoes the payment of an order: voids what is authorised, refunds what is captured, closes it to captures.
     Accepts that nothing was done.
@@ -126,7 +128,8 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payments_service_pb2.CaptureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.CaptureResponse, _abc.Awaitable[_payments_service_pb2.CaptureResponse]]:
-        """Captures part or all of what is authorised, for a parcel.
+        """Captures for a parcel, from the tenders in their order of use. Money that a provider no longer holds is
+        authorised again where the customer allowed it, or else fails as "authorisation_ended".
         FAILED_PRECONDITION / CAPTURE_EXCEEDS_AUTHORISATION, PAYMENT_CLOSED.
         """
 
@@ -144,7 +147,7 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payments_service_pb2.RefundRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.RefundResponse, _abc.Awaitable[_payments_service_pb2.RefundResponse]]:
-        """Gives captured money back. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE."""
+        """Gives captured money back, to the tender used last first. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE."""
 
     @_abc_1.abstractmethod
     def Unwind(

@@ -1,0 +1,103 @@
+"""Writes an operation with what it changes: the tender, the payment's status, the ledger's entries, the event.
+
+The caller holds the payment's lock and commits.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from kit import outbox
+from kit.db import AsyncConnection
+from services.payments import store
+from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
+from services.payments.domain.settlement import book
+
+_AUTHORIZED = "oms.payments.payment.authorized"
+_DECLINED = "oms.payments.payment.declined"
+
+
+async def record(tx: AsyncConnection, payment: Payment, operations: Sequence[Operation]) -> Payment:
+    """Writes new operations; those that need no provider take their effect at once."""
+    for operation in operations:
+        await store.insert_operation(tx, operation)
+        if operation.state is State.SUCCEEDED:
+            tender = book(payment.tender(operation.tender_id), operation)
+            payment = await save(tx, payment, tender)
+            await write_down(tx, payment, [operation], operation.intended_at)
+    return payment
+
+
+async def save(tx: AsyncConnection, payment: Payment, *changed: Tender) -> Payment:
+    """Writes changed tenders back, and the payment when its status follows."""
+    after = payment.having(*changed)
+    for tender in changed:
+        await store.save_tender(tx, tender)
+    if after.status is not payment.status:
+        await store.save_payment(tx, after)
+    return after
+
+
+async def write_down(
+    tx: AsyncConnection,
+    payment: Payment,
+    operations: Sequence[Operation],
+    now: datetime,
+    *,
+    to_workflow: bool = False,
+) -> None:
+    """The ledger's entries and the events of operations that were settled."""
+    for operation in operations:
+        if operation.state is State.SUCCEEDED:
+            await store.add_entries(tx, payment.tender(operation.tender_id), operation, now)
+    await outbox.write(tx, _events_of(payment, operations, now, to_workflow=to_workflow))
+
+
+def _events_of(
+    payment: Payment, operations: Sequence[Operation], now: datetime, *, to_workflow: bool
+) -> list[outbox.Event]:
+    """What to tell about operations that were settled. Ids and amounts, never a token, a cause or a person.
+
+    An authorisation is told only when nobody waits for its answer: the subject is then the order, whose workflow
+    it wakes. Whoever asked has it in the reply.
+    """
+    events = []
+    for operation in operations:
+        kind = _event_type(payment, operation)
+        of_order = kind in (_AUTHORIZED, _DECLINED)
+        if not kind or (of_order and not to_workflow):
+            continue
+        data = {
+            "order_id": payment.order_id,
+            "channel_id": payment.channel_id,
+            "status": payment.status.value,
+            "operation_id": operation.operation_id,
+            "tender_id": operation.tender_id,
+            "amount_minor": operation.amount_minor,
+            "currency": operation.currency,
+        }
+        if operation.failure_code:
+            data["decline_code"] = operation.failure_code
+        subject = f"{'order' if of_order else 'payment'}/{payment.order_id}"
+        events.append(outbox.Event(kind, subject, payment.order_id, now, data))
+    return events
+
+
+def _event_type(payment: Payment, operation: Operation) -> str:
+    """Of an authorisation: only when it decides the whole payment, which all tenders pay or none."""
+    tender = payment.tender(operation.tender_id)
+    match (operation.kind, operation.state):
+        case (Kind.AUTHORIZE, State.SUCCEEDED) if payment.status is Status.AUTHORIZED and not tender.renews:
+            return _AUTHORIZED
+        case (Kind.AUTHORIZE, State.FAILED) if payment.status is Status.DECLINED and not tender.renews:
+            return _DECLINED
+        case (Kind.AUTHORIZE, State.FAILED) if tender.renews:
+            return "oms.payments.authorization.renewal_declined"
+        case (Kind.CAPTURE, State.SUCCEEDED):
+            return "oms.payments.payment.captured"
+        case (Kind.VOID, State.SUCCEEDED):
+            return "oms.payments.payment.voided"
+        case (Kind.REFUND, State.SUCCEEDED):
+            due = "oms.payments.refund.due_from_channel"
+            return due if tender.by_channel else "oms.payments.payment.refunded"
+        case _:
+            return ""
