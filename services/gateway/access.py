@@ -69,6 +69,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     # Its caller is proven by the provider's signature over the body, which payments checks.
     ("POST", "/v1/payment-providers/{provider}/events"): PUBLIC,
     ("GET", "/v1/payment-operations"): frozenset({Role.FINANCE}),
+    ("GET", "/v1/payment-tasks"): _MONEY,
+    ("POST", "/v1/payment-tasks/{task_id}/resolve"): _MONEY,
     ("POST", "/v1/webhook-endpoints"): _OPERATOR,
     ("GET", "/v1/webhook-endpoints"): _OPERATOR,
     ("DELETE", "/v1/webhook-endpoints/{endpoint_id}"): _OPERATOR,
@@ -193,6 +195,12 @@ def channels_seen(caller: Caller) -> frozenset[str] | None:
 def brands_seen(caller: Caller) -> frozenset[str] | None:
     """The brands that the caller is limited to; None for all."""
     return None if not caller.brands or ALL in caller.brands else caller.brands
+
+
+def check_all_brands(caller: Caller) -> None:
+    """Raises PermissionDenied / BRAND_NOT_ALLOWED: what belongs to no brand is not one brand's to change."""
+    if brands_seen(caller) is not None:
+        raise PermissionDenied("BRAND_NOT_ALLOWED", "a token limited to brands may not do this")
 
 
 def speaks_for(caller: Caller, channel_id: str) -> bool:

@@ -25,6 +25,7 @@ from services.gateway.routes.merchandising import merchandising_router
 from services.gateway.routes.network import network_router
 from services.gateway.routes.orders import orders_router
 from services.gateway.routes.pauses import pauses_router
+from services.gateway.routes.payment_tasks import payment_tasks_router
 from services.gateway.routes.payments import payments_router
 from services.gateway.routes.promises import promises_router
 from services.gateway.routes.rulesets import rulesets_router
@@ -110,6 +111,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         work_router,
         carriers_router,
         payments_router,
+        payment_tasks_router,
         webhooks_router,
         network_router,
         lanes_router,

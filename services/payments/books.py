@@ -11,6 +11,7 @@ from kit.db import AsyncConnection
 from services.payments import store
 from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
 from services.payments.domain.settlement import book
+from services.payments.domain.tasks import Task
 
 _AUTHORIZED = "oms.payments.payment.authorized"
 _DECLINED = "oms.payments.payment.declined"
@@ -50,6 +51,23 @@ async def write_down(
         if operation.state is State.SUCCEEDED:
             await store.add_entries(tx, payment.tender(operation.tender_id), operation, now)
     await outbox.write(tx, _events_of(payment, operations, now, to_workflow=to_workflow))
+
+
+async def tell_of_task(tx: AsyncConnection, task: Task) -> None:
+    """`opened` or `resolved`."""
+    kind = "resolved" if task.resolution else "opened"
+    data = {
+        "order_id": task.order_id,
+        "channel_id": task.channel_id,
+        "task_id": task.task_id,
+        "kind": task.kind.value,
+        "amount_minor": task.amount_minor,
+        "currency": task.currency,
+        "resolution": task.resolution.value if task.resolution else "",
+    }
+    at = task.resolved_at or task.opened_at
+    event = outbox.Event(f"oms.payments.task.{kind}", f"payment/{task.order_id}", task.order_id, at, data)
+    await outbox.write(tx, [event])
 
 
 def _events_of(

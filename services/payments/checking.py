@@ -131,8 +131,9 @@ def compared(tender: Tender, found: Authorisation | None) -> list[Difference]:
     differences = []
     if found.captured != tender.captured:
         differences.append(differs("CAPTURED_NOT_AT_PROVIDER", tender.captured, found.captured))
-    if found.refunded != tender.refunded:
-        differences.append(differs("REFUNDED_NOT_AT_PROVIDER", tender.refunded, found.refunded))
+    refunded = tender.refunded - tender.elsewhere
+    if found.refunded != refunded:
+        differences.append(differs("REFUNDED_NOT_AT_PROVIDER", refunded, found.refunded))
     if found.ended and tender.uncaptured > 0:
         differences.append(differs("AUTHORISATION_ENDED", f"{tender.uncaptured} held", "nothing held"))
     return differences

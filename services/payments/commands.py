@@ -10,6 +10,7 @@ from kit.errors import InvalidArgument
 from kit.values.money import Money
 from services.payments.domain import rules
 from services.payments.domain.model import Means, MeansKind
+from services.payments.domain.tasks import Resolution
 
 MOST_TENDERS = 10
 
@@ -51,12 +52,36 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """Brings the money of an order to what the customer keeps of it, in all; 0: nothing."""
+
+    request_id: str
+    order_id: str
+    kept: Money
+    cause: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unwind:
     """Undoes the payment of an order."""
 
     request_id: str
     order_id: str
     cause: str = ""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """How somebody brought a task to its end."""
+
+    request_id: str
+    task_id: str
+    # None: not said.
+    resolution: Resolution | None
+    reference: str = ""
+    note: str = ""
     actor: str = ""
 
 
@@ -73,7 +98,7 @@ class Command(Protocol):
     def actor(self) -> str: ...
 
 
-def content(verb: str, asked: Authorize | Move | Unwind) -> bytes:
+def content(verb: str, asked: Authorize | Move | Settle | Unwind | Resolve) -> bytes:
     """What the request id stands for; only its digest is kept."""
     return json.dumps([verb, asdict(asked)], sort_keys=True, default=str).encode()
 

@@ -17,6 +17,7 @@ from services.payments import commands, store
 from services.payments.checking import Difference
 from services.payments.domain.model import Kind, Means, MeansKind, Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement
+from services.payments.domain.tasks import Resolution, Task, TaskKind
 from services.payments.service import PaymentsService, Statement
 
 T = TypeVar("T")
@@ -47,6 +48,13 @@ _STATE = {
     State.UNKNOWN: pb.OPERATION_STATE_UNKNOWN,
     State.ACTION_REQUIRED: pb.OPERATION_STATE_ACTION_REQUIRED,
 }
+_TASK_KIND = {TaskKind.REFUND_FAILED: pb.TASK_KIND_REFUND_FAILED}
+_RESOLUTION = {
+    Resolution.RETRY: pb.TASK_RESOLUTION_RETRY,
+    Resolution.CREDIT_NOTE: pb.TASK_RESOLUTION_CREDIT_NOTE,
+    Resolution.BY_HAND: pb.TASK_RESOLUTION_BY_HAND,
+}
+_RESOLUTION_BACK = {number: resolution for resolution, number in _RESOLUTION.items()}
 _KIND_BACK = {number: kind for kind, number in _KIND.items()}
 _STATE_BACK = {number: state for state, number in _STATE.items()}
 
@@ -57,6 +65,7 @@ class PaymentsRpc(PaymentsServiceServicer):
     def __init__(self, service: PaymentsService) -> None:
         self._service = service
         self._checking = service.checking
+        self._tasks = service.tasks
 
     async def Authorize(self, request: pb.AuthorizeRequest, context: object) -> pb.AuthorizeResponse:
         with about_order(request.order_id):
@@ -93,6 +102,41 @@ class PaymentsRpc(PaymentsServiceServicer):
         with about_order(request.order_id):
             done = await self._service.refund(_move(request))
         return pb.RefundResponse(operation=_operation_proto(done.decisive), operations=_all(done))
+
+    async def Settle(self, request: pb.SettleRequest, context: object) -> pb.SettleResponse:
+        with about_order(request.order_id):
+            done = await self._service.settle(
+                commands.Settle(
+                    request.request_id, request.order_id, _money(request.kept), request.cause, request.actor
+                )
+            )
+        if done is None:
+            return pb.SettleResponse()
+        return pb.SettleResponse(operation=_operation_proto(done.decisive), operations=_all(done))
+
+    async def ListTasks(self, request: pb.ListTasksRequest, context: object) -> pb.ListTasksResponse:
+        is_open = _filter("state", request.state, {pb.TASK_STATE_OPEN: True, pb.TASK_STATE_RESOLVED: False})
+        size = _bounded("page.size", request.page.size, _LARGEST_PAGE, _PAGE)
+        rows, more = await self._tasks.list_tasks(
+            request.order_id, is_open, _read_cursor(request.page.cursor), size
+        )
+        cursor = _cursor_at(rows[-1].opened_at, rows[-1].task_id) if more else ""
+        return pb.ListTasksResponse(
+            tasks=[_task_proto(one) for one in rows], page=type_pb2.PageInfo(next_cursor=cursor)
+        )
+
+    async def ResolveTask(self, request: pb.ResolveTaskRequest, context: object) -> pb.ResolveTaskResponse:
+        task = await self._tasks.resolve(
+            commands.Resolve(
+                request_id=request.request_id,
+                task_id=request.task_id,
+                resolution=_filter("resolution", request.resolution, _RESOLUTION_BACK),
+                reference=request.reference,
+                note=request.note,
+                actor=request.actor,
+            )
+        )
+        return pb.ResolveTaskResponse(task=_task_proto(task))
 
     async def Unwind(self, request: pb.UnwindRequest, context: object) -> pb.UnwindResponse:
         with about_order(request.order_id):
@@ -299,6 +343,26 @@ def _amount(of: Payment | Tender, amount_minor: int) -> type_pb2.Money:
 
 def _all(done: Movement) -> list[pb.Operation]:
     return [_operation_proto(one) for one in done.operations]
+
+
+def _task_proto(one: Task) -> pb.Task:
+    return pb.Task(
+        task_id=one.task_id,
+        kind=_TASK_KIND[one.kind],
+        order_id=one.order_id,
+        channel_id=one.channel_id,
+        tender_id=one.tender_id,
+        operation_id=one.operation_id,
+        amount=type_pb2.Money(amount_minor=one.amount_minor, currency=one.currency),
+        reason=one.reason,
+        opened_at=times.to_proto(one.opened_at),
+        due_at=times.to_proto(one.due_at) if one.due_at else None,
+        resolution=_RESOLUTION[one.resolution] if one.resolution else pb.TASK_RESOLUTION_UNSPECIFIED,
+        reference=one.reference,
+        note=one.note,
+        actor=one.actor,
+        resolved_at=times.to_proto(one.resolved_at) if one.resolved_at else None,
+    )
 
 
 def _operation_proto(operation: Operation) -> pb.Operation:

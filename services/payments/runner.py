@@ -15,7 +15,7 @@ from kit.db import AsyncConnection, AsyncEngine
 from kit.feed import Bell
 from kit.values.ids import new_id
 from services.payments import books, store
-from services.payments.domain import renewing, sharing
+from services.payments.domain import renewing, sharing, tasks
 from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
 from services.payments.domain.outcome import Outcome, failed
 from services.payments.domain.rules import Intent
@@ -141,9 +141,13 @@ class Runner:
     async def _follow(
         self, tx: AsyncConnection, payment: Payment, settled: Settlement
     ) -> tuple[Payment, list[Operation]]:
-        """What an authorisation's outcome means for the other tenders: a renewal takes its place, a decline
-        gives the others up."""
+        """What an outcome means for others: a renewal takes its place, a decline gives the other tenders up, a
+        refund that failed is somebody's task."""
         operation, tender = settled.operation, settled.tender
+        if operation.kind is Kind.REFUND and operation.state is State.FAILED:
+            task = tasks.of_failed_refund(tender, operation, new_id("ptk"), self._clock())
+            await store.insert_task(tx, task)
+            await books.tell_of_task(tx, task)
         if operation.kind is not Kind.AUTHORIZE:
             return payment, []
         unsettled = await store.unsettled_of(tx, payment.order_id)

@@ -23,6 +23,7 @@ from services.payments.commands import (
     Authorize,
     Command,
     Move,
+    Settle,
     Unwind,
     amount_of,
     check_cause,
@@ -35,6 +36,7 @@ from services.payments.domain.model import Operation, Payment, State, Status
 from services.payments.domain.movement import Movement
 from services.payments.providers import AnswerLost, Authorisation, BadSignature, Provider, ProviderEvent
 from services.payments.runner import Runner
+from services.payments.tasks import Tasks
 
 # An operation younger than this is being answered.
 LOST_AFTER = timedelta(seconds=10)
@@ -75,6 +77,7 @@ class PaymentsService:
         self._clock = clock
         self.checking = Checking(engine, providers)
         self._runner = Runner(engine, bell, providers, clock)
+        self.tasks = Tasks(engine, bell, self._runner, clock)
 
     async def authorize(self, asked: Authorize) -> Statement:
         """Declined, action required and unknown are answers: see the payment's status.
@@ -101,21 +104,26 @@ class PaymentsService:
         def decide(payment: Payment, operations: Sequence[Operation], intent: rules.Intent) -> _Decision:
             return payment, sharing.capture(payment, operations, amount, intent)
 
-        def renew_first(payment: Payment, operations: Sequence[Operation], intent: rules.Intent) -> _Decision:
-            after, todo = decide(payment, operations, intent)
-            if any(one.failure_code == sharing.ENDED for one in todo) and any(
-                one.saved_means and one.lapsed for one in payment.tenders
-            ):
-                raise _RenewFirst
-            return after, todo
-
-        try:
-            movement = await self._move("capture", asked, renew_first)
-        except _RenewFirst:
-            await self._renew(asked.order_id, again_after=timedelta())
-            movement = await self._move("capture", asked, decide)
+        movement = await self._take("capture", asked, decide)
         assert movement is not None  # a capture is intended, refused or was done before
         return movement
+
+    async def settle(self, asked: Settle) -> Movement | None:
+        """Brings the money to what the customer keeps; None when it is there already.
+
+        Raises Unavailable / MONEY_IN_FLIGHT while the outcome of something before is not known.
+        """
+        if asked.kept.amount_minor:
+            rules.check_amount(asked.kept, "kept")
+
+        def decide(payment: Payment, operations: Sequence[Operation], intent: rules.Intent) -> _Decision:
+            if any(one.unsettled for one in operations):
+                raise Unavailable("MONEY_IN_FLIGHT", "the outcome of something before is not known yet; ask again")
+            todo = sharing.settle(payment, asked.kept, intent, self._intent(asked))
+            failed = bool(todo) and todo[0].state is State.FAILED
+            return payment if failed else sharing.need_less(payment, None)[0], todo
+
+        return await self._take("settle", asked, decide)
 
     async def void(self, asked: Move) -> Movement | None:
         """Gives up the rest, or an amount; None when there was nothing to void."""
@@ -278,7 +286,23 @@ class PaymentsService:
 
     # -- capture, void, refund -------------------------------------------------------------------------------
 
-    async def _move(self, verb: str, asked: Move, decide: _Decide) -> Movement | None:
+    async def _take(self, verb: str, asked: Move | Settle, decide: _Decide) -> Movement | None:
+        """Moves money; what is not held any more is authorised again first where the customer allowed it."""
+
+        def unless_renewable(payment: Payment, operations: Sequence[Operation], intent: rules.Intent) -> _Decision:
+            after, todo = decide(payment, operations, intent)
+            ended = any(one.failure_code == sharing.ENDED for one in todo)
+            if ended and any(one.saved_means and one.lapsed for one in payment.tenders):
+                raise _RenewFirst
+            return after, todo
+
+        try:
+            return await self._move(verb, asked, unless_renewable)
+        except _RenewFirst:
+            await self._renew(asked.order_id, again_after=timedelta())
+            return await self._move(verb, asked, decide)
+
+    async def _move(self, verb: str, asked: Move | Settle, decide: _Decide) -> Movement | None:
         check_order(asked)
         async with self._engine.begin() as tx:
             first = await requests.first_answer(tx, asked.request_id, content(verb, asked))
@@ -294,7 +318,7 @@ class PaymentsService:
         return Movement(tuple(await self._carry_out(payment, operations, is_new=is_new)))
 
     async def _intend(
-        self, tx: AsyncConnection, payment: Payment, asked: Move, decide: _Decide
+        self, tx: AsyncConnection, payment: Payment, asked: Move | Settle, decide: _Decide
     ) -> tuple[Payment, list[Operation]]:
         known = await store.unsettled_or_of(tx, asked.order_id, asked.cause)
         after, operations = decide(payment, known, self._intent(asked))

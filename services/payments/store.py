@@ -36,7 +36,8 @@ from services.payments.domain.model import (
     Status,
     Tender,
 )
-from services.payments.tables import entry, operation, payment, provider_event, tender
+from services.payments.domain.tasks import Resolution, Task, TaskKind
+from services.payments.tables import entry, operation, payment, provider_event, task, tender
 
 # Statements are built once and given their values as parameters: building one takes longer than asking it.
 _OF_ORDER: BindParameter[str] = bindparam("of_order")
@@ -227,9 +228,10 @@ async def unsettled_or_of(tx: AsyncConnection, order_id: str, cause: str) -> lis
 
 
 async def operations_of_request(tx: AsyncConnection, operation_ids: Sequence[str]) -> list[Operation]:
-    """These, which are known to exist, oldest first."""
+    """These, which are known to exist, in this order."""
     query = select(operation).where(operation.c.operation_id.in_(operation_ids))
-    return [_operation(row) for row in (await tx.execute(query.order_by(operation.c.operation_id))).all()]
+    found = {row.operation_id: _operation(row) for row in (await tx.execute(query)).all()}
+    return [found[one] for one in operation_ids]
 
 
 async def take_unresolved(tx: AsyncConnection, as_of: datetime, limit: int, now: datetime) -> list[Operation]:
@@ -275,6 +277,40 @@ async def list_operations(tx: AsyncConnection, wanted: Filter, limit: int) -> li
             < tuple_(literal(wanted.after[0]), literal(wanted.after[1]))
         )
     return [_operation(row) for row in (await tx.execute(query.limit(limit))).all()]
+
+
+# -- tasks ------------------------------------------------------------------------------------------------
+
+
+async def insert_task(tx: AsyncConnection, new: Task) -> None:
+    """Adds it."""
+    await tx.execute(insert(task), _task_values(new))
+
+
+async def save_task(tx: AsyncConnection, changed: Task) -> None:
+    """Writes it back; the caller holds the lock of its payment."""
+    values = _task_values(changed)
+    await tx.execute(update(task).where(task.c.task_id == values.pop("task_id")).values(values))
+
+
+async def read_task(tx: AsyncConnection, task_id: str) -> Task | None:
+    """One, as it stands."""
+    row = (await tx.execute(select(task).where(task.c.task_id == task_id))).first()
+    return _task(row) if row else None
+
+
+async def list_tasks(
+    tx: AsyncConnection, order_id: str, is_open: bool | None, after: tuple[datetime, str] | None, limit: int
+) -> list[Task]:
+    """A page, newest first; of one order, open or resolved ones, where that is asked."""
+    query = select(task).order_by(task.c.opened_at.desc(), task.c.task_id.desc())
+    if order_id:
+        query = query.where(task.c.order_id == order_id)
+    if is_open is not None:
+        query = query.where(task.c.resolved_at.is_(None) if is_open else task.c.resolved_at.is_not(None))
+    if after:
+        query = query.where(tuple_(task.c.opened_at, task.c.task_id) < tuple_(*map(literal, after)))
+    return [_task(row) for row in (await tx.execute(query.limit(limit))).all()]
 
 
 # -- ledger and events ------------------------------------------------------------------------------------
@@ -390,6 +426,20 @@ def _tender(row: Row[Any]) -> Tender:
     values = {name: getattr(row, name) for name in _TENDER_FIELDS}
     means = Means(MeansKind(row.means_kind), row.means_reference)
     return Tender(**{**values, "status": Status(values["status"]), "means": means})
+
+
+_TASK_FIELDS = [one.name for one in fields(Task)]
+
+
+def _task_values(of: Task) -> dict[str, Any]:
+    values = {name: getattr(of, name) for name in _TASK_FIELDS}
+    return {**values, "resolution": of.resolution or ""}
+
+
+def _task(row: Row[Any]) -> Task:
+    values = {name: getattr(row, name) for name in _TASK_FIELDS}
+    resolution = Resolution(row.resolution) if row.resolution else None
+    return Task(**{**values, "kind": TaskKind(row.kind), "resolution": resolution})
 
 
 def _operation_values(of: Operation) -> dict[str, Any]:

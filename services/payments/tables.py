@@ -51,6 +51,7 @@ tender = Table(
             "asked_of_channel",
             "lapsed",
             "owed",
+            "elsewhere",
         )
     ),
     *(
@@ -99,6 +100,32 @@ entry = Table(
     Column("credit_minor", BigInteger, nullable=False),
     Column("currency", String, nullable=False),
     _instant("recorded_at"),
+)
+
+task = Table(
+    "task",
+    metadata,
+    Column("task_id", String, primary_key=True),
+    *(
+        Column(name, String, nullable=False)
+        for name in (
+            "kind",
+            "order_id",
+            "channel_id",
+            "tender_id",
+            "operation_id",
+            "currency",
+            "reason",
+            "resolution",
+            "reference",
+            "note",
+            "actor",
+        )
+    ),
+    Column("amount_minor", BigInteger, nullable=False),
+    _instant("opened_at"),
+    _instant("due_at", nullable=True),
+    _instant("resolved_at", nullable=True),
 )
 
 provider_event = Table(

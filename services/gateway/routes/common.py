@@ -32,6 +32,7 @@ PauseId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 DeclarationId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 ReportId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 CountId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
+TaskId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 EndpointId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 
 

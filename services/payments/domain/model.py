@@ -102,6 +102,8 @@ class Tender:
     lapsed: int = 0
     # Of what is captured: what a refund that failed did not give back; a task of a person.
     owed: int = 0
+    # Of what is refunded: what a person gave back in another way than by the provider.
+    elsewhere: int = 0
     # Whether the authorisation may be captured more than once.
     multi_capture: bool = True
     # The provider holds nothing any more on this authorisation.

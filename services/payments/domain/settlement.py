@@ -35,6 +35,8 @@ def settle(tender: Tender, operation: Operation, outcome: Outcome, now: datetime
     )
     if operation.kind is Kind.AUTHORIZE:
         tender = _answer_authorisation(tender, outcome)
+    if operation.kind is Kind.REFUND and outcome.state is State.FAILED:
+        tender = replace(tender, owed=tender.owed + operation.amount_minor)
     if outcome.state is not State.SUCCEEDED:
         return Settlement(tender, operation)
     if operation.kind is Kind.VOID:
@@ -67,7 +69,8 @@ def book(tender: Tender, operation: Operation) -> Tender:
             by_itself = amount if operation.cause in (SINGLE_CAPTURE, ENDED) else 0
             tender = replace(tender, voided=tender.voided + amount, lapsed=tender.lapsed + by_itself)
         case Kind.REFUND:
-            tender = replace(tender, refunded=tender.refunded + amount)
+            elsewhere = amount if operation.provider != tender.provider else 0
+            tender = replace(tender, refunded=tender.refunded + amount, elsewhere=tender.elsewhere + elsewhere)
     return _end_if_used_up(tender)
 
 

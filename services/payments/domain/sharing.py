@@ -132,6 +132,26 @@ def refund(payment: Payment, unsettled: Sequence[Operation], amount: Money, inte
     ]
 
 
+def settle(payment: Payment, kept: Money, moving: Intent, giving_up: Intent) -> list[Operation]:
+    """What brings the money to what the customer keeps, nothing being in flight: captures what is missing, refunds
+    what is too much, gives the rest up.
+
+    Raises what a capture raises.
+    """
+    rules.check_currency(payment, kept.currency)
+    if payment.closing:
+        raise rules.closed(payment)
+    missing = kept.amount_minor - (payment.captured - payment.refunded - sum(one.owed for one in payment.tenders))
+    todo: list[Operation] = []
+    if missing > 0:
+        todo = capture(payment, [], Money(missing, kept.currency), moving)
+        if todo[0].state is State.FAILED:
+            return todo
+    elif missing < 0:
+        todo = refund(payment, [], Money(-missing, kept.currency), moving)
+    return todo + void(payment, todo, None, giving_up)
+
+
 def refundable(payment: Payment, unsettled: Sequence[Operation]) -> int:
     """What may be given back of the order's tenders."""
     return sum(rules.refundable(one, unsettled) for one in payment.tenders)

@@ -24,6 +24,7 @@ PARAMETERS = {
     "version": "1",
     "simulation_id": "sim_1",
     "decision_id": "dec_1",
+    "task_id": "ptk_1",
 }
 QUERIES = {
     ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",

@@ -586,6 +586,27 @@ class FakePayments(PaymentsServiceServicer):
         self._world.note("ListOperations", request)
         return payments.ListOperationsResponse()
 
+    async def ListTasks(self, request: Any, context: Any) -> payments.ListTasksResponse:
+        self._world.note("ListTasks", request)
+        return payments.ListTasksResponse(tasks=[self._task("ptk_1", request.order_id)])
+
+    async def ResolveTask(self, request: Any, context: Any) -> payments.ResolveTaskResponse:
+        self._world.note("ResolveTask", request)
+        task = self._task(request.task_id, "ord_1")
+        task.resolution, task.reference = request.resolution, request.reference
+        return payments.ResolveTaskResponse(task=task)
+
+    @staticmethod
+    def _task(task_id: str, order_id: str) -> payments.Task:
+        return payments.Task(
+            task_id=task_id,
+            kind=payments.TASK_KIND_REFUND_FAILED,
+            order_id=order_id,
+            amount=types.Money(amount_minor=4_000, currency="EUR"),
+            reason="expired_or_canceled_card",
+            opened_at=times.to_proto(NOON),
+        )
+
     async def ReceiveProviderEvent(self, request: Any, context: Any) -> payments.ReceiveProviderEventResponse:
         self._world.note("ReceiveProviderEvent", request)
         return payments.ReceiveProviderEventResponse()

@@ -262,3 +262,9 @@ async def test_finance_of_a_brand_reads_operations_order_by_order(
     assert (every.status_code, every.json()["errors"][0]["field"]) == (422, "order_id")
     assert (await http.get(f"/v1/payment-operations?order_id={ORDER}", headers=finance)).status_code == 404
     assert not filled.calls("ListOperations")
+    tasks = await http.get("/v1/payment-tasks", headers=finance)
+    assert (tasks.status_code, tasks.json()["errors"][0]["field"]) == (422, "order_id")
+    body = {"resolution": "by_hand", "reference": "transfer 7"}
+    refused = await http.post("/v1/payment-tasks/ptk_1/resolve", headers=finance, json=body)
+    assert (refused.status_code, refused.json()["reason"]) == (403, "BRAND_NOT_ALLOWED")
+    assert not filled.calls("ListTasks") + filled.calls("ResolveTask")

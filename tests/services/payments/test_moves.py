@@ -203,16 +203,6 @@ async def test_refunds_never_exceed_what_was_captured(world: World) -> None:
     await world.assert_books_agree()
 
 
-async def test_a_refund_that_the_provider_refuses_gives_nothing_back(world: World) -> None:
-    await world.pay(10_000)
-    await world.service.capture(move(world.order_id, 6_000))
-    world.provider.fault("refund", "decline", order_id=world.order_id)
-    refund = await world.service.refund(move(world.order_id, 6_000))
-    assert (refund.state, refund.failure_code) == (State.FAILED, "refund_refused")
-    assert (await world.service.refund(move(world.order_id, 6_000))).state is State.SUCCEEDED
-    await world.assert_books_agree()
-
-
 async def test_a_repeated_capture_is_the_same_capture(world: World) -> None:
     await world.pay(10_000)
     asked = move(world.order_id, 4_000)

@@ -29,6 +29,7 @@ CREATE TABLE tender (
     asked_of_channel    bigint NOT NULL CHECK (asked_of_channel >= 0),
     lapsed              bigint NOT NULL CHECK (lapsed >= 0),
     owed                bigint NOT NULL CHECK (owed >= 0),
+    elsewhere           bigint NOT NULL CHECK (elsewhere >= 0),
     multi_capture       boolean NOT NULL,
     provider_closed     boolean NOT NULL,
     release_due         boolean NOT NULL,
@@ -43,6 +44,7 @@ CREATE TABLE tender (
     CHECK (authorized >= captured + voided),
     CHECK (voided >= lapsed),
     CHECK (captured >= refunded + owed),
+    CHECK (refunded >= elsewhere),
     CHECK (paid_by_channel >= asked_of_channel)
 )
 """,
@@ -52,7 +54,7 @@ SELECT 'ten_' || order_id, order_id, channel_id, currency, 1,
        greatest(authorized, paid_by_channel,
                 coalesce((SELECT max(amount_minor) FROM operation o WHERE o.order_id = p.order_id), 1)),
        tender_kind, tender_reference, status, provider, provider_payment_id,
-       authorized, captured, voided, refunded, paid_by_channel, asked_of_channel, 0, 0,
+       authorized, captured, voided, refunded, paid_by_channel, asked_of_channel, 0, 0, 0,
        multi_capture, provider_closed, release_due, expires_at, next_action_url, decline_code,
        false, NULL, '', '', false
 FROM payment p WHERE tender_kind <> 'none'
@@ -68,12 +70,38 @@ CREATE UNIQUE INDEX tender_provider_payment ON tender (provider, provider_paymen
 CREATE INDEX tender_renewal ON tender (expires_at)
     WHERE saved_means <> '' AND NOT superseded AND (lapsed > 0 OR authorized > captured + voided)
 """,
+    # What only a person can do.
+    """
+CREATE TABLE task (
+    task_id      text PRIMARY KEY,
+    kind         text NOT NULL,
+    order_id     text NOT NULL REFERENCES payment,
+    channel_id   text NOT NULL,
+    tender_id    text NOT NULL REFERENCES tender,
+    operation_id text NOT NULL REFERENCES operation,
+    amount_minor bigint NOT NULL CHECK (amount_minor > 0),
+    currency     text NOT NULL,
+    reason       text NOT NULL,
+    opened_at    timestamptz NOT NULL,
+    due_at       timestamptz,
+    resolution   text NOT NULL,
+    reference    text NOT NULL,
+    note         text NOT NULL,
+    actor        text NOT NULL,
+    resolved_at  timestamptz,
+    CHECK ((resolution = '') = (resolved_at IS NULL))
+)
+""",
+    "CREATE UNIQUE INDEX task_of_operation ON task (operation_id, kind)",
+    "CREATE INDEX task_order ON task (order_id)",
+    "CREATE INDEX task_open ON task (opened_at, task_id) WHERE resolved_at IS NULL",
+    "CREATE INDEX task_newest ON task (opened_at DESC, task_id DESC)",
     "ALTER TABLE operation ADD COLUMN tender_id text",
     "UPDATE operation SET tender_id = 'ten_' || order_id",
     "ALTER TABLE operation ALTER COLUMN tender_id SET NOT NULL",
     "ALTER TABLE operation ADD FOREIGN KEY (tender_id) REFERENCES tender",
     "DROP INDEX operation_request",
-    "CREATE UNIQUE INDEX operation_request ON operation (request_id, tender_id)",
+    "CREATE UNIQUE INDEX operation_request ON operation (request_id, tender_id, kind)",
     """
 ALTER TABLE payment
     DROP CONSTRAINT payment_status_check,

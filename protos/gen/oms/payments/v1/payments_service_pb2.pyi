@@ -107,6 +107,68 @@ OPERATION_STATE_UNKNOWN: OperationState.ValueType  # 4
 OPERATION_STATE_ACTION_REQUIRED: OperationState.ValueType  # 5
 Global___OperationState: _TypeAlias = OperationState  # noqa: Y015
 
+class _TaskKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TaskKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TASK_KIND_UNSPECIFIED: _TaskKind.ValueType  # 0
+    TASK_KIND_REFUND_FAILED: _TaskKind.ValueType  # 1
+    """Money that a provider could not give back."""
+
+class TaskKind(_TaskKind, metaclass=_TaskKindEnumTypeWrapper):
+    """What is to be done."""
+
+TASK_KIND_UNSPECIFIED: TaskKind.ValueType  # 0
+TASK_KIND_REFUND_FAILED: TaskKind.ValueType  # 1
+"""Money that a provider could not give back."""
+Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
+
+class _TaskResolution:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TaskResolutionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskResolution.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TASK_RESOLUTION_UNSPECIFIED: _TaskResolution.ValueType  # 0
+    TASK_RESOLUTION_RETRY: _TaskResolution.ValueType  # 1
+    """The provider is asked once more."""
+    TASK_RESOLUTION_CREDIT_NOTE: _TaskResolution.ValueType  # 2
+    """The customer got a credit note; `reference` says which."""
+    TASK_RESOLUTION_BY_HAND: _TaskResolution.ValueType  # 3
+    """By a transfer, in cash, by cheque; `reference` says which."""
+
+class TaskResolution(_TaskResolution, metaclass=_TaskResolutionEnumTypeWrapper):
+    """How it was done."""
+
+TASK_RESOLUTION_UNSPECIFIED: TaskResolution.ValueType  # 0
+TASK_RESOLUTION_RETRY: TaskResolution.ValueType  # 1
+"""The provider is asked once more."""
+TASK_RESOLUTION_CREDIT_NOTE: TaskResolution.ValueType  # 2
+"""The customer got a credit note; `reference` says which."""
+TASK_RESOLUTION_BY_HAND: TaskResolution.ValueType  # 3
+"""By a transfer, in cash, by cheque; `reference` says which."""
+Global___TaskResolution: _TypeAlias = TaskResolution  # noqa: Y015
+
+class _TaskState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TaskStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TASK_STATE_UNSPECIFIED: _TaskState.ValueType  # 0
+    TASK_STATE_OPEN: _TaskState.ValueType  # 1
+    TASK_STATE_RESOLVED: _TaskState.ValueType  # 2
+
+class TaskState(_TaskState, metaclass=_TaskStateEnumTypeWrapper):
+    """Whether tasks are open."""
+
+TASK_STATE_UNSPECIFIED: TaskState.ValueType  # 0
+TASK_STATE_OPEN: TaskState.ValueType  # 1
+TASK_STATE_RESOLVED: TaskState.ValueType  # 2
+Global___TaskState: _TypeAlias = TaskState  # noqa: Y015
+
 @_typing.final
 class Tender(_message.Message):
     """A means of payment."""
@@ -665,6 +727,68 @@ class RefundResponse(_message.Message):
 Global___RefundResponse: _TypeAlias = RefundResponse  # noqa: Y015
 
 @_typing.final
+class SettleRequest(_message.Message):
+    """What the customer keeps of the order in all; 0 for nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    cause: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def kept(self) -> _type_pb2.Money: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        kept: _type_pb2.Money | None = ...,
+        cause: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kept", b"kept"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cause", b"cause", "kept", b"kept", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleRequest: _TypeAlias = SettleRequest  # noqa: Y015
+
+@_typing.final
+class SettleResponse(_message.Message):
+    """What was done; nothing when the money was there already."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OPERATION_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def operation(self) -> Global___Operation:
+        """The one that says how all went: SUCCEEDED, FAILED with its code, or UNKNOWN."""
+
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]: ...
+    def __init__(
+        self,
+        *,
+        operation: Global___Operation | None = ...,
+        operations: _abc.Iterable[Global___Operation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation", "operations", b"operations"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleResponse: _TypeAlias = SettleResponse  # noqa: Y015
+
+@_typing.final
 class UnwindRequest(_message.Message):
     """The payment to undo."""
 
@@ -868,6 +992,191 @@ class ReceiveProviderEventResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReceiveProviderEventResponse: _TypeAlias = ReceiveProviderEventResponse  # noqa: Y015
+
+@_typing.final
+class Task(_message.Message):
+    """The work of a person on the money of an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_ID_FIELD_NUMBER: _builtins.int
+    TENDER_ID_FIELD_NUMBER: _builtins.int
+    OPERATION_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    RESOLVED_AT_FIELD_NUMBER: _builtins.int
+    task_id: _builtins.str
+    kind: Global___TaskKind.ValueType
+    order_id: _builtins.str
+    channel_id: _builtins.str
+    tender_id: _builtins.str
+    operation_id: _builtins.str
+    """That failed."""
+    reason: _builtins.str
+    """The provider's code."""
+    resolution: Global___TaskResolution.ValueType
+    """UNSPECIFIED while it is open."""
+    reference: _builtins.str
+    note: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def opened_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """Absent: none."""
+
+    @_builtins.property
+    def resolved_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        task_id: _builtins.str = ...,
+        kind: Global___TaskKind.ValueType = ...,
+        order_id: _builtins.str = ...,
+        channel_id: _builtins.str = ...,
+        tender_id: _builtins.str = ...,
+        operation_id: _builtins.str = ...,
+        amount: _type_pb2.Money | None = ...,
+        reason: _builtins.str = ...,
+        opened_at: _timestamp_pb2.Timestamp | None = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        resolution: Global___TaskResolution.ValueType = ...,
+        reference: _builtins.str = ...,
+        note: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        resolved_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "due_at", b"due_at", "opened_at", b"opened_at", "resolved_at", b"resolved_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "channel_id", b"channel_id", "due_at", b"due_at", "kind", b"kind", "note", b"note", "opened_at", b"opened_at", "operation_id", b"operation_id", "order_id", b"order_id", "reason", b"reason", "reference", b"reference", "resolution", b"resolution", "resolved_at", b"resolved_at", "task_id", b"task_id", "tender_id", b"tender_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Task: _TypeAlias = Task  # noqa: Y015
+
+@_typing.final
+class ListTasksRequest(_message.Message):
+    """Which tasks; every filter may be empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    state: Global___TaskState.ValueType
+    @_builtins.property
+    def page(self) -> _type_pb2.PageRequest: ...
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        state: Global___TaskState.ValueType = ...,
+        page: _type_pb2.PageRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "page", b"page", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTasksRequest: _TypeAlias = ListTasksRequest  # noqa: Y015
+
+@_typing.final
+class ListTasksResponse(_message.Message):
+    """A page of tasks, newest first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Task]: ...
+    @_builtins.property
+    def page(self) -> _type_pb2.PageInfo: ...
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[Global___Task] | None = ...,
+        page: _type_pb2.PageInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "tasks", b"tasks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTasksResponse: _TypeAlias = ListTasksResponse  # noqa: Y015
+
+@_typing.final
+class ResolveTaskRequest(_message.Message):
+    """How a task was brought to its end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TASK_ID_FIELD_NUMBER: _builtins.int
+    RESOLUTION_FIELD_NUMBER: _builtins.int
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    task_id: _builtins.str
+    resolution: Global___TaskResolution.ValueType
+    reference: _builtins.str
+    """Required but for RETRY."""
+    note: _builtins.str
+    actor: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        task_id: _builtins.str = ...,
+        resolution: Global___TaskResolution.ValueType = ...,
+        reference: _builtins.str = ...,
+        note: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "note", b"note", "reference", b"reference", "request_id", b"request_id", "resolution", b"resolution", "task_id", b"task_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveTaskRequest: _TypeAlias = ResolveTaskRequest  # noqa: Y015
+
+@_typing.final
+class ResolveTaskResponse(_message.Message):
+    """The task after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def task(self) -> Global___Task: ...
+    def __init__(
+        self,
+        *,
+        task: Global___Task | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResolveTaskResponse: _TypeAlias = ResolveTaskResponse  # noqa: Y015
 
 @_typing.final
 class ResolveUnknownRequest(_message.Message):

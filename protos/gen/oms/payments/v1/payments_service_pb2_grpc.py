@@ -57,6 +57,11 @@ class PaymentsServiceStub:
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.RefundRequest.SerializeToString,
                 response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.RefundResponse.FromString,
                 _registered_method=True)
+        self.Settle = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/Settle',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SettleRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SettleResponse.FromString,
+                _registered_method=True)
         self.Unwind = channel.unary_unary(
                 '/oms.payments.v1.PaymentsService/Unwind',
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.UnwindRequest.SerializeToString,
@@ -76,6 +81,16 @@ class PaymentsServiceStub:
                 '/oms.payments.v1.PaymentsService/ReceiveProviderEvent',
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventRequest.SerializeToString,
                 response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventResponse.FromString,
+                _registered_method=True)
+        self.ListTasks = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/ListTasks',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ListTasksRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ListTasksResponse.FromString,
+                _registered_method=True)
+        self.ResolveTask = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/ResolveTask',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveTaskRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveTaskResponse.FromString,
                 _registered_method=True)
         self.ResolveUnknown = channel.unary_unary(
                 '/oms.payments.v1.PaymentsService/ResolveUnknown',
@@ -135,6 +150,14 @@ class PaymentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Settle(self, request, context):
+        """Brings the money of an order to what the customer keeps of it: captures what is missing or refunds what is too
+        much, gives the rest up. UNAVAILABLE / MONEY_IN_FLIGHT while something before is not known yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Unwind(self, request, context):
         """Undoes the payment of an order: voids what is authorised, refunds what is captured, closes it to captures.
         Accepts that nothing was done.
@@ -159,6 +182,21 @@ class PaymentsServiceServicer:
 
     def ReceiveProviderEvent(self, request, context):
         """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTasks(self, request, context):
+        """What only a person can bring to an end: refunds that a provider could not make. Newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResolveTask(self, request, context):
+        """How somebody did: the amount is no longer owed but refunded. NOT_FOUND / TASK_NOT_FOUND,
+        FAILED_PRECONDITION / TASK_RESOLVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -216,6 +254,11 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.RefundRequest.FromString,
                     response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.RefundResponse.SerializeToString,
             ),
+            'Settle': grpc.unary_unary_rpc_method_handler(
+                    servicer.Settle,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SettleRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SettleResponse.SerializeToString,
+            ),
             'Unwind': grpc.unary_unary_rpc_method_handler(
                     servicer.Unwind,
                     request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.UnwindRequest.FromString,
@@ -235,6 +278,16 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     servicer.ReceiveProviderEvent,
                     request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventRequest.FromString,
                     response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventResponse.SerializeToString,
+            ),
+            'ListTasks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTasks,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ListTasksRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'ResolveTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResolveTask,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveTaskRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveTaskResponse.SerializeToString,
             ),
             'ResolveUnknown': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveUnknown,
@@ -379,6 +432,33 @@ class PaymentsService:
             _registered_method=True)
 
     @staticmethod
+    def Settle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/Settle',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.SettleRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.SettleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def Unwind(request,
             target,
             options=(),
@@ -476,6 +556,60 @@ class PaymentsService:
             '/oms.payments.v1.PaymentsService/ReceiveProviderEvent',
             oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventRequest.SerializeToString,
             oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTasks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/ListTasks',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.ListTasksRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResolveTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/ResolveTask',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveTaskRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.ResolveTaskResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,10 @@ class PaymentsServiceStub:
     """Gives up authorised money that will not be captured: the rest, or `amount` of it."""
     Refund: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.RefundRequest, _payments_service_pb2.RefundResponse]
     """Gives captured money back, to the tender used last first. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE."""
+    Settle: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.SettleRequest, _payments_service_pb2.SettleResponse]
+    """Brings the money of an order to what the customer keeps of it: captures what is missing or refunds what is too
+    much, gives the rest up. UNAVAILABLE / MONEY_IN_FLIGHT while something before is not known yet.
+    """
     Unwind: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.UnwindRequest, _payments_service_pb2.UnwindResponse]
     """Undoes the payment of an order: voids what is authorised, refunds what is captured, closes it to captures.
     Accepts that nothing was done.
@@ -57,6 +61,12 @@ class PaymentsServiceStub:
     """Operations over all orders, newest first."""
     ReceiveProviderEvent: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ReceiveProviderEventRequest, _payments_service_pb2.ReceiveProviderEventResponse]
     """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
+    ListTasks: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ListTasksRequest, _payments_service_pb2.ListTasksResponse]
+    """What only a person can bring to an end: refunds that a provider could not make. Newest first."""
+    ResolveTask: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ResolveTaskRequest, _payments_service_pb2.ResolveTaskResponse]
+    """How somebody did: the amount is no longer owed but refunded. NOT_FOUND / TASK_NOT_FOUND,
+    FAILED_PRECONDITION / TASK_RESOLVED.
+    """
     ResolveUnknown: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ResolveUnknownRequest, _payments_service_pb2.ResolveUnknownResponse]
     """Asks the provider about operations whose answer was lost before `as_of`."""
     BatchGetPayments: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.BatchGetPaymentsRequest, _payments_service_pb2.BatchGetPaymentsResponse]
@@ -87,6 +97,10 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     """Gives up authorised money that will not be captured: the rest, or `amount` of it."""
     Refund: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RefundRequest, _payments_service_pb2.RefundResponse]  # type: ignore[assignment]
     """Gives captured money back, to the tender used last first. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE."""
+    Settle: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.SettleRequest, _payments_service_pb2.SettleResponse]  # type: ignore[assignment]
+    """Brings the money of an order to what the customer keeps of it: captures what is missing or refunds what is too
+    much, gives the rest up. UNAVAILABLE / MONEY_IN_FLIGHT while something before is not known yet.
+    """
     Unwind: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.UnwindRequest, _payments_service_pb2.UnwindResponse]  # type: ignore[assignment]
     """Undoes the payment of an order: voids what is authorised, refunds what is captured, closes it to captures.
     Accepts that nothing was done.
@@ -97,6 +111,12 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     """Operations over all orders, newest first."""
     ReceiveProviderEvent: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ReceiveProviderEventRequest, _payments_service_pb2.ReceiveProviderEventResponse]  # type: ignore[assignment]
     """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
+    ListTasks: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ListTasksRequest, _payments_service_pb2.ListTasksResponse]  # type: ignore[assignment]
+    """What only a person can bring to an end: refunds that a provider could not make. Newest first."""
+    ResolveTask: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ResolveTaskRequest, _payments_service_pb2.ResolveTaskResponse]  # type: ignore[assignment]
+    """How somebody did: the amount is no longer owed but refunded. NOT_FOUND / TASK_NOT_FOUND,
+    FAILED_PRECONDITION / TASK_RESOLVED.
+    """
     ResolveUnknown: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ResolveUnknownRequest, _payments_service_pb2.ResolveUnknownResponse]  # type: ignore[assignment]
     """Asks the provider about operations whose answer was lost before `as_of`."""
     BatchGetPayments: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.BatchGetPaymentsRequest, _payments_service_pb2.BatchGetPaymentsResponse]  # type: ignore[assignment]
@@ -150,6 +170,16 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gives captured money back, to the tender used last first. FAILED_PRECONDITION / REFUND_EXCEEDS_CAPTURE."""
 
     @_abc_1.abstractmethod
+    def Settle(
+        self,
+        request: _payments_service_pb2.SettleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.SettleResponse, _abc.Awaitable[_payments_service_pb2.SettleResponse]]:
+        """Brings the money of an order to what the customer keeps of it: captures what is missing or refunds what is too
+        much, gives the rest up. UNAVAILABLE / MONEY_IN_FLIGHT while something before is not known yet.
+        """
+
+    @_abc_1.abstractmethod
     def Unwind(
         self,
         request: _payments_service_pb2.UnwindRequest,
@@ -182,6 +212,24 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.ReceiveProviderEventResponse, _abc.Awaitable[_payments_service_pb2.ReceiveProviderEventResponse]]:
         """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
+
+    @_abc_1.abstractmethod
+    def ListTasks(
+        self,
+        request: _payments_service_pb2.ListTasksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.ListTasksResponse, _abc.Awaitable[_payments_service_pb2.ListTasksResponse]]:
+        """What only a person can bring to an end: refunds that a provider could not make. Newest first."""
+
+    @_abc_1.abstractmethod
+    def ResolveTask(
+        self,
+        request: _payments_service_pb2.ResolveTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.ResolveTaskResponse, _abc.Awaitable[_payments_service_pb2.ResolveTaskResponse]]:
+        """How somebody did: the amount is no longer owed but refunded. NOT_FOUND / TASK_NOT_FOUND,
+        FAILED_PRECONDITION / TASK_RESOLVED.
+        """
 
     @_abc_1.abstractmethod
     def ResolveUnknown(
