@@ -21,6 +21,8 @@ class Part:
 
     means: Means
     amount: Money | None = None
+    # Of a payment link.
+    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def check_tenders(asked: Authorize) -> None:
     if not 0 < len(asked.tenders) <= MOST_TENDERS:
         raise InvalidArgument("tenders", f"1 to {MOST_TENDERS} means of payment are required")
     for number, part in enumerate(asked.tenders):
-        if not part.means.reference:
+        if not part.means.reference and part.means.kind is not MeansKind.PAYMENT_LINK:
             raise InvalidArgument(f"tenders[{number}].{part.means.kind}", "a means of payment is required")
         if part.means.kind is MeansKind.PAID_BY_CHANNEL and len(asked.tenders) > 1:
             raise InvalidArgument(f"tenders[{number}]", "what its channel was paid has no other tender")

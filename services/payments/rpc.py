@@ -15,6 +15,7 @@ from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceServicer
 from oms.type.v1 import type_pb2
 from services.payments import commands, store
 from services.payments.checking import Difference
+from services.payments.domain.links import LinkState
 from services.payments.domain.model import Kind, Means, MeansKind, Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement
 from services.payments.domain.tasks import Resolution, Task, TaskKind
@@ -47,6 +48,12 @@ _STATE = {
     State.FAILED: pb.OPERATION_STATE_FAILED,
     State.UNKNOWN: pb.OPERATION_STATE_UNKNOWN,
     State.ACTION_REQUIRED: pb.OPERATION_STATE_ACTION_REQUIRED,
+}
+_LINK = {
+    LinkState.OPEN: pb.PAYMENT_LINK_STATE_OPEN,
+    LinkState.PAID: pb.PAYMENT_LINK_STATE_PAID,
+    LinkState.EXPIRED: pb.PAYMENT_LINK_STATE_EXPIRED,
+    LinkState.CANCELLED: pb.PAYMENT_LINK_STATE_CANCELLED,
 }
 _TASK_KIND = {TaskKind.REFUND_FAILED: pb.TASK_KIND_REFUND_FAILED}
 _RESOLUTION = {
@@ -113,6 +120,12 @@ class PaymentsRpc(PaymentsServiceServicer):
         if done is None:
             return pb.SettleResponse()
         return pb.SettleResponse(operation=_operation_proto(done.decisive), operations=_all(done))
+
+    async def OpenPaymentLink(
+        self, request: pb.OpenPaymentLinkRequest, context: object
+    ) -> pb.OpenPaymentLinkResponse:
+        opened = await self._service.links.open(request.token)
+        return pb.OpenPaymentLinkResponse(state=_LINK[opened.state], url=opened.url)
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: object) -> pb.ListTasksResponse:
         is_open = _filter("state", request.state, {pb.TASK_STATE_OPEN: True, pb.TASK_STATE_RESOLVED: False})
@@ -225,11 +238,12 @@ def _tenders(request: pb.AuthorizeRequest) -> list[commands.Part]:
     if request.tenders and request.HasField("tender"):
         raise InvalidArgument("tenders", "say either the only tender or all of them")
     if not request.tenders:
-        return [commands.Part(_means("tender", request.tender))]
+        return [commands.Part(_means("tender", request.tender), expires_at=_link_end(request.tender))]
     return [
         commands.Part(
             _means(f"tenders[{number}].tender", part.tender),
             _money(part.amount) if part.HasField("amount") else None,
+            _link_end(part.tender),
         )
         for number, part in enumerate(request.tenders)
     ]
@@ -239,7 +253,13 @@ def _means(field: str, tender: pb.Tender) -> Means:
     kind = tender.WhichOneof("kind")
     if kind is None:
         raise InvalidArgument(field, "say how the order is paid")
-    return Means(MeansKind(kind), getattr(tender, kind))
+    reference = "" if kind == "payment_link" else getattr(tender, kind)
+    return Means(MeansKind(kind), reference)
+
+
+def _link_end(tender: pb.Tender) -> datetime | None:
+    end = tender.payment_link
+    return times.from_proto(end.expires_at) if end.HasField("expires_at") else None
 
 
 def _move(request: pb.CaptureRequest | pb.VoidRequest | pb.RefundRequest) -> commands.Move:

@@ -15,7 +15,7 @@ from kit.db import AsyncConnection, AsyncEngine
 from kit.feed import Bell
 from kit.values.ids import new_id
 from services.payments import books, store
-from services.payments.domain import renewing, sharing, tasks
+from services.payments.domain import links, renewing, sharing, tasks
 from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
 from services.payments.domain.outcome import Outcome, failed
 from services.payments.domain.rules import Intent
@@ -101,11 +101,14 @@ class Runner:
         if not tender.release_due:
             return True
         try:
-            await self._providers[tender.provider].release(tender)
+            if tender.provider_payment_id:
+                await self._providers[tender.provider].release(tender)
         except AnswerLost:
             return False
+        code = links.CANCELLED if links.is_link(tender) else "canceled"
         for operation in waiting:
-            await self.withdraw(tender, operation)
+            if not await self.withdraw(tender, operation, code):
+                return False
         async with self._engine.begin() as tx:
             payment = await _locked(tx, tender.order_id)
             current = payment.tender(tender_id)
@@ -113,17 +116,31 @@ class Runner:
                 await books.save(tx, payment, told_provider(current))
         return True
 
-    async def withdraw(self, tender: Tender, operation: Operation) -> None:
-        """Gives up an authorisation that waits for the customer."""
-        provider = self._providers[operation.provider]
-        try:
-            await provider.release(tender)
-            found = await provider.authorisation(tender.provider_payment_id)
-        except AnswerLost:
-            return
-        outcome = found.outcome if found else failed("canceled")
+    async def withdraw(
+        self, tender: Tender, operation: Operation, code: str = "canceled", *, announce: bool = False
+    ) -> bool:
+        """Gives up an authorisation that waits for the customer; True once its outcome is known."""
+        outcome: Outcome | None = failed(code)
+        # The page of a payment link that nobody opened is not there.
+        if tender.provider_payment_id:
+            provider = self._providers[operation.provider]
+            try:
+                await provider.release(tender)
+                found = await provider.authorisation(tender.provider_payment_id)
+            except AnswerLost:
+                return False
+            if found is not None and links.is_link(tender):
+                outcome = found.outcome if found.outcome and found.outcome.state is State.SUCCEEDED else outcome
+            elif found is not None:
+                outcome = found.outcome
         if outcome:
-            await self.settle(operation, outcome)
+            await self.settle(operation, outcome, announce=announce)
+        return outcome is not None
+
+    async def end_link(self, operation: Operation) -> bool:
+        """The time of a payment link is over: whoever has not paid by it does not any more."""
+        _, tender = await self._as_it_stands(operation)
+        return await self.withdraw(tender, operation, links.EXPIRED, announce=True)
 
     async def accept_truth(
         self, tx: AsyncConnection, found: Authorisation, payment: Payment, tender: Tender
@@ -187,21 +204,28 @@ class Runner:
         found = await provider.look(tender, operation)
         if found is not None:
             return found
-        return await provider.perform(tender, await self._begin_attempt(operation))
+        return await provider.perform(tender, await self.begin_attempt(operation))
 
-    async def _begin_attempt(self, operation: Operation) -> Operation:
+    async def begin_attempt(self, operation: Operation) -> Operation:
+        """The next try at the provider, the last being known to have done nothing. Raises AnswerLost when another
+        has begun it."""
         async with self._engine.begin() as tx:
             await _locked(tx, operation.order_id)
             current = await store.read_operation(tx, operation.operation_id)
-            if not current.unsettled or current.attempt != operation.attempt:
+            waits = current.unsettled or current.state is State.ACTION_REQUIRED
+            if not waits or current.attempt != operation.attempt:
                 raise AnswerLost("another is asking")
             current = replace(current, attempt=current.attempt + 1)
             await store.save_operation(tx, current)
         return current
 
     async def _ask_whether_acted(self, tender: Tender, provider: Provider) -> Outcome | None:
+        if not tender.provider_payment_id:
+            return None
         found = await provider.authorisation(tender.provider_payment_id)
-        return found.outcome if found else None
+        if found is None or (links.is_link(tender) and found.outcome and found.outcome.state is State.FAILED):
+            return None  # the page of a link has ended, the link has not
+        return found.outcome
 
     async def _mark_unknown(self, operation: Operation) -> Operation:
         async with self._engine.begin() as tx:

@@ -31,9 +31,10 @@ from services.payments.commands import (
     check_tenders,
     content,
 )
-from services.payments.domain import renewing, rules, sharing
-from services.payments.domain.model import Operation, Payment, State, Status
+from services.payments.domain import links, renewing, rules, sharing
+from services.payments.domain.model import Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement
+from services.payments.links import Links
 from services.payments.providers import AnswerLost, Authorisation, BadSignature, Provider, ProviderEvent
 from services.payments.runner import Runner
 from services.payments.tasks import Tasks
@@ -69,6 +70,7 @@ class PaymentsService:
         providers: dict[str, Provider],
         default_provider: str,
         clock: Callable[[], datetime] = times.now,
+        link_address: str = "http://127.0.0.1:8080/pay",
     ) -> None:
         self._engine = engine
         self._bell = bell
@@ -78,6 +80,7 @@ class PaymentsService:
         self.checking = Checking(engine, providers)
         self._runner = Runner(engine, bell, providers, clock)
         self.tasks = Tasks(engine, bell, self._runner, clock)
+        self.links = Links(engine, providers, self._runner, clock, link_address)
 
     async def authorize(self, asked: Authorize) -> Statement:
         """Declined, action required and unknown are answers: see the payment's status.
@@ -164,7 +167,9 @@ class PaymentsService:
         statement = await self.get_payment(asked.order_id)
         for operation in statement.operations:
             if operation.state is State.ACTION_REQUIRED:
-                await self._runner.withdraw(statement.payment.tender(operation.tender_id), operation)
+                tender = statement.payment.tender(operation.tender_id)
+                code = links.CANCELLED if links.is_link(tender) else "canceled"
+                await self._runner.withdraw(tender, operation, code)
         await self._undo_rest(asked)
         for tender in statement.payment.tenders:
             await self._runner.release(tender.tender_id)
@@ -205,6 +210,7 @@ class PaymentsService:
         now = self._clock()
         async with self._engine.begin() as tx:
             lost = await store.take_unresolved(tx, as_of, limit, now)
+            ended = await store.links_ended(tx, now, limit)
             due = await store.releases_due(tx, limit)
             ending = await store.renewals_due(tx, now + renewing.BEFORE_END, limit)
         gate = asyncio.Semaphore(_ASKED_AT_ONCE)
@@ -221,7 +227,13 @@ class PaymentsService:
             async with gate:
                 return all(not one.unsettled for one in await self._renew(order_id))
 
-        answers = await asyncio.gather(*map(ask, lost), *map(release, due), *map(renew, ending))
+        async def end_link(operation: Operation) -> bool:
+            async with gate:
+                return await self._runner.end_link(operation)
+
+        answers = await asyncio.gather(
+            *map(ask, lost), *map(release, due), *map(renew, ending), *map(end_link, ended)
+        )
         return answers.count(True), answers.count(False)
 
     async def differences(self) -> Sequence[store.Difference]:
@@ -264,10 +276,15 @@ class PaymentsService:
             tender = rules.open_tender(
                 payment, new_id("ten"), begin + number, part.means, share, self._default_provider
             )
-            tenders.append(replace(tender, save_means=asked.save_means, needed_until=asked.needed_until))
+            tender = replace(tender, save_means=asked.save_means, needed_until=asked.needed_until)
+            if links.is_link(tender):
+                field = f"tenders[{number}].payment_link.expires_at"
+                end = links.check_end(field, part.expires_at, self._clock())
+                tender = links.open_link(tender, *self.links.make(), end)
+            tenders.append(tender)
         await store.insert_tenders(tx, tenders)
         intent = self._intent(asked)
-        operations = [rules.intend_authorize(one, intent.part(number)) for number, one in enumerate(tenders)]
+        operations = [_authorising(one)(one, intent.part(number)) for number, one in enumerate(tenders)]
         return await books.record(tx, payment.having(*tenders), operations), operations
 
     async def _renew(self, order_id: str, again_after: timedelta = renewing.AGAIN_AFTER) -> list[Operation]:
@@ -444,6 +461,10 @@ class PaymentsService:
         if payment is None or payment.barred:
             raise _not_found(order_id)
         return payment
+
+
+def _authorising(tender: Tender) -> Callable[[Tender, rules.Intent], Operation]:
+    return links.intend_by_link if links.is_link(tender) else rules.intend_authorize
 
 
 def _answer(operations: Sequence[Operation]) -> dict[str, list[str]]:

@@ -113,6 +113,36 @@ async def tender_told_of(
     return _tender(row) if row else None
 
 
+async def link(tx: AsyncConnection, token: str) -> tuple[Tender, Operation] | None:
+    """The tender that is paid by this link, and its authorisation."""
+    query = select(tender).where(tender.c.means_kind == MeansKind.PAYMENT_LINK, tender.c.means_reference == token)
+    row = (await tx.execute(query)).first()
+    if row is None:
+        return None
+    asked = select(operation).where(
+        operation.c.order_id == row.order_id,
+        operation.c.tender_id == row.tender_id,
+        operation.c.kind == Kind.AUTHORIZE,
+    )
+    return _tender(row), _operation((await tx.execute(asked)).one())
+
+
+async def links_ended(tx: AsyncConnection, now: datetime, limit: int) -> list[Operation]:
+    """Authorisations that were to be made by links that have ended."""
+    query = (
+        select(operation)
+        .join(tender, tender.c.tender_id == operation.c.tender_id)
+        .where(
+            tender.c.means_kind == MeansKind.PAYMENT_LINK,
+            tender.c.status == Status.ACTION_REQUIRED,
+            tender.c.expires_at <= now,
+            operation.c.state == State.ACTION_REQUIRED,
+        )
+        .limit(limit)
+    )
+    return [_operation(row) for row in (await tx.execute(query)).all()]
+
+
 async def payments_of(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Payment]:
     """Of these orders, in the order of their ids."""
     query = select(payment).where(payment.c.order_id.in_(order_ids)).order_by(payment.c.order_id)

@@ -65,6 +65,11 @@ FROM payment p WHERE tender_kind <> 'none'
 CREATE UNIQUE INDEX tender_provider_payment ON tender (provider, provider_payment_id)
     WHERE provider_payment_id <> ''
 """,
+    "CREATE UNIQUE INDEX tender_link ON tender (means_reference) WHERE means_kind = 'payment_link'",
+    """
+CREATE INDEX tender_link_end ON tender (expires_at)
+    WHERE means_kind = 'payment_link' AND status = 'action_required'
+""",
     "CREATE INDEX tender_release_due ON tender (tender_id) WHERE release_due",
     """
 CREATE INDEX tender_renewal ON tender (expires_at)

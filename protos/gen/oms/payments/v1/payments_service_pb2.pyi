@@ -107,6 +107,30 @@ OPERATION_STATE_UNKNOWN: OperationState.ValueType  # 4
 OPERATION_STATE_ACTION_REQUIRED: OperationState.ValueType  # 5
 Global___OperationState: _TypeAlias = OperationState  # noqa: Y015
 
+class _PaymentLinkState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PaymentLinkStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PaymentLinkState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PAYMENT_LINK_STATE_UNSPECIFIED: _PaymentLinkState.ValueType  # 0
+    PAYMENT_LINK_STATE_OPEN: _PaymentLinkState.ValueType  # 1
+    PAYMENT_LINK_STATE_PAID: _PaymentLinkState.ValueType  # 2
+    PAYMENT_LINK_STATE_EXPIRED: _PaymentLinkState.ValueType  # 3
+    PAYMENT_LINK_STATE_CANCELLED: _PaymentLinkState.ValueType  # 4
+    """The order was cancelled, or is paid in another way."""
+
+class PaymentLinkState(_PaymentLinkState, metaclass=_PaymentLinkStateEnumTypeWrapper):
+    """What somebody finds who opens a payment link."""
+
+PAYMENT_LINK_STATE_UNSPECIFIED: PaymentLinkState.ValueType  # 0
+PAYMENT_LINK_STATE_OPEN: PaymentLinkState.ValueType  # 1
+PAYMENT_LINK_STATE_PAID: PaymentLinkState.ValueType  # 2
+PAYMENT_LINK_STATE_EXPIRED: PaymentLinkState.ValueType  # 3
+PAYMENT_LINK_STATE_CANCELLED: PaymentLinkState.ValueType  # 4
+"""The order was cancelled, or is paid in another way."""
+Global___PaymentLinkState: _TypeAlias = PaymentLinkState  # noqa: Y015
+
 class _TaskKind:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -178,28 +202,58 @@ class Tender(_message.Message):
     PAYMENT_METHOD_TOKEN_FIELD_NUMBER: _builtins.int
     PROVIDER_AUTHORISATION_ID_FIELD_NUMBER: _builtins.int
     PAID_BY_CHANNEL_REFERENCE_FIELD_NUMBER: _builtins.int
+    PAYMENT_LINK_FIELD_NUMBER: _builtins.int
     payment_method_token: _builtins.str
     """The provider's token of a means of payment (never a card number)."""
     provider_authorisation_id: _builtins.str
     """An authorisation that the channel made with the same provider; we capture on it."""
     paid_by_channel_reference: _builtins.str
     """The channel has been paid and settles with us: no authorisation of ours."""
+    @_builtins.property
+    def payment_link(self) -> Global___PaymentLink:
+        """The customer pays where an address leads, until it ends: the payment answers ACTION_REQUIRED with that address."""
+
     def __init__(
         self,
         *,
         payment_method_token: _builtins.str = ...,
         provider_authorisation_id: _builtins.str = ...,
         paid_by_channel_reference: _builtins.str = ...,
+        payment_link: Global___PaymentLink | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_link", b"payment_link", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_link", b"payment_link", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "provider_authorisation_id", "paid_by_channel_reference"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "provider_authorisation_id", "paid_by_channel_reference", "payment_link"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Tender: _TypeAlias = Tender  # noqa: Y015
+
+@_typing.final
+class PaymentLink(_message.Message):
+    """A payment at a distance."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """Between 5 minutes and 60 days from now."""
+
+    def __init__(
+        self,
+        *,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaymentLink: _TypeAlias = PaymentLink  # noqa: Y015
 
 @_typing.final
 class TenderPart(_message.Message):
@@ -992,6 +1046,52 @@ class ReceiveProviderEventResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReceiveProviderEventResponse: _TypeAlias = ReceiveProviderEventResponse  # noqa: Y015
+
+@_typing.final
+class OpenPaymentLinkRequest(_message.Message):
+    """The last part of the link's address. A secret of the customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenPaymentLinkRequest: _TypeAlias = OpenPaymentLinkRequest  # noqa: Y015
+
+@_typing.final
+class OpenPaymentLinkResponse(_message.Message):
+    """Where to go."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    URL_FIELD_NUMBER: _builtins.int
+    state: Global___PaymentLinkState.ValueType
+    url: _builtins.str
+    """The provider's page; only of an open link."""
+    def __init__(
+        self,
+        *,
+        state: Global___PaymentLinkState.ValueType = ...,
+        url: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state", "url", b"url"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenPaymentLinkResponse: _TypeAlias = OpenPaymentLinkResponse  # noqa: Y015
 
 @_typing.final
 class Task(_message.Message):

@@ -82,6 +82,11 @@ class PaymentsServiceStub:
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventRequest.SerializeToString,
                 response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventResponse.FromString,
                 _registered_method=True)
+        self.OpenPaymentLink = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/OpenPaymentLink',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.OpenPaymentLinkRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.OpenPaymentLinkResponse.FromString,
+                _registered_method=True)
         self.ListTasks = channel.unary_unary(
                 '/oms.payments.v1.PaymentsService/ListTasks',
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ListTasksRequest.SerializeToString,
@@ -187,6 +192,14 @@ class PaymentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def OpenPaymentLink(self, request, context):
+        """What somebody finds who opens a payment link: the provider's page, or why there is none.
+        NOT_FOUND / LINK_NOT_FOUND, UNAVAILABLE / PROVIDER_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTasks(self, request, context):
         """What only a person can bring to an end: refunds that a provider could not make. Newest first.
         """
@@ -278,6 +291,11 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     servicer.ReceiveProviderEvent,
                     request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventRequest.FromString,
                     response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventResponse.SerializeToString,
+            ),
+            'OpenPaymentLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.OpenPaymentLink,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.OpenPaymentLinkRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.OpenPaymentLinkResponse.SerializeToString,
             ),
             'ListTasks': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTasks,
@@ -556,6 +574,33 @@ class PaymentsService:
             '/oms.payments.v1.PaymentsService/ReceiveProviderEvent',
             oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventRequest.SerializeToString,
             oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OpenPaymentLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/OpenPaymentLink',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.OpenPaymentLinkRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.OpenPaymentLinkResponse.FromString,
             options,
             channel_credentials,
             insecure,

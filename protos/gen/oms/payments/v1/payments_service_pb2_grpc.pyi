@@ -61,6 +61,10 @@ class PaymentsServiceStub:
     """Operations over all orders, newest first."""
     ReceiveProviderEvent: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ReceiveProviderEventRequest, _payments_service_pb2.ReceiveProviderEventResponse]
     """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
+    OpenPaymentLink: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.OpenPaymentLinkRequest, _payments_service_pb2.OpenPaymentLinkResponse]
+    """What somebody finds who opens a payment link: the provider's page, or why there is none.
+    NOT_FOUND / LINK_NOT_FOUND, UNAVAILABLE / PROVIDER_UNAVAILABLE.
+    """
     ListTasks: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ListTasksRequest, _payments_service_pb2.ListTasksResponse]
     """What only a person can bring to an end: refunds that a provider could not make. Newest first."""
     ResolveTask: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ResolveTaskRequest, _payments_service_pb2.ResolveTaskResponse]
@@ -111,6 +115,10 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     """Operations over all orders, newest first."""
     ReceiveProviderEvent: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ReceiveProviderEventRequest, _payments_service_pb2.ReceiveProviderEventResponse]  # type: ignore[assignment]
     """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
+    OpenPaymentLink: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.OpenPaymentLinkRequest, _payments_service_pb2.OpenPaymentLinkResponse]  # type: ignore[assignment]
+    """What somebody finds who opens a payment link: the provider's page, or why there is none.
+    NOT_FOUND / LINK_NOT_FOUND, UNAVAILABLE / PROVIDER_UNAVAILABLE.
+    """
     ListTasks: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ListTasksRequest, _payments_service_pb2.ListTasksResponse]  # type: ignore[assignment]
     """What only a person can bring to an end: refunds that a provider could not make. Newest first."""
     ResolveTask: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ResolveTaskRequest, _payments_service_pb2.ResolveTaskResponse]  # type: ignore[assignment]
@@ -212,6 +220,16 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.ReceiveProviderEventResponse, _abc.Awaitable[_payments_service_pb2.ReceiveProviderEventResponse]]:
         """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
+
+    @_abc_1.abstractmethod
+    def OpenPaymentLink(
+        self,
+        request: _payments_service_pb2.OpenPaymentLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.OpenPaymentLinkResponse, _abc.Awaitable[_payments_service_pb2.OpenPaymentLinkResponse]]:
+        """What somebody finds who opens a payment link: the provider's page, or why there is none.
+        NOT_FOUND / LINK_NOT_FOUND, UNAVAILABLE / PROVIDER_UNAVAILABLE.
+        """
 
     @_abc_1.abstractmethod
     def ListTasks(
