@@ -4,7 +4,9 @@ import uvicorn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kit import telemetry
-from simulators.payment_provider.app import Config, create_app
+from simulators.payment_provider.app import create_app
+from simulators.payment_provider.desk import Account
+from simulators.payment_provider.profiles import BASIC, FULL
 
 
 class _Settings(BaseSettings):
@@ -15,22 +17,44 @@ class _Settings(BaseSettings):
     payment_provider_api_key: str
     payment_provider_webhook_secret: str
     provider_events_url: str = ""
+    # The account of fewer abilities; there is none without a key.
+    basic_provider_api_key: str = ""
+    basic_provider_webhook_secret: str = ""
+    basic_provider_events_url: str = ""
 
 
 def main() -> None:
     """Serves until it is told to stop."""
     telemetry.start("payment_provider")
     settings = _Settings.model_validate({})
-    app = create_app(
-        Config(
-            state_file=settings.state_file,
-            api_key=settings.payment_provider_api_key,
-            webhook_secret=settings.payment_provider_webhook_secret,
-            events_url=settings.provider_events_url,
+    accounts = [
+        Account(
+            FULL,
+            settings.state_file,
+            settings.payment_provider_api_key,
+            settings.payment_provider_webhook_secret,
+            settings.provider_events_url,
         )
-    )
+    ]
+    if settings.basic_provider_api_key:
+        accounts.append(
+            Account(
+                BASIC,
+                f"{settings.state_file}.basic",
+                settings.basic_provider_api_key,
+                settings.basic_provider_webhook_secret,
+                settings.basic_provider_events_url,
+            )
+        )
     host, _, port = settings.listen.rpartition(":")
-    uvicorn.run(app, host=host, port=int(port), log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    uvicorn.run(
+        create_app(accounts),
+        host=host,
+        port=int(port),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The simulator's books in one SQLite file (WAL): intents, refunds, remembered answers, events to send.
+"""The books of one account in one SQLite file (WAL): intents, refunds, other things, remembered answers, events.
 
 One connection, used from the event loop only: a group of calls without an `await` between is atomic, and
 `transaction` makes it so on disk too.
@@ -19,6 +19,13 @@ CREATE TABLE IF NOT EXISTS refund (
     id TEXT PRIMARY KEY, intent_id TEXT NOT NULL REFERENCES intent, body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS refund_intent ON refund (intent_id);
+CREATE TABLE IF NOT EXISTS thing (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, parent TEXT NOT NULL, created INTEGER NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS thing_kind ON thing (kind, created);
+CREATE INDEX IF NOT EXISTS thing_parent ON thing (parent, kind);
+CREATE TABLE IF NOT EXISTS deadline (id TEXT PRIMARY KEY, at INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS deadline_at ON deadline (at);
 CREATE TABLE IF NOT EXISTS answer (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
 );
@@ -84,12 +91,52 @@ class Books:
         """Newest first."""
         return self._all("SELECT body FROM refund WHERE intent_id = ? ORDER BY rowid DESC", intent_id)
 
+    def refund(self, refund_id: str) -> Body | None:
+        """One refund as last saved."""
+        return self._one("SELECT body FROM refund WHERE id = ?", refund_id)
+
     def save_refund(self, refund: Body) -> None:
-        """Adds it."""
+        """Adds or replaces it."""
         self._db.execute(
-            "INSERT INTO refund (id, intent_id, body) VALUES (?, ?, ?)",
+            "INSERT INTO refund (id, intent_id, body) VALUES (?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET body = excluded.body",
             (refund["id"], refund["payment_intent"], json.dumps(refund)),
         )
+
+    def thing(self, kind: str, thing_id: str) -> Body | None:
+        """One customer, means, setup intent, page, dispute or reader as last saved."""
+        return self._one("SELECT body FROM thing WHERE kind = ? AND id = ?", kind, thing_id)
+
+    def things(self, kind: str, created_from: int = 0, created_until: int = NO_END) -> list[Body]:
+        """Of one kind, made in these seconds, newest first."""
+        query = (
+            "SELECT body FROM thing WHERE kind = ? AND created BETWEEN ? AND ? ORDER BY created DESC, rowid DESC"
+        )
+        return self._all(query, kind, created_from, created_until)
+
+    def things_of(self, kind: str, parent: str) -> list[Body]:
+        """Of one kind and one parent (an intent), newest first."""
+        return self._all("SELECT body FROM thing WHERE parent = ? AND kind = ? ORDER BY rowid DESC", parent, kind)
+
+    def save(self, thing: Body, parent: str = "") -> None:
+        """Adds or replaces it; `parent` is what it is listed by."""
+        self._db.execute(
+            "INSERT INTO thing (id, kind, parent, created, body) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET body = excluded.body, parent = excluded.parent",
+            (thing["id"], thing["object"], parent, thing["created"], json.dumps(thing)),
+        )
+
+    def set_deadline(self, thing_id: str, at: int | None) -> None:
+        """When something ends by itself; None: never, or not any more."""
+        if at is None:
+            self._db.execute("DELETE FROM deadline WHERE id = ?", (thing_id,))
+        else:
+            self._db.execute("INSERT OR REPLACE INTO deadline (id, at) VALUES (?, ?)", (thing_id, at))
+
+    def due(self, at: int) -> list[str]:
+        """What has to end by now, earliest first."""
+        rows = self._db.execute("SELECT id FROM deadline WHERE at <= ? ORDER BY at", (at,)).fetchall()
+        return [row[0] for row in rows]
 
     def answer(self, key: str) -> tuple[str, int, Body] | None:
         """What was answered to this idempotency key: fingerprint of the request, status, body."""

@@ -27,8 +27,10 @@ def missing(what: str, identifier: str, param: str) -> ProviderError:
     )
 
 
-def declined(code: str, decline_code: str, intent: dict[str, Any]) -> ProviderError:
-    """The bank said no; the key keeps the answer."""
+def declined(
+    code: str, decline_code: str, intent: dict[str, Any], *, name: str = "payment_intent"
+) -> ProviderError:
+    """The bank said no; the key keeps the answer. `name` is what the intent is called in it."""
     return ProviderError(
         402,
         "card_error",
@@ -36,7 +38,7 @@ def declined(code: str, decline_code: str, intent: dict[str, Any]) -> ProviderEr
         saved=True,
         code=code,
         decline_code=decline_code,
-        payment_intent=intent,
+        **{name: intent},
     )
 
 

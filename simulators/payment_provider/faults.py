@@ -4,7 +4,21 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-Operation = Literal["create", "confirm", "capture", "cancel", "refund", "retrieve"]
+Operation = Literal[
+    "create",
+    "confirm",
+    "increment",
+    "capture",
+    "cancel",
+    "refund",
+    "retrieve",
+    # POST customers, setup_intents; checkout/sessions and their expiry; terminal readers' actions.
+    "customer",
+    "setup",
+    "checkout",
+    "expire",
+    "reader",
+]
 
 
 class Fault(BaseModel):
@@ -12,7 +26,7 @@ class Fault(BaseModel):
 
     operation: Operation
     kind: Literal[
-        # The bank refuses (create, capture) or the provider does (cancel, refund).
+        # The bank refuses (create, confirm, increment, capture, setup) or the provider does (the others).
         "decline",
         # Done, but the answer never arrives.
         "timeout_after_success",
