@@ -116,11 +116,15 @@ class Desk:
             self.act(partial(find, thing_id))
 
     def shown(self, thing: Body, params: Body) -> Body:
-        """As a client sees it, with the charge inside if it asks so."""
+        """As a client sees it, with the charge or the intent inside if it asks so."""
         shown = public(thing)
-        wants = forms.values(params.get("expand"))
-        if thing["object"] == "payment_intent" and ("latest_charge" in wants or "data.latest_charge" in wants):
+        wants = {one.removeprefix("data.") for one in forms.values(params.get("expand"))}
+        if thing["object"] == "payment_intent" and "latest_charge" in wants:
             shown["latest_charge"] = self.intents.charge(thing)
+        if thing["object"] == "checkout.session" and thing["payment_intent"] and "payment_intent" in wants:
+            deeper = [one.removeprefix("payment_intent.") for one in wants]
+            intent = self.intents.find(thing["payment_intent"])
+            shown["payment_intent"] = self.shown(intent, {"expand": dict(enumerate(deeper))})
         return shown
 
     def _execute(

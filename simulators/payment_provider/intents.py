@@ -17,6 +17,8 @@ from simulators.payment_provider.news import Clock, new_id, tell
 from simulators.payment_provider.profiles import Profile
 from simulators.payment_provider.refunds import Refunds
 
+_MOST_METADATA = 50
+
 
 class Intents:
     """The rules, as far as the account's abilities and the card's allow."""
@@ -58,7 +60,7 @@ class Intents:
             "next_action": None,
             "payment_method": params.get("payment_method"),
             "payment_method_options": params.get("payment_method_options") or {},
-            "payment_method_types": forms.values(params.get("payment_method_types")) or ["card"],
+            "payment_method_types": forms.values(params.get("allowed_payment_method_types")) or ["card"],
             "setup_future_usage": params.get("setup_future_usage"),
             "status": "requires_payment_method",
         }
@@ -107,7 +109,7 @@ class Intents:
             raise invalid("The amount must be above what is authorized.", code="amount_too_small", param="amount")
         intent |= {"amount": amount, "amount_capturable": amount, "authorised": amount}
         intent["increments"] = intent.get("increments", 0) + 1
-        intent["metadata"].update(forms.text_map(params.get("metadata")))
+        _note(intent, forms.text_map(params.get("metadata")))
         self._books.save_intent(intent)
         self._tell("payment_intent.amount_capturable_updated", intent)
         return intent
@@ -230,7 +232,7 @@ class Intents:
         first = intent["amount_received"] == 0
         intent["amount_received"] += amount
         intent["amount_capturable"] = 0 if final else intent["amount_capturable"] - amount
-        intent["metadata"].update(metadata)
+        _note(intent, metadata)
         intent["captures"] = intent.get("captures", 0) + 1
         intent.setdefault("captured_at", self._clock())
         if intent["amount_capturable"] == 0:
@@ -288,6 +290,12 @@ class Intents:
 
     def _tell(self, kind: str, thing: Body) -> None:
         tell(self._books, self._clock(), kind, thing)
+
+
+def _note(intent: Body, metadata: dict[str, str]) -> None:
+    if len(intent["metadata"] | metadata) > _MOST_METADATA:
+        raise invalid(f"At most {_MOST_METADATA} keys of metadata.", param="metadata")
+    intent["metadata"].update(metadata)
 
 
 def _asks(intent: Body, option: str) -> bool:

@@ -51,6 +51,8 @@ class MeansKind(StrEnum):
     PAID_BY_CHANNEL = "paid_by_channel_reference"
     # What the customer allowed to be kept, charged without the customer.
     SAVED_MEANS = "saved_means"
+    # A card held to a reader of the provider's on a shop's counter, by the reader's id.
+    TERMINAL = "terminal"
     # An address where the customer pays, by the token in it.
     PAYMENT_LINK = "payment_link"
 

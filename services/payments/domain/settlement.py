@@ -116,6 +116,7 @@ def _answer_authorisation(tender: Tender, outcome: Outcome) -> Tender:
         decline_code=outcome.failure_code,
         expires_at=outcome.expires_at,
         multi_capture=outcome.multi_capture,
+        saved_means=outcome.saved_means or tender.saved_means,
     )
     match outcome.state:
         case State.ACTION_REQUIRED:

@@ -1,8 +1,9 @@
 """Payment providers behind one small interface."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from services.payments.domain.model import Operation, Tender
@@ -19,6 +20,33 @@ class Abilities:
     validity: timedelta
     # How long the same idempotency key is sure to give the same answer.
     key_validity: timedelta
+    # How long it holds at most when that is asked and the card allows it; `validity` where nothing can be asked.
+    longest_validity: timedelta
+    # Of one authorisation.
+    most_captures: int = 1
+    # An authorisation of which nothing was captured yet may be raised, where the card allows it.
+    incremental: bool = False
+    # Means may be kept and charged without the customer.
+    saves_means: bool = False
+    # Has a page where the customer pays, open for not less and not more than these.
+    hosted_page: bool = False
+    page_shortest: timedelta = timedelta()
+    page_longest: timedelta = timedelta()
+    # Takes cards on a reader in a shop.
+    terminal: bool = False
+    # After a capture, a refund is refused once this is over; None: never.
+    refund_window: timedelta | None = None
+    # What may be authorised, by currency, in its minor units, as far as it is known.
+    smallest: Mapping[str, int] = field(default_factory=dict)
+    largest: Mapping[str, int] = field(default_factory=dict)
+
+    def holds_long_enough(self, intended_at: datetime, needed_until: datetime | None) -> bool:
+        """Whether a usual authorisation does, so that no longer one need be asked for."""
+        return needed_until is None or needed_until <= intended_at + self.validity
+
+    def refundable_until(self, captured_at: datetime) -> datetime | None:
+        """The last instant at which a refund is not refused for its age; None: there is none."""
+        return captured_at + self.refund_window if self.refund_window is not None else None
 
 
 class AnswerLost(Exception):
@@ -50,9 +78,75 @@ class Authorisation:
     refunded: int
 
 
+class RefundStatus(StrEnum):
+    """Where a refund is. One that succeeded may still fail: the customer's bank sends it back."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RefundState:
+    """What the provider says of a refund. A failed one did not give the money back."""
+
+    reference: str
+    provider_payment_id: str
+    # That made it; empty when somebody gave money back at the provider.
+    operation_id: str
+    status: RefundStatus
+    amount_minor: int
+    currency: str
+    failure_code: str = ""
+
+
+class DisputeStatus(StrEnum):
+    """Where a dispute is."""
+
+    # The bank asks before it disputes; no money has moved.
+    INQUIRY = "inquiry"
+    OPEN = "open"
+    UNDER_REVIEW = "under_review"
+    WON = "won"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A customer's bank takes captured money back."""
+
+    reference: str
+    provider_payment_id: str
+    status: DisputeStatus
+    amount_minor: int
+    currency: str
+    # The provider's word: "fraudulent", "product_not_received", ...
+    reason: str
+    # Until when we may answer it; None when there is nothing to answer.
+    evidence_due: datetime | None
+    # The provider has taken the money from us, and not given it back.
+    withdrawn: bool
+
+
+class About(StrEnum):
+    """What an event is about."""
+
+    PAYMENT = "payment"
+    # What was only to be saved, and a page: both are asked about as a payment is.
+    SAVING = "saving"
+    PAGE = "page"
+    REFUND = "refund"
+    DISPUTE = "dispute"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """Something happened to a payment; ask what. `provider_payment_id` is empty when it is about another thing."""
+    """Something happened; ask what. Events come late, twice and in any order.
+
+    `provider_payment_id` is what to ask `authorisation` about; empty when it is about another thing. A refund or
+    a dispute is as it was when the event was made: `refund_state` and `dispute` tell how it is.
+    """
 
     event_id: str
     type: str
@@ -61,6 +155,20 @@ class ProviderEvent:
     operation_id: str = ""
     # It says that the payment holds nothing any more.
     ended: bool = False
+    about: About = About.OTHER
+    refund: RefundState | None = None
+    dispute: Dispute | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page where one amount is paid. `title` is what the customer reads; it names no person."""
+
+    title: str
+    expires_at: datetime
+    # Where the customer's browser goes then.
+    paid_url: str
+    back_url: str
 
 
 class Provider(Protocol):
@@ -70,11 +178,29 @@ class Provider(Protocol):
     abilities: Abilities
 
     async def perform(self, tender: Tender, operation: Operation) -> Outcome:
-        """Carries out the operation under its key: repeated, it is done once and answers the same."""
+        """Carries out the operation under its key: repeated, it is done once and answers the same.
+
+        To authorise a tender that is authorised raises it by the operation's amount; one at a time, before
+        anything is captured. A refusal leaves it as it was. `tender.save_means` and `tender.needed_until` are
+        wishes: what came of them is in the outcome.
+        """
+        ...
+
+    async def save_means(self, tender: Tender, operation: Operation) -> Outcome:
+        """Keeps the tender's means for later, without authorising; the operation is its key as above."""
+        ...
+
+    async def forget_means(self, saved_means: str) -> None:
+        """It is never charged again. Accepts that it is forgotten."""
+        ...
+
+    async def open_page(self, tender: Tender, operation: Operation, page: Page) -> Outcome:
+        """ACTION_REQUIRED with the page's id and address; paying there carries out the operation, which
+        authorises. `authorisation` and `release` take the page's id as a payment's."""
         ...
 
     async def look(self, tender: Tender, operation: Operation) -> Outcome | None:
-        """What became of an operation whose attempt is over; None: it did nothing."""
+        """What became of an operation whose attempt is over, however it was begun; None: it did nothing."""
         ...
 
     async def authorisation(self, provider_payment_id: str) -> Authorisation | None:
@@ -83,6 +209,14 @@ class Provider(Protocol):
 
     async def authorisations(self, since: datetime, until: datetime, most: int) -> Mapping[str, Authorisation]:
         """The truth about payments that were made there in this time, by id: some `most` of them, in few calls."""
+        ...
+
+    async def refund_state(self, reference: str) -> RefundState | None:
+        """The truth about one refund; None when there is no such thing."""
+        ...
+
+    async def dispute(self, reference: str) -> Dispute | None:
+        """The truth about one dispute; None when there is no such thing."""
         ...
 
     async def release(self, tender: Tender) -> None:

@@ -4,52 +4,56 @@ Keys: an operation's id is its idempotency key, and is written into the provider
 can be found again when its answer was lost. Nothing that the provider answers is logged but its codes.
 """
 
-import logging
-from collections.abc import Awaitable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import stripe
 
 from services.payments.domain.model import Kind, MeansKind, Operation, State, Tender
 from services.payments.domain.outcome import Outcome, failed
-from services.payments.providers import Abilities, AnswerLost, Authorisation, BadSignature, ProviderEvent
-from services.payments.providers.stripe_money import NotPayable, from_wire, to_wire
+from services.payments.providers import (
+    Abilities,
+    AnswerLost,
+    Authorisation,
+    BadSignature,
+    Dispute,
+    Page,
+    ProviderEvent,
+    RefundState,
+)
+from services.payments.providers import stripe_reading as reading
+from services.payments.providers.stripe_abilities import STRIPE
+from services.payments.providers.stripe_calls import Refused, ask, found, key, metadata
+from services.payments.providers.stripe_means import StripeMeans
+from services.payments.providers.stripe_money import NotPayable, to_wire
+from services.payments.providers.stripe_pages import StripePages
+from services.payments.providers.stripe_readers import StripeReaders
 
-_log = logging.getLogger(__name__)
-# Of an intent that holds nothing more.
-_ENDED = ("canceled", "succeeded")
+if TYPE_CHECKING:
+    from stripe.params import PaymentIntentCreateParams
+
 _EXPAND = ["latest_charge"]
 # Clocks differ; an intent is looked for from this long before ours says that it was meant.
 _CLOCK_SKEW = timedelta(minutes=5)
 
-T = TypeVar("T")
-
-
-class _Refused(Exception):
-    """The provider said no: nothing was done."""
-
-    def __init__(self, code: str, intent_id: str = "") -> None:
-        super().__init__(code)
-        self.code = code
-        self.intent_id = intent_id
-
 
 class StripeProvider:
-    """One account at Stripe, or at anything that answers like it."""
-
-    name = "stripe"
-    abilities = Abilities(
-        partial_capture=True,
-        multi_capture=True,
-        validity=timedelta(days=7),
-        # Stripe keeps keys for at least 24 hours.
-        key_validity=timedelta(hours=23),
-    )
+    """One account at Stripe, or at anything that answers like it; `abilities` are what its contract has."""
 
     def __init__(
-        self, *, url: str, api_key: str, webhook_secret: str, return_url: str, timeout_seconds: float
+        self,
+        *,
+        url: str,
+        api_key: str,
+        webhook_secret: str,
+        return_url: str,
+        timeout_seconds: float,
+        name: str = "stripe",
+        abilities: Abilities = STRIPE,
     ) -> None:
+        self.name = name
+        self.abilities = abilities
         # Loading the authorities costs a tenth of a second, for nothing where there is no TLS (the simulator).
         self._http = stripe.HTTPXClient(timeout=timeout_seconds, verify_ssl_certs=not url.startswith("http://"))
         self._client = stripe.StripeClient(
@@ -60,14 +64,21 @@ class StripeProvider:
         )
         self._webhook_secret = webhook_secret
         self._return_url = return_url
+        self._means = StripeMeans(self._client, return_url)
+        self._pages = StripePages(self._client, abilities)
+        self._readers = StripeReaders(self._client, abilities)
 
     async def perform(self, tender: Tender, operation: Operation) -> Outcome:
         """See Provider."""
         try:
             amount = to_wire(operation.amount_minor, operation.currency)
             match operation.kind:
+                case Kind.AUTHORIZE if tender.authorized > 0:
+                    return await self._increment(tender, operation)
                 case Kind.AUTHORIZE if tender.means.kind is MeansKind.PROVIDER_AUTHORISATION:
                     return await self._take_over(tender, operation)
+                case Kind.AUTHORIZE if tender.means.kind is MeansKind.TERMINAL:
+                    return await self._on_reader(tender, operation, amount)
                 case Kind.AUTHORIZE:
                     return await self._authorize(tender, operation, amount)
                 case Kind.CAPTURE:
@@ -78,16 +89,36 @@ class StripeProvider:
                     return await self._refund(tender, operation, amount)
         except NotPayable:
             return failed("amount_precision")
-        except _Refused as refusal:
-            return failed(refusal.code, refusal.intent_id)
+        except Refused as refusal:
+            return failed(refusal.code, refusal.reference)
+
+    async def save_means(self, tender: Tender, operation: Operation) -> Outcome:
+        """See Provider. A setup intent."""
+        try:
+            return await self._means.save(tender.means.reference, operation)
+        except Refused as refusal:
+            return failed(refusal.code, refusal.reference)
+
+    async def forget_means(self, saved_means: str) -> None:
+        """See Provider."""
+        await self._means.forget(saved_means)
+
+    async def open_page(self, tender: Tender, operation: Operation, page: Page) -> Outcome:
+        """See Provider. A checkout session."""
+        try:
+            amount = to_wire(operation.amount_minor, operation.currency)
+            return await self._pages.open(tender, operation, page, amount)
+        except NotPayable:
+            return failed("amount_precision")
+        except Refused as refusal:
+            return failed(refusal.code, refusal.reference)
 
     async def look(self, tender: Tender, operation: Operation) -> Outcome | None:
         """See Provider. Lists and reads only, which are consistent at Stripe (its search is not)."""
         match operation.kind:
-            case Kind.AUTHORIZE:
-                found = await self._intent_of(operation)
-                return self._outcome(found) if found else None
-            case Kind.CAPTURE:
+            case Kind.AUTHORIZE if tender.authorized == 0:
+                return await self._trace_of(tender, operation)
+            case Kind.AUTHORIZE | Kind.CAPTURE:
                 intent = await self._intent(tender.provider_payment_id)
                 done = intent is not None and operation.operation_id in (intent["metadata"] or {})
                 return Outcome(State.SUCCEEDED, tender.provider_payment_id) if done else None
@@ -100,12 +131,16 @@ class StripeProvider:
 
     async def authorisation(self, provider_payment_id: str) -> Authorisation | None:
         """See Provider."""
+        if provider_payment_id.startswith("seti_"):
+            return await self._means.saving(provider_payment_id)
+        if provider_payment_id.startswith("cs_"):
+            return await self._pages.authorisation(provider_payment_id)
         intent = await self._intent(provider_payment_id)
-        return self._authorisation(intent) if intent else None
+        return reading.authorisation(intent, self.abilities.validity) if intent else None
 
     async def authorisations(self, since: datetime, until: datetime, most: int) -> Mapping[str, Authorisation]:
         """See Provider."""
-        page = await self._ask(
+        page = await ask(
             self._client.v1.payment_intents.list_async(
                 {
                     "created": {"gte": int(since.timestamp()), "lte": int(until.timestamp())},
@@ -114,46 +149,41 @@ class StripeProvider:
                 }
             )
         )
-        found: dict[str, Authorisation] = {}
+        known: dict[str, Authorisation] = {}
         while True:
-            found.update((intent.id, self._authorisation(intent.to_dict())) for intent in page.data)
-            if not page.has_more or len(found) >= most:
-                return found
-            page = await self._ask(page.next_page_async())
+            for intent in page.data:
+                known[intent.id] = reading.authorisation(intent.to_dict(), self.abilities.validity)
+            if not page.has_more or len(known) >= most:
+                return known
+            page = await ask(page.next_page_async())
 
-    def _authorisation(self, intent: dict[str, Any]) -> Authorisation:
-        metadata, charge = intent["metadata"] or {}, intent.get("latest_charge")
-        currency = intent["currency"].upper()
-        return Authorisation(
-            provider_payment_id=intent["id"],
-            operation_id=metadata.get("operation_id", ""),
-            outcome=self._outcome(intent),
-            ended=intent["status"] in _ENDED,
-            captured=from_wire(intent["amount_received"], currency),
-            refunded=from_wire(charge["amount_refunded"] if isinstance(charge, dict) else 0, currency),
-        )
+    async def refund_state(self, reference: str) -> RefundState | None:
+        """See Provider."""
+        refund = await found(self._client.v1.refunds.retrieve_async(reference))
+        return reading.refund_state(refund.to_dict()) if refund else None
+
+    async def dispute(self, reference: str) -> Dispute | None:
+        """See Provider."""
+        told = await found(self._client.v1.disputes.retrieve_async(reference))
+        return reading.dispute(told.to_dict()) if told else None
 
     async def release(self, tender: Tender) -> None:
         """See Provider. Cancelling an intent that was captured in part lets the rest go."""
-        try:
-            await self._ask(self._client.v1.payment_intents.cancel_async(tender.provider_payment_id))
-        except _Refused as refusal:
-            # Cancelled or wholly captured already: nothing is held.
-            intent = await self._intent(tender.provider_payment_id)
-            if intent is not None and intent["status"] not in _ENDED:
-                raise AnswerLost(f"not released: {refusal.code}") from None
+        reference = tender.provider_payment_id
+        if reference.startswith("seti_"):
+            await self._means.give_up(reference)
+        elif reference.startswith("cs_"):
+            if made_there := await self._pages.close(reference):
+                await self._let_go(made_there)
+        else:
+            if tender.means.kind is MeansKind.TERMINAL and not tender.authorized:
+                await self._readers.clear(tender.means.reference, reference)
+            await self._let_go(reference)
 
     def read_event(self, payload: bytes, signature: str) -> ProviderEvent:
         """See Provider."""
         try:
-            event = self._client.construct_event(payload, signature, self._webhook_secret)
-            told = event.to_dict()
-            thing = told["data"]["object"]
-            event_id, kind = str(told["id"]), str(told["type"])
-            if thing.get("object") != "payment_intent":
-                return ProviderEvent(event_id, kind)
-            operation_id = str((thing.get("metadata") or {}).get("operation_id", ""))
-            return ProviderEvent(event_id, kind, str(thing["id"]), operation_id, thing.get("status") in _ENDED)
+            return reading.event(self._client.construct_event(payload, signature, self._webhook_secret).to_dict())
         except (stripe.SignatureVerificationError, UnicodeDecodeError) as error:
             raise BadSignature(type(error).__name__) from None
         except (AttributeError, KeyError, TypeError) as error:
@@ -164,27 +194,51 @@ class StripeProvider:
         await self._http.close_async()  # type: ignore[no-untyped-call]
 
     async def _authorize(self, tender: Tender, operation: Operation, amount: int) -> Outcome:
-        intent = await self._ask(
-            self._client.v1.payment_intents.create_async(
+        asked: PaymentIntentCreateParams = {
+            "amount": amount,
+            "currency": operation.currency.lower(),
+            "capture_method": "manual",
+            "confirm": True,
+            "allowed_payment_method_types": ["card"],
+            "payment_method_options": {"card": self._pages.card_options(tender, operation)},
+            "metadata": metadata(operation),
+            "expand": _EXPAND,
+        }
+        if tender.means.kind is MeansKind.SAVED_MEANS:
+            customer, method = _saved(tender.means.reference)
+            asked |= {"customer": customer, "payment_method": method, "off_session": True}
+        else:
+            asked |= {"payment_method": tender.means.reference, "return_url": self._return_url}
+            if tender.save_means and self.abilities.saves_means:
+                customer = await self._means.customer(operation)
+                asked |= {"customer": customer, "setup_future_usage": "off_session"}
+        intent = await ask(self._client.v1.payment_intents.create_async(asked, key(operation)))
+        return self._decided(intent.to_dict())
+
+    async def _on_reader(self, tender: Tender, operation: Operation, amount: int) -> Outcome:
+        try:
+            return await self._readers.show(tender, operation, amount)
+        except Refused as refusal:
+            # No card may pay what the shop takes for refused.
+            if refusal.reference:
+                await self._let_go(refusal.reference)
+            raise
+
+    async def _increment(self, tender: Tender, operation: Operation) -> Outcome:
+        total = to_wire(tender.authorized + operation.amount_minor, operation.currency)
+        intent = await ask(
+            self._client.v1.payment_intents.increment_authorization_async(
+                tender.provider_payment_id,
                 {
-                    "amount": amount,
-                    "currency": operation.currency.lower(),
-                    "capture_method": "manual",
-                    "confirm": True,
-                    "payment_method": tender.means.reference,
-                    "allowed_payment_method_types": ["card"],
-                    "payment_method_options": {"card": {"request_multicapture": "if_available"}},
-                    "return_url": self._return_url,
-                    "metadata": {"order_id": operation.order_id, "operation_id": operation.operation_id},
+                    "amount": total,
+                    # Found again by `look`, as a capture is.
+                    "metadata": {operation.operation_id: str(total)},
                     "expand": _EXPAND,
                 },
-                _key(operation),
+                key(operation),
             )
         )
-        outcome = self._outcome(intent.to_dict())
-        if outcome is None:
-            raise AnswerLost("the provider is still deciding")
-        return outcome
+        return self._decided(intent.to_dict())
 
     async def _take_over(self, tender: Tender, operation: Operation) -> Outcome:
         """An authorisation that the channel made: it must hold at least our amount in our currency."""
@@ -196,15 +250,12 @@ class StripeProvider:
             return failed("authorisation_not_capturable")
         if currency != operation.currency:
             return failed("authorisation_currency_mismatch")
-        if from_wire(intent["amount_capturable"], currency) < operation.amount_minor:
+        if intent["amount_capturable"] < to_wire(operation.amount_minor, currency):
             return failed("authorisation_too_small")
-        outcome = self._outcome(intent)
-        if outcome is None:
-            raise AnswerLost("the provider is still deciding")
-        return outcome
+        return self._decided(intent)
 
     async def _capture(self, tender: Tender, operation: Operation, amount: int) -> Outcome:
-        intent = await self._ask(
+        intent = await ask(
             self._client.v1.payment_intents.capture_async(
                 tender.provider_payment_id,
                 {
@@ -213,7 +264,7 @@ class StripeProvider:
                     # Found again by `look`: the intent carries the id of each capture.
                     "metadata": {operation.operation_id: str(amount)},
                 },
-                _key(operation),
+                key(operation),
             )
         )
         return Outcome(State.SUCCEEDED, reference=intent.id)
@@ -221,10 +272,8 @@ class StripeProvider:
     async def _cancel(self, tender: Tender, operation: Operation) -> Outcome:
         reference = tender.provider_payment_id
         try:
-            await self._ask(
-                self._client.v1.payment_intents.cancel_async(reference, {}, _key(operation)),
-            )
-        except _Refused:
+            await ask(self._client.v1.payment_intents.cancel_async(reference, {}, key(operation)))
+        except Refused:
             intent = await self._intent(reference)
             captured = to_wire(tender.captured, tender.currency)
             gone = intent is not None and (
@@ -236,112 +285,77 @@ class StripeProvider:
         return Outcome(State.SUCCEEDED, reference=reference)
 
     async def _refund(self, tender: Tender, operation: Operation, amount: int) -> Outcome:
-        refund = await self._ask(
+        refund = await ask(
             self._client.v1.refunds.create_async(
                 {
                     "payment_intent": tender.provider_payment_id,
                     "amount": amount,
-                    "metadata": {"order_id": operation.order_id, "operation_id": operation.operation_id},
+                    "metadata": metadata(operation),
                 },
-                _key(operation),
+                key(operation),
             )
         )
-        return _refund_outcome(refund.to_dict())
+        return reading.refund_outcome(refund.to_dict())
 
     async def _intent(self, intent_id: str) -> dict[str, Any] | None:
-        try:
-            intent = await self._ask(
-                self._client.v1.payment_intents.retrieve_async(intent_id, {"expand": _EXPAND})
-            )
-        except _Refused as refusal:
-            if refusal.code == "resource_missing":
-                return None
-            raise AnswerLost(f"not readable: {refusal.code}") from None
-        return intent.to_dict()
+        intent = await found(self._client.v1.payment_intents.retrieve_async(intent_id, {"expand": _EXPAND}))
+        return intent.to_dict() if intent else None
 
-    async def _intent_of(self, operation: Operation) -> dict[str, Any] | None:
+    async def _trace_of(self, tender: Tender, operation: Operation) -> Outcome | None:
+        """Of an operation that authorises, opens a page or saves a means."""
         since = int((operation.intended_at - _CLOCK_SKEW).timestamp())
-        page = await self._ask(
-            self._client.v1.payment_intents.list_async({"created": {"gte": since}, "limit": 100})
-        )
+        intent = await self._intent_of(operation, since)
+        if intent and reading.OF_PAGE not in intent["metadata"]:
+            outcome = self._decided(intent)
+            if outcome.state is State.ACTION_REQUIRED and tender.means.kind is MeansKind.TERMINAL:
+                # One that no reader shows holds nothing, and never will.
+                return outcome if await self._readers.shows(tender.means.reference, intent["id"]) else None
+            return outcome
+        if self.abilities.hosted_page and (page := await self._pages.trace_of(operation, since)):
+            return page
+        return await self._means.trace_of(operation, since) if self.abilities.saves_means else None
+
+    async def _intent_of(self, operation: Operation, since: int) -> dict[str, Any] | None:
+        page = await ask(self._client.v1.payment_intents.list_async({"created": {"gte": since}, "limit": 100}))
         while True:
             for intent in page.data:
-                if (intent.to_dict()["metadata"] or {}).get("operation_id") == operation.operation_id:
+                if reading.operation_of(intent.to_dict()) == operation.operation_id:
                     return await self._intent(intent.id)
             if not page.has_more:
                 return None
-            page = await self._ask(page.next_page_async())
+            page = await ask(page.next_page_async())
 
     async def _refund_of(self, tender: Tender, operation: Operation) -> Outcome | None:
-        page = await self._ask(
+        page = await ask(
             self._client.v1.refunds.list_async({"payment_intent": tender.provider_payment_id, "limit": 100})
         )
         while True:
             for refund in page.data:
-                found = refund.to_dict()
-                if (found["metadata"] or {}).get("operation_id") == operation.operation_id:
-                    return _refund_outcome(found)
+                if reading.operation_of(refund.to_dict()) == operation.operation_id:
+                    return reading.refund_outcome(refund.to_dict())
             if not page.has_more:
                 return None
-            page = await self._ask(page.next_page_async())
+            page = await ask(page.next_page_async())
 
-    def _outcome(self, intent: dict[str, Any]) -> Outcome | None:
-        """The answer to an authorisation; None while the provider has not decided."""
-        match intent["status"]:
-            case "requires_capture":
-                return self._authorised(intent)
-            case "succeeded" if intent["amount_received"] > 0:
-                return self._authorised(intent)
-            case "requires_action":
-                url = ((intent["next_action"] or {}).get("redirect_to_url") or {}).get("url") or ""
-                return Outcome(State.ACTION_REQUIRED, reference=intent["id"], next_action_url=url)
-            case "requires_payment_method" if intent.get("last_payment_error"):
-                error = intent["last_payment_error"]
-                return failed(error.get("decline_code") or error.get("code") or "declined", intent["id"])
-            case "canceled":
-                return failed("canceled", intent["id"])
-            case _:
-                return None
-
-    def _authorised(self, intent: dict[str, Any]) -> Outcome:
-        charge = intent.get("latest_charge")
-        card = (charge["payment_method_details"].get("card") or {}) if isinstance(charge, dict) else {}
-        created = datetime.fromtimestamp(intent["created"], UTC)
-        until = card.get("capture_before")
-        return Outcome(
-            State.SUCCEEDED,
-            reference=intent["id"],
-            expires_at=datetime.fromtimestamp(until, UTC) if until else created + self.abilities.validity,
-            multi_capture=(card.get("multicapture") or {}).get("status") == "available",
-        )
-
-    async def _ask(self, call: Awaitable[T]) -> T:
-        """Turns the SDK's errors into a refusal or a lost answer; nothing of theirs goes further."""
+    async def _let_go(self, intent_id: str) -> None:
         try:
-            return await call
-        except stripe.CardError as error:
-            details = (error.json_body or {}).get("error", {}) if isinstance(error.json_body, dict) else {}
-            intent = details.get("payment_intent") or {}
-            code = details.get("decline_code") or error.code or "card_declined"
-            raise _Refused(code, intent.get("id", "")) from None
-        except stripe.InvalidRequestError as error:
-            raise _Refused(error.code or "invalid_request") from None
-        except stripe.StripeError as error:
-            headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-            ended = (error.http_status or 0) >= 500 and headers.get("idempotent-replayed") == "true"
-            kind = type(error).__name__
-            level = logging.WARNING if isinstance(error, stripe.APIConnectionError | stripe.APIError) else 40
-            _log.log(level, "no answer from the provider: %s, status %s", kind, error.http_status)
-            raise AnswerLost(kind, ended=ended) from None
+            await ask(self._client.v1.payment_intents.cancel_async(intent_id))
+        except Refused as refusal:
+            # Cancelled or wholly captured already: nothing is held.
+            intent = await self._intent(intent_id)
+            if intent is not None and intent["status"] not in reading.ENDED:
+                raise AnswerLost(f"not released: {refusal.code}") from None
+
+    def _decided(self, intent: dict[str, Any]) -> Outcome:
+        outcome = reading.intent_outcome(intent, self.abilities.validity)
+        if outcome is None:
+            raise AnswerLost("the provider is still deciding")
+        return outcome
 
 
-def _key(operation: Operation) -> stripe.RequestOptions:
-    key = operation.operation_id
-    return {"idempotency_key": key if operation.attempt == 1 else f"{key}/{operation.attempt}"}
-
-
-def _refund_outcome(refund: dict[str, Any]) -> Outcome:
-    if refund["status"] in ("failed", "canceled"):
-        return failed(refund.get("failure_reason") or "refund_failed", refund["id"])
-    # "pending" has been accepted: the money is on its way.
-    return Outcome(State.SUCCEEDED, reference=refund["id"])
+def _saved(reference: str) -> tuple[str, str]:
+    """The customer and the means behind what `Outcome.saved_means` said. Raises Refused."""
+    customer, _, method = reference.partition("/")
+    if not customer or not method:
+        raise Refused("saved_means_unknown")
+    return customer, method
