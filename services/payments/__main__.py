@@ -10,9 +10,10 @@ from kit.feed import Bell
 from kit.settings import ServiceSettings
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
+from services.payments.news import LOST_AFTER
 from services.payments.providers.stripe import StripeProvider
 from services.payments.rpc import PaymentsRpc
-from services.payments.service import LOST_AFTER, PaymentsService
+from services.payments.service import PaymentsService
 
 _SWEEP_SECONDS = 5
 
@@ -24,6 +25,8 @@ class _Settings(ServiceSettings):
     payment_provider_timeout_seconds: float = 8
     # Where the customer's browser comes back to after strong authentication.
     payment_return_url: str = "http://127.0.0.1:8080/"
+    # Of payment links, without their token.
+    payment_link_address: str = "http://127.0.0.1:8080/pay"
 
 
 async def _serve(settings: _Settings) -> None:
@@ -36,7 +39,9 @@ async def _serve(settings: _Settings) -> None:
         return_url=settings.payment_return_url,
         timeout_seconds=settings.payment_provider_timeout_seconds,
     )
-    service = PaymentsService(engine, bell, {stripe.name: stripe}, stripe.name)
+    service = PaymentsService(
+        engine, bell, {stripe.name: stripe}, stripe.name, link_address=settings.payment_link_address
+    )
 
     def register(server: grpc.aio.Server) -> None:
         add_PaymentsServiceServicer_to_server(PaymentsRpc(service), server)

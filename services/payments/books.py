@@ -114,6 +114,10 @@ def _event_type(payment: Payment, operation: Operation) -> str:
             return "oms.payments.payment.captured"
         case (Kind.VOID, State.SUCCEEDED):
             return "oms.payments.payment.voided"
+        case (Kind.CHARGEBACK, State.SUCCEEDED):
+            return "oms.payments.payment.disputed"
+        case (Kind.CHARGEBACK_REVERSAL, State.SUCCEEDED):
+            return "oms.payments.payment.dispute_won"
         case (Kind.REFUND, State.SUCCEEDED):
             due = "oms.payments.refund.due_from_channel"
             return due if tender.by_channel else "oms.payments.payment.refunded"

@@ -41,6 +41,9 @@ _KIND = {
     Kind.CAPTURE: pb.OPERATION_KIND_CAPTURE,
     Kind.VOID: pb.OPERATION_KIND_VOID,
     Kind.REFUND: pb.OPERATION_KIND_REFUND,
+    Kind.REFUND_REVERSAL: pb.OPERATION_KIND_REFUND_REVERSAL,
+    Kind.CHARGEBACK: pb.OPERATION_KIND_CHARGEBACK,
+    Kind.CHARGEBACK_REVERSAL: pb.OPERATION_KIND_CHARGEBACK_REVERSAL,
 }
 _STATE = {
     State.INTENDED: pb.OPERATION_STATE_INTENDED,
@@ -55,11 +58,15 @@ _LINK = {
     LinkState.EXPIRED: pb.PAYMENT_LINK_STATE_EXPIRED,
     LinkState.CANCELLED: pb.PAYMENT_LINK_STATE_CANCELLED,
 }
-_TASK_KIND = {TaskKind.REFUND_FAILED: pb.TASK_KIND_REFUND_FAILED}
+_TASK_KIND = {TaskKind.REFUND_FAILED: pb.TASK_KIND_REFUND_FAILED, TaskKind.DISPUTE: pb.TASK_KIND_DISPUTE}
 _RESOLUTION = {
     Resolution.RETRY: pb.TASK_RESOLUTION_RETRY,
     Resolution.CREDIT_NOTE: pb.TASK_RESOLUTION_CREDIT_NOTE,
     Resolution.BY_HAND: pb.TASK_RESOLUTION_BY_HAND,
+    Resolution.ANSWERED: pb.TASK_RESOLUTION_ANSWERED,
+    Resolution.ACCEPTED: pb.TASK_RESOLUTION_ACCEPTED,
+    Resolution.WON: pb.TASK_RESOLUTION_WON,
+    Resolution.LOST: pb.TASK_RESOLUTION_LOST,
 }
 _RESOLUTION_BACK = {number: resolution for resolution, number in _RESOLUTION.items()}
 _KIND_BACK = {number: kind for kind, number in _KIND.items()}
@@ -345,6 +352,7 @@ def _tender_proto(one: Tender) -> pb.PaymentTender:
         refunded=_amount(one, one.refunded),
         lapsed=_amount(one, one.lapsed),
         owed=_amount(one, one.owed),
+        disputed=_amount(one, one.disputed),
         provider=one.provider,
         provider_payment_id=one.provider_payment_id,
         next_action_url=one.next_action_url,
@@ -375,6 +383,7 @@ def _task_proto(one: Task) -> pb.Task:
         operation_id=one.operation_id,
         amount=type_pb2.Money(amount_minor=one.amount_minor, currency=one.currency),
         reason=one.reason,
+        subject=one.subject,
         opened_at=times.to_proto(one.opened_at),
         due_at=times.to_proto(one.due_at) if one.due_at else None,
         resolution=_RESOLUTION[one.resolution] if one.resolution else pb.TASK_RESOLUTION_UNSPECIFIED,

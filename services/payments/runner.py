@@ -139,6 +139,9 @@ class Runner:
 
     async def end_link(self, operation: Operation) -> bool:
         """The time of a payment link is over: whoever has not paid by it does not any more."""
+        known = await self.resolve(operation, announce=True)
+        if known.state is not State.ACTION_REQUIRED:
+            return True
         _, tender = await self._as_it_stands(operation)
         return await self.withdraw(tender, operation, links.EXPIRED, announce=True)
 

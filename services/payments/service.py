@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from kit import db, requests, times
 from kit.db import AsyncConnection, AsyncEngine
-from kit.errors import FailedPrecondition, InvalidArgument, NotFound, Unauthenticated, Unavailable
+from kit.errors import FailedPrecondition, NotFound, Unavailable
 from kit.feed import Bell
 from kit.values.ids import new_id
 from services.payments import books, store
@@ -35,12 +35,11 @@ from services.payments.domain import links, renewing, rules, sharing
 from services.payments.domain.model import Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement
 from services.payments.links import Links
-from services.payments.providers import AnswerLost, Authorisation, BadSignature, Provider, ProviderEvent
+from services.payments.news import News
+from services.payments.providers import Provider
 from services.payments.runner import Runner
 from services.payments.tasks import Tasks
 
-# An operation younger than this is being answered.
-LOST_AFTER = timedelta(seconds=10)
 _ASKED_AT_ONCE = 8
 # Who renews authorisations.
 _SELF = "payments"
@@ -80,6 +79,7 @@ class PaymentsService:
         self.checking = Checking(engine, providers)
         self._runner = Runner(engine, bell, providers, clock)
         self.tasks = Tasks(engine, bell, self._runner, clock)
+        self._news = News(engine, bell, providers, self._runner, clock)
         self.links = Links(engine, providers, self._runner, clock, link_address)
 
     async def authorize(self, asked: Authorize) -> Statement:
@@ -188,19 +188,8 @@ class PaymentsService:
         return rows[:size], len(rows) > size
 
     async def receive_provider_event(self, provider: str, payload: bytes, signature: str) -> bool:
-        """True when the event was taken before. What happened is read from the provider, not from the event:
-        events come late, twice and out of order."""
-        event = self._verified(provider, payload, signature)
-        if event.provider_payment_id and await self._awaits_news(provider, event):
-            try:
-                found = await self._providers[provider].authorisation(event.provider_payment_id)
-            except AnswerLost:
-                raise Unavailable("PROVIDER_UNAVAILABLE", "the provider does not answer; post again") from None
-            if found is not None:
-                await self._take_news(provider, found)
-        async with db.single(self._engine).connect() as tx:
-            is_new = await store.add_provider_event(tx, provider, event.event_id, event.type, self._clock())
-        return not is_new
+        """True when the event was taken before."""
+        return await self._news.receive(provider, payload, signature)
 
     async def resolve_unknown(self, as_of: datetime, limit: int = 100) -> tuple[int, int]:
         """Asks about operations meant before `as_of`, lets go of what is due and renews what ends.
@@ -285,7 +274,10 @@ class PaymentsService:
         await store.insert_tenders(tx, tenders)
         intent = self._intent(asked)
         operations = [_authorising(one)(one, intent.part(number)) for number, one in enumerate(tenders)]
-        return await books.record(tx, payment.having(*tenders), operations), operations
+        opened = payment.having(*tenders)
+        if opened.status is not payment.status:
+            await store.save_payment(tx, opened)
+        return await books.record(tx, opened, operations), operations
 
     async def _renew(self, order_id: str, again_after: timedelta = renewing.AGAIN_AFTER) -> list[Operation]:
         """Authorises again what ends or was let go of; the operations that ask for it."""
@@ -401,49 +393,6 @@ class PaymentsService:
                 await store.save_payment(tx, payment)
         self._bell.ring()
         return Statement(payment, operations), complete
-
-    # -- provider's events -----------------------------------------------------------------------------------
-
-    def _verified(self, provider: str, payload: bytes, signature: str) -> ProviderEvent:
-        if provider not in self._providers:
-            raise InvalidArgument("provider", "no such provider")
-        try:
-            return self._providers[provider].read_event(payload, signature)
-        except BadSignature:
-            raise Unauthenticated("BAD_SIGNATURE", "the signature does not match") from None
-        except ValueError:
-            raise InvalidArgument("payload", "not an event") from None
-
-    async def _awaits_news(self, provider: str, event: ProviderEvent) -> bool:
-        async with db.single(self._engine).connect() as tx:
-            tender = await store.tender_told_of(tx, provider, event.provider_payment_id, event.operation_id)
-            if tender is None:
-                return False
-            operations = await store.operations_of(tx, tender.order_id)
-        lost_before = self._clock() - LOST_AFTER
-        return rules.awaits_news(tender, operations, ended=event.ended, lost_before=lost_before)
-
-    async def _take_news(self, provider: str, found: Authorisation) -> None:
-        async with self._engine.begin() as tx:
-            tender = await store.tender_told_of(tx, provider, found.provider_payment_id, found.operation_id)
-            if tender is None:
-                return
-            payment = await self._locked(tx, tender.order_id)
-            tender = payment.tender(tender.tender_id)
-            authorising = next(
-                (
-                    one
-                    for one in await store.operations_of(tx, tender.order_id)
-                    if (one.unsettled or one.state is State.ACTION_REQUIRED)
-                    and one.operation_id == found.operation_id
-                ),
-                None,
-            )
-            if authorising is None and tender.provider_payment_id == found.provider_payment_id:
-                await self._runner.accept_truth(tx, found, payment, tender)
-        if authorising is not None and found.outcome is not None:
-            await self._runner.settle(authorising, found.outcome, announce=True)
-        self._bell.ring()
 
     # -- small things ----------------------------------------------------------------------------------------
 

@@ -329,6 +329,12 @@ async def read_task(tx: AsyncConnection, task_id: str) -> Task | None:
     return _task(row) if row else None
 
 
+async def task_of(tx: AsyncConnection, kind: TaskKind, subject: str) -> Task | None:
+    """The task about this."""
+    row = (await tx.execute(select(task).where(task.c.kind == kind, task.c.subject == subject))).first()
+    return _task(row) if row else None
+
+
 async def list_tasks(
     tx: AsyncConnection, order_id: str, is_open: bool | None, after: tuple[datetime, str] | None, limit: int
 ) -> list[Task]:

@@ -51,6 +51,7 @@ tender = Table(
             "asked_of_channel",
             "lapsed",
             "owed",
+            "disputed",
             "elsewhere",
         )
     ),
@@ -115,6 +116,7 @@ task = Table(
             "tender_id",
             "operation_id",
             "currency",
+            "subject",
             "reason",
             "resolution",
             "reference",

@@ -5,9 +5,10 @@ from typing import Literal
 
 from services.gateway.schemas.base import LongId, MoneyView, Paged, Sent, Shown, Text, example
 
-TaskKind = Literal["refund_failed"]
+TaskKind = Literal["refund_failed", "dispute"]
 TaskState = Literal["open", "resolved"]
-TaskResolution = Literal["retry", "credit_note", "by_hand"]
+SaidResolution = Literal["retry", "credit_note", "by_hand", "answered", "accepted"]
+TaskResolution = Literal["retry", "credit_note", "by_hand", "answered", "accepted", "won", "lost"]
 
 
 class TaskFilters(Paged):
@@ -18,11 +19,12 @@ class TaskFilters(Paged):
 
 
 class ResolveTask(Sent):
-    """How the money was given back: by a credit note or by hand (say which), or ask the provider again."""
+    """Of a refund: by a credit note or by hand (say which), or ask the provider again. Of a dispute: it was
+    answered, or is not contested."""
 
     model_config = example({"resolution": "by_hand", "reference": "transfer 2026-03-02/17", "note": "card closed"})
 
-    resolution: TaskResolution
+    resolution: SaidResolution
     reference: Text = ""
     note: Text = ""
 
@@ -38,6 +40,7 @@ class PaymentTaskView(Shown):
     operation_id: str
     amount: MoneyView | None
     reason: str
+    subject: str
     opened_at: datetime | None
     due_at: datetime | None
     resolution: TaskResolution | None

@@ -8,7 +8,9 @@ from services.gateway.schemas.base import LongId, MoneyView, Paged, Shown
 PaymentStatus = Literal[
     "pending", "action_required", "authorized", "declined", "paid_by_channel", "expired", "closed"
 ]
-OperationKind = Literal["authorize", "capture", "void", "refund"]
+OperationKind = Literal[
+    "authorize", "capture", "void", "refund", "refund_reversal", "chargeback", "chargeback_reversal"
+]
 OperationState = Literal["intended", "succeeded", "failed", "unknown", "action_required"]
 
 
@@ -44,6 +46,7 @@ class TenderView(Shown):
     refunded: MoneyView | None
     lapsed: MoneyView | None
     owed: MoneyView | None
+    disputed: MoneyView | None
     provider: str
     provider_payment_id: str
     decline_code: str | None

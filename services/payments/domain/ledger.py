@@ -5,6 +5,8 @@
     capture     debit  order/{id}/drawn                credit provider/{p}/authorized
                 debit  provider/{p}/receivable         credit order/{id}/captured
     refund      debit  order/{id}/refunded             credit provider/{p}/receivable
+    chargeback  debit  order/{id}/disputed             credit provider/{p}/receivable
+    reversal    of a refund or a chargeback: the same with the sides exchanged
     paid by channel       debit channel/{c}/receivable       credit order/{id}/paid_by_channel
     asked of the channel  debit order/{id}/asked_of_channel  credit channel/{c}/receivable
 
@@ -34,6 +36,7 @@ TOTALS = {
     "captured": ("captured", -1),
     "voided": ("voided", 1),
     "refunded": ("refunded", 1),
+    "disputed": ("disputed", 1),
     "paid_by_channel": ("paid_by_channel", -1),
     "asked_of_channel": ("asked_of_channel", 1),
 }
@@ -59,6 +62,12 @@ def entries_of(tender: Tender, operation: Operation) -> Sequence[Entry]:
             pairs = [(f"{order}/drawn", held), (owed, f"{order}/captured")]
         case Kind.REFUND:
             pairs = [(f"{order}/refunded", owed)]
+        case Kind.REFUND_REVERSAL:
+            pairs = [(owed, f"{order}/refunded")]
+        case Kind.CHARGEBACK:
+            pairs = [(f"{order}/disputed", owed)]
+        case Kind.CHARGEBACK_REVERSAL:
+            pairs = [(owed, f"{order}/disputed")]
     amount, currency = operation.amount_minor, operation.currency
     return [
         entry

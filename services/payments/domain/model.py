@@ -31,6 +31,11 @@ class Kind(StrEnum):
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
+    # The bank sent a refund back.
+    REFUND_REVERSAL = "refund_reversal"
+    # The customer's bank took captured money back, and gave it back to us.
+    CHARGEBACK = "chargeback"
+    CHARGEBACK_REVERSAL = "chargeback_reversal"
 
 
 class State(StrEnum):
@@ -106,6 +111,8 @@ class Tender:
     lapsed: int = 0
     # Of what is captured: what a refund that failed did not give back; a task of a person.
     owed: int = 0
+    # What the customer's bank took back in a dispute that is not won.
+    disputed: int = 0
     # Of what is refunded: what a person gave back in another way than by the provider.
     elsewhere: int = 0
     # Whether the authorisation may be captured more than once.

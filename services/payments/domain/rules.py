@@ -71,7 +71,8 @@ def refundable(tender: Tender, unsettled: Sequence[Operation]) -> int:
     """What may still be given back, by us or through the channel."""
     if tender.by_channel:
         return tender.paid_by_channel - tender.asked_of_channel
-    return tender.captured - tender.refunded - tender.owed - reserved(tender, unsettled, Kind.REFUND)
+    kept = tender.captured - tender.refunded - tender.owed - tender.disputed
+    return max(0, kept - reserved(tender, unsettled, Kind.REFUND))
 
 
 def awaits_news(tender: Tender, operations: Sequence[Operation], *, ended: bool, lost_before: datetime) -> bool:

@@ -71,6 +71,13 @@ def book(tender: Tender, operation: Operation) -> Tender:
         case Kind.REFUND:
             elsewhere = amount if operation.provider != tender.provider else 0
             tender = replace(tender, refunded=tender.refunded + amount, elsewhere=tender.elsewhere + elsewhere)
+        case Kind.REFUND_REVERSAL:
+            # The customer still has to get it.
+            tender = replace(tender, refunded=tender.refunded - amount, owed=tender.owed + amount)
+        case Kind.CHARGEBACK:
+            return replace(tender, disputed=tender.disputed + amount)
+        case Kind.CHARGEBACK_REVERSAL:
+            return replace(tender, disputed=tender.disputed - amount)
     return _end_if_used_up(tender)
 
 

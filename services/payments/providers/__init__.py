@@ -6,6 +6,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from services.payments.domain.later import Dispute as Dispute
+from services.payments.domain.later import DisputeStatus as DisputeStatus
+from services.payments.domain.later import RefundState as RefundState
+from services.payments.domain.later import RefundStatus as RefundStatus
 from services.payments.domain.model import Operation, Tender
 from services.payments.domain.outcome import Outcome
 
@@ -76,56 +80,6 @@ class Authorisation:
     ended: bool
     captured: int
     refunded: int
-
-
-class RefundStatus(StrEnum):
-    """Where a refund is. One that succeeded may still fail: the customer's bank sends it back."""
-
-    PENDING = "pending"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class RefundState:
-    """What the provider says of a refund. A failed one did not give the money back."""
-
-    reference: str
-    provider_payment_id: str
-    # That made it; empty when somebody gave money back at the provider.
-    operation_id: str
-    status: RefundStatus
-    amount_minor: int
-    currency: str
-    failure_code: str = ""
-
-
-class DisputeStatus(StrEnum):
-    """Where a dispute is."""
-
-    # The bank asks before it disputes; no money has moved.
-    INQUIRY = "inquiry"
-    OPEN = "open"
-    UNDER_REVIEW = "under_review"
-    WON = "won"
-    LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Dispute:
-    """A customer's bank takes captured money back."""
-
-    reference: str
-    provider_payment_id: str
-    status: DisputeStatus
-    amount_minor: int
-    currency: str
-    # The provider's word: "fraudulent", "product_not_received", ...
-    reason: str
-    # Until when we may answer it; None when there is nothing to answer.
-    evidence_due: datetime | None
-    # The provider has taken the money from us, and not given it back.
-    withdrawn: bool
 
 
 class About(StrEnum):

@@ -87,6 +87,8 @@ class StripeProvider:
                     return await self._cancel(tender, operation)
                 case Kind.REFUND:
                     return await self._refund(tender, operation, amount)
+                case _:
+                    raise AssertionError(f"nobody asks for a {operation.kind}")
         except NotPayable:
             return failed("amount_precision")
         except Refused as refusal:
@@ -128,6 +130,8 @@ class StripeProvider:
                 return Outcome(State.SUCCEEDED, tender.provider_payment_id) if done else None
             case Kind.REFUND:
                 return await self._refund_of(tender, operation)
+            case _:
+                raise AssertionError(f"nobody asks for a {operation.kind}")
 
     async def authorisation(self, provider_payment_id: str) -> Authorisation | None:
         """See Provider."""

@@ -47,6 +47,7 @@ async def world(payments_db: AsyncEngine, provider: RunningProvider) -> AsyncIte
         provider=provider,
         service=PaymentsService(payments_db, bell, {"stripe": patient}, "stripe"),
         hasty=PaymentsService(payments_db, bell, {"stripe": hasty}, "stripe"),
+        at=lambda clock: PaymentsService(payments_db, bell, {"stripe": patient}, "stripe", clock),
     )
     await patient.close()
     await hasty.close()

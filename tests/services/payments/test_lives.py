@@ -186,7 +186,7 @@ def lives(make_database: MakeDatabase, provider: RunningProvider) -> Iterator[ty
     engine = db.connect(make_database("payments").url)
     stripe = stripe_at(provider.url, 20)
     service = PaymentsService(engine, Bell(), {"stripe": stripe}, "stripe")
-    Lives.loop, Lives.world = loop, World(engine, provider, service, service)
+    Lives.loop, Lives.world = loop, World(engine, provider, service, service, lambda clock: service)
     yield Lives
     loop.run_until_complete(stripe.close())
     loop.run_until_complete(engine.dispose())

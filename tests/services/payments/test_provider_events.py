@@ -147,7 +147,7 @@ async def test_events_of_others_are_taken_calmly(world: World) -> None:
             "data": {"object": thing},
         }
 
-    assert await post(world, event("charge.dispute.created", {"object": "dispute", "id": "dp_1"})) is False
+    assert await post(world, event("customer.created", {"object": "customer", "id": "cus_1"})) is False
     unknown = {"object": "payment_intent", "id": "pi_not_ours"}
     assert await post(world, event("payment_intent.canceled", unknown)) is False
 

@@ -92,7 +92,12 @@ def test_what_a_single_capture_lets_go_is_still_due() -> None:
     assert not done.tender.release_due
 
 
-@given(st.lists(st.tuples(st.sampled_from(list(Kind)[1:]), st.integers(1, 120), st.booleans()), max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([Kind.CAPTURE, Kind.VOID, Kind.REFUND]), st.integers(1, 120), st.booleans()),
+        max_size=30,
+    )
+)
 def test_no_sequence_of_movements_breaks_the_bounds(moves: list[tuple[Kind, int, bool]]) -> None:
     payment = paid(opened(300))
     entries = list(ledger.entries_of(payment.tenders[0], _succeeded(payment.tenders[0], Kind.AUTHORIZE, 300)))

@@ -1,7 +1,9 @@
 """What tests of payments say often: an order's payment, its books here and at the provider, its events."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -59,6 +61,8 @@ class World:
     provider: RunningProvider
     service: PaymentsService
     hasty: PaymentsService
+    # Makes the same service with another clock.
+    at: Callable[[Callable[[], datetime]], PaymentsService]
     order_id: str = field(default_factory=lambda: new_id("ord"))
 
     async def pay(self, minor: int = 10_000, currency: str = "EUR", means: str = "pm_card_visa") -> Statement:

@@ -29,6 +29,7 @@ CREATE TABLE tender (
     asked_of_channel    bigint NOT NULL CHECK (asked_of_channel >= 0),
     lapsed              bigint NOT NULL CHECK (lapsed >= 0),
     owed                bigint NOT NULL CHECK (owed >= 0),
+    disputed            bigint NOT NULL CHECK (disputed >= 0),
     elsewhere           bigint NOT NULL CHECK (elsewhere >= 0),
     multi_capture       boolean NOT NULL,
     provider_closed     boolean NOT NULL,
@@ -54,7 +55,7 @@ SELECT 'ten_' || order_id, order_id, channel_id, currency, 1,
        greatest(authorized, paid_by_channel,
                 coalesce((SELECT max(amount_minor) FROM operation o WHERE o.order_id = p.order_id), 1)),
        tender_kind, tender_reference, status, provider, provider_payment_id,
-       authorized, captured, voided, refunded, paid_by_channel, asked_of_channel, 0, 0, 0,
+       authorized, captured, voided, refunded, paid_by_channel, asked_of_channel, 0, 0, 0, 0,
        multi_capture, provider_closed, release_due, expires_at, next_action_url, decline_code,
        false, NULL, '', '', false
 FROM payment p WHERE tender_kind <> 'none'
@@ -86,6 +87,8 @@ CREATE TABLE task (
     operation_id text NOT NULL REFERENCES operation,
     amount_minor bigint NOT NULL CHECK (amount_minor > 0),
     currency     text NOT NULL,
+    -- Which dispute; empty for a refund.
+    subject      text NOT NULL,
     reason       text NOT NULL,
     opened_at    timestamptz NOT NULL,
     due_at       timestamptz,
@@ -97,7 +100,8 @@ CREATE TABLE task (
     CHECK ((resolution = '') = (resolved_at IS NULL))
 )
 """,
-    "CREATE UNIQUE INDEX task_of_operation ON task (operation_id, kind)",
+    "CREATE UNIQUE INDEX task_of_operation ON task (operation_id, kind, subject)",
+    "CREATE UNIQUE INDEX task_subject ON task (kind, subject) WHERE subject <> ''",
     "CREATE INDEX task_order ON task (order_id)",
     "CREATE INDEX task_open ON task (opened_at, task_id) WHERE resolved_at IS NULL",
     "CREATE INDEX task_newest ON task (opened_at DESC, task_id DESC)",
@@ -115,6 +119,11 @@ ALTER TABLE payment
     DROP COLUMN paid_by_channel, DROP COLUMN asked_of_channel, DROP COLUMN multi_capture,
     DROP COLUMN provider_closed, DROP COLUMN release_due, DROP COLUMN expires_at, DROP COLUMN next_action_url,
     DROP COLUMN decline_code
+""",
+    "ALTER TABLE operation DROP CONSTRAINT operation_kind_check",
+    """
+ALTER TABLE operation ADD CONSTRAINT operation_kind_check CHECK (kind IN
+    ('authorize', 'capture', 'void', 'refund', 'refund_reversal', 'chargeback', 'chargeback_reversal'))
 """,
     """
 ALTER TABLE payment ADD CONSTRAINT payment_status_check CHECK (status IN

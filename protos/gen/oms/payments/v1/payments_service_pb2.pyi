@@ -68,6 +68,11 @@ class _OperationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Operati
     OPERATION_KIND_CAPTURE: _OperationKind.ValueType  # 2
     OPERATION_KIND_VOID: _OperationKind.ValueType  # 3
     OPERATION_KIND_REFUND: _OperationKind.ValueType  # 4
+    OPERATION_KIND_REFUND_REVERSAL: _OperationKind.ValueType  # 20
+    """The bank sent a refund back."""
+    OPERATION_KIND_CHARGEBACK: _OperationKind.ValueType  # 21
+    """The customer's bank took captured money back, and gave it back to us."""
+    OPERATION_KIND_CHARGEBACK_REVERSAL: _OperationKind.ValueType  # 22
 
 class OperationKind(_OperationKind, metaclass=_OperationKindEnumTypeWrapper):
     """What an operation does."""
@@ -77,6 +82,11 @@ OPERATION_KIND_AUTHORIZE: OperationKind.ValueType  # 1
 OPERATION_KIND_CAPTURE: OperationKind.ValueType  # 2
 OPERATION_KIND_VOID: OperationKind.ValueType  # 3
 OPERATION_KIND_REFUND: OperationKind.ValueType  # 4
+OPERATION_KIND_REFUND_REVERSAL: OperationKind.ValueType  # 20
+"""The bank sent a refund back."""
+OPERATION_KIND_CHARGEBACK: OperationKind.ValueType  # 21
+"""The customer's bank took captured money back, and gave it back to us."""
+OPERATION_KIND_CHARGEBACK_REVERSAL: OperationKind.ValueType  # 22
 Global___OperationKind: _TypeAlias = OperationKind  # noqa: Y015
 
 class _OperationState:
@@ -140,6 +150,8 @@ class _TaskKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskKind.Val
     TASK_KIND_UNSPECIFIED: _TaskKind.ValueType  # 0
     TASK_KIND_REFUND_FAILED: _TaskKind.ValueType  # 1
     """Money that a provider could not give back."""
+    TASK_KIND_DISPUTE: _TaskKind.ValueType  # 2
+    """The customer's bank disputes a payment: answer it before `due_at`."""
 
 class TaskKind(_TaskKind, metaclass=_TaskKindEnumTypeWrapper):
     """What is to be done."""
@@ -147,6 +159,8 @@ class TaskKind(_TaskKind, metaclass=_TaskKindEnumTypeWrapper):
 TASK_KIND_UNSPECIFIED: TaskKind.ValueType  # 0
 TASK_KIND_REFUND_FAILED: TaskKind.ValueType  # 1
 """Money that a provider could not give back."""
+TASK_KIND_DISPUTE: TaskKind.ValueType  # 2
+"""The customer's bank disputes a payment: answer it before `due_at`."""
 Global___TaskKind: _TypeAlias = TaskKind  # noqa: Y015
 
 class _TaskResolution:
@@ -162,6 +176,12 @@ class _TaskResolutionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TaskRe
     """The customer got a credit note; `reference` says which."""
     TASK_RESOLUTION_BY_HAND: _TaskResolution.ValueType  # 3
     """By a transfer, in cash, by cheque; `reference` says which."""
+    TASK_RESOLUTION_ANSWERED: _TaskResolution.ValueType  # 4
+    """Of a dispute: it was answered, or is not contested."""
+    TASK_RESOLUTION_ACCEPTED: _TaskResolution.ValueType  # 5
+    TASK_RESOLUTION_WON: _TaskResolution.ValueType  # 6
+    """The bank decided; nobody of ours says these."""
+    TASK_RESOLUTION_LOST: _TaskResolution.ValueType  # 7
 
 class TaskResolution(_TaskResolution, metaclass=_TaskResolutionEnumTypeWrapper):
     """How it was done."""
@@ -173,6 +193,12 @@ TASK_RESOLUTION_CREDIT_NOTE: TaskResolution.ValueType  # 2
 """The customer got a credit note; `reference` says which."""
 TASK_RESOLUTION_BY_HAND: TaskResolution.ValueType  # 3
 """By a transfer, in cash, by cheque; `reference` says which."""
+TASK_RESOLUTION_ANSWERED: TaskResolution.ValueType  # 4
+"""Of a dispute: it was answered, or is not contested."""
+TASK_RESOLUTION_ACCEPTED: TaskResolution.ValueType  # 5
+TASK_RESOLUTION_WON: TaskResolution.ValueType  # 6
+"""The bank decided; nobody of ours says these."""
+TASK_RESOLUTION_LOST: TaskResolution.ValueType  # 7
 Global___TaskResolution: _TypeAlias = TaskResolution  # noqa: Y015
 
 class _TaskState:
@@ -378,6 +404,7 @@ class PaymentTender(_message.Message):
     RENEWABLE_FIELD_NUMBER: _builtins.int
     RENEWS_FIELD_NUMBER: _builtins.int
     SUPERSEDED_FIELD_NUMBER: _builtins.int
+    DISPUTED_FIELD_NUMBER: _builtins.int
     tender_id: _builtins.str
     position: _builtins.int
     """Money is taken in this order and given back in the reverse one."""
@@ -417,6 +444,10 @@ class PaymentTender(_message.Message):
 
     @_builtins.property
     def authorization_expires_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def disputed(self) -> _type_pb2.Money:
+        """What the customer's bank took back in a dispute that is not won."""
+
     def __init__(
         self,
         *,
@@ -440,10 +471,11 @@ class PaymentTender(_message.Message):
         renewable: _builtins.bool = ...,
         renews: _builtins.str = ...,
         superseded: _builtins.bool = ...,
+        disputed: _type_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "lapsed", b"lapsed", "owed", b"owed", "refunded", b"refunded", "voided", b"voided"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "disputed", b"disputed", "lapsed", b"lapsed", "owed", b"owed", "refunded", b"refunded", "voided", b"voided"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "decline_code", b"decline_code", "lapsed", b"lapsed", "means", b"means", "multi_capture", b"multi_capture", "next_action_url", b"next_action_url", "owed", b"owed", "position", b"position", "provider", b"provider", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "renewable", b"renewable", "renews", b"renews", "status", b"status", "superseded", b"superseded", "tender_id", b"tender_id", "voided", b"voided"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "decline_code", b"decline_code", "disputed", b"disputed", "lapsed", b"lapsed", "means", b"means", "multi_capture", b"multi_capture", "next_action_url", b"next_action_url", "owed", b"owed", "position", b"position", "provider", b"provider", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "renewable", b"renewable", "renews", b"renews", "status", b"status", "superseded", b"superseded", "tender_id", b"tender_id", "voided", b"voided"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1114,6 +1146,7 @@ class Task(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     RESOLVED_AT_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
     task_id: _builtins.str
     kind: Global___TaskKind.ValueType
     order_id: _builtins.str
@@ -1128,6 +1161,8 @@ class Task(_message.Message):
     reference: _builtins.str
     note: _builtins.str
     actor: _builtins.str
+    subject: _builtins.str
+    """The provider's id of the dispute."""
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
     @_builtins.property
@@ -1156,10 +1191,11 @@ class Task(_message.Message):
         note: _builtins.str = ...,
         actor: _builtins.str = ...,
         resolved_at: _timestamp_pb2.Timestamp | None = ...,
+        subject: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "due_at", b"due_at", "opened_at", b"opened_at", "resolved_at", b"resolved_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "channel_id", b"channel_id", "due_at", b"due_at", "kind", b"kind", "note", b"note", "opened_at", b"opened_at", "operation_id", b"operation_id", "order_id", b"order_id", "reason", b"reason", "reference", b"reference", "resolution", b"resolution", "resolved_at", b"resolved_at", "task_id", b"task_id", "tender_id", b"tender_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "channel_id", b"channel_id", "due_at", b"due_at", "kind", b"kind", "note", b"note", "opened_at", b"opened_at", "operation_id", b"operation_id", "order_id", b"order_id", "reason", b"reason", "reference", b"reference", "resolution", b"resolution", "resolved_at", b"resolved_at", "subject", b"subject", "task_id", b"task_id", "tender_id", b"tender_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
