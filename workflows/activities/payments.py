@@ -1,5 +1,7 @@
 """Steps that payments answers. An answer that is not known yet is asked for again."""
 
+from typing import Any
+
 import grpc
 from temporalio import activity
 
@@ -109,4 +111,5 @@ class PaymentActivities:
 
 
 def _tender(tender: Tender) -> pb.Tender:
-    return pb.Tender(**{_TENDER_FIELDS[tender.kind]: tender.reference})
+    values: dict[str, Any] = {_TENDER_FIELDS[tender.kind]: tender.reference}
+    return pb.Tender(**values)
