@@ -3,13 +3,16 @@
 The same candidates, rate steps, capacities and costs; another method. Whole demands only.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import highspy
+import numpy as np
 from highspy.highs import highs_linear_expression
 
+from services.promise.domain.filling import filling_by_weight
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.rulesets import Ruleset
 
@@ -71,7 +74,7 @@ def solve(rows: Sequence[Row], demand: Demand, ruleset: Ruleset, limit_seconds: 
 
 
 class _Leg:
-    """The variables of one candidate: whether it is used, its rate step, and the units that it takes by SKU."""
+    """The variables of one candidate: whether it is used, its parcels, and the units that it takes by SKU."""
 
     def __init__(self, model: highspy.Highs, row: Row, demand: Demand) -> None:
         self.row = row
@@ -81,19 +84,25 @@ class _Leg:
             for i, units in enumerate(row.capacity)
             if units
         }
-        most = sum(units * weight for units, weight in zip(row.capacity, demand.weights, strict=True))
-        useful = sum(step.up_to_grams < most for step in row.candidate.steps) + 1
-        self.steps = [(step, model.addBinary()) for step in row.candidate.steps[:useful]]
+        filling = row.filling or filling_by_weight(row.candidate.steps, np.array(demand.weights, np.int64))
+        useful = filling.first(np.array(row.capacity, np.int64)) + 1
+        self.chosen = [(cost, model.addBinary()) for cost in filling.costs[:useful]]
+        choices = [chosen for _, chosen in self.chosen]
         for i, taken in self.takes.items():
-            model.addConstr(taken - row.capacity[i] * self.used <= 0)
-        model.addConstr(_sum([chosen for _, chosen in self.steps]) - self.used == 0)
-        if self.takes:
-            weight = _sum([demand.weights[i] * taken for i, taken in self.takes.items()])
-            model.addConstr(weight - _sum([step.up_to_grams * chosen for step, chosen in self.steps]) <= 0)
+            fitting = [chosen for chosen, fits in zip(choices, filling.fits[:useful, i], strict=True) if fits]
+            model.addConstr(taken - row.capacity[i] * _sum(fitting) <= 0)
+        model.addConstr(_sum(choices) - self.used == 0)
+        for sizes, limits in zip(filling.sizes.tolist(), filling.limits[:useful].T.tolist(), strict=True):
+            # In whole numbers as small as can be, for the solver counts in fractions.
+            unit = math.gcd(*(sizes[i] for i in self.takes)) or 1
+            most = sum(sizes[i] * row.capacity[i] for i in self.takes)
+            load = _sum([sizes[i] // unit * taken for i, taken in self.takes.items()])
+            rooms = [min(most, limit) // unit for limit in limits]
+            model.addConstr(load - _sum([room * chosen for room, chosen in zip(rooms, choices, strict=True)]) <= 0)
 
     def cost(self, split: int) -> Sum:
         """Its part of the plan's cost."""
-        shipping = [step.cost_minor * chosen for step, chosen in self.steps]
+        shipping = [cost * chosen for cost, chosen in self.chosen]
         units = [self.row.unit_costs[i] * taken for i, taken in self.takes.items() if self.row.unit_costs[i]]
         return _sum([(self.row.candidate.fixed_cost + split) * self.used, *shipping, *units])
 

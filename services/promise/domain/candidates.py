@@ -28,11 +28,12 @@ from services.promise.domain.network import (
 )
 from services.promise.domain.offers import Offer, Offers
 from services.promise.domain.plans import Rejected, SeenComing, SeenStock
-from services.promise.domain.rates import Step, step_of
+from services.promise.domain.rates import Step
 from services.promise.domain.rulesets import Ruleset, days_begun
-from services.promise.domain.shelves import Shelf, UnitCosts
+from services.promise.domain.shelves import NO_UNIT_COSTS, Shelf, UnitCosts
 from services.promise.domain.snapshot import Place, Snapshot
 from services.promise.domain.stages import NOW, Stage, Stages
+from services.promise.domain.tariffs import Tariff, most_parcels
 
 # Reasons that lie in the room of a point or of a carrier there; and those that are the same for all services.
 CROWDED = frozenset({"NO_CAPACITY", "COLLECTIONS_FULL"})
@@ -46,7 +47,8 @@ class Candidate:
     """A point with a service that takes its parcels, and what each SKU could contribute (units, by SKU).
 
     At a counter where the customer comes the service is nobody's: its ids are empty.
-    `kept_back`: what the routing buffer keeps of that. `rates` are the carrier's, `steps` the same as they weigh.
+    `kept_back`: what the routing buffer keeps of that. `rates` are the carrier's, `steps` the same as they weigh;
+    `tariff`: as of its offer.
     `unit_costs`: cover, markdown and short picks of one unit, by name, by SKU.
     `stage`: by when the point has these units; `start`: when work on them may begin.
     """
@@ -76,6 +78,7 @@ class Candidate:
     journey: Journey
     waiting_cost: int = 0
     stage: Stage = NOW
+    tariff: Tariff | None = None
     _order_before: dict[Window, datetime] = field(default_factory=dict)
 
     @property
@@ -89,12 +92,28 @@ class Candidate:
         costs = self.preparation_cost + self.priority_cost + self.distance_cost + self.capacity_cost
         return costs + self.waiting_cost
 
+    def unit_cost(self, sku: str) -> int:
+        """Of one unit beside what is put together with others: of what is a parcel of its own that parcel too."""
+        cost = self.unit_costs.get(sku, NO_UNIT_COSTS).total
+        return cost + self.tariff.own[sku].cost_minor if self.tariff and sku in self.tariff.own else cost
+
     def by_way_of(
-        self, journey: Journey, window: Window, steps: tuple[Step, ...], lateness_cost: int
+        self,
+        journey: Journey,
+        window: Window,
+        steps: tuple[Step, ...],
+        tariff: Tariff | None,
+        lateness_cost: int,
     ) -> "Candidate":
         """The same parcels on another journey, at other steps."""
         return replace(
-            self, journey=journey, window=window, steps=steps, lateness_cost=lateness_cost, _order_before={}
+            self,
+            journey=journey,
+            window=window,
+            steps=steps,
+            tariff=tariff,
+            lateness_cost=lateness_cost,
+            _order_before={},
         )
 
     def order_before(self, window: Window) -> datetime:
@@ -313,6 +332,7 @@ class Gatherer:
             calendar=calendar,
             journey=journey,
             stage=stage,
+            tariff=offer.tariff,
         )
 
     def _pressure(self, point: Point, calendar: PointCalendar, stage: Stage) -> int:
@@ -358,9 +378,8 @@ class Gatherer:
         """Room for as many parcels as all that is wanted of the point may need."""
         capacity, parcels = self._snapshot.capacity, 1
         if not self._is_listing and offer.carrier_id in capacity.limits.carriers:
-            items = self._stock.items
-            grams = sum(min(count, self._demand[sku]) * items[sku].weight_grams for sku, count in units.items())
-            parcels = step_of(offer.rates, grams).parcels
+            most = {sku: min(count, self._demand[sku]) for sku, count in units.items()}
+            parcels = most_parcels(offer, self._stock.items, most)
         return Places(capacity, point, offer.carrier_id, offer.service.service_id, parcels)
 
     def _window_problem(self, window: Window, offer: Offer) -> tuple[str, str] | None:

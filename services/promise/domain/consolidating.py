@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from services.promise.domain import joined_plans
 from services.promise.domain.candidates import Candidate
+from services.promise.domain.filling import filling_of
 from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
@@ -23,8 +24,8 @@ from services.promise.domain.plans import AskedHub, Consolidating, HubVerdict, O
 from services.promise.domain.reasons import unplanned
 from services.promise.domain.rulesets import NO_RULE, Ruleset, Strictness
 from services.promise.domain.search import search
-from services.promise.domain.shelves import NO_UNIT_COSTS
 from services.promise.domain.snapshot import Snapshot, place_of
+from services.promise.domain.tariffs import boxless
 
 # Hubs that are looked at, and ways on from them that are searched, the least first; and what each search may take.
 HUBS = 20
@@ -143,9 +144,10 @@ class _Search:
             meeting.ruleset, split_cost_minor=0, min_split_value_minor=0, together_tags=(), alternatives=1
         )
         items, self._skus = meeting.snapshot.stock.items, tuple(meeting.units)
+        alone = boxless(items, self._skus, meeting.snapshot.boxes_in(meeting.ruleset.currency))
         self._demand = Demand(
             skus=self._skus,
-            weights=tuple(items[sku].weight_grams for sku in self._skus),
+            weights=tuple(0 if sku in alone else items[sku].weight_grams for sku in self._skus),
             values=(0,) * len(self._skus),
             units=tuple(meeting.units.values()),
         )
@@ -236,7 +238,8 @@ class _Search:
         return Row(
             leg,
             tuple(max(0, leg.capacity.get(sku, 0) - kept.get(sku, 0)) for sku in self._skus),
-            tuple(leg.unit_costs.get(sku, NO_UNIT_COSTS).total for sku in self._skus),
+            tuple(map(leg.unit_cost, self._skus)),
+            filling_of(leg.tariff, [{sku: 1} for sku in self._skus]) if leg.tariff else None,
         )
 
     def _is_all(self, rows: Sequence[Row]) -> bool:

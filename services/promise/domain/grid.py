@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.promise.domain.candidates import Candidate
+from services.promise.domain.filling import Filling, filling_by_weight
 
 Ints = NDArray[np.int64]
 # The largest number that stands for "nothing is known to be this dear".
@@ -38,15 +39,19 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A candidate with what it could take of each SKU, and what one unit of each costs beside carriage."""
+    """A candidate with what it could take of each SKU, and what one unit of each costs beside carriage.
+
+    `filling`: what its parcels take; None when weight alone decides.
+    """
 
     candidate: Candidate
     capacity: tuple[int, ...]
     unit_costs: tuple[int, ...]
+    filling: Filling | None = None
 
     def within(self, units: Sequence[int]) -> "Row":
         """No more of a SKU than is wanted of it."""
-        return Row(self.candidate, tuple(map(min, self.capacity, units)), self.unit_costs)
+        return Row(self.candidate, tuple(map(min, self.capacity, units)), self.unit_costs, self.filling)
 
 
 class Grid:
@@ -89,6 +94,8 @@ class Grid:
         self.caps = [caps[id(c.steps)] for c in self.candidates]
         self.costs = [costs[id(c.steps)] for c in self.candidates]
         self.lateness = [c.lateness_cost for c in self.candidates]
+        # Where more than weight decides: what the parcels of each take. `caps` and `costs` are then the least.
+        self.fillings = _fillings(self.rows, self.weights)
         self.all = (1 << len(order)) - 1
         by_point: dict[str, int] = {}
         for n, candidate in enumerate(self.candidates):
@@ -171,6 +178,8 @@ def _beats(a: Row, b: Row) -> bool:
         return False
     # Of two stages of a point the later one may cost more.
     dearer = mine.fixed_cost - theirs.fixed_cost
+    if a.filling is not None or b.filling is not None:
+        return a.filling is b.filling and dearer < 0
     # Costs never fall with weight, so the weights at b's limits tell all.
     caps = [step.up_to_grams for step in mine.steps]
     for step in theirs.steps:
@@ -178,6 +187,18 @@ def _beats(a: Row, b: Row) -> bool:
         if place == len(caps) or mine.steps[place].cost_minor + dearer >= step.cost_minor:
             return False
     return True
+
+
+def _fillings(rows: Sequence[Row], weights: Ints) -> list[Filling] | None:
+    """Of all candidates; None when weight alone decides for each."""
+    if all(row.filling is None for row in rows):
+        return None
+    by_weight: dict[int, Filling] = {}
+    for row in rows:
+        steps = row.candidate.steps
+        if row.filling is None and id(steps) not in by_weight:
+            by_weight[id(steps)] = filling_by_weight(steps, weights)
+    return [row.filling or by_weight[id(row.candidate.steps)] for row in rows]
 
 
 class Carriage:

@@ -26,9 +26,10 @@ from services.promise.domain.network import (
     ZoneTerms,
 )
 from services.promise.domain.offers import Offer, Offers, appointment_of
-from services.promise.domain.rates import Step, step_of
+from services.promise.domain.rates import Step
 from services.promise.domain.rulesets import Consolidation, Ruleset
 from services.promise.domain.snapshot import Place, Snapshot, place_at
+from services.promise.domain.tariffs import parcels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,13 @@ class Onward:
         snapshot, rules = meeting.snapshot, meeting.ruleset
         self.hub = hub
         self.offer = offer
-        self.step = step_of(offer.rates, meeting.weight_grams)
+        self.parcels = parcels_of(offer, snapshot.stock.items, meeting.units)
         self.kilometres = meeting.ground.kilometres(hub, meeting.place.area.position)
         self._meeting = meeting
         self._delivery = delivery
         self._calendar = snapshot.calendars.under(snapshot.carriers).of_point(hub, snapshot.is_holiday)
         service_id = offer.service.service_id
-        self._places = Places(snapshot.capacity, hub, offer.carrier_id, service_id, self.step.parcels)
+        self._places = Places(snapshot.capacity, hub, offer.carrier_id, service_id, self.parcels.count)
         visits = partial(self._calendar.hand_overs, offer.carrier_id, has_room=self._places.has_room)
         appointment = appointment_of(meeting.request)
         self._journey = (
@@ -103,7 +104,8 @@ class Onward:
         self._known: dict[datetime, Departure | None] = {}
         self.start = start_of(meeting.request, TERMS[meeting.request.mode])
         # What it costs whatever meets there; its own room as on the day on which it could begin at once.
-        self.shipping_cost = step_of(offer.steps, meeting.weight_grams).cost_minor
+        self.shipping_cost = self.parcels.cost_minor - self.parcels.packaging_minor
+        self.packaging_cost = self.parcels.packaging_minor
         self.preparation_cost = rules.preparation_cost(hub.type)
         self.priority_cost = rules.priority_cost(hub.type)
         self.distance_cost = rules.distance_cost(self.kilometres)
@@ -122,6 +124,7 @@ class Onward:
         """Beside that of what meets there."""
         return (
             self.shipping_cost
+            + self.packaging_cost
             + self.preparation_cost
             + self.priority_cost
             + self.distance_cost
@@ -204,7 +207,9 @@ class Onward:
         steps = tuple(
             Step(one.up_to_grams, one.cost_minor + one.parcels * cost, one.parcels) for one in candidate.steps
         )
-        return candidate.by_way_of(journey, window, steps, self.lateness_cost(window))
+        tariff = candidate.tariff and candidate.tariff.dearer(cost)
+        steps = tariff.steps if tariff else steps
+        return candidate.by_way_of(journey, window, steps, tariff, self.lateness_cost(window))
 
     def lateness_cost(self, window: Window) -> int:
         """Of a window at the customer's."""

@@ -10,8 +10,8 @@ from services.promise.domain.journeys import ByHub
 from services.promise.domain.lines import LineFiller
 from services.promise.domain.network import NO_CARBON, Window
 from services.promise.domain.plans import CostComponent, Leg, LegLine, Plan
-from services.promise.domain.rates import step_of
 from services.promise.domain.shelves import NO_UNIT_COSTS
+from services.promise.domain.tariffs import Parcels, parcels_of
 
 _ALWAYS_TOLD = frozenset({"shipping", "preparation", "split", "distance", "lateness", "consolidation"})
 Taken = tuple[Candidate, Mapping[str, int]]
@@ -26,13 +26,14 @@ def plan(meeting: Meeting, onward: Onward, found: Found) -> Plan:
     departure = onward.departure(max(one.end for one in arrivals.values() if one is not None))
     if departure is None:
         raise AssertionError("every leg is in time")
+    items = meeting.snapshot.stock.items
     legs = tuple(
-        _leg(onward, leg, arrival, _parts(lines, units), meeting.weight_of(units))
+        _leg(onward, leg, arrival, _parts(lines, units), parcels_of(leg, items, units))
         if (arrival := arrivals[leg.id]) is not None
         else _own(onward, departure, _parts(lines, units), meeting.weight_of(units))
         for leg, units in taken
     )
-    whole = _onward(onward, departure, meeting.weight_of(meeting.units))
+    whole = _onward(onward, departure)
     return Plan(
         legs=legs,
         window=departure.window,
@@ -54,8 +55,7 @@ def _parts(lines: LineFiller, units: Mapping[str, int]) -> tuple[LegLine, ...]:
     return tuple(part for sku, count in units.items() if count for part in lines.take(sku, count))
 
 
-def _leg(onward: Onward, leg: Candidate, arrival: Window, lines: tuple[LegLine, ...], weight: int) -> Leg:
-    step = step_of(leg.rates, weight)
+def _leg(onward: Onward, leg: Candidate, arrival: Window, lines: tuple[LegLine, ...], parcels: Parcels) -> Leg:
     return Leg(
         point_id=leg.point.point_id,
         carrier_id=leg.carrier_id,
@@ -63,11 +63,14 @@ def _leg(onward: Onward, leg: Candidate, arrival: Window, lines: tuple[LegLine, 
         lines=lines,
         window=arrival,
         hand_over_by=leg.hand_over.at,
-        weight_grams=weight,
-        shipping_cost_minor=step.cost_minor,
-        carbon=carbon.of_parcel(leg.service, weight, leg.distance_kilometres),
+        weight_grams=parcels.weight_grams,
+        shipping_cost_minor=parcels.billed_minor,
+        carbon=carbon.of_parcel(leg.service, parcels.weight_grams, leg.distance_kilometres),
         distance_kilometres=leg.distance_kilometres,
-        parcels=step.parcels,
+        parcels=parcels.count,
+        chargeable_grams=parcels.chargeable_grams,
+        boxes=parcels.boxes,
+        packaging_cost_minor=parcels.packaging_minor,
         prepared_on=leg.prepared_on,
         collected_on=leg.hand_over.day,
         cut_off_minute=leg.hand_over.cut_off_minute,
@@ -93,7 +96,8 @@ def _own(onward: Onward, departure: Departure, lines: tuple[LegLine, ...], weigh
     )
 
 
-def _onward(onward: Onward, departure: Departure, weight: int) -> Leg:
+def _onward(onward: Onward, departure: Departure) -> Leg:
+    parcels = onward.parcels
     return Leg(
         point_id=onward.hub.point_id,
         carrier_id=onward.offer.carrier_id,
@@ -101,11 +105,14 @@ def _onward(onward: Onward, departure: Departure, weight: int) -> Leg:
         lines=(),
         window=departure.window,
         hand_over_by=departure.hand_over.at,
-        weight_grams=weight,
-        shipping_cost_minor=onward.step.cost_minor,
-        carbon=carbon.of_parcel(onward.offer.service, weight, onward.kilometres),
+        weight_grams=parcels.weight_grams,
+        shipping_cost_minor=parcels.billed_minor,
+        carbon=carbon.of_parcel(onward.offer.service, parcels.weight_grams, onward.kilometres),
         distance_kilometres=onward.kilometres,
-        parcels=onward.step.parcels,
+        parcels=parcels.count,
+        chargeable_grams=parcels.chargeable_grams,
+        boxes=parcels.boxes,
+        packaging_cost_minor=parcels.packaging_minor,
         prepared_on=departure.begin.day,
         collected_on=departure.hand_over.day,
         cut_off_minute=departure.hand_over.cut_off_minute,
@@ -118,12 +125,14 @@ def _costs(meeting: Meeting, onward: Onward, taken: Sequence[Taken]) -> tuple[Co
         (leg.unit_costs.get(sku, NO_UNIT_COSTS), count) for leg, share in taken for sku, count in share.items()
     ]
     legs = [leg for leg, _ in taken]
-    steps = [step_of(leg.steps, meeting.weight_of(share)) for leg, share in taken]
+    sent = [parcels_of(leg, meeting.snapshot.stock.items, share) for leg, share in taken]
     joined = meeting.consolidation.cost_minor * sum(
-        step.parcels for step, leg in zip(steps, legs, strict=True) if leg.carrier_id
+        parcels.count for parcels, leg in zip(sent, legs, strict=True) if leg.carrier_id
     )
+    packaging = sum(parcels.packaging_minor for parcels in sent)
     amounts = {
-        "shipping": sum(step.cost_minor for step in steps) - joined + onward.shipping_cost,
+        "shipping": sum(parcels.cost_minor for parcels in sent) - packaging - joined + onward.shipping_cost,
+        "packaging": packaging + onward.packaging_cost,
         "preparation": sum(leg.preparation_cost for leg in legs) + onward.preparation_cost,
         "split": 0,
         "distance": sum(leg.distance_cost for leg in legs) + onward.distance_cost,

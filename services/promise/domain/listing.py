@@ -17,11 +17,11 @@ from services.promise.domain.ground import Ground
 from services.promise.domain.modes import TERMS, Appointments
 from services.promise.domain.network import BasketLine, Carbon, Mode, PlanRequest, Point, Window
 from services.promise.domain.plans import NotOffered
-from services.promise.domain.rates import step_of
 from services.promise.domain.reasons import why_not
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import NO_UNIT_COSTS, Shelf
 from services.promise.domain.snapshot import Snapshot, place_of
+from services.promise.domain.tariffs import parcels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ class _Ways:
 
         Of an article that comes somewhere those at which it must be waited for are the last, as in the engine.
         """
-        *tiers, all_points = self._order(self._items[sku].weight_grams)
+        *tiers, all_points = self._order(sku)
         if sku not in self._coming:
             return [*((tier, True) for tier in tiers), (all_points, False)]
         several = (sorted(chain(*tiers[: place + 1])) for place in range(len(tiers)))
@@ -199,9 +199,9 @@ class _Ways:
             for candidate in self._at(point_id).candidates
         )
 
-    def _order(self, grams: int) -> list[list[tuple[int, str]]]:
-        """The points of each tier, and at last all, by what one unit of such weight costs from there at least."""
-        carriage = self._gatherer.offers.carriage(grams)
+    def _order(self, sku: str) -> list[list[tuple[int, str]]]:
+        """The points of each tier, and at last all, by what one unit costs from there at least."""
+        carriage = self._gatherer.offers.carriage(sku)
         if carriage not in self._orders:
             by_carriers: dict[frozenset[str], int] = {}
             for carriers in set(self._carriers.values()):
@@ -262,21 +262,20 @@ class _Ways:
         return self._known[point_id]
 
     def _cost(self, candidate: Candidate, sku: str) -> int:
-        step = step_of(candidate.steps, self._items[sku].weight_grams)
+        parcel = parcels_of(candidate, self._items, {sku: 1})
         units = candidate.unit_costs.get(sku, NO_UNIT_COSTS).total
-        return candidate.fixed_cost + step.cost_minor + units
+        return candidate.fixed_cost + parcel.cost_minor + units
 
     def _option(self, best: Candidate, sku: str, *, beside_buffers: bool) -> ListedOption:
         _, delivery = next(best.stage.parts(sku, 1, _units_of(best, sku, beside_buffers=beside_buffers)))
         release = best.stage.releases.get(sku)
+        parcel = parcels_of(best, self._items, {sku: 1})
         return ListedOption(
             mode=self._mode,
             window=best.window,
             order_before=best.order_before(best.window),
             price=best.terms.customer_price,
-            carbon=carbon.total(
-                [carbon.of_parcel(best.service, self._items[sku].weight_grams, best.distance_kilometres)]
-            ),
+            carbon=carbon.total([carbon.of_parcel(best.service, parcel.weight_grams, best.distance_kilometres)]),
             cost_minor=self._cost(best, sku),
             point_id=self._store_id,
             waits_until=delivery.due_at if delivery else None,

@@ -6,8 +6,9 @@ import numpy as np
 
 from services.promise.domain.found import Found, found_of, overhead_of
 from services.promise.domain.grid import NO_LIMIT, Grid, Ints
-from services.promise.domain.packing import Budget, BudgetSpent, cheapest
+from services.promise.domain.packing import Budget, BudgetSpent
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.sharing import cheapest
 
 
 class Most:

@@ -10,6 +10,9 @@ from kit.values.money import Money
 # (day, ISO 3166-1 country, ISO 3166-2 subdivision or "") -> whether it is a public holiday there.
 IsHoliday = Callable[[date, str, str], bool]
 
+# Of something in millimetres, the longest first.
+Sides = tuple[int, int, int]
+
 # What points are able to do, as far as planning looks at it.
 SHIP_FROM_STORE = "ship_from_store"
 CONSOLIDATION = "consolidation"
@@ -80,9 +83,10 @@ class Item:
     release_date: date | None = None
 
     @property
-    def girth_millimetres(self) -> int:
-        """The longest side and the way around the other two."""
-        return self.longest_side_millimetres + 2 * sum(self.other_sides_millimetres)
+    def sides(self) -> Sides:
+        """The longest first; one that is not known is 0."""
+        middle, shortest = self.other_sides_millimetres
+        return self.longest_side_millimetres, middle, shortest
 
     @property
     def volume_cubic_millimetres(self) -> int:
@@ -213,7 +217,7 @@ class StockSlice:
 
 @dataclass(frozen=True, slots=True)
 class RateStep:
-    """The carrier's price of a parcel up to a weight."""
+    """The carrier's price of a parcel up to a weight: the one for which it is charged."""
 
     up_to_grams: int
     price: Money
@@ -246,6 +250,7 @@ class CarrierService:
     A limit of 0 is none. Width and height: what the middle and the shortest side of a parcel may be; with the
     length they are also its volume. Girth: the longest side and the way around the other two.
     `one_shipment`: it comes to the customer once, with all of an order or not at all.
+    `volumetric_divisor`: cm3 that are charged as a kilogram (mm3 as a gram); 0 charges weight alone.
     """
 
     service_id: str
@@ -265,6 +270,81 @@ class CarrierService:
     max_girth_millimetres: int = 0
     max_distance_kilometres: int = 0
     one_shipment: bool = False
+    volumetric_divisor: int = 0
+
+    @property
+    def room_cubic_millimetres(self) -> int:
+        """Of the largest parcel; 0 is no limit."""
+        return self.max_length_millimetres * self.max_width_millimetres * self.max_height_millimetres
+
+    def takes(self, sides: Sides) -> bool:
+        """Whether something keeps its limits of size."""
+        return sides[0] <= self.max_length_millimetres and not self.is_too_large(sides)
+
+    def is_too_large(self, sides: Sides) -> bool:
+        """Whether something within its length fits no way around; what is not known of either is no limit."""
+        longest, middle, shortest = sides
+        sizes = (
+            (middle, self.max_width_millimetres),
+            (shortest, self.max_height_millimetres),
+            (longest + 2 * (middle + shortest), self.max_girth_millimetres),
+        )
+        return any(limit and size > limit for size, limit in sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box in which goods are sent: its inner sides, and what it may weigh with what is in it.
+
+    `fill_percent`: of its room that goods fill at most. `cost`: of one.
+    """
+
+    box_id: str
+    length_millimetres: int
+    width_millimetres: int
+    height_millimetres: int
+    max_weight_grams: int
+    tare_grams: int
+    cost: Money
+    wall_millimetres: int = 0
+    fill_percent: int = 100
+    name: str = ""
+
+    @property
+    def sides(self) -> Sides:
+        """Inner ones, the longest first."""
+        shortest, middle, longest = sorted(
+            (self.length_millimetres, self.width_millimetres, self.height_millimetres)
+        )
+        return longest, middle, shortest
+
+    @property
+    def outer_sides(self) -> Sides:
+        """The longest first."""
+        longest, middle, shortest = (side + 2 * self.wall_millimetres for side in self.sides)
+        return longest, middle, shortest
+
+    @property
+    def usable_cubic_millimetres(self) -> int:
+        """That goods may fill."""
+        longest, middle, shortest = self.sides
+        return longest * middle * shortest * self.fill_percent // 100
+
+    @property
+    def outer_cubic_millimetres(self) -> int:
+        """Of the parcel."""
+        longest, middle, shortest = self.outer_sides
+        return longest * middle * shortest
+
+    def has_room_for(self, item: Item) -> bool:
+        """Whether no side of one unit is too long."""
+        return all(side <= room for side, room in zip(item.sides, self.sides, strict=True))
+
+    def may_hold(self, item: Item) -> bool:
+        """Whether one unit may be in it."""
+        is_light = item.weight_grams + self.tare_grams <= self.max_weight_grams
+        is_small = item.volume_cubic_millimetres <= self.usable_cubic_millimetres
+        return is_light and is_small and self.has_room_for(item)
 
 
 @dataclass(frozen=True, slots=True)

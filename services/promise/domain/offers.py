@@ -10,15 +10,19 @@ from dataclasses import dataclass
 from kit.values.money import Money
 from services.promise.domain.calendars import DeliveryCalendar
 from services.promise.domain.modes import TERMS, Appointments
-from services.promise.domain.network import Appointment, CarrierService, Item, PlanRequest, ZoneTerms
-from services.promise.domain.rates import Step, limit_grams, step_of, steps_of, weighed
+from services.promise.domain.network import Appointment, CarrierService, PlanRequest, ZoneTerms
+from services.promise.domain.rates import Step, limit_grams, steps_of, weighed
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.snapshot import Place, Snapshot
+from services.promise.domain.tariffs import Levels, Tariff, parcels_of
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A service with its terms to the destination. `delivery`: None at a counter."""
+    """A service with its terms to the destination. `delivery`: None at a counter.
+
+    `tariff`: None when weight alone decides; else `rates` and `steps` are the least that it asks for a weight.
+    """
 
     carrier_id: str
     service: CarrierService
@@ -27,6 +31,7 @@ class Offer:
     steps: tuple[Step, ...]
     delivery: DeliveryCalendar | None
     misfits: Mapping[str, str]
+    tariff: Tariff | None = None
 
 
 class Offers:
@@ -71,12 +76,12 @@ class Offers:
         """Whether some service takes an article; a counter takes all."""
         return self._place.store is not None or any(sku not in offer.misfits for offer in self.going)
 
-    def carriage(self, grams: int) -> tuple[tuple[str, int], ...]:
-        """What each service asks for so much weight, with its carrier, as far as it takes that."""
+    def carriage(self, sku: str) -> tuple[tuple[str, int], ...]:
+        """What each service that takes an article asks for one unit, with its carrier."""
         return tuple(
-            (offer.carrier_id, step_of(offer.steps, grams).cost_minor)
+            (offer.carrier_id, parcels_of(offer, self._items, {sku: 1}).cost_minor)
             for offer in self.going
-            if grams <= offer.steps[-1].up_to_grams
+            if sku not in offer.misfits
         )
 
     def at_counter(self) -> Offer:
@@ -100,42 +105,58 @@ class Offers:
                 elif problem := self._problem(service, by_zone[zone.zone_id]):
                     self.refused.append((service.service_id, *problem))
                 else:
-                    self.going.append(
-                        self._offer(carrier.carrier_id, service, by_zone[zone.zone_id], zone.time_zone)
-                    )
+                    offer = self._offer(carrier.carrier_id, service, by_zone[zone.zone_id], zone.time_zone)
+                    if self._is_in_one_parcel(offer):
+                        self.going.append(offer)
+                    else:
+                        detail = "the basket needs more than the one parcel that there is room for"
+                        self.refused.append((service.service_id, "SEVERAL_PARCELS", detail))
 
     def _offer(self, carrier_id: str, service: CarrierService, terms: ZoneTerms, time_zone: str) -> Offer:
         region = (self._place.destination.country, self._place.area.subdivision)
         delivery = self._calendars.of_delivery(
             carrier_id, service, terms, time_zone, region, self._snapshot.is_holiday
         )
-        misfits = self._misfits(service, terms)
+        levels = self._levels(service, terms)
+        misfits = self._misfits(service, terms, levels)
         self.misfits.update(misfits)
-        weights = {sku: self._items[sku].weight_grams for sku in self._demand if sku not in misfits}
+        percent = self._ruleset.shipping_percent
+        wanted = {sku: units for sku, units in self._demand.items() if sku not in misfits}
+        if levels is not None and wanted:
+            is_one = self._terms.is_one_parcel
+            tariff = levels.tariff(self._items, wanted, percent, is_one_parcel=is_one)
+            if tariff is not None:
+                least = tariff.steps
+                return Offer(carrier_id, service, terms, least, least, delivery, misfits, tariff)
+        weights = {sku: self._items[sku].weight_grams for sku in wanted}
         total = sum(weight * self._demand[sku] for sku, weight in weights.items())
         steps = steps_of(service, terms, total, max(weights.values(), default=0))
-        percent = self._ruleset.shipping_percent
         dearer = steps if percent == 100 else tuple(weighed(step, percent) for step in steps)
         return Offer(carrier_id, service, terms, steps, dearer, delivery, misfits)
+
+    def _levels(self, service: CarrierService, terms: ZoneTerms) -> Levels | None:
+        """None where nothing but weight is asked for."""
+        boxes = self._snapshot.boxes_in(self._ruleset.currency)
+        if boxes or service.volumetric_divisor or service.room_cubic_millimetres:
+            return Levels(service, terms, boxes)
+        return None
 
     def _problem(self, service: CarrierService, terms: ZoneTerms) -> tuple[str, str] | None:
         """Why a service that goes there takes nothing of the basket."""
         appointment = self.appointment
         if appointment is not None and appointment.service_id not in ("", service.service_id):
             return "OTHER_APPOINTMENT", f"the appointment is with {appointment.service_id}"
-        return self._terms_problem(terms) or self._parcel_problem(service, terms)
+        return self._terms_problem(terms)
 
-    def _parcel_problem(self, service: CarrierService, terms: ZoneTerms) -> tuple[str, str] | None:
-        """Of articles that fit one by one, but not as the one parcel that there is room for."""
-        if self._is_listing or not self._terms.is_one_parcel or self._misfits(service, terms):
-            return None
-        items = self._items
-        grams = sum(items[sku].weight_grams * units for sku, units in self._demand.items())
-        volume = sum(items[sku].volume_cubic_millimetres * units for sku, units in self._demand.items())
-        room = service.max_length_millimetres * service.max_width_millimetres * service.max_height_millimetres
-        if grams > limit_grams(service, terms) or (room and volume > room):
-            return "SEVERAL_PARCELS", "the basket needs more than the one parcel that there is room for"
-        return None
+    def _is_in_one_parcel(self, offer: Offer) -> bool:
+        """Whether articles that fit one by one also fit together, where there is room for one parcel."""
+        if self._is_listing or not self._terms.is_one_parcel:
+            return True
+        units = {sku: count for sku, count in self._demand.items() if sku not in offer.misfits}
+        try:
+            return parcels_of(offer, self._items, units).count <= 1
+        except ValueError:
+            return False
 
     def _terms_problem(self, terms: ZoneTerms) -> tuple[str, str] | None:
         currency = self._ruleset.currency
@@ -149,32 +170,23 @@ class Offers:
             return "ABOVE_QUOTED_PRICE", f"costs the customer {terms.customer_price}, quoted {limits.price}"
         return None
 
-    def _misfits(self, service: CarrierService, terms: ZoneTerms) -> dict[str, str]:
-        """The SKUs of which one unit is too long or too heavy for a service."""
+    def _misfits(self, service: CarrierService, terms: ZoneTerms, levels: Levels | None) -> dict[str, str]:
+        """The SKUs of which one unit is too long, too large or too heavy for a service."""
         heaviest = limit_grams(service, terms)
         found: dict[str, str] = {}
         for sku in self._demand:
             item = self._items[sku]
             if item.longest_side_millimetres > service.max_length_millimetres:
                 found[sku] = "TOO_LONG"
-            elif _is_too_large(item, service):
+            elif service.is_too_large(item.sides):
                 found[sku] = "TOO_LARGE"
             elif item.weight_grams > heaviest:
                 found[sku] = "TOO_HEAVY"
+            elif levels is not None and (problem := levels.misfit(item)):
+                found[sku] = problem
         return found
 
 
 def appointment_of(request: PlanRequest) -> Appointment | None:
     """The one that is kept, if its mode keeps any."""
     return request.appointment if TERMS[request.mode].appointments is not Appointments.NONE else None
-
-
-def _is_too_large(item: Item, service: CarrierService) -> bool:
-    """Whether it fits no way around; what is not known of either is no limit."""
-    middle, shortest = item.other_sides_millimetres
-    sizes = (
-        (middle, service.max_width_millimetres),
-        (shortest, service.max_height_millimetres),
-        (item.girth_millimetres, service.max_girth_millimetres),
-    )
-    return any(limit and size > limit for size, limit in sizes)

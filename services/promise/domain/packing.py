@@ -61,19 +61,11 @@ class Packing:
     doubt: int = NO_LIMIT
 
 
-def cheapest(grid: Grid, legs: Sequence[int], limit: int, budget: Budget, min_value: int = 0) -> Packing:
-    """The shares of these legs that cost less than `limit`, at the least cost.
-
-    Nothing when a leg would stay empty: it is better left out. `min_value`: of each leg when there are several.
-    """
-    return _Sharing(grid, legs, min_value if len(legs) > 1 else 0).cheapest(limit, budget)
-
-
-# Sum of costs, weight limits of all legs but the last, the step of the last.
+# Sum of costs, the steps of all legs but the last, that of the last.
 _Start = tuple[int, list[int], int]
 
 
-class _Sharing:
+class Sharing:
     """One set of legs that together have all units."""
 
     def __init__(self, grid: Grid, legs: Sequence[int], min_value: int) -> None:
@@ -90,6 +82,7 @@ class _Sharing:
         self._loose: _Loose | None = None
 
     def cheapest(self, limit: int, budget: Budget) -> Packing:
+        """The shares that cost less than `limit`, at the least cost."""
         if self._min_value and (self._capacity @ self._grid.values < self._min_value).any():
             return Packing(None)
         if self._unit_costs is None and self._least_carriage() >= limit:
@@ -106,16 +99,16 @@ class _Sharing:
             starts, left_out = self._starts((best.cost if best else limit) - least_units, own)
             if left_out < NO_LIMIT:
                 doubt = left_out + least_units
-            for cost, caps in self._combinations(starts):
+            for cost, picked in self._combinations(starts):
                 bound = best.cost if best else limit
                 if cost + least_units >= bound:
                     break
                 least = max(least, cost + least_units)
-                shares, is_sure = self._try(caps, ideal, bound - cost, own)
+                shares, is_sure = self._try(picked, ideal, bound - cost, own)
                 if not is_sure:
                     doubt = min(doubt, cost + least_units)
                 if shares is not None:
-                    best = Packed(shares, cost + self._cost_of_units(shares))
+                    best = self._packed(shares, cost)
         except BudgetSpent:
             if given < _SET_STEPS:
                 raise  # Nobody has looked at it: that is no doubt about the set.
@@ -125,11 +118,11 @@ class _Sharing:
             return Packing(None, doubt)
         return Packing(best, doubt)
 
-    def _try(self, caps: Sequence[int], ideal: Ints, limit: int, own: Budget) -> tuple[Ints | None, bool]:
-        """Shares within the weight limits, if there are some; and whether that is sure."""
+    def _try(self, picked: Sequence[int], ideal: Ints, limit: int, own: Budget) -> tuple[Ints | None, bool]:
+        """Shares within the steps, if there are some; and whether that is sure."""
         part = Budget(_FIT_STEPS)
         try:
-            found, is_sure = self._fit(caps, ideal, limit, part), True
+            found, is_sure = self._fit(picked, ideal, limit, part), True
         except BudgetSpent:
             found, is_sure = None, False
         own.spend(_FIT_STEPS - max(0, part.left) + 2)
@@ -163,6 +156,10 @@ class _Sharing:
         for leg, weight in zip(self._legs, (ideal @ self._grid.weights).tolist(), strict=True):
             cost += self._grid.costs[leg][bisect_left(self._grid.caps[leg], weight)]
         return Packed(ideal, cost) if cost < limit else None
+
+    def _packed(self, shares: Ints, cost: int) -> Packed:
+        """Shares within steps that cost so much."""
+        return Packed(shares, cost + self._cost_of_units(shares))
 
     def _cost_of_units(self, shares: Ints) -> int:
         return 0 if self._unit_costs is None else int((shares * self._unit_costs).sum())
@@ -221,25 +218,26 @@ class _Sharing:
                 if len(found) >= _MAX_COMBINATIONS:
                     doubt = min(doubt, max(least, self._least_carriage()))
                     return
-                choose(n + 1, cost + costs[i], missing - caps[i], [*picked, caps[i]])
+                choose(n + 1, cost + costs[i], missing - caps[i], [*picked, i])
 
         choose(0, 0, self._grid.grams, [])
         return found, doubt
 
     def _combinations(self, starts: list[_Start]) -> Iterator[tuple[int, list[int]]]:
-        """(sum of costs, weight limit of each leg) that could take all, cheapest first."""
-        caps, costs = self._useful[-1]
+        """(sum of costs, the step of each leg) that could take all, cheapest first."""
+        costs = self._useful[-1][1]
         heapq.heapify(starts)
         while starts:
             cost, picked, last = heapq.heappop(starts)
-            yield cost, [*picked, caps[last]]
-            if last + 1 < len(caps):
+            yield cost, [*picked, last]
+            if last + 1 < len(costs):
                 heapq.heappush(starts, (cost - costs[last] + costs[last + 1], picked, last + 1))
 
     # -- weight limits ----------------------------------------------------------------------------------------
 
-    def _fit(self, caps: Sequence[int], ideal: Ints, limit: int, budget: Budget) -> Ints | None:
-        """The shares within the weight limits whose units cost the least, if that is less than `limit`."""
+    def _fit(self, picked: Sequence[int], ideal: Ints, limit: int, budget: Budget) -> Ints | None:
+        """The shares within the steps' weight limits whose units cost the least, if that is less than `limit`."""
+        caps = [useful[0][step] for useful, step in zip(self._useful, picked, strict=True)]
         weights = (ideal @ self._grid.weights).tolist()
         if all(w <= cap for w, cap in zip(weights, caps, strict=True)) and self._is_worth_it(ideal):
             return ideal
@@ -348,7 +346,7 @@ class _Loose:
             if must:
                 reach <<= must * weight
                 steps.append((n, must, reach))
-            for part in _doubling(rooms[self._one] - must):
+            for part in doubling(rooms[self._one] - must):
                 budget.spend(2 + self.bits // 40_000)
                 reach |= reach << part * weight
                 steps.append((n, part, reach))
@@ -365,7 +363,7 @@ class _Loose:
     ) -> Ints | None:
         """Exact for any number of legs: every way to share the heaviest article, then the next."""
         depth = len(self._skus)
-        if depth > _MAX_DEPTH:
+        if depth > MAX_DEPTH:
             raise BudgetSpent
         slack = [cap - weight for cap, weight in zip(caps, self._least, strict=True)]
         legs = range(len(slack))
@@ -376,7 +374,7 @@ class _Loose:
         rest = [0] * (depth + 1)
         hope = [[0] * (depth + 1) for _ in legs]
         for n in range(depth - 1, -1, -1):
-            rest[n] = rest[n + 1] + _least_cost(self._units[n], self._rooms[n], costs[n])
+            rest[n] = rest[n + 1] + least_cost(self._units[n], self._rooms[n], costs[n])
             for leg in legs:
                 hope[leg][n] = hope[leg][n + 1] + self._rooms[n][leg] * prices[n]
         best: list[list[int]] | None = None
@@ -395,7 +393,7 @@ class _Loose:
                 min(room, slack[leg] // weight) if weight else room for leg, room in enumerate(self._rooms[n])
             ]
             order = sorted(legs, key=lambda leg: (costs[n][leg], leg))
-            for way in _distributions(self._units[n], rooms, order):
+            for way in distributions(self._units[n], rooms, order):
                 budget.spend(10)
                 for leg, units in enumerate(way):
                     slack[leg] -= units * weight
@@ -414,7 +412,7 @@ class _Loose:
 
 
 # Recursion goes one article deep at a time.
-_MAX_DEPTH = 200
+MAX_DEPTH = 200
 
 
 def _needs(grid: Grid, capacity: Ints) -> list[tuple[list[int], int]]:
@@ -432,7 +430,7 @@ def _needs(grid: Grid, capacity: Ints) -> list[tuple[list[int], int]]:
     return found
 
 
-def _least_cost(units: int, rooms: Sequence[int], costs: Sequence[int]) -> int:
+def least_cost(units: int, rooms: Sequence[int], costs: Sequence[int]) -> int:
     total = 0
     for cost, room in sorted(zip(costs, rooms, strict=True)):
         part = min(units, room)
@@ -441,7 +439,7 @@ def _least_cost(units: int, rooms: Sequence[int], costs: Sequence[int]) -> int:
     return total
 
 
-def _doubling(units: int) -> Iterator[int]:
+def doubling(units: int) -> Iterator[int]:
     """Parts of which any number up to `units` is a sum: 1, 2, 4, ... and what is left."""
     part = 1
     while units > 0:
@@ -450,7 +448,7 @@ def _doubling(units: int) -> Iterator[int]:
         part *= 2
 
 
-def _distributions(units: int, rooms: Sequence[int], order: Sequence[int]) -> Iterator[list[int]]:
+def distributions(units: int, rooms: Sequence[int], order: Sequence[int]) -> Iterator[list[int]]:
     """All ways to put `units` into rooms, the first of `order` as full as can be first."""
     behind = [sum(rooms[leg] for leg in order[n + 1 :]) for n in range(len(order))]
     way = [0] * len(rooms)

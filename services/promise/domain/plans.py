@@ -31,7 +31,10 @@ class LegLine:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One point's share of a plan: one shipment, mostly one parcel. `parcels` is an estimate by weight.
+    """One point's share of a plan: one shipment, mostly one parcel. `parcels` and `boxes` are estimates.
+
+    Grams are of goods and boxes; the carrier charges for `chargeable_grams`, and bills `shipping_cost_minor`.
+    `boxes`: by id, with how many; those that have none are sent as they are.
 
     `via_point_id`: the hub at which it meets the others, and which `window` is then the time of its arrival. What
     the hub has itself comes with nobody, in no parcel.
@@ -61,6 +64,9 @@ class Leg:
     via_point_id: str = ""
     waits_until: datetime | None = None
     release_date: date | None = None
+    chargeable_grams: int = 0
+    boxes: tuple[tuple[str, int], ...] = ()
+    packaging_cost_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class CostComponent:
     """A part of a plan's cost.
 
     "shipping", "preparation", "split", "distance", "lateness", "priority", "capacity", "low_cover", "markdown",
-    "short_pick", "consolidation", "waiting".
+    "short_pick", "consolidation", "waiting", "packaging".
     """
 
     name: str

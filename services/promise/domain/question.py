@@ -7,6 +7,7 @@ import numpy as np
 
 from services.promise.domain import carbon, together
 from services.promise.domain.candidates import Candidate, Gatherer
+from services.promise.domain.filling import Filling, filling_of
 from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
@@ -14,11 +15,11 @@ from services.promise.domain.lines import LineFiller
 from services.promise.domain.modes import TERMS, Appointments
 from services.promise.domain.network import PlanRequest, StockSlice
 from services.promise.domain.plans import CostComponent, Leg, Plan
-from services.promise.domain.rates import step_of
 from services.promise.domain.rulesets import Ruleset
-from services.promise.domain.shelves import NO_UNIT_COSTS, UnitCosts
+from services.promise.domain.shelves import NO_UNIT_COSTS
 from services.promise.domain.snapshot import Place, Snapshot, place_of
 from services.promise.domain.stages import NOW
+from services.promise.domain.tariffs import boxless, parcels_of
 from services.promise.domain.together import Article
 
 
@@ -65,8 +66,11 @@ class Question:
         self.wanted = wanted
         self._items = items = snapshot.stock.items
         self.articles = articles = together.articles(items, wanted, ruleset.together_tags)
+        # What is sent as it is, is priced by the unit: of weight that is put together it has none.
+        alone = boxless(items, wanted, snapshot.boxes_in(ruleset.currency))
         weights = [
-            sum(items[sku].weight_grams * each for sku, each in article.units_each.items()) for article in articles
+            sum(items[sku].weight_grams * each for sku, each in article.units_each.items() if sku not in alone)
+            for article in articles
         ]
         values = [
             sum(
@@ -83,6 +87,7 @@ class Question:
         )
         self._no_costs = (0,) * len(articles)
         self._pieces: dict[int, tuple[int, ...]] = {}
+        self._fillings: dict[int, Filling] = {}
 
     def gatherer(self, ground: Ground | None = None) -> Gatherer:
         """Of its candidates. `ground`: of other questions about the basket."""
@@ -93,11 +98,16 @@ class Question:
         pieces = self._pieces.get(id(candidate.capacity))
         if pieces is None:  # Mostly all services of a point take the same.
             pieces = self._pieces[id(candidate.capacity)] = self._pieces_of(candidate.capacity)
-        costs = candidate.unit_costs
+        costs, tariff = candidate.unit_costs, candidate.tariff
+        if tariff is not None and id(tariff) not in self._fillings:
+            self._fillings[id(tariff)] = filling_of(tariff, [article.units_each for article in self.articles])
         return Row(
             candidate,
             pieces,
-            tuple([self._unit_cost(article, costs) for article in self.articles]) if costs else self._no_costs,
+            tuple([self._unit_cost(article, candidate) for article in self.articles])
+            if costs or (tariff is not None and tariff.own)
+            else self._no_costs,
+            self._fillings[id(tariff)] if tariff is not None else None,
         )
 
     def _pieces_of(self, units: Mapping[str, int]) -> tuple[int, ...]:
@@ -112,10 +122,10 @@ class Question:
         candidate = row.candidate
         if candidate.stage is not NOW:  # What is kept back is on the shelf: units to come are taken instead.
             candidate = replace(candidate, capacity=left, kept_back={})
-        return Row(candidate, self._pieces_of(left), row.unit_costs)
+        return Row(candidate, self._pieces_of(left), row.unit_costs, row.filling)
 
-    def _unit_cost(self, article: Article, costs: Mapping[str, UnitCosts]) -> int:
-        return sum(costs.get(sku, NO_UNIT_COSTS).total * each for sku, each in article.units_each.items())
+    def _unit_cost(self, article: Article, candidate: Candidate) -> int:
+        return sum(candidate.unit_cost(sku) * each for sku, each in article.units_each.items())
 
     def demand(self, rows: Sequence[Row]) -> Demand:
         """What is wanted, as far as there is anything of it to send. Of a point the roomiest candidate counts."""
@@ -159,8 +169,11 @@ class Question:
             for candidate, share in taken
             for sku, count in share.items()
         ]
+        sent = [parcels_of(candidate, self._items, share) for candidate, share in taken]
+        packaging = sum(parcels.packaging_minor for parcels in sent)
         amounts = {
-            "shipping": sum(step_of(c.steps, self._weight(share)).cost_minor for c, share in taken),
+            "shipping": sum(parcels.cost_minor for parcels in sent) - packaging,
+            "packaging": packaging,
             "preparation": sum(c.preparation_cost for c, _ in taken),
             "split": (len(taken) - 1) * self.ruleset.split_cost_minor,
             "distance": sum(c.distance_cost for c, _ in taken),
@@ -176,12 +189,8 @@ class Question:
             CostComponent(name, amount) for name, amount in amounts.items() if amount or name in _ALWAYS_TOLD
         )
 
-    def _weight(self, units: Mapping[str, int]) -> int:
-        return sum(count * self._items[sku].weight_grams for sku, count in units.items())
-
     def _leg(self, candidate: Candidate, units: Mapping[str, int], lines: LineFiller) -> Leg:
-        weight = self._weight(units)
-        step = step_of(candidate.rates, weight)
+        parcels = parcels_of(candidate, self._items, units)
         later = candidate.next_hand_over()
         parts = [
             (sku, *part)
@@ -200,11 +209,14 @@ class Question:
             ),
             window=candidate.window,
             hand_over_by=candidate.hand_over.at,
-            weight_grams=weight,
-            shipping_cost_minor=step.cost_minor,
-            carbon=carbon.of_parcel(candidate.service, weight, candidate.distance_kilometres),
+            weight_grams=parcels.weight_grams,
+            shipping_cost_minor=parcels.billed_minor,
+            carbon=carbon.of_parcel(candidate.service, parcels.weight_grams, candidate.distance_kilometres),
             distance_kilometres=candidate.distance_kilometres,
-            parcels=step.parcels,
+            parcels=parcels.count,
+            chargeable_grams=parcels.chargeable_grams,
+            boxes=parcels.boxes,
+            packaging_cost_minor=parcels.packaging_minor,
             prepared_on=candidate.prepared_on,
             collected_on=candidate.hand_over.day,
             cut_off_minute=candidate.hand_over.cut_off_minute,

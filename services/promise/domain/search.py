@@ -17,9 +17,10 @@ from services.promise.domain.bounds import NO_LEGS, Begun, Bounds
 from services.promise.domain.found import Found, found_of, overhead_of, precedes
 from services.promise.domain.grid import NO_LIMIT, Demand, Grid, Ints, Row, members
 from services.promise.domain.most import Most
-from services.promise.domain.packing import Budget, BudgetSpent, cheapest
+from services.promise.domain.packing import Budget, BudgetSpent
 from services.promise.domain.pricing import Floats, Pricing
 from services.promise.domain.rulesets import Ruleset
+from services.promise.domain.sharing import cheapest
 
 # Steps after which the cheap bound has shown that it is not enough; then rounds of pricing for the good one.
 _EASY_STEPS = 8_000

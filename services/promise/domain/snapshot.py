@@ -7,6 +7,7 @@ from services.promise.domain.capacity import Capacity
 from services.promise.domain.geography import Geography
 from services.promise.domain.modes import TERMS
 from services.promise.domain.network import (
+    Box,
     Carrier,
     Destination,
     IsHoliday,
@@ -30,6 +31,11 @@ class Snapshot:
     is_holiday: IsHoliday
     calendars: Calendars = field(default_factory=Calendars, compare=False)
     capacity: Capacity = field(default_factory=Capacity, compare=False)
+    boxes: tuple[Box, ...] = ()
+
+    def boxes_in(self, currency: str) -> list[Box]:
+        """Those that cost this currency: as carriers, others are not used."""
+        return [box for box in self.boxes if box.cost.currency == currency]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,14 @@ from services.promise.domain.columns import Ints
 from services.promise.domain.found import Found, found_of, overhead_of, precedes
 from services.promise.domain.grid import NO_LIMIT, Carriage, Grid, Row
 from services.promise.domain.ground import Ground
-from services.promise.domain.packing import Budget, cheapest
+from services.promise.domain.packing import Budget
 from services.promise.domain.pairs import Legs, Pairs, pairs_of
 from services.promise.domain.plans import Plan, Unplanned
 from services.promise.domain.question import Question
-from services.promise.domain.rates import step_of
 from services.promise.domain.reasons import most_telling, unplanned
 from services.promise.domain.search import search
+from services.promise.domain.sharing import cheapest
+from services.promise.domain.tariffs import Priced, parcels_of
 from services.promise.domain.ways import Level, Ways
 
 # Among so many ways a split is searched for at once; of more it is looked first which could have a part in it.
@@ -91,8 +92,10 @@ class _Whole:
         """From a point that has all: nothing is searched."""
         best: Found | None = None
         having = level.numbers[(level.pieces >= self._wanted).all(axis=1)]
-        offers = [self._ways.offers[offer] for offer in self._ways.offer_of[having]]
-        carriage = np.array([step_of(offer.steps, self._grams).cost_minor for offer in offers], np.int64)
+        asked = np.unique(self._ways.offer_of[having])
+        costs = np.zeros(len(self._ways.offers), np.int64)
+        costs[asked] = [self._carriage(self._ways.offers[number]) for number in asked.tolist()]
+        carriage = costs[self._ways.offer_of[having]]
         at_least = self._ways.fixed[having] + carriage + self._least_unit_costs
         for place in np.argsort(at_least, kind="stable").tolist():
             if at_least[place] > _cost(best):
@@ -102,10 +105,17 @@ class _Whole:
                 best = _better(best, self._alone(candidate))
         return best
 
+    def _carriage(self, priced: Priced) -> int:
+        """Of everything."""
+        return parcels_of(priced, self._question.snapshot.stock.items, self._question.wanted).cost_minor
+
     def _alone(self, candidate: Candidate) -> Found:
-        units = self._question.row(candidate).unit_costs
-        carriage = step_of(candidate.steps, self._grams).cost_minor
-        cost = candidate.fixed_cost + candidate.lateness_cost + carriage + int(self._wanted @ np.array(units))
+        beside = sum(
+            candidate.unit_costs[sku].total * count
+            for sku, count in self._question.wanted.items()
+            if sku in candidate.unit_costs
+        )
+        cost = candidate.fixed_cost + candidate.lateness_cost + self._carriage(candidate) + beside
         return Found((candidate,), (self._question.whole.units,), cost, candidate.window)
 
     def _rests(self, level: Level) -> list[_Rest]:

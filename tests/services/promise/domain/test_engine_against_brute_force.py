@@ -1,9 +1,10 @@
 """The engine's answer against every other answer, on small baskets; and what must hold for any basket."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from random import Random
 from zoneinfo import ZoneInfo
 
@@ -12,9 +13,11 @@ import pytest
 from services.promise.domain import network as n
 from services.promise.domain.engine import plan
 from services.promise.domain.geography import distance_kilometres
+from services.promise.domain.offers import Offers
 from services.promise.domain.plans import Outcome
 from services.promise.domain.rulesets import PreparationCost, Ruleset
-from services.promise.domain.snapshot import Snapshot
+from services.promise.domain.snapshot import Snapshot, place_of
+from services.promise.domain.tariffs import parcels_of
 from tests.services.promise.network import (
     CHANNEL,
     LILLE,
@@ -78,6 +81,55 @@ def small_case(random: Random) -> Case:
     )
 
 
+def with_sizes(random: Random, case: Case) -> Case:
+    """The same with sides of most articles; services that charge for volume or have limits of size, and boxes."""
+    known = case.snapshot.stock
+    items = {sku: sized(random, item) for sku, item in known.items.items()}
+    carriers = tuple(
+        replace(one, services=tuple(sized_service(random, service) for service in one.services))
+        for one in case.snapshot.carriers
+    )
+    boxes = random_boxes(random) if random.random() < 0.7 else ()
+    return replace(
+        case,
+        snapshot=replace(case.snapshot, stock=replace(known, items=items), carriers=carriers, boxes=boxes),
+        ruleset=replace(case.ruleset, shipping_percent=random.choice([100, 100, 60])),
+    )
+
+
+def sized(random: Random, item: n.Item) -> n.Item:
+    longest, middle, shortest = sorted((50 * random.randint(1, 6) for _ in range(3)), reverse=True)
+    if random.random() < 0.15:
+        return replace(item, longest_side_millimetres=longest)
+    return replace(item, longest_side_millimetres=longest, other_sides_millimetres=(middle, shortest))
+
+
+def sized_service(random: Random, service: n.CarrierService) -> n.CarrierService:
+    length, *sides = random.choice([(2_000, 0, 0), (2_000, 0, 0), (2_000, 0, 0), (300, 0, 0), (300, 300, 250)])
+    return replace(
+        service,
+        volumetric_divisor=random.choice([0, 4_000, 10_000]),
+        max_length_millimetres=length,
+        max_width_millimetres=sides[0],
+        max_height_millimetres=sides[1],
+    )
+
+
+def random_boxes(random: Random) -> tuple[n.Box, ...]:
+    return tuple(
+        n.Box(
+            f"b{i}",
+            *(50 * random.randint(3, 9) for _ in range(3)),
+            max_weight_grams=random.choice([1_200, 3_000, 20_000]),
+            tare_grams=random.choice([0, 100, 250]),
+            cost=euros(random.choice([0, 30, 120])),
+            wall_millimetres=random.choice([0, 5]),
+            fill_percent=random.choice([100, 80]),
+        )
+        for i in range(random.randint(1, 4))
+    )
+
+
 def small_service(random: Random, number: int) -> n.CarrierService:
     limits = sorted(random.sample([500, 1_000, 2_000, 3_000, 5_000, 12_000], random.randint(1, 4)))
     prices = sorted(random.choices(range(300, 1500, 100), k=len(limits)))
@@ -94,7 +146,10 @@ def small_service(random: Random, number: int) -> n.CarrierService:
 # -- every answer, the slow way -------------------------------------------------------------------------------
 
 
-def best_by_brute_force(case: Case) -> tuple[int, int] | None:
+Carriage = Callable[[n.Carrier, dict[str, int]], int | None]
+
+
+def best_by_brute_force(case: Case, carriage: Carriage | None = None) -> tuple[int, int] | None:
     """(units, total cost) of the best plan: most units, then least cost. None when nothing can be sent."""
     wanted: dict[str, int] = {}
     for line in case.request.lines:
@@ -102,7 +157,7 @@ def best_by_brute_force(case: Case) -> tuple[int, int] | None:
     best: tuple[int, int] | None = None
     for legs in possible_legs(case):
         for shares in possible_shares(case, legs, wanted):
-            if cost := cost_of(case, legs, shares):
+            if cost := cost_of(case, legs, shares, carriage or partial(by_weight, case)):
                 units = sum(sum(share) for share in shares)
                 if best is None or (-units, cost) < (-best[0], best[1]):
                     best = (units, cost)
@@ -136,24 +191,48 @@ def possible_shares(case: Case, legs: list[Leg], wanted: dict[str, int]) -> Iter
         yield [[way[number] for way in ways] for number in range(len(legs))]
 
 
-def cost_of(case: Case, legs: list[Leg], shares: list[list[int]]) -> int | None:
+def cost_of(case: Case, legs: list[Leg], shares: list[list[int]], carriage: Carriage) -> int | None:
     skus = list(dict.fromkeys(line.sku for line in case.request.lines))
     total = (len(legs) - 1) * case.ruleset.split_cost_minor
     end = NOW
     for (at, carrier), share in zip(legs, shares, strict=True):
-        sold = carrier.services[0]
-        zone = sold.zones[0]
-        weight = sum(
-            units * case.snapshot.stock.items[s].weight_grams for units, s in zip(share, skus, strict=True)
-        )
-        limit = min(sold.max_weight_grams, zone.rates[-1].up_to_grams)
-        units_grams = [case.snapshot.stock.items[s].weight_grams for s in skus]
-        if not any(share) or any(count and grams > limit for count, grams in zip(share, units_grams, strict=True)):
+        parcels = carriage(carrier, {sku: units for sku, units in zip(skus, share, strict=True) if units})
+        if not any(share) or parcels is None:
             return None
-        total += parcels_cost(sold, weight, limit, max((g for g in units_grams if g <= limit), default=0))
+        total += parcels
         total += case.ruleset.preparation_cost(at.type) + case.ruleset.distance_cost(straight_line(at.position))
         end = max(end, arrival(at, carrier))
     return total + lateness(case, end)
+
+
+def by_weight(case: Case, carrier: n.Carrier, units: dict[str, int]) -> int | None:
+    """What a leg's parcels cost; None when the carrier does not take all of it."""
+    sold = carrier.services[0]
+    grams = {line.sku: case.snapshot.stock.items[line.sku].weight_grams for line in case.request.lines}
+    limit = min(sold.max_weight_grams, sold.zones[0].rates[-1].up_to_grams)
+    if any(grams[sku] > limit for sku in units):
+        return None
+    weight = sum(grams[sku] * count for sku, count in units.items())
+    return parcels_cost(sold, weight, limit, max((g for g in grams.values() if g <= limit), default=0))
+
+
+def by_tariff(case: Case) -> Carriage:
+    """As the offers of the question say it: what they say is held against every way to pack (test_tariffs.py)."""
+    wanted: dict[str, int] = {}
+    for line in case.request.lines:
+        wanted[line.sku] = wanted.get(line.sku, 0) + line.quantity
+    place = place_of(case.snapshot, case.request)
+    assert not isinstance(place, str)
+    offers = Offers(case.snapshot, case.request, case.ruleset, wanted, place, is_listing=False)
+    by_carrier = {offer.carrier_id: offer for offer in offers.going}
+
+    def carriage(carrier: n.Carrier, units: dict[str, int]) -> int | None:
+        offer = by_carrier[carrier.carrier_id]
+        if not offer.misfits.keys().isdisjoint(units):
+            return None
+        return parcels_of(offer, case.snapshot.stock.items, units).cost_minor
+
+    return carriage
 
 
 def parcels_cost(sold: n.CarrierService, weight: int, limit: int, heaviest: int) -> int:
@@ -203,9 +282,9 @@ def check_against_brute_force(seed: int) -> Outcome:
     return check_case(seed, small_case(Random(seed)))
 
 
-def check_case(seed: int, case: Case) -> Outcome:
+def check_case(seed: int, case: Case, carriage: Carriage | None = None) -> Outcome:
     outcome = plan(case.snapshot, case.request, case.ruleset)
-    best = best_by_brute_force(case)
+    best = best_by_brute_force(case, carriage)
     check_soundness(case, outcome)
     if best is None:
         assert not outcome.plans, seed
@@ -258,6 +337,25 @@ def test_a_service_that_makes_one_shipment_is_in_no_split_and_no_other_plan_is_c
         outcome = check_case(seed, replace(case, snapshot=replace(case.snapshot, carriers=(once, *others))))
         for found in outcome.plans:
             assert len(found.legs) == 1 or all(leg.carrier_id != once.carrier_id for leg in found.legs), seed
+
+
+def check_with_sizes(seed: int) -> Outcome:
+    random = Random(seed)
+    case = with_sizes(random, small_case(random))
+    return check_case(seed, case, by_tariff(case))
+
+
+@pytest.mark.parametrize("block", range(3))
+def test_no_plan_is_cheaper_where_volume_and_boxes_count(block: int) -> None:
+    proved = sum(check_with_sizes(seed).proved_optimal for seed in range(block * 200, block * 200 + 200))
+    assert proved > 160
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("block", range(3, 13))
+def test_no_plan_is_cheaper_where_volume_and_boxes_count_in_ten_thousand_baskets(block: int) -> None:
+    for seed in range(block * 1_000, block * 1_000 + 1_000):
+        check_with_sizes(seed)
 
 
 @pytest.mark.attack

@@ -121,6 +121,29 @@ def random_network(random: Random, points: int = 0) -> Snapshot:
     return snapshot(places, positions, random_carriers(random), items)
 
 
+def sized_network(random: Random, shop: Snapshot) -> Snapshot:
+    """The same with services that charge for volume or have limits of size, and boxes."""
+
+    def sold(service: n.CarrierService) -> n.CarrierService:
+        return replace(
+            service,
+            volumetric_divisor=random.choice((0, 3_000, 8_000)),
+            max_width_millimetres=(width := random.choice((0, 0, 250))),
+            max_height_millimetres=width,
+        )
+
+    def box(number: int) -> n.Box:
+        sides = [random.choice((120, 240, 320, 600)) for _ in range(3)]
+        weight, cost = random.choice((1_100, 4_000, 25_000)), euros(random.choice((0, 40)))
+        return n.Box(f"b{number}", *sides, weight, random.choice((0, 150)), cost)
+
+    sides = {sku: random.choice(((0, 0), (80, 60), (100, 100))) for sku in shop.stock.items}
+    items = {sku: replace(one, other_sides_millimetres=sides[sku]) for sku, one in shop.stock.items.items()}
+    carriers = tuple(replace(one, services=tuple(map(sold, one.services))) for one in shop.carriers)
+    boxes = tuple(map(box, range(random.choice((0, 2, 4)))))
+    return replace(shop, stock=replace(shop.stock, items=items), carriers=carriers, boxes=boxes)
+
+
 def random_rules(random: Random) -> Ruleset:
     given: dict[str, Any] = {
         "distance_cost_minor_per_kilometre": random.choice((0.0, 0.3)),

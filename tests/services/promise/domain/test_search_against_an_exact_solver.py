@@ -1,5 +1,6 @@
 """The search against HiGHS on the same candidates: random questions with every weight, and baskets of a shop."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -9,19 +10,18 @@ from services.promise.domain import network as n
 from services.promise.domain.candidates import Gatherer
 from services.promise.domain.engine import BUDGET_STEPS
 from services.promise.domain.grid import Demand, Row
+from services.promise.domain.question import Question
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.search import Answer, search
 from services.promise.domain.shelves import UnitCosts
 from services.promise.domain.snapshot import Snapshot, place_of
-from tests.services.promise.domain.test_engine_against_brute_force import small_service
+from tests.services.promise.domain.test_engine_against_brute_force import Case, small_service, with_sizes
 from tests.services.promise.network import LILLE, LYON, NOW, PARIS, collections, point, ruleset, snapshot, stock
 
-Question = tuple[list[Row], Demand, Ruleset]
+Asked = tuple[list[Row], Demand, Ruleset]
 
 
-def question(
-    network: Snapshot, asked: n.PlanRequest, rules: Ruleset, unit_costs: Random | None = None
-) -> Question:
+def question(network: Snapshot, asked: n.PlanRequest, rules: Ruleset, unit_costs: Random | None = None) -> Asked:
     """Candidates and demand of a basket; with a unit cost for each article at each point if asked for."""
     wanted = {line.sku: line.quantity for line in asked.lines}
     place = place_of(network, asked)
@@ -31,19 +31,25 @@ def question(
     for candidate in found:
         drawn = tuple(unit_costs.choice((0, 0, 35, 120, -60, -900)) if unit_costs else 0 for _ in wanted)
         at_point.setdefault(candidate.point.point_id, drawn)
-    rows = [Row(c, tuple(c.capacity.get(sku, 0) for sku in wanted), at_point[c.point.point_id]) for c in found]
-    items = network.stock.items
+    items, whole = network.stock.items, Question(network, asked, rules, place, wanted)
+    rows: list[Row] = []
+    for candidate in found:
+        row, drawn = whole.row(candidate), at_point[candidate.point.point_id]
+        rows.append(replace(row, unit_costs=tuple(map(int.__add__, row.unit_costs, drawn))))
     demand = Demand(
         skus=tuple(wanted),
-        weights=tuple(items[sku].weight_grams for sku in wanted),
+        weights=whole.whole.weights,
         values=tuple(items[sku].weight_grams + 100 for sku in wanted),
         units=tuple(wanted.values()),
     )
     return rows, demand, rules
 
 
-def random_question(seed: int) -> Question:
-    """Up to 9 points, 3 services, 8 articles of up to 12 units; every rule that the search itself keeps."""
+def random_question(seed: int, *, is_sized: bool = False) -> Asked:
+    """Up to 9 points, 3 services, 8 articles of up to 12 units; every rule that the search itself keeps.
+
+    `is_sized`: services charge for volume, and goods are put into boxes.
+    """
     random = Random(seed)
     carriers = [n.Carrier(f"c{i}", (small_service(random, i),)) for i in range(random.randint(1, 3))]
     points = [
@@ -80,10 +86,14 @@ def random_question(seed: int) -> Question:
         max_parcels=random.choice((1, 2, 4, 20)),
         min_split_value_minor=random.choice((0, 0, 0, 1_500)),
     )
-    return question(snapshot(points, stock(free), carriers, items), asked, rules, random.choice((None, random)))
+    network = snapshot(points, stock(free), carriers, items)
+    if is_sized:
+        case = with_sizes(random, Case(network, asked, rules))
+        network, rules = case.snapshot, case.ruleset
+    return question(network, asked, rules, random.choice((None, random)))
 
 
-def check(asked: Question, limit_seconds: float = 2) -> tuple[Answer, bool]:
+def check(asked: Asked, limit_seconds: float = 2) -> tuple[Answer, bool]:
     """Proved means equal; never better than possible; the bound is one. And whether the solver came to an end."""
     answer = search(*asked, BUDGET_STEPS, must_be_whole=True)
     try:
@@ -99,8 +109,8 @@ def check(asked: Question, limit_seconds: float = 2) -> tuple[Answer, bool]:
     return answer, True
 
 
-def check_random(seeds: range) -> None:
-    checked = [check(random_question(seed)) for seed in seeds]
+def check_random(seeds: range, *, is_sized: bool = False) -> None:
+    checked = [check(random_question(seed, is_sized=is_sized)) for seed in seeds]
     answers = [answer for answer, is_known in checked if is_known]
     assert len(answers) > 0.8 * len(seeds)
     assert sum(answer.proved for answer, _ in checked) > 0.8 * len(seeds)
@@ -109,6 +119,10 @@ def check_random(seeds: range) -> None:
 
 def test_what_is_proved_is_what_an_exact_solver_finds() -> None:
     check_random(range(60))
+
+
+def test_what_is_proved_is_what_an_exact_solver_finds_where_volume_and_boxes_count() -> None:
+    check_random(range(500, 540), is_sized=True)
 
 
 def test_ways_to_pack_that_were_too_many_are_doubted_with_what_their_units_save() -> None:
@@ -129,6 +143,15 @@ def test_sets_left_in_doubt_are_looked_at_again_once_a_good_plan_is_known(seed: 
 @pytest.mark.parametrize("block", range(1, 9))
 def test_what_is_proved_is_what_an_exact_solver_finds_in_thousands_of_baskets(block: int) -> None:
     check_random(range(block * 1_000, block * 1_000 + 250))
+
+
+@pytest.mark.attack
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("block", range(1, 4))
+def test_what_is_proved_is_what_an_exact_solver_finds_where_volume_and_boxes_count_in_hundreds_of_baskets(
+    block: int,
+) -> None:
+    check_random(range(block * 1_000, block * 1_000 + 200), is_sized=True)
 
 
 @pytest.mark.attack

@@ -13,7 +13,7 @@ from services.promise.domain.plans import Plan, Unplanned
 from services.promise.domain.question import asked, wanted_units
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.snapshot import Snapshot
-from tests.services.promise.domain.test_listing import random_network, random_rules
+from tests.services.promise.domain.test_listing import random_network, random_rules, sized_network
 from tests.services.promise.network import (
     CHANNEL,
     NOW,
@@ -57,10 +57,15 @@ def rank(plan: Plan | Unplanned) -> object:
     return plan.total_cost_minor, plan.window, plan.order_before, legs, plan.price
 
 
-def check(seed: int, *, is_once: bool = False) -> int:
-    """How many modes were served, each by the plan that the engine gives. `is_once`: some services come once."""
+def check(seed: int, *, is_once: bool = False, is_sized: bool = False) -> int:
+    """How many modes were served, each by the plan that the engine gives. `is_once`: some services come once.
+
+    `is_sized`: services charge for volume or have limits of size, and there are boxes.
+    """
     random = Random(seed)
     shop, rules = random_network(random, points=random.randint(4, 12)), random_rules(random)
+    if is_sized:
+        shop = sized_network(random, shop)
     if is_once:
         shop = replace(shop, carriers=tuple(coming_once(random, carrier) for carrier in shop.carriers))
     rules = replace(
@@ -96,6 +101,18 @@ def coming_once(random: Random, carrier: n.Carrier) -> n.Carrier:
 
 def test_the_best_plan_is_the_first_one_of_the_engine_where_services_come_once() -> None:
     assert sum(check(seed, is_once=True) for seed in range(5_000, 5_150)) > 40
+
+
+def test_the_best_plan_is_the_first_one_of_the_engine_where_volume_and_boxes_count() -> None:
+    assert sum(check(seed, is_sized=True) for seed in range(6_000, 6_150)) > 40
+
+
+@pytest.mark.attack
+@pytest.mark.timeout(900)
+def test_the_best_plan_is_the_first_one_of_the_engine_where_volume_and_boxes_count_in_thousands_of_networks() -> (
+    None
+):
+    assert sum(check(seed, is_sized=True) for seed in range(7_000, 9_000)) > 500
 
 
 @pytest.mark.attack
