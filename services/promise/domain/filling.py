@@ -7,7 +7,7 @@ import numpy as np
 
 from services.promise.domain.columns import Bools, Ints
 from services.promise.domain.rates import Step
-from services.promise.domain.tariffs import Tariff
+from services.promise.domain.tariffs import BOUNDLESS, KINDS, Tariff
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,22 +39,68 @@ def filling_of(tariff: Tariff, articles: Sequence[Mapping[str, int]]) -> Filling
     nothing = (0, 0, 0)  # Misfits, of which there are no units.
     sizes = [
         [sum(tariff.sizes.get(sku, nothing)[kind] * each for sku, each in units.items()) for units in articles]
-        for kind in range(3)
+        for kind in range(KINDS)
     ]
     fits = [[choice.leaves_out.isdisjoint(units) for units in articles] for choice in tariff.choices]
     return Filling(
-        np.array(sizes, np.int64).reshape(3, len(articles)),
+        np.array(sizes, np.int64).reshape(KINDS, len(articles)),
         np.array([choice.limits for choice in tariff.choices], np.int64),
         np.array(fits, np.bool_).reshape(len(tariff.choices), len(articles)),
         [choice.cost_minor for choice in tariff.choices],
     )
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Load:
+    """One number for all that limits parcels: weight, volume, or a sum of both. `each`: of one of each article.
+
+    `limits`: of the choices of each filling, by its id. What is within the limits of a choice is within this one.
+    """
+
+    each: Ints
+    limits: Mapping[int, Ints]
+
+
+def loads_of(fillings: Sequence[Filling], capacity: Ints, units: Ints) -> list[Load]:
+    """What could be counted, of candidates (their fillings, and what each has) for so many units."""
+    having: dict[int, Bools] = {}
+    by_id: dict[int, Filling] = {}
+    for filling, has in zip(fillings, capacity > 0, strict=True):
+        having[id(filling)] = np.logical_or(having.get(id(filling), has), has)
+        by_id[id(filling)] = filling
+    grams, volume = (_least_sizes(by_id, having, kind) for kind in range(2))
+    total_grams, total_volume = int(grams @ units), int(volume @ units)
+    # A sum of both counts each for the same.
+    weighted = ((1, 0), (0, 1), (max(1, total_volume // max(1, total_grams)), 1))
+    return [
+        Load(
+            a * grams + b * volume,
+            {
+                key: a * np.minimum(one.limits[:, 0], total_grams) + b * np.minimum(one.limits[:, 1], total_volume)
+                for key, one in by_id.items()
+            },
+        )
+        for a, b in weighted[: 3 if total_volume else 1]
+    ]
+
+
+def _least_sizes(by_id: Mapping[int, Filling], having: Mapping[int, Bools], kind: int) -> Ints:
+    """Of each article, by those that have it and limit this: one of which each unit is a parcel has none."""
+    least = np.full(len(next(iter(having.values()))), BOUNDLESS, np.int64)
+    for key, filling in by_id.items():
+        if (filling.limits[:, kind] < BOUNDLESS).any():
+            least = np.where(having[key], np.minimum(least, filling.sizes[kind]), least)
+    found: Ints = np.where(least == BOUNDLESS, 0, least)
+    return found
+
+
 def filling_by_weight(steps: Sequence[Step], weights: Ints) -> Filling:
     """Of steps that are exact."""
+    limits = np.full((len(steps), KINDS), BOUNDLESS, np.int64)
+    limits[:, 0] = [step.up_to_grams for step in steps]
     return Filling(
-        weights[None, :],
-        np.array([[step.up_to_grams] for step in steps], np.int64),
+        np.array([weights, *[np.zeros_like(weights)] * (KINDS - 1)]),
+        limits,
         np.ones((len(steps), len(weights)), np.bool_),
         [step.cost_minor for step in steps],
     )

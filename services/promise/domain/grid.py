@@ -7,13 +7,14 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.promise.domain.candidates import Candidate
-from services.promise.domain.filling import Filling, filling_by_weight
+from services.promise.domain.filling import Filling, Load, filling_by_weight, loads_of
 
 Ints = NDArray[np.int64]
 # The largest number that stands for "nothing is known to be this dear".
@@ -55,7 +56,11 @@ class Row:
 
 
 class Grid:
-    """The candidates that could carry something of the demand, without those that a sibling always beats."""
+    """The candidates that could carry something of the demand, without those that a sibling always beats.
+
+    Bounds count one thing, which is called weight: grams, where more than these decide also what volume says.
+    `caps` and `costs` are what a candidate asks for so much of it: exact where grams are all that decides.
+    """
 
     def __init__(self, rows: Sequence[Row], demand: Demand, split_cost: int, max_legs: int) -> None:
         self.demand = demand
@@ -88,14 +93,10 @@ class Grid:
         self.capacity: Ints = capacity[order]
         self.unit_costs = None if unit_costs is None else unit_costs[order]
         self.floor = [floors[n] for n in order]
-        steps = {id(c.steps): c.steps for c in self.candidates}
-        caps = {key: [step.up_to_grams for step in found] for key, found in steps.items()}
-        costs = {key: [step.cost_minor for step in found] for key, found in steps.items()}
-        self.caps = [caps[id(c.steps)] for c in self.candidates]
-        self.costs = [costs[id(c.steps)] for c in self.candidates]
-        self.lateness = [c.lateness_cost for c in self.candidates]
-        # Where more than weight decides: what the parcels of each take. `caps` and `costs` are then the least.
+        # Where more than weight decides: what the parcels of each take, and the limits of what is counted.
         self.fillings = _fillings(self.rows, self.weights)
+        self.load_limits: Mapping[int, Ints] = {}
+        self.lateness = [c.lateness_cost for c in self.candidates]
         self.all = (1 << len(order)) - 1
         by_point: dict[str, int] = {}
         for n, candidate in enumerate(self.candidates):
@@ -106,12 +107,14 @@ class Grid:
             self.all if c.service.one_shipment else by_point[c.point.point_id] | lonely for c in self.candidates
         ]
         self.max_legs = min(max_legs, len(by_point))
-        self.most: list[int] = (self.capacity @ self.weights).tolist()
         self.bases = [row.candidate.steps[0].cost_minor for row in self.rows]
         self.carriage, self.rise = [0], [0]
-        if self.rows:
-            self.carrying, _ = _carriages(self, range(len(self.rows)))
-            self.carriage, self.rise = _by_legs(self)
+        if self.fillings is None:
+            steps = {id(c.steps): c.steps for c in self.candidates}
+            tables = {key: _columns((one.up_to_grams, one.cost_minor) for one in of) for key, of in steps.items()}
+            self._count(self.weights, [tables[id(c.steps)] for c in self.candidates])
+        else:
+            self._count_most_telling(self.fillings)
         self._holders: dict[tuple[int, int], int] = {}
         self._slopes: dict[tuple[int, int], float] = {}
         self._by_capacity = [
@@ -120,6 +123,27 @@ class Grid:
         ]
         # The scarcest article first: what it rules out need not be looked at for the others.
         self.scarcity = sorted(range(len(demand.skus)), key=lambda i: (len(self._by_capacity[i]), i))
+
+    def _count(self, weights: Ints, tables: Sequence["_Table"]) -> None:
+        """Counts by this, which costs each candidate so much."""
+        self.weights = weights
+        self.grams = int(self.units @ weights)
+        self.caps, self.costs = [caps for caps, _ in tables], [costs for _, costs in tables]
+        self.most: list[int] = (self.capacity @ weights).tolist()
+        if self.rows:
+            self.carrying, _ = _carriages(self, range(len(self.rows)))
+            self.carriage, self.rise = _by_legs(self)
+
+    def _count_most_telling(self, fillings: Sequence[Filling]) -> None:
+        """Counts by weight, volume or both: what says that all of it costs most."""
+        found: list[tuple[int, int, Load, list[_Table]]] = []
+        for number, load in enumerate(loads_of(fillings, self.capacity, self.units)):
+            tables = {id(one): _rising(load.limits[id(one)].tolist(), one.costs) for one in fillings}
+            self._count(load.each, [tables[id(one)] for one in fillings])
+            found.append((sum(self.carriage), -number, load, [tables[id(one)] for one in fillings]))
+        *_, load, chosen = max(found, key=lambda one: one[:2])
+        self.load_limits = load.limits
+        self._count(load.each, chosen)
 
     def holders(self, sku: int, units: int) -> int:
         """The set of candidates that could take so many units of a SKU."""
@@ -187,6 +211,24 @@ def _beats(a: Row, b: Row) -> bool:
         if place == len(caps) or mine.steps[place].cost_minor + dearer >= step.cost_minor:
             return False
     return True
+
+
+# Weight limits with what each costs.
+_Table = tuple[list[int], list[int]]
+
+
+def _columns(steps: Iterable[tuple[int, int]]) -> _Table:
+    caps, costs = zip(*steps, strict=True)
+    return list(caps), list(costs)
+
+
+def _rising(caps: Sequence[int], costs: Sequence[int]) -> _Table:
+    """Without those that take no more than a cheaper one."""
+    return _columns(
+        (cap, cost)
+        for cap, cost, before in zip(caps, costs, accumulate(caps, max, initial=-1), strict=False)
+        if cap > before
+    )
 
 
 def _fillings(rows: Sequence[Row], weights: Ints) -> list[Filling] | None:

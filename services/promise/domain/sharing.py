@@ -5,7 +5,8 @@ cheapest combination up. By weight alone each says less than it asks for, so wha
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,9 +24,15 @@ from services.promise.domain.packing import (
     doubling,
     least_cost,
 )
+from services.promise.domain.tariffs import BOUNDLESS, KINDS
 
 # Two legs are weighed out in at most so many parts of what one of them takes.
 _MAX_PARTS = 100_000
+# What is not found by hand is seldom found at all.
+_LAST_TRY_STEPS = 600
+# Rounds in which prices of limits are looked for, and what they cost.
+_PRICE_ROUNDS = 16
+_PRICED_STEPS = 250
 # What it costs to look at one combination of choices.
 _LOOK_STEPS = 40
 
@@ -58,18 +65,14 @@ class _Filled(Sharing):
     def _useful_steps(self, most: Sequence[int]) -> list[tuple[list[int], list[int]]]:
         """Of each leg the choices that take what it must have, up to the first that takes all that it has.
 
-        Their weight limits are those of the choice or of a cheaper one, whichever is more: so they rise.
+        Their limits of load are those of the choice or of a cheaper one, whichever is more: so they rise.
         """
         self._rows: list[list[int]] = []
         useful: list[tuple[list[int], list[int]]] = []
         for n, filling in enumerate(self._fillings):
             whole = filling.first(self._capacity[n])
             rows = np.flatnonzero(filling.able(self._forced[n])[: whole + 1]).tolist()
-            has_some = self._capacity[n] > 0
-            caps = np.full(len(rows), most[n], np.int64)
-            # What is a parcel of its own here, and of no other leg, weighs nothing in the limits of this one.
-            if (filling.sizes[0] >= self._grid.weights)[has_some].all():
-                caps = np.minimum(filling.limits[rows, 0], most[n])
+            caps = np.minimum(self._grid.load_limits[id(filling)][rows], most[n])
             self._rows.append(rows)
             useful.append((np.maximum.accumulate(caps).tolist(), [filling.costs[row] for row in rows]))
         return useful
@@ -102,11 +105,17 @@ class _Filled(Sharing):
         if not self._is_within(chosen, forced):
             return None
         room = _Room(self._grid, capacity, forced, chosen)
-        if not room.may_fit(budget):
-            return None
-        if self._unit_costs is None and not self._min_value and (found := room.by_hand(budget)) is not None:
-            return found
-        return room.search(self._unit_costs, self._min_value, limit, budget)
+        if self._unit_costs is not None or self._min_value:
+            may_fit = room.may_fit(budget)
+            return room.search(self._unit_costs, self._min_value, limit, budget) if may_fit else None
+        found = room.by_hand(budget)
+        if found is None and room.may_fit(budget):
+            found = room.by_prices(budget)
+            if found is None and len(chosen) == 2:
+                found = room.weighed_out(budget)
+            if found is None:
+                found = room.search(None, 0, limit, Budget(_LAST_TRY_STEPS))
+        return found
 
     def _is_within(self, chosen: Sequence[tuple[Filling, int]], shares: Ints) -> bool:
         return all(
@@ -138,56 +147,130 @@ class _Room:
             [filling.sizes[:, sku].tolist() for filling, _ in chosen] for sku in self._skus
         ]
         self._worth: list[int] = (forced @ grid.values).tolist()
-        self._kinds = range(min(len(slack) for slack in self._slack))
 
     def may_fit(self, budget: Budget) -> bool:
-        """Whether it would fit by each kind of limit alone: of more than two legs, if units could be cut."""
-        for kind in self._kinds:
+        """Whether it would fit if units could be cut; of two legs, whether it does by each kind of limit alone."""
+        budget.spend(_PRICED_STEPS)
+        return self._may_fit_at_prices() and (len(self._slack) > 2 or self._may_fit_by_kind(budget))
+
+    def _may_fit_at_prices(self) -> bool:
+        """Whether no prices of limits say that there are too few of them (Farkas).
+
+        With a price of each limit, units go where what they take costs least: if that is more than all limits are
+        worth, there is no way. Prices rise where too much would go, and fall where room is left.
+        """
+        sizes = np.array(self._sizes, float).reshape(len(self._skus), len(self._slack), KINDS)
+        slack, units = np.array(self._slack, float), np.array(self._units, float)
+        is_bound = (slack < BOUNDLESS >> 1) & (np.einsum("slk,s->lk", sizes, units) > slack)
+        prices = np.where(is_bound, 1.0 / np.maximum(1.0, slack), 0.0)
+        self._costs = np.zeros(sizes.shape[:2])
+        legs = np.arange(len(slack))
+        for _ in range(_PRICE_ROUNDS):
+            costs = np.einsum("lk,slk->sl", prices, sizes)
+            if float(costs.min(axis=1) @ units) > float((prices * slack)[is_bound].sum()) * (1 + 1e-9) + 1e-9:
+                return False
+            taken = (costs.argmin(axis=1)[:, None] == legs) * units[:, None]
+            excess = np.einsum("slk,sl->lk", sizes, taken) / np.maximum(1.0, slack) - 1.0
+            prices = np.where(is_bound, prices * np.exp(0.5 * np.clip(excess, -1.0, 1.0)), 0.0)
+            self._costs += costs
+        return True
+
+    def _may_fit_by_kind(self, budget: Budget) -> bool:
+        for kind in range(KINDS):
             sizes = [min(of_leg[kind] for of_leg in of_sku) for of_sku in self._sizes]
             slack = [of_leg[kind] for of_leg in self._slack]
             total = sum(size * units for size, units in zip(sizes, self._units, strict=True))
-            if total > sum(slack):
-                return False
-            if len(slack) == 2 and not self._is_weighed_out(sizes, slack, budget):
-                return False
+            # In parts that are rounded down: what fits exactly fits so, too.
+            if total > min(slack) and (part := _part(slack)):
+                parts = [size // part for size in sizes]
+                if self._weigh(parts, slack[0] // part, slack[1] // part, budget) is None:
+                    return False
         return True
 
-    def _is_weighed_out(self, sizes: Sequence[int], slack: Sequence[int], budget: Budget) -> bool:
-        """Whether units of the first leg can have a size that leaves no more than the second has room for.
+    def weighed_out(self, budget: Budget) -> Ints | None:
+        """Of two legs: shares that fit by one kind of limit, if they then fit by the others, too."""
+        for kind in range(KINDS):
+            slack = [of_leg[kind] for of_leg in self._slack]
+            part = _part(slack)
+            if not part or any(of_sku[0][kind] != of_sku[1][kind] for of_sku in self._sizes):
+                continue
+            # In parts that are rounded up: what fits so, fits.
+            parts = [-(-of_sku[0][kind] // part) for of_sku in self._sizes]
+            taken = self._weigh(parts, slack[0] // part, slack[1] // part, budget)
+            if taken is not None and self._is_room_for(taken):
+                return self._whole([[mine, units - mine] for mine, units in zip(taken, self._units, strict=True)])
+        return None
 
-        In parts of which there are few enough; rounded down, so that what fits exactly fits so, too.
-        """
-        part = max(1, -(-max(slack) // _MAX_PARTS)) if max(slack) < NO_LIMIT >> 2 else 0
-        total = sum(size // part * units for size, units in zip(sizes, self._units, strict=True)) if part else 0
-        least = total - slack[1] // part if part else 0
-        if least <= 0:
-            return True
-        most = slack[0] // part
-        sums, all_sums = 1, (1 << most + 1) - 1
-        for size, units, rooms in zip(sizes, self._units, self._rooms, strict=True):
-            must = max(0, units - rooms[1])
-            sums <<= must * (size // part)
-            for count in doubling(rooms[0] - must):
-                budget.spend(1 + most // 40_000)
-                sums = (sums | sums << count * (size // part)) & all_sums
-        return bool(sums >> least & all_sums)
+    def _weigh(self, sizes: Sequence[int], first: int, second: int, budget: Budget) -> list[int] | None:
+        """Units of the first of two legs with which neither has more than this; as even as can be."""
+        total = sum(size * units for size, units in zip(sizes, self._units, strict=True))
+        lightest, bits = max(0, total - second), min(first, total)
+        if lightest > bits:
+            return None
+        all_sums, sums = (1 << bits + 1) - 1, 1
+        steps = [(0, 0, 1)]
+        # Either of two legs has room for all that is left of an article.
+        for n, (size, units) in enumerate(zip(sizes, self._units, strict=True)):
+            for count in doubling(units):
+                budget.spend(1 + bits // 40_000)
+                sums = (sums | sums << count * size) & all_sums
+                steps.append((n, count, sums))
+        middle = (lightest + bits) // 2
+        above, below = sums >> middle, sums & (1 << middle) - 1
+        at = middle + (above & -above).bit_length() - 1 if above else below.bit_length() - 1
+        if at < lightest:
+            return None
+        return self._taken(steps, sizes, at)
+
+    def _taken(self, steps: Sequence[tuple[int, int, int]], sizes: Sequence[int], at: int) -> list[int]:
+        """Units by article of which a sum is made. `steps`: article, units, sums that are possible with them."""
+        taken = [0] * len(sizes)
+        for (n, count, _), (_, _, before) in zip(steps[:0:-1], steps[-2::-1], strict=True):
+            if not before >> at & 1:
+                taken[n] += count
+                at -= count * sizes[n]
+        return taken
+
+    def _is_room_for(self, taken: Sequence[int]) -> bool:
+        """For so much of each article in the first of two legs and the rest in the second."""
+        shares = (taken, [units - mine for units, mine in zip(self._units, taken, strict=True)])
+        return all(
+            sum(sizes[leg][kind] * count for sizes, count in zip(self._sizes, share, strict=True)) <= slack[kind]
+            for leg, (share, slack) in enumerate(zip(shares, self._slack, strict=True))
+            for kind in range(KINDS)
+        )
 
     def by_hand(self, budget: Budget) -> Ints | None:
         """The largest first, each where most room is left: mostly that will do."""
+        budget.spend(5 + len(self._skus) * len(self._slack))
+        return self._placed(
+            range(len(self._skus)),
+            lambda n, slack: [-_times(its, sizes) for its, sizes in zip(slack, self._sizes[n], strict=True)],
+        )
+
+    def by_prices(self, budget: Budget) -> Ints | None:
+        """Each where it costs least at the prices that were found, the ones first for which that says most."""
+        budget.spend(5 + len(self._skus) * len(self._slack))
+        least, second = np.sort(self._costs, axis=1)[:, :2].T
+        order = np.argsort(least / np.maximum(second, 1e-300), kind="stable").tolist()
+        costs = self._costs.tolist()
+        return self._placed(order, lambda n, _: costs[n])
+
+    def _placed(self, order: Sequence[int], rank: Callable[[int, list[list[int]]], list[Any]]) -> Ints | None:
+        """Article by article, as many as fit into the leg that ranks lowest, then the next."""
         slack = [list(of_leg) for of_leg in self._slack]
-        legs = range(len(slack))
-        budget.spend(5 + len(self._skus) * len(slack))
-        ways: list[list[int]] = []
-        for units, rooms, sizes in zip(self._units, self._rooms, self._sizes, strict=True):
-            way, left = [0] * len(slack), units
-            able = {leg: min(rooms[leg], _times(slack[leg], sizes[leg])) for leg in legs}
-            for leg in sorted(legs, key=lambda leg: -_times(slack[leg], sizes[leg])):
-                way[leg] = min(left, able[leg])
-                left -= way[leg]
-                _take(slack[leg], sizes[leg], way[leg])
+        ways = [[0] * len(slack) for _ in self._skus]
+        for n in order:
+            left, ranks, sizes = self._units[n], rank(n, slack), self._sizes[n]
+            for leg in sorted(range(len(slack)), key=ranks.__getitem__):
+                part = min(left, self._rooms[n][leg], _times(slack[leg], sizes[leg]))
+                ways[n][leg] = part
+                left -= part
+                _take(slack[leg], sizes[leg], part)
+                if not left:
+                    break
             if left:
                 return None
-            ways.append(way)
         return self._whole(ways)
 
     def search(self, unit_costs: Ints | None, min_value: int, limit: int, budget: Budget) -> Ints | None:
@@ -237,6 +320,11 @@ class _Room:
         for sku, way in zip(self._skus, ways, strict=True):
             shares[:, sku] += way
         return shares
+
+
+def _part(slack: Sequence[int]) -> int:
+    """What limits are counted in, so that there are few enough; 0 where there is none."""
+    return max(1, -(-max(slack) // _MAX_PARTS)) if max(slack) < BOUNDLESS >> 1 else 0
 
 
 def _times(slack: Sequence[int], sizes: Sequence[int]) -> int:

@@ -14,6 +14,8 @@ from services.promise.domain.rates import Step, step_of, with_surcharge
 
 # More than any weight or volume, and far from the largest number.
 BOUNDLESS = 1 << 60
+# What limits parcels: grams, cubic millimetres, and parts of the main parcel.
+KINDS = 3
 # The room of a main parcel in parts: halves, thirds and so on up to sixteenths are whole numbers.
 _PARTS = 720_720
 # Of more sizes nearly every sum is possible.
@@ -84,7 +86,7 @@ class Tariff:
     def choice(self, units: Mapping[str, int]) -> Choice:
         """The cheapest for the units that are no parcels of their own. ValueError when none takes them."""
         there = [sku for sku, count in units.items() if count and sku not in self.own]
-        loads = [sum(self.sizes[sku][kind] * units[sku] for sku in there) for kind in range(3)]
+        loads = [sum(self.sizes[sku][kind] * units[sku] for sku in there) for kind in range(KINDS)]
         for one in self.choices:
             is_within = all(load <= limit for load, limit in zip(loads, one.limits, strict=True))
             if is_within and one.leaves_out.isdisjoint(there):
