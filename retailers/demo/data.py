@@ -46,6 +46,7 @@ class Retailer:
     opening_stock: dict[str, list[inventory.StockDelta]]
     lanes: list[transfers.Lane]
     carriers: list[promise.Carrier]
+    boxes: list[promise.Box]
     zones: list[promise.Zone]
     areas: list[promise.PostcodeArea]
     capacity: list[capacity.CapacityLimit]
@@ -71,6 +72,7 @@ def read() -> Retailer:
         opening_stock=_opening_stock(),
         lanes=[_lane(entry) for entry in _yaml("lanes")],
         carriers=[_carrier(entry) for entry in _yaml("carriers")],
+        boxes=[_box(entry) for entry in _yaml("boxes")],
         zones=[_zone(entry) for entry in _yaml("zones")],
         areas=[_area(row) for row in _csv("areas")],
         capacity=[limit for entry in _yaml("capacity") for limit in _limits(entry)],
@@ -295,6 +297,22 @@ def _facts(row: Mapping[str, str]) -> merchandising.PositionFacts:
 # -- promise ----------------------------------------------------------------------------------------------
 
 
+def _box(entry: Mapping[str, Any]) -> promise.Box:
+    length, width, height = entry["inside"]
+    return promise.Box(
+        box_id=entry["box_id"],
+        name=entry["name"],
+        length_millimetres=length,
+        width_millimetres=width,
+        height_millimetres=height,
+        max_weight_grams=entry["max_weight_grams"],
+        tare_grams=entry["tare_grams"],
+        cost=types.Money(amount_minor=entry["cost"], currency="EUR"),
+        wall_millimetres=entry["wall_millimetres"],
+        fill_percent=entry["fill_percent"],
+    )
+
+
 def _carrier(entry: Mapping[str, Any]) -> promise.Carrier:
     return promise.Carrier(
         carrier_id=entry["carrier_id"],
@@ -315,6 +333,7 @@ def _service(entry: Mapping[str, Any]) -> promise.CarrierService:
         max_height_millimetres=entry.get("max_height_millimetres", 0),
         max_girth_millimetres=entry.get("max_girth_millimetres", 0),
         max_distance_kilometres=entry.get("max_distance_kilometres", 0),
+        volumetric_divisor=entry.get("volumetric_divisor", 0),
         one_shipment=entry.get("one_shipment", False),
         delivery_weekdays=_weekdays(entry["days"]),
         delivery_from_minute=from_minute,

@@ -87,6 +87,7 @@ async def load(inventory: str, promise: str, orders: str) -> Summary:
             "expected deliveries": len(retailer.deliveries),
             "positions with facts": len(retailer.facts),
             "carriers": len(retailer.carriers),
+            "boxes": len(retailer.boxes),
             "limits of capacity": len(retailer.capacity),
             "postcode areas": len(retailer.areas),
             "life cycles": len(retailer.life_cycles),
@@ -176,10 +177,11 @@ async def _load_promise(channel: grpc.aio.Channel, retailer: Retailer) -> int:
     carriers = await stub.PutCarriers(
         promise_pb.PutCarriersRequest(carriers=retailer.carriers), timeout=_TIMEOUT_SECONDS
     )
+    boxes = await stub.PutBoxes(promise_pb.PutBoxesRequest(boxes=retailer.boxes), timeout=_TIMEOUT_SECONDS)
     geography = await stub.PutGeography(
         promise_pb.PutGeographyRequest(zones=retailer.zones, areas=retailer.areas), timeout=_TIMEOUT_SECONDS
     )
-    return carriers.changed + geography.changed + await _load_ruleset(channel, retailer)
+    return carriers.changed + boxes.changed + geography.changed + await _load_ruleset(channel, retailer)
 
 
 async def _load_ruleset(channel: grpc.aio.Channel, retailer: Retailer) -> int:

@@ -92,6 +92,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/setting-versions"): _NETWORK | _OPERATOR,
     ("PUT", "/v1/carriers"): _NETWORK,
     ("GET", "/v1/carriers"): _NETWORK,
+    ("PUT", "/v1/boxes"): _NETWORK,
+    ("GET", "/v1/boxes"): _NETWORK,
     ("PUT", "/v1/capacity/limits"): _NETWORK,
     ("POST", "/v1/capacity/limits/remove"): _NETWORK,
     ("GET", "/v1/capacity/limits"): _NETWORK,

@@ -8,6 +8,7 @@ from kit.values.money import Money, is_currency
 from services.promise.domain.geography import normalise_postcode
 from services.promise.domain.network import (
     Appointment,
+    Box,
     Carrier,
     CarrierService,
     Destination,
@@ -26,7 +27,11 @@ MAX_TRANSIT_DAYS = 60
 MAX_APPOINTMENTS = 20
 # As many as a page shows.
 MAX_LISTED = 50
+MAX_BOXES = 100
+MAX_SIDE = 10_000
+MAX_WALL = 1_000
 _LIMITS = (
+    "volumetric_divisor",
     "max_width_millimetres",
     "max_height_millimetres",
     "max_girth_millimetres",
@@ -72,7 +77,7 @@ def _service(service: CarrierService, where: str) -> None:
     )
     _carbon(service, where)
     for limit in _LIMITS:
-        _require(getattr(service, limit) >= 0, f"{where}.{limit}", "must be 0 (no limit) or more")
+        _require(getattr(service, limit) >= 0, f"{where}.{limit}", "must be 0 (none) or more")
     if service.max_height_millimetres or service.max_width_millimetres:
         _require(
             service.max_length_millimetres >= service.max_width_millimetres >= service.max_height_millimetres > 0,
@@ -124,6 +129,27 @@ def _rates(steps: Sequence[RateStep], where: str) -> None:
             "must not fall in price with weight",
             index=i,
         )
+
+
+def boxes(found: Sequence[Box]) -> None:
+    """A catalogue of boxes."""
+    _require(len(found) <= MAX_BOXES, "boxes", f"must be at most {MAX_BOXES}")
+    _unique((box.box_id for box in found), "boxes[{}].box_id")
+    for i, box in enumerate(found):
+        where = f"boxes[{i}]"
+        for side in ("length_millimetres", "width_millimetres", "height_millimetres"):
+            _require(
+                1 <= getattr(box, side) <= MAX_SIDE, f"{where}.{side}", f"must be from 1 to {MAX_SIDE} mm, inside"
+            )
+        _require(box.tare_grams >= 0, f"{where}.tare_grams", "must be 0 or more")
+        _require(
+            box.max_weight_grams > box.tare_grams,
+            f"{where}.max_weight_grams",
+            "must be more than tare_grams: it is the weight with goods and box",
+        )
+        _require(0 <= box.wall_millimetres <= MAX_WALL, f"{where}.wall_millimetres", f"must be 0 to {MAX_WALL} mm")
+        _require(1 <= box.fill_percent <= 100, f"{where}.fill_percent", "must be from 1 to 100")
+        _money(box.cost, f"{where}.cost")
 
 
 def geography(zones: Sequence[Zone], areas: Sequence[PostcodeArea]) -> None:

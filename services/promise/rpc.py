@@ -23,6 +23,16 @@ class PromiseRpc(PromiseServiceServicer):
         carriers = await self._service.list_carriers()
         return pb.ListCarriersResponse(carriers=[translate.carrier_proto(carrier) for carrier in carriers])
 
+    async def PutBoxes(self, request: pb.PutBoxesRequest, context: object) -> pb.PutBoxesResponse:
+        """Replaces the catalogue of boxes."""
+        changed = await self._service.put_boxes([translate.to_box(box) for box in request.boxes])
+        return pb.PutBoxesResponse(changed=changed)
+
+    async def ListBoxes(self, request: pb.ListBoxesRequest, context: object) -> pb.ListBoxesResponse:
+        """All boxes."""
+        boxes = await self._service.list_boxes()
+        return pb.ListBoxesResponse(boxes=[translate.box_proto(box) for box in boxes])
+
     async def PutGeography(self, request: pb.PutGeographyRequest, context: object) -> pb.PutGeographyResponse:
         """Creates or replaces zones and postcode areas."""
         changed = await self._service.put_geography(

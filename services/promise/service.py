@@ -22,6 +22,7 @@ from services.promise.domain.calendars import Calendars
 from services.promise.domain.listing import Listed
 from services.promise.domain.network import (
     Appointment,
+    Box,
     Carrier,
     IsHoliday,
     Limits,
@@ -45,7 +46,7 @@ ROUNDS = 6
 
 
 class PromiseService:
-    """Quotes, plans and their records; carriers and geography. Rulesets: `rulesets.py`."""
+    """Quotes, plans and their records; carriers, boxes and geography. Rulesets: `rulesets.py`."""
 
     def __init__(
         self,
@@ -81,6 +82,20 @@ class PromiseService:
         """In id order."""
         async with self._single.connect() as tx:
             return await store.list_carriers(tx)
+
+    async def put_boxes(self, boxes: Sequence[Box]) -> int:
+        """Replaces the catalogue of boxes; how many really changed."""
+        checks.boxes(boxes)
+        async with self._database.begin() as tx:
+            await store.raise_terms_version(tx)
+            changed = await store.put_boxes(tx, boxes)
+        await self.refresh_terms()
+        return changed
+
+    async def list_boxes(self) -> list[Box]:
+        """In id order."""
+        async with self._single.connect() as tx:
+            return await store.list_boxes(tx)
 
     async def put_geography(self, zones: Sequence[Zone], areas: Sequence[PostcodeArea]) -> int:
         """Creates or replaces zones and postcode areas; how many rows really changed."""
@@ -236,7 +251,9 @@ class PromiseService:
     ) -> engine.Snapshot:
         stock = self._replica.slice(line.sku for line in request.lines)
         capacity = await self._capacities.seen(stock, request, terms.limits, given_back)
-        return engine.Snapshot(stock, terms.carriers, terms.geography, self._is_holiday, self._calendars, capacity)
+        return engine.Snapshot(
+            stock, terms.carriers, terms.geography, self._is_holiday, self._calendars, capacity, terms.boxes
+        )
 
 
 _NOTHING = Outcome((), (), (), (), proved_optimal=True)

@@ -86,7 +86,7 @@ class SimulationWork:
             terms = await load_terms(other)
         points = replica.slice(()).points
         simulation = Simulation(
-            Network(points, terms.carriers, terms.geography, self._is_holiday),
+            Network(points, terms.carriers, terms.geography, self._is_holiday, terms.boxes),
             job.live,
             job.setup.candidate,
             listed_orders=job.setup.listed_orders,
@@ -118,7 +118,7 @@ def _notes(job: Job) -> list[str]:
     alone = "Each order is planned as if it were alone: what it took is there for the next."
     return [
         each if job.setup.deplete else alone,
-        "Points, carriers, rates, geography and facts of positions are those of the day of the simulation.",
+        "Points, carriers, rates, boxes, geography and facts of positions are those of the day of the simulation.",
         f"Real cost is what carriers bill and what preparing costs by the figures of {live.ruleset_id} version "
         f"{live.version}, the ruleset in force, for both rulesets.",
         f"The objective of each ruleset is by its own weights: those of {live.ruleset_id} version {live.version} "

@@ -18,10 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kit import db
 from services.promise import capacity_store, rulesets_store, tables
 from services.promise.domain.geography import Geography
-from services.promise.domain.network import Carrier, Position, PostcodeArea, Zone
+from services.promise.domain.network import Box, Carrier, Position, PostcodeArea, Zone
 from services.promise.domain.plans import Decision, Quote
 from services.promise.terms import Terms
 
+_BOX = TypeAdapter(Box)
 _CARRIER = TypeAdapter(Carrier)
 _ZONE = TypeAdapter(Zone)
 _QUOTE = TypeAdapter(Quote)
@@ -55,6 +56,7 @@ async def load_terms(tx: AsyncConnection) -> Terms:
     areas = await tx.execute(select(tables.postcode_area))
     return Terms(
         version=version,
+        boxes=tuple(await list_boxes(tx)),
         carriers=tuple(_CARRIER.validate_python(document) for document in carriers.scalars()),
         geography=Geography(
             [_ZONE.validate_python(document) for document in zones.scalars()],
@@ -88,6 +90,23 @@ async def list_carriers(tx: AsyncConnection) -> list[Carrier]:
     """In id order."""
     found = await tx.execute(select(tables.carrier.c.document).order_by(tables.carrier.c.carrier_id))
     return [_CARRIER.validate_python(document) for document in found.scalars()]
+
+
+async def put_boxes(tx: AsyncConnection, boxes: Sequence[Box]) -> int:
+    """Makes these all there are; how many rows were written or removed."""
+    rows = [{"box_id": box.box_id, "document": _BOX.dump_python(box, mode="json")} for box in boxes]
+    gone = await tx.execute(
+        delete(tables.box)
+        .where(tables.box.c.box_id.not_in([box.box_id for box in boxes]))
+        .returning(tables.box.c.box_id)
+    )
+    return len(gone.all()) + await _put(tx, tables.box, ("box_id",), rows)
+
+
+async def list_boxes(tx: AsyncConnection) -> list[Box]:
+    """In id order."""
+    found = await tx.execute(select(tables.box.c.document).order_by(tables.box.c.box_id))
+    return [_BOX.validate_python(document) for document in found.scalars()]
 
 
 async def put_zones(tx: AsyncConnection, zones: Sequence[Zone]) -> int:

@@ -19,6 +19,13 @@ carrier = Table(
     Column("document", JSONB, nullable=False),
 )
 
+box = Table(
+    "box",
+    metadata,
+    Column("box_id", String, primary_key=True),
+    Column("document", JSONB, nullable=False),
+)
+
 zone = Table(
     "zone",
     metadata,

@@ -1,4 +1,4 @@
-"""What the business owns beside stock: carriers, geography, rulesets, limits; one value, replaced as a whole."""
+"""What the business owns beside stock: carriers, boxes, geography, rulesets, limits; replaced as a whole."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from datetime import datetime
 from kit.errors import FailedPrecondition
 from services.promise.domain.capacity import NO_LIMITS, Limits
 from services.promise.domain.geography import Geography
-from services.promise.domain.network import Carrier
+from services.promise.domain.network import Box, Carrier
 from services.promise.domain.ruleset_versions import Rulebook
 from services.promise.domain.rulesets import DEFAULT_ID, Ruleset
 
@@ -21,6 +21,7 @@ class Terms:
     geography: Geography
     rulebooks: Mapping[str, Rulebook]
     limits: Limits = NO_LIMITS
+    boxes: tuple[Box, ...] = ()
 
     def judge(self, at: datetime, *, again: bool = False) -> Ruleset:
         """The ruleset that judges a question of this instant: the default one, or else the one that is oldest.

@@ -122,6 +122,23 @@ def _to_service(service: pb.CarrierService, where: str) -> n.CarrierService:
         max_girth_millimetres=service.max_girth_millimetres,
         max_distance_kilometres=service.max_distance_kilometres,
         one_shipment=service.one_shipment,
+        volumetric_divisor=service.volumetric_divisor,
+    )
+
+
+def to_box(box: pb.Box) -> n.Box:
+    """A box."""
+    return n.Box(
+        box_id=box.box_id,
+        name=box.name,
+        length_millimetres=box.length_millimetres,
+        width_millimetres=box.width_millimetres,
+        height_millimetres=box.height_millimetres,
+        max_weight_grams=box.max_weight_grams,
+        tare_grams=box.tare_grams,
+        cost=_to_money(box.cost),
+        wall_millimetres=box.wall_millimetres,
+        fill_percent=box.fill_percent or 100,
     )
 
 
@@ -281,9 +298,26 @@ def carrier_proto(carrier: n.Carrier) -> pb.Carrier:
                 max_girth_millimetres=service.max_girth_millimetres,
                 max_distance_kilometres=service.max_distance_kilometres,
                 one_shipment=service.one_shipment,
+                volumetric_divisor=service.volumetric_divisor,
             )
             for service in carrier.services
         ],
+    )
+
+
+def box_proto(box: n.Box) -> pb.Box:
+    """A box as it was put."""
+    return pb.Box(
+        box_id=box.box_id,
+        name=box.name,
+        length_millimetres=box.length_millimetres,
+        width_millimetres=box.width_millimetres,
+        height_millimetres=box.height_millimetres,
+        max_weight_grams=box.max_weight_grams,
+        tare_grams=box.tare_grams,
+        cost=money_proto(box.cost),
+        wall_millimetres=box.wall_millimetres,
+        fill_percent=box.fill_percent,
     )
 
 
@@ -427,6 +461,9 @@ def _leg(leg: p.Leg) -> pb.Leg:
         carbon=_carbon(leg.carbon),
         distance_kilometres=leg.distance_kilometres,
         parcels=leg.parcels,
+        chargeable_grams=leg.chargeable_grams,
+        boxes=[pb.LegBox(box_id=box_id, count=count) for box_id, count in leg.boxes],
+        packaging_cost_minor=leg.packaging_cost_minor,
         latest_start=stamp(leg.latest_start) if leg.latest_start else None,
         next_hand_over_by=stamp(leg.next_hand_over_by) if leg.next_hand_over_by else None,
         next_window=_window(leg.next_window) if leg.next_window else None,

@@ -81,6 +81,7 @@ _ELSEWHERE = {
     ),
     "promise": (
         "PutCarriers",
+        "PutBoxes",
         "PutGeography",
         "PublishRuleset",
         "Quote",

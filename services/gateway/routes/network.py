@@ -14,6 +14,7 @@ from services.gateway.schemas.base import Changed, Listed, Page
 from services.gateway.schemas.network import (
     Adjustment,
     BalanceFilters,
+    Boxes,
     Carriers,
     Channels,
     ItemFilters,
@@ -24,6 +25,7 @@ from services.gateway.schemas.network import (
 )
 from services.gateway.schemas.network_views import (
     BalanceView,
+    BoxView,
     CarrierView,
     ChannelView,
     ItemView,
@@ -118,6 +120,20 @@ async def list_carriers(clients: ClientsAre) -> Listed[CarrierView]:
     """List carriers in id order."""
     found = await clients.read(clients.promise.ListCarriers, promise.ListCarriersRequest())
     return Listed(items=[shown(carrier, CarrierView) for carrier in found.carriers])
+
+
+@network_router.put("/boxes")
+async def put_boxes(body: Boxes, clients: ClientsAre) -> Changed:
+    """Replace the catalogue of boxes: goods that fit into one are planned in boxes, the others as they are."""
+    answer = await clients.act(clients.promise.PutBoxes, sent(promise.PutBoxesRequest, body))
+    return Changed(changed=answer.changed)
+
+
+@network_router.get("/boxes")
+async def list_boxes(clients: ClientsAre) -> Listed[BoxView]:
+    """List the boxes in id order."""
+    found = await clients.read(clients.promise.ListBoxes, promise.ListBoxesRequest())
+    return Listed(items=[shown(box, BoxView) for box in found.boxes])
 
 
 @network_router.post("/stock/adjustments")

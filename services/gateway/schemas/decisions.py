@@ -39,8 +39,15 @@ class LegUnits(PlannedUnits):
     supply_id: str = Field("", description="The delivery to come that they come with; empty when they are there")
 
 
+class LegBoxView(Shown):
+    """How many of a box a leg needs."""
+
+    box_id: str
+    count: int
+
+
 class LegView(Shown):
-    """One point's share of a plan: one parcel."""
+    """One point's share of a plan: mostly one parcel."""
 
     point_id: str
     carrier_id: str
@@ -48,11 +55,18 @@ class LegView(Shown):
     lines: list[LegUnits]
     window: WindowView | None
     hand_over_by: datetime | None
-    weight_grams: int
-    shipping_cost_minor: int
+    weight_grams: int = Field(description="Of goods and boxes")
+    chargeable_grams: int = Field(
+        0, description="That the carrier charges for, by weight or volume; 0 in older records"
+    )
+    shipping_cost_minor: int = Field(description="That the carrier bills")
+    packaging_cost_minor: int = Field(0, description="Of its boxes")
     carbon: CarbonView | None
     distance_kilometres: float
-    parcels: int = Field(description="An estimate by weight; 0 of what a hub has itself")
+    parcels: int = Field(description="An estimate by weight, volume and longest sides; 0 of what a hub has itself")
+    boxes: list[LegBoxView] = Field(
+        default_factory=list, description="Of its parcels; those that are in none are sent as they are"
+    )
     via_point_id: str = Field(description="The hub where it meets the others; empty when it goes to the customer")
     waits_until: datetime | None = Field(
         None, description="When its units to come are due; null when all are there"

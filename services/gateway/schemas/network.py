@@ -32,6 +32,7 @@ Percent = Annotated[int, Field(ge=0, le=100, description="Of what is on hand at 
 Minute = Annotated[int, Field(ge=0, le=1440, description="Minutes after local midnight")]
 Weekday = Annotated[int, Field(ge=1, le=7, description="1 is Monday, 7 is Sunday")]
 Int32 = Annotated[int, Field(ge=0, le=MAX_INT32)]
+Side = Annotated[int, Field(ge=1, le=10_000)]
 Real = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 _Texts = Annotated[list[RequiredText], Field(max_length=100)]
 
@@ -348,6 +349,11 @@ class CarrierService(Sent):
         0, description="The longest side and the way around the other two; 0 for no limit"
     )
     max_distance_kilometres: Int32 = Field(0, description="From the point to the customer; 0 for no limit")
+    volumetric_divisor: Int32 = Field(
+        0,
+        description="Cubic centimetres that are charged as a kilogram, for example 5000: a parcel costs what its "
+        "weight or its volume asks for, whichever is more; 0 charges weight alone",
+    )
     one_shipment: bool = Field(
         False,
         description="It comes to the customer once: an order leaves from one point, or meets at a hub",
@@ -428,6 +434,50 @@ class Carriers(Sent):
     )
 
     carriers: list[Carrier] = Field(min_length=1, max_length=100)
+
+
+class Box(Sent):
+    """A box in which goods are sent."""
+
+    box_id: Id
+    name: Text = ""
+    length_millimetres: Side = Field(description="Inside, as the other two sides")
+    width_millimetres: Side
+    height_millimetres: Side
+    max_weight_grams: Grams = Field(description="With what is in it")
+    tare_grams: Int32 = Field(0, description="That it weighs empty")
+    cost: Money = Field(description="Of one box, in the currency of the ruleset: others are not used")
+    wall_millimetres: Annotated[int, Field(ge=0, le=1_000)] = Field(
+        0, description="Each outer side is longer by two of them"
+    )
+    fill_percent: Annotated[int, Field(ge=1, le=100)] = Field(
+        100, description="Of its room that goods fill at most"
+    )
+
+
+class Boxes(Sent):
+    """The catalogue of boxes as a whole: a box that is not named is gone."""
+
+    model_config = example(
+        {
+            "boxes": [
+                {
+                    "box_id": "S",
+                    "name": "Small",
+                    "length_millimetres": 300,
+                    "width_millimetres": 200,
+                    "height_millimetres": 150,
+                    "max_weight_grams": 8000,
+                    "tare_grams": 150,
+                    "cost": {"amount_minor": 25, "currency": "EUR"},
+                    "wall_millimetres": 4,
+                    "fill_percent": 85,
+                }
+            ]
+        }
+    )
+
+    boxes: list[Box] = Field(max_length=100)
 
 
 class StockDelta(Sent):

@@ -224,6 +224,7 @@ class CarrierServiceView(Shown):
     max_height_millimetres: int
     max_girth_millimetres: int
     max_distance_kilometres: int
+    volumetric_divisor: int
     one_shipment: bool
     delivery_weekdays: list[int]
     delivery_from_minute: int
@@ -250,3 +251,18 @@ class CarrierView(Shown):
     name: str
     services: list[CarrierServiceView]
     pauses: list[CarrierPauseView]
+
+
+class BoxView(Shown):
+    """A box in which goods are sent."""
+
+    box_id: str
+    name: str
+    length_millimetres: int
+    width_millimetres: int
+    height_millimetres: int
+    max_weight_grams: int
+    tare_grams: int
+    cost: MoneyView | None
+    wall_millimetres: int
+    fill_percent: int

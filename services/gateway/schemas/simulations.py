@@ -294,7 +294,7 @@ class PointTypeLoadView(Shown):
 
 
 class PlannedLegView(Shown):
-    """What a point sends of an order; how many parcels that takes is an estimate by weight."""
+    """What a point sends of an order; how many parcels that takes is an estimate."""
 
     point_id: str
     carrier_id: str

@@ -15,7 +15,7 @@ from services.promise.domain.plans import CostComponent
 
 @dataclass(frozen=True, slots=True)
 class PlannedLeg:
-    """What a point sends of an order; `parcels` is an estimate by weight.
+    """What a point sends of an order; `parcels` is an estimate.
 
     `via_point_id`: to a hub. What goes on from there is the last of the legs, and has no units of its own.
     """

@@ -203,7 +203,7 @@ class _Side:
         return planned
 
     def _preparation(self, plan: Plan) -> int:
-        """Of each parcel that is sent, and of joining it at a hub; what that has itself is prepared with them.
+        """Of each leg that is sent, its boxes, and of joining it at a hub; what that has itself comes with them.
 
         Where the ruleset in force knows no cost of joining, it is that of the ruleset which joined them.
         """
@@ -211,7 +211,9 @@ class _Side:
         joined = sum(cost.amount_minor for cost in plan.costs if cost.name == "consolidation")
         if (known := self._yardstick.consolidation) is not None:
             joined = known.cost_minor * sum(leg.parcels for leg in sending if leg.via_point_id)
-        return joined + sum(self._yardstick.preparation_cost(self._points[leg.point_id].type) for leg in sending)
+        boxes = sum(leg.packaging_cost_minor for leg in plan.shipments)
+        prepared = sum(self._yardstick.preparation_cost(self._points[leg.point_id].type) for leg in sending)
+        return joined + boxes + prepared
 
     def _count(self, planned: PlannedOrder) -> None:
         parcels = planned.parcels

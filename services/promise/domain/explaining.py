@@ -19,6 +19,8 @@ from services.promise.domain.telling import (
     POINTS_TOLD,
     Sentence,
     Told,
+    facts_of_parcels,
+    parcels_of,
     point_ids,
     units_of,
 )
@@ -111,14 +113,14 @@ def _chosen(told: Told) -> Iterator[Sentence]:
         yield Sentence(
             "LEG",
             f"{told.name(leg.point_id, leg.distance_kilometres)} sends {w.listed(articles, ARTICLES_TOLD)} "
-            f"with {leg.carrier_id} {leg.service_id} in {w.counted(leg.parcels, 'parcel')}, handed over by "
+            f"with {leg.carrier_id} {leg.service_id} in {parcels_of(leg)}, handed over by "
             f"{w.instant(leg.hand_over_by, known.time_zone if known else '')}; carriage {carriage}.",
             {
                 "point_id": leg.point_id,
                 "kilometres": f"{leg.distance_kilometres:.1f}",
                 "carrier_id": leg.carrier_id,
                 "service_id": leg.service_id,
-                "parcels": str(leg.parcels),
+                **facts_of_parcels(leg),
                 "units": str(sum(line.quantity for line in leg.lines)),
                 "hand_over_by": w.iso(leg.hand_over_by),
                 "shipping_cost_minor": str(leg.shipping_cost_minor),

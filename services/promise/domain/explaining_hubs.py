@@ -4,7 +4,14 @@ from collections.abc import Iterator
 
 from services.promise.domain import wording as w
 from services.promise.domain.plans import AskedHub, HubVerdict, Leg, Plan
-from services.promise.domain.telling import ARTICLES_TOLD, POINTS_TOLD, Sentence, Told
+from services.promise.domain.telling import (
+    ARTICLES_TOLD,
+    POINTS_TOLD,
+    Sentence,
+    Told,
+    facts_of_parcels,
+    parcels_of,
+)
 
 
 def leg(told: Told, plan: Plan, found: Leg) -> Sentence:
@@ -80,7 +87,7 @@ def _carriage(told: Told, plan: Plan, found: Leg) -> str:
     carriage = w.amount(found.shipping_cost_minor, plan.price.currency)
     by = w.instant(found.hand_over_by, _zone(told, found.point_id))
     service = f"{found.carrier_id} {found.service_id}"
-    return f"with {service} in {w.counted(found.parcels, 'parcel')}, handed over by {by}, carriage {carriage}"
+    return f"with {service} in {parcels_of(found)}, handed over by {by}, carriage {carriage}"
 
 
 def _sent(found: Leg) -> dict[str, str]:
@@ -88,7 +95,7 @@ def _sent(found: Leg) -> dict[str, str]:
         "kilometres": f"{found.distance_kilometres:.1f}",
         "carrier_id": found.carrier_id,
         "service_id": found.service_id,
-        "parcels": str(found.parcels),
+        **facts_of_parcels(found),
         "hand_over_by": w.iso(found.hand_over_by),
         "shipping_cost_minor": str(found.shipping_cost_minor),
     }

@@ -15,6 +15,7 @@ from services.promise.domain.comparing import Comparison
 from services.promise.domain.geography import Geography
 from services.promise.domain.network import (
     SHIP_FROM_STORE,
+    Box,
     Carrier,
     IsHoliday,
     Item,
@@ -42,6 +43,7 @@ class Network:
     carriers: tuple[Carrier, ...]
     geography: Geography
     is_holiday: IsHoliday
+    boxes: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,14 @@ class _Side:
         """What becomes of an order; when stock is depleted, it is gone for the next."""
         network = self._network
         left = self._left(stock) if self._taken else stock
-        snapshot = Snapshot(left, network.carriers, network.geography, network.is_holiday, self._calendars)
+        snapshot = Snapshot(
+            left,
+            network.carriers,
+            network.geography,
+            network.is_holiday,
+            self._calendars,
+            boxes=network.boxes,
+        )
         outcome = self._plan(snapshot, request, self._ruleset)
         if self._deplete and outcome.plans:
             for leg in outcome.plans[0].legs:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.promise.domain import wording as w
-from services.promise.domain.plans import Decision, Plan
+from services.promise.domain.plans import Decision, Leg, Plan
 
 LEGS_TOLD = 20
 ARTICLES_TOLD = 20
@@ -32,6 +32,28 @@ def units_of(plan: Plan) -> dict[str, int]:
 def point_ids(plan: Plan) -> tuple[str, ...]:
     """Where it ships from."""
     return tuple(dict.fromkeys(leg.point_id for leg in plan.legs))
+
+
+def parcels_of(leg: Leg) -> str:
+    """What a leg is sent in, and for what weight it is charged where that is not its own."""
+    boxed = sum(count for _, count in leg.boxes)
+    boxes = [f"{count} x {box_id}" for box_id, count in leg.boxes]
+    if boxes and boxed < leg.parcels:
+        boxes.append(f"{leg.parcels - boxed} as they are")
+    told = w.counted(leg.parcels, "parcel") + (f" ({w.listed(boxes, ARTICLES_TOLD)})" if boxes else "")
+    if leg.chargeable_grams > leg.weight_grams:
+        told += f" of {w.weight(leg.weight_grams)} that are charged for {w.weight(leg.chargeable_grams)} by volume"
+    return told
+
+
+def facts_of_parcels(leg: Leg) -> dict[str, str]:
+    """The same for machines."""
+    return {
+        "parcels": str(leg.parcels),
+        "boxes": " ".join(f"{box_id}:{count}" for box_id, count in leg.boxes),
+        "weight_grams": str(leg.weight_grams),
+        "chargeable_grams": str(leg.chargeable_grams),
+    }
 
 
 class Told:

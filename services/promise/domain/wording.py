@@ -79,6 +79,7 @@ COMPONENTS = {
     "low_cover": "units that the points would soon miss",
     "markdown": "units sold that would be marked down soon",
     "consolidation": "joining parcels at the hub",
+    "packaging": "boxes",
     "short_pick": "how often the points do not find such articles",
 }
 
@@ -136,6 +137,11 @@ def window(found: Window, time_zone: str) -> str:
 def distance(kilometres: float) -> str:
     """Whole kilometres; tenths below ten."""
     return f"{kilometres:.1f} km" if kilometres < 9.95 else f"{kilometres:.0f} km"
+
+
+def weight(grams: int) -> str:
+    """For example `850 g` or `12.4 kg`."""
+    return f"{grams} g" if grams < 1_000 else f"{grams / 1_000:.1f} kg"
 
 
 def age(past: timedelta) -> str:

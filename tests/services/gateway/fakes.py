@@ -548,6 +548,13 @@ class FakePromise(PromiseServiceServicer):
         self._world.note("PutCarriers", request)
         return promise.PutCarriersResponse(changed=len(request.carriers))
 
+    async def PutBoxes(self, request: Any, context: Any) -> promise.PutBoxesResponse:
+        self._world.note("PutBoxes", request)
+        return promise.PutBoxesResponse(changed=len(request.boxes))
+
+    async def ListBoxes(self, request: Any, context: Any) -> promise.ListBoxesResponse:
+        return promise.ListBoxesResponse(boxes=[promise.Box(box_id="S", length_millimetres=300)])
+
     async def ListCarriers(self, request: Any, context: Any) -> promise.ListCarriersResponse:
         return promise.ListCarriersResponse(carriers=[promise.Carrier(carrier_id="colisvite", name="ColisVite")])
 

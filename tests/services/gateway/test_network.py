@@ -39,6 +39,7 @@ async def test_a_channel_is_written_where_it_sells_and_where_it_shows(
         ("/v1/items", "PutItems", "items"),
         ("/v1/stock-points", "PutStockPoints", "points"),
         ("/v1/carriers", "PutCarriers", "carriers"),
+        ("/v1/boxes", "PutBoxes", "boxes"),
     ],
 )
 async def test_the_whole_body_reaches_its_service(

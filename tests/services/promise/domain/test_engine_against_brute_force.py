@@ -118,15 +118,17 @@ def sized_service(random: Random, service: n.CarrierService) -> n.CarrierService
 def random_boxes(random: Random) -> tuple[n.Box, ...]:
     return tuple(
         n.Box(
-            f"b{i}",
-            *(50 * random.randint(3, 9) for _ in range(3)),
+            f"b{number}",
+            50 * random.randint(3, 9),
+            50 * random.randint(3, 9),
+            50 * random.randint(3, 9),
             max_weight_grams=random.choice([1_200, 3_000, 20_000]),
             tare_grams=random.choice([0, 100, 250]),
             cost=euros(random.choice([0, 30, 120])),
             wall_millimetres=random.choice([0, 5]),
             fill_percent=random.choice([100, 80]),
         )
-        for i in range(random.randint(1, 4))
+        for number in range(random.randint(1, 4))
     )
 
 

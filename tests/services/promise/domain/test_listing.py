@@ -133,9 +133,9 @@ def sized_network(random: Random, shop: Snapshot) -> Snapshot:
         )
 
     def box(number: int) -> n.Box:
-        sides = [random.choice((120, 240, 320, 600)) for _ in range(3)]
+        length, width, height = (random.choice((120, 240, 320, 600)) for _ in range(3))
         weight, cost = random.choice((1_100, 4_000, 25_000)), euros(random.choice((0, 40)))
-        return n.Box(f"b{number}", *sides, weight, random.choice((0, 150)), cost)
+        return n.Box(f"b{number}", length, width, height, weight, random.choice((0, 150)), cost)
 
     sides = {sku: random.choice(((0, 0), (80, 60), (100, 100))) for sku in shop.stock.items}
     items = {sku: replace(one, other_sides_millimetres=sides[sku]) for sku, one in shop.stock.items.items()}
@@ -211,9 +211,11 @@ def reasons(not_offered: tuple[NotOffered, ...]) -> dict[n.Mode, str]:
     return {one.mode: one.reason for one in not_offered}
 
 
-def check(seed: int, *, comes: bool = False) -> int:
+def check(seed: int, *, comes: bool = False, is_sized: bool = False) -> int:
     random = Random(seed)
     shop, rules = random_network(random), random_rules(random)
+    if is_sized:
+        shop = sized_network(random, shop)
     if comes:
         shop = with_arrivals(random, shop)
         rules = replace(
@@ -242,6 +244,16 @@ def test_a_page_says_what_a_quote_of_one_unit_says() -> None:
 
 def test_a_page_says_what_a_quote_says_of_what_comes_and_what_is_under_embargo() -> None:
     assert sum(check(seed, comes=True) for seed in range(120)) > 700
+
+
+def test_a_page_says_what_a_quote_of_one_unit_says_where_volume_and_boxes_count() -> None:
+    assert sum(check(seed, is_sized=True) for seed in range(500, 620)) > 400
+
+
+@pytest.mark.attack
+@pytest.mark.timeout(900)
+def test_a_page_says_what_a_quote_of_one_unit_says_where_volume_and_boxes_count_in_thousands_of_networks() -> None:
+    assert sum(check(seed, is_sized=True) for seed in range(5_000, 7_000)) > 8_000
 
 
 @pytest.mark.attack

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 import pytest
@@ -16,6 +17,7 @@ from services.promise.domain.telling import units_of
 from tests.services.promise.domain.decided import decide
 from tests.services.promise.domain.test_engine_against_brute_force import (
     Case,
+    by_weight,
     cost_of,
     possible_legs,
     possible_shares,
@@ -121,7 +123,8 @@ def cheapest_with(point_id: str, case: Case, best: Plan) -> int | None:
         for legs in possible_legs(case)
         if any(at.point_id == point_id for at, _ in legs)
         for shares in possible_shares(case, legs, wanted)
-        if sum(map(sum, shares)) == sent(best) and (cost := cost_of(case, legs, shares)) is not None
+        if sum(map(sum, shares)) == sent(best)
+        and (cost := cost_of(case, legs, shares, partial(by_weight, case))) is not None
     ]
     return min(costs, default=None)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def tariff(shop: n.CarrierService, boxes: tuple[n.Box, ...], *units: Units) -> T
     return Levels(shop, shop.zones[0], boxes).tariff(items, wanted, 100, is_one_parcel=False)
 
 
-def sold(**values: int) -> n.CarrierService:
+def sold(**values: Any) -> n.CarrierService:
     return service(zones=(terms(rates=RATES),), **values)
 
 

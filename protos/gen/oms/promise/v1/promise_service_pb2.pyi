@@ -111,6 +111,7 @@ class CarrierService(_message.Message):
     MAX_HEIGHT_MILLIMETRES_FIELD_NUMBER: _builtins.int
     MAX_GIRTH_MILLIMETRES_FIELD_NUMBER: _builtins.int
     MAX_DISTANCE_KILOMETRES_FIELD_NUMBER: _builtins.int
+    VOLUMETRIC_DIVISOR_FIELD_NUMBER: _builtins.int
     ONE_SHIPMENT_FIELD_NUMBER: _builtins.int
     service_id: _builtins.str
     name: _builtins.str
@@ -134,6 +135,10 @@ class CarrierService(_message.Message):
     """The longest side and the way around the other two; 0 means no limit."""
     max_distance_kilometres: _builtins.int
     """From the point to the destination; 0 means no limit."""
+    volumetric_divisor: _builtins.int
+    """Cubic centimetres that are charged as one kilogram, for example 5000: a parcel costs what its weight or its volume
+    asks for, whichever is more (of a box, that of its outer sides). 0 charges weight alone.
+    """
     one_shipment: _builtins.bool
     """It comes to the customer once, with all of an order: that leaves from one point, or meets at a hub."""
     @_builtins.property
@@ -165,11 +170,12 @@ class CarrierService(_message.Message):
         max_height_millimetres: _builtins.int = ...,
         max_girth_millimetres: _builtins.int = ...,
         max_distance_kilometres: _builtins.int = ...,
+        volumetric_divisor: _builtins.int = ...,
         one_shipment: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_factor", b"carbon_factor", "carbon_legs", b"carbon_legs", "delivery_from_minute", b"delivery_from_minute", "delivery_until_minute", b"delivery_until_minute", "delivery_weekdays", b"delivery_weekdays", "max_distance_kilometres", b"max_distance_kilometres", "max_girth_millimetres", b"max_girth_millimetres", "max_height_millimetres", b"max_height_millimetres", "max_length_millimetres", b"max_length_millimetres", "max_weight_grams", b"max_weight_grams", "max_width_millimetres", b"max_width_millimetres", "mode", b"mode", "name", b"name", "one_shipment", b"one_shipment", "service_id", b"service_id", "surcharge_basis_points", b"surcharge_basis_points", "zones", b"zones"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_factor", b"carbon_factor", "carbon_legs", b"carbon_legs", "delivery_from_minute", b"delivery_from_minute", "delivery_until_minute", b"delivery_until_minute", "delivery_weekdays", b"delivery_weekdays", "max_distance_kilometres", b"max_distance_kilometres", "max_girth_millimetres", b"max_girth_millimetres", "max_height_millimetres", b"max_height_millimetres", "max_length_millimetres", b"max_length_millimetres", "max_weight_grams", b"max_weight_grams", "max_width_millimetres", b"max_width_millimetres", "mode", b"mode", "name", b"name", "one_shipment", b"one_shipment", "service_id", b"service_id", "surcharge_basis_points", b"surcharge_basis_points", "volumetric_divisor", b"volumetric_divisor", "zones", b"zones"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -273,7 +279,7 @@ Global___ZoneTerms: _TypeAlias = ZoneTerms  # noqa: Y015
 
 @_typing.final
 class RateStep(_message.Message):
-    """The carrier's price of a parcel up to a weight."""
+    """The carrier's price of a parcel up to a weight: the one that it is charged for."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -295,6 +301,143 @@ class RateStep(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RateStep: _TypeAlias = RateStep  # noqa: Y015
+
+@_typing.final
+class Box(_message.Message):
+    """A box in which goods are sent. Where there are boxes, what fits into one is sent in boxes; what fits none as it is."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOX_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    LENGTH_MILLIMETRES_FIELD_NUMBER: _builtins.int
+    WIDTH_MILLIMETRES_FIELD_NUMBER: _builtins.int
+    HEIGHT_MILLIMETRES_FIELD_NUMBER: _builtins.int
+    MAX_WEIGHT_GRAMS_FIELD_NUMBER: _builtins.int
+    TARE_GRAMS_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    WALL_MILLIMETRES_FIELD_NUMBER: _builtins.int
+    FILL_PERCENT_FIELD_NUMBER: _builtins.int
+    box_id: _builtins.str
+    name: _builtins.str
+    length_millimetres: _builtins.int
+    """Inner sides."""
+    width_millimetres: _builtins.int
+    height_millimetres: _builtins.int
+    max_weight_grams: _builtins.int
+    """That it may weigh with what is in it, and empty."""
+    tare_grams: _builtins.int
+    wall_millimetres: _builtins.int
+    """Each outer side is longer by two of them."""
+    fill_percent: _builtins.int
+    """Of its room that goods fill at most, 1 to 100; 0 is 100."""
+    @_builtins.property
+    def cost(self) -> _type_pb2.Money:
+        """Of one box, in the currency of the ruleset: boxes of another one are not used."""
+
+    def __init__(
+        self,
+        *,
+        box_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        length_millimetres: _builtins.int = ...,
+        width_millimetres: _builtins.int = ...,
+        height_millimetres: _builtins.int = ...,
+        max_weight_grams: _builtins.int = ...,
+        tare_grams: _builtins.int = ...,
+        cost: _type_pb2.Money | None = ...,
+        wall_millimetres: _builtins.int = ...,
+        fill_percent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["box_id", b"box_id", "cost", b"cost", "fill_percent", b"fill_percent", "height_millimetres", b"height_millimetres", "length_millimetres", b"length_millimetres", "max_weight_grams", b"max_weight_grams", "name", b"name", "tare_grams", b"tare_grams", "wall_millimetres", b"wall_millimetres", "width_millimetres", b"width_millimetres"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Box: _TypeAlias = Box  # noqa: Y015
+
+@_typing.final
+class PutBoxesRequest(_message.Message):
+    """The catalogue."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOXES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def boxes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Box]: ...
+    def __init__(
+        self,
+        *,
+        boxes: _abc.Iterable[Global___Box] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boxes", b"boxes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutBoxesRequest: _TypeAlias = PutBoxesRequest  # noqa: Y015
+
+@_typing.final
+class PutBoxesResponse(_message.Message):
+    """How many boxes were written or removed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGED_FIELD_NUMBER: _builtins.int
+    changed: _builtins.int
+    def __init__(
+        self,
+        *,
+        changed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutBoxesResponse: _TypeAlias = PutBoxesResponse  # noqa: Y015
+
+@_typing.final
+class ListBoxesRequest(_message.Message):
+    """All boxes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBoxesRequest: _TypeAlias = ListBoxesRequest  # noqa: Y015
+
+@_typing.final
+class ListBoxesResponse(_message.Message):
+    """All boxes, in id order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOXES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def boxes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Box]: ...
+    def __init__(
+        self,
+        *,
+        boxes: _abc.Iterable[Global___Box] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boxes", b"boxes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListBoxesResponse: _TypeAlias = ListBoxesResponse  # noqa: Y015
 
 @_typing.final
 class Zone(_message.Message):
@@ -815,6 +958,9 @@ class Leg(_message.Message):
     LATEST_START_FIELD_NUMBER: _builtins.int
     NEXT_HAND_OVER_BY_FIELD_NUMBER: _builtins.int
     NEXT_WINDOW_FIELD_NUMBER: _builtins.int
+    CHARGEABLE_GRAMS_FIELD_NUMBER: _builtins.int
+    BOXES_FIELD_NUMBER: _builtins.int
+    PACKAGING_COST_MINOR_FIELD_NUMBER: _builtins.int
     VIA_POINT_ID_FIELD_NUMBER: _builtins.int
     WAITS_UNTIL_FIELD_NUMBER: _builtins.int
     RELEASE_DATE_FIELD_NUMBER: _builtins.int
@@ -822,10 +968,19 @@ class Leg(_message.Message):
     carrier_id: _builtins.str
     service_id: _builtins.str
     weight_grams: _builtins.int
+    """Of goods and boxes."""
     shipping_cost_minor: _builtins.int
+    """That the carrier bills; boxes are not in it."""
     distance_kilometres: _builtins.float
     parcels: _builtins.int
-    """Estimated by weight; 0 in records that are older than the figure, and of what a hub has itself."""
+    """An estimate: the goods fit into so many by weight, volume and longest sides. 0 in records that are older than the
+    figure, and of what a hub has itself.
+    """
+    chargeable_grams: _builtins.int
+    """That the carrier charges for: the weight or what the volume asks for, whichever is more, parcel by parcel. 0 in
+    older records.
+    """
+    packaging_cost_minor: _builtins.int
     via_point_id: _builtins.str
     """The hub at which it meets the others; `window` is then when it is there. What the hub has itself is a leg without
     carrier and service. Empty: it goes to the customer.
@@ -857,6 +1012,10 @@ class Leg(_message.Message):
     @_builtins.property
     def next_window(self) -> _type_pb2.Window: ...
     @_builtins.property
+    def boxes(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegBox]:
+        """Of the parcels that are boxes; the others are sent as they are. Empty where there is no catalogue."""
+
+    @_builtins.property
     def waits_until(self) -> _timestamp_pb2.Timestamp:
         """Work does not begin before: units from stock to come are due then. Absent: all units are there."""
 
@@ -877,17 +1036,44 @@ class Leg(_message.Message):
         latest_start: _timestamp_pb2.Timestamp | None = ...,
         next_hand_over_by: _timestamp_pb2.Timestamp | None = ...,
         next_window: _type_pb2.Window | None = ...,
+        chargeable_grams: _builtins.int = ...,
+        boxes: _abc.Iterable[Global___LegBox] | None = ...,
+        packaging_cost_minor: _builtins.int = ...,
         via_point_id: _builtins.str = ...,
         waits_until: _timestamp_pb2.Timestamp | None = ...,
         release_date: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "carrier_id", b"carrier_id", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "parcels", b"parcels", "point_id", b"point_id", "release_date", b"release_date", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "via_point_id", b"via_point_id", "waits_until", b"waits_until", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boxes", b"boxes", "carbon", b"carbon", "carrier_id", b"carrier_id", "chargeable_grams", b"chargeable_grams", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "packaging_cost_minor", b"packaging_cost_minor", "parcels", b"parcels", "point_id", b"point_id", "release_date", b"release_date", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "via_point_id", b"via_point_id", "waits_until", b"waits_until", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Leg: _TypeAlias = Leg  # noqa: Y015
+
+@_typing.final
+class LegBox(_message.Message):
+    """How many of a box a leg needs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOX_ID_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    box_id: _builtins.str
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        box_id: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["box_id", b"box_id", "count", b"count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LegBox: _TypeAlias = LegBox  # noqa: Y015
 
 @_typing.final
 class LegLine(_message.Message):
@@ -930,7 +1116,7 @@ class CostComponent(_message.Message):
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """"shipping", "preparation", "split", "distance", "lateness"; when they are not 0 also "priority", "low_cover",
-    "markdown" (a gain: less than 0), "short_pick", "capacity" and "waiting". Of a plan by way of a hub also
+    "markdown" (a gain: less than 0), "short_pick", "capacity", "waiting" and "packaging" (boxes). Of a plan by way of a hub also
     "consolidation".
     """
     amount_minor: _builtins.int

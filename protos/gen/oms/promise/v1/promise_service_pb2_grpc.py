@@ -46,6 +46,16 @@ class PromiseServiceStub:
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListCarriersRequest.SerializeToString,
                 response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListCarriersResponse.FromString,
                 _registered_method=True)
+        self.PutBoxes = channel.unary_unary(
+                '/oms.promise.v1.PromiseService/PutBoxes',
+                request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PutBoxesRequest.SerializeToString,
+                response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PutBoxesResponse.FromString,
+                _registered_method=True)
+        self.ListBoxes = channel.unary_unary(
+                '/oms.promise.v1.PromiseService/ListBoxes',
+                request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListBoxesRequest.SerializeToString,
+                response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListBoxesResponse.FromString,
+                _registered_method=True)
         self.PutGeography = channel.unary_unary(
                 '/oms.promise.v1.PromiseService/PutGeography',
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PutGeographyRequest.SerializeToString,
@@ -87,6 +97,20 @@ class PromiseServiceServicer:
 
     def ListCarriers(self, request, context):
         """Lists carriers in id order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutBoxes(self, request, context):
+        """Replaces the catalogue of boxes as a whole: a box that is not named is gone. INVALID_ARGUMENT names the field.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBoxes(self, request, context):
+        """Lists the boxes in id order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,6 +164,16 @@ def add_PromiseServiceServicer_to_server(servicer, server):
                     servicer.ListCarriers,
                     request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListCarriersRequest.FromString,
                     response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListCarriersResponse.SerializeToString,
+            ),
+            'PutBoxes': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutBoxes,
+                    request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PutBoxesRequest.FromString,
+                    response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PutBoxesResponse.SerializeToString,
+            ),
+            'ListBoxes': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBoxes,
+                    request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListBoxesRequest.FromString,
+                    response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ListBoxesResponse.SerializeToString,
             ),
             'PutGeography': grpc.unary_unary_rpc_method_handler(
                     servicer.PutGeography,
@@ -223,6 +257,60 @@ class PromiseService:
             '/oms.promise.v1.PromiseService/ListCarriers',
             oms_dot_promise_dot_v1_dot_promise__service__pb2.ListCarriersRequest.SerializeToString,
             oms_dot_promise_dot_v1_dot_promise__service__pb2.ListCarriersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutBoxes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.promise.v1.PromiseService/PutBoxes',
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.PutBoxesRequest.SerializeToString,
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.PutBoxesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBoxes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.promise.v1.PromiseService/ListBoxes',
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.ListBoxesRequest.SerializeToString,
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.ListBoxesResponse.FromString,
             options,
             channel_credentials,
             insecure,

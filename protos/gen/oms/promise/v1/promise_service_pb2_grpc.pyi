@@ -39,6 +39,10 @@ class PromiseServiceStub:
     """Creates or replaces carriers with their services. INVALID_ARGUMENT names the field."""
     ListCarriers: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.ListCarriersRequest, _promise_service_pb2.ListCarriersResponse]
     """Lists carriers in id order."""
+    PutBoxes: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.PutBoxesRequest, _promise_service_pb2.PutBoxesResponse]
+    """Replaces the catalogue of boxes as a whole: a box that is not named is gone. INVALID_ARGUMENT names the field."""
+    ListBoxes: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.ListBoxesRequest, _promise_service_pb2.ListBoxesResponse]
+    """Lists the boxes in id order."""
     PutGeography: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.PutGeographyRequest, _promise_service_pb2.PutGeographyResponse]
     """Creates or replaces delivery zones and the positions of postcode areas."""
     Quote: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteRequest, _promise_service_pb2.QuoteResponse]
@@ -63,6 +67,10 @@ class PromiseServiceAsyncStub(PromiseServiceStub):
     """Creates or replaces carriers with their services. INVALID_ARGUMENT names the field."""
     ListCarriers: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.ListCarriersRequest, _promise_service_pb2.ListCarriersResponse]  # type: ignore[assignment]
     """Lists carriers in id order."""
+    PutBoxes: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.PutBoxesRequest, _promise_service_pb2.PutBoxesResponse]  # type: ignore[assignment]
+    """Replaces the catalogue of boxes as a whole: a box that is not named is gone. INVALID_ARGUMENT names the field."""
+    ListBoxes: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.ListBoxesRequest, _promise_service_pb2.ListBoxesResponse]  # type: ignore[assignment]
+    """Lists the boxes in id order."""
     PutGeography: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.PutGeographyRequest, _promise_service_pb2.PutGeographyResponse]  # type: ignore[assignment]
     """Creates or replaces delivery zones and the positions of postcode areas."""
     Quote: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.QuoteRequest, _promise_service_pb2.QuoteResponse]  # type: ignore[assignment]
@@ -96,6 +104,22 @@ class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_promise_service_pb2.ListCarriersResponse, _abc.Awaitable[_promise_service_pb2.ListCarriersResponse]]:
         """Lists carriers in id order."""
+
+    @_abc_1.abstractmethod
+    def PutBoxes(
+        self,
+        request: _promise_service_pb2.PutBoxesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promise_service_pb2.PutBoxesResponse, _abc.Awaitable[_promise_service_pb2.PutBoxesResponse]]:
+        """Replaces the catalogue of boxes as a whole: a box that is not named is gone. INVALID_ARGUMENT names the field."""
+
+    @_abc_1.abstractmethod
+    def ListBoxes(
+        self,
+        request: _promise_service_pb2.ListBoxesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promise_service_pb2.ListBoxesResponse, _abc.Awaitable[_promise_service_pb2.ListBoxesResponse]]:
+        """Lists the boxes in id order."""
 
     @_abc_1.abstractmethod
     def PutGeography(
