@@ -17,7 +17,7 @@ from oms.type.v1 import type_pb2 as types
 from retailers.demo import data
 from retailers.demo.data import Retailer
 from services.inventory.domain.import_records import RecordReader
-from services.promise import ruleset_checks, ruleset_text
+from services.promise import checks, ruleset_checks, ruleset_text, translate
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,14 @@ def test_limits_of_capacity_are_of_points_carriers_and_services_that_exist_and_e
         assert limit.point_id or limit.carrier_id
         scopes.add((limit.point_id, limit.carrier_id, limit.service_id, limit.weekday, limit.date))
     assert len(scopes) == len(retailer.capacity) == 9
+
+
+def test_boxes_hold_what_is_sold_but_furniture_and_the_like(retailer: Retailer) -> None:
+    boxes = [translate.to_box(box) for box in retailer.boxes]
+    checks.boxes(boxes)
+    items = [translate.to_item(item) for item in retailer.items]
+    fitting = [item for item in items if any(box.may_hold(item) for box in boxes)]
+    assert len(items) * 0.7 < len(fitting) < len(items)
 
 
 def test_collections_are_by_carriers_that_exist(retailer: Retailer) -> None:

@@ -208,6 +208,7 @@ async def put_terms(running: Running) -> None:
         max_height_millimetres=400,
         max_girth_millimetres=3_000,
         max_distance_kilometres=900,
+        volumetric_divisor=5_000,
     )
     begins, ends = (times.to_proto(NOW - timedelta(days=days)) for days in (9, 1))
     strike = pb.CarrierPause(from_at=begins, until_at=ends, reason="strike")
@@ -249,6 +250,31 @@ def plan_order(request_id: str = "r1", quantity: int = 1, **values: Any) -> pb.P
         "as_of": times.to_proto(NOW),
     }
     return pb.PlanOrderRequest(request_id=request_id, **(given | values))
+
+
+async def test_boxes_are_put_listed_and_told_of_a_plan_over_the_wire(running: Running) -> None:
+    await put_terms(running)
+    await until(lambda: running.replica.is_ready)
+    box = pb.Box(
+        box_id="S",
+        name="Small",
+        length_millimetres=320,
+        width_millimetres=310,
+        height_millimetres=150,
+        max_weight_grams=8_000,
+        tare_grams=150,
+        cost=euros(25),
+        wall_millimetres=5,
+    )
+    assert (await running.stub.PutBoxes(pb.PutBoxesRequest(boxes=[box]))).changed == 1
+    box.fill_percent = 100  # As when it is left out.
+    assert list((await running.stub.ListBoxes(pb.ListBoxesRequest())).boxes) == [box]
+    plan = (await running.stub.PlanOrder(plan_order())).plans[0]
+    (leg,) = plan.legs
+    assert list(leg.boxes) == [pb.LegBox(box_id="S", count=1)]
+    # 330 x 320 x 160 mm at 5000 cm3 by kilogram, of an article of 400 g.
+    assert (leg.weight_grams, leg.chargeable_grams, leg.packaging_cost_minor) == (550, 3_380, 25)
+    assert {cost.name: cost.amount_minor for cost in plan.costs}["packaging"] == 25
 
 
 async def test_a_basket_is_quoted_planned_and_its_decision_read_over_the_wire(running: Running) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, OmsError
+from kit.values.money import Money
+from services.promise.decisions import Decisions
 from services.promise.domain import network as n
 from services.promise.domain.plans import Decision, Quote
 from services.promise.domain.ruleset_versions import Edit
@@ -424,6 +427,7 @@ RATE = n.RateStep
         ({"carbon_legs": (n.CarbonLeg("van", -1, 1.0),)}, "carbon_legs[0].kilometres"),
         ({"carbon_legs": (n.CarbonLeg("van", 30, 1.0),)}, "carbon_legs"),
         ({"max_girth_millimetres": -1}, "max_girth_millimetres"),
+        ({"volumetric_divisor": -1}, "volumetric_divisor"),
         ({"max_distance_kilometres": -1}, "max_distance_kilometres"),
         ({"max_width_millimetres": 300}, "max_width_millimetres"),
         ({"max_width_millimetres": 300, "max_height_millimetres": 301}, "max_width_millimetres"),
@@ -438,6 +442,57 @@ async def test_a_bad_carrier_names_the_field(
     with pytest.raises(InvalidArgument) as caught:
         await promise.put_carriers(carriers)
     assert the_field(caught) == f"carriers[0].services[1].{field}"
+
+
+BOX = n.Box("S", 320, 200, 150, 8_000, 150, euros(25), wall_millimetres=4, fill_percent=85, name="Small")
+
+
+async def test_goods_are_planned_in_the_boxes_of_the_catalogue_until_they_are_gone(
+    promise: PromiseService, promise_db: AsyncEngine
+) -> None:
+    large = replace(BOX, box_id="L", length_millimetres=600)
+    assert await promise.put_boxes([BOX, large]) == 2
+    assert await promise.list_boxes() == [large, BOX]
+    quote = await promise.quote(request(("x", 2)))
+    (leg,) = quote.options[0].plan.legs
+    assert (leg.boxes, leg.weight_grams, leg.packaging_cost_minor) == ((("L", 1),), 950, 25)
+    decision = await plan_order(promise, request(("x", 2)), quote_id=quote.quote_id)
+    assert await Decisions(promise_db, promise).get(decision.decision_id) == decision
+    assert decision.outcome.plans[0].legs[0].boxes == (("L", 1),)
+    assert await promise.put_boxes([BOX, replace(large, tare_grams=100)]) == 1
+    assert await promise.put_boxes([BOX]) == 1
+    assert await promise.put_boxes([BOX]) == 0
+    assert (await promise.quote(request(("x", 2)))).options[0].plan.legs[0].boxes == (("S", 1),)
+    assert await promise.put_boxes([]) == 1
+    assert (await promise.quote(request(("x", 2)))).options[0].plan.legs[0].boxes == ()
+
+
+async def test_boxes_of_another_currency_are_not_used(promise: PromiseService) -> None:
+    await promise.put_boxes([replace(BOX, cost=Money(25, "GBP"))])
+    assert (await promise.quote(request(("x", 1)))).options[0].plan.legs[0].boxes == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"box_id": ""}, "box_id"),
+        ({"box_id": "S"}, "box_id"),
+        ({"length_millimetres": 0}, "length_millimetres"),
+        ({"width_millimetres": 10_001}, "width_millimetres"),
+        ({"height_millimetres": -1}, "height_millimetres"),
+        ({"tare_grams": -1}, "tare_grams"),
+        ({"max_weight_grams": 150}, "max_weight_grams"),
+        ({"wall_millimetres": -1}, "wall_millimetres"),
+        ({"fill_percent": 101}, "fill_percent"),
+        ({"cost": euros(-1)}, "cost.amount_minor"),
+        ({"cost": Money(1, "")}, "cost.currency"),
+    ],
+)
+async def test_a_bad_box_names_the_field(promise: PromiseService, change: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        await promise.put_boxes([BOX, replace(BOX, **({"box_id": "bad"} | change))])
+    assert the_field(caught) == f"boxes[1].{field}"
+    assert await promise.list_boxes() == []
 
 
 async def test_bad_geography_names_the_field(promise: PromiseService) -> None:

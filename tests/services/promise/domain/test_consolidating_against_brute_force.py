@@ -1,8 +1,9 @@
 """Meeting at a hub against every other way to send a small basket; and what must hold for any basket."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import product
 from random import Random
 
@@ -12,8 +13,11 @@ from services.promise.domain import network as n
 from services.promise.domain import quoting
 from services.promise.domain.engine import plan
 from services.promise.domain.geography import distance_kilometres
+from services.promise.domain.offers import Offer, Offers
 from services.promise.domain.plans import HubVerdict, Outcome, Plan
 from services.promise.domain.rulesets import Consolidation, PreparationCost, Tier
+from services.promise.domain.snapshot import place_at, place_of
+from services.promise.domain.tariffs import parcels_of as parcels_of_offer
 from tests.services.promise.domain.test_engine_against_brute_force import (
     PARIS_TIME,
     Case,
@@ -21,6 +25,7 @@ from tests.services.promise.domain.test_engine_against_brute_force import (
     parcels_cost,
     possible_shares,
     small_service,
+    with_sizes,
 )
 from tests.services.promise.network import (
     LILLE,
@@ -128,54 +133,87 @@ def collecting(case: Case, at: n.Point) -> list[n.Carrier]:
     return [c for c in case.snapshot.carriers if any(v.carrier_id == c.carrier_id for v in at.collections)]
 
 
-def best_by_brute_force(case: Case, wanted: dict[str, int], limits: n.Limits | None) -> int | None:
+# What a carrier asks for units to a hub, or (None) from there, and in how many parcels; None: it takes them not.
+Sending = Callable[[n.Carrier, n.Point | None, dict[str, int]], tuple[int, int] | None]
+
+
+def by_weight(case: Case, wanted: dict[str, int]) -> Sending:
+    each = {sku: case.snapshot.stock.items[sku].weight_grams for sku in wanted}
+
+    def sending(carrier: n.Carrier, to: n.Point | None, units: dict[str, int]) -> tuple[int, int] | None:
+        sold = carrier.services[0 if to is None else 1]
+        limit = min(sold.max_weight_grams, sold.zones[0].rates[-1].up_to_grams)
+        if any(each[sku] > limit for sku in units):
+            return None
+        heaviest = max((one for one in each.values() if one <= limit), default=0)
+        weight = sum(each[sku] * count for sku, count in units.items())
+        return parcels_cost(sold, weight, limit, heaviest), parcels_of(weight, limit, heaviest)
+
+    return sending
+
+
+def by_offers(case: Case, wanted: dict[str, int]) -> Sending:
+    """As the offers of the question say it: what they say is held against every way to pack (test_tariffs.py)."""
+    items = case.snapshot.stock.items
+
+    @cache
+    def going(to: str) -> dict[str, Offer]:
+        place = place_at(case.snapshot.stock.points[to]) if to else place_of(case.snapshot, case.request)
+        assert not isinstance(place, str)
+        asked = replace(case.request, mode=n.Mode.SHIP_TO_STORE) if to else case.request
+        offers = Offers(case.snapshot, asked, case.ruleset, wanted, place, is_listing=False)
+        return {offer.carrier_id: offer for offer in offers.going}
+
+    def sending(carrier: n.Carrier, to: n.Point | None, units: dict[str, int]) -> tuple[int, int] | None:
+        offer = going(to.point_id if to else "")[carrier.carrier_id]
+        if not offer.misfits.keys().isdisjoint(wanted if to is None else units):
+            return None
+        parcels = parcels_of_offer(offer, items, units)
+        return parcels.cost_minor, parcels.count
+
+    return sending
+
+
+def best_by_brute_force(
+    case: Case, wanted: dict[str, int], limits: n.Limits | None, sending: Sending
+) -> int | None:
     """The least cost of sending exactly these units by way of a hub; None when they cannot be."""
     best: int | None = None
     for way in ways(case):
-        end, weight = leaves(way), grams(case, wanted)
+        end, onward = leaves(way), sending(way.onward, None, wanted)
         price = way.onward.services[0].zones[0].customer_price.amount_minor
         if limits and (end > limits.window_end or price > limits.price.amount_minor):
             continue
-        sold = way.onward.services[0]
-        limit, heaviest = limits_of(case, sold, wanted)
-        if any(case.snapshot.stock.items[sku].weight_grams > limit for sku in wanted):
+        if onward is None:
             continue
-        fixed = parcels_cost(sold, weight, limit, heaviest) + lateness(case, end)
+        fixed = onward[0] + lateness(case, end)
         fixed += case.ruleset.preparation_cost(way.hub.type)
         fixed += case.ruleset.distance_cost(distance_kilometres(way.hub.position, PARIS))
         for shares in possible_shares(case, list(way.legs), wanted):  # type: ignore[arg-type]
             if [sum(units) for units in zip(*shares, strict=True)] != list(wanted.values()):
                 continue
-            cost = cost_to_hub(case, way, shares, wanted)
+            cost = cost_to_hub(case, way, shares, wanted, sending)
             if cost is not None and (best is None or fixed + cost < best):
                 best = fixed + cost
     return best
 
 
-def cost_to_hub(case: Case, way: Way, shares: list[list[int]], wanted: dict[str, int]) -> int | None:
+def cost_to_hub(
+    case: Case, way: Way, shares: list[list[int]], wanted: dict[str, int], sending: Sending
+) -> int | None:
     total = 0
     for (at, carrier), share in zip(way.legs, shares, strict=True):
         if not any(share):
             return None
         if carrier is None:
             continue
-        sold = carrier.services[1]
-        limit, heaviest = limits_of(case, sold, wanted)
-        units = dict(zip(wanted, share, strict=True))
-        if any(count and case.snapshot.stock.items[sku].weight_grams > limit for sku, count in units.items()):
+        sent = sending(carrier, way.hub, {sku: units for sku, units in zip(wanted, share, strict=True) if units})
+        if sent is None:
             return None
-        weight = grams(case, units)
-        total += parcels_cost(sold, weight, limit, heaviest)
-        total += parcels_of(weight, limit, heaviest) * case.ruleset.consolidation.cost_minor  # type: ignore[union-attr]
+        total += sent[0] + sent[1] * case.ruleset.consolidation.cost_minor  # type: ignore[union-attr]
         total += case.ruleset.preparation_cost(at.type)
         total += case.ruleset.distance_cost(distance_kilometres(at.position, way.hub.position))
     return total
-
-
-def limits_of(case: Case, sold: n.CarrierService, wanted: dict[str, int]) -> tuple[int, int]:
-    limit = min(sold.max_weight_grams, sold.zones[0].rates[-1].up_to_grams)
-    each = [case.snapshot.stock.items[sku].weight_grams for sku in wanted]
-    return limit, max((one for one in each if one <= limit), default=0)
 
 
 def parcels_of(weight: int, limit: int, heaviest: int) -> int:
@@ -183,10 +221,6 @@ def parcels_of(weight: int, limit: int, heaviest: int) -> int:
     while weight - (parcels - 1) * full > limit:
         parcels += 1
     return parcels
-
-
-def grams(case: Case, units: dict[str, int]) -> int:
-    return sum(case.snapshot.stock.items[sku].weight_grams * count for sku, count in units.items())
 
 
 def leaves(way: Way) -> datetime:
@@ -213,18 +247,23 @@ def delivered(at: n.Point, carrier: n.Carrier, sold: n.CarrierService, begins: d
 # -- properties -----------------------------------------------------------------------------------------------
 
 
-def check_against_brute_force(seed: int) -> Outcome:
-    case = small_case(Random(seed))
+def check_against_brute_force(seed: int, *, is_sized: bool = False) -> Outcome:
+    """`is_sized`: services charge for volume or have limits of size, and there are boxes."""
+    random = Random(seed)
+    case = small_case(random)
+    if is_sized:
+        case = with_sizes(random, case)
     outcome, direct = plan(case.snapshot, case.request, case.ruleset), without_hubs(case)
     check_soundness(case, outcome)
     there = stocked(case)
+    sending = (by_offers if is_sized else by_weight)(case, there)
     is_all = bool(direct.plans) and served(direct.plans[0]) == there
     if is_all and len(direct.plans[0].legs) == 1:
         assert outcome == direct, seed
     elif is_all:
         first = direct.plans[0]
         latest = first.window.end + timedelta(days=case.ruleset.consolidation.wait_days)  # type: ignore[union-attr]
-        best = best_by_brute_force(case, there, n.Limits(latest, first.price))
+        best = best_by_brute_force(case, there, n.Limits(latest, first.price), sending)
         least = first.total_cost_minor if best is None else min(best, first.total_cost_minor)
         if outcome.proved_optimal:
             assert outcome.plans[0].total_cost_minor == least, seed
@@ -232,7 +271,7 @@ def check_against_brute_force(seed: int) -> Outcome:
         if outcome.plans[0].onward is None:
             assert outcome.plans[0] == first, seed
     elif there:
-        best = best_by_brute_force(case, there, None)
+        best = best_by_brute_force(case, there, None, sending)
         if best is None:
             assert replace(outcome, consolidating=None) == direct, seed
         else:
@@ -291,7 +330,8 @@ def check_meeting(case: Case, found: Plan) -> None:
     assert {leg.via_point_id for leg in found.legs} == {onward.point_id}
     assert all(leg.hand_over_by < leg.window.end <= onward.hand_over_by for leg in found.legs if leg.carrier_id)
     assert any(leg.carrier_id for leg in found.legs)
-    assert onward.weight_grams == sum(leg.weight_grams for leg in found.legs)
+    if not case.snapshot.boxes:
+        assert onward.weight_grams == sum(leg.weight_grams for leg in found.legs)
     assert found.window == onward.window
     assert found.parcels == onward.parcels
 
@@ -302,6 +342,20 @@ def test_no_way_to_send_a_basket_is_cheaper_with_hubs_or_without(block: int) -> 
     joined = [one for one in outcomes if one.plans and one.plans[0].onward is not None]
     assert len(joined) > 10
     assert sum(one.proved_optimal for one in outcomes) > 140
+
+
+def test_no_way_to_send_a_basket_is_cheaper_with_hubs_or_without_where_volume_and_boxes_count() -> None:
+    outcomes = [check_against_brute_force(seed, is_sized=True) for seed in range(600, 720)]
+    joined = [one.plans[0].onward for one in outcomes if one.plans and one.plans[0].onward is not None]
+    assert len(joined) > 5
+    assert any(onward.boxes for onward in joined)
+
+
+@pytest.mark.attack
+@pytest.mark.parametrize("block", range(20, 24))
+def test_no_way_to_send_one_of_four_thousand_baskets_is_cheaper_where_volume_and_boxes_count(block: int) -> None:
+    for seed in range(block * 1_000, block * 1_000 + 1_000):
+        check_against_brute_force(seed, is_sized=True)
 
 
 @pytest.mark.attack

@@ -32,6 +32,7 @@ from tests.services.promise.network import (
     point,
     request,
     ruleset,
+    service,
     snapshot,
     stock,
     with_coming,
@@ -77,6 +78,24 @@ def test_the_points_their_units_and_the_days_are_told_in_local_time() -> None:
     )
     assert leg.facts["hand_over_by"] == "2026-06-01T15:00:00+00:00"
     assert (leg.facts["point_id"], leg.facts["shipping_cost_minor"]) == ("lille", "500")
+
+
+def test_the_boxes_of_a_leg_and_the_weight_that_it_is_charged_for_are_told() -> None:
+    sold = service(volumetric_divisor=5_000)
+    box = n.Box("M", 400, 300, 200, 15_000, 300, Money(49, "EUR"))
+    items = [n.Item("x", "", 400, 350, (250, 100)), n.Item("sofa", "", 9_000, 1_800, (900, 20))]
+    seen = snapshot(
+        [LILLE_POINT], stock({"x": {"lille": 2}, "sofa": {"lille": 1}}), [n.Carrier("post", (sold,))], items
+    )
+    seen = replace(seen, boxes=(box,))
+    decision = decide(seen, request(("x", 2)), ruleset())
+    _, leg = section(decision, "chosen")
+    assert "in 1 parcel (1 x M) of 1.1 kg that are charged for 4.8 kg by volume, handed over" in leg.text
+    facts = {"parcels": "1", "boxes": "M:1", "weight_grams": "1100", "chargeable_grams": "4800"}
+    assert facts.items() <= leg.facts.items()
+    assert "0.49 EUR is for boxes." in texts(section(decision, "cost"))
+    _, leg = section(decide(seen, request(("x", 1), ("sofa", 1)), ruleset()), "chosen")
+    assert "in 2 parcels (1 x M and 1 as they are) of 9.7 kg that are charged for" in leg.text
 
 
 def test_the_hand_over_is_told_in_the_zone_of_its_point() -> None:
