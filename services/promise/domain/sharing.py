@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.promise.domain.columns import Bools
 from services.promise.domain.filling import Filling
@@ -31,9 +32,11 @@ _MAX_PARTS = 100_000
 # What is not found by hand is seldom found at all.
 _LAST_TRY_STEPS = 600
 # Rounds in which prices of limits are looked for, and what they cost.
-_PRICE_ROUNDS = 16
+_PRICE_ROUNDS = 40
+_FIRST_PRICE_STEP = 2.0
 _PRICED_STEPS = 250
-# What it costs to look at one combination of choices.
+# What it costs to look at one combination of choices, if what is known of others does not rule it out.
+_KNOWN_STEPS = 8
 _LOOK_STEPS = 40
 
 
@@ -55,6 +58,8 @@ class _Filled(Sharing):
         self._fillings = [grid.fillings[leg] for leg in legs]
         super().__init__(grid, legs, min_value)
         self._slopes = [_slope(caps, costs) for caps, costs in self._useful]
+        # Prices of limits, and what all limits must at least be worth at them.
+        self._cuts: list[tuple[NDArray[np.float64], float]] = []
 
     def cheapest(self, limit: int, budget: Budget) -> Packing:
         """As of any set; one of which a leg could not send what only it has is none."""
@@ -91,8 +96,12 @@ class _Filled(Sharing):
 
     def _fit(self, picked: Sequence[int], ideal: Ints, limit: int, budget: Budget) -> Ints | None:
         """The shares within one choice of each leg whose units cost the least, if that is less than `limit`."""
-        budget.spend(_LOOK_STEPS)
+        budget.spend(_KNOWN_STEPS)
         rows = [rows[i] for rows, i in zip(self._rows, picked, strict=True)]
+        limits = np.array([filling.limits[row] for filling, row in zip(self._fillings, rows, strict=True)], float)
+        if any((prices * limits).sum() < least for prices, least in self._cuts):
+            return None
+        budget.spend(_LOOK_STEPS)
         chosen = list(zip(self._fillings, rows, strict=True))
         fits: Bools = np.array([filling.fits[row] for filling, row in chosen])
         capacity = np.where(fits, self._capacity, 0)
@@ -106,16 +115,28 @@ class _Filled(Sharing):
             return None
         room = _Room(self._grid, capacity, forced, chosen)
         if self._unit_costs is not None or self._min_value:
-            may_fit = room.may_fit(budget)
+            may_fit = self._may_fit(room, budget)
             return room.search(self._unit_costs, self._min_value, limit, budget) if may_fit else None
         found = room.by_hand(budget)
-        if found is None and room.may_fit(budget):
+        if found is None and self._may_fit(room, budget):
             found = room.by_prices(budget)
             if found is None and len(chosen) == 2:
                 found = room.weighed_out(budget)
             if found is None:
                 found = room.search(None, 0, limit, Budget(_LAST_TRY_STEPS))
         return found
+
+    def _may_fit(self, room: "_Room", budget: Budget) -> bool:
+        """Whether nothing is known that rules it out; prices that do are kept for other choices of the set."""
+        may_fit = room.may_fit(budget)
+        if not may_fit and room.prices.any():
+            of_one = [prices @ filling.sizes for prices, filling in zip(room.prices, self._fillings, strict=True)]
+            least = np.where(self._capacity > 0, of_one, np.inf).min(axis=0)
+            loose = self._grid.units - self._forced.sum(axis=0)
+            # What only one leg has costs what it does there; all else at least what it does where that is least.
+            total = float((self._forced * of_one).sum() + loose[loose > 0] @ least[loose > 0])
+            self._cuts.append((room.prices, total * (1 - 1e-9)))
+        return may_fit
 
     def _is_within(self, chosen: Sequence[tuple[Filling, int]], shares: Ints) -> bool:
         return all(
@@ -146,6 +167,10 @@ class _Room:
         self._sizes: list[list[list[int]]] = [
             [filling.sizes[:, sku].tolist() for filling, _ in chosen] for sku in self._skus
         ]
+        # By article, by leg: what all of it costs at the prices of limits that were found.
+        self._costs = np.zeros((len(self._skus), len(self._slack)))
+        # Of the limits of each leg, where they say that there is no way.
+        self.prices = np.zeros((len(self._slack), KINDS))
         self._worth: list[int] = (forced @ grid.values).tolist()
 
     def may_fit(self, budget: Budget) -> bool:
@@ -156,23 +181,24 @@ class _Room:
     def _may_fit_at_prices(self) -> bool:
         """Whether no prices of limits say that there are too few of them (Farkas).
 
-        With a price of each limit, units go where what they take costs least: if that is more than all limits are
-        worth, there is no way. Prices rise where too much would go, and fall where room is left.
+        Prices make all limits together worth 1. If what the units take costs more, each going where that is least,
+        there is no way. Prices rise where too much would go (multiplicative weights, in ever smaller steps).
         """
-        sizes = np.array(self._sizes, float).reshape(len(self._skus), len(self._slack), KINDS)
         slack, units = np.array(self._slack, float), np.array(self._units, float)
+        sizes = np.array(self._sizes, float).reshape(len(units), len(slack), KINDS)
         is_bound = (slack < BOUNDLESS >> 1) & (np.einsum("slk,s->lk", sizes, units) > slack)
-        prices = np.where(is_bound, 1.0 / np.maximum(1.0, slack), 0.0)
-        self._costs = np.zeros(sizes.shape[:2])
-        legs = np.arange(len(slack))
-        for _ in range(_PRICE_ROUNDS):
-            costs = np.einsum("lk,slk->sl", prices, sizes)
-            if float(costs.min(axis=1) @ units) > float((prices * slack)[is_bound].sum()) * (1 + 1e-9) + 1e-9:
+        leg, kind = np.nonzero(is_bound)
+        parts = (sizes[:, leg, kind] * (units[:, None] / np.maximum(1.0, slack[leg, kind]))).T
+        of_leg = (np.arange(len(slack))[:, None] == leg).astype(float)
+        prices, step = np.full(len(leg), 1.0 / max(1, len(leg))), _FIRST_PRICE_STEP
+        for _ in range(_PRICE_ROUNDS if len(leg) else 0):
+            self._costs = (of_leg @ (prices[:, None] * parts)).T
+            if self._costs.min(axis=1).sum() > 1 + 1e-9:
+                self.prices[leg, kind] = prices / np.maximum(1.0, slack[leg, kind])
                 return False
-            taken = (costs.argmin(axis=1)[:, None] == legs) * units[:, None]
-            excess = np.einsum("slk,sl->lk", sizes, taken) / np.maximum(1.0, slack) - 1.0
-            prices = np.where(is_bound, prices * np.exp(0.5 * np.clip(excess, -1.0, 1.0)), 0.0)
-            self._costs += costs
+            loads = (parts * (self._costs.argmin(axis=1) == leg[:, None])).sum(axis=1)
+            prices = prices * np.exp(np.clip(step * (loads - 1.0), -2.0, 2.0))
+            prices, step = prices / prices.sum(), 0.9 * step
         return True
 
     def _may_fit_by_kind(self, budget: Budget) -> bool:
