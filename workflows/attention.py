@@ -1,6 +1,6 @@
 """What both stories share: being told of events, standing by a decision, and asking a person for help."""
 
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -62,13 +62,17 @@ class Story:
             await workflow.sleep(policies.MOMENT)
 
     async def _insist_on(
-        self, step: Callable[[Request], Awaitable[T]], request: Request, *, unless: Container[str] = ()
+        self,
+        step: Callable[[Request], Awaitable[T]],
+        request: Request,
+        *,
+        unless: Callable[[str], bool] = lambda reason: False,
     ) -> T:
         """Takes a step that must succeed: when it fails for good, a person is asked, and it is tried again.
 
         The request, and so its key, stays the same: what was done and not answered is not done again.
 
-        Raises the step's error only when its reason is one of `unless`.
+        Raises the step's error only when its reason is an answer too, as `unless` says.
         """
         self._insisted += 1
         number = self._insisted
@@ -76,7 +80,7 @@ class Story:
             try:
                 answer = await step(request)
             except StepFailed as error:
-                if error.reason in unless:
+                if unless(error.reason):
                     raise
                 await self._ask_for_help(number, error.reason)
             else:

@@ -29,6 +29,8 @@ from workflows.messages import (
     PaymentAnswer,
     Plan,
     PlanRequest,
+    RefundAnswer,
+    RefundStep,
     RefuseRequest,
     Rerouted,
     RerouteRequest,
@@ -165,8 +167,18 @@ async def lapse_offer(request: FulfilmentStep) -> str:
 
 
 async def record_capture(request: FulfilmentStep) -> None:
-    """orders: what became of a parcel's capture."""
+    """orders: what became of the capture of a parcel, or of the whole order."""
     await _step("record_capture", request, str)
+
+
+async def give_back(request: MoneyRequest) -> RefundAnswer:
+    """payments: carry a refund out; for an order paid by its channel, ask the channel to."""
+    return await _step("give_back", request, RefundAnswer)
+
+
+async def record_refund(request: RefundStep) -> str:
+    """orders: what became of a refund; answers the state that it really has."""
+    return await _step("record_refund", request, str)
 
 
 async def _step(name: str, request: object, result_type: type[T]) -> T:

@@ -1,16 +1,15 @@
 """The story of a preparation order: offered to a point, picked, packed, paid, handed over, delivered."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies
-    from workflows.attention import Story
-    from workflows.calls import StepFailed
+    from workflows.capturing import Capturing
     from workflows.messages import (
         Amount,
-        CaptureAnswer,
         FulfilmentInput,
         FulfilmentOutcome,
         FulfilmentStep,
@@ -25,16 +24,19 @@ with workflow.unsafe.imports_passed_through():
 
 # The point says that the units are not there: its stock is not to be believed.
 _STOCK_IN_DOUBT = ("not_found", "damaged")
+# Why orders cancels the work of one parcel and not of the whole order.
+_UNPAID = "payment_failed"
 
 
 @workflow.defn(name="FulfilmentWorkflow")
-class FulfilmentWorkflow(Story):
+class FulfilmentWorkflow(Capturing):
     """Drives one fulfilment to its end. The orders service decides each race; this story is told."""
 
     @workflow.init
     def __init__(self, work: FulfilmentInput) -> None:
         super().__init__()
         self._work = work
+        self._captured = False
 
     @workflow.run
     async def run(self, work: FulfilmentInput) -> FulfilmentOutcome:
@@ -46,10 +48,10 @@ class FulfilmentWorkflow(Story):
             answer = await self._pick()
         if answer == "short":
             return FulfilmentOutcome("short", await self._report_short())
-        if answer == "picked" and await self._pack() and await self._capture() and await self._hand_over():
+        if answer == "picked" and await self._prepare() and await self._hand_over():
             await self._first_of("delivered")
             return FulfilmentOutcome("delivered")
-        return FulfilmentOutcome("cancelled")
+        return FulfilmentOutcome("cancelled", self._given_up())
 
     async def _offer(self) -> str:
         """The point's answer, or `lapsed` when it gave none, or `cancelled`."""
@@ -91,50 +93,47 @@ class FulfilmentWorkflow(Story):
         await self._change_holds(calls.report_short, "short", short, "short_pick")
         return self._lost(short, "short_pick", held=False)
 
+    async def _prepare(self) -> bool:
+        """Packed and paid, in the order of the life cycle."""
+        if self._work.capture_at == "preparation":
+            return await self._capture("picked") and await self._pack()
+        return await self._pack() and (self._work.capture_at == "order" or await self._capture("packed"))
+
     async def _pack(self) -> bool:
         return await self._first_of("cancelled", "packed") == "packed"
 
-    async def _capture(self) -> bool:
-        """Captures the parcel's amount. A decline is tried again on a schedule, then a person decides."""
-        if self._work.paid_by_channel or self._nothing_due():
+    async def _capture(self, known_by: str) -> bool:
+        """Takes the parcel's money, of which the event `known_by` told; True when the parcel may leave."""
+        if self._work.paid_by_channel or self._nothing_due(known_by):
             await self._insist_on(calls.record_capture, self._step("captured", "not_needed"))
             return True
-        attempt = 0
-        while True:
-            attempt += 1
-            captured = await self._try_capture(attempt)
-            if captured is None:
-                await self._first_of("cancelled")
-                return False
-            if captured.state == "succeeded":
-                await self._insist_on(calls.record_capture, self._step("captured", "captured"))
-                return True
-            failure = self._step(f"capture-failed/{attempt}", "failed", captured.failure_code)
-            await self._insist_on(calls.record_capture, failure)
-            schedule = policies.CAPTURE_RETRIES
-            pause = schedule[attempt - 1] if attempt <= len(schedule) else None
-            decision = await self._first_of("cancelled", "capture_overridden", within=pause)
-            if decision:
-                return decision == "capture_overridden"
+        parcel = self._happenings[known_by].data
+        request = MoneyRequest(
+            request_id=self._key("capture"),
+            order_id=self._work.order_id,
+            cause=f"parcel/{parcel['parcel_id']}",
+            amount=Amount(int(parcel["amount_minor"]), str(parcel["currency"])),
+        )
+        outcome = await self._collect(request, self._record_capture, "cancelled")
+        self._captured = outcome == "captured"
+        return outcome != "cancelled"
 
-    def _nothing_due(self) -> bool:
+    async def _record_capture(self, name: str, outcome: str, reason: str, next_try_at: str) -> None:
+        step = self._step(name, outcome, reason, next_try_at)
+        await self._insist_on(calls.record_capture, step)
+
+    def _nothing_due(self, known_by: str) -> bool:
         """A parcel of free lines only: no provider captures nothing."""
-        free = not int(self._happenings["packed"].data["amount_minor"])
+        free = not int(self._happenings[known_by].data["amount_minor"])
         return free and workflow.patched("nothing-due")
 
-    async def _try_capture(self, attempt: int) -> CaptureAnswer | None:
-        """None when the payment was closed: the order is being cancelled, and that telling will come."""
-        packed = self._happenings["packed"].data
-        request = MoneyRequest(
-            request_id=self._key(f"capture/{attempt}"),
-            order_id=self._work.order_id,
-            cause=f"parcel/{packed['parcel_id']}",
-            amount=Amount(int(packed["amount_minor"]), str(packed["currency"])),
-        )
-        try:
-            return await self._insist_on(calls.capture, request, unless=("PAYMENT_CLOSED",))
-        except StepFailed:
+    def _given_up(self) -> LostUnits | None:
+        """The units, when it was this parcel alone that was cancelled, for want of its money."""
+        happening = self._happenings.get("cancelled")
+        if happening is None or happening.data.get("reason") != _UNPAID:
             return None
+        lost = self._lost(self._lines("cancelled", "lines"), _UNPAID, held=True)
+        return replace(lost, given_up=True, captured=self._captured)
 
     async def _hand_over(self) -> bool:
         """The scan at hand-over wins against a cancellation that comes after it."""
@@ -163,7 +162,7 @@ class FulfilmentWorkflow(Story):
     def _lost(self, lines: list[Line], reason: str, *, held: bool) -> LostUnits:
         return LostUnits(self._work.fulfilment_id, self._work.point_id, lines, reason, held)
 
-    def _step(self, name: str, detail: str = "", reason: str = "") -> FulfilmentStep:
+    def _step(self, name: str, detail: str = "", reason: str = "", next_try_at: str = "") -> FulfilmentStep:
         return FulfilmentStep(
             request_id=self._key(name),
             order_id=self._work.order_id,
@@ -171,6 +170,7 @@ class FulfilmentWorkflow(Story):
             as_of=workflow.now().isoformat(),
             detail=detail,
             reason=reason,
+            next_try_at=next_try_at,
         )
 
     def _key(self, step: str) -> str:

@@ -42,6 +42,8 @@ class LifeCycle:
     offer_seconds: int
     payment_action_seconds: int
     reroute_limit: int
+    # "order", "preparation" or "shipment".
+    capture_at: str = "shipment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +347,8 @@ class FulfilmentInput:
     point_id: str
     lines: list[Line]
     paid_by_channel: bool
+    # When its parcel's money is taken: "preparation" or "shipment"; "order" when it is there already.
+    capture_at: str = "shipment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,7 +405,10 @@ class Rerouted:
 
 @dataclass(frozen=True, slots=True)
 class FulfilmentStep:
-    """A step of a fulfilment; `detail` is the step's own (a capture's outcome), `reason` why."""
+    """A step of a fulfilment; `detail` is the step's own (a capture's outcome), `reason` why.
+
+    Of a capture of the whole order, `fulfilment_id` is empty; `next_try_at` is that of one that failed.
+    """
 
     request_id: str
     order_id: str
@@ -409,6 +416,7 @@ class FulfilmentStep:
     as_of: str
     detail: str = ""
     reason: str = ""
+    next_try_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,13 +429,18 @@ class Offered:
 
 @dataclass(frozen=True, slots=True)
 class LostUnits:
-    """Units that need another place. `held`: their stock is still held at `point_id`."""
+    """Units that need another place. `held`: their stock is still held at `point_id`.
+
+    `given_up`: no other place is looked for. `captured`: their money was taken all the same.
+    """
 
     fulfilment_id: str
     point_id: str
     lines: list[Line]
     reason: str
     held: bool
+    given_up: bool = False
+    captured: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,3 +449,33 @@ class FulfilmentOutcome:
 
     state: str
     lost: LostUnits | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundInput:
+    """What a RefundWorkflow starts with: the data of the event that the refund was decided."""
+
+    refund_id: str
+    order_id: str
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAnswer:
+    """`succeeded` or `failed`, with the provider's code."""
+
+    state: str
+    failure_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundStep:
+    """What became of a refund: `succeeded` or `failed`."""
+
+    request_id: str
+    order_id: str
+    refund_id: str
+    state: str
+    failure: str
+    as_of: str

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -10,8 +11,8 @@ from temporalio.exceptions import ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies, search_attributes
-    from workflows.attention import Story
     from workflows.calls import StepFailed
+    from workflows.capturing import Capturing
     from workflows.messages import (
         Accepted,
         AcceptRequest,
@@ -22,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         Exclusion,
         FulfilmentInput,
         FulfilmentOutcome,
+        FulfilmentStep,
         Hold,
         HoldAnswer,
         HoldChange,
@@ -61,7 +63,7 @@ class Refused(Exception):
 
 
 @workflow.defn(name="OrderWorkflow")
-class OrderWorkflow(Story):
+class OrderWorkflow(Capturing):
     """Drives one order. Stock, money and the order's state belong to their services; this only sequences."""
 
     @workflow.init
@@ -86,7 +88,7 @@ class OrderWorkflow(Story):
     async def run(self, order: OrderInput) -> str:
         """Answers the state that the order ended in."""
         accepted = await self._place()
-        if accepted and await self._cool_off(accepted):
+        if accepted and await self._cool_off(accepted) and await self._take_all():
             await self._fulfil(accepted.fulfilments)
         state = "REFUSED" if self._refused() else await self._end()
         self._show(state)
@@ -262,6 +264,30 @@ class OrderWorkflow(Story):
         self._show(state)
         return True
 
+    async def _take_all(self) -> bool:
+        """The money of the whole order, where its life cycle takes it before the points work."""
+        if not self._is_paid_at_once():
+            return True
+        cause = f"order/{self._order.order_id}"
+        request = MoneyRequest(self._key("capture"), self._order.order_id, cause, self._order.total)
+        return await self._collect(request, self._record_capture, "cancellation_requested") != "cancelled"
+
+    def _is_paid_at_once(self) -> bool:
+        due = self._order.total.amount_minor and not self._paid_by_channel
+        return bool(due) and self._order.life_cycle.capture_at == "order"
+
+    async def _record_capture(self, name: str, outcome: str, reason: str, next_try_at: str) -> None:
+        step = FulfilmentStep(
+            request_id=self._key(name),
+            order_id=self._order.order_id,
+            fulfilment_id="",
+            as_of=workflow.now().isoformat(),
+            detail=outcome,
+            reason=reason,
+            next_try_at=next_try_at,
+        )
+        await self._insist_on(calls.record_capture, step)
+
     async def _fulfil(self, fulfilments: list[FulfilmentInput]) -> None:
         """Each point does its work; units that lose their place get another one, until all have ended."""
         self._start(fulfilments)
@@ -274,7 +300,10 @@ class OrderWorkflow(Story):
                     await self._reroute(lost)
 
     def _start(self, fulfilments: list[FulfilmentInput]) -> None:
-        for fulfilment in fulfilments:
+        moment = self._order.life_cycle.capture_at
+        if moment == "order" and not self._is_paid_at_once():
+            moment = "shipment"
+        for fulfilment in (replace(one, capture_at=moment) for one in fulfilments):
             self._running.add(fulfilment.fulfilment_id)
             # Kept by the workflow's own loop; it ends with the child.
             asyncio.create_task(self._run_child(fulfilment))  # noqa: RUF006
@@ -303,7 +332,7 @@ class OrderWorkflow(Story):
         self._excluded += _never_again(lost)
         gone = [self._gone.pop(lost.fulfilment_id)] if lost.fulfilment_id in self._gone else []
         plan = None
-        if self._rounds <= self._order.life_cycle.reroute_limit:
+        if self._rounds <= self._order.life_cycle.reroute_limit and not lost.given_up:
             plan = await self._find_place(lost, gone)
         elif gone:
             await self._give_room_back(*gone)
@@ -324,14 +353,19 @@ class OrderWorkflow(Story):
         )
         rerouted = await self._insist_on(calls.reroute_units, request)
         if rerouted.no_longer_due and rerouted.no_longer_due.amount_minor:
-            await self._give_money_up(rerouted.no_longer_due, f"units cancelled: {lost.reason}")
+            await self._give_money_up(rerouted.no_longer_due, lost)
         self._start(rerouted.fulfilments)
 
-    async def _give_money_up(self, amount: Amount, cause: str) -> None:
-        """Authorised money is voided; a channel that was paid is asked to give it back."""
-        step = calls.refund if self._paid_by_channel else calls.void
+    async def _give_money_up(self, amount: Amount, lost: LostUnits) -> None:
+        """Authorised money is voided, captured money refunded; a channel that was paid is asked to refund."""
+        step = calls.refund if self._paid_by_channel or lost.captured else calls.void
+        cause = f"units cancelled: {lost.reason}"
         request = MoneyRequest(self._key(f"void/{self._rounds}"), self._order.order_id, cause, amount)
-        await self._insist_on(step, request)
+        try:
+            await self._insist_on(step, request, unless=_is_nothing_held)
+        except StepFailed:
+            # The authorisation has ended by itself: there is nothing to give up.
+            return
 
     async def _find_place(self, lost: LostUnits, gone: list[LegPlace]) -> Plan | None:
         """`gone`: legs whose room the plan takes over. A plan whose stock has gone gives its own to the next."""
@@ -475,6 +509,10 @@ def _believe(overlays: list[Overlay], shortfalls: list[Shortfall]) -> list[Overl
     believed = {(o.sku, o.point_id): o for o in overlays}
     believed.update({(s.sku, s.point_id): Overlay(s.sku, s.point_id, s.free) for s in shortfalls})
     return list(believed.values())
+
+
+def _is_nothing_held(reason: str) -> bool:
+    return reason == "VOID_EXCEEDS_AUTHORISATION" and workflow.patched("nothing-held-is-voided")
 
 
 def _never_again(lost: LostUnits) -> list[Exclusion]:

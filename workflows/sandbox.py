@@ -11,6 +11,7 @@ _PURE = (
     "kit",
     "workflows.attention",
     "workflows.calls",
+    "workflows.capturing",
     "workflows.messages",
     "workflows.policies",
     "workflows.search_attributes",

@@ -135,6 +135,7 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
             offer_seconds=facts.life_cycle.offer_seconds,
             payment_action_seconds=facts.life_cycle.payment_action_seconds,
             reroute_limit=facts.life_cycle.reroute_limit,
+            capture_at=facts.life_cycle.capture_at or "shipment",
         ),
         placed_at=from_proto(facts.placed_at).isoformat(),
         basket_id=facts.basket_id,

@@ -15,6 +15,7 @@ from workflows.activities.payments import PaymentActivities
 from workflows.activities.promise import PromiseActivities
 from workflows.fulfilment import FulfilmentWorkflow
 from workflows.order import OrderWorkflow
+from workflows.refund import RefundWorkflow
 from workflows.sandbox import sandbox
 
 _SWEEP_SECONDS = 5
@@ -52,7 +53,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[OrderWorkflow, FulfilmentWorkflow],
+        workflows=[OrderWorkflow, FulfilmentWorkflow, RefundWorkflow],
         activities=[
             step
             for group in steps

@@ -9,6 +9,7 @@ from kit.outbox import OutboxRpc
 from kit.settings import ServiceSettings
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
+from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
 
@@ -22,9 +23,10 @@ async def main() -> None:
     engine = db.connect(settings.database_url)
     bell = Bell()
     service = OrdersService(engine, bell)
+    refunds = Refunds(engine, bell)
 
     def register(server: grpc.aio.Server) -> None:
-        add_OrdersServiceServicer_to_server(OrdersRpc(service), server)
+        add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

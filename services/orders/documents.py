@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from services.orders.domain.model import (
     Address,
     Buyer,
+    Charge,
     Content,
     Customer,
     Fulfilment,
@@ -16,11 +17,13 @@ from services.orders.domain.model import (
     Order,
     Parcel,
     PromiseChange,
+    Refund,
     Refusal,
 )
 from services.orders.domain.ranges import LineRange
 
 BUYER = TypeAdapter(Buyer)
+CHARGE = TypeAdapter(Charge)
 CONTENT = TypeAdapter(Content)
 CUSTOMER = TypeAdapter(Customer)
 ADDRESS = TypeAdapter(Address)
@@ -33,6 +36,7 @@ ORDER = TypeAdapter(Order)
 PARCEL = TypeAdapter(Parcel)
 PROMISE_CHANGES = TypeAdapter(tuple[PromiseChange, ...])
 RANGE = TypeAdapter(LineRange)
+REFUND = TypeAdapter(Refund)
 REFUSAL = TypeAdapter(Refusal)
 
 

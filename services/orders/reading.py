@@ -36,6 +36,7 @@ class OrderFilter:
     brands: tuple[str, ...] = ()
     channel_order_number: str = ""
     late: bool = False
+    payment_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,8 @@ async def list_orders(tx: AsyncConnection, wanted: OrderFilter, size: int, after
         query = query.where(o.channel_order_number == wanted.channel_order_number)
     if wanted.late:
         query = query.where(o.late_since.is_not(None))
+    if wanted.payment_failed:
+        query = query.where(o.payment_failed_since.is_not(None))
     if after:
         query = query.where(tuple_(o.placed_at, o.order_id) < tuple_(*after))
     return await read_heads(tx, list((await tx.execute(query)).scalars()))
@@ -153,10 +156,14 @@ _OBLIGATIONS = text(
                      JOIN fulfilment f ON f.fulfilment_id = r.fulfilment_id
                      WHERE r.order_id = o.order_id AND r.state = ANY(:held)
                      GROUP BY l.sku, f.point_id) AS unit) AS units,
-              (SELECT CASE WHEN bool_or(p.capture_state = 'overridden') THEN NULL
-                      ELSE coalesce(sum(p.amount_minor) FILTER (WHERE p.capture_state = 'captured'), 0) END
-               FROM fulfilment f JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
-               WHERE f.order_id = o.order_id) AS captured,
+              (SELECT CASE WHEN bool_or(state = 'overridden') THEN NULL
+                      ELSE coalesce(sum(amount_minor) FILTER (WHERE state = 'captured'), 0) END
+               FROM (SELECT p.capture_state AS state, p.amount_minor
+                     FROM fulfilment f JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
+                     WHERE f.order_id = o.order_id
+                     UNION ALL
+                     SELECT o.charge ->> 'state', CAST(o.charge ->> 'amount_minor' AS bigint)) AS taken
+              ) AS captured,
               ARRAY(SELECT f.point_id FROM fulfilment f
                     WHERE f.order_id = o.order_id AND f.state <> ALL(:not_prepared)
                     ORDER BY f.point_id) AS prepared_at

@@ -14,7 +14,10 @@ from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceServicer
 from oms.type.v1 import type_pb2
 from services.orders import translate as to
+from services.orders import translate_money as money
+from services.orders import wire
 from services.orders.reading import OrderFilter
+from services.orders.refunding import Refunds
 from services.orders.service import OrdersService
 
 MAX_UNSTARTED = 500
@@ -29,7 +32,7 @@ def _checked(
 
     @functools.wraps(rpc)
     async def answer(self: "OrdersRpc", request: Request, context: Any) -> Reply:
-        to.check_text(request)
+        wire.check_text(request)
         if order_id := getattr(request, "order_id", ""):
             with telemetry.about_order(order_id):
                 return await rpc(self, request, context)
@@ -41,8 +44,9 @@ def _checked(
 class OrdersRpc(OrdersServiceServicer):
     """OrdersService over gRPC."""
 
-    def __init__(self, service: OrdersService) -> None:
+    def __init__(self, service: OrdersService, refunds: Refunds) -> None:
         self._service = service
+        self._refunds = refunds
 
     # -- settings -----------------------------------------------------------------------------------------
 
@@ -80,24 +84,24 @@ class OrdersRpc(OrdersServiceServicer):
     @_checked
     async def AcceptOrder(self, request: pb.AcceptOrderRequest, context: Any) -> pb.AcceptOrderResponse:
         planned = await self._service.accept_order(
-            to.asked(request),
+            wire.asked(request),
             request.order_id,
             to.to_legs(request.legs),
-            to.to_window(request.promise, "promise"),
+            wire.to_window(request.promise, "promise"),
             request.decision_id,
             request.payment,
             times.field_or_now(request, "as_of"),
         )
         return pb.AcceptOrderResponse(
             state=to.from_order_state(planned.state),
-            cooling_off_until=to.from_instant(planned.cooling_off_until),
+            cooling_off_until=wire.from_instant(planned.cooling_off_until),
             fulfilments=[to.from_fulfilment(one) for one in planned.fulfilments],
         )
 
     @_checked
     async def RefuseOrder(self, request: pb.RefuseOrderRequest, context: Any) -> pb.RefuseOrderResponse:
         state = await self._service.refuse_order(
-            to.asked(request),
+            wire.asked(request),
             request.order_id,
             to.to_refusal(request.refusal),
             times.field_or_now(request, "as_of"),
@@ -109,21 +113,21 @@ class OrdersRpc(OrdersServiceServicer):
         self, request: pb.RequirePaymentActionRequest, context: Any
     ) -> pb.RequirePaymentActionResponse:
         state = await self._service.require_payment_action(
-            to.asked(request), request.order_id, request.next_action_url, times.field_or_now(request, "as_of")
+            wire.asked(request), request.order_id, request.next_action_url, times.field_or_now(request, "as_of")
         )
         return pb.RequirePaymentActionResponse(state=to.from_order_state(state))
 
     @_checked
     async def ReleaseOrder(self, request: pb.ReleaseOrderRequest, context: Any) -> pb.ReleaseOrderResponse:
         state = await self._service.release_order(
-            to.asked(request), request.order_id, times.field_or_now(request, "as_of")
+            wire.asked(request), request.order_id, times.field_or_now(request, "as_of")
         )
         return pb.ReleaseOrderResponse(state=to.from_order_state(state))
 
     @_checked
     async def RerouteUnits(self, request: pb.RerouteUnitsRequest, context: Any) -> pb.RerouteUnitsResponse:
         planned = await self._service.reroute_units(
-            to.asked(request),
+            wire.asked(request),
             request.order_id,
             to.to_legs(request.legs),
             to.to_units(request.cancelled),
@@ -134,7 +138,7 @@ class OrdersRpc(OrdersServiceServicer):
         return pb.RerouteUnitsResponse(
             state=to.from_order_state(planned.state),
             fulfilments=[to.from_fulfilment(one) for one in planned.fulfilments],
-            no_longer_due=to.from_money(Money(planned.no_longer_due_minor, planned.currency)),
+            no_longer_due=wire.from_money(Money(planned.no_longer_due_minor, planned.currency)),
         )
 
     @_checked
@@ -142,7 +146,7 @@ class OrdersRpc(OrdersServiceServicer):
         self, request: pb.RequestCancellationRequest, context: Any
     ) -> pb.RequestCancellationResponse:
         state = await self._service.request_cancellation(
-            to.asked(request),
+            wire.asked(request),
             request.order_id,
             request.reason,
             request.actor,
@@ -155,16 +159,49 @@ class OrdersRpc(OrdersServiceServicer):
         self, request: pb.CompleteCancellationRequest, context: Any
     ) -> pb.CompleteCancellationResponse:
         state = await self._service.complete_cancellation(
-            to.asked(request), request.order_id, times.field_or_now(request, "as_of")
+            wire.asked(request), request.order_id, times.field_or_now(request, "as_of")
         )
         return pb.CompleteCancellationResponse(state=to.from_order_state(state))
 
     @_checked
     async def CloseOrder(self, request: pb.CloseOrderRequest, context: Any) -> pb.CloseOrderResponse:
         state = await self._service.close_order(
-            to.asked(request), request.order_id, times.field_or_now(request, "as_of")
+            wire.asked(request), request.order_id, times.field_or_now(request, "as_of")
         )
         return pb.CloseOrderResponse(state=to.from_order_state(state))
+
+    # -- refunds ------------------------------------------------------------------------------------------
+
+    @_checked
+    async def RequestRefund(self, request: pb.RequestRefundRequest, context: Any) -> pb.RequestRefundResponse:
+        wish = money.to_refund_wish(request)
+        refund = await self._refunds.request(
+            wire.asked(request), request.order_id, wish, times.field_or_now(request, "as_of")
+        )
+        return pb.RequestRefundResponse(refund=money.from_refund(refund))
+
+    @_checked
+    async def RecordRefund(self, request: pb.RecordRefundRequest, context: Any) -> pb.RecordRefundResponse:
+        refund = await self._refunds.record_outcome(
+            wire.asked(request),
+            request.order_id,
+            request.refund_id,
+            request.state,
+            request.failure,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RecordRefundResponse(refund=money.from_refund(refund))
+
+    @_checked
+    async def RetryRefund(self, request: pb.RetryRefundRequest, context: Any) -> pb.RetryRefundResponse:
+        refund = await self._refunds.retry(
+            wire.asked(request),
+            request.order_id,
+            request.refund_id,
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RetryRefundResponse(refund=money.from_refund(refund))
 
     # -- reading ------------------------------------------------------------------------------------------
 
@@ -180,12 +217,13 @@ class OrdersRpc(OrdersServiceServicer):
             tuple(request.brands),
             request.channel_order_number,
             request.late,
+            request.payment_failed,
         )
-        size, after = to.to_page(request.page)
+        size, after = wire.to_page(request.page)
         views = await self._service.list_orders(wanted, size, after)
         positions = [(view.order.placed_at, view.order.order_id) for view in views]
         return pb.ListOrdersResponse(
-            orders=[to.from_view(view) for view in views], page=to.from_page(positions, size)
+            orders=[to.from_view(view) for view in views], page=wire.from_page(positions, size)
         )
 
     @_checked
@@ -206,9 +244,9 @@ class OrdersRpc(OrdersServiceServicer):
     async def ListObligations(
         self, request: pb.ListObligationsRequest, context: Any
     ) -> pb.ListObligationsResponse:
-        if len(request.order_ids) > to.MAX_PAGE:
-            raise InvalidArgument("order_ids", f"at most {to.MAX_PAGE}")
-        size, after = to.to_id_page(request.page)
+        if len(request.order_ids) > wire.MAX_PAGE:
+            raise InvalidArgument("order_ids", f"at most {wire.MAX_PAGE}")
+        size, after = wire.to_id_page(request.page)
         found = await self._service.list_obligations(request.order_ids, after, size)
         last = found[-1].order_id if len(found) == size and not request.order_ids else ""
         return pb.ListObligationsResponse(
@@ -222,23 +260,23 @@ class OrdersRpc(OrdersServiceServicer):
         self, request: pb.OfferFulfilmentRequest, context: Any
     ) -> pb.OfferFulfilmentResponse:
         work = await self._service.offer_fulfilment(
-            to.asked(request), request.fulfilment_id, times.field_or_now(request, "as_of")
+            wire.asked(request), request.fulfilment_id, times.field_or_now(request, "as_of")
         )
         return pb.OfferFulfilmentResponse(
-            state=to.from_fulfilment_state(work.state), offer_deadline=to.from_instant(work.offer_deadline)
+            state=to.from_fulfilment_state(work.state), offer_deadline=wire.from_instant(work.offer_deadline)
         )
 
     @_checked
     async def AcceptOffer(self, request: pb.AcceptOfferRequest, context: Any) -> pb.AcceptOfferResponse:
         work = await self._service.accept_offer(
-            to.asked(request), request.fulfilment_id, request.actor, times.field_or_now(request, "as_of")
+            wire.asked(request), request.fulfilment_id, request.actor, times.field_or_now(request, "as_of")
         )
         return pb.AcceptOfferResponse(fulfilment=to.from_fulfilment(work))
 
     @_checked
     async def RefuseOffer(self, request: pb.RefuseOfferRequest, context: Any) -> pb.RefuseOfferResponse:
         work = await self._service.refuse_offer(
-            to.asked(request),
+            wire.asked(request),
             request.fulfilment_id,
             request.reason,
             request.actor,
@@ -249,14 +287,14 @@ class OrdersRpc(OrdersServiceServicer):
     @_checked
     async def LapseOffer(self, request: pb.LapseOfferRequest, context: Any) -> pb.LapseOfferResponse:
         work = await self._service.lapse_offer(
-            to.asked(request), request.fulfilment_id, times.field_or_now(request, "as_of")
+            wire.asked(request), request.fulfilment_id, times.field_or_now(request, "as_of")
         )
         return pb.LapseOfferResponse(state=to.from_fulfilment_state(work.state))
 
     @_checked
     async def RecordPick(self, request: pb.RecordPickRequest, context: Any) -> pb.RecordPickResponse:
         work = await self._service.record_pick(
-            to.asked(request),
+            wire.asked(request),
             request.fulfilment_id,
             to.to_units(request.found),
             request.actor,
@@ -267,7 +305,7 @@ class OrdersRpc(OrdersServiceServicer):
     @_checked
     async def CloseParcel(self, request: pb.CloseParcelRequest, context: Any) -> pb.CloseParcelResponse:
         work = await self._service.close_parcel(
-            to.asked(request),
+            wire.asked(request),
             request.fulfilment_id,
             request.weight_grams,
             request.actor,
@@ -277,22 +315,39 @@ class OrdersRpc(OrdersServiceServicer):
 
     @_checked
     async def RecordCapture(self, request: pb.RecordCaptureRequest, context: Any) -> pb.RecordCaptureResponse:
-        work = await self._service.record_capture(
-            to.asked(request),
-            request.fulfilment_id,
-            request.capture_state,
-            request.reason,
-            request.actor,
-            times.field_or_now(request, "as_of"),
-        )
+        outcome = money.to_outcome(request)
+        if not request.fulfilment_id:
+            await self._service.record_capture_of_order(wire.asked(request), request.order_id, outcome)
+            return pb.RecordCaptureResponse()
+        work = await self._service.record_capture(wire.asked(request), request.fulfilment_id, outcome)
         return pb.RecordCaptureResponse(
             state=to.from_fulfilment_state(work.state), fulfilment=to.from_fulfilment(work)
         )
 
     @_checked
+    async def RetryCapture(self, request: pb.RetryCaptureRequest, context: Any) -> pb.RetryCaptureResponse:
+        asked, as_of = wire.asked(request), times.field_or_now(request, "as_of")
+        if not request.fulfilment_id:
+            await self._service.retry_capture_of_order(asked, request.order_id, request.actor, as_of)
+            return pb.RetryCaptureResponse()
+        work = await self._service.retry_capture(asked, request.fulfilment_id, request.actor, as_of)
+        return pb.RetryCaptureResponse(fulfilment=to.from_fulfilment(work))
+
+    @_checked
+    async def GiveUpParcel(self, request: pb.GiveUpParcelRequest, context: Any) -> pb.GiveUpParcelResponse:
+        work = await self._service.give_up_parcel(
+            wire.asked(request),
+            request.fulfilment_id,
+            request.reason,
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.GiveUpParcelResponse(fulfilment=to.from_fulfilment(work))
+
+    @_checked
     async def HandOver(self, request: pb.HandOverRequest, context: Any) -> pb.HandOverResponse:
         work = await self._service.hand_over(
-            to.asked(request),
+            wire.asked(request),
             request.fulfilment_id,
             request.tracking_code,
             request.actor,
@@ -305,7 +360,7 @@ class OrdersRpc(OrdersServiceServicer):
         self, request: pb.RecordCarrierEventRequest, context: Any
     ) -> pb.RecordCarrierEventResponse:
         work, duplicate = await self._service.record_carrier_event(
-            to.asked(request),
+            wire.asked(request),
             request.carrier_id,
             request.tracking_code,
             request.status,
@@ -316,13 +371,13 @@ class OrdersRpc(OrdersServiceServicer):
 
     @_checked
     async def ListWork(self, request: pb.ListWorkRequest, context: Any) -> pb.ListWorkResponse:
-        size, after = to.to_page(request.page)
+        size, after = wire.to_page(request.page)
         works = await self._service.list_work(
             list(request.point_ids), to.to_fulfilment_states(request.states), size, after
         )
         positions = [(work.hand_over_by, work.fulfilment_id) for work in works]
         return pb.ListWorkResponse(
-            fulfilments=[to.from_fulfilment(work) for work in works], page=to.from_page(positions, size)
+            fulfilments=[to.from_fulfilment(work) for work in works], page=wire.from_page(positions, size)
         )
 
     @_checked

@@ -4,24 +4,24 @@ Only this module commits. Every change locks its order first; the rules are in d
 Nothing here calls another service.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit import db, outbox, requests, telemetry
 from kit.errors import Conflict, InvalidArgument
-from kit.feed import Bell
 from kit.values.ids import derived_id
 from services.orders import documents as doc
 from services.orders import reading, store
-from services.orders.domain import fulfilment, order, pricing, settings, watch
+from services.orders.changing import Answer, Asked, Changes, events_of
+from services.orders.domain import capture, fulfilment, order, pricing, settings, watch
+from services.orders.domain.capture import Outcome
 from services.orders.domain.content import first_difference, normal
 from services.orders.domain.model import (
-    EVERYWHERE,
     Address,
     Buyer,
     Content,
@@ -29,8 +29,6 @@ from services.orders.domain.model import (
     Fulfilment,
     Leg,
     LifeCycle,
-    Order,
-    Reach,
     Refusal,
     SalesChannel,
     Units,
@@ -41,18 +39,6 @@ from services.orders.reading import OrderFilter, Position, TimelineEntry
 from services.orders.store import View
 
 MAX_KEY_LENGTH = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Who asks to change something: the id of the request, its content without instants, and whose work it may be.
-
-    The reach is no part of the content: who may do more than before repeats the same request.
-    """
-
-    request_id: str
-    content: bytes
-    reach: Reach = EVERYWHERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +62,11 @@ class Work:
     brands: tuple[str, ...]
 
 
-Answer = dict[str, Any]
 _PLANNED = TypeAdapter(Planned)
 
 
-class OrdersService:
+class OrdersService(Changes):
     """The order aggregate: records it, moves it, and decides every race about it."""
-
-    def __init__(self, engine: AsyncEngine, bell: Bell) -> None:
-        self._engine = engine
-        self._bell = bell
 
     # -- settings -----------------------------------------------------------------------------------------
 
@@ -133,7 +114,7 @@ class OrdersService:
                 twin = await store.find_counter(tx, content.channel_id, idempotency_key)
                 assert twin is not None, "the channel was there"
                 return await self._recorded_before(tx, twin, content, buyer), True
-            await outbox.write(tx, _events(decision))
+            await outbox.write(tx, events_of(decision))
         self._bell.ring()
         return store.view(decision.order, buyer), False
 
@@ -163,26 +144,26 @@ class OrdersService:
         as_of: datetime,
     ) -> Planned:
         """recorded | action_required -> validated; CANCELLING without fulfilments if the customer was faster."""
-        answer = await self._on_order(
+        answer = await self.on_order(
             asked, order_id, lambda one: order.accept(one, legs, promise, decision_id, payment, as_of), _planned
         )
         return _to_planned(answer)
 
     async def refuse_order(self, asked: Asked, order_id: str, refusal: Refusal, as_of: datetime) -> OrderState:
         """recorded | action_required -> refused."""
-        return await self._state_after(asked, order_id, lambda one: order.refuse(one, refusal, as_of))
+        return await self.state_after(asked, order_id, lambda one: order.refuse(one, refusal, as_of))
 
     async def require_payment_action(
         self, asked: Asked, order_id: str, next_action_url: str, as_of: datetime
     ) -> OrderState:
         """recorded -> action_required."""
-        return await self._state_after(
+        return await self.state_after(
             asked, order_id, lambda one: order.require_payment_action(one, next_action_url, as_of)
         )
 
     async def release_order(self, asked: Asked, order_id: str, as_of: datetime) -> OrderState:
         """validated -> released, or what a cancellation made of it."""
-        return await self._state_after(asked, order_id, lambda one: order.release(one, as_of))
+        return await self.state_after(asked, order_id, lambda one: order.release(one, as_of))
 
     async def reroute_units(
         self,
@@ -195,7 +176,7 @@ class OrdersService:
         as_of: datetime,
     ) -> Planned:
         """New places for units that lost theirs, and the money of those that found none."""
-        answer = await self._on_order(
+        answer = await self.on_order(
             asked,
             order_id,
             lambda one: order.reroute(one, legs, cancelled, reason, decision_id, as_of),
@@ -207,17 +188,17 @@ class OrdersService:
         self, asked: Asked, order_id: str, reason: str, actor: str, as_of: datetime
     ) -> OrderState:
         """-> cancelling, with every open fulfilment; FailedPrecondition / TOO_LATE_TO_CANCEL."""
-        return await self._state_after(
+        return await self.state_after(
             asked, order_id, lambda one: order.request_cancellation(one, reason, actor, as_of)
         )
 
     async def complete_cancellation(self, asked: Asked, order_id: str, as_of: datetime) -> OrderState:
         """cancelling -> cancelled."""
-        return await self._state_after(asked, order_id, lambda one: order.complete_cancellation(one, as_of))
+        return await self.state_after(asked, order_id, lambda one: order.complete_cancellation(one, as_of))
 
     async def close_order(self, asked: Asked, order_id: str, as_of: datetime) -> OrderState:
         """released -> closed or cancelled; FailedPrecondition / NOT_FINISHED."""
-        return await self._state_after(asked, order_id, lambda one: order.close(one, as_of))
+        return await self.state_after(asked, order_id, lambda one: order.close(one, as_of))
 
     async def watch_promises(self, as_of: datetime, limit: int) -> int:
         """How many promises were looked at because nothing happened in time; one transaction each."""
@@ -236,7 +217,7 @@ class OrdersService:
                 return
             decision = watch.judge(Decision(before), as_of)
             await store.save(tx, before, decision)
-            await outbox.write(tx, _events(decision))
+            await outbox.write(tx, events_of(decision))
         if decision.happenings:
             self._bell.ring()
 
@@ -293,11 +274,11 @@ class OrdersService:
 
     async def offer_fulfilment(self, asked: Asked, fulfilment_id: str, as_of: datetime) -> Fulfilment:
         """planned -> offered, or cancelled when a cancellation came first."""
-        return await self._on_work(asked, fulfilment_id, lambda one, work: fulfilment.offer(one, work, as_of))
+        return await self.on_work(asked, fulfilment_id, lambda one, work: fulfilment.offer(one, work, as_of))
 
     async def accept_offer(self, asked: Asked, fulfilment_id: str, actor: str, as_of: datetime) -> Fulfilment:
         """offered -> accepted; FailedPrecondition / OFFER_GONE."""
-        return await self._on_work(
+        return await self.on_work(
             asked, fulfilment_id, lambda one, work: fulfilment.accept_offer(one, work, actor, as_of)
         )
 
@@ -305,21 +286,19 @@ class OrdersService:
         self, asked: Asked, fulfilment_id: str, reason: str, actor: str, as_of: datetime
     ) -> Fulfilment:
         """offered -> refused; FailedPrecondition / OFFER_GONE."""
-        return await self._on_work(
+        return await self.on_work(
             asked, fulfilment_id, lambda one, work: fulfilment.refuse_offer(one, work, reason, actor, as_of)
         )
 
     async def lapse_offer(self, asked: Asked, fulfilment_id: str, as_of: datetime) -> Fulfilment:
         """offered -> lapsed if its deadline has passed; else as it is."""
-        return await self._on_work(
-            asked, fulfilment_id, lambda one, work: fulfilment.lapse_offer(one, work, as_of)
-        )
+        return await self.on_work(asked, fulfilment_id, lambda one, work: fulfilment.lapse_offer(one, work, as_of))
 
     async def record_pick(
         self, asked: Asked, fulfilment_id: str, found: Sequence[Units], actor: str, as_of: datetime
     ) -> Fulfilment:
         """accepted -> picked or short."""
-        return await self._on_work(
+        return await self.on_work(
             asked, fulfilment_id, lambda one, work: fulfilment.record_pick(one, work, found, actor, as_of)
         )
 
@@ -327,33 +306,41 @@ class OrdersService:
         self, asked: Asked, fulfilment_id: str, weight_grams: int, actor: str, as_of: datetime
     ) -> Fulfilment:
         """picked -> packed."""
-        return await self._on_work(
+        return await self.on_work(
             asked,
             fulfilment_id,
             lambda one, work: fulfilment.close_parcel(one, work, weight_grams, actor, as_of),
         )
 
-    async def record_capture(
-        self,
-        asked: Asked,
-        fulfilment_id: str,
-        capture_state: str,
-        reason: str,
-        actor: str,
-        as_of: datetime,
-    ) -> Fulfilment:
+    async def record_capture(self, asked: Asked, fulfilment_id: str, outcome: Outcome) -> Fulfilment:
         """What became of the parcel's money."""
-        return await self._on_work(
-            asked,
-            fulfilment_id,
-            lambda one, work: fulfilment.record_capture(one, work, capture_state, reason, actor, as_of),
+        return await self.on_work(asked, fulfilment_id, lambda one, work: capture.record(one, work, outcome))
+
+    async def record_capture_of_order(self, asked: Asked, order_id: str, outcome: Outcome) -> OrderState:
+        """What became of the money of the whole order; FailedPrecondition / CAPTURED_BY_PARCEL."""
+        return await self.state_after(asked, order_id, lambda one: capture.record_of_order(one, outcome))
+
+    async def retry_capture(self, asked: Asked, fulfilment_id: str, actor: str, as_of: datetime) -> Fulfilment:
+        """Tries now for a parcel's money; FailedPrecondition / CAPTURE_NOT_FAILED."""
+        return await self.on_work(asked, fulfilment_id, lambda one, work: capture.retry(one, work, actor, as_of))
+
+    async def retry_capture_of_order(self, asked: Asked, order_id: str, actor: str, as_of: datetime) -> OrderState:
+        """The same for the money of the whole order."""
+        return await self.state_after(asked, order_id, lambda one: capture.retry_of_order(one, actor, as_of))
+
+    async def give_up_parcel(
+        self, asked: Asked, fulfilment_id: str, reason: str, actor: str, as_of: datetime
+    ) -> Fulfilment:
+        """picked | packed -> cancelled for want of its money; FailedPrecondition / CAPTURE_NOT_FAILED."""
+        return await self.on_work(
+            asked, fulfilment_id, lambda one, work: capture.give_up(one, work, reason, actor, as_of)
         )
 
     async def hand_over(
         self, asked: Asked, fulfilment_id: str, tracking_code: str, actor: str, as_of: datetime
     ) -> Fulfilment:
         """packed -> handed over; FailedPrecondition / NOT_CAPTURED, CANCELLED."""
-        return await self._on_work(
+        return await self.on_work(
             asked,
             fulfilment_id,
             lambda one, work: fulfilment.hand_over(one, work, tracking_code, actor, as_of),
@@ -383,7 +370,7 @@ class OrdersService:
                 # A carrier's clock that is ahead of ours makes nothing late.
                 decided = fulfilment.carrier_event(before, work, status, min(occurred_at, now))
                 decision = watch.judge(decided, now)
-                await self._save(tx, before, decision)
+                await self.save(tx, before, decision)
                 assert work.parcel is not None, "it was found by its parcel"
                 parcel_id = work.parcel.parcel_id
                 await store.save_carrier_event(tx, carrier_id, asked.request_id, parcel_id, status, occurred_at)
@@ -391,86 +378,6 @@ class OrdersService:
                 await requests.remember(tx, request_id, doc.to_json(doc.FULFILMENT, after))
         self._bell.ring()
         return after, False
-
-    # -- what the methods share ---------------------------------------------------------------------------
-
-    async def _state_after(self, asked: Asked, order_id: str, decide: Callable[[Order], Decision]) -> OrderState:
-        answer = await self._on_order(
-            asked, order_id, decide, lambda decision: {"state": decision.order.state.value}
-        )
-        return OrderState(answer["state"])
-
-    async def _on_order(
-        self,
-        asked: Asked,
-        order_id: str,
-        decide: Callable[[Order], Decision],
-        to_answer: Callable[[Decision], Answer],
-    ) -> Mapping[str, Any]:
-        async with self._engine.begin() as tx:
-            first = await requests.first_answer(tx, asked.request_id, asked.content)
-            if first is not None:
-                return first
-            before = await store.lock_order(tx, order_id)
-            decision = _judged(decide(before))
-            await self._save(tx, before, decision)
-            answer = to_answer(decision)
-            await requests.remember(tx, asked.request_id, answer)
-        self._bell.ring()
-        return answer
-
-    async def _on_work(
-        self, asked: Asked, fulfilment_id: str, decide: Callable[[Order, Fulfilment], Decision]
-    ) -> Fulfilment:
-        async with self._engine.begin() as tx:
-            first = await requests.first_answer(tx, asked.request_id, asked.content)
-            if first is not None:
-                if asked.reach != EVERYWHERE:
-                    one = (await store.read_of_fulfilment(tx, fulfilment_id)).order
-                    _check_reach(asked.reach, one, fulfilment_id)
-                return doc.FULFILMENT.validate_python(first)
-            before = await store.lock_order_of(tx, fulfilment_id)
-            _check_reach(asked.reach, before, fulfilment_id)
-            # Who works on a fulfilment names no order: from here on the trace does.
-            with telemetry.about_order(before.order_id):
-                decision = _judged(decide(before, before.fulfilment(fulfilment_id)))
-                await self._save(tx, before, decision)
-                after = decision.order.fulfilment(fulfilment_id)
-                await requests.remember(tx, asked.request_id, doc.to_json(doc.FULFILMENT, after))
-        self._bell.ring()
-        return after
-
-    async def _save(self, tx: AsyncConnection, before: Order, decision: Decision) -> None:
-        """Nothing happened means nothing to write: the answer is the state as it is."""
-        if decision.happenings:
-            await store.save(tx, before, decision)
-            await outbox.write(tx, _events(decision))
-
-
-def _judged(decision: Decision) -> Decision:
-    """With what a change means for the promise, at its own instant."""
-    return watch.judge(decision, decision.order.updated_at) if decision.happenings else decision
-
-
-def _check_reach(reach: Reach, one: Order, fulfilment_id: str) -> None:
-    """Raises NotFound / FULFILMENT_NOT_FOUND for work that is not the caller's, as if it did not exist."""
-    if not fulfilment.is_within(reach, one, one.fulfilment(fulfilment_id)):
-        raise store.no_fulfilment(fulfilment_id)
-
-
-def _events(decision: Decision) -> list[outbox.Event]:
-    one = decision.order
-    about: Answer = {"order_id": one.order_id, "channel_id": one.content.channel_id}
-    events: list[outbox.Event] = []
-    for happening in decision.happenings:
-        if not happening.told:
-            continue
-        subject, data = f"order/{one.order_id}", {**about, **happening.facts}
-        if work := happening.fulfilment:
-            subject = f"fulfilment/{work.fulfilment_id}"
-            data |= {"fulfilment_id": work.fulfilment_id, "point_id": work.point_id}
-        events.append(outbox.Event(f"oms.orders.{happening.kind}", subject, one.order_id, happening.at, data))
-    return events
 
 
 def _planned(decision: Decision) -> Answer:

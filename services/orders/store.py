@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.errors import Conflict, Internal, NotFound
 from services.orders import documents as doc
+from services.orders.domain.capture import failed_since
 from services.orders.domain.content import normal
 from services.orders.domain.model import (
     Buyer,
@@ -124,6 +125,7 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
         "basket_id": content.basket_id,
         "payment": {"kind": content.payment.kind, "value": content.payment.value},
         "source_placed_at": content.source_placed_at.isoformat() if content.source_placed_at else None,
+        "standard_shipping_minor": content.standard_shipping.amount_minor if content.standard_shipping else None,
         "life_cycle_id": order.life_cycle.life_cycle_id,
         "life_cycle_version": order.life_cycle.version,
         "placed_at": order.placed_at.isoformat(),
@@ -147,7 +149,7 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
 def content_digest(content: Content, buyer: Buyer) -> bytes:
     """Of all that a channel sent; the same content always gives the same digest."""
     what = doc.to_json(doc.CONTENT, normal(content))
-    for field in ("source_placed_at", "basket_id"):
+    for field in ("source_placed_at", "basket_id", "standard_shipping"):
         # Digests of orders that were recorded before the field was there stay what they are.
         if not what[field]:
             del what[field]
@@ -170,7 +172,7 @@ _HEAD = """
     SELECT to_jsonb(o) AS head, to_jsonb(l) AS life_cycle, to_jsonb(c) AS buyer,
            (SELECT jsonb_agg(to_jsonb(n) ORDER BY n.line_number) FROM order_line n
             WHERE n.order_id = o.order_id) AS lines,
-           {ranges} AS ranges, {fulfilments} AS fulfilments
+           {ranges} AS ranges, {fulfilments} AS fulfilments, {refunds} AS refunds
     FROM orders o
     JOIN life_cycle l ON l.life_cycle_id = o.life_cycle_id AND l.version = o.life_cycle_version
     LEFT JOIN order_customer c ON c.order_id = o.order_id
@@ -185,9 +187,11 @@ _WHOLE = text(
         fulfilments=f"""(SELECT jsonb_agg({FULFILMENT_JSON} ORDER BY f.round, f.position)
                          FROM fulfilment f LEFT JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
                          WHERE f.order_id = o.order_id)""",
+        refunds="""(SELECT jsonb_agg(to_jsonb(r) ORDER BY r.number) FROM refund r
+                     WHERE r.order_id = o.order_id)""",
     )
 )
-_HEADS = text(_HEAD.format(ranges="NULL", fulfilments="NULL"))
+_HEADS = text(_HEAD.format(ranges="NULL", fulfilments="NULL", refunds="NULL"))
 
 # The lock is a statement of its own: what is read after it was committed before it.
 _LOCK_ORDER = text("SELECT order_id FROM orders WHERE order_id = :id FOR UPDATE")
@@ -269,6 +273,9 @@ def _view(row: Any) -> View:
         **head,
         "lines": row.lines,
         "total": {"amount_minor": head["total_minor"], "currency": head["currency"]},
+        "standard_shipping": None
+        if head["standard_shipping_minor"] is None
+        else {"amount_minor": head["standard_shipping_minor"], "currency": head["currency"]},
     }
     order = doc.ORDER.validate_python(
         {
@@ -278,6 +285,7 @@ def _view(row: Any) -> View:
             "promise": promise,
             "ranges": row.ranges or (),
             "fulfilments": row.fulfilments or (),
+            "refunds": row.refunds or (),
         }
     )
     return View(order, _buyer(row.buyer), head["customer_status"], head["fine_status"])
@@ -303,7 +311,8 @@ _SAVE = text(
             cooling_off_until = n.cooling_off_until, refusal = n.refusal, next_action_url = n.next_action_url,
             cancellation_reason = n.cancellation_reason, payment_outcome = n.payment_outcome,
             promise_changes = n.promise_changes, late_since = n.late_since, watch_at = n.watch_at,
-            compensation_minor = n.compensation_minor
+            compensation_minor = n.compensation_minor, charge = n.charge,
+            payment_failed_since = n.payment_failed_since
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -319,9 +328,17 @@ _SAVE = text(
     ), parcels AS (
         INSERT INTO parcel SELECT * FROM jsonb_populate_recordset(NULL::parcel, CAST(:parcels AS jsonb))
         ON CONFLICT (parcel_id) DO UPDATE
-        SET capture_state = excluded.capture_state, capture_reason = excluded.capture_reason,
+        SET weight_grams = excluded.weight_grams, closed_at = excluded.closed_at,
+            capture_state = excluded.capture_state, capture_reason = excluded.capture_reason,
+            capture_failed_since = excluded.capture_failed_since,
+            capture_next_try_at = excluded.capture_next_try_at,
             tracking_code = excluded.tracking_code, handed_over_at = excluded.handed_over_at,
             in_transit_at = excluded.in_transit_at, delivered_at = excluded.delivered_at
+    ), refunds AS (
+        INSERT INTO refund SELECT * FROM jsonb_populate_recordset(NULL::refund, CAST(:refunds AS jsonb))
+        ON CONFLICT (refund_id) DO UPDATE
+        SET state = excluded.state, attempts = excluded.attempts, failure = excluded.failure,
+            settled_at = excluded.settled_at
     ), gone AS (
         DELETE FROM line_range r USING jsonb_populate_recordset(NULL::line_range, CAST(:gone AS jsonb)) g
         WHERE r.order_id = g.order_id AND r.line_number = g.line_number AND r.from_unit = g.from_unit
@@ -360,6 +377,9 @@ async def save(tx: AsyncConnection, before: Order, decision: Decision) -> None:
         "moved": json.dumps([_fulfilment_row(one) for one in moved]),
         "states_before": json.dumps({one.fulfilment_id: old[one.fulfilment_id].state.value for one in moved}),
         "parcels": json.dumps([_parcel_row(one) for one in moved if one.parcel]),
+        "refunds": json.dumps(
+            [doc.to_json(doc.REFUND, one) for one in after.refunds if one not in before.refunds]
+        ),
         "gone": json.dumps(
             [
                 {"order_id": after.order_id, "line_number": one.line_number, "from_unit": one.from_unit}
@@ -424,6 +444,8 @@ def _changing(order: Order) -> dict[str, Any]:
         "late_since": order.late_since.isoformat() if order.late_since else None,
         "watch_at": order.watch_at.isoformat() if order.watch_at else None,
         "compensation_minor": order.compensation_minor,
+        "charge": doc.to_json(doc.CHARGE, order.charge) if order.charge else None,
+        "payment_failed_since": since.isoformat() if (since := failed_since(order)) else None,
     }
 
 

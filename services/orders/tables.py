@@ -24,6 +24,8 @@ life_cycle = Table(
     Column("reroute_limit", Integer),
     Column("promise_tolerance_seconds", Integer),
     Column("lateness_rules", JSONB),
+    Column("capture_at", Text),
+    Column("goodwill_caps", JSONB),
 )
 
 sales_channel = Table(
@@ -48,6 +50,7 @@ orders = Table(
     _instant("recorded_at"),
     _instant("late_since"),
     _instant("watch_at"),
+    _instant("payment_failed_since"),
 )
 
 fulfilment = Table(

@@ -1,29 +1,25 @@
-"""Protobuf messages of orders to domain records and back. No rule but one: text must be text."""
+"""Protobuf messages of orders to domain records and back; money in translate_money.py."""
 
-import base64
-import binascii
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
-
-from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from kit import times
 from kit.errors import InvalidArgument
 from kit.values.money import Money
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.type.v1 import type_pb2
+from services.orders.domain.capture import failed_since
 from services.orders.domain.model import (
     Address,
     Buyer,
+    CaptureMoment,
     Content,
     Customer,
     DeliveryMode,
     DiscountShare,
     Fulfilment,
+    GoodwillCap,
     LatenessRule,
     Leg,
     LifeCycle,
@@ -31,69 +27,16 @@ from services.orders.domain.model import (
     Order,
     PaymentTerms,
     PromiseChange,
-    Reach,
     Refusal,
     RefusedLine,
     SalesChannel,
     Units,
-    Window,
 )
 from services.orders.domain.states import FulfilmentState, OrderState
-from services.orders.reading import Obligation, Position, TimelineEntry
-from services.orders.service import Asked
+from services.orders.reading import Obligation, TimelineEntry
 from services.orders.store import View
-
-MAX_ID_LENGTH = 255
-MAX_PAGE = 500
-
-# -- every request ----------------------------------------------------------------------------------------
-
-
-def check_text(message: Message, path: str = "") -> None:
-    """Raises InvalidArgument, naming the field, for what no database column can hold."""
-    for field, value in message.ListFields():
-        name = f"{path}{field.name}"
-        items = list(value) if field.is_repeated else [value]
-        for i, item in enumerate(items):
-            where = f"{name}[{i}]" if field.is_repeated else name
-            if isinstance(item, str):
-                _check_string(field, item, where)
-            elif isinstance(item, Timestamp):
-                _check_instant(item, where)
-            elif isinstance(item, Message):
-                # Errors name the fields of the content as its sender does.
-                check_text(item, "" if where == "content" else f"{where}.")
-
-
-def _check_string(field: FieldDescriptor, value: str, where: str) -> None:
-    if "\x00" in value:
-        raise InvalidArgument(where, "text does not hold the character U+0000")
-    if field.name.endswith(("_id", "_key", "_code", "_number")) and len(value) > MAX_ID_LENGTH:
-        raise InvalidArgument(where, f"at most {MAX_ID_LENGTH} characters")
-
-
-def _check_instant(value: Timestamp, where: str) -> None:
-    # The last years are left to the deadlines that are counted from it.
-    if not datetime(1970, 1, 1, tzinfo=UTC).timestamp() <= value.seconds < 253_000_000_000:
-        raise InvalidArgument(where, "an instant is in the years 1970 to 9986")
-    if not 0 <= value.nanos < 1_000_000_000:
-        raise InvalidArgument(where, "nanos are 0 to 999,999,999")
-
-
-def asked(request: Message) -> Asked:
-    """The request's id, what makes two requests the same (all but its id, instants and reach), and the reach."""
-    content = type(request)()
-    content.CopyFrom(request)
-    for name in ("request_id", "as_of", "occurred_at", "reach"):
-        if name in request.DESCRIPTOR.fields_by_name:
-            content.ClearField(name)
-    kind = request.DESCRIPTOR.full_name.encode()
-    return Asked(
-        getattr(request, "request_id", ""),
-        kind + b"\0" + content.SerializeToString(deterministic=True),
-        _to_reach(getattr(request, "reach", pb.Reach())),
-    )
-
+from services.orders.translate_money import from_charge, from_refund
+from services.orders.wire import from_instant, from_money, from_window, one_of, to_money, to_window
 
 # -- to the domain ----------------------------------------------------------------------------------------
 
@@ -114,6 +57,8 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         message.reroute_limit,
         message.promise_tolerance_seconds,
         tuple(LatenessRule(one.late_seconds, one.fee_basis_points) for one in message.lateness_rules),
+        one_of(CaptureMoment, message.capture_at or CaptureMoment.SHIPMENT, "life_cycle.capture_at"),
+        tuple(GoodwillCap(one.role, one.currency, one.amount_minor) for one in message.goodwill_caps),
     )
 
 
@@ -133,6 +78,7 @@ def to_content(message: pb.OrderContent) -> Content:
         payment=PaymentTerms(kind or "", getattr(message.payment, kind) if kind else ""),
         source_placed_at=times.field_or_none(message, "source_placed_at"),
         basket_id=message.basket_id,
+        standard_shipping=to_money(message, "standard_shipping"),
     )
 
 
@@ -159,16 +105,6 @@ def _to_line(message: pb.OrderLine) -> Line:
     )
 
 
-def to_window(message: type_pb2.Window, path: str) -> Window | None:
-    """None when it is absent; half a window is an error."""
-    if not message.HasField("start") and not message.HasField("end"):
-        return None
-    start, end = times.field_or_none(message, "start"), times.field_or_none(message, "end")
-    if start is None or end is None or start > end:
-        raise InvalidArgument(path, "a window has a start and, not before it, an end")
-    return Window(start, end)
-
-
 def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
     return [
         Leg(
@@ -188,10 +124,6 @@ def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
 
 def to_units(messages: Iterable[pb.PlannedLine]) -> list[Units]:
     return [Units(one.line_number, one.sku, one.quantity) for one in messages]
-
-
-def _to_reach(message: pb.Reach) -> Reach:
-    return Reach(frozenset(message.point_ids), frozenset(message.brands))
 
 
 def to_refusal(message: pb.Refusal) -> Refusal:
@@ -219,23 +151,6 @@ def to_fulfilment_states(numbers: Sequence[pb.FulfilmentState.ValueType]) -> lis
     return states
 
 
-# -- pages ------------------------------------------------------------------------------------------------
-
-
-def to_page(message: type_pb2.PageRequest) -> tuple[int, Position | None]:
-    """The size, and where the page before ended."""
-    if not 0 <= message.size <= MAX_PAGE:
-        raise InvalidArgument("page.size", f"1 to {MAX_PAGE}")
-    return message.size or 50, _to_position(message.cursor) if message.cursor else None
-
-
-def to_id_page(message: type_pb2.PageRequest) -> tuple[int, str]:
-    """The size, and the id that the page before ended with."""
-    if not 0 <= message.size <= MAX_PAGE:
-        raise InvalidArgument("page.size", f"1 to {MAX_PAGE}")
-    return message.size or 50, message.cursor
-
-
 def from_obligation(one: Obligation) -> pb.Obligation:
     """To the wire."""
     captured = one.captured_minor
@@ -250,26 +165,6 @@ def from_obligation(one: Obligation) -> pb.Obligation:
     )
 
 
-def from_page(positions: Sequence[Position], size: int) -> type_pb2.PageInfo:
-    """How to go on after a page that holds these."""
-    if len(positions) < size:
-        return type_pb2.PageInfo()
-    at, id_ = positions[-1]
-    raw = json.dumps([at.astimezone(UTC).isoformat(), id_]).encode()
-    return type_pb2.PageInfo(next_cursor=base64.urlsafe_b64encode(raw).decode().rstrip("="))
-
-
-def _to_position(cursor: str) -> Position:
-    try:
-        at, id_ = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        position = datetime.fromisoformat(at), str(id_)
-    except (ValueError, TypeError, binascii.Error) as error:
-        raise InvalidArgument("page.cursor", "this cursor was not given by a page") from error
-    if position[0].tzinfo is None or "\x00" in position[1]:
-        raise InvalidArgument("page.cursor", "this cursor was not given by a page")
-    return position
-
-
 # -- from the domain --------------------------------------------------------------------------------------
 
 
@@ -279,20 +174,6 @@ def from_order_state(state: OrderState) -> pb.OrderState.ValueType:
 
 def from_fulfilment_state(state: FulfilmentState) -> pb.FulfilmentState.ValueType:
     return pb.FulfilmentState.Value(f"FULFILMENT_STATE_{state.name}")
-
-
-def from_instant(instant: datetime | None) -> Timestamp | None:
-    return times.to_proto(instant) if instant else None
-
-
-def from_window(window: Window | None) -> type_pb2.Window | None:
-    if window is None:
-        return None
-    return type_pb2.Window(start=times.to_proto(window.start), end=times.to_proto(window.end))
-
-
-def from_money(money: Money) -> type_pb2.Money:
-    return type_pb2.Money(amount_minor=money.amount_minor, currency=money.currency)
 
 
 def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
@@ -307,6 +188,11 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         lateness_rules=[
             pb.LatenessRule(late_seconds=rule.late_seconds, fee_basis_points=rule.fee_basis_points)
             for rule in one.lateness_rules
+        ],
+        capture_at=one.capture_at.value,
+        goodwill_caps=[
+            pb.GoodwillCap(role=cap.role, currency=cap.currency, amount_minor=cap.amount_minor)
+            for cap in one.goodwill_caps
         ],
     )
 
@@ -352,6 +238,9 @@ def from_view(view: View) -> pb.Order:
         promise_changes=[_from_promise_change(change) for change in one.promise_changes],
         late_since=from_instant(one.late_since),
         compensation=_from_compensation(one),
+        charge=from_charge(one),
+        payment_failed_since=from_instant(failed_since(one)),
+        refunds=[from_refund(each) for each in one.refunds],
     )
 
 
@@ -410,6 +299,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         payment=_from_payment(content.payment),
         source_placed_at=from_instant(content.source_placed_at),
         basket_id=content.basket_id,
+        standard_shipping=from_money(content.standard_shipping) if content.standard_shipping else None,
     )
 
 
@@ -488,6 +378,10 @@ def _from_parcel(one: Fulfilment) -> pb.Parcel | None:
         tracking_code=parcel.tracking_code,
         capture_state=parcel.capture_state.value,
         weight_grams=parcel.weight_grams,
+        capture_reason=parcel.capture_reason,
+        capture_failed_since=from_instant(parcel.capture_failed_since),
+        capture_next_try_at=from_instant(parcel.capture_next_try_at),
+        shipping=from_money(Money(parcel.shipping_minor, parcel.currency)),
     )
 
 

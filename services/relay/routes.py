@@ -1,10 +1,13 @@
-"""Which events wake a workflow, as data. The workflow has the id of the event's subject."""
+"""Which events start or wake a workflow, as data. The workflow has the id of the event's subject."""
 
 SIGNAL = "happened"
 
 WAKING = frozenset(
     {
         "oms.orders.order.cancellation_requested",
+        "oms.orders.order.capture_overridden",
+        "oms.orders.order.capture_retry_requested",
+        "oms.orders.order.refund_retried",
         *(
             f"oms.orders.fulfilment.{what}"
             for what in (
@@ -14,6 +17,7 @@ WAKING = frozenset(
                 "short",
                 "packed",
                 "capture_overridden",
+                "capture_retry_requested",
                 "handed_over",
                 "delivered",
                 "cancelled",
@@ -24,5 +28,8 @@ WAKING = frozenset(
     }
 )
 
+# The workflow that carries out what the event says was decided; the event's data is what it starts with.
+STARTING = {"oms.orders.order.refund_requested": "RefundWorkflow"}
+
 # "oms.<source>.<aggregate>.<what>": only these sources need to be read for signals.
-WAKING_SOURCES = frozenset(event_type.split(".")[1] for event_type in WAKING)
+WAKING_SOURCES = frozenset(event_type.split(".")[1] for event_type in {*WAKING, *STARTING})

@@ -130,6 +130,56 @@ async def helped_by_a_person(world: World) -> str:
     return order_id
 
 
+async def paid_with_the_order(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1}, channel="prepaid")
+    await world.ship(order_id)
+    return order_id
+
+
+async def paid_with_the_order_and_not_all_found(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 2}, quantity=2, channel="prepaid")
+    await world.ship(order_id, missing=1)
+    return order_id
+
+
+async def paid_with_the_order_at_the_second_attempt(world: World) -> str:
+    sku = await world.stock({NEAR: 1})
+    recorded = await world.record({sku: 1}, channel="prepaid")
+    order_id = recorded.order.order_id
+    world.provider.fault("capture", "decline", order_id=order_id)
+    await world.place(recorded)
+    await world.order_paid(order_id, "failed")
+    await world.retry_capture(order_id)
+    await world.ship(order_id)
+    return order_id
+
+
+async def paid_at_preparation(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 2, MID: 1}, quantity=3, channel="prepared")
+    await world.ship(order_id)
+    await world.ship(order_id)
+    return order_id
+
+
+async def given_up_for_want_of_money(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1}, token="pm_card_captureDeclined")
+    work = await world.pack(await world.pick(await world.accept(order_id)))
+    await world.parcel_paid(work.fulfilment_id, "failed")
+    await world.give_up(work.fulfilment_id)
+    return order_id
+
+
+async def refunded_at_the_second_attempt(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1})
+    await world.ship(order_id)
+    await world.ended(order_id)
+    world.provider.fault("refund", "decline", order_id=order_id)
+    refund = await world.refund(order_id, kind="goods", whole=True)
+    await world.refunds_in(order_id, "failed")
+    await world.retry_refund(refund)
+    return order_id
+
+
 LIVES: tuple[Life, ...] = (
     delivered,
     placed_from_a_basket,
@@ -144,4 +194,10 @@ LIVES: tuple[Life, ...] = (
     captured_at_the_second_attempt,
     placed_slowly,
     helped_by_a_person,
+    paid_with_the_order,
+    paid_with_the_order_and_not_all_found,
+    paid_with_the_order_at_the_second_attempt,
+    paid_at_preparation,
+    given_up_for_want_of_money,
+    refunded_at_the_second_attempt,
 )

@@ -33,6 +33,7 @@ from services.inventory.baskets_rpc import BasketRpc
 from services.inventory.rpc import InventoryRpc
 from services.inventory.service import InventoryService
 from services.inventory.watch import StockWatch
+from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
 from services.payments.providers.stripe import StripeProvider
@@ -56,7 +57,23 @@ from tests.workflows.world import FAR, MID, NEAR, SHIPPING_MINOR, World, until
 from workflows.worker import build_worker
 
 CODEC_KEYS = "test:" + "A" * 43
-CHANNELS = ("web", "slow", "market")
+# The life cycle of each: cooling-off, and when money is taken.
+LIFE_CYCLES = {
+    "quick": (0, "shipment"),
+    "slow": (3600, "shipment"),
+    "at-preparation": (0, "preparation"),
+    "at-order": (0, "order"),
+    "at-order-slow": (3600, "order"),
+}
+CHANNELS = {
+    "web": "quick",
+    "slow": "slow",
+    "market": "quick",
+    "prepared": "at-preparation",
+    "prepaid": "at-order",
+    "prepaid-slow": "at-order-slow",
+}
+CAP_MINOR = 1000
 EVERY_DAY = range(1, 8)
 _POSITIONS = {NEAR: (48.86, 2.38), MID: (47.90, 1.90), FAR: (43.30, 5.37)}
 # Enough for hundreds of orders at once: the pool of a production service is smaller, and there are more of them.
@@ -93,7 +110,7 @@ async def running(
         await stack.enter_async_context(worker)
         for name in ("orders", "payments"):
             source = Source(name, OutboxServiceStub(await _outbox(stack, engines[name], bells[name], name)))
-            signals = Signals(engines["relay"], client)
+            signals = Signals(engines["relay"], client, task_queue)
             _in_background(stack, Follower(engines["relay"], engines["relay"], source, signals).run())
         world = World(
             client=client,
@@ -140,7 +157,8 @@ async def _serve(
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
     add_CapacityServiceServicer_to_server(CapacityRpc(Capacities(engines["promise"], replica)), server)
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
-    add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)
+    of_orders = engines["orders"], bells["orders"]
+    add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders)), server)
     payments = PaymentsService(engines["payments"], bells["payments"], {"stripe": stripe}, "stripe")
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -208,7 +226,7 @@ async def _load_points(world: World) -> None:
 
 
 async def _load_channels(world: World) -> None:
-    """`web` and `market` have no cooling-off, `slow` has an hour of it."""
+    """By the life cycles above; customer service may give 10.00 as goodwill."""
     await world.inventory.PutChannels(
         inv.PutChannelsRequest(
             channels=[
@@ -217,7 +235,8 @@ async def _load_channels(world: World) -> None:
             ]
         )
     )
-    for name, cooling_off in (("quick", 0), ("slow", 3600)):
+    cap = orders.GoodwillCap(role="customer_service", currency="EUR", amount_minor=CAP_MINOR)
+    for name, (cooling_off, capture_at) in LIFE_CYCLES.items():
         await world.orders.PublishLifeCycle(
             orders.PublishLifeCycleRequest(
                 life_cycle=orders.LifeCycle(
@@ -226,6 +245,8 @@ async def _load_channels(world: World) -> None:
                     offer_seconds=3600,
                     payment_action_seconds=900,
                     reroute_limit=3,
+                    capture_at=capture_at,
+                    goodwill_caps=[cap],
                 )
             )
         )
@@ -236,9 +257,9 @@ async def _load_channels(world: World) -> None:
                     channel_id=name,
                     name=name,
                     currency="EUR",
-                    life_cycle_id="slow" if name == "slow" else "quick",
+                    life_cycle_id=life_cycle,
                 )
-                for name in CHANNELS
+                for name, life_cycle in CHANNELS.items()
             ]
         )
     )

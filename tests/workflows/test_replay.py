@@ -20,6 +20,7 @@ from tests.workflows.start import CODEC_KEYS
 from tests.workflows.world import World
 from workflows.fulfilment import FulfilmentWorkflow
 from workflows.order import OrderWorkflow
+from workflows.refund import RefundWorkflow
 from workflows.sandbox import sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,7 +30,7 @@ STORED = sorted(FOLDER.glob("*.json"))
 
 def _replayer() -> Replayer:
     return Replayer(
-        workflows=[OrderWorkflow, FulfilmentWorkflow],
+        workflows=[OrderWorkflow, FulfilmentWorkflow, RefundWorkflow],
         data_converter=temporal.data_converter(CODEC_KEYS),
         workflow_runner=sandbox(),
     )
@@ -57,11 +58,18 @@ async def test_the_histories_of_today_replay(world: World) -> None:
         works = (await world.order(order_id)).fulfilments
         # One that was cancelled before its offer never had a story.
         stories += [world.work_story(row.fulfilment_id) for row in works if row.HasField("offer_deadline")]
+        of_order = len(stories)
+        for refund in await world.refunds_in(order_id, "succeeded"):
+            story = world.client.get_workflow_handle(f"refund/{refund.refund_id}")
+            await story.result()
+            stories.append(story)
         for number, story in enumerate(stories):
             history = await story.fetch_history()
             await _replayer().replay_workflow(history)
             if version := os.environ.get("OMS_KEEP_HISTORIES"):
                 kind = f"fulfilment-{number}" if number else "order"
+                if number >= of_order:
+                    kind = f"refund-{number - of_order + 1}"
                 text = re.sub(r'"identity": *"[^"]*"', '"identity": "test"', history.to_json())
                 (FOLDER / f"{life.__name__}.{version}.{kind}.json").write_text(text + "\n")
 

@@ -316,6 +316,79 @@ class World:
             )
         )
 
+    async def order_paid(self, order_id: str, state: str) -> pb.Charge:
+        """Waits until the money of the whole order has come to this state."""
+
+        async def look() -> pb.Charge | None:
+            charge = (await self.order(order_id)).charge
+            return charge if charge.capture_state == state else None
+
+        found = await until(look, f"{order_id}: {state}")
+        assert found
+        return found
+
+    async def override(self, order_id: str, fulfilment_id: str = "") -> None:
+        """Somebody lets the parcel, or the whole order, go without its money."""
+        await self.orders.RecordCapture(
+            pb.RecordCaptureRequest(
+                request_id=f"override/{order_id}/{fulfilment_id}",
+                fulfilment_id=fulfilment_id,
+                order_id="" if fulfilment_id else order_id,
+                capture_state="overridden",
+                reason="a good customer",
+                actor="finance",
+            )
+        )
+
+    async def retry_capture(self, order_id: str, fulfilment_id: str = "") -> None:
+        await self.orders.RetryCapture(
+            pb.RetryCaptureRequest(
+                request_id=uuid4().hex,
+                fulfilment_id=fulfilment_id,
+                order_id="" if fulfilment_id else order_id,
+                actor="service",
+            )
+        )
+
+    async def give_up(self, fulfilment_id: str) -> None:
+        """The parcel's money cannot be had: its units are not sent."""
+        await self.orders.GiveUpParcel(
+            pb.GiveUpParcelRequest(
+                request_id=f"give-up/{fulfilment_id}",
+                fulfilment_id=fulfilment_id,
+                reason="the card was stolen",
+                actor="service",
+            )
+        )
+
+    async def refund(self, order_id: str, **wish: Any) -> pb.Refund:
+        """Customer service gives money back."""
+        request = pb.RequestRefundRequest(
+            request_id=uuid4().hex,
+            order_id=order_id,
+            actor="service",
+            roles=["customer_service"],
+            **{"reason_code": "other", **wish},
+        )
+        return (await self.orders.RequestRefund(request)).refund
+
+    async def retry_refund(self, refund: pb.Refund) -> None:
+        request = pb.RetryRefundRequest(
+            request_id=uuid4().hex, order_id=refund.order_id, refund_id=refund.refund_id, actor="service"
+        )
+        await self.orders.RetryRefund(request)
+
+    async def refunds_in(self, order_id: str, *states: str) -> list[pb.Refund]:
+        """The order's refunds, once each of them is in one of these states."""
+
+        async def look() -> pb.Order | None:
+            order = await self.order(order_id)
+            return order if all(one.state in states for one in order.refunds) else None
+
+        found = await until(look, f"refunds of {order_id}: {states}")
+        assert found
+        return list(found.refunds)
+
     async def customer_confirms(self, order_id: str, choice: str) -> None:
         """The customer approves or refuses at the provider, which tells us."""
         await asyncio.to_thread(self.provider.act, order_id, choice)
@@ -333,6 +406,7 @@ class World:
 
     async def assert_settled(self, order_id: str, *, kept_minor: int, sold: Mapping[str, int]) -> None:
         """Holds are zero, money equals what was kept, and what was sold has left the stock that there was."""
+        await self.refunds_in(order_id, "succeeded", "superseded")
         order = await self.order(order_id)
         assert {row.state for row in order.ranges} <= {"delivered", "cancelled"}
         for sku, units in sold.items():

@@ -17,6 +17,7 @@ from workflows.messages import (
     Line,
     Offered,
     OrderStep,
+    RefundStep,
     RefuseRequest,
     Rerouted,
     RerouteRequest,
@@ -166,14 +167,32 @@ class OrderActivities:
             pb.RecordCaptureRequest(
                 request_id=request.request_id,
                 fulfilment_id=request.fulfilment_id,
+                order_id="" if request.fulfilment_id else request.order_id,
                 capture_state=request.detail,
                 reason=request.reason,
                 actor=_ACTOR,
                 as_of=instant(request.as_of),
+                next_try_at=instant_or_none(request.next_try_at),
             ),
             timeout=CALL_SECONDS,
         )
         return _fulfilment_state(reply.state)
+
+    @activity.defn
+    async def record_refund(self, request: RefundStep) -> str:
+        """RecordRefund."""
+        reply = await self._stub.RecordRefund(
+            pb.RecordRefundRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                refund_id=request.refund_id,
+                state=request.state,
+                failure=request.failure,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return reply.refund.state
 
 
 def _refusal(request: RefuseRequest) -> pb.RefuseOrderRequest:

@@ -9,7 +9,7 @@ from kit.errors import Unavailable
 from oms.payments.v1 import payments_service_pb2 as pb
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from workflows.activities.translate import PROVIDER_CALL_SECONDS, money
-from workflows.messages import AuthorizeRequest, CaptureAnswer, MoneyRequest, PaymentAnswer, Tender
+from workflows.messages import AuthorizeRequest, CaptureAnswer, MoneyRequest, PaymentAnswer, RefundAnswer, Tender
 
 _ACTOR = "workflows"
 _TENDER_FIELDS = {
@@ -95,6 +95,24 @@ class PaymentActivities:
         if reply.operation.state != pb.OPERATION_STATE_SUCCEEDED:
             raise Unavailable("REFUND_PENDING", "the money is not given back yet")
         return True
+
+    @activity.defn
+    async def give_back(self, request: MoneyRequest) -> RefundAnswer:
+        """Refund, until its outcome is known; that it cannot be had is an outcome too."""
+        reply = await self._stub.Refund(
+            pb.RefundRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                amount=money(request.amount) if request.amount else None,
+                cause=request.cause,
+                actor=_ACTOR,
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        state = pb.OperationState.Name(reply.operation.state).removeprefix("OPERATION_STATE_").lower()
+        if state not in ("succeeded", "failed"):
+            raise Unavailable("REFUND_PENDING", "the provider's answer is not known yet")
+        return RefundAnswer(state, reply.operation.failure_code)
 
     @activity.defn
     async def unwind_payment(self, request: MoneyRequest) -> bool:

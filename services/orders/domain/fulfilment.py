@@ -1,4 +1,4 @@
-"""The life of a fulfilment: offers and who won them, pick, parcel, hand-over, carrier.
+"""The life of a fulfilment: offers and who won them, pick, parcel, hand-over, carrier. Its money is in capture.py.
 
 Each function decides on the aggregate that the caller has locked: the first to come wins, the others are told.
 """
@@ -12,12 +12,20 @@ from typing import Any
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.ids import derived_id
 from kit.values.money import Money
-from services.orders.domain.model import Decision, Fulfilment, Happening, Order, Parcel, Reach, Units
+from services.orders.domain.dues import is_settled_ahead, parcel_goods_minor, parcel_shipping_minor
+from services.orders.domain.model import (
+    CaptureMoment,
+    Decision,
+    Fulfilment,
+    Happening,
+    Order,
+    Parcel,
+    Reach,
+    Units,
+)
 from services.orders.domain.plan import lines_of, unit_facts, units_in_words
-from services.orders.domain.pricing import goods_minor, shipping_minor
-from services.orders.domain.ranges import Ranges, in_fulfilment, shift, take
+from services.orders.domain.ranges import Ranges, shift, take
 from services.orders.domain.states import (
-    CAPTURE_MOVES,
     CAPTURE_SETTLED,
     FULFILMENT_MOVES,
     CaptureState,
@@ -55,18 +63,24 @@ def offer(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
         return Decision(order)
     if order.state != OrderState.RELEASED:
         raise FailedPrecondition("NOT_RELEASED", "nothing is offered before the release", state=order.state.value)
+    if order.charge and not is_settled_ahead(order):
+        raise FailedPrecondition(
+            "NOT_CAPTURED",
+            "nothing is offered before the money of the order is captured",
+            capture_state=order.charge.state.value,
+        )
     deadline = as_of + timedelta(seconds=order.life_cycle.offer_seconds)
-    offered = replace(_moved(work, FulfilmentState.OFFERED), offer_deadline=deadline)
+    offered = replace(moved(work, FulfilmentState.OFFERED), offer_deadline=deadline)
     text = f"{units_in_words(work.lines)} offered to {work.point_id} until {deadline:%-d %b %Y %H:%M %Z}."
     facts = {"offer_deadline": deadline.isoformat(), "lines": unit_facts(work.lines)}
-    return _told(order, offered, "offered", text, as_of, facts=facts)
+    return told(order, offered, "offered", text, as_of, facts=facts)
 
 
 def accept_offer(order: Order, work: Fulfilment, actor: str, as_of: datetime) -> Decision:
     """offered -> accepted. A deadline that passed but has not lapsed yet does not forbid it: the first wins."""
     _check_offered(work)
-    accepted = _moved(work, FulfilmentState.ACCEPTED)
-    return _told(order, accepted, "accepted", f"{work.point_id} accepted the work.", as_of, actor=actor)
+    accepted = moved(work, FulfilmentState.ACCEPTED)
+    return told(order, accepted, "accepted", f"{work.point_id} accepted the work.", as_of, actor=actor)
 
 
 def refuse_offer(order: Order, work: Fulfilment, reason: str, actor: str, as_of: datetime) -> Decision:
@@ -74,11 +88,9 @@ def refuse_offer(order: Order, work: Fulfilment, reason: str, actor: str, as_of:
     if reason not in REFUSAL_REASONS:
         raise InvalidArgument("reason", f"the reason is one of {', '.join(REFUSAL_REASONS)}")
     _check_offered(work)
-    refused = replace(_moved(work, FulfilmentState.REFUSED), refusal_reason=reason)
+    refused = replace(moved(work, FulfilmentState.REFUSED), refusal_reason=reason)
     text = f"{work.point_id} refused the work: {reason.replace('_', ' ')}."
-    return _told(
-        _without_place(order, work), refused, "refused", text, as_of, actor=actor, facts={"reason": reason}
-    )
+    return told(without_place(order, work), refused, "refused", text, as_of, actor=actor, facts={"reason": reason})
 
 
 def lapse_offer(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
@@ -86,9 +98,9 @@ def lapse_offer(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
     deadline = work.offer_deadline
     if work.state != FulfilmentState.OFFERED or deadline is None or deadline > as_of:
         return Decision(order)
-    lapsed = _moved(work, FulfilmentState.LAPSED)
+    lapsed = moved(work, FulfilmentState.LAPSED)
     text = f"{work.point_id} did not answer in time."
-    return _told(_without_place(order, work), lapsed, "lapsed", text, as_of)
+    return told(without_place(order, work), lapsed, "lapsed", text, as_of)
 
 
 def _check_offered(work: Fulfilment) -> None:
@@ -104,7 +116,7 @@ def record_pick(order: Order, work: Fulfilment, found: Sequence[Units], actor: s
     quantities = _check_found(work, found)
     _check_not_cancelled(work)
     state = FulfilmentState.PICKED if quantities.total() else FulfilmentState.SHORT
-    after = _moved(work, state)
+    after = moved(work, state)
     ranges = take(order.ranges, quantities, _allocated_to(work), UnitState.PICKED, work.fulfilment_id)
     ranges = shift(ranges, _allocated_to(work), UnitState.UNPLACED)
     missing = tuple(
@@ -120,31 +132,53 @@ def record_pick(order: Order, work: Fulfilment, found: Sequence[Units], actor: s
         text = f"{work.point_id} picked {units_in_words(after.lines)}"
         text += f"; {units_in_words(missing)} not found." if missing else "."
         facts = {"found": unit_facts(after.lines), "short": unit_facts(missing)}
-    return _told(replace(order, ranges=ranges), after, state.value, text, as_of, actor=actor, facts=facts)
+    order = replace(order, ranges=ranges)
+    if state == FulfilmentState.PICKED and order.life_cycle.capture_at == CaptureMoment.PREPARATION:
+        parcel = _opened(order, work)
+        after = replace(after, parcel=parcel)
+        text += f" {_money(parcel)} to capture."
+        facts |= _parcel_facts(parcel)
+    return told(order, after, state.value, text, as_of, actor=actor, facts=facts)
 
 
 def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, as_of: datetime) -> Decision:
-    """picked -> packed. The parcel brings its goods' money; the order's first parcel the whole delivery fee."""
+    """picked -> packed. The parcel brings its goods' money, if it is not paid yet or being paid.
+
+    A point that packs faster than a bank answers is not kept waiting: the money is asked for at the hand-over.
+    """
     if weight_grams < 0:
         raise InvalidArgument("weight_grams", "a weight is not negative")
     _check_not_cancelled(work)
-    packed = _moved(work, FulfilmentState.PACKED)
-    mine = in_fulfilment(order.ranges, work.fulfilment_id)
-    is_first = all(one.parcel is None for one in order.fulfilments)
-    amount = goods_minor(order.content.lines, mine)
-    amount += shipping_minor(order.content.lines) if is_first else 0
-    currency = order.content.total.currency
-    parcel_id = derived_id("par", work.fulfilment_id)
-    packed = replace(packed, parcel=Parcel(parcel_id, amount, currency, weight_grams, as_of))
+    packed = moved(work, FulfilmentState.PACKED)
+    parcel = work.parcel or _opened(order, work)
+    packed = replace(packed, parcel=replace(parcel, weight_grams=weight_grams, closed_at=as_of))
+    text = f"{work.point_id} packed {units_in_words(packed.lines)}"
+    text += f": {_money(parcel)} to capture." if parcel.capture_state == CaptureState.PENDING else "."
     order = replace(order, ranges=_shifted(order, work, UnitState.PACKED))
-    text = f"{work.point_id} packed {units_in_words(packed.lines)}: {Money(amount, currency)} to capture."
-    facts = {
-        "parcel_id": parcel_id,
-        "amount_minor": amount,
-        "currency": currency,
-        "lines": unit_facts(packed.lines),
-    }
-    return _told(order, packed, "packed", text, as_of, actor=actor, facts=facts)
+    facts = {**_parcel_facts(parcel), "lines": unit_facts(packed.lines)}
+    return told(order, packed, "packed", text, as_of, actor=actor, facts=facts)
+
+
+def _opened(order: Order, work: Fulfilment) -> Parcel:
+    """A parcel with the money of its goods; the order's first brings the delivery fee too (SPEC PAY-7)."""
+    shipping = parcel_shipping_minor(order)
+    return Parcel(
+        parcel_id=derived_id("par", work.fulfilment_id),
+        amount_minor=parcel_goods_minor(order, work) + shipping,
+        currency=order.content.total.currency,
+        weight_grams=0,
+        closed_at=None,
+        capture_state=CaptureState.NOT_NEEDED if is_settled_ahead(order) else CaptureState.PENDING,
+        shipping_minor=shipping,
+    )
+
+
+def _money(parcel: Parcel) -> Money:
+    return Money(parcel.amount_minor, parcel.currency)
+
+
+def _parcel_facts(parcel: Parcel) -> dict[str, Any]:
+    return {"parcel_id": parcel.parcel_id, "amount_minor": parcel.amount_minor, "currency": parcel.currency}
 
 
 def _check_found(work: Fulfilment, found: Sequence[Units]) -> Counter[int]:
@@ -170,52 +204,13 @@ def _allocated_to(work: Fulfilment) -> Any:
     return lambda one: one.fulfilment_id == work.fulfilment_id and one.state == UnitState.ALLOCATED
 
 
-# -- money, hand-over, carrier ----------------------------------------------------------------------------
-
-_CAPTURE_TOLD = {
-    CaptureState.CAPTURED: ("captured", "The money of the parcel was captured."),
-    CaptureState.FAILED: ("capture_failed", "The money of the parcel could not be captured."),
-    CaptureState.OVERRIDDEN: ("capture_overridden", "It was decided to ship the parcel without its money."),
-    CaptureState.NOT_NEEDED: ("capture_not_needed", "The parcel is paid already: nothing to capture."),
-}
-
-
-def record_capture(
-    order: Order, work: Fulfilment, capture_state: str, reason: str, actor: str, as_of: datetime
-) -> Decision:
-    """What became of the parcel's money. True whatever the fulfilment has become, cancelled included."""
-    if capture_state not in {state.value for state in _CAPTURE_TOLD}:
-        raise InvalidArgument("capture_state", f"one of {', '.join(state.value for state in _CAPTURE_TOLD)}")
-    state = CaptureState(capture_state)
-    if state == CaptureState.OVERRIDDEN and not reason:
-        raise InvalidArgument("reason", "shipping without the money needs a reason")
-    parcel = work.parcel
-    if parcel is None:
-        raise FailedPrecondition("NOT_PACKED", "there is no parcel yet", state=work.state.value)
-    decided_already = (parcel.capture_state, state) == (CaptureState.OVERRIDDEN, CaptureState.FAILED)
-    if parcel.capture_state == state or decided_already:
-        return Decision(order)
-    after = move("capture", CAPTURE_MOVES, parcel.capture_state, state)
-    paid = replace(work, parcel=replace(parcel, capture_state=after, capture_reason=reason))
-    kind, text = _CAPTURE_TOLD[state]
-    facts: dict[str, Any] = {
-        "parcel_id": parcel.parcel_id,
-        "amount_minor": parcel.amount_minor,
-        "currency": parcel.currency,
-    }
-    if state == CaptureState.FAILED:
-        facts["reason"] = reason
-    decision = _told(order, paid, kind, text, as_of, actor=actor, facts=facts)
-    told = replace(
-        decision.happenings[0], told=state != CaptureState.NOT_NEEDED, notes={"reason": reason} if reason else {}
-    )
-    return replace(decision, happenings=(told,))
+# -- hand-over, carrier -----------------------------------------------------------------------------------
 
 
 def hand_over(order: Order, work: Fulfilment, tracking_code: str, actor: str, as_of: datetime) -> Decision:
     """packed -> handed_over: only with the money captured, not needed, or a decision to go without."""
     _check_not_cancelled(work)
-    gone = _moved(work, FulfilmentState.HANDED_OVER)
+    gone = moved(work, FulfilmentState.HANDED_OVER)
     assert work.parcel is not None, "a packed fulfilment has its parcel"
     if work.parcel.capture_state not in CAPTURE_SETTLED:
         raise FailedPrecondition(
@@ -233,7 +228,7 @@ def hand_over(order: Order, work: Fulfilment, tracking_code: str, actor: str, as
         "tracking_code": code,
         "lines": unit_facts(work.lines),
     }
-    return _told(order, gone, "handed_over", text, as_of, actor=actor, facts=facts)
+    return told(order, gone, "handed_over", text, as_of, actor=actor, facts=facts)
 
 
 def check_scan(carrier_id: str, event_id: str, status: str) -> None:
@@ -259,18 +254,19 @@ def carrier_event(order: Order, work: Fulfilment, status: str, occurred_at: date
     if status == "in_transit":
         moving = replace(work, parcel=replace(parcel, in_transit_at=occurred_at))
         text = f"The parcel is on its way with {work.carrier_id}."
-        return _told(order, moving, "in_transit", text, occurred_at, facts=facts)
-    delivered = _moved(work, FulfilmentState.DELIVERED)
+        return told(order, moving, "in_transit", text, occurred_at, facts=facts)
+    delivered = moved(work, FulfilmentState.DELIVERED)
     delivered = replace(delivered, parcel=replace(parcel, delivered_at=occurred_at))
     order = replace(order, ranges=_shifted(order, work, UnitState.DELIVERED))
     text = f"{work.carrier_id} delivered the parcel."
-    return _told(order, delivered, "delivered", text, occurred_at, facts=facts)
+    return told(order, delivered, "delivered", text, occurred_at, facts=facts)
 
 
 # -- what they share --------------------------------------------------------------------------------------
 
 
-def _moved(work: Fulfilment, state: FulfilmentState) -> Fulfilment:
+def moved(work: Fulfilment, state: FulfilmentState) -> Fulfilment:
+    """In this state, if the table allows it."""
     return replace(work, state=move("fulfilment", FULFILMENT_MOVES, work.state, state))
 
 
@@ -283,12 +279,13 @@ def _shifted(order: Order, work: Fulfilment, state: UnitState) -> Ranges:
     return shift(order.ranges, lambda one: one.fulfilment_id == work.fulfilment_id, state, work.fulfilment_id)
 
 
-def _without_place(order: Order, work: Fulfilment) -> Order:
+def without_place(order: Order, work: Fulfilment) -> Order:
+    """The units of the work look for another place."""
     ranges = shift(order.ranges, lambda one: one.fulfilment_id == work.fulfilment_id, UnitState.UNPLACED)
     return replace(order, ranges=ranges)
 
 
-def _told(
+def told(
     order: Order,
     after: Fulfilment,
     kind: str,
@@ -298,6 +295,7 @@ def _told(
     actor: str = "",
     facts: dict[str, Any] | None = None,
 ) -> Decision:
+    """The order with this work in it, and the telling of it."""
     fulfilments = tuple(after if one.fulfilment_id == after.fulfilment_id else one for one in order.fulfilments)
     happening = Happening(f"fulfilment.{kind}", text, at, facts or {}, fulfilment=after, actor=actor)
     return Decision(replace(order, fulfilments=fulfilments, updated_at=at), (happening,))

@@ -11,7 +11,15 @@ from typing import Any, Literal
 
 from kit.values.money import Money
 from services.orders.domain.ranges import LineRange
-from services.orders.domain.states import CaptureState, FulfilmentState, OrderState
+from services.orders.domain.states import CaptureState, FulfilmentState, OrderState, RefundState
+
+
+class CaptureMoment(StrEnum):
+    """When money is taken: all of it at the order's release, or that of a parcel after its pick or at its pack."""
+
+    ORDER = "order"
+    PREPARATION = "preparation"
+    SHIPMENT = "shipment"
 
 
 class DeliveryMode(StrEnum):
@@ -56,6 +64,15 @@ class LatenessRule:
 
 
 @dataclass(frozen=True, slots=True)
+class GoodwillCap:
+    """What people of a role may give for one order in all, in one currency. Who is not named may give nothing."""
+
+    role: str
+    currency: str
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class LifeCycle:
     """How orders live. A published version never changes; an order keeps the one it began with."""
 
@@ -67,6 +84,8 @@ class LifeCycle:
     reroute_limit: int
     promise_tolerance_seconds: int = 0
     lateness_rules: tuple[LatenessRule, ...] = ()
+    capture_at: CaptureMoment = CaptureMoment.SHIPMENT
+    goodwill_caps: tuple[GoodwillCap, ...] = ()
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -151,6 +170,8 @@ class Content:
     source_placed_at: datetime | None = None
     # Whose units the order takes over.
     basket_id: str = ""
+    # What standard delivery would have cost, if less than the fee: so much of it goes back with a withdrawal.
+    standard_shipping: Money | None = None
 
     @property
     def brands(self) -> tuple[str, ...]:
@@ -199,16 +220,34 @@ class FulfilmentLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Charge:
+    """Money to take, and what became of it. `failed_since`, `next_try_at`: while it cannot be taken.
+
+    Without `next_try_at`, a failed one waits for a person.
+    """
+
+    amount_minor: int
+    state: CaptureState = CaptureState.PENDING
+    reason: str = ""
+    failed_since: datetime | None = None
+    next_try_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
-    """What leaves, and the money that it brings."""
+    """What leaves, and the money that it brings. Open, without weight, while money is taken before the pack."""
 
     parcel_id: str
     amount_minor: int
     currency: str
     weight_grams: int
-    closed_at: datetime
+    closed_at: datetime | None
     capture_state: CaptureState = CaptureState.PENDING
     capture_reason: str = ""
+    capture_failed_since: datetime | None = None
+    capture_next_try_at: datetime | None = None
+    # What of the amount is delivery fee.
+    shipping_minor: int = 0
     tracking_code: str = ""
     handed_over_at: datetime | None = None
     in_transit_at: datetime | None = None
@@ -271,6 +310,77 @@ class Refusal:
     lines: tuple[RefusedLine, ...] = ()
 
 
+class RefundKind(StrEnum):
+    """What money is given back for."""
+
+    GOODS = "goods"
+    GOODWILL = "goodwill"
+    DELIVERY_FEE = "delivery_fee"
+    # Paid for with the whole order, and then not to be had.
+    CANCELLED_UNITS = "cancelled_units"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRange:
+    """Units [from_unit, to_unit) of a line."""
+
+    line_number: int
+    from_unit: int
+    to_unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaxPart:
+    """What of an amount is of one tax rate. The parts of all ranges of a line add up to its net and its tax."""
+
+    tax_rate_basis_points: int
+    net_minor: int
+    tax_minor: int
+
+    @property
+    def gross_minor(self) -> int:
+        """Net and tax."""
+        return self.net_minor + self.tax_minor
+
+
+@dataclass(frozen=True, slots=True)
+class RefundWish:
+    """What somebody wants to be given back: units, an amount, or all that is left. `roles`: of who wants it."""
+
+    kind: RefundKind
+    reason_code: str
+    reason: str
+    actor: str
+    roles: tuple[str, ...] = ()
+    lines: tuple[Units, ...] = ()
+    amount: Money | None = None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money given back, decided before it moves. Its units are refunded once and for all."""
+
+    refund_id: str
+    order_id: str
+    number: int
+    kind: RefundKind
+    state: RefundState
+    amount_minor: int
+    currency: str
+    # What of the amount is delivery fee.
+    shipping_minor: int
+    units: tuple[UnitRange, ...]
+    taxes: tuple[TaxPart, ...]
+    reason_code: str
+    reason: str
+    actor: str
+    requested_at: datetime
+    attempts: int = 1
+    failure: str = ""
+    settled_at: datetime | None = None
+
+
 class Cause(StrEnum):
     """Why a parcel will not be there in time, or that it will be after all."""
 
@@ -322,6 +432,9 @@ class Order:
     # When to look at the promise again if nothing happens before; None when there is nothing to wait for.
     watch_at: datetime | None = None
     compensation_minor: int = 0
+    # Of the whole order, from its release on, where the life cycle takes it then.
+    charge: Charge | None = None
+    refunds: tuple[Refund, ...] = ()
 
     @property
     def current_promise(self) -> Window | None:
@@ -351,6 +464,7 @@ class Happening:
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
     fulfilment: Fulfilment | None = None
+    refund_id: str = ""
     actor: str = ""
     told: bool = True
 

@@ -9,7 +9,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kit.errors import FailedPrecondition, InvalidArgument
+from services.orders.domain import refunds
+from services.orders.domain.dues import no_longer_due_minor
 from services.orders.domain.model import (
+    CaptureMoment,
+    Charge,
     Content,
     Decision,
     Happening,
@@ -31,7 +35,6 @@ from services.orders.domain.plan import (
     units_in_words,
     unplaced,
 )
-from services.orders.domain.pricing import goods_minor, shipping_minor
 from services.orders.domain.ranges import in_state, quantity, shift, take, whole
 from services.orders.domain.states import (
     FULFILMENT_MOVES,
@@ -39,6 +42,7 @@ from services.orders.domain.states import (
     OPEN_FULFILMENT,
     ORDER_MOVES,
     UNDONE,
+    CaptureState,
     FulfilmentState,
     OrderState,
     UnitState,
@@ -169,10 +173,14 @@ def require_payment_action(order: Order, next_action_url: str, as_of: datetime) 
 
 
 def release(order: Order, as_of: datetime) -> Decision:
-    """validated -> released: the points may work."""
+    """validated -> released: the points may work, once the money is there where the life cycle takes it now."""
     if order.state in UNDONE:
         return Decision(order)
     released = _moved(order, OrderState.RELEASED, as_of)
+    total = order.content.total.amount_minor
+    takes_all = order.life_cycle.capture_at == CaptureMoment.ORDER and order.payment_outcome == "authorized"
+    if takes_all and total:
+        released = replace(released, charge=Charge(total))
     return _told(released, "order.released", "Cooling-off is over: the order went to preparation.", as_of)
 
 
@@ -184,7 +192,10 @@ def reroute(
     decision_id: str,
     as_of: datetime,
 ) -> Decision:
-    """Gives unplaced units to new fulfilments and cancels those that found no place; no more than there are."""
+    """Gives unplaced units to new fulfilments and cancels those that found no place; no more than there are.
+
+    The money of the cancelled ones is no longer due, or is given back where the whole order was captured.
+    """
     check_legs(order.content, legs)
     check_units(order.content, cancelled, "cancelled")
     if order.state in UNDONE:
@@ -207,12 +218,11 @@ def reroute(
     if ranges == order.ranges:
         return Decision(order)
     after = replace(order, ranges=ranges, fulfilments=(*order.fulfilments, *created), updated_at=as_of)
-    return Decision(
-        after,
-        _rerouted(after, cancelled, reason, decision_id, created_count=len(created), as_of=as_of),
-        created,
-        _released_minor(order, after),
-    )
+    told = _rerouted(after, cancelled, reason, decision_id, created_count=len(created), as_of=as_of)
+    if order.charge and order.charge.state == CaptureState.CAPTURED:
+        back = refunds.of_cancelled_units(order, after, reason, as_of)
+        return Decision(back.order, (*told, *back.happenings), created)
+    return Decision(after, told, created, no_longer_due_minor(order, after))
 
 
 def request_cancellation(order: Order, reason: str, actor: str, as_of: datetime) -> Decision:
@@ -278,17 +288,6 @@ def close(order: Order, as_of: datetime) -> Decision:
         return _told(cancelled, "order.cancelled", "No unit found a place: the order is cancelled.", as_of)
     closed = _moved(order, OrderState.CLOSED, as_of)
     return _told(closed, "order.closed", "Everything has arrived: the order is closed.", as_of)
-
-
-def _released_minor(before: Order, after: Order) -> int:
-    """The money of the units cancelled between two states; the delivery fee too once nothing will ever leave."""
-    cancelled_before = in_state(before.ranges, UnitState.CANCELLED)
-    cancelled_after = in_state(after.ranges, UnitState.CANCELLED)
-    if cancelled_before == cancelled_after:
-        return 0
-    lines = after.content.lines
-    goods = goods_minor(lines, cancelled_after) - goods_minor(lines, cancelled_before)
-    return goods + (shipping_minor(lines) if nothing_left(after.ranges) else 0)
 
 
 def _rerouted(

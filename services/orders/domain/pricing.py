@@ -31,6 +31,7 @@ def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
         seen.add(line.line_number)
         _check_line(f"lines[{i}]", line, channel)
     _check_total(content, channel)
+    _check_standard_shipping(content)
 
 
 def goods_minor(lines: Iterable[Line], ranges: Iterable[LineRange]) -> int:
@@ -137,3 +138,18 @@ def _check_total(content: Content, channel: SalesChannel) -> None:
             expected_minor=payable,
             total_minor=total.amount_minor,
         )
+
+
+def _check_standard_shipping(content: Content) -> None:
+    standard = content.standard_shipping
+    if standard is None:
+        return
+    if standard.currency != content.total.currency:
+        raise InvalidArgument(
+            "standard_shipping.currency",
+            f"the order is in {content.total.currency}",
+            reason="CURRENCY_MISMATCH",
+            expected=content.total.currency,
+        )
+    if standard.amount_minor < 0:
+        raise InvalidArgument("standard_shipping.amount_minor", "an amount is not negative")

@@ -86,6 +86,37 @@ def take(
     return merged(result)
 
 
+def without(ranges: Ranges, others: Iterable[tuple[int, int, int]]) -> Ranges:
+    """The units of `ranges` that are not in `others`: (line number, from, to)."""
+    left = list(ranges)
+    for line_number, start, end in others:
+        rest: list[LineRange] = []
+        for one in left:
+            if one.line_number != line_number or end <= one.from_unit or one.to_unit <= start:
+                rest.append(one)
+                continue
+            if one.from_unit < start:
+                rest.append(replace(one, to_unit=start))
+            if end < one.to_unit:
+                rest.append(replace(one, from_unit=end))
+        left = rest
+    return merged(left)
+
+
+def first(ranges: Ranges, counts: Mapping[int, int]) -> Ranges:
+    """The first so many units of each line. Raises NotEnoughUnits."""
+    missing = dict(counts)
+    result: list[LineRange] = []
+    for one in merged(ranges):
+        if count := min(missing.get(one.line_number, 0), one.quantity):
+            missing[one.line_number] -= count
+            result.append(split(one, count)[0])
+    for line_number, count in missing.items():
+        if count:
+            raise NotEnoughUnits(f"line {line_number} lacks {count} of {counts[line_number]} units")
+    return tuple(result)
+
+
 def split(one: LineRange, count: int) -> tuple[LineRange, Sequence[LineRange]]:
     """The first `count` units of a range, and the others if there are any."""
     if not 0 < count <= one.quantity:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kit.errors import InvalidArgument
 from kit.values.money import is_currency
-from services.orders.domain.model import LatenessRule, LifeCycle, SalesChannel
+from services.orders.domain.model import GoodwillCap, LatenessRule, LifeCycle, SalesChannel
 from services.orders.domain.pricing import BASIS_POINTS
 
 
@@ -37,6 +37,7 @@ def check_life_cycle(one: LifeCycle) -> None:
         if value < least:
             raise InvalidArgument(f"life_cycle.{name}", f"at least {least}")
     _check_lateness_rules(one.lateness_rules)
+    _check_goodwill_caps(one.goodwill_caps)
 
 
 def _check_lateness_rules(rules: Sequence[LatenessRule]) -> None:
@@ -51,3 +52,19 @@ def _check_lateness_rules(rules: Sequence[LatenessRule]) -> None:
             raise InvalidArgument(f"{path}.late_seconds", "rules go from the shortest delay to the longest")
         if i and not rules[i - 1].fee_basis_points < one.fee_basis_points:
             raise InvalidArgument(f"{path}.fee_basis_points", "a longer delay gives more than a shorter one")
+
+
+def _check_goodwill_caps(caps: Sequence[GoodwillCap]) -> None:
+    """One for each role and currency."""
+    seen: set[tuple[str, str]] = set()
+    for i, one in enumerate(caps):
+        path = f"life_cycle.goodwill_caps[{i}]"
+        if not one.role:
+            raise InvalidArgument(f"{path}.role", "say whose cap it is")
+        if not is_currency(one.currency):
+            raise InvalidArgument(f"{path}.currency", "the currency is three upper case letters (ISO 4217)")
+        if one.amount_minor < 0:
+            raise InvalidArgument(f"{path}.amount_minor", "an amount is not negative")
+        if (one.role, one.currency) in seen:
+            raise InvalidArgument(f"{path}.role", "a role has one cap for each currency")
+        seen.add((one.role, one.currency))

@@ -1,4 +1,4 @@
-"""The states of orders, fulfilments, units and captures, and the one table of moves of each.
+"""The states of orders, fulfilments, units, captures and refunds, and the one table of moves of each.
 
 An illegal move always raises IllegalTransition; it never passes in silence.
 """
@@ -66,13 +66,22 @@ class UnitState(StrEnum):
 
 
 class CaptureState(StrEnum):
-    """The money of a parcel."""
+    """The money of a parcel, or of a whole order."""
 
     PENDING = "pending"
     CAPTURED = "captured"
     FAILED = "failed"
     OVERRIDDEN = "overridden"
     NOT_NEEDED = "not_needed"
+
+
+class RefundState(StrEnum):
+    """Money that is given back. SUPERSEDED: the undoing of the whole order gave it back before."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
 
 
 # Nothing happens to it any more.
@@ -87,7 +96,7 @@ NOT_PREPARED = frozenset(
 )
 HOMELESS_UNITS = frozenset({UnitState.RECORDED, UnitState.UNPLACED})
 
-_O, _F, _U, _C = OrderState, FulfilmentState, UnitState, CaptureState
+_O, _F, _U, _C, _R = OrderState, FulfilmentState, UnitState, CaptureState, RefundState
 
 ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
     _O.RECORDED: frozenset({_O.ACTION_REQUIRED, _O.VALIDATED, _O.REFUSED, _O.CANCELLING}),
@@ -118,8 +127,9 @@ UNIT_MOVES: Mapping[UnitState, frozenset[UnitState]] = {
     _U.RECORDED: frozenset({_U.ALLOCATED, _U.CANCELLED}),
     _U.ALLOCATED: frozenset({_U.PICKED, _U.UNPLACED, _U.CANCELLED}),
     _U.UNPLACED: frozenset({_U.ALLOCATED, _U.CANCELLED}),
-    _U.PICKED: frozenset({_U.PACKED, _U.CANCELLED}),
-    _U.PACKED: frozenset({_U.SHIPPED, _U.CANCELLED}),
+    # What was picked or packed loses its place when its parcel is given up for want of its money.
+    _U.PICKED: frozenset({_U.PACKED, _U.UNPLACED, _U.CANCELLED}),
+    _U.PACKED: frozenset({_U.SHIPPED, _U.UNPLACED, _U.CANCELLED}),
     _U.SHIPPED: frozenset({_U.DELIVERED}),
     _U.DELIVERED: frozenset(),
     _U.CANCELLED: frozenset(),
@@ -127,11 +137,18 @@ UNIT_MOVES: Mapping[UnitState, frozenset[UnitState]] = {
 
 CAPTURE_MOVES: Mapping[CaptureState, frozenset[CaptureState]] = {
     _C.PENDING: frozenset({_C.CAPTURED, _C.FAILED, _C.NOT_NEEDED}),
-    _C.FAILED: frozenset({_C.CAPTURED, _C.OVERRIDDEN}),
+    _C.FAILED: frozenset({_C.CAPTURED, _C.FAILED, _C.OVERRIDDEN}),
     _C.CAPTURED: frozenset(),
     # The attempt that was under way when a person decided may still bring the money.
     _C.OVERRIDDEN: frozenset({_C.CAPTURED}),
     _C.NOT_NEEDED: frozenset(),
+}
+
+REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
+    _R.PENDING: frozenset({_R.SUCCEEDED, _R.FAILED, _R.SUPERSEDED}),
+    _R.FAILED: frozenset({_R.PENDING}),
+    _R.SUCCEEDED: frozenset(),
+    _R.SUPERSEDED: frozenset(),
 }
 
 # Until it is handed over, a fulfilment can be cancelled: this is what "open" means.
@@ -142,7 +159,7 @@ LEFT_THE_POINT = frozenset({_F.HANDED_OVER, _F.DELIVERED})
 CAPTURE_SETTLED = frozenset({_C.CAPTURED, _C.OVERRIDDEN, _C.NOT_NEEDED})
 UNDONE = frozenset({_O.CANCELLING, _O.CANCELLED})
 
-State = TypeVar("State", OrderState, FulfilmentState, UnitState, CaptureState)
+State = TypeVar("State", OrderState, FulfilmentState, UnitState, CaptureState, RefundState)
 
 
 def move(what: str, moves: Mapping[State, frozenset[State]], before: State, after: State) -> State:

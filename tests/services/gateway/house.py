@@ -63,6 +63,7 @@ from services.inventory.supply_rpc import SupplyRpc
 from services.inventory.transfers import Transfers
 from services.inventory.transfers_rpc import TransferRpc
 from services.inventory.watch import StockWatch
+from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
 from services.payments.providers.stripe import StripeProvider
@@ -180,7 +181,8 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_ImportServiceServicer_to_server(ImportRpc(ImportService(engines["inventory"])), server)
     add_BasketServiceServicer_to_server(BasketRpc(Baskets(*stock), inventory), server)
     add_ImageServiceServicer_to_server(ImageRpc(Images(*stock, ImageMemory(*stock))), server)
-    add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(engines["orders"], bells["orders"])), server)
+    of_orders = engines["orders"], bells["orders"]
+    add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders)), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)

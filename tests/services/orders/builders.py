@@ -11,7 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import OmsError
 from kit.values.money import Money
+from services.orders.changing import Asked
 from services.orders.domain import order as life
+from services.orders.domain.capture import Outcome
 from services.orders.domain.model import (
     Address,
     Buyer,
@@ -30,7 +32,7 @@ from services.orders.domain.model import (
     Window,
 )
 from services.orders.domain.pricing import payable_minor
-from services.orders.service import Asked, OrdersService
+from services.orders.service import OrdersService
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 PROMISE = Window(NOON + timedelta(days=2), NOON + timedelta(days=3))
@@ -133,7 +135,7 @@ class Shop:
         await self.service.record_pick(self.asked(), fulfilment_id, everything, "anna", NOON)
         await self.service.close_parcel(self.asked(), fulfilment_id, 900, "anna", NOON)
         if captured:
-            await self.service.record_capture(self.asked(), fulfilment_id, "captured", "", "", NOON)
+            await self.service.record_capture(self.asked(), fulfilment_id, Outcome("captured", "", "", NOON))
 
 
 async def rows(engine: AsyncEngine, query: str) -> list[Any]:

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from services.orders.changing import Asked
 from services.orders.domain.model import Cause, LatenessRule, Leg, Order, Window
 from services.orders.domain.states import FulfilmentState
 from services.orders.reading import OrderFilter
-from services.orders.service import Asked
 from tests.services.orders.builders import LIFE_CYCLE, NOON, PLANTED, PROMISE, Shop, leg, line, rows, statements
 
 HOUR = timedelta(hours=1)

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from kit.values.ids import derived_id
+from services.orders.changing import Asked
+from services.orders.domain.capture import Outcome
 from services.orders.domain.model import LifeCycle, Reach, Refusal
 from services.orders.domain.states import FulfilmentState, OrderState, UnitState
 from services.orders.reading import OrderFilter
-from services.orders.service import Asked
 from services.orders.store import content_digest
 from tests.services.orders.builders import (
     BUYER,
@@ -352,7 +353,7 @@ async def test_work_out_of_reach_does_not_exist_whatever_is_asked(
         service.refuse_offer(asked[1], work, "no such reason", "", NOON),
         service.record_pick(asked[2], work, found((9, 9)), "", NOON),
         service.close_parcel(asked[3], work, 900, "", NOON),
-        service.record_capture(asked[4], work, "captured", "", "", NOON),
+        service.record_capture(asked[4], work, Outcome("captured", "", "", NOON)),
         service.hand_over(asked[5], work, "", "", NOON),
     ]
     with pytest.raises(NotFound) as unknown:
@@ -401,13 +402,13 @@ async def test_a_parcel_leaves_only_with_its_money_or_a_decision(shop: Shop) -> 
     await shop.pack(work, captured=False)
     service = shop.service
     assert await outcome(service.hand_over(shop.asked(), work, "", "", NOON)) == "NOT_CAPTURED"
-    override = service.record_capture(shop.asked(), work, "overridden", "good customer", "carol", NOON)
+    override = service.record_capture(shop.asked(), work, Outcome("overridden", "good customer", "carol", NOON))
     assert await outcome(override) == "ILLEGAL_TRANSITION"
-    await service.record_capture(shop.asked(), work, "failed", "insufficient_funds", "", NOON)
+    await service.record_capture(shop.asked(), work, Outcome("failed", "insufficient_funds", "", NOON))
     with pytest.raises(FailedPrecondition) as caught:
         await service.hand_over(shop.asked(), work, "", "", NOON)
     assert caught.value.facts["capture_state"] == "failed"
-    await service.record_capture(shop.asked(), work, "overridden", "good customer", "carol", NOON)
+    await service.record_capture(shop.asked(), work, Outcome("overridden", "good customer", "carol", NOON))
     gone = await service.hand_over(shop.asked(), work, "", "", NOON)
     assert gone.state == FulfilmentState.HANDED_OVER
 
@@ -416,7 +417,7 @@ async def test_what_became_of_the_money_is_recorded_after_a_cancellation_too(sho
     order_id, (work,) = await shop.release("key-1", leg((1, 2)))
     await shop.pack(work, captured=False)
     await shop.service.request_cancellation(shop.asked(), order_id, "", "", NOON)
-    after = await shop.service.record_capture(shop.asked(), work, "captured", "", "", NOON)
+    after = await shop.service.record_capture(shop.asked(), work, Outcome("captured", "", "", NOON))
     assert after.state == FulfilmentState.CANCELLED
     assert after.parcel
     assert after.parcel.capture_state == "captured"

@@ -5,8 +5,10 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.orders.domain import capture
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
+from services.orders.domain.capture import Outcome
 from services.orders.domain.model import Leg, Line, Order, Units
 from services.orders.domain.plan import unplaced
 from services.orders.domain.pricing import goods_minor, shipping_minor
@@ -92,7 +94,7 @@ class Life:
 
     def hand_over(self, id_: str) -> None:
         order = self.order
-        order = work.record_capture(order, order.fulfilment(id_), "captured", "", "", NOON).order
+        order = capture.record(order, order.fulfilment(id_), Outcome("captured", "", "", NOON)).order
         self.order = work.hand_over(order, order.fulfilment(id_), "", "", NOON).order
 
     def deliver(self, id_: str) -> None:

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 
 from kit.errors import FailedPrecondition, InvalidArgument
+from services.orders.domain import capture
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
+from services.orders.domain.capture import Outcome
 from services.orders.domain.content import first_difference
 from services.orders.domain.model import Customer, DeliveryMode, Leg, Order, PaymentTerms, Refusal, RefusedLine
 from services.orders.domain.ranges import quantity
@@ -337,7 +339,7 @@ def packed() -> Order:
 
 def captured(order: Order, *states: str) -> Order:
     for state in states:
-        order = work.record_capture(order, order.fulfilments[0], state, "why", "", NOON).order
+        order = capture.record(order, order.fulfilments[0], Outcome(state, "why", "", NOON)).order
     return order
 
 
@@ -373,9 +375,9 @@ def test_a_capture_that_was_settled_stays_as_it_is(states: list[str]) -> None:
 def test_an_override_says_why() -> None:
     order = captured(packed(), "failed")
     with pytest.raises(InvalidArgument) as caught:
-        work.record_capture(order, order.fulfilments[0], "overridden", "", "carol", NOON)
+        capture.record(order, order.fulfilments[0], Outcome("overridden", "", "carol", NOON))
     assert caught.value.facts["field"] == "reason"
-    told = work.record_capture(order, order.fulfilments[0], "overridden", "VIP", "carol", NOON).happenings[0]
+    told = capture.record(order, order.fulfilments[0], Outcome("overridden", "VIP", "carol", NOON)).happenings[0]
     assert (told.actor, told.notes, "VIP" in repr(told.facts)) == ("carol", {"reason": "VIP"}, False)
 
 

@@ -144,6 +144,8 @@ class LifeCycle(_message.Message):
     REROUTE_LIMIT_FIELD_NUMBER: _builtins.int
     PROMISE_TOLERANCE_SECONDS_FIELD_NUMBER: _builtins.int
     LATENESS_RULES_FIELD_NUMBER: _builtins.int
+    CAPTURE_AT_FIELD_NUMBER: _builtins.int
+    GOODWILL_CAPS_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -155,9 +157,17 @@ class LifeCycle(_message.Message):
     """How often units may look for another point before they are cancelled."""
     promise_tolerance_seconds: _builtins.int
     """How much later than planned a step or a promise may be before anybody is told. At least 0."""
+    capture_at: _builtins.str
+    """When money is taken: "order" (all of it, at the release), "preparation" (a parcel's, at its pick) or "shipment"
+    (a parcel's, at its pack); empty means "shipment".
+    """
     @_builtins.property
     def lateness_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___LatenessRule]:
         """From the shortest delay to the longest, each giving more than the one before; empty: lateness gives nothing."""
+
+    @_builtins.property
+    def goodwill_caps(self) -> _containers.RepeatedCompositeFieldContainer[Global___GoodwillCap]:
+        """Who may give goodwill, and how much; a role that is not named may give none. One for each role and currency."""
 
     def __init__(
         self,
@@ -170,14 +180,46 @@ class LifeCycle(_message.Message):
         reroute_limit: _builtins.int = ...,
         promise_tolerance_seconds: _builtins.int = ...,
         lateness_rules: _abc.Iterable[Global___LatenessRule] | None = ...,
+        capture_at: _builtins.str = ...,
+        goodwill_caps: _abc.Iterable[Global___GoodwillCap] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cooling_off_seconds", b"cooling_off_seconds", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "cooling_off_seconds", b"cooling_off_seconds", "goodwill_caps", b"goodwill_caps", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LifeCycle: _TypeAlias = LifeCycle  # noqa: Y015
+
+@_typing.final
+class GoodwillCap(_message.Message):
+    """What people of a role may give as goodwill for one order, counting all that anybody gave."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROLE_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    role: _builtins.str
+    """As in the callers' tokens, for example "customer_service"."""
+    currency: _builtins.str
+    """ISO 4217."""
+    amount_minor: _builtins.int
+    """At least 0."""
+    def __init__(
+        self,
+        *,
+        role: _builtins.str = ...,
+        currency: _builtins.str = ...,
+        amount_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "currency", b"currency", "role", b"role"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GoodwillCap: _TypeAlias = GoodwillCap  # noqa: Y015
 
 @_typing.final
 class LatenessRule(_message.Message):
@@ -455,6 +497,7 @@ class OrderContent(_message.Message):
     PAYMENT_FIELD_NUMBER: _builtins.int
     SOURCE_PLACED_AT_FIELD_NUMBER: _builtins.int
     BASKET_ID_FIELD_NUMBER: _builtins.int
+    STANDARD_SHIPPING_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """The channel's own number for the order; may be empty."""
@@ -481,6 +524,12 @@ class OrderContent(_message.Message):
         Kept and shown; `placed_at` is when it reached us, and every deadline counts from that.
         """
 
+    @_builtins.property
+    def standard_shipping(self) -> _type_pb2.Money:
+        """What standard delivery would have cost; absent when the fee is that. A customer who withdraws from the whole
+        order is given back no more of the fee.
+        """
+
     def __init__(
         self,
         *,
@@ -495,10 +544,11 @@ class OrderContent(_message.Message):
         payment: Global___PaymentTerms | None = ...,
         source_placed_at: _timestamp_pb2.Timestamp | None = ...,
         basket_id: _builtins.str = ...,
+        standard_shipping: _type_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -704,6 +754,9 @@ class Order(_message.Message):
     PROMISE_CHANGES_FIELD_NUMBER: _builtins.int
     LATE_SINCE_FIELD_NUMBER: _builtins.int
     COMPENSATION_FIELD_NUMBER: _builtins.int
+    CHARGE_FIELD_NUMBER: _builtins.int
+    PAYMENT_FAILED_SINCE_FIELD_NUMBER: _builtins.int
+    REFUNDS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
@@ -751,6 +804,18 @@ class Order(_message.Message):
     def compensation(self) -> _type_pb2.Money:
         """What lateness has given so far, by the rules of the life cycle; absent for nothing."""
 
+    @_builtins.property
+    def charge(self) -> Global___Charge:
+        """The capture of the whole order; absent where each parcel has its own, and before the release."""
+
+    @_builtins.property
+    def payment_failed_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when money that is to be captured cannot be had; absent while there is none such."""
+
+    @_builtins.property
+    def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Refund]:
+        """Oldest first. Absent in lists."""
+
     def __init__(
         self,
         *,
@@ -773,14 +838,197 @@ class Order(_message.Message):
         promise_changes: _abc.Iterable[Global___PromiseChange] | None = ...,
         late_since: _timestamp_pb2.Timestamp | None = ...,
         compensation: _type_pb2.Money | None = ...,
+        charge: Global___Charge | None = ...,
+        payment_failed_since: _timestamp_pb2.Timestamp | None = ...,
+        refunds: _abc.Iterable[Global___Refund] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refusal", b"refusal", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Order: _TypeAlias = Order  # noqa: Y015
+
+@_typing.final
+class Charge(_message.Message):
+    """Money to capture, and what became of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CAPTURE_STATE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FAILED_SINCE_FIELD_NUMBER: _builtins.int
+    NEXT_TRY_AT_FIELD_NUMBER: _builtins.int
+    capture_state: _builtins.str
+    """As in Parcel."""
+    reason: _builtins.str
+    """The provider's code, or the reason of the override."""
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def failed_since(self) -> _timestamp_pb2.Timestamp:
+        """While it is "failed"."""
+
+    @_builtins.property
+    def next_try_at(self) -> _timestamp_pb2.Timestamp:
+        """When it is tried again by itself; absent when it waits for a person."""
+
+    def __init__(
+        self,
+        *,
+        amount: _type_pb2.Money | None = ...,
+        capture_state: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        failed_since: _timestamp_pb2.Timestamp | None = ...,
+        next_try_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "failed_since", b"failed_since", "next_try_at", b"next_try_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_state", b"capture_state", "failed_since", b"failed_since", "next_try_at", b"next_try_at", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Charge: _TypeAlias = Charge  # noqa: Y015
+
+@_typing.final
+class Refund(_message.Message):
+    """Money given back. A unit's money is given back at most once, and never more than was captured."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    SHIPPING_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    TAXES_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    REQUESTED_AT_FIELD_NUMBER: _builtins.int
+    SETTLED_AT_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    refund_id: _builtins.str
+    order_id: _builtins.str
+    kind: _builtins.str
+    """"goods", "goodwill", "delivery_fee", or "cancelled_units" for units that were captured with the whole order and
+    then cancelled.
+    """
+    state: _builtins.str
+    """"pending", "succeeded", "failed", or "superseded" when the undoing of the whole order gave it back before."""
+    reason_code: _builtins.str
+    reason: _builtins.str
+    actor: _builtins.str
+    failure: _builtins.str
+    """Why it failed."""
+    attempts: _builtins.int
+    """From 1."""
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def shipping(self) -> _type_pb2.Money:
+        """What of the amount is delivery fee."""
+
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefundedUnits]:
+        """Whose money it is; empty for an amount without units."""
+
+    @_builtins.property
+    def taxes(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefundedTax]:
+        """What of the amount is of which tax rate."""
+
+    @_builtins.property
+    def requested_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def settled_at(self) -> _timestamp_pb2.Timestamp:
+        """When it succeeded or was superseded."""
+
+    def __init__(
+        self,
+        *,
+        refund_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        state: _builtins.str = ...,
+        amount: _type_pb2.Money | None = ...,
+        shipping: _type_pb2.Money | None = ...,
+        units: _abc.Iterable[Global___RefundedUnits] | None = ...,
+        taxes: _abc.Iterable[Global___RefundedTax] | None = ...,
+        reason_code: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        requested_at: _timestamp_pb2.Timestamp | None = ...,
+        settled_at: _timestamp_pb2.Timestamp | None = ...,
+        failure: _builtins.str = ...,
+        attempts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "requested_at", b"requested_at", "settled_at", b"settled_at", "shipping", b"shipping"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "attempts", b"attempts", "failure", b"failure", "kind", b"kind", "order_id", b"order_id", "reason", b"reason", "reason_code", b"reason_code", "refund_id", b"refund_id", "requested_at", b"requested_at", "settled_at", b"settled_at", "shipping", b"shipping", "state", b"state", "taxes", b"taxes", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Refund: _TypeAlias = Refund  # noqa: Y015
+
+@_typing.final
+class RefundedUnits(_message.Message):
+    """Units [from_unit, to_unit) of a line, 0-based."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_NUMBER_FIELD_NUMBER: _builtins.int
+    FROM_UNIT_FIELD_NUMBER: _builtins.int
+    TO_UNIT_FIELD_NUMBER: _builtins.int
+    line_number: _builtins.int
+    from_unit: _builtins.int
+    to_unit: _builtins.int
+    def __init__(
+        self,
+        *,
+        line_number: _builtins.int = ...,
+        from_unit: _builtins.int = ...,
+        to_unit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_unit", b"from_unit", "line_number", b"line_number", "to_unit", b"to_unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundedUnits: _TypeAlias = RefundedUnits  # noqa: Y015
+
+@_typing.final
+class RefundedTax(_message.Message):
+    """A part of an amount; the net of a line worth less than a minor unit a piece may be -1."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAX_RATE_BASIS_POINTS_FIELD_NUMBER: _builtins.int
+    NET_MINOR_FIELD_NUMBER: _builtins.int
+    TAX_MINOR_FIELD_NUMBER: _builtins.int
+    tax_rate_basis_points: _builtins.int
+    """Basis points: 2000 is 20 %."""
+    net_minor: _builtins.int
+    tax_minor: _builtins.int
+    def __init__(
+        self,
+        *,
+        tax_rate_basis_points: _builtins.int = ...,
+        net_minor: _builtins.int = ...,
+        tax_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["net_minor", b"net_minor", "tax_minor", b"tax_minor", "tax_rate_basis_points", b"tax_rate_basis_points"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundedTax: _TypeAlias = RefundedTax  # noqa: Y015
 
 @_typing.final
 class PromiseChange(_message.Message):
@@ -1070,14 +1318,33 @@ class Parcel(_message.Message):
     TRACKING_CODE_FIELD_NUMBER: _builtins.int
     CAPTURE_STATE_FIELD_NUMBER: _builtins.int
     WEIGHT_GRAMS_FIELD_NUMBER: _builtins.int
+    CAPTURE_REASON_FIELD_NUMBER: _builtins.int
+    CAPTURE_FAILED_SINCE_FIELD_NUMBER: _builtins.int
+    CAPTURE_NEXT_TRY_AT_FIELD_NUMBER: _builtins.int
+    SHIPPING_FIELD_NUMBER: _builtins.int
     parcel_id: _builtins.str
     tracking_code: _builtins.str
     capture_state: _builtins.str
     """"pending", "captured", "failed", "overridden", "not_needed"."""
     weight_grams: _builtins.int
+    """0 until it is closed."""
+    capture_reason: _builtins.str
+    """The provider's code, or the reason of the override."""
     @_builtins.property
     def amount(self) -> _type_pb2.Money:
         """The amount to capture."""
+
+    @_builtins.property
+    def capture_failed_since(self) -> _timestamp_pb2.Timestamp:
+        """While its capture is "failed"."""
+
+    @_builtins.property
+    def capture_next_try_at(self) -> _timestamp_pb2.Timestamp:
+        """When it is tried again by itself; absent when it waits for a person."""
+
+    @_builtins.property
+    def shipping(self) -> _type_pb2.Money:
+        """What of the amount is delivery fee."""
 
     def __init__(
         self,
@@ -1087,10 +1354,14 @@ class Parcel(_message.Message):
         tracking_code: _builtins.str = ...,
         capture_state: _builtins.str = ...,
         weight_grams: _builtins.int = ...,
+        capture_reason: _builtins.str = ...,
+        capture_failed_since: _timestamp_pb2.Timestamp | None = ...,
+        capture_next_try_at: _timestamp_pb2.Timestamp | None = ...,
+        shipping: _type_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_failed_since", b"capture_failed_since", "capture_next_try_at", b"capture_next_try_at", "shipping", b"shipping"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_state", b"capture_state", "parcel_id", b"parcel_id", "tracking_code", b"tracking_code", "weight_grams", b"weight_grams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_failed_since", b"capture_failed_since", "capture_next_try_at", b"capture_next_try_at", "capture_reason", b"capture_reason", "capture_state", b"capture_state", "parcel_id", b"parcel_id", "shipping", b"shipping", "tracking_code", b"tracking_code", "weight_grams", b"weight_grams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1462,7 +1733,7 @@ class RerouteUnitsResponse(_message.Message):
     def fulfilments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fulfilment]: ...
     @_builtins.property
     def no_longer_due(self) -> _type_pb2.Money:
-        """Authorised for the cancelled units; to void."""
+        """Authorised for the cancelled units; to void. What was captured with the whole order is refunded by itself."""
 
     def __init__(
         self,
@@ -1687,10 +1958,13 @@ class ListOrdersRequest(_message.Message):
     CHANNEL_ORDER_NUMBER_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
     LATE_FIELD_NUMBER: _builtins.int
+    PAYMENT_FAILED_FIELD_NUMBER: _builtins.int
     state: Global___OrderState.ValueType
     channel_order_number: _builtins.str
     late: _builtins.bool
     """Only orders with a parcel to come that is late."""
+    payment_failed: _builtins.bool
+    """Only orders with money that is to be captured and cannot be had."""
     @_builtins.property
     def channel_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1706,10 +1980,11 @@ class ListOrdersRequest(_message.Message):
         channel_order_number: _builtins.str = ...,
         page: _type_pb2.PageRequest | None = ...,
         late: _builtins.bool = ...,
+        payment_failed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "late", b"late", "page", b"page", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "late", b"late", "page", b"page", "payment_failed", b"payment_failed", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2273,18 +2548,27 @@ class RecordCaptureRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     REACH_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    NEXT_TRY_AT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
+    """Of its parcel; empty for the whole order."""
     capture_state: _builtins.str
     """"captured", "failed", "overridden" or "not_needed"."""
     reason: _builtins.str
     """The provider's code, or the reason of the override."""
     actor: _builtins.str
+    order_id: _builtins.str
+    """The whole order; only without `fulfilment_id`."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def reach(self) -> Global___Reach:
         """Absent: any work."""
+
+    @_builtins.property
+    def next_try_at(self) -> _timestamp_pb2.Timestamp:
+        """Of "failed": when it is tried again by itself; absent when it waits for a person."""
 
     def __init__(
         self,
@@ -2296,10 +2580,12 @@ class RecordCaptureRequest(_message.Message):
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         reach: Global___Reach | None = ...,
+        order_id: _builtins.str = ...,
+        next_try_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "next_try_at", b"next_try_at", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "capture_state", b"capture_state", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "capture_state", b"capture_state", "fulfilment_id", b"fulfilment_id", "next_try_at", b"next_try_at", "order_id", b"order_id", "reach", b"reach", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2307,7 +2593,7 @@ Global___RecordCaptureRequest: _TypeAlias = RecordCaptureRequest  # noqa: Y015
 
 @_typing.final
 class RecordCaptureResponse(_message.Message):
-    """The fulfilment after it."""
+    """The fulfilment after it; absent for the whole order."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -2329,6 +2615,334 @@ class RecordCaptureResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordCaptureResponse: _TypeAlias = RecordCaptureResponse  # noqa: Y015
+
+@_typing.final
+class RetryCaptureRequest(_message.Message):
+    """What to try now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    fulfilment_id: _builtins.str
+    """The money of its parcel; empty for that of the whole order."""
+    order_id: _builtins.str
+    """Only without `fulfilment_id`."""
+    actor: _builtins.str
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "order_id", b"order_id", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryCaptureRequest: _TypeAlias = RetryCaptureRequest  # noqa: Y015
+
+@_typing.final
+class RetryCaptureResponse(_message.Message):
+    """The fulfilment after it; absent for the whole order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fulfilment(self) -> Global___Fulfilment: ...
+    def __init__(
+        self,
+        *,
+        fulfilment: Global___Fulfilment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryCaptureResponse: _TypeAlias = RetryCaptureResponse  # noqa: Y015
+
+@_typing.final
+class GiveUpParcelRequest(_message.Message):
+    """Which parcel, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    fulfilment_id: _builtins.str
+    reason: _builtins.str
+    """Required."""
+    actor: _builtins.str
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveUpParcelRequest: _TypeAlias = GiveUpParcelRequest  # noqa: Y015
+
+@_typing.final
+class GiveUpParcelResponse(_message.Message):
+    """The fulfilment after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fulfilment(self) -> Global___Fulfilment: ...
+    def __init__(
+        self,
+        *,
+        fulfilment: Global___Fulfilment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GiveUpParcelResponse: _TypeAlias = GiveUpParcelResponse  # noqa: Y015
+
+@_typing.final
+class RequestRefundRequest(_message.Message):
+    """What to give back: lines, an amount or all that is left, and only one of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    kind: _builtins.str
+    """"goods" (lines or whole), "goodwill" (an amount), "delivery_fee" (an amount or whole)."""
+    whole: _builtins.bool
+    reason_code: _builtins.str
+    """"withdrawal", "damaged", "not_as_described", "lost", "late", "price_adjustment", "gesture" or "other"."""
+    reason: _builtins.str
+    """For people."""
+    actor: _builtins.str
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]:
+        """Units that are paid and not refunded; each line once. The last of an order take the delivery fee along."""
+
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of the actor: the highest cap of goodwill of them counts."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        lines: _abc.Iterable[Global___PlannedLine] | None = ...,
+        amount: _type_pb2.Money | None = ...,
+        whole: _builtins.bool = ...,
+        reason_code: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "as_of", b"as_of", "kind", b"kind", "lines", b"lines", "order_id", b"order_id", "reason", b"reason", "reason_code", b"reason_code", "request_id", b"request_id", "roles", b"roles", "whole", b"whole"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestRefundRequest: _TypeAlias = RequestRefundRequest  # noqa: Y015
+
+@_typing.final
+class RequestRefundResponse(_message.Message):
+    """The refund, pending."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def refund(self) -> Global___Refund: ...
+    def __init__(
+        self,
+        *,
+        refund: Global___Refund | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refund", b"refund"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refund", b"refund"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestRefundResponse: _TypeAlias = RequestRefundResponse  # noqa: Y015
+
+@_typing.final
+class RecordRefundRequest(_message.Message):
+    """What became of a refund."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    FAILURE_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    refund_id: _builtins.str
+    state: _builtins.str
+    """"succeeded" or "failed"."""
+    failure: _builtins.str
+    """Why it failed: a reason, or the provider's code."""
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        refund_id: _builtins.str = ...,
+        state: _builtins.str = ...,
+        failure: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "failure", b"failure", "order_id", b"order_id", "refund_id", b"refund_id", "request_id", b"request_id", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRefundRequest: _TypeAlias = RecordRefundRequest  # noqa: Y015
+
+@_typing.final
+class RecordRefundResponse(_message.Message):
+    """The refund after it: also superseded, when it failed because the undoing of the order gave it back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def refund(self) -> Global___Refund: ...
+    def __init__(
+        self,
+        *,
+        refund: Global___Refund | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refund", b"refund"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refund", b"refund"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordRefundResponse: _TypeAlias = RecordRefundResponse  # noqa: Y015
+
+@_typing.final
+class RetryRefundRequest(_message.Message):
+    """Which refund."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    refund_id: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        refund_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "order_id", b"order_id", "refund_id", b"refund_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryRefundRequest: _TypeAlias = RetryRefundRequest  # noqa: Y015
+
+@_typing.final
+class RetryRefundResponse(_message.Message):
+    """The refund, pending again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def refund(self) -> Global___Refund: ...
+    def __init__(
+        self,
+        *,
+        refund: Global___Refund | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refund", b"refund"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refund", b"refund"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryRefundResponse: _TypeAlias = RetryRefundResponse  # noqa: Y015
 
 @_typing.final
 class HandOverRequest(_message.Message):

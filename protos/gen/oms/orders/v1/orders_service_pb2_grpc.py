@@ -93,6 +93,21 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CloseOrderRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CloseOrderResponse.FromString,
                 _registered_method=True)
+        self.RequestRefund = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RequestRefund',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestRefundRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestRefundResponse.FromString,
+                _registered_method=True)
+        self.RecordRefund = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RecordRefund',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordRefundRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordRefundResponse.FromString,
+                _registered_method=True)
+        self.RetryRefund = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RetryRefund',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundResponse.FromString,
+                _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/GetOrder',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetOrderRequest.SerializeToString,
@@ -152,6 +167,16 @@ class OrdersServiceStub:
                 '/oms.orders.v1.OrdersService/RecordCapture',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordCaptureRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordCaptureResponse.FromString,
+                _registered_method=True)
+        self.RetryCapture = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RetryCapture',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryCaptureRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryCaptureResponse.FromString,
+                _registered_method=True)
+        self.GiveUpParcel = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/GiveUpParcel',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GiveUpParcelRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GiveUpParcelResponse.FromString,
                 _registered_method=True)
         self.HandOver = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/HandOver',
@@ -261,6 +286,28 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestRefund(self, request, context):
+        """Decides to give money back; it then moves by itself. FAILED_PRECONDITION / NOTHING_TO_REFUND,
+        UNITS_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURE (with `available_minor`), PERMISSION_DENIED / GOODWILL_OVER_CAP.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordRefund(self, request, context):
+        """What became of a refund. NOT_FOUND / REFUND_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryRefund(self, request, context):
+        """Tries a failed refund again. FAILED_PRECONDITION / REFUND_NOT_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetOrder(self, request, context):
         """One order, commercial and logistic view. NOT_FOUND / ORDER_NOT_FOUND.
         """
@@ -339,7 +386,23 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordCapture(self, request, context):
-        """The outcome of the capture of a parcel; hand-over needs it to be a success, or an override.
+        """The outcome of the capture of a parcel, or of the whole order; hand-over needs it to be a success, or an override.
+        FAILED_PRECONDITION / NOT_PACKED, CAPTURED_BY_PARCEL.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryCapture(self, request, context):
+        """Tries now for money that could not be captured. FAILED_PRECONDITION / CAPTURE_NOT_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GiveUpParcel(self, request, context):
+        """picked | packed -> cancelled, for want of the parcel's money: its units are released and nothing is captured.
+        FAILED_PRECONDITION / CAPTURE_NOT_FAILED, CANCELLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -431,6 +494,21 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CloseOrderRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CloseOrderResponse.SerializeToString,
             ),
+            'RequestRefund': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestRefund,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestRefundRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestRefundResponse.SerializeToString,
+            ),
+            'RecordRefund': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordRefund,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordRefundRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordRefundResponse.SerializeToString,
+            ),
+            'RetryRefund': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryRefund,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundResponse.SerializeToString,
+            ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetOrderRequest.FromString,
@@ -490,6 +568,16 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.RecordCapture,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordCaptureRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordCaptureResponse.SerializeToString,
+            ),
+            'RetryCapture': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryCapture,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryCaptureRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryCaptureResponse.SerializeToString,
+            ),
+            'GiveUpParcel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GiveUpParcel,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GiveUpParcelRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GiveUpParcelResponse.SerializeToString,
             ),
             'HandOver': grpc.unary_unary_rpc_method_handler(
                     servicer.HandOver,
@@ -824,6 +912,87 @@ class OrdersService:
             _registered_method=True)
 
     @staticmethod
+    def RequestRefund(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RequestRefund',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestRefundRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestRefundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordRefund(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RecordRefund',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordRefundRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordRefundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryRefund(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RetryRefund',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetOrder(request,
             target,
             options=(),
@@ -1137,6 +1306,60 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/RecordCapture',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordCaptureRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordCaptureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryCapture(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RetryCapture',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryCaptureRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryCaptureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GiveUpParcel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/GiveUpParcel',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.GiveUpParcelRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.GiveUpParcelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -63,6 +63,14 @@ class OrdersServiceStub:
     """cancelling -> cancelled, after stock and money were undone."""
     CloseOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.CloseOrderRequest, _orders_service_pb2.CloseOrderResponse]
     """All units delivered or cancelled: -> closed."""
+    RequestRefund: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RequestRefundRequest, _orders_service_pb2.RequestRefundResponse]
+    """Decides to give money back; it then moves by itself. FAILED_PRECONDITION / NOTHING_TO_REFUND,
+    UNITS_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURE (with `available_minor`), PERMISSION_DENIED / GOODWILL_OVER_CAP.
+    """
+    RecordRefund: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordRefundRequest, _orders_service_pb2.RecordRefundResponse]
+    """What became of a refund. NOT_FOUND / REFUND_NOT_FOUND."""
+    RetryRefund: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RetryRefundRequest, _orders_service_pb2.RetryRefundResponse]
+    """Tries a failed refund again. FAILED_PRECONDITION / REFUND_NOT_FAILED."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.GetOrderRequest, _orders_service_pb2.GetOrderResponse]
     """One order, commercial and logistic view. NOT_FOUND / ORDER_NOT_FOUND."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListOrdersRequest, _orders_service_pb2.ListOrdersResponse]
@@ -86,7 +94,15 @@ class OrdersServiceStub:
     CloseParcel: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.CloseParcelRequest, _orders_service_pb2.CloseParcelResponse]
     """picked -> packed: the parcel is closed and its amount known."""
     RecordCapture: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCaptureRequest, _orders_service_pb2.RecordCaptureResponse]
-    """The outcome of the capture of a parcel; hand-over needs it to be a success, or an override."""
+    """The outcome of the capture of a parcel, or of the whole order; hand-over needs it to be a success, or an override.
+    FAILED_PRECONDITION / NOT_PACKED, CAPTURED_BY_PARCEL.
+    """
+    RetryCapture: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RetryCaptureRequest, _orders_service_pb2.RetryCaptureResponse]
+    """Tries now for money that could not be captured. FAILED_PRECONDITION / CAPTURE_NOT_FAILED."""
+    GiveUpParcel: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.GiveUpParcelRequest, _orders_service_pb2.GiveUpParcelResponse]
+    """picked | packed -> cancelled, for want of the parcel's money: its units are released and nothing is captured.
+    FAILED_PRECONDITION / CAPTURE_NOT_FAILED, CANCELLED.
+    """
     HandOver: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.HandOverRequest, _orders_service_pb2.HandOverResponse]
     """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED."""
     RecordCarrierEvent: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCarrierEventRequest, _orders_service_pb2.RecordCarrierEventResponse]
@@ -131,6 +147,14 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """cancelling -> cancelled, after stock and money were undone."""
     CloseOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.CloseOrderRequest, _orders_service_pb2.CloseOrderResponse]  # type: ignore[assignment]
     """All units delivered or cancelled: -> closed."""
+    RequestRefund: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RequestRefundRequest, _orders_service_pb2.RequestRefundResponse]  # type: ignore[assignment]
+    """Decides to give money back; it then moves by itself. FAILED_PRECONDITION / NOTHING_TO_REFUND,
+    UNITS_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURE (with `available_minor`), PERMISSION_DENIED / GOODWILL_OVER_CAP.
+    """
+    RecordRefund: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordRefundRequest, _orders_service_pb2.RecordRefundResponse]  # type: ignore[assignment]
+    """What became of a refund. NOT_FOUND / REFUND_NOT_FOUND."""
+    RetryRefund: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RetryRefundRequest, _orders_service_pb2.RetryRefundResponse]  # type: ignore[assignment]
+    """Tries a failed refund again. FAILED_PRECONDITION / REFUND_NOT_FAILED."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.GetOrderRequest, _orders_service_pb2.GetOrderResponse]  # type: ignore[assignment]
     """One order, commercial and logistic view. NOT_FOUND / ORDER_NOT_FOUND."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListOrdersRequest, _orders_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
@@ -154,7 +178,15 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     CloseParcel: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.CloseParcelRequest, _orders_service_pb2.CloseParcelResponse]  # type: ignore[assignment]
     """picked -> packed: the parcel is closed and its amount known."""
     RecordCapture: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCaptureRequest, _orders_service_pb2.RecordCaptureResponse]  # type: ignore[assignment]
-    """The outcome of the capture of a parcel; hand-over needs it to be a success, or an override."""
+    """The outcome of the capture of a parcel, or of the whole order; hand-over needs it to be a success, or an override.
+    FAILED_PRECONDITION / NOT_PACKED, CAPTURED_BY_PARCEL.
+    """
+    RetryCapture: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RetryCaptureRequest, _orders_service_pb2.RetryCaptureResponse]  # type: ignore[assignment]
+    """Tries now for money that could not be captured. FAILED_PRECONDITION / CAPTURE_NOT_FAILED."""
+    GiveUpParcel: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.GiveUpParcelRequest, _orders_service_pb2.GiveUpParcelResponse]  # type: ignore[assignment]
+    """picked | packed -> cancelled, for want of the parcel's money: its units are released and nothing is captured.
+    FAILED_PRECONDITION / CAPTURE_NOT_FAILED, CANCELLED.
+    """
     HandOver: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.HandOverRequest, _orders_service_pb2.HandOverResponse]  # type: ignore[assignment]
     """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED."""
     RecordCarrierEvent: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCarrierEventRequest, _orders_service_pb2.RecordCarrierEventResponse]  # type: ignore[assignment]
@@ -264,6 +296,32 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         """All units delivered or cancelled: -> closed."""
 
     @_abc_1.abstractmethod
+    def RequestRefund(
+        self,
+        request: _orders_service_pb2.RequestRefundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RequestRefundResponse, _abc.Awaitable[_orders_service_pb2.RequestRefundResponse]]:
+        """Decides to give money back; it then moves by itself. FAILED_PRECONDITION / NOTHING_TO_REFUND,
+        UNITS_NOT_REFUNDABLE, REFUND_EXCEEDS_CAPTURE (with `available_minor`), PERMISSION_DENIED / GOODWILL_OVER_CAP.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordRefund(
+        self,
+        request: _orders_service_pb2.RecordRefundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RecordRefundResponse, _abc.Awaitable[_orders_service_pb2.RecordRefundResponse]]:
+        """What became of a refund. NOT_FOUND / REFUND_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def RetryRefund(
+        self,
+        request: _orders_service_pb2.RetryRefundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RetryRefundResponse, _abc.Awaitable[_orders_service_pb2.RetryRefundResponse]]:
+        """Tries a failed refund again. FAILED_PRECONDITION / REFUND_NOT_FAILED."""
+
+    @_abc_1.abstractmethod
     def GetOrder(
         self,
         request: _orders_service_pb2.GetOrderRequest,
@@ -357,7 +415,27 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.RecordCaptureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.RecordCaptureResponse, _abc.Awaitable[_orders_service_pb2.RecordCaptureResponse]]:
-        """The outcome of the capture of a parcel; hand-over needs it to be a success, or an override."""
+        """The outcome of the capture of a parcel, or of the whole order; hand-over needs it to be a success, or an override.
+        FAILED_PRECONDITION / NOT_PACKED, CAPTURED_BY_PARCEL.
+        """
+
+    @_abc_1.abstractmethod
+    def RetryCapture(
+        self,
+        request: _orders_service_pb2.RetryCaptureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RetryCaptureResponse, _abc.Awaitable[_orders_service_pb2.RetryCaptureResponse]]:
+        """Tries now for money that could not be captured. FAILED_PRECONDITION / CAPTURE_NOT_FAILED."""
+
+    @_abc_1.abstractmethod
+    def GiveUpParcel(
+        self,
+        request: _orders_service_pb2.GiveUpParcelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.GiveUpParcelResponse, _abc.Awaitable[_orders_service_pb2.GiveUpParcelResponse]]:
+        """picked | packed -> cancelled, for want of the parcel's money: its units are released and nothing is captured.
+        FAILED_PRECONDITION / CAPTURE_NOT_FAILED, CANCELLED.
+        """
 
     @_abc_1.abstractmethod
     def HandOver(

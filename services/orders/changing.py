@@ -1,0 +1,124 @@
+"""How an order changes: the request id is looked up, the order locked, a rule decides, the outcome is saved.
+
+What the use cases share; each of these is one transaction, and commits.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from kit import outbox, requests, telemetry
+from kit.feed import Bell
+from services.orders import documents as doc
+from services.orders import store
+from services.orders.domain import fulfilment, watch
+from services.orders.domain.model import EVERYWHERE, Decision, Fulfilment, Order, Reach
+from services.orders.domain.states import OrderState
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks to change something: the id of the request, its content without instants, and whose work it may be.
+
+    The reach is no part of the content: who may do more than before repeats the same request.
+    """
+
+    request_id: str
+    content: bytes
+    reach: Reach = EVERYWHERE
+
+
+class Changes:
+    """Base of the use cases that change orders."""
+
+    def __init__(self, engine: AsyncEngine, bell: Bell) -> None:
+        self._engine = engine
+        self._bell = bell
+
+    async def state_after(self, asked: Asked, order_id: str, decide: Callable[[Order], Decision]) -> OrderState:
+        """A change that is answered with the order's state."""
+        answer = await self.on_order(
+            asked, order_id, decide, lambda decision: {"state": decision.order.state.value}
+        )
+        return OrderState(answer["state"])
+
+    async def on_order(
+        self,
+        asked: Asked,
+        order_id: str,
+        decide: Callable[[Order], Decision],
+        to_answer: Callable[[Decision], Answer],
+    ) -> Mapping[str, Any]:
+        """A change of an order, and its answer, which a repeated request gets again."""
+        async with self._engine.begin() as tx:
+            first = await requests.first_answer(tx, asked.request_id, asked.content)
+            if first is not None:
+                return first
+            before = await store.lock_order(tx, order_id)
+            decision = judged(decide(before))
+            await self.save(tx, before, decision)
+            answer = to_answer(decision)
+            await requests.remember(tx, asked.request_id, answer)
+        self._bell.ring()
+        return answer
+
+    async def on_work(
+        self, asked: Asked, fulfilment_id: str, decide: Callable[[Order, Fulfilment], Decision]
+    ) -> Fulfilment:
+        """A change of a fulfilment, within the caller's reach; answered with the fulfilment."""
+        async with self._engine.begin() as tx:
+            first = await requests.first_answer(tx, asked.request_id, asked.content)
+            if first is not None:
+                if asked.reach != EVERYWHERE:
+                    one = (await store.read_of_fulfilment(tx, fulfilment_id)).order
+                    _check_reach(asked.reach, one, fulfilment_id)
+                return doc.FULFILMENT.validate_python(first)
+            before = await store.lock_order_of(tx, fulfilment_id)
+            _check_reach(asked.reach, before, fulfilment_id)
+            # Who works on a fulfilment names no order: from here on the trace does.
+            with telemetry.about_order(before.order_id):
+                decision = judged(decide(before, before.fulfilment(fulfilment_id)))
+                await self.save(tx, before, decision)
+                after = decision.order.fulfilment(fulfilment_id)
+                await requests.remember(tx, asked.request_id, doc.to_json(doc.FULFILMENT, after))
+        self._bell.ring()
+        return after
+
+    async def save(self, tx: AsyncConnection, before: Order, decision: Decision) -> None:
+        """Nothing happened means nothing to write: the answer is the state as it is."""
+        if decision.happenings:
+            await store.save(tx, before, decision)
+            await outbox.write(tx, events_of(decision))
+
+
+def judged(decision: Decision) -> Decision:
+    """With what a change means for the promise, at its own instant."""
+    return watch.judge(decision, decision.order.updated_at) if decision.happenings else decision
+
+
+def _check_reach(reach: Reach, one: Order, fulfilment_id: str) -> None:
+    """Raises NotFound / FULFILMENT_NOT_FOUND for work that is not the caller's, as if it did not exist."""
+    if not fulfilment.is_within(reach, one, one.fulfilment(fulfilment_id)):
+        raise store.no_fulfilment(fulfilment_id)
+
+
+def events_of(decision: Decision) -> list[outbox.Event]:
+    """What a decision tells; the subject is the workflow that is about it."""
+    one = decision.order
+    about: Answer = {"order_id": one.order_id, "channel_id": one.content.channel_id}
+    events: list[outbox.Event] = []
+    for happening in decision.happenings:
+        if not happening.told:
+            continue
+        subject, data = f"order/{one.order_id}", {**about, **happening.facts}
+        if happening.refund_id:
+            subject = f"refund/{happening.refund_id}"
+        if work := happening.fulfilment:
+            subject = f"fulfilment/{work.fulfilment_id}"
+            data |= {"fulfilment_id": work.fulfilment_id, "point_id": work.point_id}
+        events.append(outbox.Event(f"oms.orders.{happening.kind}", subject, one.order_id, happening.at, data))
+    return events

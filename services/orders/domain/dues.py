@@ -1,0 +1,51 @@
+"""What of an order's total is due, and which parcel brings it (SPEC PAY-2, PAY-7).
+
+Goods are due while their units are not cancelled. The delivery fee comes with the first parcel; when that one is
+given up for want of its money, with the next to be opened, or not at all when there is none.
+"""
+
+from services.orders.domain.model import Fulfilment, Order
+from services.orders.domain.pricing import goods_minor, shipping_minor
+from services.orders.domain.ranges import in_fulfilment
+from services.orders.domain.states import CAPTURE_SETTLED, CaptureState, FulfilmentState, UnitState
+
+
+def is_settled_ahead(order: Order) -> bool:
+    """Whether nothing is to be taken for a parcel: it was taken, or let go, for the whole order."""
+    return order.charge is not None and order.charge.state in CAPTURE_SETTLED
+
+
+def parcel_goods_minor(order: Order, work: Fulfilment) -> int:
+    """What the units of this work bear of their lines' net and tax."""
+    return goods_minor(order.content.lines, in_fulfilment(order.ranges, work.fulfilment_id))
+
+
+def parcel_shipping_minor(order: Order) -> int:
+    """What of the delivery fee the next parcel brings: all of it, or nothing."""
+    return 0 if _brought_fee(order) else shipping_minor(order.content.lines)
+
+
+def no_longer_due_minor(before: Order, after: Order) -> int:
+    """The money of the units cancelled between two states, with the delivery fee once nothing can bring it."""
+    return _due_minor(before) - _due_minor(after)
+
+
+def _due_minor(order: Order) -> int:
+    lines = order.content.lines
+    kept = [one for one in order.ranges if one.state != UnitState.CANCELLED]
+    in_parcels = {
+        one.fulfilment_id for one in order.fulfilments if one.parcel and one.state != FulfilmentState.CANCELLED
+    }
+    fee_can_come = any(one.fulfilment_id not in in_parcels for one in kept)
+    fee_is_due = bool(kept) and (fee_can_come or _brought_fee(order))
+    return goods_minor(lines, kept) + (shipping_minor(lines) if fee_is_due else 0)
+
+
+def _brought_fee(order: Order) -> bool:
+    """By a parcel that stands, or by one whose money came although it was given up meanwhile."""
+    return any(
+        one.parcel.shipping_minor
+        and (one.state != FulfilmentState.CANCELLED or one.parcel.capture_state == CaptureState.CAPTURED)
+        for one in order.fulfilments
+        if one.parcel
+    )

@@ -1,0 +1,206 @@
+"""How much of an order's money may still be given back, and what of it is of which tax rate (SPEC PAY-7, ORD-12).
+
+Units bear shares of their line's net and tax (kit.values.allocation), so that any partition of a line comes to its
+amounts. An amount without units is spread over the rates by what is left of each. Of no rate is more given back
+than was taken of it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from kit.values.allocation import share
+from services.orders.domain.model import Fulfilment, Line, Order, Refund, TaxPart
+from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
+from services.orders.domain.ranges import Ranges, without
+from services.orders.domain.states import CaptureState, FulfilmentState, RefundState, UnitState
+
+# By tax rate.
+Parts = Mapping[int, TaxPart]
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What was taken and is not given back: the units, the delivery fee, and all of it by tax rate."""
+
+    units: Ranges
+    fee_minor: int
+    parts: Parts
+
+    @property
+    def amount_minor(self) -> int:
+        """All of it."""
+        return amount_of(self.parts.values())
+
+
+def amount_of(parts: Iterable[TaxPart]) -> int:
+    """Net and tax of all rates."""
+    return sum(part.gross_minor for part in parts)
+
+
+def left_of(order: Order) -> Left:
+    """What may still be given back. A refund counts from its request on, whatever becomes of it but SUPERSEDED."""
+    given = [one for one in order.refunds if one.state != RefundState.SUPERSEDED]
+    units, fee = _taken_units(order), _taken_fee_minor(order)
+    parts = _sum([*parts_of_units(order.content.lines, units), *_parts_of_fee(order.content.lines, fee)])
+    for part in (part for refund in given for part in refund.taxes):
+        parts = _less(parts, part)
+    return Left(
+        without(units, refunded_units(given)),
+        max(0, fee - sum(refund.shipping_minor for refund in given)),
+        parts,
+    )
+
+
+def refunded_units(refunds: Iterable[Refund]) -> list[tuple[int, int, int]]:
+    """Units whose money is given back: (line number, from, to)."""
+    return [
+        (one.line_number, one.from_unit, one.to_unit)
+        for refund in refunds
+        if refund.state != RefundState.SUPERSEDED
+        for one in refund.units
+    ]
+
+
+def kept_units(order: Order) -> Ranges:
+    """The units that the customer has, or is to have."""
+    return tuple(one for one in order.ranges if one.state != UnitState.CANCELLED)
+
+
+def of_units(order: Order, left: Left, units: Ranges) -> Parts:
+    """What these units bear, at most what is left of each rate."""
+    wanted = _sum(parts_of_units(order.content.lines, units))
+    return {rate: _capped(left.parts, rate, part) for rate, part in wanted.items() if rate in left.parts}
+
+
+def of_fee(order: Order, left: Left, amount_minor: int) -> Parts:
+    """So much of the delivery fee, or what is left of it, at the rates of the lines that brought it."""
+    weights = {
+        part.tax_rate_basis_points: min(part.gross_minor, left.parts[part.tax_rate_basis_points].gross_minor)
+        for part in _parts_of_fee(order.content.lines, shipping_minor(order.content.lines))
+        if part.tax_rate_basis_points in left.parts
+    }
+    spread = _spread(min(amount_minor, left.fee_minor), weights)
+    return {rate: _capped(left.parts, rate, _at_rate(rate, gross)) for rate, gross in spread.items()}
+
+
+def of_amount(left: Left, amount_minor: int) -> Parts:
+    """An amount that is no unit's, spread over what is left of each rate."""
+    spread = _spread(amount_minor, {rate: part.gross_minor for rate, part in left.parts.items()})
+    return {
+        rate: _capped(left.parts, rate, _in_proportion(left.parts[rate], gross)) for rate, gross in spread.items()
+    }
+
+
+def after(left: Left, parts: Parts) -> Left:
+    """What is left when these are given back too."""
+    remaining = left.parts
+    for part in parts.values():
+        remaining = _less(remaining, part)
+    return Left(left.units, left.fee_minor, remaining)
+
+
+def together(*several: Parts) -> tuple[TaxPart, ...]:
+    """All parts, one a rate, without those that are nothing."""
+    whole = _sum(part for parts in several for part in parts.values())
+    return tuple(whole[rate] for rate in sorted(whole) if whole[rate].gross_minor)
+
+
+# -- what was taken ---------------------------------------------------------------------------------------
+
+
+def _taken_units(order: Order) -> Ranges:
+    if order.charge and order.charge.state == CaptureState.CAPTURED:
+        return order.ranges
+    if order.payment_outcome == "paid_by_channel":
+        # Of units that found no place the channel was asked when they were cancelled.
+        return kept_units(order)
+    paid = {one.fulfilment_id for one in _captured(order) if one.state != FulfilmentState.CANCELLED}
+    return tuple(one for one in order.ranges if one.fulfilment_id in paid)
+
+
+def _taken_fee_minor(order: Order) -> int:
+    fee = shipping_minor(order.content.lines)
+    if order.charge and order.charge.state == CaptureState.CAPTURED:
+        return fee
+    if order.payment_outcome == "paid_by_channel":
+        return fee if kept_units(order) else 0
+    brought = sum(one.parcel.shipping_minor for one in _captured(order) if one.parcel)
+    return brought if kept_units(order) else 0
+
+
+def _captured(order: Order) -> list[Fulfilment]:
+    return [one for one in order.fulfilments if one.parcel and one.parcel.capture_state == CaptureState.CAPTURED]
+
+
+# -- parts ------------------------------------------------------------------------------------------------
+
+
+def parts_of_units(lines: Iterable[Line], units: Ranges) -> list[TaxPart]:
+    """What each range bears of its line."""
+    by_number = {line.line_number: line for line in lines}
+    parts = []
+    for one in units:
+        line = by_number[one.line_number]
+        gross = share(line.net_minor + line.tax_minor, line.quantity, one.from_unit, one.to_unit)
+        tax = share(line.tax_minor, line.quantity, one.from_unit, one.to_unit)
+        parts.append(TaxPart(line.tax_rate_basis_points, gross - tax, tax))
+    return parts
+
+
+def _parts_of_fee(lines: Iterable[Line], fee_minor: int) -> list[TaxPart]:
+    """The delivery fee follows its lines' rates; it was priced with its tax within."""
+    by_rate: dict[int, int] = defaultdict(int)
+    for line in lines:
+        by_rate[line.tax_rate_basis_points] += line.shipping_minor
+    return [_at_rate(rate, gross) for rate, gross in _spread(fee_minor, by_rate).items()]
+
+
+def _at_rate(rate: int, gross_minor: int) -> TaxPart:
+    tax = (2 * gross_minor * rate + BASIS_POINTS + rate) // (2 * (BASIS_POINTS + rate))
+    return TaxPart(rate, gross_minor - tax, tax)
+
+
+def _in_proportion(whole: TaxPart, gross_minor: int) -> TaxPart:
+    tax = (2 * gross_minor * whole.tax_minor + whole.gross_minor) // (2 * whole.gross_minor)
+    return TaxPart(whole.tax_rate_basis_points, gross_minor - tax, tax)
+
+
+def _spread(amount_minor: int, weights: Mapping[int, int]) -> dict[int, int]:
+    """The amount by rate: at most the weight of each, all of them when it is more than they are together."""
+    total = sum(weights.values())
+    amount = min(amount_minor, total)
+    spread, reached = {}, 0
+    for rate in sorted(weights):
+        if weights[rate]:
+            spread[rate] = share(amount, total, reached, reached + weights[rate])
+            reached += weights[rate]
+    return spread
+
+
+def _capped(left: Parts, rate: int, part: TaxPart) -> TaxPart:
+    """The part, or all that is left of its rate; what remains keeps a tax that is no more than itself."""
+    have = left[rate]
+    if part.gross_minor >= have.gross_minor:
+        return have
+    least = max(0, have.tax_minor - (have.gross_minor - part.gross_minor))
+    tax = max(least, min(part.tax_minor, have.tax_minor))
+    return TaxPart(rate, part.gross_minor - tax, tax)
+
+
+def _sum(parts: Iterable[TaxPart]) -> dict[int, TaxPart]:
+    whole: dict[int, TaxPart] = {}
+    for part in parts:
+        rate = part.tax_rate_basis_points
+        before = whole.get(rate, TaxPart(rate, 0, 0))
+        whole[rate] = TaxPart(rate, before.net_minor + part.net_minor, before.tax_minor + part.tax_minor)
+    return whole
+
+
+def _less(parts: Parts, taken: TaxPart) -> dict[int, TaxPart]:
+    rate = taken.tax_rate_basis_points
+    before = parts.get(rate, TaxPart(rate, 0, 0))
+    return {
+        **parts,
+        rate: TaxPart(rate, before.net_minor - taken.net_minor, before.tax_minor - taken.tax_minor),
+    }
