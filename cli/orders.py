@@ -53,6 +53,9 @@ def show_order(
 def list_orders(
     status: Annotated[str, typer.Option(help="Only orders of this status, for example released.")] = "",
     late: Annotated[bool, typer.Option("--late", help="Only orders with a parcel to come that is late.")] = False,
+    payment_failed: Annotated[
+        bool, typer.Option("--payment-failed", help="Only orders with money to capture that cannot be had.")
+    ] = False,
     size: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
     as_json: JsonOption = False,
     state: StateOption = DEFAULT_STATE,
@@ -60,6 +63,7 @@ def list_orders(
     """List orders, newest first."""
     filters: dict[str, Any] = {"status": status} if status else {}
     filters |= {"late": "true"} if late else {}
+    filters |= {"payment_failed": "true"} if payment_failed else {}
     with Api.of(running_system(state).gateway_url, state) as api:
         try:
             page = api.get("/v1/orders", "customer_service", size=size, **filters)
@@ -69,10 +73,11 @@ def list_orders(
     if as_json:
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return
-    heading = "expected" if late else "for the customer"
+    heading = "expected" if late else "unpaid since" if payment_failed else "for the customer"
     found = show.table("order", "placed", "channel", "status", heading, "total")
     for one in page["items"]:
         placed, total = show.moment(one["placed_at"]), show.money(one["total"])
         words = show.expected(one) if late else show.status(one["customer_status"])
+        words = show.moment(one["payment_failed_since"]) if payment_failed else words
         found.add_row(one["id"], placed, one["channel_id"], show.status(one["status"]), words, total)
     show.console().print(found)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from cli.client import Json
 
-_GOOD = ("validated", "released", "closed", "delivered", "captured")
+_GOOD = ("validated", "released", "closed", "delivered", "captured", "succeeded")
 _BAD = ("refused", "cancelled", "cancelling", "failed")
 _WIDTH_OF_A_FILE = 140
 
@@ -76,6 +76,8 @@ def header(order: Json) -> Table:
         # Perhaps years ago: with its date in full.
         taken = datetime.fromisoformat(order["source_placed_at"]).astimezone()
         rows["taken by the channel"] = taken.strftime("%Y-%m-%d %H:%M %Z")
+    if order.get("charge"):
+        rows["paid at once"] = f"{money(order['charge']['amount'])} {_capture(order['charge'])}"
     if order["refusal"]:
         rows["refused"] = escape(f"{order['refusal']['reason']}: {order['refusal']['detail']}")
     if order["cancellation_reason"]:
@@ -132,10 +134,19 @@ def fulfilments(order: Json) -> Table:
             f"{work['carrier_id']} {work['service_id']}",
             moment(work["hand_over_by"]),
             money(parcel.get("amount")),
-            parcel.get("capture_state") or "-",
+            _capture(parcel) if parcel else "-",
             escape(parcel.get("tracking_code") or "-"),
         )
     return found
+
+
+def _capture(of: Json) -> str:
+    """What became of a capture; of one that failed, why and when it is tried again."""
+    if of["capture_state"] != "failed":
+        return status(of["capture_state"])
+    then = of.get("capture_next_try_at") or of.get("next_try_at")
+    why = escape(of.get("capture_reason") or of.get("reason") or "")
+    return f"{status('failed')} ({why}), {f'again {moment(then)}' if then else 'waits for a person'}"
 
 
 def payment(found: Json | None) -> str:

@@ -28,6 +28,7 @@ from services.gateway.routes.pauses import pauses_router
 from services.gateway.routes.payment_tasks import payment_tasks_router
 from services.gateway.routes.payments import payments_router
 from services.gateway.routes.promises import promises_router
+from services.gateway.routes.refunds import refunds_router
 from services.gateway.routes.rulesets import rulesets_router
 from services.gateway.routes.shelf import shelf_router
 from services.gateway.routes.supply import supply_router
@@ -47,6 +48,7 @@ _TAGS = (
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("carrier events", "What carriers say of parcels."),
     ("payments", "Authorisations, captures, voids and refunds, and events of providers."),
+    ("refunds", "Money given back: by line, amount or whole, and orders whose money could not be captured."),
     ("webhooks", "Signed events to your systems, their log and their replay."),
     ("network", "Items, points, channels, carriers and physical stock."),
     ("lanes", "Regular ways between points: when they leave and arrive, and what they cost."),
@@ -112,6 +114,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         carriers_router,
         payments_router,
         payment_tasks_router,
+        refunds_router,
         webhooks_router,
         network_router,
         lanes_router,

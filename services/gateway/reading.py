@@ -43,6 +43,7 @@ async def orders_page(clients: Clients, caller: Caller, filters: OrderFilters) -
             "state": filters.status,
             "channel_order_number": filters.channel_order_number,
             "late": filters.late,
+            "payment_failed": filters.payment_failed,
             "page": filters.page,
         },
     )
@@ -81,7 +82,12 @@ def fulfilment_values(fulfilment: orders.Fulfilment) -> dict[str, Any]:
         "status": values["state"],
         "refusal_reason": fulfilment.refusal_reason or None,
         "parcel": parcel
-        and parcel | {"id": parcel["parcel_id"], "tracking_code": parcel["tracking_code"] or None},
+        and parcel
+        | {
+            "id": parcel["parcel_id"],
+            "tracking_code": parcel["tracking_code"] or None,
+            "capture_reason": parcel["capture_reason"] or None,
+        },
     }
 
 

@@ -12,7 +12,7 @@ from services.gateway.auth import Caller, Role
 from services.gateway.clients import Clients
 from services.gateway.guard import CallerIs, ClientsAre
 from services.gateway.reading import fulfilment_values
-from services.gateway.routes.common import FulfilmentId, OptionalKey, PointId, act_id, router
+from services.gateway.routes.common import FulfilmentId, OptionalKey, PointId, act_id, new_act_id, router
 from services.gateway.schemas.base import Page
 from services.gateway.schemas.work import (
     CaptureOverride,
@@ -23,6 +23,7 @@ from services.gateway.schemas.work import (
     HandOver,
     OfferRefusal,
     Pack,
+    ParcelGivenUp,
     Pick,
     WorkFilters,
 )
@@ -161,6 +162,39 @@ async def capture_override(
         reach=access.reach(caller, fulfilment_id, access.MONEY),
     )
     return _done((await clients.act(clients.orders.RecordCapture, request)).fulfilment)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/capture-retry")
+async def capture_retry(
+    fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+) -> FulfilmentView:
+    """Try now for a parcel's money. 409 CAPTURE_NOT_FAILED when it has not failed."""
+    request = orders.RetryCaptureRequest(
+        request_id=new_act_id(f"capture-retry/{fulfilment_id}", caller, key),
+        fulfilment_id=fulfilment_id,
+        actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, access.MONEY),
+    )
+    return _done((await clients.act(clients.orders.RetryCapture, request)).fulfilment)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/give-up")
+async def give_up(
+    fulfilment_id: FulfilmentId,
+    body: ParcelGivenUp,
+    caller: CallerIs,
+    clients: ClientsAre,
+    key: OptionalKey = None,
+) -> FulfilmentView:
+    """Cancel the units of a parcel whose money could not be captured. 409 CAPTURE_NOT_FAILED for any other."""
+    request = orders.GiveUpParcelRequest(
+        request_id=act_id("give-up", fulfilment_id, caller, body, key),
+        fulfilment_id=fulfilment_id,
+        reason=body.reason,
+        actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, access.MONEY),
+    )
+    return _done((await clients.act(clients.orders.GiveUpParcel, request)).fulfilment)
 
 
 @carriers_router.post("/carrier-events")

@@ -26,6 +26,7 @@ from services.gateway.schemas.base import (
     Text,
     WindowView,
 )
+from services.gateway.schemas.refunds import ChargeView
 from services.gateway.schemas.work import FulfilmentView
 
 # Those that end at an address.
@@ -159,6 +160,10 @@ class OrderPlacement(Sent):
         "", description="A basket of the channel whose units the order takes over"
     )
     payment: Payment
+    standard_shipping: Money | None = Field(
+        None,
+        description="What standard delivery would have cost, if less than the fee: a withdrawal gives that back",
+    )
     source_placed_at: Instant | None = Field(
         None,
         description="When the channel took the order, if it reaches us later; `placed_at` and deadlines are ours",
@@ -172,6 +177,7 @@ class OrderFilters(Paged):
     status: OrderStatus | None = None
     channel_order_number: RequiredText | None = None
     late: bool = Field(False, description="Only orders with a parcel to come that is late")
+    payment_failed: bool = Field(False, description="Only orders with money to capture that cannot be had")
 
 
 class Cancellation(Sent):
@@ -310,6 +316,7 @@ class OrderSummary(Shown):
     promise: WindowView | None = Field(description="As it was accepted")
     current_promise: WindowView | None = Field(description="What the customer was told last")
     late_since: datetime | None = Field(description="Null while no parcel that is to come is late")
+    payment_failed_since: datetime | None = Field(description="Null while no money that is to be captured lacks")
     updated_at: datetime | None
 
 
@@ -337,6 +344,7 @@ class OrderView(OrderSummary):
     cancellation_reason: str | None
     promise_changes: list[PromiseChangeView]
     compensation: MoneyView | None = Field(description="What lateness has given so far")
+    charge: ChargeView | None = Field(description="Where the whole order is captured at once, from its release on")
     refusal: RefusalView | None
     customer: CustomerView | None
     ship_to: AddressView | None

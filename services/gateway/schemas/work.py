@@ -40,7 +40,11 @@ class ParcelView(Shown):
     id: str
     amount: MoneyView | None
     tracking_code: str | None
+    shipping: MoneyView | None = Field(description="What of the amount is delivery fee")
     capture_state: str
+    capture_reason: str | None = Field(description="The provider's code, or why it may leave without its money")
+    capture_failed_since: datetime | None = Field(description="While its money cannot be had")
+    capture_next_try_at: datetime | None = Field(description="Null when a failed one waits for a person")
     weight_grams: int
 
 
@@ -143,6 +147,14 @@ class CaptureOverride(Sent):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"reason": "paid by bank transfer, see ticket 4711"}]}
     )
+
+    reason: LongText
+
+
+class ParcelGivenUp(Sent):
+    """Why a parcel whose money could not be captured is not sent."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "the card was reported stolen"}]})
 
     reason: LongText
 

@@ -9,6 +9,7 @@ PARAMETERS = {
     "channel_id": "web-fr",
     "point_id": "store-lyon",
     "fulfilment_id": "ful_1",
+    "refund_id": "rfd_1",
     "provider": "stripe",
     "endpoint_id": "end_1",
     "lane_id": "lyon-paris",

@@ -51,6 +51,21 @@ NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WINDOW = types.Window(start=times.to_proto(NOON), end=times.to_proto(NOON.replace(day=22)))
 
 
+REFUND = orders.Refund(
+    refund_id="rfd_1",
+    order_id="ord_1",
+    kind="goods",
+    state="pending",
+    amount=types.Money(amount_minor=5000, currency="EUR"),
+    shipping=types.Money(amount_minor=0, currency="EUR"),
+    units=[orders.RefundedUnits(line_number=1, from_unit=0, to_unit=1)],
+    taxes=[orders.RefundedTax(tax_rate_basis_points=2000, net_minor=4167, tax_minor=833)],
+    reason_code="withdrawal",
+    requested_at=times.to_proto(NOON),
+    attempts=1,
+)
+
+
 @dataclass
 class World:
     """What the fakes hold, what they were asked, and what they fail with."""
@@ -215,8 +230,30 @@ class FakeOrders(OrdersServiceServicer):
     async def RecordCapture(
         self, request: orders.RecordCaptureRequest, context: Any
     ) -> orders.RecordCaptureResponse:
+        if not request.fulfilment_id:
+            self._world.note("RecordCapture", request)
+            return orders.RecordCaptureResponse()
         done = self._act("RecordCapture", request)
         return orders.RecordCaptureResponse(state=done.state, fulfilment=done)
+
+    async def RetryCapture(self, request: orders.RetryCaptureRequest, context: Any) -> orders.RetryCaptureResponse:
+        if request.fulfilment_id:
+            return orders.RetryCaptureResponse(fulfilment=self._act("RetryCapture", request))
+        self._world.note("RetryCapture", request)
+        return orders.RetryCaptureResponse()
+
+    async def GiveUpParcel(self, request: orders.GiveUpParcelRequest, context: Any) -> orders.GiveUpParcelResponse:
+        return orders.GiveUpParcelResponse(fulfilment=self._act("GiveUpParcel", request))
+
+    async def RequestRefund(
+        self, request: orders.RequestRefundRequest, context: Any
+    ) -> orders.RequestRefundResponse:
+        self._world.note("RequestRefund", request)
+        return orders.RequestRefundResponse(refund=REFUND)
+
+    async def RetryRefund(self, request: orders.RetryRefundRequest, context: Any) -> orders.RetryRefundResponse:
+        self._world.note("RetryRefund", request)
+        return orders.RetryRefundResponse(refund=REFUND)
 
     async def RecordCarrierEvent(
         self, request: orders.RecordCarrierEventRequest, context: Any

@@ -77,8 +77,8 @@ def leg(*units: tuple[int, int], point: str = "store-lyon", hours: int = 6) -> L
     return Leg(point, "colis", "standard", lines, PROMISE, NOON + timedelta(hours=hours))
 
 
-def recorded(*lines: Line) -> Order:
-    return life.record("ord_1", content(*lines), LIFE_CYCLE, NOON, NOON).order
+def recorded(*lines: Line, life_cycle: LifeCycle = LIFE_CYCLE, **changes: Any) -> Order:
+    return life.record("ord_1", content(*lines, **changes), life_cycle, NOON, NOON).order
 
 
 def accepted(order: Order, *legs: Leg) -> Decision:

@@ -1,20 +1,35 @@
 """Whatever becomes of an order, its parcels and its cancelled units come to its total, to the cent."""
 
 import random
+from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.orders.domain import capture
+from kit.errors import FailedPrecondition
+from kit.values.money import Money
+from services.orders.domain import capture, refunds
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome
-from services.orders.domain.model import Leg, Line, Order, Units
+from services.orders.domain.model import (
+    CaptureMoment,
+    GoodwillCap,
+    Leg,
+    Line,
+    Order,
+    RefundKind,
+    RefundWish,
+    Units,
+)
+from services.orders.domain.money_back import left_of
 from services.orders.domain.plan import unplaced
 from services.orders.domain.pricing import goods_minor, shipping_minor
-from services.orders.domain.ranges import in_state, quantity
-from services.orders.domain.states import FulfilmentState, OrderState, UnitState
-from tests.services.orders.builders import NOON, accepted, leg, line, recorded
+from services.orders.domain.ranges import quantity
+from services.orders.domain.states import CaptureState, FulfilmentState, OrderState
+from tests.services.orders.builders import LIFE_CYCLE, NOON, accepted, leg, line, recorded
 
 LINES = st.lists(
     st.tuples(
@@ -29,14 +44,29 @@ LINES = st.lists(
 
 
 class Life:
-    """One order's life, its choices taken from a seed, with what was said about its money."""
+    """One order's life, its choices taken from a seed, with what was said about its money.
 
-    def __init__(self, lines: list[Line], seed: int) -> None:
+    `hard`: captures fail too, and people give parcels up.
+    """
+
+    def __init__(
+        self,
+        lines: list[Line],
+        seed: int,
+        moment: CaptureMoment = CaptureMoment.SHIPMENT,
+        *,
+        hard: bool = False,
+    ) -> None:
         self.choose = random.Random(seed)
         self.said_no_longer_due = 0
-        order = recorded(*lines)
+        self.captured = 0
+        self.is_hard = hard
+        order = recorded(*lines, life_cycle=replace(LIFE_CYCLE, capture_at=moment, goodwill_caps=(_CAP,)))
         legs = self.legs({one.line_number: one.quantity for one in lines})
         self.order = life.release(accepted(order, *legs).order, NOON).order
+        if self.order.charge:
+            self.order = capture.record_of_order(self.order, _CAPTURED).order
+            self.captured = self.order.content.total.amount_minor
 
     def legs(self, wanted: dict[int, int]) -> list[Leg]:
         """The units spread over one or two points."""
@@ -81,6 +111,23 @@ class Life:
         else:
             self.order = work.accept_offer(self.order, one, "", NOON).order
 
+    def capture(self, id_: str) -> bool:
+        """False when the parcel was given up."""
+        parcel = self.order.fulfilment(id_).parcel
+        assert parcel is not None
+        if parcel.capture_state != CaptureState.PENDING:
+            return True
+        if self.is_hard and self.choose.random() < 0.3:
+            failed = Outcome("failed", "declined", "", NOON)
+            self.order = capture.record(self.order, self.order.fulfilment(id_), failed).order
+            assert capture.failed_since(self.order) == NOON
+            if self.choose.random() < 0.5:
+                self.order = capture.give_up(self.order, self.order.fulfilment(id_), "stolen", "", NOON).order
+                return False
+        self.order = capture.record(self.order, self.order.fulfilment(id_), _CAPTURED).order
+        self.captured += parcel.amount_minor
+        return True
+
     def pick(self, id_: str) -> None:
         one = self.order.fulfilment(id_)
         counts = [
@@ -88,31 +135,51 @@ class Life:
             for part in one.lines
         ]
         self.order = work.record_pick(self.order, one, counts, "", NOON).order
+        if self.order.fulfilment(id_).parcel:
+            self.capture(id_)
 
     def pack(self, id_: str) -> None:
         self.order = work.close_parcel(self.order, self.order.fulfilment(id_), 500, "", NOON).order
 
     def hand_over(self, id_: str) -> None:
-        order = self.order
-        order = capture.record(order, order.fulfilment(id_), Outcome("captured", "", "", NOON)).order
-        self.order = work.hand_over(order, order.fulfilment(id_), "", "", NOON).order
+        if self.capture(id_):
+            self.order = work.hand_over(self.order, self.order.fulfilment(id_), "", "", NOON).order
 
     def deliver(self, id_: str) -> None:
         self.order = work.carrier_event(self.order, self.order.fulfilment(id_), "delivered", NOON).order
 
     def parcels(self) -> list[int]:
-        return [one.parcel.amount_minor for one in self.order.fulfilments if one.parcel]
+        """What the parcels bring that were not given up."""
+        return [
+            one.parcel.amount_minor
+            for one in self.order.fulfilments
+            if one.parcel and one.state != FulfilmentState.CANCELLED
+        ]
+
+    def refunded(self) -> int:
+        return sum(one.amount_minor for one in self.order.refunds)
+
+    def is_over(self) -> bool:
+        return not unplaced(self.order) and not any(one.state in _NEXT for one in self.order.fulfilments)
 
     def check_sum(self) -> None:
         """At any instant: parcels, cancelled units and units still on their way make the total."""
         lines = self.order.content.lines
-        in_parcels = in_state(self.order.ranges, UnitState.PACKED, UnitState.SHIPPED, UnitState.DELIVERED)
-        others = [one for one in self.order.ranges if one not in in_parcels]
-        fee = 0 if self.parcels() else shipping_minor(lines)
+        in_parcels = {one.fulfilment_id for one in self.order.fulfilments if one.parcel}
+        others = [one for one in self.order.ranges if one.fulfilment_id not in in_parcels]
+        brought = sum(
+            one.parcel.shipping_minor
+            for one in self.order.fulfilments
+            if one.parcel and one.state != FulfilmentState.CANCELLED
+        )
+        fee = shipping_minor(lines) - brought
+        assert fee in (0, shipping_minor(lines)), "the fee comes whole, and once"
         assert sum(self.parcels()) + goods_minor(lines, others) + fee == self.order.content.total.amount_minor
         assert quantity(self.order.ranges) == sum(one.quantity for one in lines)
 
 
+_CAPTURED = Outcome("captured", "", "", NOON)
+_CAP = GoodwillCap("boss", "EUR", 10**12)
 _NEXT = {
     FulfilmentState.PLANNED: "offer",
     FulfilmentState.OFFERED: "answer",
@@ -134,11 +201,99 @@ def test_parcels_and_cancelled_units_come_to_the_total(
     ]
     one = Life(lines, seed)
     order = one.live()
-    if unplaced(order) or any(part.state in _NEXT for part in order.fulfilments):
+    if not one.is_over():
         return
     closed = life.close(order, NOON).order
     assert closed.state in (OrderState.CLOSED, OrderState.CANCELLED)
     assert sum(one.parcels()) + one.said_no_longer_due == closed.content.total.amount_minor
+
+
+def _lines(amounts: list[tuple[int, int, int, int]]) -> list[Line]:
+    return [
+        line(
+            i + 1,
+            quantity=count,
+            net_minor=net,
+            tax_minor=net * rate // 10_000,
+            tax_rate_basis_points=rate,
+            shipping_minor=fee,
+        )
+        for i, (count, net, rate, fee) in enumerate(amounts)
+    ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(LINES, st.integers(0, 2**32), st.sampled_from(CaptureMoment))
+def test_what_is_captured_less_what_is_given_back_is_what_was_sent_at_any_moment_of_capture(
+    amounts: list[tuple[int, int, int, int]], seed: int, moment: CaptureMoment
+) -> None:
+    one = Life(_lines(amounts), seed, moment, hard=True)
+    one.live()
+    if not one.is_over():
+        return
+    total = one.order.content.total.amount_minor
+    assert one.captured - one.refunded() == sum(one.parcels())
+    assert one.captured + one.said_no_longer_due == total
+    assert one.captured <= total
+    assert capture.failed_since(one.order) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(LINES, st.integers(0, 2**32), st.sampled_from(CaptureMoment))
+def test_all_that_was_taken_can_be_given_back_once_and_every_tax_with_it(
+    amounts: list[tuple[int, int, int, int]], seed: int, moment: CaptureMoment
+) -> None:
+    one = Life(_lines(amounts), seed, moment)
+    one.live()
+    if not one.is_over():
+        return
+    taken = left_of(replace(one.order, refunds=()))
+    assert taken.amount_minor == one.captured
+    for _ in range(8):
+        _give_back(one)
+    _wish(one, RefundWish(RefundKind.GOODS, "other", "", "", whole=True))
+    _wish(one, RefundWish(RefundKind.DELIVERY_FEE, "other", "", "", whole=True))
+    if left := left_of(one.order).amount_minor:
+        _wish(one, RefundWish(RefundKind.GOODWILL, "other", "", "", ("boss",), amount=Money(left, "EUR")))
+    assert one.refunded() == one.captured
+    given: dict[int, tuple[int, int]] = {}
+    for part in (part for refund in one.order.refunds for part in refund.taxes):
+        net, tax = given.get(part.tax_rate_basis_points, (0, 0))
+        given[part.tax_rate_basis_points] = net + part.net_minor, tax + part.tax_minor
+    was = {rate: (part.net_minor, part.tax_minor) for rate, part in taken.parts.items() if part.gross_minor}
+    assert given == was
+    ranges = sorted(
+        (each.line_number, each.from_unit, each.to_unit) for refund in one.order.refunds for each in refund.units
+    )
+    assert all(former[0] != later[0] or former[2] <= later[1] for former, later in pairwise(ranges)), (
+        "a unit is refunded once"
+    )
+
+
+def _give_back(one: Life) -> None:
+    """Something that may be left, or nothing."""
+    left = left_of(one.order)
+    kind = one.choose.choice((RefundKind.GOODS, RefundKind.GOODWILL, RefundKind.DELIVERY_FEE))
+    if kind == RefundKind.GOODS and left.units:
+        some = one.choose.choice(left.units)
+        units = (Units(some.line_number, "", one.choose.randint(1, some.quantity)),)
+        _wish(one, RefundWish(kind, "withdrawal", "", "", lines=units))
+    elif kind == RefundKind.GOODWILL and left.amount_minor:
+        amount = Money(one.choose.randint(1, left.amount_minor), "EUR")
+        _wish(one, RefundWish(kind, "gesture", "", "", ("boss",), amount=amount))
+    elif kind == RefundKind.DELIVERY_FEE and left.fee_minor:
+        amount = Money(one.choose.randint(1, left.fee_minor), "EUR")
+        _wish(one, RefundWish(kind, "late", "", "", amount=amount))
+
+
+def _wish(one: Life, wish: RefundWish) -> None:
+    """Whatever is answered, no more is given back than was taken."""
+    with suppress(FailedPrecondition):
+        one.order = refunds.request(one.order, wish, NOON).order
+    left = left_of(one.order)
+    assert one.refunded() + left.amount_minor == one.captured
+    assert all(part.gross_minor >= 0 and part.tax_minor >= 0 for part in left.parts.values())
+    assert left.fee_minor >= 0
 
 
 def test_only_the_first_parcel_brings_the_delivery_fee() -> None:
