@@ -268,6 +268,8 @@ class OrderWorkflow(Capturing):
         """The money of the whole order, where its life cycle takes it before the points work."""
         if not self._is_paid_at_once():
             return True
+        # A lost task would authorise once more, and meet a payment that is captured already.
+        await self._write_down()
         cause = f"order/{self._order.order_id}"
         request = MoneyRequest(self._key("capture"), self._order.order_id, cause, self._order.total)
         return await self._collect(request, self._record_capture, "cancellation_requested") != "cancelled"

@@ -34,6 +34,7 @@ UNDO = ("release_capacity", "release_hold", "unwind_payment", "complete_cancella
 REROUTE_HELD = ("plan_order", "move_hold", "reroute_units")
 REROUTE_SHORT = ("report_short", "reserve", "reroute_units")
 GIVING_UP = ("release_hold", "void")
+CAPTURE = ("capture", "record_capture")
 RECOVERABLE = (Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE, Fault.TASK_LOST)
 FINAL = (Fault.FAILS_FOR_GOOD, Fault.ACTS_AND_FAILS_FOR_GOOD)
 
@@ -57,6 +58,8 @@ async def _help_when_asked(world: World, order_id: str) -> None:
     while True:
         stories = [world.story(order_id)]
         stories += [world.work_story(row.fulfilment_id) for row in (await world.order(order_id)).fulfilments]
+        refunds = (await world.order(order_id)).refunds
+        stories += [world.client.get_workflow_handle(f"refund/{one.refund_id}") for one in refunds]
         for story in stories:
             try:
                 if await story.query("blocked_by"):
@@ -84,7 +87,38 @@ async def test_a_step_that_fails_and_comes_back_changes_nothing(world: World, fa
         assert world.faults.is_spent(order_id), f"{step} was never taken"
         await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
 
-    await asyncio.gather(*(live(step) for step in (*PLACEMENT, *AFTER_ACCEPTANCE)))
+    async def live_paid(step: str, channel: str) -> None:
+        sku, order_id = await _record(world, step, fault, {NEAR: 1}, channel=channel)
+        await world.ship(order_id)
+        assert await world.ended(order_id) == "CLOSED", step
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
+
+    early = [live_paid(step, channel) for step in CAPTURE for channel in ("prepaid", "prepared")]
+    await asyncio.gather(*early, *(live(step) for step in (*PLACEMENT, *AFTER_ACCEPTANCE)))
+
+
+@pytest.mark.parametrize("fault", [*RECOVERABLE, *FINAL])
+async def test_a_refund_is_given_once_whatever_goes_wrong_with_a_step(world: World, fault: Fault) -> None:
+    async def live(step: str) -> None:
+        sku = await world.stock({NEAR: 1})
+        recorded = await world.record({sku: 1}, channel="prepaid")
+        await world.place(recorded)
+        order_id = recorded.order.order_id
+        work = await world.accept(order_id)
+        world.faults.plan(order_id, step, fault)
+        await world.pick(work, missing=1)
+        await _with_help(world, order_id, _ends(world, order_id, "CANCELLED"))
+        await _with_help(world, order_id, _refunded(world, order_id))
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+    await asyncio.gather(*(live(step) for step in ("give_back", "record_refund")))
+
+
+async def _refunded(world: World, order_id: str) -> None:
+    (refund,) = await world.refunds_in(order_id, "succeeded")
+    assert refund.amount.amount_minor == TOTAL
 
 
 @pytest.mark.parametrize("fault", RECOVERABLE)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -53,6 +53,15 @@ class Listener:
     @workflow.signal
     async def happened(self, told: Told) -> None:
         self._told.append(told)
+
+
+@workflow.defn(name="RefundWorkflow")
+class Refund:
+    """Answers what it was started with."""
+
+    @workflow.run
+    async def run(self, refund: dict[str, Any]) -> dict[str, Any]:
+        return refund
 
 
 @pytest.fixture
@@ -122,6 +131,21 @@ async def test_only_events_that_wake_somebody_are_told(
         about(workflow_id, 2, type="oms.orders.order.cancellation_requested"),
     )
     assert [each["event_id"] for each in await handle.result()] == ["evt_2"]
+
+
+async def test_an_event_that_decides_something_starts_its_story_once(
+    relay_db: AsyncEngine, client: Client
+) -> None:
+    data = {"order_id": "ord_1", "refund_id": "rfd_1", "amount_minor": 500, "currency": "EUR"}
+    workflow_id, queue = f"refund/{new_id('rfd')}", new_id("queue")
+    decided = about(workflow_id, 1, type="oms.orders.order.refund_requested", data=data)
+    async with Worker(client, task_queue=queue, workflows=[Refund], workflow_runner=UnsandboxedWorkflowRunner()):
+        await take(relay_db, Signals(relay_db, client, queue), decided)
+        handle = client.get_workflow_handle(workflow_id)
+        assert await handle.result() == data
+        first = (await handle.describe()).run_id
+        await take(relay_db, Signals(relay_db, client, queue), replace(decided, sequence=2))
+    assert (await handle.describe()).run_id == first
 
 
 async def test_a_workflow_that_is_not_there_is_passed_over(

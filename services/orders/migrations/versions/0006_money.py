@@ -10,6 +10,21 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+# What a parcel brings beside its goods is the delivery fee. Units share a line as kit.values.allocation says.
+FEE_OF_PARCELS = """
+    UPDATE parcel p
+    SET shipping_minor = p.amount_minor - goods.amount
+    FROM (
+        SELECT r.fulfilment_id,
+               sum(div(CAST(l.net_minor + l.tax_minor AS numeric) * r.to_unit, l.quantity)
+                   - div(CAST(l.net_minor + l.tax_minor AS numeric) * r.from_unit, l.quantity)) AS amount
+        FROM line_range r JOIN order_line l ON l.order_id = r.order_id AND l.line_number = r.line_number
+        WHERE r.state <> 'cancelled'
+        GROUP BY r.fulfilment_id
+    ) AS goods
+    WHERE goods.fulfilment_id = p.fulfilment_id
+    """
+
 _STATEMENTS = (
     """
     ALTER TABLE life_cycle
@@ -32,20 +47,7 @@ _STATEMENTS = (
         ADD COLUMN capture_next_try_at timestamptz,
         ADD COLUMN shipping_minor bigint NOT NULL DEFAULT 0 CHECK (shipping_minor BETWEEN 0 AND amount_minor)
     """,
-    # What a parcel brings beside its goods is the delivery fee. Units share a line as kit.values.allocation says.
-    """
-    UPDATE parcel p
-    SET shipping_minor = p.amount_minor - goods.amount
-    FROM (
-        SELECT r.fulfilment_id,
-               sum(div(CAST(l.net_minor + l.tax_minor AS numeric) * r.to_unit, l.quantity)
-                   - div(CAST(l.net_minor + l.tax_minor AS numeric) * r.from_unit, l.quantity)) AS amount
-        FROM line_range r JOIN order_line l ON l.order_id = r.order_id AND l.line_number = r.line_number
-        WHERE r.state <> 'cancelled'
-        GROUP BY r.fulfilment_id
-    ) AS goods
-    WHERE goods.fulfilment_id = p.fulfilment_id
-    """,
+    FEE_OF_PARCELS,
     """
     UPDATE parcel p SET capture_failed_since = p.closed_at WHERE p.capture_state = 'failed'
     """,

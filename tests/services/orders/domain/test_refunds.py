@@ -169,6 +169,18 @@ def test_no_more_is_given_than_is_left() -> None:
     assert _reason(_paid(), _amount(491, RefundKind.DELIVERY_FEE)) == "REFUND_EXCEEDS_CAPTURE"
 
 
+def test_what_is_left_of_a_rate_is_never_more_tax_than_money() -> None:
+    heavy = line(1, 9, net_minor=10, tax_minor=12, shipping_minor=0)
+    light = line(2, 11, net_minor=22, tax_minor=0, shipping_minor=0)
+    order, _ = _refund(_paid(heavy, light), _amount(22))
+    order, _ = _refund(order, _units((2, 10)))
+    order, rest = _refund(order, _wish(whole=True))
+    assert rest.amount_minor == 2
+    assert all(part.net_minor >= 0 for part in rest.taxes)
+    parts = [part for one in order.refunds for part in one.taxes]
+    assert sum(part.tax_minor for part in parts) == 12
+
+
 @pytest.mark.parametrize(
     ("wish", "field"),
     [
