@@ -30,6 +30,7 @@ from workflows.messages import (
     Plan,
     PlanRequest,
     RefundAnswer,
+    RefundLook,
     RefundStep,
     RefuseRequest,
     Rerouted,
@@ -174,6 +175,11 @@ async def record_capture(request: FulfilmentStep) -> None:
 async def give_back(request: MoneyRequest) -> RefundAnswer:
     """payments: carry a refund out; for an order paid by its channel, ask the channel to."""
     return await _step("give_back", request, RefundAnswer)
+
+
+async def look_at_refund(request: RefundLook) -> RefundAnswer:
+    """payments: whether a refund that failed was brought to an end since."""
+    return await _step("look_at_refund", request, RefundAnswer)
 
 
 async def record_refund(request: RefundStep) -> str:

@@ -462,6 +462,16 @@ class RefundInput:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundLook:
+    """What became of a refund that failed. `retry`: what of it waits for a person is tried again first."""
+
+    request_id: str
+    order_id: str
+    cause: str
+    retry: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RefundAnswer:
     """`succeeded` or `failed`, with the provider's code."""
 

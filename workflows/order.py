@@ -363,11 +363,7 @@ class OrderWorkflow(Capturing):
         step = calls.refund if self._paid_by_channel or lost.captured else calls.void
         cause = f"units cancelled: {lost.reason}"
         request = MoneyRequest(self._key(f"void/{self._rounds}"), self._order.order_id, cause, amount)
-        try:
-            await self._insist_on(step, request, unless=_is_nothing_held)
-        except StepFailed:
-            # The authorisation has ended by itself: there is nothing to give up.
-            return
+        await self._insist_on(step, request)
 
     async def _find_place(self, lost: LostUnits, gone: list[LegPlace]) -> Plan | None:
         """`gone`: legs whose room the plan takes over. A plan whose stock has gone gives its own to the next."""
@@ -511,10 +507,6 @@ def _believe(overlays: list[Overlay], shortfalls: list[Shortfall]) -> list[Overl
     believed = {(o.sku, o.point_id): o for o in overlays}
     believed.update({(s.sku, s.point_id): Overlay(s.sku, s.point_id, s.free) for s in shortfalls})
     return list(believed.values())
-
-
-def _is_nothing_held(reason: str) -> bool:
-    return reason == "VOID_EXCEEDS_AUTHORISATION" and workflow.patched("nothing-held-is-voided")
 
 
 def _never_again(lost: LostUnits) -> list[Exclusion]:

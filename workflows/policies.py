@@ -29,6 +29,9 @@ CAPTURE_RETRIES = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 # A step that failed for good is flagged for a person and tried again after this, or at once on `resume`.
 ATTENTION_RETRY = timedelta(hours=1)
 
+# How often it is looked whether somebody brought a refund that failed to an end.
+REFUND_LOOK = timedelta(hours=6)
+
 # The shortest timer: it ends the workflow task, and so writes down what was decided in it.
 MOMENT = timedelta(milliseconds=1)
 

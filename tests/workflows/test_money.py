@@ -4,13 +4,17 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError
 
 from kit.errors import FailedPrecondition, PermissionDenied
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as pay
 from oms.type.v1 import type_pb2 as types
+from tests.workflows.faults import Fault
 from tests.workflows.start import CAP_MINOR
-from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World
+from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
+from workflows import policies
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOTAL = PRICE_MINOR + SHIPPING_MINOR
@@ -262,11 +266,56 @@ async def test_a_refund_that_a_cancellation_overtakes_is_superseded(world: World
     sku = await world.stock({NEAR: 1})
     order_id = await _placed(world, {sku: 1}, channel="prepaid")
     await world.accept(order_id)
-    world.provider.fault("refund", "decline", order_id=order_id)
+    world.faults.plan(order_id, "give_back", Fault.FAILS_FOR_GOOD)
     refund = await world.refund(order_id, kind="goodwill", amount=_eur(500))
-    await world.refunds_in(order_id, "failed")
+    story = world.client.get_workflow_handle(f"refund/{refund.refund_id}")
+    await until(lambda: _is_blocked(story))
     await world.cancel(order_id)
     assert await world.ended(order_id) == "CANCELLED"
-    await world.retry_refund(refund)
+    await story.signal("resume")
     await world.refunds_in(order_id, "superseded")
     await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+
+async def _is_blocked(story: WorkflowHandle[Any, Any]) -> bool:
+    try:
+        return bool(await story.query("blocked_by"))
+    except RPCError:
+        return False  # the event that starts it is under way
+
+
+async def test_a_refund_that_failed_ends_as_somebody_brings_it_to_its_end(world: World) -> None:
+    async def failed() -> orders.Refund:
+        sku = await world.stock({NEAR: 1})
+        order_id = await _placed(world, {sku: 1})
+        await world.ship(order_id)
+        world.provider.fault("refund", "decline", order_id=order_id)
+        await world.refund(order_id, kind="goods", whole=True)
+        (refund,) = await world.refunds_in(order_id, "failed")
+        return refund
+
+    async def tried_again() -> None:
+        refund = await failed()
+        await world.retry_refund(refund)
+        (done,) = await world.refunds_in(refund.order_id, "succeeded")
+        assert done.attempts == 2
+        await world.assert_money(refund.order_id, 0)
+
+    async def by_hand() -> None:
+        refund = await failed()
+        (task,) = (await world.payments.ListTasks(pay.ListTasksRequest(order_id=refund.order_id))).tasks
+        await world.payments.ResolveTask(
+            pay.ResolveTaskRequest(
+                request_id=f"by-hand/{refund.refund_id}",
+                task_id=task.task_id,
+                resolution=pay.TASK_RESOLUTION_BY_HAND,
+                reference="transfer 4711",
+                actor="finance",
+            )
+        )
+        story = world.client.get_workflow_handle(f"refund/{refund.refund_id}")
+        await world.clock.fast_forward(story, policies.REFUND_LOOK)
+        await world.refunds_in(refund.order_id, "succeeded")
+        assert await story.result() == "succeeded"
+
+    await asyncio.gather(tried_again(), by_hand())

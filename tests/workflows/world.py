@@ -392,6 +392,15 @@ class World:
     async def customer_confirms(self, order_id: str, choice: str) -> None:
         """The customer approves or refuses at the provider, which tells us."""
         await asyncio.to_thread(self.provider.act, order_id, choice)
+        await self._tell_payments(order_id)
+
+    async def authorisation_ends(self, order_id: str) -> None:
+        """The provider lets go of what it held, and tells us."""
+        book = await asyncio.to_thread(self.provider.book, order_id)
+        await asyncio.to_thread(self.provider.post, f"/v1/payment_intents/{book['id']}/cancel", {})
+        await self._tell_payments(order_id)
+
+    async def _tell_payments(self, order_id: str) -> None:
         for event in await asyncio.to_thread(self.provider.events, order_id):
             payload = json.dumps(event)
             await self.payments.ReceiveProviderEvent(

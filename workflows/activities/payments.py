@@ -1,15 +1,26 @@
 """Steps that payments answers. An answer that is not known yet is asked for again."""
 
+from contextlib import suppress
 from typing import Any
 
 import grpc
 from temporalio import activity
 
-from kit.errors import Unavailable
+from kit.errors import FailedPrecondition, Unavailable
 from oms.payments.v1 import payments_service_pb2 as pb
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
-from workflows.activities.translate import PROVIDER_CALL_SECONDS, money
-from workflows.messages import AuthorizeRequest, CaptureAnswer, MoneyRequest, PaymentAnswer, RefundAnswer, Tender
+from oms.type.v1 import type_pb2 as types
+from workflows.activities.refund_operations import RefundOperations
+from workflows.activities.translate import CALL_SECONDS, PROVIDER_CALL_SECONDS, money
+from workflows.messages import (
+    AuthorizeRequest,
+    CaptureAnswer,
+    MoneyRequest,
+    PaymentAnswer,
+    RefundAnswer,
+    RefundLook,
+    Tender,
+)
 
 _ACTOR = "workflows"
 _TENDER_FIELDS = {
@@ -113,6 +124,35 @@ class PaymentActivities:
         if state not in ("succeeded", "failed"):
             raise Unavailable("REFUND_PENDING", "the provider's answer is not known yet")
         return RefundAnswer(state, reply.operation.failure_code)
+
+    @activity.defn
+    async def look_at_refund(self, request: RefundLook) -> RefundAnswer:
+        """GetPayment and ListTasks; before, if it is to be tried again, ResolveTask of what is open."""
+        found = await self._operations(request)
+        if request.retry:
+            for task in found.open_tasks():
+                await self._retry(task, request)
+            found = await self._operations(request)
+        return found.outcome()
+
+    async def _operations(self, request: RefundLook) -> RefundOperations:
+        asked = pb.GetPaymentRequest(order_id=request.order_id)
+        payment = (await self._stub.GetPayment(asked, timeout=CALL_SECONDS)).payment
+        listed = pb.ListTasksRequest(order_id=request.order_id, page=types.PageRequest(size=500))
+        tasks = (await self._stub.ListTasks(listed, timeout=CALL_SECONDS)).tasks
+        return RefundOperations(request.cause, payment.operations, tasks)
+
+    async def _retry(self, task: pb.Task, request: RefundLook) -> None:
+        with suppress(FailedPrecondition):  # by somebody else meanwhile: the next look tells how
+            await self._stub.ResolveTask(
+                pb.ResolveTaskRequest(
+                    request_id=f"{request.request_id}/{task.task_id}",
+                    task_id=task.task_id,
+                    resolution=pb.TASK_RESOLUTION_RETRY,
+                    actor=_ACTOR,
+                ),
+                timeout=PROVIDER_CALL_SECONDS,
+            )
 
     @activity.defn
     async def unwind_payment(self, request: MoneyRequest) -> bool:

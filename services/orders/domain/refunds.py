@@ -86,7 +86,10 @@ def of_cancelled_units(before: Order, after: Order, reason: str, as_of: datetime
 
 
 def record_outcome(order: Order, refund_id: str, outcome: str, failure: str, as_of: datetime) -> Decision:
-    """pending -> succeeded or failed. What the undoing of the order gave back before is superseded."""
+    """pending -> succeeded or failed; failed -> succeeded, when somebody gave the money back another way.
+
+    What the undoing of the order gave back before is superseded.
+    """
     if outcome not in (RefundState.SUCCEEDED, RefundState.FAILED):
         raise InvalidArgument("state", "a refund succeeded or failed")
     one = find(order, refund_id)

@@ -146,7 +146,8 @@ CAPTURE_MOVES: Mapping[CaptureState, frozenset[CaptureState]] = {
 
 REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
     _R.PENDING: frozenset({_R.SUCCEEDED, _R.FAILED, _R.SUPERSEDED}),
-    _R.FAILED: frozenset({_R.PENDING}),
+    # Payments makes a task of a refund that failed: somebody may bring it to an end there.
+    _R.FAILED: frozenset({_R.PENDING, _R.SUCCEEDED}),
     _R.SUCCEEDED: frozenset(),
     _R.SUPERSEDED: frozenset(),
 }
