@@ -92,7 +92,7 @@ class PaymentActivities:
 
     @activity.defn
     async def refund(self, request: MoneyRequest) -> bool:
-        """Refund, until its outcome is known."""
+        """Refund, until its outcome is known; what the provider refuses for good is a person's task at payments."""
         reply = await self._stub.Refund(
             pb.RefundRequest(
                 request_id=request.request_id,
@@ -103,8 +103,8 @@ class PaymentActivities:
             ),
             timeout=PROVIDER_CALL_SECONDS,
         )
-        if reply.operation.state != pb.OPERATION_STATE_SUCCEEDED:
-            raise Unavailable("REFUND_PENDING", "the money is not given back yet")
+        if reply.operation.state not in (pb.OPERATION_STATE_SUCCEEDED, pb.OPERATION_STATE_FAILED):
+            raise Unavailable("REFUND_PENDING", "the provider's answer is not known yet")
         return True
 
     @activity.defn
