@@ -33,6 +33,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/console/style.css"): PUBLIC,
     ("POST", "/console/login"): PUBLIC,
     ("POST", "/console/logout"): PUBLIC,
+    # Whoever has a payment link may pay.
+    ("GET", "/pay/{token}"): PUBLIC,
     # A console page asks for the rights of the endpoint that tells the same.
     ("GET", "/console/orders"): _READING_ORDERS,
     ("GET", "/console/orders/{order_id}"): _READING_ORDERS,

@@ -13,6 +13,7 @@ from services.gateway import openapi, problems
 from services.gateway.auth import TokenVerifier
 from services.gateway.clients import Clients
 from services.gateway.console.pages import console_router
+from services.gateway.console.paying import paying_router
 from services.gateway.readiness import Readiness
 from services.gateway.routes import imports, simulations
 from services.gateway.routes.baskets import baskets_router
@@ -130,6 +131,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         checks_router,
         health_router,
         console_router,
+        paying_router,
     ):
         app.include_router(router)
     problems.install(app)
@@ -141,5 +143,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         # Imported here: it is slow to load, and of no use to a process that exports nothing.
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
-        FastAPIInstrumentor.instrument_app(app, excluded_urls="healthz,readyz", exclude_spans=["receive", "send"])
+        FastAPIInstrumentor.instrument_app(
+            app, excluded_urls="healthz,readyz,pay/", exclude_spans=["receive", "send"]
+        )
     return app

@@ -26,6 +26,7 @@ PARAMETERS = {
     "simulation_id": "sim_1",
     "decision_id": "dec_1",
     "task_id": "ptk_1",
+    "token": "open",
 }
 QUERIES = {
     ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",

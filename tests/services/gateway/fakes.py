@@ -630,6 +630,14 @@ class FakePayments(PaymentsServiceServicer):
         self._world.note("ListOperations", request)
         return payments.ListOperationsResponse()
 
+    async def OpenPaymentLink(self, request: Any, context: Any) -> payments.OpenPaymentLinkResponse:
+        self._world.note("OpenPaymentLink", request)
+        if request.token == "unknown":
+            raise NotFound("LINK_NOT_FOUND", "no such payment link")
+        state = payments.PaymentLinkState.Value(f"PAYMENT_LINK_STATE_{request.token.upper()}")
+        url = "https://provider.example/page" if request.token == "open" else ""
+        return payments.OpenPaymentLinkResponse(state=state, url=url)
+
     async def ListTasks(self, request: Any, context: Any) -> payments.ListTasksResponse:
         self._world.note("ListTasks", request)
         return payments.ListTasksResponse(tasks=[self._task("ptk_1", request.order_id)])
