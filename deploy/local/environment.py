@@ -10,18 +10,20 @@ from deploy.local.keys import Keys
 from deploy.local.processes import GRPC_SERVICES, Secret
 from deploy.local.temporal import NAMESPACE
 
-PROVIDER_EVENTS_PATH = "/v1/payment-providers/stripe/events"
+PROVIDER_EVENTS_PATH = "/v1/payment-providers/{provider}/events"
 
 
 def common(addresses: Mapping[str, str], keys: Keys, state: Path) -> dict[str, str]:
     """What every process of ours is told. `addresses` are by name, host:port."""
+    events_url = f"http://{addresses['gateway']}{PROVIDER_EVENTS_PATH}"
     services = {f"OMS_{name.upper()}_ADDRESS": addresses[name] for name in GRPC_SERVICES}
     return services | {
         "OMS_TEMPORAL_ADDRESS": addresses["temporal"],
         "OMS_TEMPORAL_NAMESPACE": NAMESPACE,
         "OMS_PAYMENT_PROVIDER_URL": f"http://{addresses['payment_provider']}",
         "OMS_PAYMENT_RETURN_URL": f"http://{addresses['gateway']}/",
-        "OMS_PROVIDER_EVENTS_URL": f"http://{addresses['gateway']}{PROVIDER_EVENTS_PATH}",
+        "OMS_PROVIDER_EVENTS_URL": events_url.format(provider="stripe"),
+        "OMS_BASIC_PROVIDER_EVENTS_URL": events_url.format(provider="basic"),
         "OMS_JWT_PUBLIC_KEY_FILE": str(keys.jwt_public_file),
         "OMS_STATE_FILE": str(state / "payment_provider.sqlite"),
         "PYTHONUNBUFFERED": "1",
@@ -35,5 +37,10 @@ def secrets(keys: Keys, names: tuple[Secret, ...]) -> dict[str, str]:
         "codec_keys": ("OMS_CODEC_KEYS", keys.codec_keys),
         "provider_api_key": ("OMS_PAYMENT_PROVIDER_API_KEY", keys.provider_api_key),
         "provider_webhook_secret": ("OMS_PAYMENT_PROVIDER_WEBHOOK_SECRET", keys.provider_webhook_secret),
+        "basic_provider_api_key": ("OMS_BASIC_PROVIDER_API_KEY", keys.basic_provider_api_key),
+        "basic_provider_webhook_secret": (
+            "OMS_BASIC_PROVIDER_WEBHOOK_SECRET",
+            keys.basic_provider_webhook_secret,
+        ),
     }
     return dict(known[name] for name in names)

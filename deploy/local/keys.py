@@ -22,6 +22,8 @@ class Keys:
     postgres_password: str
     provider_api_key: str
     provider_webhook_secret: str
+    basic_provider_api_key: str
+    basic_provider_webhook_secret: str
 
     @property
     def jwt_private_file(self) -> Path:
@@ -42,8 +44,10 @@ def load_or_make(folder: Path) -> Keys:
         folder=folder,
         codec_keys=_kept(folder / "codec-keys", f"local:{_base64(secrets.token_bytes(32))}"),
         postgres_password=_kept(folder / "postgres-password", secrets.token_urlsafe(24)),
-        provider_api_key=_kept(folder / "provider-api-key", f"sk_test_{secrets.token_hex(16)}"),
-        provider_webhook_secret=_kept(folder / "provider-webhook-secret", f"whsec_{secrets.token_hex(24)}"),
+        provider_api_key=_kept(folder / "provider-api-key", _api_key()),
+        provider_webhook_secret=_kept(folder / "provider-webhook-secret", _webhook_secret()),
+        basic_provider_api_key=_kept(folder / "basic-provider-api-key", _api_key()),
+        basic_provider_webhook_secret=_kept(folder / "basic-provider-webhook-secret", _webhook_secret()),
     )
     if not keys.jwt_private_file.exists():
         _make_token_keys(keys)
@@ -60,6 +64,14 @@ def _make_token_keys(keys: Keys) -> None:
     )
     _write(keys.jwt_public_file, public_pem)
     _write(keys.jwt_private_file, private_pem)  # last: its presence says that the pair is whole
+
+
+def _api_key() -> str:
+    return f"sk_test_{secrets.token_hex(16)}"
+
+
+def _webhook_secret() -> str:
+    return f"whsec_{secrets.token_hex(24)}"
 
 
 def _kept(file: Path, new_value: str) -> str:

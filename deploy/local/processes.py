@@ -21,7 +21,19 @@ DEFAULT_PORTS = {
     "worker": 9106,
     "payment_provider": 9200,
 }
-Secret = Literal["codec_keys", "provider_api_key", "provider_webhook_secret"]
+Secret = Literal[
+    "codec_keys",
+    "provider_api_key",
+    "provider_webhook_secret",
+    "basic_provider_api_key",
+    "basic_provider_webhook_secret",
+]
+_PROVIDER_SECRETS: tuple[Secret, ...] = (
+    "provider_api_key",
+    "provider_webhook_secret",
+    "basic_provider_api_key",
+    "basic_provider_webhook_secret",
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +63,7 @@ PROCESSES = (
         "simulators.payment_provider",
         health="/healthz",
         replicated=False,
-        secrets=("provider_api_key", "provider_webhook_secret"),
+        secrets=_PROVIDER_SECRETS,
     ),
     Process(
         "payments",
@@ -59,7 +71,7 @@ PROCESSES = (
         needs=("databases",),
         uses=("payment_provider",),
         database=True,
-        secrets=("provider_api_key", "provider_webhook_secret"),
+        secrets=_PROVIDER_SECRETS,
     ),
     Process(
         "relay",

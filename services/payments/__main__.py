@@ -11,7 +11,9 @@ from kit.settings import ServiceSettings
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 from services.payments.news import LOST_AFTER
+from services.payments.providers import Abilities, Provider
 from services.payments.providers.stripe import StripeProvider
+from services.payments.providers.stripe_abilities import BASIC, STRIPE
 from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
 
@@ -23,6 +25,9 @@ class _Settings(ServiceSettings):
     payment_provider_api_key: str
     payment_provider_webhook_secret: str
     payment_provider_timeout_seconds: float = 8
+    # An account of fewer abilities, at the same address; there is none without a key.
+    basic_provider_api_key: str = ""
+    basic_provider_webhook_secret: str = ""
     # Where the customer's browser comes back to after strong authentication.
     payment_return_url: str = "http://127.0.0.1:8080/"
     # Of payment links, without their token.
@@ -32,15 +37,13 @@ class _Settings(ServiceSettings):
 async def _serve(settings: _Settings) -> None:
     engine = db.connect(settings.database_url, pool_size=20)
     bell = Bell()
-    stripe = StripeProvider(
-        url=settings.payment_provider_url,
-        api_key=settings.payment_provider_api_key,
-        webhook_secret=settings.payment_provider_webhook_secret,
-        return_url=settings.payment_return_url,
-        timeout_seconds=settings.payment_provider_timeout_seconds,
-    )
+    providers = _providers(settings)
     service = PaymentsService(
-        engine, bell, {stripe.name: stripe}, stripe.name, link_address=settings.payment_link_address
+        engine,
+        bell,
+        {one.name: one for one in providers},
+        providers[0].name,
+        link_address=settings.payment_link_address,
     )
 
     def register(server: grpc.aio.Server) -> None:
@@ -55,8 +58,31 @@ async def _serve(settings: _Settings) -> None:
     try:
         await rpc.serve(settings.listen, register, background=[sweep])
     finally:
-        await stripe.close()
+        for provider in providers:
+            await provider.close()
         await engine.dispose()
+
+
+def _providers(settings: _Settings) -> list[Provider]:
+    """The first is the one that authorises."""
+
+    def account(name: str, abilities: Abilities, api_key: str, webhook_secret: str) -> StripeProvider:
+        return StripeProvider(
+            name=name,
+            abilities=abilities,
+            url=settings.payment_provider_url,
+            api_key=api_key,
+            webhook_secret=webhook_secret,
+            return_url=settings.payment_return_url,
+            timeout_seconds=settings.payment_provider_timeout_seconds,
+        )
+
+    secret = settings.payment_provider_webhook_secret
+    providers: list[Provider] = [account("stripe", STRIPE, settings.payment_provider_api_key, secret)]
+    if settings.basic_provider_api_key:
+        secret = settings.basic_provider_webhook_secret
+        providers.append(account("basic", BASIC, settings.basic_provider_api_key, secret))
+    return providers
 
 
 def main() -> None:

@@ -123,7 +123,7 @@ class Books:
         self._db.execute(
             "INSERT INTO thing (id, kind, parent, created, body) VALUES (?, ?, ?, ?, ?) "
             "ON CONFLICT (id) DO UPDATE SET body = excluded.body, parent = excluded.parent",
-            (thing["id"], thing["object"], parent, thing["created"], json.dumps(thing)),
+            (thing["id"], thing["object"], parent, thing.get("created", 0), json.dumps(thing)),
         )
 
     def set_deadline(self, thing_id: str, at: int | None) -> None:

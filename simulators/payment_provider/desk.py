@@ -56,7 +56,7 @@ class Desk:
         self.refunds = Refunds(*rules)
         self.disputes = Disputes(self.books, clock)
         self.checkout = Checkout(*rules, self.intents, self.means)
-        self.readers = Readers(*rules, self.intents)
+        self.readers = Readers(self.books, account.profile, self.intents)
         self._clock = clock
         self._faults = faults
 

@@ -6,7 +6,6 @@ Readers need not be registered: `tmr_simulated...` is there, `tmr_offline...` is
 from simulators.payment_provider.books import Body, Books
 from simulators.payment_provider.errors import ProviderError, invalid, missing
 from simulators.payment_provider.intents import Intents
-from simulators.payment_provider.news import Clock
 from simulators.payment_provider.profiles import Profile
 
 _READER = "terminal.reader"
@@ -15,10 +14,9 @@ _READER = "terminal.reader"
 class Readers:
     """The rules. The caller holds the transaction."""
 
-    def __init__(self, books: Books, profile: Profile, clock: Clock, intents: Intents) -> None:
+    def __init__(self, books: Books, profile: Profile, intents: Intents) -> None:
         self._books = books
         self._profile = profile
-        self._clock = clock
         self._intents = intents
 
     def find(self, reader_id: str) -> Body:
@@ -32,7 +30,6 @@ class Readers:
             "id": reader_id,
             "object": _READER,
             "action": None,
-            "created": self._clock(),
             "device_type": "simulated_wisepos_e",
             "label": reader_id,
             "livemode": False,

@@ -24,7 +24,7 @@ from services.payments.providers import (
 )
 from services.payments.providers import stripe_reading as reading
 from services.payments.providers.stripe_abilities import STRIPE
-from services.payments.providers.stripe_calls import Refused, ask, found, key, metadata
+from services.payments.providers.stripe_calls import Refused, ask, found, key, made_by, metadata
 from services.payments.providers.stripe_means import StripeMeans
 from services.payments.providers.stripe_money import NotPayable, to_wire
 from services.payments.providers.stripe_pages import StripePages
@@ -129,7 +129,10 @@ class StripeProvider:
                 done = intent is not None and intent["status"] == "canceled"
                 return Outcome(State.SUCCEEDED, tender.provider_payment_id) if done else None
             case Kind.REFUND:
-                return await self._refund_of(tender, operation)
+                intent_id = tender.provider_payment_id
+                asked = self._client.v1.refunds.list_async({"payment_intent": intent_id, "limit": 100})
+                refund = await made_by(operation, asked)
+                return reading.refund_outcome(refund) if refund else None
             case _:
                 raise AssertionError(f"nobody asks for a {operation.kind}")
 
@@ -144,7 +147,7 @@ class StripeProvider:
 
     async def authorisations(self, since: datetime, until: datetime, most: int) -> Mapping[str, Authorisation]:
         """See Provider."""
-        page = await ask(
+        page = await found(
             self._client.v1.payment_intents.list_async(
                 {
                     "created": {"gte": int(since.timestamp()), "lte": int(until.timestamp())},
@@ -154,12 +157,13 @@ class StripeProvider:
             )
         )
         known: dict[str, Authorisation] = {}
-        while True:
+        # What a page brought has been paid for: it is taken whole.
+        while page is not None:
             for intent in page.data:
                 known[intent.id] = reading.authorisation(intent.to_dict(), self.abilities.validity)
-            if not page.has_more or len(known) >= most:
-                return known
-            page = await ask(page.next_page_async())
+            more = page.has_more and len(known) < most
+            page = await found(page.next_page_async()) if more else None
+        return known
 
     async def refund_state(self, reference: str) -> RefundState | None:
         """See Provider."""
@@ -308,7 +312,10 @@ class StripeProvider:
     async def _trace_of(self, tender: Tender, operation: Operation) -> Outcome | None:
         """Of an operation that authorises, opens a page or saves a means."""
         since = int((operation.intended_at - _CLOCK_SKEW).timestamp())
-        intent = await self._intent_of(operation, since)
+        asked = self._client.v1.payment_intents.list_async(
+            {"created": {"gte": since}, "limit": 100, "expand": [f"data.{name}" for name in _EXPAND]}
+        )
+        intent = await made_by(operation, asked)
         if intent and reading.OF_PAGE not in intent["metadata"]:
             outcome = self._decided(intent)
             if outcome.state is State.ACTION_REQUIRED and tender.means.kind is MeansKind.TERMINAL:
@@ -318,28 +325,6 @@ class StripeProvider:
         if self.abilities.hosted_page and (page := await self._pages.trace_of(operation, since)):
             return page
         return await self._means.trace_of(operation, since) if self.abilities.saves_means else None
-
-    async def _intent_of(self, operation: Operation, since: int) -> dict[str, Any] | None:
-        page = await ask(self._client.v1.payment_intents.list_async({"created": {"gte": since}, "limit": 100}))
-        while True:
-            for intent in page.data:
-                if reading.operation_of(intent.to_dict()) == operation.operation_id:
-                    return await self._intent(intent.id)
-            if not page.has_more:
-                return None
-            page = await ask(page.next_page_async())
-
-    async def _refund_of(self, tender: Tender, operation: Operation) -> Outcome | None:
-        page = await ask(
-            self._client.v1.refunds.list_async({"payment_intent": tender.provider_payment_id, "limit": 100})
-        )
-        while True:
-            for refund in page.data:
-                if reading.operation_of(refund.to_dict()) == operation.operation_id:
-                    return reading.refund_outcome(refund.to_dict())
-            if not page.has_more:
-                return None
-            page = await ask(page.next_page_async())
 
     async def _let_go(self, intent_id: str) -> None:
         try:

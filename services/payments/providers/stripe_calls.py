@@ -1,8 +1,8 @@
 """A call to Stripe through its official SDK: its key, and its errors as a refusal or a lost answer."""
 
 import logging
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any, TypeVar
 
 import stripe
 
@@ -53,6 +53,23 @@ async def found(call: Awaitable[T]) -> T | None:
         raise AnswerLost(f"not readable: {refusal.code}") from None
 
 
+async def listed(call: Awaitable[stripe.ListObject[Any]]) -> AsyncIterator[dict[str, Any]]:
+    """What a list holds, page after page."""
+    page = await found(call)
+    while page is not None:
+        for thing in page.data:
+            yield thing.to_dict()
+        page = await found(page.next_page_async()) if page.has_more else None
+
+
+async def made_by(operation: Operation, call: Awaitable[stripe.ListObject[Any]]) -> dict[str, Any] | None:
+    """The one in a list that an operation made."""
+    async for thing in listed(call):
+        if operation_of(thing) == operation.operation_id:
+            return thing
+    return None
+
+
 def key(operation: Operation, part: str = "") -> stripe.RequestOptions:
     """The idempotency key of an operation's attempt; `part` names one of the calls that it takes."""
     attempt = "" if operation.attempt == 1 else f"/{operation.attempt}"
@@ -62,3 +79,8 @@ def key(operation: Operation, part: str = "") -> stripe.RequestOptions:
 def metadata(operation: Operation) -> dict[str, str]:
     """By which what an operation made is found again."""
     return {"order_id": operation.order_id, "operation_id": operation.operation_id}
+
+
+def operation_of(thing: dict[str, Any]) -> str:
+    """The operation that made it, or an empty text."""
+    return str((thing.get("metadata") or {}).get("operation_id", ""))

@@ -6,7 +6,7 @@ from services.payments.domain.model import Operation
 from services.payments.domain.outcome import Outcome
 from services.payments.providers import AnswerLost, Authorisation
 from services.payments.providers import stripe_reading as reading
-from services.payments.providers.stripe_calls import Refused, ask, found, key, metadata
+from services.payments.providers.stripe_calls import Refused, ask, found, key, made_by, metadata
 
 
 class StripeMeans:
@@ -54,14 +54,9 @@ class StripeMeans:
 
     async def trace_of(self, operation: Operation, since: int) -> Outcome | None:
         """What an operation saved, made since then in seconds."""
-        page = await ask(self._client.v1.setup_intents.list_async({"created": {"gte": since}, "limit": 100}))
-        while True:
-            for setup in page.data:
-                if reading.operation_of(setup.to_dict()) == operation.operation_id:
-                    return reading.setup_outcome(setup.to_dict())
-            if not page.has_more:
-                return None
-            page = await ask(page.next_page_async())
+        asked = self._client.v1.setup_intents.list_async({"created": {"gte": since}, "limit": 100})
+        setup = await made_by(operation, asked)
+        return reading.setup_outcome(setup) if setup else None
 
     async def give_up(self, setup_id: str) -> None:
         """Nothing is saved any more by it; accepts that it has ended."""

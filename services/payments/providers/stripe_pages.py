@@ -8,7 +8,7 @@ from services.payments.domain.model import Operation, Tender
 from services.payments.domain.outcome import Outcome
 from services.payments.providers import Abilities, AnswerLost, Authorisation, Page
 from services.payments.providers import stripe_reading as reading
-from services.payments.providers.stripe_calls import Refused, ask, found, key, metadata
+from services.payments.providers.stripe_calls import Refused, ask, found, key, made_by, metadata
 
 if TYPE_CHECKING:
     from stripe.params import PaymentIntentCreateParamsPaymentMethodOptionsCard as Options
@@ -73,15 +73,10 @@ class StripePages:
 
     async def trace_of(self, operation: Operation, since: int) -> Outcome | None:
         """What became of the page that an operation opened, made since then in seconds."""
-        page = await ask(self._client.v1.checkout.sessions.list_async({"created": {"gte": since}, "limit": 100}))
-        while True:
-            for session in page.data:
-                if reading.operation_of(session.to_dict()) == operation.operation_id:
-                    paid = await self.authorisation(session.id)
-                    return paid.outcome if paid else None
-            if not page.has_more:
-                return None
-            page = await ask(page.next_page_async())
+        asked = self._client.v1.checkout.sessions.list_async({"created": {"gte": since}, "limit": 100})
+        session = await made_by(operation, asked)
+        paid = await self.authorisation(session["id"]) if session else None
+        return paid.outcome if paid else None
 
     async def close(self, page_id: str) -> str:
         """Nobody can pay there any more; the id of the payment that was begun there, or an empty text."""

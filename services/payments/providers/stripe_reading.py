@@ -14,6 +14,7 @@ from services.payments.providers import (
     RefundState,
     RefundStatus,
 )
+from services.payments.providers.stripe_calls import operation_of
 from services.payments.providers.stripe_money import from_wire
 
 # Of an intent or a page that holds nothing more.
@@ -34,11 +35,6 @@ _DISPUTES = {
     "warning_under_review": DisputeStatus.INQUIRY,
 }
 _ANSWERABLE = (DisputeStatus.INQUIRY, DisputeStatus.OPEN)
-
-
-def operation_of(thing: dict[str, Any]) -> str:
-    """The operation that made it, or an empty text."""
-    return str((thing.get("metadata") or {}).get("operation_id", ""))
 
 
 def intent_outcome(intent: dict[str, Any], validity: timedelta) -> Outcome | None:

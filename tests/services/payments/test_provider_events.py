@@ -147,7 +147,11 @@ async def test_events_of_others_are_taken_calmly(world: World) -> None:
             "data": {"object": thing},
         }
 
-    assert await post(world, event("customer.created", {"object": "customer", "id": "cus_1"})) is False
+    assert await post(world, event("payout.paid", {"object": "payout", "id": "po_1"})) is False
+    foreign = {"payment_intent": "pi_not_ours", "amount": 100, "currency": "eur", "status": "lost", "reason": "x"}
+    assert (
+        await post(world, event("charge.dispute.closed", {"object": "dispute", "id": "dp_1", **foreign})) is False
+    )
     unknown = {"object": "payment_intent", "id": "pi_not_ours"}
     assert await post(world, event("payment_intent.canceled", unknown)) is False
 
