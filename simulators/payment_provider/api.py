@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from simulators.payment_provider import settlements
 from simulators.payment_provider.books import NO_END, Body
 from simulators.payment_provider.desk import Desk
 
@@ -16,6 +17,7 @@ def routes(desk_of: DeskOf) -> APIRouter:
     router = APIRouter(prefix="/v1")
     _add_intents(router, desk_of)
     _add_refunds_and_disputes(router, desk_of)
+    _add_settlements(router, desk_of)
     _add_means(router, desk_of)
     _add_pages(router, desk_of)
     _add_readers(router, desk_of)
@@ -90,6 +92,14 @@ def _add_refunds_and_disputes(router: APIRouter, desk_of: DeskOf) -> None:
     async def retrieve_dispute(request: Request, dispute_id: str) -> Response:
         desk = desk_of(request)
         return await desk.read(request, lambda _query: desk.disputes.find(dispute_id))
+
+
+def _add_settlements(router: APIRouter, desk_of: DeskOf) -> None:
+    @router.get("/settlements/{day}")
+    async def settlement(request: Request, day: str) -> Response:
+        desk = desk_of(request)
+        with desk.books.transaction():
+            return Response(settlements.file_of(desk.books, day), media_type="text/csv")
 
 
 def _add_means(router: APIRouter, desk_of: DeskOf) -> None:

@@ -26,6 +26,10 @@ CREATE INDEX IF NOT EXISTS thing_kind ON thing (kind, created);
 CREATE INDEX IF NOT EXISTS thing_parent ON thing (parent, kind);
 CREATE TABLE IF NOT EXISTS deadline (id TEXT PRIMARY KEY, at INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS deadline_at ON deadline (at);
+CREATE TABLE IF NOT EXISTS movement (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, created INTEGER NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS movement_created ON movement (created);
 CREATE TABLE IF NOT EXISTS answer (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
 );
@@ -137,6 +141,17 @@ class Books:
         """What has to end by now, earliest first."""
         rows = self._db.execute("SELECT id FROM deadline WHERE at <= ? ORDER BY at", (at,)).fetchall()
         return [row[0] for row in rows]
+
+    def add_movement(self, movement: Body) -> None:
+        """Adds money that moved."""
+        self._db.execute(
+            "INSERT INTO movement (created, body) VALUES (?, ?)", (movement["created"], json.dumps(movement))
+        )
+
+    def movements(self, created_from: int, created_before: int) -> list[Body]:
+        """Of these seconds, oldest first."""
+        query = "SELECT body FROM movement WHERE created >= ? AND created < ? ORDER BY number"
+        return self._all(query, created_from, created_before)
 
     def answer(self, key: str) -> tuple[str, int, Body] | None:
         """What was answered to this idempotency key: fingerprint of the request, status, body."""

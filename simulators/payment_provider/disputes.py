@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from simulators.payment_provider import settlements
 from simulators.payment_provider.books import Body, Books
 from simulators.payment_provider.errors import invalid, missing
 from simulators.payment_provider.news import Clock, new_id, tell
@@ -51,6 +52,7 @@ class Disputes:
             "reason": reason,
             "status": "needs_response",
         }
+        self._move("chargeback", dispute)
         self._save(dispute, "created", "funds_withdrawn")
         return dispute
 
@@ -70,9 +72,15 @@ class Disputes:
         if status == "won":
             back = self._transaction("adjustment_reversal", dispute["amount"], dispute["currency"])
             dispute["balance_transactions"].append(back)
+            self._move("adjustment", dispute)
         news = {"under_review": ("updated",), "won": ("closed", "funds_reinstated"), "lost": ("closed",)}
         self._save(dispute, *news[status])
         return dispute
+
+    def _move(self, kind: str, dispute: Body) -> None:
+        of = (dispute["payment_intent"], dispute["currency"], self._clock())
+        told = settlements.movement(kind, *of, dispute["amount"], {}, dispute["id"])
+        self._books.add_movement(told)
 
     def _save(self, dispute: Body, *news: str) -> None:
         self._books.save(dispute, dispute["payment_intent"])

@@ -6,7 +6,7 @@ currency's minor unit.
 
 from typing import Any
 
-from simulators.payment_provider import forms
+from simulators.payment_provider import forms, settlements
 from simulators.payment_provider.amounts import amount_of, chargeable, currency_of
 from simulators.payment_provider.books import Body, Books
 from simulators.payment_provider.cards import Card
@@ -239,6 +239,9 @@ class Intents:
             intent["status"] = "succeeded"
             self._books.set_deadline(intent["id"], None)
         self._books.save_intent(intent)
+        if amount > 0:
+            of = (intent["id"], intent["currency"], self._clock())
+            self._books.add_movement(settlements.movement("capture", *of, amount, metadata))
         self._tell("payment_intent.succeeded" if final else "charge.captured", intent)
         if first and paying.disputed:
             self._disputes.open(intent, amount, "fraudulent")

@@ -1,6 +1,6 @@
 """Giving captured money back: at once, later, or, when the card was closed meanwhile, not at all."""
 
-from simulators.payment_provider import forms
+from simulators.payment_provider import forms, settlements
 from simulators.payment_provider.amounts import amount_of
 from simulators.payment_provider.books import Body, Books
 from simulators.payment_provider.cards import card
@@ -51,6 +51,7 @@ class Refunds:
             "status": "pending" if self._fate(intent) == "later" else "succeeded",
         }
         self._books.save_refund(refund)
+        self._move("refund", refund)
         tell(self._books, self._clock(), "refund.created", refund)
         return refund
 
@@ -71,6 +72,7 @@ class Refunds:
         if failure_reason:
             refund["failure_reason"] = failure_reason
             kinds.append("refund.failed")
+            self._move("adjustment", refund)
         self._books.save_refund(refund)
         for kind in kinds:
             tell(self._books, self._clock(), kind, refund)
@@ -79,6 +81,11 @@ class Refunds:
     def refunded(self, intent_id: str) -> int:
         """How much has been given back, or is on its way."""
         return sum(int(one["amount"]) for one in self._books.refunds(intent_id) if one["status"] != "failed")
+
+    def _move(self, kind: str, refund: Body) -> None:
+        of = (refund["payment_intent"], refund["currency"], self._clock())
+        told = settlements.movement(kind, *of, refund["amount"], refund["metadata"], refund["id"])
+        self._books.add_movement(told)
 
     def _fate(self, intent: Body) -> str:
         saved = self._books.thing("payment_method", intent["payment_method"])

@@ -24,11 +24,15 @@ _TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
 
 
 class LineKind(StrEnum):
-    """What a line says. A chargeback and a fee are nothing that we did: nothing of ours is matched with them."""
+    """What a line says. Only captures and refunds are matched: the others are nothing that we did.
+
+    An adjustment is whatever else moved money: a refund that the bank sent back, a chargeback that was won.
+    """
 
     CAPTURE = "capture"
     REFUND = "refund"
     CHARGEBACK = "chargeback"
+    ADJUSTMENT = "adjustment"
     FEE = "fee"
 
 
@@ -131,8 +135,10 @@ class SettlementReader:
         if not is_currency(currency):
             raise self._wrong("INVALID_CURRENCY", "currency: an ISO 4217 code")
         amount_minor = self._minor("amount", fields, currency)
-        if (amount_minor == 0) is not (kind == LineKind.FEE) or amount_minor < 0:
-            raise self._wrong("INVALID_AMOUNT", "amount: above 0, and 0 on a line that is only a fee")
+        if (amount_minor == 0) is not (kind == LineKind.FEE):
+            raise self._wrong("INVALID_AMOUNT", "amount: 0 on a line that is only a fee, and on no other")
+        if amount_minor < 0 and kind != LineKind.ADJUSTMENT:
+            raise self._wrong("INVALID_AMOUNT", "amount: below 0 only for an adjustment")
         return Line(
             number=self._number,
             transaction_id=text("transaction_id", needed=True),
