@@ -123,7 +123,7 @@ def _look_again(api: Api, check: str, suspects: Sequence[Difference], asked: Jso
     if not suspects:
         return []
     found: list[Difference] = []
-    if check in _WHOLE:
+    if check in _WHOLE or not all(one.order_id for one in suspects):
         found += _look(api, check, **(asked if check == "events" else {}))[1]
     else:
         order_ids = sorted({one.order_id for one in suspects if one.order_id})

@@ -83,7 +83,7 @@ class _RaiseOmsErrors(grpc.aio.UnaryUnaryClientInterceptor):  # type: ignore[typ
         try:
             await call
         except grpc.aio.AioRpcError as error:
-            raise _to_oms_error(error) from error
+            raise to_oms_error(error) from error
         return call
 
 
@@ -99,7 +99,7 @@ class _RaiseOmsErrorsOfStreams(grpc.aio.StreamUnaryClientInterceptor):  # type: 
         try:
             await call
         except grpc.aio.AioRpcError as error:
-            raise _to_oms_error(error) from error
+            raise to_oms_error(error) from error
         finally:
             listening.cancel()
         return call
@@ -123,7 +123,8 @@ async def _hear(call: Any, had_enough: asyncio.Event) -> None:
     had_enough.set()
 
 
-def _to_oms_error(error: grpc.aio.AioRpcError) -> OmsError:
+def to_oms_error(error: grpc.aio.AioRpcError) -> OmsError:
+    """What the server raised; for whoever reads a stream of answers, which fails while it is read."""
     for key, value in cast(Iterable[tuple[str, str | bytes]], error.trailing_metadata() or ()):
         if key != _DETAILS:
             continue

@@ -19,6 +19,7 @@ _SELLING = _PLACING | {Role.STORE, Role.SUPPLY_CHAIN}
 _STORE_AND_SERVICE = frozenset({Role.STORE, Role.CUSTOMER_SERVICE})
 _STORE = frozenset({Role.STORE})
 _MONEY = frozenset({Role.FINANCE, Role.CUSTOMER_SERVICE})
+_FINANCE = frozenset({Role.FINANCE})
 _NETWORK = frozenset({Role.SUPPLY_CHAIN})
 _OPERATOR = frozenset({Role.OPERATOR})
 _TRANSFERS = frozenset({Role.STORE, Role.SUPPLY_CHAIN})
@@ -38,6 +39,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     # A console page asks for the rights of the endpoint that tells the same.
     ("GET", "/console/orders"): _READING_ORDERS,
     ("GET", "/console/orders/{order_id}"): _READING_ORDERS,
+    ("GET", "/console/finance"): _FINANCE,
+    ("GET", "/console/finance/export"): _FINANCE,
     ("POST", "/v1/orders"): _PLACING,
     ("GET", "/v1/orders"): _READING_ORDERS,
     ("GET", "/v1/orders/{order_id}"): _READING_ORDERS,
@@ -77,9 +80,16 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/carrier-events"): frozenset({Role.CARRIER}),
     # Its caller is proven by the provider's signature over the body, which payments checks.
     ("POST", "/v1/payment-providers/{provider}/events"): PUBLIC,
-    ("GET", "/v1/payment-operations"): frozenset({Role.FINANCE}),
     ("GET", "/v1/payment-tasks"): _MONEY,
     ("POST", "/v1/payment-tasks/{task_id}/resolve"): _MONEY,
+    ("GET", "/v1/payment-operations"): _FINANCE,
+    ("GET", "/v1/payment-operations/export"): _FINANCE,
+    ("GET", "/v1/payment-totals"): _FINANCE,
+    ("POST", "/v1/settlements"): _FINANCE,
+    ("GET", "/v1/settlements"): _FINANCE,
+    ("GET", "/v1/settlements/{settlement_id}"): _FINANCE,
+    ("GET", "/v1/settlement-differences"): _FINANCE,
+    ("POST", "/v1/settlement-differences/{difference_id}/resolve"): _FINANCE,
     ("POST", "/v1/webhook-endpoints"): _OPERATOR,
     ("GET", "/v1/webhook-endpoints"): _OPERATOR,
     ("DELETE", "/v1/webhook-endpoints/{endpoint_id}"): _OPERATOR,

@@ -12,10 +12,11 @@ from kit.temporal import TASK_QUEUE
 from services.gateway import openapi, problems
 from services.gateway.auth import TokenVerifier
 from services.gateway.clients import Clients
+from services.gateway.console.finance import finance_pages
 from services.gateway.console.pages import console_router
 from services.gateway.console.paying import paying_router
 from services.gateway.readiness import Readiness
-from services.gateway.routes import imports, simulations
+from services.gateway.routes import finance, imports, simulations
 from services.gateway.routes.baskets import baskets_router
 from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.checks import checks_router
@@ -50,6 +51,10 @@ _TAGS = (
     ("carrier events", "What carriers say of parcels."),
     ("payments", "Authorisations, captures, voids and refunds, and events of providers."),
     ("refunds", "Money given back: by line, amount or whole, and orders whose money could not be captured."),
+    (
+        "finance",
+        "Operations as files, totals by day, providers' settlement files and where they differ from our books.",
+    ),
     ("webhooks", "Signed events to your systems, their log and their replay."),
     ("network", "Items, points, channels, carriers and physical stock."),
     ("lanes", "Regular ways between points: when they leave and arrive, and what they cost."),
@@ -116,6 +121,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         payments_router,
         payment_tasks_router,
         refunds_router,
+        finance.finance_router,
         webhooks_router,
         network_router,
         lanes_router,
@@ -132,11 +138,12 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         health_router,
         console_router,
         paying_router,
+        finance_pages,
     ):
         app.include_router(router)
     problems.install(app)
     openapi.install(app)
-    streamed = imports.STREAMED | simulations.STREAMED
+    streamed = imports.STREAMED | simulations.STREAMED | finance.STREAMED
     app.add_middleware(problems.LimitBody, limit_bytes=options.body_limit_bytes, streamed=streamed)
     app.add_middleware(problems.AnswerDefects)
     if telemetry.is_exporting():

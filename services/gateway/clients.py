@@ -24,6 +24,7 @@ from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
+from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceStub
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from oms.promise.v1.decision_service_pb2_grpc import DecisionServiceStub
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
+    from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
     from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceAsyncStub
     from oms.promise.v1.decision_service_pb2_grpc import DecisionServiceAsyncStub
@@ -94,6 +96,7 @@ class Clients:
         self.simulations: SimulationServiceAsyncStub = SimulationServiceStub(self._channels["promise"])
         self.orders: OrdersServiceAsyncStub = OrdersServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
+        self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
         self.relay: RelayServiceAsyncStub = RelayServiceStub(self._channels["relay"])
 
     async def read(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
@@ -125,6 +128,16 @@ class Clients:
     ) -> Answer:
         """Sends a stream, as slowly as it comes from a caller outside. Raises OmsError."""
         return await method(requests, timeout=_FILE_SECONDS)
+
+    async def receive(
+        self, method: "grpc.aio.UnaryStreamMultiCallable[Request, Answer]", request: Request
+    ) -> AsyncIterator[Answer]:
+        """Receives a stream, as slowly as a caller outside takes it. Raises OmsError."""
+        try:
+            async for part in method(request, timeout=_FILE_SECONDS):
+                yield part
+        except grpc.aio.AioRpcError as error:
+            raise rpc.to_oms_error(error) from error
 
     async def not_serving(self) -> list[str]:
         """The services that do not answer SERVING."""

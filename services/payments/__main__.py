@@ -1,6 +1,7 @@
 """Wiring: reads the environment, serves, and sweeps."""
 
 import asyncio
+from datetime import timedelta
 
 import grpc
 import uvloop
@@ -9,15 +10,24 @@ from kit import db, outbox, rpc, telemetry, times
 from kit.feed import Bell
 from kit.settings import ServiceSettings
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
+from oms.payments.v1.finance_service_pb2_grpc import add_FinanceServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
+from services.payments.finance_rpc import FinanceRpc
 from services.payments.news import LOST_AFTER
 from services.payments.providers import Abilities, Provider
 from services.payments.providers.stripe import StripeProvider
 from services.payments.providers.stripe_abilities import BASIC, STRIPE
+from services.payments.reconciliation import Reconciliation
 from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
+from services.payments.settlements import Settlements
 
 _SWEEP_SECONDS = 5
+_RECONCILE_SECONDS = 2
+_SUM_SECONDS = 60
+_FORGET_SECONDS = 600
+# A file that takes longer to come is no file of a day.
+_ORPHAN_AFTER = timedelta(hours=2)
 
 
 class _Settings(ServiceSettings):
@@ -37,17 +47,16 @@ class _Settings(ServiceSettings):
 async def _serve(settings: _Settings) -> None:
     engine = db.connect(settings.database_url, pool_size=20)
     bell = Bell()
-    providers = _providers(settings)
+    providers = {one.name: one for one in _providers(settings)}
     service = PaymentsService(
-        engine,
-        bell,
-        {one.name: one for one in providers},
-        providers[0].name,
-        link_address=settings.payment_link_address,
+        engine, bell, providers, next(iter(providers)), link_address=settings.payment_link_address
     )
+    settlements = Settlements(engine, providers)
+    reconciliation = Reconciliation(engine)
 
     def register(server: grpc.aio.Server) -> None:
         add_PaymentsServiceServicer_to_server(PaymentsRpc(service), server)
+        add_FinanceServiceServicer_to_server(FinanceRpc(service.history, settlements), server)
         add_OutboxServiceServicer_to_server(outbox.OutboxRpc(engine, bell, "/payments"), server)
 
     async def sweep() -> None:
@@ -55,10 +64,22 @@ async def _serve(settings: _Settings) -> None:
             "resolve_unknown", _SWEEP_SECONDS, lambda: service.resolve_unknown(times.now() - LOST_AFTER)
         )
 
+    async def reconcile() -> None:
+        await rpc.periodically("reconcile", _RECONCILE_SECONDS, reconciliation.run)
+
+    async def sum_days() -> None:
+        await rpc.periodically("sum_days", _SUM_SECONDS, service.history.sum_ended_days)
+
+    async def forget_uploads() -> None:
+        await rpc.periodically(
+            "forget_uploads", _FORGET_SECONDS, lambda: settlements.forget_orphans(times.now() - _ORPHAN_AFTER)
+        )
+
+    background = [sweep, reconcile, sum_days, forget_uploads]
     try:
-        await rpc.serve(settings.listen, register, background=[sweep])
+        await rpc.serve(settings.listen, register, background=background)
     finally:
-        for provider in providers:
+        for provider in providers.values():
             await provider.close()
         await engine.dispose()
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from kit import db
 from kit.db import AsyncEngine
 from kit.errors import InvalidArgument, Unavailable
-from services.payments import store
+from services.payments import history_store, store
 from services.payments.domain.model import Payment, Tender
 from services.payments.providers import AnswerLost, Authorisation, Provider
 
@@ -62,6 +62,7 @@ class Checking:
             checked = await store.count_payments(tx)
             totals = await store.differences(tx)
             waiting = await store.unresolved(tx, as_of - PATIENCE, _SHOWN)
+            sums = await history_store.wrong_sums(tx)
         found = [
             Difference(
                 one.order_id,
@@ -71,7 +72,7 @@ class Checking:
                 str(one.cached_minor),
             )
             for one in totals
-        ]
+        ] + [Difference("", "DAY_NOT_LEDGER", one.subject, _of(one.ledger), _of(one.summed)) for one in sums]
         return checked, found + [
             Difference(one.order_id, "OPERATION_UNRESOLVED", one.operation_id, "an outcome", one.state.value)
             for one in waiting
@@ -149,6 +150,10 @@ def _asking() -> Iterator[None]:
         yield
     except AnswerLost:
         raise Unavailable("PROVIDER_UNAVAILABLE", "the provider does not answer; ask again") from None
+
+
+def _of(counted: tuple[int, int]) -> str:
+    return f"{counted[0]} of {counted[1]}"
 
 
 def _check_batch(order_ids: Sequence[str]) -> None:

@@ -4,7 +4,6 @@ import base64
 import binascii
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, TypeVar
 
 from kit import times
 from kit.errors import InvalidArgument
@@ -13,15 +12,15 @@ from kit.values.money import Money
 from oms.payments.v1 import payments_service_pb2 as pb
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceServicer
 from oms.type.v1 import type_pb2
-from services.payments import commands, store
+from services.payments import commands
 from services.payments.checking import Difference
 from services.payments.domain.links import LinkState
 from services.payments.domain.model import Kind, Means, MeansKind, Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement
 from services.payments.domain.tasks import Resolution, Task, TaskKind
+from services.payments.filters import read_filter
 from services.payments.service import PaymentsService, Statement
 
-T = TypeVar("T")
 _LARGEST_PAGE = 500
 _PAGE = 50
 _LARGEST_SWEEP = 500
@@ -69,8 +68,6 @@ _RESOLUTION = {
     Resolution.LOST: pb.TASK_RESOLUTION_LOST,
 }
 _RESOLUTION_BACK = {number: resolution for resolution, number in _RESOLUTION.items()}
-_KIND_BACK = {number: kind for kind, number in _KIND.items()}
-_STATE_BACK = {number: state for state, number in _STATE.items()}
 
 
 class PaymentsRpc(PaymentsServiceServicer):
@@ -80,6 +77,7 @@ class PaymentsRpc(PaymentsServiceServicer):
         self._service = service
         self._checking = service.checking
         self._tasks = service.tasks
+        self._history = service.history
 
     async def Authorize(self, request: pb.AuthorizeRequest, context: object) -> pb.AuthorizeResponse:
         with about_order(request.order_id):
@@ -173,14 +171,14 @@ class PaymentsRpc(PaymentsServiceServicer):
     async def ListOperations(
         self, request: pb.ListOperationsRequest, context: object
     ) -> pb.ListOperationsResponse:
-        wanted = store.Filter(
-            order_id=request.order_id,
-            kind=_filter("kind", request.kind, _KIND_BACK),
-            state=_filter("state", request.state, _STATE_BACK),
-            after=_read_cursor(request.page.cursor),
-        )
+        wanted = pb.OperationFilter()
+        wanted.CopyFrom(request.filter)
+        wanted.order_ids.extend([request.order_id] if request.order_id else [])
+        wanted.kinds.extend([request.kind] if request.kind else [])
+        wanted.states.extend([request.state] if request.state else [])
         size = _bounded("page.size", request.page.size, _LARGEST_PAGE, _PAGE)
-        rows, more = await self._service.list_operations(wanted, size)
+        after = _read_cursor(request.page.cursor)
+        rows, more = await self._history.list_operations(read_filter(wanted), after, size)
         return pb.ListOperationsResponse(
             operations=[_operation_proto(row) for row in rows],
             page=type_pb2.PageInfo(next_cursor=_cursor(rows[-1]) if more else ""),
@@ -277,14 +275,6 @@ def _move(request: pb.CaptureRequest | pb.VoidRequest | pb.RefundRequest) -> com
         cause=request.cause,
         actor=request.actor,
     )
-
-
-def _filter(field: str, number: int, known: dict[Any, T]) -> T | None:
-    if number == 0:
-        return None
-    if number not in known:
-        raise InvalidArgument(field, "not a value of this field")
-    return known[number]
 
 
 def _bounded(field: str, value: int, largest: int, default: int) -> int:
@@ -409,4 +399,7 @@ def _operation_proto(operation: Operation) -> pb.Operation:
         failure_code=operation.failure_code,
         intended_at=times.to_proto(operation.intended_at),
         settled_at=times.to_proto(operation.settled_at) if operation.settled_at else None,
+        channel_id=operation.channel_id,
+        point_id=operation.point_id,
+        tender_kind=operation.tender_kind,
     )

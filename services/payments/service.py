@@ -35,6 +35,7 @@ from services.payments.domain import links, renewing, rules, sharing
 from services.payments.domain.model import Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement
 from services.payments.links import Links
+from services.payments.history import History
 from services.payments.news import News
 from services.payments.providers import Provider
 from services.payments.runner import Runner
@@ -77,6 +78,7 @@ class PaymentsService:
         self._default_provider = default_provider
         self._clock = clock
         self.checking = Checking(engine, providers)
+        self.history = History(engine, clock)
         self._runner = Runner(engine, bell, providers, clock)
         self.tasks = Tasks(engine, bell, self._runner, clock)
         self._news = News(engine, bell, providers, self._runner, clock)
@@ -180,12 +182,6 @@ class PaymentsService:
         async with db.single(self._engine).connect() as tx:
             payment = await self._existing(tx, order_id)
             return Statement(payment, await store.operations_of(tx, order_id))
-
-    async def list_operations(self, wanted: store.Filter, size: int) -> tuple[Sequence[Operation], bool]:
-        """A page, newest first, and whether there are more."""
-        async with db.single(self._engine).connect() as tx:
-            rows = await store.list_operations(tx, wanted, size + 1)
-        return rows[:size], len(rows) > size
 
     async def receive_provider_event(self, provider: str, payload: bytes, signature: str) -> bool:
         """True when the event was taken before."""

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import (
     BindParameter,
     Row,
-    Select,
     and_,
     bindparam,
     case,
@@ -140,7 +139,7 @@ async def links_ended(tx: AsyncConnection, now: datetime, limit: int) -> list[Op
         )
         .limit(limit)
     )
-    return [_operation(row) for row in (await tx.execute(query)).all()]
+    return [operation_of(row) for row in (await tx.execute(query)).all()]
 
 
 async def payments_of(tx: AsyncConnection, order_ids: Sequence[str]) -> list[Payment]:
@@ -186,7 +185,7 @@ async def unresolved(tx: AsyncConnection, meant_before: datetime, limit: int) ->
     """Operations meant before then that still have no outcome, the oldest first."""
     query = select(operation).where(operation.c.state.in_(UNSETTLED), operation.c.intended_at < meant_before)
     rows = (await tx.execute(query.order_by(operation.c.intended_at).limit(limit))).all()
-    return [_operation(row) for row in rows]
+    return [operation_of(row) for row in rows]
 
 
 async def count_payments(tx: AsyncConnection) -> int:
@@ -238,29 +237,29 @@ async def save_operation(tx: AsyncConnection, changed: Operation) -> None:
 async def read_operation(tx: AsyncConnection, operation_id: str) -> Operation:
     """One that is known to exist."""
     row = (await tx.execute(_READ_OPERATION, {"of_operation": operation_id})).one()
-    return _operation(row)
+    return operation_of(row)
 
 
 async def operations_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
     """All of an order, oldest first."""
-    return [_operation(row) for row in (await tx.execute(_OPERATIONS_OF, {"of_order": order_id})).all()]
+    return [operation_of(row) for row in (await tx.execute(_OPERATIONS_OF, {"of_order": order_id})).all()]
 
 
 async def unsettled_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
     """Those that still reserve an amount, oldest first."""
-    return [_operation(row) for row in (await tx.execute(_UNSETTLED_OF, {"of_order": order_id})).all()]
+    return [operation_of(row) for row in (await tx.execute(_UNSETTLED_OF, {"of_order": order_id})).all()]
 
 
 async def unsettled_or_of(tx: AsyncConnection, order_id: str, cause: str) -> list[Operation]:
     """Those that still reserve an amount, and all of this cause, oldest first."""
     rows = await tx.execute(_UNSETTLED_OR_OF_CAUSE, {"of_order": order_id, "of_cause": cause})
-    return [_operation(row) for row in rows.all()]
+    return [operation_of(row) for row in rows.all()]
 
 
 async def operations_of_request(tx: AsyncConnection, operation_ids: Sequence[str]) -> list[Operation]:
     """These, which are known to exist, in this order."""
     query = select(operation).where(operation.c.operation_id.in_(operation_ids))
-    found = {row.operation_id: _operation(row) for row in (await tx.execute(query)).all()}
+    found = {row.operation_id: operation_of(row) for row in (await tx.execute(query)).all()}
     return [found[one] for one in operation_ids]
 
 
@@ -276,37 +275,7 @@ async def take_unresolved(tx: AsyncConnection, as_of: datetime, limit: int, now:
     taken = await tx.execute(
         update(operation).where(operation.c.operation_id.in_(oldest)).values(asked_at=now).returning(*operation.c)
     )
-    return [_operation(row) for row in taken.all()]
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which operations; what is empty does not matter."""
-
-    order_id: str = ""
-    kind: Kind | None = None
-    state: State | None = None
-    # The last row of the page before.
-    after: tuple[datetime, str] | None = None
-
-
-async def list_operations(tx: AsyncConnection, wanted: Filter, limit: int) -> list[Operation]:
-    """A page, newest first."""
-    query: Select[Any] = select(operation).order_by(
-        operation.c.intended_at.desc(), operation.c.operation_id.desc()
-    )
-    if wanted.order_id:
-        query = query.where(operation.c.order_id == wanted.order_id)
-    if wanted.kind:
-        query = query.where(operation.c.kind == wanted.kind)
-    if wanted.state:
-        query = query.where(operation.c.state == wanted.state)
-    if wanted.after:
-        query = query.where(
-            tuple_(operation.c.intended_at, operation.c.operation_id)
-            < tuple_(literal(wanted.after[0]), literal(wanted.after[1]))
-        )
-    return [_operation(row) for row in (await tx.execute(query.limit(limit))).all()]
+    return [operation_of(row) for row in taken.all()]
 
 
 # -- tasks ------------------------------------------------------------------------------------------------
@@ -497,10 +466,14 @@ def _operation_values(of: Operation) -> dict[str, Any]:
         "final": of.final,
         "intended_at": of.intended_at,
         "settled_at": of.settled_at,
+        "channel_id": of.channel_id,
+        "point_id": of.point_id,
+        "tender_kind": of.tender_kind,
     }
 
 
-def _operation(row: Row[Any]) -> Operation:
+def operation_of(row: Row[Any]) -> Operation:
+    """A row of the table."""
     values = dict(row._mapping)
     del values["asked_at"]
     return Operation(**{**values, "kind": Kind(values["kind"]), "state": State(values["state"])})

@@ -3,6 +3,8 @@
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Identity, Integer, MetaData, String, Table
 
 metadata = MetaData()
+# Of the order and its means, carried by each operation: what it is filtered by.
+_DENORMALISED = ("channel_id", "point_id", "tender_kind")
 
 
 def _instant(name: str, *, nullable: bool = False) -> Column[object]:
@@ -81,6 +83,7 @@ operation = Table(
             "provider",
             "provider_reference",
             "failure_code",
+            *_DENORMALISED,
         )
     ),
     Column("amount_minor", BigInteger, nullable=False),
@@ -89,6 +92,14 @@ operation = Table(
     _instant("intended_at"),
     _instant("settled_at", nullable=True),
     _instant("asked_at"),
+)
+
+# Each combination of what operations are filtered by, as a number that a generated column of theirs has as well.
+operation_facet = Table(
+    "operation_facet",
+    metadata,
+    Column("facet", BigInteger, primary_key=True),
+    *(Column(name, String, nullable=False) for name in (*_DENORMALISED, "provider", "kind", "state", "currency")),
 )
 
 entry = Table(

@@ -15,7 +15,10 @@ class Entry:
     about: str
 
 
-ENTRIES = (Entry("Orders", "/console/orders", "Every order with its state, its parcels and its timeline."),)
+ENTRIES = (
+    Entry("Orders", "/console/orders", "Every order with its state, its parcels and its timeline."),
+    Entry("Finance", "/console/finance", "Money by day and channel, operations, and differences with providers."),
+)
 
 
 def menu_of(caller: Caller) -> list[Entry]:

@@ -1,6 +1,6 @@
 """Turns values into pages. Owns how amounts and instants are written; escapes everything."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,14 @@ def _instant(value: datetime | None) -> str:
     return f"{value.astimezone(UTC):%a %d %b %Y, %H:%M} UTC" if value else ""
 
 
+def _day(value: date) -> str:
+    return f"{value:%a %d %b %Y}"
+
+
+def _short_day(value: date) -> str:
+    return f"{value:%d %b}"
+
+
 def _words(value: str | None) -> str:
     return (value or "").replace("_", " ")
 
@@ -60,7 +68,15 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(money=_money, amount=_amount, instant=_instant, words=_words, examples_of=_examples_of)
+_environment.filters.update(
+    money=_money,
+    amount=_amount,
+    instant=_instant,
+    day=_day,
+    short_day=_short_day,
+    words=_words,
+    examples_of=_examples_of,
+)
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:

@@ -34,10 +34,10 @@ async def list_operations(
 ) -> Page[OperationView]:
     """List authorisations, captures, voids and refunds, newest first."""
     if access.brands_seen(caller) is not None:
-        if filters.order_id is None:
+        if len(filters.order_id) != 1:
             raise InvalidArgument("order_id", "a token limited to brands reads the operations of one order")
-        await reading.check_visible(clients, caller, filters.order_id)
-    values = {"order_id": filters.order_id, "kind": filters.kind, "state": filters.state, "page": filters.page}
+        await reading.check_visible(clients, caller, filters.order_id[0])
+    values = {"filter": filters.filter, "page": filters.page}
     found = await clients.read(clients.payments.ListOperations, message(payments.ListOperationsRequest, values))
     return Page(
         items=[OperationView.model_validate(plain(one)) for one in found.operations],

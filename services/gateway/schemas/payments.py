@@ -1,9 +1,11 @@
 """Money as finance and customer service see it."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from services.gateway.schemas.base import LongId, MoneyView, Paged, Shown
+from pydantic import Field
+
+from services.gateway.schemas.base import Asked, Currency, Id, Instant, LongId, MoneyView, Paged, Shown, Word
 
 PaymentStatus = Literal[
     "pending", "action_required", "authorized", "declined", "paid_by_channel", "expired", "closed"
@@ -30,6 +32,9 @@ class OperationView(Shown):
     failure_code: str | None
     intended_at: datetime | None
     settled_at: datetime | None
+    channel_id: str = ""
+    point_id: str = Field("", description="The store that it was done for; empty when there is none")
+    tender_kind: str = ""
 
 
 class TenderView(Shown):
@@ -75,12 +80,42 @@ class PaymentView(Shown):
     tenders: list[TenderView]
 
 
-class OperationFilters(Paged):
-    """Which operations."""
+_MOST_VALUES = 100
 
-    order_id: LongId | None = None
-    kind: OperationKind | None = None
-    state: OperationState | None = None
+
+class OperationsAsked(Asked):
+    """Which operations: what every filter that is given allows; one that is repeated allows any of its values."""
+
+    from_: Annotated[Instant | None, Field(alias="from", description="Intended from this instant")] = None
+    until: Annotated[Instant | None, Field(description="Intended before this instant")] = None
+    order_id: list[LongId] = Field([], max_length=_MOST_VALUES)
+    channel_id: list[Id] = Field([], max_length=_MOST_VALUES)
+    point_id: list[Id] = Field([], max_length=_MOST_VALUES)
+    provider: list[Word] = Field([], max_length=_MOST_VALUES)
+    tender_kind: list[Word] = Field([], max_length=_MOST_VALUES)
+    kind: list[OperationKind] = Field([], max_length=_MOST_VALUES)
+    state: list[OperationState] = Field([], max_length=_MOST_VALUES)
+    currency: list[Currency] = Field([], max_length=_MOST_VALUES)
+
+    @property
+    def filter(self) -> dict[str, Any]:
+        """As an OperationFilter."""
+        return {
+            "from": self.from_,
+            "until": self.until,
+            "order_ids": self.order_id,
+            "channel_ids": self.channel_id,
+            "point_ids": self.point_id,
+            "providers": self.provider,
+            "tender_kinds": self.tender_kind,
+            "kinds": self.kind,
+            "states": self.state,
+            "currencies": self.currency,
+        }
+
+
+class OperationFilters(OperationsAsked, Paged):
+    """Which page of which operations."""
 
 
 class EventTaken(Shown):

@@ -232,6 +232,10 @@ class Operation:
     # A capture after which nothing may be captured any more: the provider lets the rest go.
     final: bool = False
     settled_at: datetime | None = None
+    # What it is filtered by in the history, taken from its payment when it is intended.
+    channel_id: str = ""
+    point_id: str = ""
+    tender_kind: str = ""
 
     @property
     def unsettled(self) -> bool:

@@ -34,6 +34,8 @@ class Intent:
     cause: str
     actor: str
     now: datetime
+    # The store that it is done for.
+    point_id: str = ""
 
     def part(self, number: int) -> "Intent":
         """The intent of one of several operations of the same request, counted from 0."""
@@ -223,4 +225,7 @@ def _intended(tender: Tender, kind: Kind, amount_minor: int, intent: Intent) -> 
         actor=intent.actor,
         intended_at=intent.now,
         provider=tender.provider,
+        channel_id=tender.channel_id,
+        point_id=intent.point_id,
+        tender_kind=tender.means.kind,
     )

@@ -110,6 +110,8 @@ def let_go(tender: Tender, rest: int, operation_id: str, cause: str, now: dateti
         intended_at=now,
         provider=tender.provider,
         settled_at=now,
+        channel_id=tender.channel_id,
+        tender_kind=tender.means.kind,
     )
 
 

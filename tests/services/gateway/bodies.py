@@ -27,6 +27,8 @@ PARAMETERS = {
     "decision_id": "dec_1",
     "task_id": "ptk_1",
     "token": "open",
+    "settlement_id": "stl_1",
+    "difference_id": "sdf_1",
 }
 QUERIES = {
     ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",
@@ -35,6 +37,10 @@ QUERIES = {
     ("GET", "/v1/stock/movements"): "?sku=SKU-1",
     ("GET", "/v1/channels/{channel_id}/future-availability"): "?sku=SKU-1",
     ("GET", "/v1/merchandising/facts/versions"): "?sku=SKU-1&point_id=store-lyon",
+    ("GET", "/v1/payment-operations/export"): "?format=csv",
+    ("GET", "/console/finance/export"): "?format=csv",
+    ("GET", "/v1/payment-totals"): "?from=2026-11-01&until=2026-12-01",
+    ("POST", "/v1/settlements"): "?provider=stripe&day=2026-11-20",
     ("POST", "/v1/stock/imports"): (
         "?kind=snapshot&absent=keep&point_id=store-lyon&effective_at=2026-11-20T06:00:00Z"
     ),

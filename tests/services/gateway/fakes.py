@@ -40,6 +40,7 @@ from tests.services.gateway import (
     fake_baskets,
     fake_capacity,
     fake_decisions,
+    fake_finance,
     fake_images,
     fake_merchandising,
     fake_rulesets,
@@ -716,6 +717,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_rulesets.register(world, server)
     fake_simulations.register(world, server)
     fake_decisions.register(world, server)
+    fake_finance.register(world, server)
     add_ShelfServiceServicer_to_server(FakeShelf(world), server)
     add_SupplyServiceServicer_to_server(FakeSupply(world), server)  # type: ignore[abstract]
     add_ImportServiceServicer_to_server(FakeImports(world), server)

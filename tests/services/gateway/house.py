@@ -30,6 +30,7 @@ from oms.inventory.v1.supply_service_pb2_grpc import add_SupplyServiceServicer_t
 from oms.inventory.v1.transfer_service_pb2_grpc import add_TransferServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
+from oms.payments.v1.finance_service_pb2_grpc import add_FinanceServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 from oms.promise.v1.capacity_service_pb2_grpc import add_CapacityServiceServicer_to_server
 from oms.promise.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
@@ -66,9 +67,11 @@ from services.inventory.watch import StockWatch
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
+from services.payments.finance_rpc import FinanceRpc
 from services.payments.providers.stripe import StripeProvider
 from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
+from services.payments.settlements import Settlements
 from services.promise.capacities import Capacities
 from services.promise.capacities_rpc import CapacityRpc
 from services.promise.decisions import Decisions
@@ -184,6 +187,8 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     of_orders = engines["orders"], bells["orders"]
     add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders)), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
+    settlements = Settlements(engines["payments"], {stripe.name})
+    add_FinanceServiceServicer_to_server(FinanceRpc(payments.history, settlements), server)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     decisions = Decisions(engines["promise"], promise)

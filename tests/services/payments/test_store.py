@@ -6,9 +6,8 @@ from sqlalchemy.exc import DBAPIError
 
 from kit.errors import InvalidArgument
 from services.payments import store
-from services.payments.domain.model import Kind, Operation, State
-from services.payments.rpc import _cursor, _read_cursor
-from tests.services.payments.world import World, authorize, move
+from services.payments.rpc import _read_cursor
+from tests.services.payments.world import World, move
 
 
 @pytest.mark.parametrize(
@@ -66,26 +65,6 @@ async def test_what_the_provider_owes_is_what_was_captured_less_what_was_refunde
     assert balances["provider/stripe/receivable"] == 2_500
     assert balances["provider/stripe/authorized"] == 6_000
     assert sum(balances.values()) == 0
-
-
-async def test_operations_of_all_orders_are_listed_newest_first_page_by_page(world: World) -> None:
-    for number in range(5):
-        await world.service.authorize(authorize(f"{world.order_id}-{number}"))
-    await world.service.capture(move(f"{world.order_id}-0", 100))
-    seen: list[Operation] = []
-    after = None
-    while True:
-        rows, more = await world.service.list_operations(store.Filter(after=after), 4)
-        seen += rows
-        if not more:
-            break
-        after = _read_cursor(_cursor(rows[-1]))
-    assert len(seen) == 6
-    assert seen == sorted(seen, key=lambda one: (one.intended_at, one.operation_id), reverse=True)
-    captures, _ = await world.service.list_operations(
-        store.Filter(order_id=f"{world.order_id}-0", kind=Kind.CAPTURE, state=State.SUCCEEDED), 10
-    )
-    assert [one.amount_minor for one in captures] == [100]
 
 
 @pytest.mark.parametrize("cursor", ["?", "é", "bm90IGEgY3Vyc29y", "MjAyNi0wMS0wMVQwMDowMDowMHxwb3A="])

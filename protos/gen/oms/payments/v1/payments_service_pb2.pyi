@@ -500,6 +500,9 @@ class Operation(_message.Message):
     INTENDED_AT_FIELD_NUMBER: _builtins.int
     SETTLED_AT_FIELD_NUMBER: _builtins.int
     TENDER_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_ID_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    TENDER_KIND_FIELD_NUMBER: _builtins.int
     operation_id: _builtins.str
     order_id: _builtins.str
     kind: Global___OperationKind.ValueType
@@ -511,6 +514,11 @@ class Operation(_message.Message):
     provider_reference: _builtins.str
     failure_code: _builtins.str
     tender_id: _builtins.str
+    channel_id: _builtins.str
+    point_id: _builtins.str
+    """The store that it was done for; empty when there is none."""
+    tender_kind: _builtins.str
+    """How it was paid, for example "payment_method_token"."""
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
     @_builtins.property
@@ -533,14 +541,72 @@ class Operation(_message.Message):
         intended_at: _timestamp_pb2.Timestamp | None = ...,
         settled_at: _timestamp_pb2.Timestamp | None = ...,
         tender_id: _builtins.str = ...,
+        channel_id: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        tender_kind: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "intended_at", b"intended_at", "settled_at", b"settled_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "failure_code", b"failure_code", "intended_at", b"intended_at", "kind", b"kind", "operation_id", b"operation_id", "order_id", b"order_id", "provider", b"provider", "provider_reference", b"provider_reference", "settled_at", b"settled_at", "state", b"state", "tender_id", b"tender_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "channel_id", b"channel_id", "failure_code", b"failure_code", "intended_at", b"intended_at", "kind", b"kind", "operation_id", b"operation_id", "order_id", b"order_id", "point_id", b"point_id", "provider", b"provider", "provider_reference", b"provider_reference", "settled_at", b"settled_at", "state", b"state", "tender_id", b"tender_id", "tender_kind", b"tender_kind"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Operation: _TypeAlias = Operation  # noqa: Y015
+
+@_typing.final
+class OperationFilter(_message.Message):
+    """Which operations: all that each list that is not empty allows. INVALID_ARGUMENT names a value that cannot be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    ORDER_IDS_FIELD_NUMBER: _builtins.int
+    CHANNEL_IDS_FIELD_NUMBER: _builtins.int
+    POINT_IDS_FIELD_NUMBER: _builtins.int
+    PROVIDERS_FIELD_NUMBER: _builtins.int
+    TENDER_KINDS_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    CURRENCIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def order_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def channel_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def point_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def tender_kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___OperationKind.ValueType]: ...
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[Global___OperationState.ValueType]: ...
+    @_builtins.property
+    def currencies(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        order_ids: _abc.Iterable[_builtins.str] | None = ...,
+        channel_ids: _abc.Iterable[_builtins.str] | None = ...,
+        point_ids: _abc.Iterable[_builtins.str] | None = ...,
+        providers: _abc.Iterable[_builtins.str] | None = ...,
+        tender_kinds: _abc.Iterable[_builtins.str] | None = ...,
+        kinds: _abc.Iterable[Global___OperationKind.ValueType] | None = ...,
+        states: _abc.Iterable[Global___OperationState.ValueType] | None = ...,
+        currencies: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from", b"from", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_ids", b"channel_ids", "currencies", b"currencies", "from", b"from", "kinds", b"kinds", "order_ids", b"order_ids", "point_ids", b"point_ids", "providers", b"providers", "states", b"states", "tender_kinds", b"tender_kinds", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OperationFilter: _TypeAlias = OperationFilter  # noqa: Y015
 
 @_typing.final
 class AuthorizeRequest(_message.Message):
@@ -984,11 +1050,16 @@ class ListOperationsRequest(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     PAGE_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     kind: Global___OperationKind.ValueType
     state: Global___OperationState.ValueType
     @_builtins.property
     def page(self) -> _type_pb2.PageRequest: ...
+    @_builtins.property
+    def filter(self) -> Global___OperationFilter:
+        """And these."""
+
     def __init__(
         self,
         *,
@@ -996,10 +1067,11 @@ class ListOperationsRequest(_message.Message):
         kind: Global___OperationKind.ValueType = ...,
         state: Global___OperationState.ValueType = ...,
         page: _type_pb2.PageRequest | None = ...,
+        filter: Global___OperationFilter | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "order_id", b"order_id", "page", b"page", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "kind", b"kind", "order_id", b"order_id", "page", b"page", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

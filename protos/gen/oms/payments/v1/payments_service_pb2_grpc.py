@@ -230,7 +230,8 @@ class PaymentsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def FindDifferences(self, request, context):
-        """Payments whose totals are not their ledger's, and operations without an outcome for too long. None is right.
+        """Payments whose totals are not their ledger's, operations without an outcome for too long, and days whose sums
+        are not the ledger's. None is right.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -76,7 +76,9 @@ class PaymentsServiceStub:
     BatchGetPayments: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.BatchGetPaymentsRequest, _payments_service_pb2.BatchGetPaymentsResponse]
     """The payments of these orders, without their operations; orders without a payment are left out."""
     FindDifferences: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.FindDifferencesRequest, _payments_service_pb2.FindDifferencesResponse]
-    """Payments whose totals are not their ledger's, and operations without an outcome for too long. None is right."""
+    """Payments whose totals are not their ledger's, operations without an outcome for too long, and days whose sums
+    are not the ledger's. None is right.
+    """
     CompareWithProvider: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.CompareWithProviderRequest, _payments_service_pb2.CompareWithProviderResponse]
     """Asks the provider about payments with an operation since `since`, page by page, and compares.
     UNAVAILABLE / PROVIDER_UNAVAILABLE when it does not answer.
@@ -130,7 +132,9 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     BatchGetPayments: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.BatchGetPaymentsRequest, _payments_service_pb2.BatchGetPaymentsResponse]  # type: ignore[assignment]
     """The payments of these orders, without their operations; orders without a payment are left out."""
     FindDifferences: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.FindDifferencesRequest, _payments_service_pb2.FindDifferencesResponse]  # type: ignore[assignment]
-    """Payments whose totals are not their ledger's, and operations without an outcome for too long. None is right."""
+    """Payments whose totals are not their ledger's, operations without an outcome for too long, and days whose sums
+    are not the ledger's. None is right.
+    """
     CompareWithProvider: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.CompareWithProviderRequest, _payments_service_pb2.CompareWithProviderResponse]  # type: ignore[assignment]
     """Asks the provider about payments with an operation since `since`, page by page, and compares.
     UNAVAILABLE / PROVIDER_UNAVAILABLE when it does not answer.
@@ -271,7 +275,9 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payments_service_pb2.FindDifferencesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.FindDifferencesResponse, _abc.Awaitable[_payments_service_pb2.FindDifferencesResponse]]:
-        """Payments whose totals are not their ledger's, and operations without an outcome for too long. None is right."""
+        """Payments whose totals are not their ledger's, operations without an outcome for too long, and days whose sums
+        are not the ledger's. None is right.
+        """
 
     @_abc_1.abstractmethod
     def CompareWithProvider(
