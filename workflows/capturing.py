@@ -1,6 +1,7 @@
 """Taking money, for the stories that do: tried until it is there, or somebody lets it go, or nothing is due."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
@@ -50,7 +51,7 @@ class Capturing(Story):
 
     async def _try_capture(self, request: MoneyRequest, attempt: int) -> CaptureAnswer | None:
         """None when the payment was closed: the order is being cancelled, and that telling will come."""
-        numbered = MoneyRequest(f"{request.request_id}/{attempt}", request.order_id, request.cause, request.amount)
+        numbered = replace(request, request_id=f"{request.request_id}/{attempt}")
         try:
             return await self._insist_on(calls.capture, numbered, unless=_is_an_answer)
         except StepFailed as failed:

@@ -113,6 +113,7 @@ class FulfilmentWorkflow(Capturing):
             order_id=self._work.order_id,
             cause=f"parcel/{parcel['parcel_id']}",
             amount=Amount(int(parcel["amount_minor"]), str(parcel["currency"])),
+            point_id=self._work.point_id,
         )
         outcome = await self._collect(request, self._record_capture, "cancelled")
         self._captured = outcome == "captured"

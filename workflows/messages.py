@@ -314,6 +314,8 @@ class MoneyRequest:
     order_id: str
     cause: str
     amount: Amount | None = None
+    # The point that prepared what is captured.
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Authorize:
     needed_until: datetime | None = None
     cause: str = ""
     actor: str = ""
+    # The point that sold it; the history can be filtered by it.
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Move:
     amount: Money | None
     cause: str = ""
     actor: str = ""
+    # The point that prepared it, or took it back.
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +105,9 @@ class Command(Protocol):
 
 
 def content(verb: str, asked: Authorize | Move | Settle | Unwind | Resolve) -> bytes:
-    """What the request id stands for; only its digest is kept."""
-    return json.dumps([verb, asdict(asked)], sort_keys=True, default=str).encode()
+    """What the request id stands for; only its digest is kept. The point only labels it."""
+    meant = {name: value for name, value in asdict(asked).items() if name != "point_id"}
+    return json.dumps([verb, meant], sort_keys=True, default=str).encode()
 
 
 def check_order(asked: Command) -> None:

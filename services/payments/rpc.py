@@ -94,6 +94,7 @@ class PaymentsRpc(PaymentsServiceServicer):
                     ),
                     cause=request.cause,
                     actor=request.actor,
+                    point_id=request.point_id,
                 )
             )
         return pb.AuthorizeResponse(payment=_payment_proto(statement))
@@ -274,6 +275,7 @@ def _move(request: pb.CaptureRequest | pb.VoidRequest | pb.RefundRequest) -> com
         amount=_money(request.amount) if request.HasField("amount") else None,
         cause=request.cause,
         actor=request.actor,
+        point_id="" if isinstance(request, pb.VoidRequest) else request.point_id,
     )
 
 

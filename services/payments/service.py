@@ -393,7 +393,9 @@ class PaymentsService:
     # -- small things ----------------------------------------------------------------------------------------
 
     def _intent(self, asked: Command) -> rules.Intent:
-        return rules.Intent(new_id("pop"), asked.request_id, asked.cause, asked.actor, self._clock())
+        return rules.Intent(
+            new_id("pop"), asked.request_id, asked.cause, asked.actor, self._clock(), asked.point_id
+        )
 
     async def _locked(self, tx: AsyncConnection, order_id: str, *, barred: bool = False) -> Payment:
         payment = await store.lock_payment(tx, order_id)

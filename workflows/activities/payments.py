@@ -67,6 +67,7 @@ class PaymentActivities:
                 amount=money(request.amount) if request.amount else None,
                 cause=request.cause,
                 actor=_ACTOR,
+                point_id=request.point_id,
             ),
             timeout=PROVIDER_CALL_SECONDS,
         )

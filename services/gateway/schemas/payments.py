@@ -33,7 +33,7 @@ class OperationView(Shown):
     intended_at: datetime | None
     settled_at: datetime | None
     channel_id: str = ""
-    point_id: str = Field("", description="The store that it was done for; empty when there is none")
+    point_id: str = Field("", description="The point that sold, prepared or took back; empty when there is none")
     tender_kind: str = ""
 
 

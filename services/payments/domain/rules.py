@@ -34,7 +34,7 @@ class Intent:
     cause: str
     actor: str
     now: datetime
-    # The store that it is done for.
+    # The point that it is done for.
     point_id: str = ""
 
     def part(self, number: int) -> "Intent":

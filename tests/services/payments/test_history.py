@@ -141,6 +141,9 @@ async def test_what_changes_its_state_is_found_under_the_new_one(world: World) -
     assert (await history.list_operations(unknown, None, 9))[0] == []
     (found,), _ = await history.list_operations(succeeded, None, 9)
     assert (found.channel_id, found.tender_kind, found.point_id) == ("web", "payment_method_token", "")
+    await world.service.capture(replace(move(world.order_id, 4_000), point_id="st-lyon"))
+    (captured,), _ = await history.list_operations(Filter(point_id=("st-lyon",)), None, 9)
+    assert (captured.kind, captured.channel_id, captured.amount_minor) == (Kind.CAPTURE, "web", 4_000)
 
 
 def test_a_filter_that_cannot_be_is_refused_by_its_field() -> None:

@@ -516,7 +516,7 @@ class Operation(_message.Message):
     tender_id: _builtins.str
     channel_id: _builtins.str
     point_id: _builtins.str
-    """The store that it was done for; empty when there is none."""
+    """The point that sold, prepared or took back; empty when there is none."""
     tender_kind: _builtins.str
     """How it was paid, for example "payment_method_token"."""
     @_builtins.property
@@ -624,6 +624,7 @@ class AuthorizeRequest(_message.Message):
     TENDERS_FIELD_NUMBER: _builtins.int
     SAVE_MEANS_FIELD_NUMBER: _builtins.int
     NEEDED_UNTIL_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     channel_id: _builtins.str
@@ -631,6 +632,8 @@ class AuthorizeRequest(_message.Message):
     actor: _builtins.str
     save_means: _builtins.bool
     """The customer allows that the means be kept and authorised again for this order."""
+    point_id: _builtins.str
+    """The point that sold the order; empty when none did."""
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
     @_builtins.property
@@ -658,10 +661,11 @@ class AuthorizeRequest(_message.Message):
         tenders: _abc.Iterable[Global___TenderPart] | None = ...,
         save_means: _builtins.bool = ...,
         needed_until: _timestamp_pb2.Timestamp | None = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "needed_until", b"needed_until", "tender", b"tender"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "channel_id", b"channel_id", "needed_until", b"needed_until", "order_id", b"order_id", "request_id", b"request_id", "save_means", b"save_means", "tender", b"tender", "tenders", b"tenders"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "channel_id", b"channel_id", "needed_until", b"needed_until", "order_id", b"order_id", "point_id", b"point_id", "request_id", b"request_id", "save_means", b"save_means", "tender", b"tender", "tenders", b"tenders"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -700,11 +704,14 @@ class CaptureRequest(_message.Message):
     AMOUNT_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     cause: _builtins.str
     """Required, for example "parcel/par_1": what was captured for the same cause before counts."""
     actor: _builtins.str
+    point_id: _builtins.str
+    """The point that prepared what is captured; empty when there is none."""
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
     def __init__(
@@ -715,10 +722,11 @@ class CaptureRequest(_message.Message):
         amount: _type_pb2.Money | None = ...,
         cause: _builtins.str = ...,
         actor: _builtins.str = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "order_id", b"order_id", "point_id", b"point_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -827,10 +835,13 @@ class RefundRequest(_message.Message):
     AMOUNT_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     cause: _builtins.str
     actor: _builtins.str
+    point_id: _builtins.str
+    """The point that took it back; empty when none did."""
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
     def __init__(
@@ -841,10 +852,11 @@ class RefundRequest(_message.Message):
         amount: _type_pb2.Money | None = ...,
         cause: _builtins.str = ...,
         actor: _builtins.str = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "order_id", b"order_id", "point_id", b"point_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
