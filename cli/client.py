@@ -83,6 +83,20 @@ class Api:
         """The answer's body. Raises Problem."""
         return body_of(self.send("POST", path, role, scope, json=body, headers=headers))
 
+    def download(self, path: str, role: str, file: Path, **parameters: Any) -> int:
+        """Writes the answer's body to a file as it comes; its bytes. Raises Problem: then there is no file."""
+        headers = self._tokens.header(role, None)
+        with self._http.stream("GET", path, params=parameters, headers=headers) as answer:
+            if answer.is_error:
+                answer.read()
+                raise Problem(answer)
+            part = file.with_name(f"{file.name}.part")
+            with part.open("wb") as written:
+                for portion in answer.iter_bytes():
+                    written.write(portion)
+        part.replace(file)
+        return file.stat().st_size
+
     def send(
         self, method: str, path: str, role: str, scope: tokens.Scope | None = None, **options: Any
     ) -> httpx.Response:

@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import capacity, demo, doctor, explain, money, orders, system, token
+from cli import capacity, demo, doctor, explain, money, orders, payments, system, token
 from cli.replay import command as replay
 from cli.rules import command as rules
 from cli.simulate import command as simulate
@@ -16,7 +16,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for module in (system, token, demo, orders, money, explain, replay, doctor, stock, rules, capacity, simulate):
+for module in (
+    system,
+    token,
+    demo,
+    orders,
+    money,
+    payments,
+    explain,
+    replay,
+    doctor,
+    stock,
+    rules,
+    capacity,
+    simulate,
+):
     module.register(app)
 
 

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.client import Json
+from kit.values.money import Money
 
 _GOOD = ("validated", "released", "closed", "delivered", "captured", "succeeded")
 _BAD = ("refused", "cancelled", "cancelling", "failed")
@@ -22,7 +23,7 @@ def console() -> Console:
 
 def money(amount: Json | None) -> str:
     """For example `124.80 EUR`; a dash for none."""
-    return f"{amount['amount_minor'] / 100:.2f} {amount['currency']}" if amount else "-"
+    return str(Money(amount["amount_minor"], amount["currency"])) if amount else "-"
 
 
 def moment(instant: str | None) -> str:
