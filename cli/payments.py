@@ -17,6 +17,7 @@ from cli.state import DEFAULT_STATE, StateOption, running_system
 ROLE = "finance"
 _LOOK_SECONDS = 0.2
 _SHOWN = 20
+_ID_CHARACTERS = 36
 _COUNTS = ("lines", "matched", "different_amount", "different_currency", "extra", "fees_only", "missing")
 
 payments = typer.Typer(help="List, export and reconcile payments.", no_args_is_help=True)
@@ -218,6 +219,8 @@ def report(settlement: Json, found: list[Json]) -> None:
 
 def _print_differences(rows: list[Json]) -> None:
     found = show.table("difference", "day", "what", "", "ours", "theirs", "order", "transaction", "why closed")
+    # It is what `resolve` asks for.
+    found.columns[0].no_wrap, found.columns[0].min_width = True, _ID_CHARACTERS
     for one in rows:
         words = (one["difference_id"], one["day"], one["kind"].replace("_", " "))
         sides = (show.money(one["expected"]), show.money(one["found"]))

@@ -90,7 +90,14 @@ _ELSEWHERE = {
         "forget_quotes",
         "forget_capacity",
     ),
-    "payments": ("resolve_unknown",),
+    "payments": (
+        "resolve_unknown",
+        "reconcile",
+        "sum_days",
+        "forget_uploads",
+        "StartSettlement",
+        "ResolveSettlementDifference",
+    ),
     "relay": ("CreateEndpoint", "DeleteEndpoint", "forget_deliveries"),
     "worker": ("start_missing", "lapse_offer"),
 }
