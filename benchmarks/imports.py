@@ -65,7 +65,7 @@ async def measure(system: System, rows: int) -> list[Result]:
         raise ValueError(f"the import came to {job}")
     return [
         result("snapshot_import_ratio", [ours / raw], taken.load),
-        result("snapshot_import_rss_mb", [_peak_mb(system.pids["inventory"])], taken.load),
+        result("snapshot_import_rss_mb", [peak_mb(system.pids["inventory"])], taken.load),
         result("snapshot_import_rows", [job.read], taken.load),
         result("snapshot_import_changed", [job.changed], taken.load),
         result("snapshot_import_seconds", [ours], taken.load),
@@ -158,7 +158,7 @@ async def _sent(content: bytes) -> AsyncIterator[pb.StartImportRequest]:
         yield pb.StartImportRequest(content=content[start : start + _PORTION_BYTES])
 
 
-def _peak_mb(pid: int) -> float:
+def peak_mb(pid: int) -> float:
     """The largest resident size that the process has had (VmHWM)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):

@@ -93,7 +93,7 @@ class PaymentActivities:
 
     @activity.defn
     async def refund(self, request: MoneyRequest) -> bool:
-        """Refund, until its outcome is known; what the provider refuses for good is a person's task at payments."""
+        """Refund, until its outcome is known; what is refused for good is a person's task at payments."""
         reply = await self._stub.Refund(
             pb.RefundRequest(
                 request_id=request.request_id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 WIDTH, HEIGHT = 960, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 100, 20, 16, 40
+_LEFT, _RIGHT, _TOP, _BOTTOM = 130, 20, 16, 40
 _GRID_LINES = 4
 _MOST_TICKS = 8
 # Beyond so many days a dot for each would only be a thicker line.
