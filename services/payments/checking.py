@@ -62,7 +62,7 @@ class Checking:
             checked = await store.count_payments(tx)
             totals = await store.differences(tx)
             waiting = await store.unresolved(tx, as_of - PATIENCE, _SHOWN)
-            sums = await history_store.wrong_sums(tx)
+            sums = await history_store.wrong_sums(tx, _SHOWN)
         found = [
             Difference(
                 one.order_id,
