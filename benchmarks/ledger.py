@@ -8,7 +8,7 @@ of its own.
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from itertools import count, cycle
@@ -26,7 +26,8 @@ from kit.values.money import Money
 from services.payments.commands import Authorize, Move, Part
 from services.payments.domain.model import Means, MeansKind, Operation, State, Tender
 from services.payments.domain.outcome import Outcome
-from services.payments.providers import Abilities, Authorisation, ProviderEvent
+from services.payments.providers import Provider
+from services.payments.providers.stripe import StripeProvider
 from services.payments.service import PaymentsService
 
 _DATABASE = "payments_ledger"
@@ -37,38 +38,13 @@ _ROUNDS = 5
 _AMOUNT = 10**12
 
 
-class Instant:
-    """A provider that has done everything before it was asked."""
-
-    name = "instant"
-    abilities = Abilities(True, True, timedelta(days=7), timedelta(hours=23))
+class Instant(StripeProvider):
+    """Has done everything before it was asked."""
 
     async def perform(self, tender: Tender, operation: Operation) -> Outcome:
         """Done. The first one of an order makes its payment there."""
         reference = tender.provider_payment_id or f"pi_{operation.operation_id}"
         return Outcome(State.SUCCEEDED, reference, expires_at=datetime.now(UTC) + timedelta(days=7))
-
-    async def look(self, tender: Tender, operation: Operation) -> Outcome | None:
-        """Never asked."""
-        raise NotImplementedError
-
-    async def authorisation(self, provider_payment_id: str) -> Authorisation | None:
-        """Never asked."""
-        raise NotImplementedError
-
-    async def authorisations(self, since: datetime, until: datetime, most: int) -> Mapping[str, Authorisation]:
-        """Never asked."""
-        raise NotImplementedError
-
-    async def release(self, tender: Tender) -> None:
-        """Nothing is held."""
-
-    def read_event(self, payload: bytes, signature: str) -> ProviderEvent:
-        """Sends none."""
-        raise NotImplementedError
-
-    async def close(self) -> None:
-        """Nothing is open."""
 
 
 async def measure(system: System) -> list[Result]:
@@ -78,8 +54,16 @@ async def measure(system: System) -> list[Result]:
     await asyncio.to_thread(create_database, admin, _DATABASE)
     await db.migrate("payments", url)
     engine = db.connect(url, pool_size=_IN_FLIGHT)
-    provider = Instant()
-    service = PaymentsService(engine, Bell(), {provider.name: provider}, provider.name)
+    provider = Instant(
+        url="http://127.0.0.1:1",
+        api_key="none",
+        webhook_secret="none",
+        return_url="",
+        timeout_seconds=1,
+        name="instant",
+    )
+    providers: dict[str, Provider] = {provider.name: provider}
+    service = PaymentsService(engine, Bell(), providers, provider.name)
     try:
         orders = [await _paid(service) for _ in range(2 * _IN_FLIGHT)]
         async with AsyncExitStack() as stack:
@@ -98,6 +82,7 @@ async def measure(system: System) -> list[Result]:
             raise ValueError(f"books differ: {found[:3]}")
     finally:
         await engine.dispose()
+        await provider.close()
         await asyncio.to_thread(_drop, admin)
     ratios = [mine / theirs for mine, theirs in zip(captured, written, strict=True)]
     return [

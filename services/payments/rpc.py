@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, TypeVar
 
 from kit import times
 from kit.errors import InvalidArgument
@@ -21,6 +22,7 @@ from services.payments.domain.tasks import Resolution, Task, TaskKind
 from services.payments.filters import read_filter
 from services.payments.service import PaymentsService, Statement
 
+T = TypeVar("T")
 _LARGEST_PAGE = 500
 _PAGE = 50
 _LARGEST_SWEEP = 500
@@ -277,6 +279,14 @@ def _move(request: pb.CaptureRequest | pb.VoidRequest | pb.RefundRequest) -> com
         actor=request.actor,
         point_id="" if isinstance(request, pb.VoidRequest) else request.point_id,
     )
+
+
+def _filter(field: str, number: int, known: dict[Any, T]) -> T | None:
+    if number == 0:
+        return None
+    if number not in known:
+        raise InvalidArgument(field, "not a value of this field")
+    return known[number]
 
 
 def _bounded(field: str, value: int, largest: int, default: int) -> int:

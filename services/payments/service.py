@@ -34,8 +34,8 @@ from services.payments.commands import (
 from services.payments.domain import links, renewing, rules, sharing
 from services.payments.domain.model import Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement
-from services.payments.links import Links
 from services.payments.history import History
+from services.payments.links import Links
 from services.payments.news import News
 from services.payments.providers import Provider
 from services.payments.runner import Runner
@@ -393,9 +393,8 @@ class PaymentsService:
     # -- small things ----------------------------------------------------------------------------------------
 
     def _intent(self, asked: Command) -> rules.Intent:
-        return rules.Intent(
-            new_id("pop"), asked.request_id, asked.cause, asked.actor, self._clock(), asked.point_id
-        )
+        point_id = asked.point_id if isinstance(asked, Authorize | Move) else ""
+        return rules.Intent(new_id("pop"), asked.request_id, asked.cause, asked.actor, self._clock(), point_id)
 
     async def _locked(self, tx: AsyncConnection, order_id: str, *, barred: bool = False) -> Payment:
         payment = await store.lock_payment(tx, order_id)

@@ -123,7 +123,7 @@ async def link(tx: AsyncConnection, token: str) -> tuple[Tender, Operation] | No
         operation.c.tender_id == row.tender_id,
         operation.c.kind == Kind.AUTHORIZE,
     )
-    return _tender(row), _operation((await tx.execute(asked)).one())
+    return _tender(row), operation_of((await tx.execute(asked)).one())
 
 
 async def links_ended(tx: AsyncConnection, now: datetime, limit: int) -> list[Operation]:
