@@ -78,17 +78,22 @@ class PaymentActivities:
 
     @activity.defn
     async def void(self, request: MoneyRequest) -> bool:
-        """Void."""
-        await self._stub.Void(
-            pb.VoidRequest(
-                request_id=request.request_id,
-                order_id=request.order_id,
-                amount=money(request.amount) if request.amount else None,
-                cause=request.cause,
-                actor=_ACTOR,
-            ),
-            timeout=PROVIDER_CALL_SECONDS,
-        )
+        """Void. False where an authorisation has ended: less is held than there is to give up."""
+        try:
+            await self._stub.Void(
+                pb.VoidRequest(
+                    request_id=request.request_id,
+                    order_id=request.order_id,
+                    amount=money(request.amount) if request.amount else None,
+                    cause=request.cause,
+                    actor=_ACTOR,
+                ),
+                timeout=PROVIDER_CALL_SECONDS,
+            )
+        except FailedPrecondition as refusal:
+            if refusal.reason != "VOID_EXCEEDS_AUTHORISATION":
+                raise
+            return False
         return True
 
     @activity.defn

@@ -108,4 +108,6 @@ def chargeback(
         provider=tender.provider,
         provider_reference=found.reference,
         settled_at=now,
+        channel_id=tender.channel_id,
+        tender_kind=tender.means.kind,
     )

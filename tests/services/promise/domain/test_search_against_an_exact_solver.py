@@ -114,7 +114,7 @@ def check_random(seeds: range, *, is_sized: bool = False) -> None:
     answers = [answer for answer, is_known in checked if is_known]
     assert len(answers) > 0.8 * len(seeds)
     assert sum(answer.proved for answer, _ in checked) > 0.8 * len(seeds)
-    assert sum(len(answer.found[0].legs) > 1 for answer in answers if answer.found) > 0.3 * len(seeds)
+    assert sum(len(answer.found[0].legs) > 1 for answer in answers if answer.found) >= 0.25 * len(seeds)
 
 
 def test_what_is_proved_is_what_an_exact_solver_finds() -> None:
