@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
@@ -21,6 +22,8 @@ LIVES = 96
 AT_ONCE = 12
 LAST_UNITS = 6
 TOKENS = ("pm_card_visa",) * 8 + ("pm_card_visa_chargeDeclined", "pm_card_authenticationRequired")
+# Money is taken at the shipment, at the preparation, with the order.
+CHANNELS = ("web", "prepared", "prepaid")
 REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
 OPEN = (
     orders.FULFILMENT_STATE_PLANNED,
@@ -54,8 +57,10 @@ async def _live(world: World, seed: int) -> None:
     units[NEAR] += 1
     sku = await world.stock(units)
     wanted = chance.randint(1, 4)
-    recorded = await world.record({sku: wanted}, token=chance.choice(TOKENS))
+    recorded = await world.record({sku: wanted}, token=chance.choice(TOKENS), channel=chance.choice(CHANNELS))
     order_id = recorded.order.order_id
+    if chance.random() < 0.3:
+        world.provider.fault("capture", "decline", order_id=order_id)
     placing = asyncio.create_task(world.place(recorded))
     if chance.random() < 0.1:
         await _try_cancel(world, order_id)
@@ -69,6 +74,9 @@ async def _live(world: World, seed: int) -> None:
                 await _work(world, chance, work)
             except FailedPrecondition:
                 continue  # somebody was faster, or the money is not there yet
+        if (await world.order(order_id)).charge.capture_state == "failed":
+            with suppress(FailedPrecondition):
+                await world.retry_capture(order_id)
         if chance.random() < 0.02:
             await _try_cancel(world, order_id)
     state = await world.ended(order_id)
@@ -111,10 +119,20 @@ async def _work(world: World, chance: random.Random, work: orders.Fulfilment) ->
         await world.pick(work, missing=chance.randint(1, quantity) if chance.random() < 0.25 else 0)
     elif work.state == orders.FULFILMENT_STATE_PICKED:
         await world.pack(work)
-    elif work.state == orders.FULFILMENT_STATE_PACKED and work.parcel.capture_state == "captured":
+    elif work.parcel.capture_state == "failed":
+        await _decide(world, chance, work)
+    elif work.state == orders.FULFILMENT_STATE_PACKED and work.parcel.capture_state in ("captured", "not_needed"):
         await world.hand_over(work)
     elif work.state == orders.FULFILMENT_STATE_HANDED_OVER:
         await world.deliver(work)
+
+
+async def _decide(world: World, chance: random.Random, work: orders.Fulfilment) -> None:
+    """A bank declined: somebody asks again, or gives the parcel up."""
+    if chance.random() < 0.5:
+        await world.retry_capture(work.order_id, work.fulfilment_id)
+    else:
+        await world.give_up(work.fulfilment_id)
 
 
 async def _assert_consistent(world: World, order_id: str, sku: str, units: dict[str, int], state: str) -> None:
@@ -128,8 +146,22 @@ async def _assert_consistent(world: World, order_id: str, sku: str, units: dict[
     assert (state == "CLOSED") == (delivered > 0)
     assert not any(row.state in OPEN for row in order.fulfilments)
     await world.assert_settled(order_id, kept_minor=kept, sold={sku: delivered})
+    if state == "CLOSED":
+        await _give_back(world, order_id, kept)
     rows = (await world.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
     assert sum(row.on_hand for row in rows) == sum(units.values()) - delivered
+
+
+async def _give_back(world: World, order_id: str, kept: int) -> None:
+    """Some units, then all that is left: to the cent, and no more."""
+    line = orders.PlannedLine(line_number=1, quantity=1)
+    some = await world.refund(order_id, kind="goods", lines=[line])
+    rest = 0
+    if kept > some.amount.amount_minor:
+        rest = (await world.refund(order_id, kind="goods", whole=True)).amount.amount_minor
+    assert some.amount.amount_minor + rest == kept
+    await world.refunds_in(order_id, "succeeded")
+    await world.assert_money(order_id, 0)
 
 
 async def test_the_last_unit_is_sold_once_again_and_again(world: World) -> None:

@@ -56,7 +56,17 @@ POINTS: Mapping[str, Sequence[str]] = {
 
 # Of the set-up of a shop or an endpoint, and of sweeps that find something only after minutes, or after an outage.
 _ELSEWHERE = {
-    "orders": ("PublishLifeCycle", "PutSalesChannels", "LapseOffer", "watch_promises"),
+    "orders": (
+        "PublishLifeCycle",
+        "PutSalesChannels",
+        "LapseOffer",
+        "watch_promises",
+        "RetryCapture",
+        "GiveUpParcel",
+        "RequestRefund",
+        "RecordRefund",
+        "RetryRefund",
+    ),
     "inventory": (
         "PutItems",
         "PutStockPoints",
@@ -99,7 +109,7 @@ _ELSEWHERE = {
         "ResolveSettlementDifference",
     ),
     "relay": ("CreateEndpoint", "DeleteEndpoint", "forget_deliveries"),
-    "worker": ("start_missing", "lapse_offer"),
+    "worker": ("start_missing", "lapse_offer", "give_back", "look_at_refund", "record_refund"),
 }
 
 # Acts that write once for each thing that is unfinished: how often they commit depends on who died before, and on

@@ -191,11 +191,10 @@ async def test_an_authorisation_that_ended_while_the_goods_waited_holds_the_parc
     sku = await world.stock({NEAR: 1})
     order_id = await _placed(world, {sku: 1})
     work = await world.pick(await world.accept(order_id))
-    await world.payments.Void(
-        pay.VoidRequest(request_id=f"expired/{order_id}", order_id=order_id, cause="expired")
-    )
+    await world.authorisation_ends(order_id)
     await world.pack(work)
     await world.parcel_paid(work.fulfilment_id, "failed")
+    assert (await world.order(order_id)).fulfilments[0].parcel.capture_reason == "authorisation_ended"
     await world.give_up(work.fulfilment_id)
     assert await world.ended(order_id) == "CANCELLED"
     await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
