@@ -291,7 +291,7 @@ async def test_a_day_is_not_summed_before_its_last_transaction_can_have_ended(
 async def test_sums_that_are_not_the_ledger_s_are_found(world: World) -> None:
     await world.pay()
     await world.service.capture(move(world.order_id, 4_000))
-    tomorrow = datetime.now(UTC) + timedelta(days=1, hours=1)
+    tomorrow = datetime.now(UTC).replace(hour=1, minute=0) + timedelta(days=1)
     assert await History(world.engine, lambda: tomorrow).sum_ended_days() == 1
     assert (await world.service.checking.find_differences(datetime.now(UTC)))[1] == []
     async with world.engine.begin() as tx:
