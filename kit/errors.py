@@ -68,6 +68,13 @@ class FailedPrecondition(OmsError):
     http_status = 409
 
 
+class TooManyRequests(OmsError):
+    """Asked more often than is allowed; ask again later, when the rule allows it."""
+
+    code = "RESOURCE_EXHAUSTED"
+    http_status = 429
+
+
 class Unavailable(OmsError):
     """A part of the system is away; ask again."""
 
@@ -101,6 +108,7 @@ KINDS: dict[str, type[OmsError]] = {
         NotFound,
         Conflict,
         FailedPrecondition,
+        TooManyRequests,
         Unavailable,
         DeadlineExceeded,
         Internal,

@@ -17,6 +17,7 @@ _PROBLEMS = {
     "409": "The state of things forbids it, or the key was used with other content",
     "413": "The body is too large",
     "422": "The request breaks a rule; `errors` names the fields",
+    "429": "Asked more often than is allowed; ask again later",
     "500": "A defect; it was logged",
     "503": "A part of the system is away; ask again",
     "504": "The answer did not come in time; ask again with the same key",

@@ -12,20 +12,27 @@ from kit.settings import ServiceSettings
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
 from oms.payments.v1.finance_service_pb2_grpc import add_FinanceServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
+from oms.payments.v1.stored_value_service_pb2_grpc import add_StoredValueServiceServicer_to_server
 from services.payments.finance_rpc import FinanceRpc
 from services.payments.news import LOST_AFTER
 from services.payments.providers import Abilities, Provider
+from services.payments.providers.stored_value import StoredValueProvider
 from services.payments.providers.stripe import StripeProvider
 from services.payments.providers.stripe_abilities import BASIC, STRIPE
+from services.payments.providers.till import TillProvider
 from services.payments.reconciliation import Reconciliation
 from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
 from services.payments.settlements import Settlements
+from services.payments.stored_value import StoredValueService
+from services.payments.stored_value_codes import CodeBook
+from services.payments.stored_value_rpc import StoredValueRpc
 
 _SWEEP_SECONDS = 5
 _RECONCILE_SECONDS = 2
 _SUM_SECONDS = 60
 _FORGET_SECONDS = 600
+_EXPIRE_SECONDS = 60
 # A file that takes longer to come is no file of a day.
 _ORPHAN_AFTER = timedelta(hours=2)
 
@@ -38,6 +45,8 @@ class _Settings(ServiceSettings):
     # An account of fewer abilities, at the same address; there is none without a key.
     basic_provider_api_key: str = ""
     basic_provider_webhook_secret: str = ""
+    # Of the digests of codes: whoever has it and the database could try codes out. It is never changed.
+    stored_value_key: str
     # Where the customer's browser comes back to after strong authentication.
     payment_return_url: str = "http://127.0.0.1:8080/"
     # Of payment links, without their token.
@@ -47,16 +56,20 @@ class _Settings(ServiceSettings):
 async def _serve(settings: _Settings) -> None:
     engine = db.connect(settings.database_url, pool_size=20)
     bell = Bell()
-    providers = {one.name: one for one in _providers(settings)}
+    code_book = CodeBook(settings.stored_value_key)
+    ours = [StoredValueProvider(engine, bell, code_book), TillProvider()]
+    providers: dict[str, Provider] = {one.name: one for one in (*_providers(settings), *ours)}
     service = PaymentsService(
         engine, bell, providers, next(iter(providers)), link_address=settings.payment_link_address
     )
+    stored_value = StoredValueService(engine, bell, code_book)
     settlements = Settlements(engine, providers)
     reconciliation = Reconciliation(engine)
 
     def register(server: grpc.aio.Server) -> None:
         add_PaymentsServiceServicer_to_server(PaymentsRpc(service), server)
         add_FinanceServiceServicer_to_server(FinanceRpc(service.history, settlements), server)
+        add_StoredValueServiceServicer_to_server(StoredValueRpc(stored_value), server)
         add_OutboxServiceServicer_to_server(outbox.OutboxRpc(engine, bell, "/payments"), server)
 
     async def sweep() -> None:
@@ -75,7 +88,10 @@ async def _serve(settings: _Settings) -> None:
             "forget_uploads", _FORGET_SECONDS, lambda: settlements.forget_orphans(times.now() - _ORPHAN_AFTER)
         )
 
-    background = [sweep, reconcile, sum_days, forget_uploads]
+    async def expire() -> None:
+        await rpc.periodically("expire_stored_value", _EXPIRE_SECONDS, lambda: stored_value.expire(times.now()))
+
+    background = [sweep, reconcile, sum_days, forget_uploads, expire]
     try:
         await rpc.serve(settings.listen, register, background=background)
     finally:

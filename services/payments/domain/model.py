@@ -60,6 +60,11 @@ class MeansKind(StrEnum):
     TERMINAL = "terminal"
     # An address where the customer pays, by the token in it.
     PAYMENT_LINK = "payment_link"
+    # A gift card, a credit note or a voucher, by its code.
+    STORED_VALUE = "stored_value_code"
+    # Money taken at a till of a shop, in cash or on its card terminal, by the till's own reference.
+    CASH = "cash"
+    TILL_CARD = "till_card"
 
 
 # The one table of moves. What is settled never moves again.
@@ -82,6 +87,10 @@ class Means:
 
     kind: MeansKind
     reference: str = field(repr=False)
+    # Who pays, an opaque id: for means that only their owner may use.
+    customer_ref: str = ""
+    # Of the shop whose till took the money.
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
