@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import capacity, demo, doctor, explain, money, orders, payments, system, token
+from cli import capacity, demo, doctor, explain, money, orders, payments, stored_value, system, token
 from cli.replay import command as replay
 from cli.rules import command as rules
 from cli.simulate import command as simulate
@@ -23,6 +23,7 @@ for module in (
     orders,
     money,
     payments,
+    stored_value,
     explain,
     replay,
     doctor,

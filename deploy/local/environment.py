@@ -36,6 +36,7 @@ def secrets(keys: Keys, names: tuple[Secret, ...]) -> dict[str, str]:
     known: dict[Secret, tuple[str, str]] = {
         "codec_keys": ("OMS_CODEC_KEYS", keys.codec_keys),
         "provider_api_key": ("OMS_PAYMENT_PROVIDER_API_KEY", keys.provider_api_key),
+        "stored_value_key": ("OMS_STORED_VALUE_KEY", keys.stored_value_key),
         "provider_webhook_secret": ("OMS_PAYMENT_PROVIDER_WEBHOOK_SECRET", keys.provider_webhook_secret),
         "basic_provider_api_key": ("OMS_BASIC_PROVIDER_API_KEY", keys.basic_provider_api_key),
         "basic_provider_webhook_secret": (

@@ -24,6 +24,7 @@ class Keys:
     provider_webhook_secret: str
     basic_provider_api_key: str
     basic_provider_webhook_secret: str
+    stored_value_key: str
 
     @property
     def jwt_private_file(self) -> Path:
@@ -48,6 +49,7 @@ def load_or_make(folder: Path) -> Keys:
         provider_webhook_secret=_kept(folder / "provider-webhook-secret", _webhook_secret()),
         basic_provider_api_key=_kept(folder / "basic-provider-api-key", _api_key()),
         basic_provider_webhook_secret=_kept(folder / "basic-provider-webhook-secret", _webhook_secret()),
+        stored_value_key=_kept(folder / "stored-value-key", secrets.token_hex(32)),
     )
     if not keys.jwt_private_file.exists():
         _make_token_keys(keys)

@@ -27,6 +27,7 @@ Secret = Literal[
     "provider_webhook_secret",
     "basic_provider_api_key",
     "basic_provider_webhook_secret",
+    "stored_value_key",
 ]
 _PROVIDER_SECRETS: tuple[Secret, ...] = (
     "provider_api_key",
@@ -71,7 +72,7 @@ PROCESSES = (
         needs=("databases",),
         uses=("payment_provider",),
         database=True,
-        secrets=_PROVIDER_SECRETS,
+        secrets=(*_PROVIDER_SECRETS, "stored_value_key"),
     ),
     Process(
         "relay",

@@ -90,6 +90,15 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/settlements/{settlement_id}"): _FINANCE,
     ("GET", "/v1/settlement-differences"): _FINANCE,
     ("POST", "/v1/settlement-differences/{difference_id}/resolve"): _FINANCE,
+    ("POST", "/v1/stored-value"): _MONEY,
+    ("GET", "/v1/stored-value"): _MONEY,
+    ("POST", "/v1/stored-value/check"): _PLACING,
+    ("GET", "/v1/stored-value/{instrument_id}"): _MONEY,
+    ("GET", "/v1/stored-value/{instrument_id}/movements"): _MONEY,
+    ("POST", "/v1/stored-value/{instrument_id}/freeze"): _MONEY,
+    ("POST", "/v1/stored-value/{instrument_id}/unfreeze"): _MONEY,
+    ("POST", "/v1/stored-value/{instrument_id}/adjust"): _MONEY,
+    ("POST", "/v1/stored-value/{instrument_id}/code"): _MONEY,
     ("POST", "/v1/webhook-endpoints"): _OPERATOR,
     ("GET", "/v1/webhook-endpoints"): _OPERATOR,
     ("DELETE", "/v1/webhook-endpoints/{endpoint_id}"): _OPERATOR,
@@ -248,6 +257,12 @@ def check_brands(caller: Caller, brands: Iterable[str]) -> None:
     seen = brands_seen(caller)
     if seen is not None and not seen & set(brands):
         raise PermissionDenied("BRAND_NOT_ALLOWED", "no line is of a brand that the token names", field="lines")
+
+
+def check_every_brand(caller: Caller) -> None:
+    """Raises PermissionDenied / BRAND_NOT_ALLOWED for a token limited to brands: the thing is no brand's."""
+    if brands_seen(caller) is not None:
+        raise PermissionDenied("BRAND_NOT_ALLOWED", "stored value is of no brand; the token is limited to some")
 
 
 def check_order(caller: Caller, order: orders.Order) -> None:

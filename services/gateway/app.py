@@ -33,6 +33,7 @@ from services.gateway.routes.promises import promises_router
 from services.gateway.routes.refunds import refunds_router
 from services.gateway.routes.rulesets import rulesets_router
 from services.gateway.routes.shelf import shelf_router
+from services.gateway.routes.stored_value import stored_value_router
 from services.gateway.routes.supply import supply_router
 from services.gateway.routes.transfers import lanes_router, transfers_router
 from services.gateway.routes.webhooks import webhooks_router
@@ -54,6 +55,10 @@ _TAGS = (
     (
         "finance",
         "Operations as files, totals by day, providers' settlement files and where they differ from our books.",
+    ),
+    (
+        "stored value",
+        "Gift cards, credit notes and loyalty vouchers: what they are worth, and what happened to them.",
     ),
     ("webhooks", "Signed events to your systems, their log and their replay."),
     ("network", "Items, points, channels, carriers and physical stock."),
@@ -122,6 +127,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         payment_tasks_router,
         refunds_router,
         finance.finance_router,
+        stored_value_router,
         webhooks_router,
         network_router,
         lanes_router,

@@ -26,6 +26,7 @@ from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceStub
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
+from oms.payments.v1.stored_value_service_pb2_grpc import StoredValueServiceStub
 from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from oms.promise.v1.decision_service_pb2_grpc import DecisionServiceStub
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
+    from oms.payments.v1.stored_value_service_pb2_grpc import StoredValueServiceAsyncStub
     from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceAsyncStub
     from oms.promise.v1.decision_service_pb2_grpc import DecisionServiceAsyncStub
     from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
@@ -97,6 +99,7 @@ class Clients:
         self.orders: OrdersServiceAsyncStub = OrdersServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
+        self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])
         self.relay: RelayServiceAsyncStub = RelayServiceStub(self._channels["relay"])
 
     async def read(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:

@@ -29,6 +29,7 @@ PARAMETERS = {
     "token": "open",
     "settlement_id": "stl_1",
     "difference_id": "sdf_1",
+    "instrument_id": "svl_1",
 }
 QUERIES = {
     ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",

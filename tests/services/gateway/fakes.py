@@ -45,6 +45,7 @@ from tests.services.gateway import (
     fake_merchandising,
     fake_rulesets,
     fake_simulations,
+    fake_stored_value,
     fake_transfers,
 )
 
@@ -716,6 +717,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)
     fake_simulations.register(world, server)
+    fake_stored_value.register(world, server)
     fake_decisions.register(world, server)
     fake_finance.register(world, server)
     add_ShelfServiceServicer_to_server(FakeShelf(world), server)

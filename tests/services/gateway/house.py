@@ -32,6 +32,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.payments.v1.finance_service_pb2_grpc import add_FinanceServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
+from oms.payments.v1.stored_value_service_pb2_grpc import add_StoredValueServiceServicer_to_server
 from oms.promise.v1.capacity_service_pb2_grpc import add_CapacityServiceServicer_to_server
 from oms.promise.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
@@ -72,6 +73,9 @@ from services.payments.providers.stripe import StripeProvider
 from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
 from services.payments.settlements import Settlements
+from services.payments.stored_value import StoredValueService
+from services.payments.stored_value_codes import CodeBook
+from services.payments.stored_value_rpc import StoredValueRpc
 from services.promise.capacities import Capacities
 from services.promise.capacities_rpc import CapacityRpc
 from services.promise.decisions import Decisions
@@ -189,6 +193,8 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     settlements = Settlements(engines["payments"], {stripe.name})
     add_FinanceServiceServicer_to_server(FinanceRpc(payments.history, settlements), server)
+    stored_value = StoredValueService(engines["payments"], bells["payments"], CodeBook("a key of tests"))
+    add_StoredValueServiceServicer_to_server(StoredValueRpc(stored_value), server)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     decisions = Decisions(engines["promise"], promise)

@@ -53,6 +53,7 @@ def process(
         "OMS_PAYMENT_PROVIDER_URL": provider_server.url,
         "OMS_PAYMENT_PROVIDER_API_KEY": API_KEY,
         "OMS_PAYMENT_PROVIDER_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "OMS_STORED_VALUE_KEY": "a key of tests",
         "OMS_LOG_LEVEL": "DEBUG",
     }
     with running.log.open("wb") as log:
