@@ -57,7 +57,7 @@ async def _serve(settings: _Settings) -> None:
     engine = db.connect(settings.database_url, pool_size=20)
     bell = Bell()
     code_book = CodeBook(settings.stored_value_key)
-    ours = [StoredValueProvider(engine, bell, code_book), TillProvider()]
+    ours: list[Provider] = [StoredValueProvider(engine, bell, code_book), TillProvider()]
     providers: dict[str, Provider] = {one.name: one for one in (*_providers(settings), *ours)}
     service = PaymentsService(
         engine, bell, providers, next(iter(providers)), link_address=settings.payment_link_address

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from kit import db
 from kit.db import AsyncEngine
 from kit.errors import InvalidArgument, Unavailable
-from services.payments import history_store, store
+from services.payments import history_store, store, stored_value_store
 from services.payments.domain.model import Payment, Tender
 from services.payments.providers import AnswerLost, Authorisation, Provider
 
@@ -63,6 +63,7 @@ class Checking:
             totals = await store.differences(tx)
             waiting = await store.unresolved(tx, as_of - PATIENCE, _SHOWN)
             sums = await history_store.wrong_sums(tx, _SHOWN)
+            stored_value = await stored_value_store.wrong_totals(tx)
         found = [
             Difference(
                 one.order_id,
@@ -73,6 +74,16 @@ class Checking:
             )
             for one in totals
         ] + [Difference("", "DAY_NOT_LEDGER", one.subject, _of(one.ledger), _of(one.summed)) for one in sums]
+        found += [
+            Difference(
+                "",
+                "STORED_VALUE_NOT_LEDGER",
+                f"{one.subject} {one.total}",
+                str(one.ledger_minor),
+                str(one.cached_minor),
+            )
+            for one in stored_value
+        ]
         return checked, found + [
             Difference(one.order_id, "OPERATION_UNRESOLVED", one.operation_id, "an outcome", one.state.value)
             for one in waiting
@@ -98,7 +109,7 @@ class Checking:
         made_from, made_until = begun[0][1] - _MADE_BEFORE, begun[-1][1] + _MADE_WITHIN
         known: dict[str, Authorisation] = {}
         with _asking():
-            for name in {one.provider for one in _held_by_providers(payments)}:
+            for name in {one.provider for one in self._comparable(payments)}:
                 known |= await self._providers[name].authorisations(made_from, made_until, 2 * limit)
         last = (begun[-1][1], payments[-1].order_id) if len(payments) == limit else None
         return Compared(payments, await self._compare(payments, known), last)
@@ -115,10 +126,15 @@ class Checking:
                     found = await self._providers[tender.provider].authorisation(tender.provider_payment_id)
             return compared(tender, found)
 
-        asked = [one for one in _held_by_providers(payments) if one.order_id not in busy]
+        asked = [one for one in self._comparable(payments) if one.order_id not in busy]
         with _asking():
             answers = await asyncio.gather(*map(ask, asked))
         return [difference for answer in answers for difference in answer]
+
+    def _comparable(self, payments: Sequence[Payment]) -> list[Tender]:
+        """Those that a provider has in books of its own."""
+        held = [one for payment in payments for one in payment.tenders if one.provider_payment_id]
+        return [one for one in held if self._providers[one.provider].abilities.comparable]
 
 
 def compared(tender: Tender, found: Authorisation | None) -> list[Difference]:
@@ -138,10 +154,6 @@ def compared(tender: Tender, found: Authorisation | None) -> list[Difference]:
     if found.ended and tender.uncaptured > 0:
         differences.append(differs("AUTHORISATION_ENDED", f"{tender.uncaptured} held", "nothing held"))
     return differences
-
-
-def _held_by_providers(payments: Sequence[Payment]) -> list[Tender]:
-    return [one for payment in payments for one in payment.tenders if one.provider_payment_id]
 
 
 @contextmanager

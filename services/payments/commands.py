@@ -9,7 +9,7 @@ from typing import Protocol
 from kit.errors import InvalidArgument
 from kit.values.money import Money
 from services.payments.domain import rules
-from services.payments.domain.model import Means, MeansKind
+from services.payments.domain.model import AT_A_TILL, Means, MeansKind
 from services.payments.domain.tasks import Resolution
 
 MOST_TENDERS = 10
@@ -123,6 +123,10 @@ def check_tenders(asked: Authorize) -> None:
     for number, part in enumerate(asked.tenders):
         if not part.means.reference and part.means.kind is not MeansKind.PAYMENT_LINK:
             raise InvalidArgument(f"tenders[{number}].{part.means.kind}", "a means of payment is required")
+        if part.means.kind in AT_A_TILL and not part.means.point_id:
+            raise InvalidArgument(
+                f"tenders[{number}].{part.means.kind}.point_id", "the shop of the till is required"
+            )
         if part.means.kind is MeansKind.PAID_BY_CHANNEL and len(asked.tenders) > 1:
             raise InvalidArgument(f"tenders[{number}]", "what its channel was paid has no other tender")
 

@@ -261,8 +261,14 @@ def _means(field: str, tender: pb.Tender) -> Means:
     kind = tender.WhichOneof("kind")
     if kind is None:
         raise InvalidArgument(field, "say how the order is paid")
-    reference = "" if kind == "payment_link" else getattr(tender, kind)
-    return Means(MeansKind(kind), reference)
+    match kind:
+        case "payment_link":
+            return Means(MeansKind.PAYMENT_LINK, "")
+        case "cash" | "till_card":
+            taken = getattr(tender, kind)
+            return Means(MeansKind(kind), taken.reference, point_id=taken.point_id)
+        case _:
+            return Means(MeansKind(kind), getattr(tender, kind), tender.customer_ref)
 
 
 def _link_end(tender: pb.Tender) -> datetime | None:

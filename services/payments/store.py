@@ -421,15 +421,17 @@ async def _with_tenders(tx: AsyncConnection, rows: Sequence[Row[Any]]) -> list[P
 
 def _tender_values(of: Tender) -> dict[str, Any]:
     values = {name: getattr(of, name) for name in _TENDER_FIELDS}
-    return {**values, "means_kind": of.means.kind, "means_reference": of.means.reference}
+    means = {f"means_{name}": getattr(of.means, name) for name in _MEANS_FIELDS}
+    return {**values, **means}
 
 
 _TENDER_FIELDS = [one.name for one in fields(Tender) if one.name != "means"]
+_MEANS_FIELDS = [one.name for one in fields(Means)]
 
 
 def _tender(row: Row[Any]) -> Tender:
     values = {name: getattr(row, name) for name in _TENDER_FIELDS}
-    means = Means(MeansKind(row.means_kind), row.means_reference)
+    means = Means(MeansKind(row.means_kind), row.means_reference, row.means_customer_ref, row.means_point_id)
     return Tender(**{**values, "status": Status(values["status"]), "means": means})
 
 

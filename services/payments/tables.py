@@ -31,6 +31,8 @@ tender = Table(
             "currency",
             "means_kind",
             "means_reference",
+            "means_customer_ref",
+            "means_point_id",
             "status",
             "provider",
             "provider_payment_id",

@@ -67,6 +67,11 @@ class MeansKind(StrEnum):
     TILL_CARD = "till_card"
 
 
+AT_A_TILL = frozenset({MeansKind.CASH, MeansKind.TILL_CARD})
+# Forgotten once the provider has answered; what follows goes by the provider's id.
+SECRET = frozenset({MeansKind.PAYMENT_METHOD_TOKEN, MeansKind.STORED_VALUE})
+
+
 # The one table of moves. What is settled never moves again.
 MOVES: dict[State, frozenset[State]] = {
     State.INTENDED: frozenset({State.SUCCEEDED, State.FAILED, State.UNKNOWN, State.ACTION_REQUIRED}),

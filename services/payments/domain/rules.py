@@ -11,6 +11,7 @@ from datetime import datetime
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.money import Money, is_currency
 from services.payments.domain.model import (
+    AT_A_TILL,
     NO_CURRENCY,
     Kind,
     Means,
@@ -23,6 +24,10 @@ from services.payments.domain.model import (
 )
 
 LARGEST_AMOUNT = 10**15
+
+
+# Means that do not go to the provider of cards.
+_OWN_PROVIDERS = {MeansKind.STORED_VALUE: "stored_value", **dict.fromkeys(AT_A_TILL, "till")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,7 @@ def open_tender(
     """A means that is to pay `amount` of the order."""
     by_channel = means.kind is MeansKind.PAID_BY_CHANNEL
     brought = means.kind is MeansKind.PROVIDER_AUTHORISATION
+    taken = f"{means.kind}/{means.point_id}/{means.reference}" if means.kind in AT_A_TILL else ""
     return Tender(
         tender_id=tender_id,
         order_id=payment.order_id,
@@ -109,8 +115,8 @@ def open_tender(
         position=position,
         amount=amount,
         means=means,
-        provider="" if by_channel else provider,
-        provider_payment_id=means.reference if brought else "",
+        provider="" if by_channel else _OWN_PROVIDERS.get(means.kind, provider),
+        provider_payment_id=means.reference if brought else taken,
     )
 
 

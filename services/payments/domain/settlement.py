@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.payments.domain.model import Kind, MeansKind, Operation, State, Status, Tender
+from services.payments.domain.model import SECRET, Kind, MeansKind, Operation, State, Status, Tender
 from services.payments.domain.outcome import Outcome
 
 SINGLE_CAPTURE = "provider/single_capture"
@@ -117,7 +117,7 @@ def let_go(tender: Tender, rest: int, operation_id: str, cause: str, now: dateti
 
 def _answer_authorisation(tender: Tender, outcome: Outcome) -> Tender:
     # The token was only needed to ask; what follows goes by the provider's id.
-    secret = tender.means.kind is MeansKind.PAYMENT_METHOD_TOKEN
+    secret = tender.means.kind in SECRET
     answered = replace(
         tender,
         means=replace(tender.means, reference="") if secret else tender.means,

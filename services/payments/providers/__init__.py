@@ -43,6 +43,12 @@ class Abilities:
     # What may be authorised, by currency, in its minor units, as far as it is known.
     smallest: Mapping[str, int] = field(default_factory=dict)
     largest: Mapping[str, int] = field(default_factory=dict)
+    # An authorisation says that the money was taken: it cannot be let go, only given back.
+    taken_at_once: bool = False
+    # Cash is given back only where somebody pays it out: the operation names the point.
+    refund_needs_point: bool = False
+    # Has books that ours can be compared with.
+    comparable: bool = True
 
     def holds_long_enough(self, intended_at: datetime, needed_until: datetime | None) -> bool:
         """Whether a usual authorisation does, so that no longer one need be asked for."""

@@ -20,27 +20,33 @@ from kit.feed import Bell
 from kit.values.ids import new_id
 from services.payments import stored_value_store as store
 from services.payments.domain import stored_value as domain
-from services.payments.domain.model import Kind, Operation, Payment, State
+from services.payments.domain.model import Kind, Operation, State, Tender
 from services.payments.domain.outcome import Outcome, failed
 from services.payments.domain.stored_value import Change, Hold, Instrument, Refusal, Why, Wish
-from services.payments.providers import Abilities, AnswerLost, Authorisation, BadSignature, ProviderEvent
+from services.payments.providers import Abilities, AnswerLost, Authorisation
+from services.payments.providers.ours import OwnProvider
 from services.payments.stored_value_codes import CodeBook
 from services.payments.stored_value_events import events_of
 
 _ACTOR = "payments"
+_FOR_GOOD = timedelta(days=36_500)
+# A capture is a transaction like another; it is only that many parcels an order has.
+_MOST_CAPTURES = 10_000
 
 
-class StoredValueProvider:
+class StoredValueProvider(OwnProvider):
     """Every instrument of this database. Its ids of payments are those of holds."""
 
     name = "stored_value"
     abilities = Abilities(
         partial_capture=True,
         multi_capture=True,
+        most_captures=_MOST_CAPTURES,
         # A hold was taken in time and stays good: it ends with its order.
-        validity=timedelta.max,
+        validity=_FOR_GOOD,
+        longest_validity=_FOR_GOOD,
         # What was answered is kept for good.
-        key_validity=timedelta.max,
+        key_validity=_FOR_GOOD,
     )
 
     def __init__(
@@ -51,18 +57,18 @@ class StoredValueProvider:
         self._codes = code_book
         self._clock = clock
 
-    async def perform(self, payment: Payment, operation: Operation) -> Outcome:
+    async def perform(self, tender: Tender, operation: Operation) -> Outcome:
         """See Provider. A decline is remembered like a success."""
         async with self._transaction() as tx:
             first = await requests.first_answer(tx, _key(operation), _content(operation))
             if first is not None:
                 return _outcome(first)
-            outcome = await self._act(tx, payment, operation)
+            outcome = await self._act(tx, tender, operation)
             await requests.remember(tx, _key(operation), _answer(outcome))
         self._bell.ring()
         return outcome
 
-    async def look(self, payment: Payment, operation: Operation) -> Outcome | None:
+    async def look(self, tender: Tender, operation: Operation) -> Outcome | None:
         """See Provider."""
         key = _key(operation)
         async with self._transaction() as tx:
@@ -82,26 +88,19 @@ class StoredValueProvider:
             found = await store.holds_between(tx, since, until, most)
         return {one.hold_id: _authorisation(one) for one in found}
 
-    async def release(self, payment: Payment) -> None:
+    async def release(self, tender: Tender) -> None:
         """See Provider."""
         async with self._transaction() as tx:
-            locked = await _lock(tx, payment.provider_payment_id)
+            locked = await _lock(tx, tender.provider_payment_id)
             if locked is None:
                 return
             await self._give_back(tx, *locked, self._why(locked[1], "release", _ACTOR))
         self._bell.ring()
 
-    def read_event(self, payload: bytes, signature: str) -> ProviderEvent:
-        """See Provider. It posts no events: whoever does is somebody else."""
-        raise BadSignature
-
-    async def close(self) -> None:
-        """See Provider. The engine is the service's."""
-
-    async def _act(self, tx: AsyncConnection, payment: Payment, operation: Operation) -> Outcome:
+    async def _act(self, tx: AsyncConnection, tender: Tender, operation: Operation) -> Outcome:
         if operation.kind is Kind.AUTHORIZE:
-            return await self._authorize(tx, payment, operation)
-        locked = await _lock(tx, payment.provider_payment_id)
+            return await self._authorize(tx, tender, operation)
+        locked = await _lock(tx, tender.provider_payment_id)
         if locked is None:
             return failed(Refusal.NOT_FOUND)
         of, held = locked
@@ -114,14 +113,14 @@ class StoredValueProvider:
             case _:
                 return Outcome(State.SUCCEEDED, await self._give_back(tx, of, held, why))
 
-    async def _authorize(self, tx: AsyncConnection, payment: Payment, operation: Operation) -> Outcome:
+    async def _authorize(self, tx: AsyncConnection, tender: Tender, operation: Operation) -> Outcome:
         now = self._clock()
-        found = await self._codes.find(tx, payment.tender.reference, payment.channel_id, now, lock=True)
+        found = await self._codes.find(tx, tender.means.reference, tender.channel_id, now, lock=True)
         if isinstance(found, Refusal):
             return failed(found)
         amount = operation.amount_minor
-        customer_ref = payment.tender.customer_ref
-        why_not = domain.refusal(found, Wish(amount, operation.currency, payment.channel_id, customer_ref, now))
+        customer_ref = tender.means.customer_ref
+        why_not = domain.refusal(found, Wish(amount, operation.currency, tender.channel_id, customer_ref, now))
         if why_not:
             return failed(why_not)
         why = Why(operation.cause, operation.actor, now, operation.order_id, new_id("svh"))
@@ -185,7 +184,6 @@ async def _lock(tx: AsyncConnection, hold_id: str) -> tuple[Instrument, Hold] | 
 def _authorisation(of: Hold) -> Authorisation:
     return Authorisation(
         provider_payment_id=of.hold_id,
-        order_id=of.order_id,
         operation_id=of.operation_id,
         outcome=Outcome(State.SUCCEEDED, of.hold_id),
         ended=of.held == 0,

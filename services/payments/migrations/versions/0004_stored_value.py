@@ -9,6 +9,11 @@ depends_on = None
 
 _TABLES = (
     """
+ALTER TABLE tender
+    ADD COLUMN means_customer_ref text NOT NULL DEFAULT '',
+    ADD COLUMN means_point_id     text NOT NULL DEFAULT ''
+""",
+    """
 CREATE TABLE stored_value (
     instrument_id text PRIMARY KEY,
     kind          text NOT NULL CHECK (kind IN ('gift_card', 'credit_note', 'loyalty_voucher')),

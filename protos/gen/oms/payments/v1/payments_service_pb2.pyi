@@ -229,16 +229,30 @@ class Tender(_message.Message):
     PROVIDER_AUTHORISATION_ID_FIELD_NUMBER: _builtins.int
     PAID_BY_CHANNEL_REFERENCE_FIELD_NUMBER: _builtins.int
     PAYMENT_LINK_FIELD_NUMBER: _builtins.int
+    STORED_VALUE_CODE_FIELD_NUMBER: _builtins.int
+    CASH_FIELD_NUMBER: _builtins.int
+    TILL_CARD_FIELD_NUMBER: _builtins.int
+    CUSTOMER_REF_FIELD_NUMBER: _builtins.int
     payment_method_token: _builtins.str
     """The provider's token of a means of payment (never a card number)."""
     provider_authorisation_id: _builtins.str
     """An authorisation that the channel made with the same provider; we capture on it."""
     paid_by_channel_reference: _builtins.str
     """The channel has been paid and settles with us: no authorisation of ours."""
+    stored_value_code: _builtins.str
+    """A gift card, a credit note or a voucher, by its code (see StoredValueService)."""
+    customer_ref: _builtins.str
+    """Who pays, an opaque id: for stored value that is bound to its customer."""
     @_builtins.property
     def payment_link(self) -> Global___PaymentLink:
         """The customer pays where an address leads, until it ends: the payment answers ACTION_REQUIRED with that address."""
 
+    @_builtins.property
+    def cash(self) -> Global___TillReceipt:
+        """Taken at a till of a shop, in cash or on its card terminal."""
+
+    @_builtins.property
+    def till_card(self) -> Global___TillReceipt: ...
     def __init__(
         self,
         *,
@@ -246,16 +260,45 @@ class Tender(_message.Message):
         provider_authorisation_id: _builtins.str = ...,
         paid_by_channel_reference: _builtins.str = ...,
         payment_link: Global___PaymentLink | None = ...,
+        stored_value_code: _builtins.str = ...,
+        cash: Global___TillReceipt | None = ...,
+        till_card: Global___TillReceipt | None = ...,
+        customer_ref: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_link", b"payment_link", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cash", b"cash", "kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_link", b"payment_link", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "stored_value_code", b"stored_value_code", "till_card", b"till_card"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_link", b"payment_link", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cash", b"cash", "customer_ref", b"customer_ref", "kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_link", b"payment_link", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "stored_value_code", b"stored_value_code", "till_card", b"till_card"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "provider_authorisation_id", "paid_by_channel_reference", "payment_link"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "provider_authorisation_id", "paid_by_channel_reference", "payment_link", "stored_value_code", "cash", "till_card"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___Tender: _TypeAlias = Tender  # noqa: Y015
+
+@_typing.final
+class TillReceipt(_message.Message):
+    """Money that a till has taken. One receipt pays one order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """The till's own, for example its receipt's number or its terminal's transaction."""
+    point_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        reference: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_id", b"point_id", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TillReceipt: _TypeAlias = TillReceipt  # noqa: Y015
 
 @_typing.final
 class PaymentLink(_message.Message):
@@ -841,7 +884,9 @@ class RefundRequest(_message.Message):
     cause: _builtins.str
     actor: _builtins.str
     point_id: _builtins.str
-    """The point that took it back; empty when none did."""
+    """The point that took it back; empty when none did. Cash is paid out there: without it, it is not given back
+    ("cash_needs_a_till").
+    """
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
     def __init__(
