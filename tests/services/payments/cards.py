@@ -12,9 +12,9 @@ from kit.db import AsyncEngine
 from kit.feed import Bell
 from kit.values.ids import new_id
 from kit.values.money import Money
-from services.payments.domain.model import Kind, Operation, Payment, State, Tender, TenderKind
+from services.payments.domain.model import Kind, Means, MeansKind, Operation, State, Tender
 from services.payments.domain.outcome import Outcome
-from services.payments.domain.rules import open_payment
+from services.payments.domain.rules import open_payment, open_tender
 from services.payments.domain.stored_value import Instrument, InstrumentKind
 from services.payments.providers.stored_value import StoredValueProvider
 from services.payments.stored_value import Issue, Steer, StoredValueService
@@ -54,21 +54,22 @@ def steer(of: Instrument | str, key: str = "") -> Steer:
 
 @dataclass
 class Paying:
-    """An order that pays with a code: its payment as the provider is shown it."""
+    """An order that pays with a code: its tender as the provider is shown it."""
 
     provider: StoredValueProvider
-    payment: Payment
+    tender: Tender
 
     async def act(self, kind: Kind, minor: int, currency: str = "EUR", *, final: bool = False) -> Outcome:
         """The outcome of one operation."""
-        return await self.provider.perform(self.payment, self.operation(kind, minor, currency, final=final))
+        return await self.provider.perform(self.tender, self.operation(kind, minor, currency, final=final))
 
     def operation(self, kind: Kind, minor: int, currency: str = "EUR", *, final: bool = False) -> Operation:
         """One operation, not performed yet."""
         return Operation(
             operation_id=new_id("pop"),
             request_id=f"{kind}/{next(_numbers)}",
-            order_id=self.payment.order_id,
+            order_id=self.tender.order_id,
+            tender_id=self.tender.tender_id,
             kind=kind,
             state=State.INTENDED,
             amount_minor=minor,
@@ -83,7 +84,7 @@ class Paying:
     async def authorize(self, minor: int, currency: str = "EUR") -> Outcome:
         """Asked with the code; what follows goes by the hold."""
         outcome = await self.act(Kind.AUTHORIZE, minor, currency)
-        self.payment = replace(self.payment, provider_payment_id=outcome.reference)
+        self.tender = replace(self.tender, provider_payment_id=outcome.reference)
         return outcome
 
     async def capture(self, minor: int, *, final: bool = False) -> Outcome:
@@ -115,8 +116,9 @@ class Cards:
 
     def paying(self, code: str, channel_id: str = "web", customer_ref: str = "") -> Paying:
         """A new order that pays with this code."""
-        tender = Tender(TenderKind.STORED_VALUE, code, customer_ref)
-        return Paying(self.provider, open_payment(new_id("ord"), channel_id, "EUR", tender, "stored_value"))
+        means = Means(MeansKind.STORED_VALUE, code, customer_ref)
+        payment = open_payment(new_id("ord"), channel_id, "EUR")
+        return Paying(self.provider, open_tender(payment, new_id("ten"), 1, means, 1, "stripe"))
 
     async def held(self, code: str, minor: int, customer_ref: str = "") -> Paying:
         """An order that holds this much."""

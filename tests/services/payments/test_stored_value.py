@@ -69,18 +69,18 @@ async def test_an_operation_that_is_repeated_is_done_once_and_answers_the_same(c
     card, code = await cards.issue(5_000)
     order = cards.paying(code)
     authorizing = order.operation(Kind.AUTHORIZE, 5_000)
-    assert await cards.provider.look(order.payment, authorizing) is None
-    first, again = await asyncio.gather(*(cards.provider.perform(order.payment, authorizing) for _ in range(2)))
-    assert first == again == await cards.provider.look(order.payment, authorizing)
-    order.payment = replace(order.payment, provider_payment_id=first.reference)
+    assert await cards.provider.look(order.tender, authorizing) is None
+    first, again = await asyncio.gather(*(cards.provider.perform(order.tender, authorizing) for _ in range(2)))
+    assert first == again == await cards.provider.look(order.tender, authorizing)
+    order.tender = replace(order.tender, provider_payment_id=first.reference)
     declined = order.operation(Kind.CAPTURE, 5_001)
     for kind in (Kind.CAPTURE, Kind.REFUND, Kind.CAPTURE, Kind.VOID):
         operation = order.operation(kind, 2_000)
-        done = [await cards.provider.perform(order.payment, operation) for _ in range(3)]
+        done = [await cards.provider.perform(order.tender, operation) for _ in range(3)]
         assert done[0] == done[1] == done[2]
         assert done[0].state is State.SUCCEEDED
-    assert await cards.provider.perform(order.payment, declined) == failed(Refusal.EXCEEDS_HOLD)
-    assert await cards.provider.perform(order.payment, declined) == failed(Refusal.EXCEEDS_HOLD)
+    assert await cards.provider.perform(order.tender, declined) == failed(Refusal.EXCEEDS_HOLD)
+    assert await cards.provider.perform(order.tender, declined) == failed(Refusal.EXCEEDS_HOLD)
     found = await cards.provider.authorisation(first.reference)
     assert found is not None
     assert (found.operation_id, found.captured, found.refunded, found.ended) == (
@@ -99,9 +99,9 @@ async def test_a_release_gives_back_what_is_held_and_accepts_that_nothing_is(car
     order = await cards.held(code, 5_000)
     await order.capture(2_000)
     for _ in range(2):
-        await cards.provider.release(order.payment)
+        await cards.provider.release(order.tender)
         assert await cards.books(card) == (3_000, 0)
-    await cards.provider.release(replace(order.payment, provider_payment_id=""))
+    await cards.provider.release(replace(order.tender, provider_payment_id=""))
     assert await cards.acts(card) == ["issue 5000", "hold 5000", "spend 2000", "give_back 3000"]
 
 
@@ -377,7 +377,7 @@ async def test_a_total_that_is_not_what_its_lines_say_is_found(cards: Cards) -> 
     ]
     assert found == [
         (card.instrument_id, "balance", 4_999, 5_000),
-        (order.payment.provider_payment_id, "held", 900, 1_000),
+        (order.tender.provider_payment_id, "held", 900, 1_000),
     ]
 
 
