@@ -47,6 +47,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/orders/{order_id}/cancel"): _PLACING,
     ("GET", "/v1/orders/{order_id}/timeline"): _READING_ORDERS,
     ("GET", "/v1/orders/{order_id}/payment"): _MONEY,
+    ("POST", "/v1/orders/{order_id}/payment-links"): _MONEY,
     ("POST", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("GET", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("POST", "/v1/orders/{order_id}/refunds/{refund_id}/retry"): _MONEY,

@@ -91,6 +91,17 @@ class Resolve:
     actor: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SendLink:
+    """A link by which the customer pays what the order still needs."""
+
+    request_id: str
+    order_id: str
+    lifetime_seconds: int
+    cause: str = ""
+    actor: str = ""
+
+
 class Command(Protocol):
     """What every command says."""
 
@@ -104,7 +115,7 @@ class Command(Protocol):
     def actor(self) -> str: ...
 
 
-def content(verb: str, asked: Authorize | Move | Settle | Unwind | Resolve) -> bytes:
+def content(verb: str, asked: Authorize | Move | Settle | Unwind | Resolve | SendLink) -> bytes:
     """What the request id stands for; only its digest is kept. The point only labels it."""
     meant = {name: value for name, value in asdict(asked).items() if name != "point_id"}
     return json.dumps([verb, meant], sort_keys=True, default=str).encode()

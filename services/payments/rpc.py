@@ -129,6 +129,17 @@ class PaymentsRpc(PaymentsServiceServicer):
             return pb.SettleResponse()
         return pb.SettleResponse(operation=_operation_proto(done.decisive), operations=_all(done))
 
+    async def SendPaymentLink(
+        self, request: pb.SendPaymentLinkRequest, context: object
+    ) -> pb.SendPaymentLinkResponse:
+        with about_order(request.order_id):
+            tender = await self._service.send_link(
+                commands.SendLink(
+                    request.request_id, request.order_id, request.lifetime_seconds, request.cause, request.actor
+                )
+            )
+        return pb.SendPaymentLinkResponse(tender=_tender_proto(tender))
+
     async def OpenPaymentLink(
         self, request: pb.OpenPaymentLinkRequest, context: object
     ) -> pb.OpenPaymentLinkResponse:

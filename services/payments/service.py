@@ -17,12 +17,15 @@ from kit.db import AsyncConnection, AsyncEngine
 from kit.errors import FailedPrecondition, NotFound, Unavailable
 from kit.feed import Bell
 from kit.values.ids import new_id
+from kit.values.money import Money
 from services.payments import books, store
 from services.payments.checking import Checking
 from services.payments.commands import (
     Authorize,
     Command,
     Move,
+    Part,
+    SendLink,
     Settle,
     Unwind,
     amount_of,
@@ -32,7 +35,7 @@ from services.payments.commands import (
     content,
 )
 from services.payments.domain import links, renewing, rules, sharing
-from services.payments.domain.model import Operation, Payment, State, Status, Tender
+from services.payments.domain.model import Means, MeansKind, Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement
 from services.payments.history import History
 from services.payments.links import Links
@@ -100,6 +103,39 @@ class PaymentsService:
         if declined and statement.payment.status is Status.CLOSED:
             return replace(statement, payment=replace(statement.payment, status=Status.DECLINED))
         return statement
+
+    async def send_link(self, asked: SendLink) -> Tender:
+        """A link for what the order still needs, in place of what was declined or has ended.
+
+        Raises NOTHING_TO_PAY, PAYMENT_EXISTS, PAYMENT_CLOSED.
+        """
+        check_order(asked)
+        async with self._engine.begin() as tx:
+            first = await requests.first_answer(tx, asked.request_id, content("send_link", asked))
+            payment = await self._locked(tx, asked.order_id)
+            if first is None:
+                due = Money(rules.still_due(payment), payment.currency)
+                rules.given_up(payment, payment.currency)
+                if not due.amount_minor:
+                    raise FailedPrecondition("NOTHING_TO_PAY", "nothing of the order is left to be paid")
+                end = self._clock() + timedelta(seconds=asked.lifetime_seconds)
+                links.check_end("lifetime_seconds", end, self._clock())
+                part = Part(Means(MeansKind.PAYMENT_LINK, ""), expires_at=end)
+                new = Authorize(
+                    asked.request_id,
+                    asked.order_id,
+                    payment.channel_id,
+                    due,
+                    [part],
+                    cause=asked.cause,
+                    actor=asked.actor,
+                )
+                payment, operations = await self._open(tx, new)
+                await requests.remember(tx, asked.request_id, _answer(operations))
+            else:
+                operations = await store.operations_of_request(tx, _ids(first))
+        self._bell.ring()
+        return payment.tender(operations[0].tender_id)
 
     async def capture(self, asked: Move) -> Movement:
         """Takes what is missing of the amount for its cause; what was captured for that cause before counts."""

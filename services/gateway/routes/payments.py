@@ -8,9 +8,15 @@ from kit.errors import InvalidArgument
 from oms.payments.v1 import payments_service_pb2 as payments
 from services.gateway import access, reading
 from services.gateway.guard import CallerIs, ClientsAre
-from services.gateway.routes.common import router
+from services.gateway.routes.common import OptionalKey, OrderId, act_id, router
 from services.gateway.schemas.base import Page
-from services.gateway.schemas.payments import EventTaken, OperationFilters, OperationView
+from services.gateway.schemas.payments import (
+    EventTaken,
+    OperationFilters,
+    OperationView,
+    PaymentLinkView,
+    SendLink,
+)
 from services.gateway.wire import message, plain
 
 payments_router = router("payments")
@@ -42,6 +48,28 @@ async def list_operations(
     return Page(
         items=[OperationView.model_validate(plain(one)) for one in found.operations],
         next_cursor=found.page.next_cursor or None,
+    )
+
+
+@payments_router.post("/orders/{order_id}/payment-links")
+async def send_link(
+    order_id: OrderId, body: SendLink, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+) -> PaymentLinkView:
+    """Make a link by which the customer pays what was declined or has ended. 409 when nothing is to be paid."""
+    await reading.check_visible(clients, caller, order_id)
+    request = payments.SendPaymentLinkRequest(
+        request_id=act_id("payment-link", order_id, caller, body, key),
+        order_id=order_id,
+        lifetime_seconds=body.hours * 3_600,
+        cause="payment link",
+        actor=caller.subject,
+    )
+    tender = plain((await clients.act(clients.payments.SendPaymentLink, request)).tender)
+    return PaymentLinkView(
+        order_id=order_id,
+        url=tender["next_action_url"],
+        amount=tender["amount"],
+        expires_at=tender["authorization_expires_at"],
     )
 
 

@@ -5,7 +5,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from services.gateway.schemas.base import Asked, Currency, Id, Instant, LongId, MoneyView, Paged, Shown, Word
+from services.gateway.schemas.base import (
+    Asked,
+    Currency,
+    Id,
+    Instant,
+    LongId,
+    MoneyView,
+    Paged,
+    Sent,
+    Shown,
+    Word,
+    example,
+)
 
 PaymentStatus = Literal[
     "pending", "action_required", "authorized", "declined", "paid_by_channel", "expired", "closed"
@@ -116,6 +128,23 @@ class OperationsAsked(Asked):
 
 class OperationFilters(OperationsAsked, Paged):
     """Which page of which operations."""
+
+
+class SendLink(Sent):
+    """How long the link may be used."""
+
+    model_config = example({"hours": 72})
+
+    hours: int = Field(72, ge=1, le=1_440, description="At most 60 days")
+
+
+class PaymentLinkView(Shown):
+    """What to send to the customer by mail, SMS or on the phone. Whoever has it may pay; it shows no card."""
+
+    order_id: str
+    url: str
+    amount: MoneyView | None
+    expires_at: datetime | None
 
 
 class EventTaken(Shown):

@@ -144,6 +144,13 @@ def given_up(existing: Payment, currency: str) -> list[Tender]:
     return [replace(one, superseded=True, lapsed=0) for one in over]
 
 
+def still_due(payment: Payment) -> int:
+    """What another attempt would have to pay: what was declined, and what ended before it was captured."""
+    counting = [one for one in payment.tenders if not one.superseded]
+    declined = sum(one.amount for one in counting if one.status is Status.DECLINED)
+    return declined + sum(one.lapsed for one in counting)
+
+
 def intend_authorize(tender: Tender, intent: Intent) -> Operation:
     """The intent to authorise what the tender is to pay; a channel that was paid has nothing to be asked."""
     operation = _intended(tender, Kind.AUTHORIZE, tender.amount, intent)

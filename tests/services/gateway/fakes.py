@@ -632,6 +632,13 @@ class FakePayments(PaymentsServiceServicer):
         self._world.note("ListOperations", request)
         return payments.ListOperationsResponse()
 
+    async def SendPaymentLink(self, request: Any, context: Any) -> payments.SendPaymentLinkResponse:
+        self._world.note("SendPaymentLink", request)
+        amount = types.Money(amount_minor=4_000, currency="EUR")
+        return payments.SendPaymentLinkResponse(
+            tender=payments.PaymentTender(next_action_url="http://shop.example/pay/x", amount=amount)
+        )
+
     async def OpenPaymentLink(self, request: Any, context: Any) -> payments.OpenPaymentLinkResponse:
         self._world.note("OpenPaymentLink", request)
         if request.token == "unknown":

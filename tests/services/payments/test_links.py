@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kit.errors import InvalidArgument, NotFound, Unavailable
+from kit.errors import FailedPrecondition, InvalidArgument, NotFound, Unavailable
 from kit.times import now
 from kit.values.money import Money
-from services.payments.commands import Part
+from services.payments.commands import Part, SendLink
 from services.payments.domain.links import LinkState
 from services.payments.domain.model import Means, MeansKind, State, Status
 from services.payments.service import PaymentsService, Statement
@@ -140,6 +140,30 @@ async def test_while_the_provider_is_down_there_is_no_page(world: World) -> None
         await world.service.links.open(end_of(sent))
     assert refusal.value.reason == "PROVIDER_UNAVAILABLE"
     assert (await world.service.links.open(end_of(sent))).state is LinkState.OPEN
+
+
+async def test_a_link_is_sent_for_what_ended_before_it_was_captured(world: World) -> None:
+    await world.pay(10_000, means="pm_card_visa_singleCapture")
+    await world.service.capture(move(world.order_id, 4_000))
+    asked = SendLink(f"{world.order_id}/link", world.order_id, 3_600, "payment link", "anna")
+    tender = await world.service.send_link(asked)
+    assert (tender.amount, await world.service.send_link(asked)) == (6_000, tender)
+    token_of_link = tender.next_action_url.rpartition("/")[2]
+    world.provider.pay_page((await world.service.links.open(token_of_link)).url)
+    assert (await world.service.links.open(token_of_link)).state is LinkState.PAID
+    assert (await world.service.capture(move(world.order_id, 6_000))).state is State.SUCCEEDED
+    assert (await world.totals())[1] == 10_000
+    await world.assert_books_agree()
+    with pytest.raises(FailedPrecondition) as refusal:
+        await world.service.send_link(replace(asked, request_id="another"))
+    assert refusal.value.reason == "PAYMENT_EXISTS"
+
+
+async def test_after_a_link_has_ended_another_asks_for_the_same(world: World) -> None:
+    await send(world)
+    await later(world, days=3, seconds=1).resolve_unknown(now())
+    tender = await world.service.send_link(SendLink(f"{world.order_id}/2", world.order_id, 3_600))
+    assert (tender.amount, tender.status) == (10_000, Status.ACTION_REQUIRED)
 
 
 @pytest.mark.parametrize("until", [timedelta(minutes=4), timedelta(days=61), timedelta(days=-1)])

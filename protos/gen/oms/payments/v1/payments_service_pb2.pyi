@@ -1209,6 +1209,61 @@ class ReceiveProviderEventResponse(_message.Message):
 Global___ReceiveProviderEventResponse: _TypeAlias = ReceiveProviderEventResponse  # noqa: Y015
 
 @_typing.final
+class SendPaymentLinkRequest(_message.Message):
+    """How long the link may be used: 5 minutes to 60 days."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    LIFETIME_SECONDS_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    lifetime_seconds: _builtins.int
+    cause: _builtins.str
+    actor: _builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        lifetime_seconds: _builtins.int = ...,
+        cause: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cause", b"cause", "lifetime_seconds", b"lifetime_seconds", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendPaymentLinkRequest: _TypeAlias = SendPaymentLinkRequest  # noqa: Y015
+
+@_typing.final
+class SendPaymentLinkResponse(_message.Message):
+    """The tender that is paid by it; its `next_action_url` is what to send to the customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENDER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tender(self) -> Global___PaymentTender: ...
+    def __init__(
+        self,
+        *,
+        tender: Global___PaymentTender | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["tender", b"tender"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tender", b"tender"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendPaymentLinkResponse: _TypeAlias = SendPaymentLinkResponse  # noqa: Y015
+
+@_typing.final
 class OpenPaymentLinkRequest(_message.Message):
     """The last part of the link's address. A secret of the customer."""
 

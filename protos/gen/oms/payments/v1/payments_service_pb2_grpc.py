@@ -82,6 +82,11 @@ class PaymentsServiceStub:
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventRequest.SerializeToString,
                 response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventResponse.FromString,
                 _registered_method=True)
+        self.SendPaymentLink = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/SendPaymentLink',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SendPaymentLinkRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SendPaymentLinkResponse.FromString,
+                _registered_method=True)
         self.OpenPaymentLink = channel.unary_unary(
                 '/oms.payments.v1.PaymentsService/OpenPaymentLink',
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.OpenPaymentLinkRequest.SerializeToString,
@@ -192,6 +197,14 @@ class PaymentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendPaymentLink(self, request, context):
+        """A link by which the customer pays what the order still needs: what was declined or ended before its capture.
+        FAILED_PRECONDITION / NOTHING_TO_PAY, PAYMENT_EXISTS, PAYMENT_CLOSED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def OpenPaymentLink(self, request, context):
         """What somebody finds who opens a payment link: the provider's page, or why there is none.
         NOT_FOUND / LINK_NOT_FOUND, UNAVAILABLE / PROVIDER_UNAVAILABLE.
@@ -292,6 +305,11 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     servicer.ReceiveProviderEvent,
                     request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventRequest.FromString,
                     response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventResponse.SerializeToString,
+            ),
+            'SendPaymentLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendPaymentLink,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SendPaymentLinkRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SendPaymentLinkResponse.SerializeToString,
             ),
             'OpenPaymentLink': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenPaymentLink,
@@ -575,6 +593,33 @@ class PaymentsService:
             '/oms.payments.v1.PaymentsService/ReceiveProviderEvent',
             oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventRequest.SerializeToString,
             oms_dot_payments_dot_v1_dot_payments__service__pb2.ReceiveProviderEventResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendPaymentLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/SendPaymentLink',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.SendPaymentLinkRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.SendPaymentLinkResponse.FromString,
             options,
             channel_credentials,
             insecure,

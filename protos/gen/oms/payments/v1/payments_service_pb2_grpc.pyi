@@ -61,6 +61,10 @@ class PaymentsServiceStub:
     """Operations over all orders, newest first."""
     ReceiveProviderEvent: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ReceiveProviderEventRequest, _payments_service_pb2.ReceiveProviderEventResponse]
     """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
+    SendPaymentLink: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.SendPaymentLinkRequest, _payments_service_pb2.SendPaymentLinkResponse]
+    """A link by which the customer pays what the order still needs: what was declined or ended before its capture.
+    FAILED_PRECONDITION / NOTHING_TO_PAY, PAYMENT_EXISTS, PAYMENT_CLOSED.
+    """
     OpenPaymentLink: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.OpenPaymentLinkRequest, _payments_service_pb2.OpenPaymentLinkResponse]
     """What somebody finds who opens a payment link: the provider's page, or why there is none.
     NOT_FOUND / LINK_NOT_FOUND, UNAVAILABLE / PROVIDER_UNAVAILABLE.
@@ -117,6 +121,10 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     """Operations over all orders, newest first."""
     ReceiveProviderEvent: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ReceiveProviderEventRequest, _payments_service_pb2.ReceiveProviderEventResponse]  # type: ignore[assignment]
     """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
+    SendPaymentLink: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.SendPaymentLinkRequest, _payments_service_pb2.SendPaymentLinkResponse]  # type: ignore[assignment]
+    """A link by which the customer pays what the order still needs: what was declined or ended before its capture.
+    FAILED_PRECONDITION / NOTHING_TO_PAY, PAYMENT_EXISTS, PAYMENT_CLOSED.
+    """
     OpenPaymentLink: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.OpenPaymentLinkRequest, _payments_service_pb2.OpenPaymentLinkResponse]  # type: ignore[assignment]
     """What somebody finds who opens a payment link: the provider's page, or why there is none.
     NOT_FOUND / LINK_NOT_FOUND, UNAVAILABLE / PROVIDER_UNAVAILABLE.
@@ -224,6 +232,16 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.ReceiveProviderEventResponse, _abc.Awaitable[_payments_service_pb2.ReceiveProviderEventResponse]]:
         """An event that a provider posted, raw, with its signature. UNAUTHENTICATED / BAD_SIGNATURE."""
+
+    @_abc_1.abstractmethod
+    def SendPaymentLink(
+        self,
+        request: _payments_service_pb2.SendPaymentLinkRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.SendPaymentLinkResponse, _abc.Awaitable[_payments_service_pb2.SendPaymentLinkResponse]]:
+        """A link by which the customer pays what the order still needs: what was declined or ended before its capture.
+        FAILED_PRECONDITION / NOTHING_TO_PAY, PAYMENT_EXISTS, PAYMENT_CLOSED.
+        """
 
     @_abc_1.abstractmethod
     def OpenPaymentLink(
