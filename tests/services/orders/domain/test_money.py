@@ -222,7 +222,7 @@ def _lines(amounts: list[tuple[int, int, int, int]]) -> list[Line]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(LINES, st.integers(0, 2**32), st.sampled_from(CaptureMoment))
 def test_what_is_captured_less_what_is_given_back_is_what_was_sent_at_any_moment_of_capture(
     amounts: list[tuple[int, int, int, int]], seed: int, moment: CaptureMoment
@@ -238,7 +238,7 @@ def test_what_is_captured_less_what_is_given_back_is_what_was_sent_at_any_moment
     assert capture.failed_since(one.order) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(LINES, st.integers(0, 2**32), st.sampled_from(CaptureMoment))
 def test_all_that_was_taken_can_be_given_back_once_and_every_tax_with_it(
     amounts: list[tuple[int, int, int, int]], seed: int, moment: CaptureMoment
