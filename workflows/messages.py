@@ -48,10 +48,12 @@ class LifeCycle:
 
 @dataclass(frozen=True, slots=True)
 class Tender:
-    """How the order is paid: `payment_method`, `provider_authorisation` or `paid_by_channel`, and its token."""
+    """How the order is paid: `payment_method`, `provider_authorisation`, `paid_by_channel` or `stored_value`, and
+    its token. `customer_ref`: who pays, for stored value that is bound to its customer."""
 
     kind: str
     reference: str
+    customer_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ _TENDER_KINDS = {
     "payment_method_token": "payment_method",
     "provider_authorisation_id": "provider_authorisation",
     "paid_by_channel_reference": "paid_by_channel",
+    "stored_value_code": "stored_value",
 }
 # What keeps the outcome of a placement from us. RPCTimeoutOrCancelledError is the client's word for our own
 # time-out, RuntimeError a lazy client that finds no server.
@@ -128,7 +129,7 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
         mode=types.DeliveryMode.Name(facts.mode),
         quote_id=facts.quote_id,
         total=Amount(facts.total.amount_minor, facts.total.currency),
-        tender=Tender(_TENDER_KINDS[kind], getattr(facts.payment, kind)),
+        tender=Tender(_TENDER_KINDS[kind], getattr(facts.payment, kind), facts.payment.customer_ref),
         lines=[Line(line.line_number, line.sku, line.quantity) for line in facts.lines],
         life_cycle=LifeCycle(
             cooling_off_seconds=facts.life_cycle.cooling_off_seconds,

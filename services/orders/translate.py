@@ -275,7 +275,7 @@ def from_facts(view: View) -> pb.OrderFacts:
         quote_id=content.quote_id,
         basket_id=content.basket_id,
         total=from_money(content.total),
-        payment=_from_payment(content.payment),
+        payment=_payment_fact(content.payment, view.buyer),
         lines=[
             pb.LineFacts(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
             for line in content.lines
@@ -301,6 +301,14 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         basket_id=content.basket_id,
         standard_shipping=from_money(content.standard_shipping) if content.standard_shipping else None,
     )
+
+
+def _payment_fact(one: PaymentTerms, buyer: Buyer) -> pb.PaymentTerms:
+    """The customer's id is for the means that only their owner may use: nobody else is told."""
+    message = _from_payment(one)
+    if one.kind == "stored_value_code":
+        message.customer_ref = buyer.customer.customer_id
+    return message
 
 
 def _from_payment(one: PaymentTerms) -> pb.PaymentTerms:

@@ -22,6 +22,10 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceStub, add_OutboxServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub, add_PaymentsServiceServicer_to_server
+from oms.payments.v1.stored_value_service_pb2_grpc import (
+    StoredValueServiceStub,
+    add_StoredValueServiceServicer_to_server,
+)
 from oms.promise.v1 import promise_service_pb2 as prm
 from oms.promise.v1 import ruleset_service_pb2 as rules
 from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub, add_CapacityServiceServicer_to_server
@@ -36,9 +40,14 @@ from services.inventory.watch import StockWatch
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
+from services.payments.providers import Provider
+from services.payments.providers.stored_value import StoredValueProvider
 from services.payments.providers.stripe import StripeProvider
 from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
+from services.payments.stored_value import StoredValueService
+from services.payments.stored_value_codes import CodeBook
+from services.payments.stored_value_rpc import StoredValueRpc
 from services.promise.capacities import Capacities
 from services.promise.capacities_rpc import CapacityRpc
 from services.promise.follower import StockFollower
@@ -125,6 +134,7 @@ async def running(
             capacity=CapacityServiceStub(channel),
             orders=OrdersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
+            stored_value=StoredValueServiceStub(channel),
         )
         await _load(world)
         yield world
@@ -159,8 +169,11 @@ async def _serve(
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     of_orders = engines["orders"], bells["orders"]
     add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders)), server)
-    payments = PaymentsService(engines["payments"], bells["payments"], {"stripe": stripe}, "stripe")
+    of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
+    providers: dict[str, Provider] = {"stripe": stripe, "stored_value": StoredValueProvider(*of_codes)}
+    payments = PaymentsService(engines["payments"], bells["payments"], providers, "stripe")
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
+    add_StoredValueServiceServicer_to_server(StoredValueRpc(StoredValueService(*of_codes)), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     stack.push_async_callback(server.stop, 0)

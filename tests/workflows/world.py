@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
+    from oms.payments.v1.stored_value_service_pb2_grpc import StoredValueServiceAsyncStub
     from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceAsyncStub
     from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceAsyncStub
     from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceAsyncStub
@@ -74,6 +75,7 @@ class World:
     capacity: "CapacityServiceAsyncStub"
     orders: "OrdersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
+    stored_value: "StoredValueServiceAsyncStub"
 
     async def stock(self, units: Mapping[str, int]) -> str:
         """A new article with this stock by point, known to the planner."""

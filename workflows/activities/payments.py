@@ -27,6 +27,7 @@ _TENDER_FIELDS = {
     "payment_method": "payment_method_token",
     "provider_authorisation": "provider_authorisation_id",
     "paid_by_channel": "paid_by_channel_reference",
+    "stored_value": "stored_value_code",
 }
 
 
@@ -175,5 +176,5 @@ class PaymentActivities:
 
 
 def _tender(tender: Tender) -> pb.Tender:
-    values: dict[str, Any] = {_TENDER_FIELDS[tender.kind]: tender.reference}
+    values: dict[str, Any] = {_TENDER_FIELDS[tender.kind]: tender.reference, "customer_ref": tender.customer_ref}
     return pb.Tender(**values)

@@ -74,6 +74,8 @@ LongText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=_ONE_LIN
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=_ID)]
 LongId = Annotated[str, Field(min_length=1, max_length=200, pattern=_ID)]
 Sku = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._/-]+$")]
+# Of stored value; longer than a code is, since people type spaces and hyphens.
+Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z -]+$")]
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=_WORD)]
 # How a customer may have the goods. An order is placed with those that end at an address (orders.py).
 DeliveryMode = Literal[

@@ -10,6 +10,7 @@ from services.gateway.schemas.base import (
     MAX_INT32,
     MAX_QUANTITY,
     Amount,
+    Code,
     Country,
     Id,
     Instant,
@@ -87,11 +88,16 @@ class OrderLine(Sent):
     discounts: list[DiscountShare] = Field(default_factory=list, max_length=20)
 
 
-_TENDERS = ("payment_method_token", "provider_authorisation_id", "paid_by_channel_reference")
+_TENDERS = (
+    "payment_method_token",
+    "provider_authorisation_id",
+    "paid_by_channel_reference",
+    "stored_value_code",
+)
 
 
 class Payment(Sent):
-    """How the order is paid: exactly one of the three. Tokens and references only, never a card number."""
+    """How the order is paid: exactly one of these. Tokens and references only, never a card number."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in _TENDERS]})
 
@@ -102,6 +108,9 @@ class Payment(Sent):
         default_factory=str, description="An authorisation that the channel made"
     )
     paid_by_channel_reference: RequiredText = Field(default_factory=str, description="The channel has been paid")
+    stored_value_code: Code = Field(
+        default_factory=str, description="A gift card, a credit note or a voucher that pays the whole order"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Payment":

@@ -7,6 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from services.gateway.schemas.base import (
     MAX_AMOUNT,
+    Code,
     Currency,
     Id,
     Instant,
@@ -37,8 +38,6 @@ StoredValueAct = Literal[
     "unfreeze",
     "new_code",
 ]
-# Longer than a code is, since people type spaces and hyphens.
-Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z -]+$")]
 
 
 class StoredValueIssue(Sent):

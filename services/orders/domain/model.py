@@ -144,7 +144,13 @@ class Line:
     discounts: tuple[DiscountShare, ...] = ()
 
 
-PaymentKind = Literal["", "payment_method_token", "provider_authorisation_id", "paid_by_channel_reference"]
+PaymentKind = Literal[
+    "",
+    "payment_method_token",
+    "provider_authorisation_id",
+    "paid_by_channel_reference",
+    "stored_value_code",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -563,24 +563,32 @@ class PaymentTerms(_message.Message):
     PAYMENT_METHOD_TOKEN_FIELD_NUMBER: _builtins.int
     PROVIDER_AUTHORISATION_ID_FIELD_NUMBER: _builtins.int
     PAID_BY_CHANNEL_REFERENCE_FIELD_NUMBER: _builtins.int
+    STORED_VALUE_CODE_FIELD_NUMBER: _builtins.int
+    CUSTOMER_REF_FIELD_NUMBER: _builtins.int
     payment_method_token: _builtins.str
     """The provider's token of a means of payment."""
     provider_authorisation_id: _builtins.str
     """An authorisation made by the channel with the same provider."""
     paid_by_channel_reference: _builtins.str
     """The channel has been paid."""
+    stored_value_code: _builtins.str
+    """A gift card, a credit note or a voucher, by its code."""
+    customer_ref: _builtins.str
+    """Of the customer who orders, for stored value that is bound to its customer; only in OrderFacts."""
     def __init__(
         self,
         *,
         payment_method_token: _builtins.str = ...,
         provider_authorisation_id: _builtins.str = ...,
         paid_by_channel_reference: _builtins.str = ...,
+        stored_value_code: _builtins.str = ...,
+        customer_ref: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "stored_value_code", b"stored_value_code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ref", b"customer_ref", "kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "stored_value_code", b"stored_value_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "provider_authorisation_id", "paid_by_channel_reference"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "provider_authorisation_id", "paid_by_channel_reference", "stored_value_code"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
