@@ -102,6 +102,9 @@ _ELSEWHERE = {
     ),
     "payments": (
         "resolve_unknown",
+        "IssueStoredValue",
+        "CheckStoredValue",
+        "expire_stored_value",
         "reconcile",
         "sum_days",
         "forget_uploads",

@@ -84,8 +84,12 @@ class Paying:
     async def authorize(self, minor: int, currency: str = "EUR") -> Outcome:
         """Asked with the code; what follows goes by the hold."""
         outcome = await self.act(Kind.AUTHORIZE, minor, currency)
-        self.tender = replace(self.tender, provider_payment_id=outcome.reference)
+        self.take(outcome)
         return outcome
+
+    def take(self, outcome: Outcome) -> None:
+        """What was answered to the authorisation."""
+        self.tender = replace(self.tender, provider_payment_id=outcome.reference)
 
     async def capture(self, minor: int, *, final: bool = False) -> Outcome:
         return await self.act(Kind.CAPTURE, minor, final=final)
