@@ -57,6 +57,14 @@ class Tender:
 
 
 @dataclass(frozen=True, slots=True)
+class TenderShare:
+    """A means that pays an amount of the order, before the one that pays the rest."""
+
+    tender: Tender
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class OrderInput:
     """What an OrderWorkflow starts with."""
 
@@ -72,6 +80,10 @@ class OrderInput:
     life_cycle: LifeCycle
     placed_at: str
     basket_id: str = ""
+    # Used before `tender`, in this order.
+    first: list[TenderShare] = field(default_factory=list)
+    # The customer allows that the means be kept and authorised again for this order.
+    save_means: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +309,8 @@ class AuthorizeRequest:
     channel_id: str
     amount: Amount
     tender: Tender
+    first: list[TenderShare] = field(default_factory=list)
+    save_means: bool = False
 
 
 @dataclass(frozen=True, slots=True)

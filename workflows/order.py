@@ -177,6 +177,8 @@ class OrderWorkflow(Capturing):
                 channel_id=self._order.channel_id,
                 amount=self._order.total,
                 tender=self._order.tender,
+                first=self._order.first,
+                save_means=self._order.save_means,
             )
         )
         if payment.status == "action_required":

@@ -28,7 +28,7 @@ from kit.times import from_proto
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.type.v1 import type_pb2 as types
 from workflows import search_attributes
-from workflows.messages import Amount, LifeCycle, Line, OrderInput, Placement, Tender
+from workflows.messages import Amount, LifeCycle, Line, OrderInput, Placement, Tender, TenderShare
 
 ORDER_WORKFLOW = "OrderWorkflow"
 PLACED_UPDATE = "placed"
@@ -119,6 +119,12 @@ def _search_attributes(facts: orders.OrderFacts) -> TypedSearchAttributes:
     )
 
 
+def _share(one: orders.PaymentShare, facts: orders.OrderFacts) -> TenderShare:
+    kind = one.WhichOneof("kind") or ""
+    tender = Tender(_TENDER_KINDS[kind], getattr(one, kind), facts.payment.customer_ref)
+    return TenderShare(tender, Amount(one.amount_minor, facts.total.currency))
+
+
 def _input(facts: orders.OrderFacts) -> OrderInput:
     kind = facts.payment.WhichOneof("kind") or ""
     return OrderInput(
@@ -130,6 +136,8 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
         quote_id=facts.quote_id,
         total=Amount(facts.total.amount_minor, facts.total.currency),
         tender=Tender(_TENDER_KINDS[kind], getattr(facts.payment, kind), facts.payment.customer_ref),
+        first=[_share(one, facts) for one in facts.payment.first],
+        save_means=facts.payment.save_means,
         lines=[Line(line.line_number, line.sku, line.quantity) for line in facts.lines],
         life_cycle=LifeCycle(
             cooling_off_seconds=facts.life_cycle.cooling_off_seconds,

@@ -25,6 +25,7 @@ from services.orders.domain.model import (
     LifeCycle,
     Line,
     Order,
+    PaymentShare,
     PaymentTerms,
     PromiseChange,
     Refusal,
@@ -75,7 +76,12 @@ def to_content(message: pb.OrderContent) -> Content:
         total=Money(message.total.amount_minor, message.total.currency),
         mode=_MODES.get(message.mode, ""),
         quote_id=message.quote_id,
-        payment=PaymentTerms(kind or "", getattr(message.payment, kind) if kind else ""),
+        payment=PaymentTerms(
+            kind or "",
+            getattr(message.payment, kind) if kind else "",
+            tuple(_to_share(one) for one in message.payment.first),
+            message.payment.save_means,
+        ),
         source_placed_at=times.field_or_none(message, "source_placed_at"),
         basket_id=message.basket_id,
         standard_shipping=to_money(message, "standard_shipping"),
@@ -303,16 +309,28 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
     )
 
 
+def _to_share(message: pb.PaymentShare) -> PaymentShare:
+    kind = message.WhichOneof("kind")
+    return PaymentShare(kind or "", getattr(message, kind) if kind else "", message.amount_minor)
+
+
+def _from_share(one: PaymentShare) -> pb.PaymentShare:
+    message = pb.PaymentShare(amount_minor=one.amount_minor)
+    if one.kind:
+        setattr(message, one.kind, one.value)
+    return message
+
+
 def _payment_fact(one: PaymentTerms, buyer: Buyer) -> pb.PaymentTerms:
     """The customer's id is for the means that only their owner may use: nobody else is told."""
     message = _from_payment(one)
-    if one.kind == "stored_value_code":
+    if "stored_value_code" in (one.kind, *(share.kind for share in one.first)):
         message.customer_ref = buyer.customer.customer_id
     return message
 
 
 def _from_payment(one: PaymentTerms) -> pb.PaymentTerms:
-    message = pb.PaymentTerms()
+    message = pb.PaymentTerms(first=[_from_share(share) for share in one.first], save_means=one.save_means)
     if one.kind:
         setattr(message, one.kind, one.value)
     return message

@@ -46,7 +46,9 @@ class PaymentActivities:
                 order_id=request.order_id,
                 channel_id=request.channel_id,
                 amount=money(request.amount),
-                tender=_tender(request.tender),
+                tender=None if request.first else _tender(request.tender),
+                tenders=_tenders(request) if request.first else [],
+                save_means=request.save_means,
                 cause="placement",
                 actor=_ACTOR,
             ),
@@ -173,6 +175,11 @@ class PaymentActivities:
         if not reply.complete:
             raise Unavailable("UNWIND_PENDING", "the provider's answer is not known yet")
         return True
+
+
+def _tenders(request: AuthorizeRequest) -> list[pb.TenderPart]:
+    first = [pb.TenderPart(tender=_tender(one.tender), amount=money(one.amount)) for one in request.first]
+    return [*first, pb.TenderPart(tender=_tender(request.tender))]
 
 
 def _tender(tender: Tender) -> pb.Tender:

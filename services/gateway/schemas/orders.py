@@ -96,8 +96,26 @@ _TENDERS = (
 )
 
 
+class PaymentShare(Sent):
+    """A means that pays an amount of the order: exactly one of the two."""
+
+    payment_method_token: RequiredText = Field(default_factory=str)
+    stored_value_code: Code = Field(default_factory=str)
+    amount_minor: Amount = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "PaymentShare":
+        if len(self.model_fields_set & set(_TENDERS)) != 1:
+            raise PydanticCustomError("exactly_one", "name exactly one means of payment")
+        return self
+
+    def chosen(self) -> dict[str, Any]:
+        """The one that was named, with its amount."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
 class Payment(Sent):
-    """How the order is paid: exactly one of these. Tokens and references only, never a card number."""
+    """How the order is paid: exactly one of the means. Tokens and references only, never a card number."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in _TENDERS]})
 
@@ -108,19 +126,27 @@ class Payment(Sent):
         default_factory=str, description="An authorisation that the channel made"
     )
     paid_by_channel_reference: RequiredText = Field(default_factory=str, description="The channel has been paid")
-    stored_value_code: Code = Field(
-        default_factory=str, description="A gift card, a credit note or a voucher that pays the whole order"
+    stored_value_code: Code = Field(default_factory=str, description="A gift card, a credit note or a voucher")
+
+    first: list[PaymentShare] = Field(
+        default_factory=list,
+        max_length=9,
+        description="Used before the means, each for its amount: a gift card first, the card pays the rest",
+    )
+    save_means: bool = Field(
+        False, description="The customer allows that the means be kept and authorised again for this order"
     )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Payment":
-        if len(self.model_fields_set) != 1:
+        if len(self.model_fields_set & set(_TENDERS)) != 1:
             raise PydanticCustomError("exactly_one", "name exactly one means of payment")
         return self
 
-    def chosen(self) -> dict[str, str]:
-        """The one that was named."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
+    def chosen(self) -> dict[str, Any]:
+        """The one that was named, and what goes with it."""
+        named = {name: getattr(self, name) for name in self.model_fields_set & set(_TENDERS)}
+        return named | {"first": [one.chosen() for one in self.first], "save_means": self.save_means}
 
 
 _LINE: dict[str, Any] = {

@@ -25,7 +25,11 @@ def _difference(one: Any, other: Any, path: str) -> str:
     if isinstance(one, Content) and isinstance(other, Content):
         return _fields(normal(one), other, path)
     if isinstance(one, PaymentTerms) and isinstance(other, PaymentTerms):
-        return f"{path}.{other.kind}" if one.kind == other.kind else path
+        if one.kind != other.kind:
+            return path
+        if one.value != other.value:
+            return f"{path}.{other.kind}"
+        return _fields(one, other, path)
     if is_dataclass(one):
         return _fields(one, other, path)
     if isinstance(one, tuple) and len(one) == len(other):

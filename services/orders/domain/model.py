@@ -154,11 +154,23 @@ PaymentKind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentTerms:
-    """How the order is paid: a token or a reference."""
+class PaymentShare:
+    """A means that pays an amount of the order."""
 
     kind: PaymentKind
     value: str = field(repr=False)
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTerms:
+    """How the order is paid: a token or a reference, after those of which only an amount is used."""
+
+    kind: PaymentKind
+    value: str = field(repr=False)
+    first: tuple[PaymentShare, ...] = ()
+    # The customer allows that the means be kept and authorised again for this order.
+    save_means: bool = False
 
 
 @dataclass(frozen=True, slots=True)

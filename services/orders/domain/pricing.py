@@ -61,6 +61,7 @@ def _check_terms(content: Content, buyer: Buyer) -> None:
         raise InvalidArgument("payment", "say how the order is paid")
     if not content.payment.value:
         raise InvalidArgument(f"payment.{content.payment.kind}", "a token or reference is required")
+    check_shares(content)
     country = buyer.ship_to.country
     if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
         raise InvalidArgument("ship_to.country", "the country is two upper case letters (ISO 3166-1 alpha-2)")
@@ -153,3 +154,19 @@ def _check_standard_shipping(content: Content) -> None:
         )
     if standard.amount_minor < 0:
         raise InvalidArgument("standard_shipping.amount_minor", "an amount is not negative")
+
+
+def check_shares(content: Content) -> None:
+    """What other means pay first is less than the order: names the field."""
+    paid = 0
+    for number, one in enumerate(content.payment.first):
+        field = f"payment.first[{number}]"
+        if not one.kind or not one.value:
+            raise InvalidArgument(field, "say which means pays, by its token or code")
+        if one.amount_minor <= 0:
+            raise InvalidArgument(f"{field}.amount_minor", "an amount above 0 is required")
+        paid += one.amount_minor
+        if paid >= content.total.amount_minor:
+            raise InvalidArgument(f"{field}.amount_minor", "the other means must be left something to pay")
+    if content.payment.first and content.payment.kind == "paid_by_channel_reference":
+        raise InvalidArgument("payment.first", "what its channel was paid has no other means")

@@ -565,6 +565,8 @@ class PaymentTerms(_message.Message):
     PAID_BY_CHANNEL_REFERENCE_FIELD_NUMBER: _builtins.int
     STORED_VALUE_CODE_FIELD_NUMBER: _builtins.int
     CUSTOMER_REF_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    SAVE_MEANS_FIELD_NUMBER: _builtins.int
     payment_method_token: _builtins.str
     """The provider's token of a means of payment."""
     provider_authorisation_id: _builtins.str
@@ -575,6 +577,12 @@ class PaymentTerms(_message.Message):
     """A gift card, a credit note or a voucher, by its code."""
     customer_ref: _builtins.str
     """Of the customer who orders, for stored value that is bound to its customer; only in OrderFacts."""
+    save_means: _builtins.bool
+    """The customer allows that the means be kept and authorised again for this order."""
+    @_builtins.property
+    def first(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaymentShare]:
+        """Used before that means, in this order, each for its amount: the means itself pays the rest of the order."""
+
     def __init__(
         self,
         *,
@@ -583,16 +591,48 @@ class PaymentTerms(_message.Message):
         paid_by_channel_reference: _builtins.str = ...,
         stored_value_code: _builtins.str = ...,
         customer_ref: _builtins.str = ...,
+        first: _abc.Iterable[Global___PaymentShare] | None = ...,
+        save_means: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "stored_value_code", b"stored_value_code"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ref", b"customer_ref", "kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "stored_value_code", b"stored_value_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ref", b"customer_ref", "first", b"first", "kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "save_means", b"save_means", "stored_value_code", b"stored_value_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "provider_authorisation_id", "paid_by_channel_reference", "stored_value_code"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___PaymentTerms: _TypeAlias = PaymentTerms  # noqa: Y015
+
+@_typing.final
+class PaymentShare(_message.Message):
+    """A means that pays an amount of the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYMENT_METHOD_TOKEN_FIELD_NUMBER: _builtins.int
+    STORED_VALUE_CODE_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    payment_method_token: _builtins.str
+    stored_value_code: _builtins.str
+    amount_minor: _builtins.int
+    """Above 0, in minor units of the order's currency."""
+    def __init__(
+        self,
+        *,
+        payment_method_token: _builtins.str = ...,
+        stored_value_code: _builtins.str = ...,
+        amount_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "payment_method_token", b"payment_method_token", "stored_value_code", b"stored_value_code"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "kind", b"kind", "payment_method_token", b"payment_method_token", "stored_value_code", b"stored_value_code"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "stored_value_code"]  # noqa: Y015
+    _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
+
+Global___PaymentShare: _TypeAlias = PaymentShare  # noqa: Y015
 
 @_typing.final
 class RecordOrderRequest(_message.Message):
