@@ -207,7 +207,9 @@ class Stack:
             for replica in self.replica_names(process.name):
                 parts.append(Service(self._spec(process, replica), process.needs, uses))
         if self.options.load_demo:
-            parts.append(Step("demo retailer", self._load_demo, needs=("inventory", "promise", "orders")))
+            parts.append(
+                Step("demo retailer", self._load_demo, needs=("inventory", "promise", "orders", "payments"))
+            )
         return parts
 
     def _postgres(self) -> PostgresServer:

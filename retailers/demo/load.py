@@ -33,7 +33,7 @@ from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub
 from oms.type.v1 import type_pb2 as types
-from retailers.demo import data
+from retailers.demo import cards, data
 from retailers.demo.data import Coming, Retailer
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class LoadSettings(Settings):
     inventory_address: str
     promise_address: str
     orders_address: str
+    payments_address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,7 @@ async def main() -> None:
     """Loads and says what was loaded."""
     settings = LoadSettings.model_validate({})
     print(await load_when_there(settings.inventory_address, settings.promise_address, settings.orders_address))
+    print(f"demo retailer: {await cards.load(settings.payments_address)} gift cards and vouchers")
 
 
 if __name__ == "__main__":
