@@ -56,3 +56,37 @@ async def test_a_card_that_is_worth_too_little_refuses_the_order(world: World) -
         "stored_value_insufficient",
     )
     assert await _books(world, card) == (TOTAL - 1, 0)
+
+
+async def test_a_gift_card_pays_first_and_a_bank_card_the_rest(world: World) -> None:
+    sku = await world.stock({NEAR: 2})
+    card, payment = await _card(world, PRICE_MINOR - 100)
+    code = payment.stored_value_code
+    first = orders.PaymentShare(stored_value_code=code, amount_minor=PRICE_MINOR - 100)
+    terms = orders.PaymentTerms(payment_method_token="pm_card_visa", first=[first], save_means=True)
+    recorded = await world.record({sku: 1}, payment=terms)
+    placement = await world.place(recorded)
+    assert placement is not None
+    assert placement.state == "validated"
+    tenders = (await world.payment(recorded.order.order_id)).tenders
+    assert [(one.means, one.amount.amount_minor, one.renewable) for one in tenders] == [
+        ("stored_value_code", PRICE_MINOR - 100, False),
+        ("payment_method_token", SHIPPING_MINOR + 100, True),
+    ]
+    await world.ship(recorded.order.order_id)
+    assert await world.ended(recorded.order.order_id) == "CLOSED"
+    assert await _books(world, card) == (0, 0)
+    payment_after = await world.payment(recorded.order.order_id)
+    assert payment_after.captured.amount_minor == TOTAL
+
+
+async def test_a_bank_card_that_is_declined_gives_the_gift_card_back(world: World) -> None:
+    sku = await world.stock({NEAR: 1})
+    card, payment = await _card(world, 100)
+    first = orders.PaymentShare(stored_value_code=payment.stored_value_code, amount_minor=100)
+    terms = orders.PaymentTerms(payment_method_token="pm_card_visa_chargeDeclined", first=[first])
+    placement = await world.place(await world.record({sku: 1}, payment=terms))
+    assert placement is not None
+    assert placement.refusal is not None
+    assert placement.refusal.reason == "PAYMENT_DECLINED"
+    assert await _books(world, card) == (100, 0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kit.errors import InvalidArgument
 from kit.values.money import Money
-from services.orders.domain.model import Address, Buyer, Content, DiscountShare, PaymentTerms
+from services.orders.domain.model import Address, Buyer, Content, DiscountShare, PaymentShare, PaymentTerms
 from services.orders.domain.pricing import check, goods_minor
 from services.orders.domain.ranges import LineRange
 from services.orders.domain.states import UnitState
@@ -91,3 +91,24 @@ def test_any_cut_of_a_line_sums_to_its_goods(net: int, tax: int, quantity: int, 
     cuts = sorted({0, quantity, *data.draw(st.lists(st.integers(0, quantity), max_size=8))})
     parts = [LineRange(1, start, end, UnitState.PACKED, "f") for start, end in pairwise(cuts)]
     assert sum(goods_minor([one], [part]) for part in parts) == net + tax
+
+
+GIFT_CARD = PaymentShare("stored_value_code", "code", 500)
+
+
+@pytest.mark.parametrize(
+    ("first", "field"),
+    [
+        ((replace(GIFT_CARD, amount_minor=0),), "payment.first[0].amount_minor"),
+        ((GIFT_CARD, replace(GIFT_CARD, value="")), "payment.first[1]"),
+        ((GIFT_CARD, replace(GIFT_CARD, amount_minor=10**9)), "payment.first[1].amount_minor"),
+    ],
+)
+def test_what_other_means_pay_first_is_less_than_the_order(first: tuple[PaymentShare, ...], field: str) -> None:
+    check(content(payment=PaymentTerms("payment_method_token", "t", (GIFT_CARD,))), BUYER, CHANNEL)
+    assert refusal(content(payment=PaymentTerms("payment_method_token", "t", first))).facts["field"] == field
+
+
+def test_what_its_channel_was_paid_has_no_other_means() -> None:
+    terms = PaymentTerms("paid_by_channel_reference", "MKT-1", (GIFT_CARD,))
+    assert refusal(content(payment=terms)).facts["field"] == "payment.first"
