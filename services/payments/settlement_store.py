@@ -11,10 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kit.values.ids import new_id
 from kit.values.money import Money
 from services.payments.domain.model import Kind
-from services.payments.domain.reconciling import Booked, DifferenceKind, DifferenceState, Judged, Verdict
+from services.payments.domain.reconciling import (
+    TOLD,
+    Booked,
+    DifferenceKind,
+    DifferenceState,
+    Judged,
+    Verdict,
+)
 from services.payments.domain.settlement_file import Line, LineKind
 
 SETTLED_LATER = "told later"
+_TOLD = sorted(kind.value for kind in TOLD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,20 +276,21 @@ async def extra_lines(tx: AsyncConnection, provider: str) -> list[Line]:
 
 
 async def booked_for(tx: AsyncConnection, provider: str, lines: Sequence[Line]) -> list[Booked]:
-    """Captures and refunds that these lines may mean, and that no line has."""
+    """Operations that these lines may mean."""
     query = text(
-        """SELECT o.operation_id, o.kind, t.provider_payment_id, o.provider_reference, o.amount_minor, o.currency
+        """SELECT o.operation_id, o.kind, t.provider_payment_id, o.provider_reference, o.amount_minor, o.currency,
+                  EXISTS (SELECT FROM settlement_line AS l WHERE l.matched_id = o.operation_id) AS matched
            FROM (SELECT operation_id FROM operation WHERE operation_id = ANY(:operation_ids)
                  UNION
                  SELECT of.operation_id FROM tender AS paid JOIN operation AS of USING (order_id)
                  WHERE paid.provider = :provider AND paid.provider_payment_id = ANY(:payments)
                    AND paid.provider_payment_id <> '') AS meant
            JOIN operation AS o USING (operation_id) JOIN tender AS t USING (tender_id)
-           WHERE o.provider = :provider AND o.kind IN ('capture', 'refund') AND o.state = 'succeeded'
-             AND NOT EXISTS (SELECT FROM settlement_line AS l WHERE l.matched_id = o.operation_id)"""
+           WHERE o.provider = :provider AND o.kind = ANY(:kinds) AND o.state = 'succeeded'"""
     )
     values = {
         "provider": provider,
+        "kinds": _TOLD,
         "operation_ids": sorted({line.operation_id for line in lines if line.operation_id}),
         "payments": sorted({line.payment_reference for line in lines if line.payment_reference}),
     }
@@ -375,7 +384,7 @@ async def add_missing(
            SELECT 'sdf_' || replace(gen_random_uuid()::text, '-', ''), :provider, :day, 'missing', 'waiting',
                   :settlement_id, o.operation_id, o.order_id, o.amount_minor, o.currency, :now
            FROM operation AS o
-           WHERE o.provider = :provider AND o.kind IN ('capture', 'refund') AND o.state = 'succeeded'
+           WHERE o.provider = :provider AND o.kind = ANY(:kinds) AND o.state = 'succeeded'
              AND o.settled_at >= :begin AND o.settled_at < :end
              AND NOT EXISTS (SELECT FROM settlement_line AS l WHERE l.matched_id = o.operation_id)
            ORDER BY o.settled_at, o.operation_id
@@ -385,6 +394,7 @@ async def add_missing(
         query,
         {
             "provider": settlement.provider,
+            "kinds": _TOLD,
             "day": settlement.day,
             "settlement_id": settlement.settlement_id,
             "begin": begin,

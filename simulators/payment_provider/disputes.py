@@ -72,7 +72,7 @@ class Disputes:
         if status == "won":
             back = self._transaction("adjustment_reversal", dispute["amount"], dispute["currency"])
             dispute["balance_transactions"].append(back)
-            self._move("adjustment", dispute)
+            self._move("chargeback_reversal", dispute)
         news = {"under_review": ("updated",), "won": ("closed", "funds_reinstated"), "lost": ("closed",)}
         self._save(dispute, *news[status])
         return dispute

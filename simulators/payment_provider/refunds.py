@@ -72,7 +72,7 @@ class Refunds:
         if failure_reason:
             refund["failure_reason"] = failure_reason
             kinds.append("refund.failed")
-            self._move("adjustment", refund)
+            self._move("refund_reversal", refund)
         self._books.save_refund(refund)
         for kind in kinds:
             tell(self._books, self._clock(), kind, refund)
@@ -84,7 +84,9 @@ class Refunds:
 
     def _move(self, kind: str, refund: Body) -> None:
         of = (refund["payment_intent"], refund["currency"], self._clock())
-        told = settlements.movement(kind, *of, refund["amount"], refund["metadata"], refund["id"])
+        # The metadata name the refund, not what the bank did to it later.
+        metadata = refund["metadata"] if kind == "refund" else {}
+        told = settlements.movement(kind, *of, refund["amount"], metadata, refund["id"])
         self._books.add_movement(told)
 
     def _fate(self, intent: Body) -> str:

@@ -36,7 +36,7 @@ def movement(
     metadata: dict[str, str],
     reference: str = "",
 ) -> Body:
-    """Money that moved; an adjustment is money that came back to the shop. Only a capture costs a fee."""
+    """Money that moved; `reference` is of a refund or dispute. Only a capture costs a fee."""
     # A capture carries the caller's id as the name of its amount, a refund as a value.
     named = [name for name, value in metadata.items() if value == str(amount)]
     return {

@@ -47,8 +47,12 @@ _COLUMNS = {
     ("void", False): "voided",
     ("authorize", True): "paid_by_channel",
     ("refund", True): "asked_of_channel",
+    ("refund_reversal", False): "refunds_sent_back",
+    ("chargeback", False): "charged_back",
+    ("chargeback_reversal", False): "chargebacks_won",
 }
 _CHARTED = ("authorised", "captured", "refunded")
+_ALWAYS = (*_CHARTED, "voided")
 # A form sends what was not filled in as an empty text.
 _Blank = BeforeValidator(lambda value: value or None)
 
@@ -134,7 +138,9 @@ async def show_finance(request: Request, clients: ClientsAre, asked: Annotated[F
         asked=asked,
         first=first,
         last=until - timedelta(days=1),
-        columns=list(_COLUMNS.values()),
+        columns=[
+            name for name in _COLUMNS.values() if name in _ALWAYS or any(one.by[name] for one in by_day.values())
+        ],
         currency=currency,
         currencies=currencies,
         chart=chart_of(days, series) if currency else None,

@@ -19,7 +19,11 @@ from services.payments.domain.settlement_file import Line, LineKind
 GRACE = timedelta(days=2)
 T = TypeVar("T")
 
-_OURS = {LineKind.CAPTURE: Kind.CAPTURE, LineKind.REFUND: Kind.REFUND}
+_OURS: dict[LineKind, Kind] = {
+    kind: Kind(kind.value) for kind in LineKind if kind not in (LineKind.ADJUSTMENT, LineKind.FEE)
+}
+# Operations that a provider's file tells.
+TOLD = frozenset(_OURS.values())
 
 
 class Verdict(StrEnum):
@@ -54,7 +58,7 @@ class DifferenceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A capture or refund of ours that succeeded, as far as a line can name it."""
+    """An operation of ours that succeeded and moved money, as far as a line can name it."""
 
     operation_id: str
     kind: Kind
@@ -63,6 +67,8 @@ class Booked:
     reference: str
     amount_minor: int
     currency: str
+    # An earlier line has it.
+    matched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +81,14 @@ class Judged:
 
 
 def judge(lines: Sequence[Line], booked: Iterable[Booked]) -> list[Judged]:
-    """Every line once, in their order. `booked`: operations that no other line has.
+    """Every line once, in their order. `booked`: what the lines may mean.
 
-    In this order: our operation's id, the provider's id of a refund, then within one payment the same amount, and
-    what is left over when it is one line and one operation. A second line for one operation is EXTRA.
+    In this order: our operation's id, the provider's id of a refund or dispute, then within one payment the same
+    amount, and what is left over when it is one line and one operation. A second line for one operation is EXTRA.
     """
-    free = {one.operation_id: one for one in sorted(booked, key=lambda one: one.operation_id)}
-    known = frozenset(free)
+    ours = sorted(booked, key=lambda one: one.operation_id)
+    known = {(one.operation_id, one.kind) for one in ours}
+    free = {one.operation_id: one for one in ours if not one.matched}
     found: dict[int, Booked] = {}
 
     def take(line: Line, operation: Booked) -> None:
@@ -94,7 +101,7 @@ def judge(lines: Sequence[Line], booked: Iterable[Booked]) -> list[Judged]:
     left = [
         line
         for line in lines
-        if line.kind in _OURS and line.number not in found and line.operation_id not in known
+        if line.kind in _OURS and line.number not in found and (line.operation_id, _OURS[line.kind]) not in known
     ]
     for of_line, of_operation, alone in _WAYS:
         lines_by, operations_by = _group(left, of_line), _group(free.values(), of_operation)

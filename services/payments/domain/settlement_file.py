@@ -24,14 +24,13 @@ _TEXT = re.compile(r"[^\x00-\x1f\x7f]*")
 
 
 class LineKind(StrEnum):
-    """What a line says. Only captures and refunds are matched: the others are nothing that we did.
-
-    An adjustment is whatever else moved money: a refund that the bank sent back, a chargeback that was won.
-    """
+    """What a line says. An adjustment is whatever else moved money, a fee nothing but that: neither is ours."""
 
     CAPTURE = "capture"
     REFUND = "refund"
+    REFUND_REVERSAL = "refund_reversal"
     CHARGEBACK = "chargeback"
+    CHARGEBACK_REVERSAL = "chargeback_reversal"
     ADJUSTMENT = "adjustment"
     FEE = "fee"
 

@@ -110,7 +110,8 @@ CREATE TABLE settlement_line (
     settlement_id     text NOT NULL REFERENCES settlement,
     number            integer NOT NULL,
     kind              text NOT NULL CHECK (kind IN
-                        ('capture', 'refund', 'chargeback', 'adjustment', 'fee')),
+                        ('capture', 'refund', 'refund_reversal', 'chargeback', 'chargeback_reversal',
+                         'adjustment', 'fee')),
     payment_reference text NOT NULL,
     reference         text NOT NULL,
     operation_id      text NOT NULL,

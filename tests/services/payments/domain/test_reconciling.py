@@ -73,7 +73,19 @@ def test_a_second_line_for_one_operation_is_extra_even_when_another_fits() -> No
     assert told(judge(theirs, [booked("pop_1"), booked("pop_2")])) == [("matched", "pop_1"), ("extra", "")]
 
 
-@pytest.mark.parametrize("kind", [LineKind.REFUND, LineKind.CHARGEBACK])
+def test_a_line_that_names_an_operation_of_an_earlier_line_is_extra_even_when_another_fits() -> None:
+    ours = [booked("pop_1", matched=True), booked("pop_2")]
+    assert told(judge([line(operation_id="pop_1")], ours)) == [("extra", "")]
+
+
+def test_what_a_bank_did_to_a_refund_is_not_the_refund() -> None:
+    refund = booked("pop_1", kind=Kind.REFUND, reference="re_1", matched=True)
+    back = booked("pop_2", kind=Kind.REFUND_REVERSAL, reference="re_1")
+    theirs = line(kind=LineKind.REFUND_REVERSAL, reference="re_1", operation_id="pop_1")
+    assert told(judge([theirs], [refund, back])) == [("matched", "pop_2")]
+
+
+@pytest.mark.parametrize("kind", [LineKind.REFUND, LineKind.CHARGEBACK, LineKind.ADJUSTMENT])
 def test_a_line_of_another_kind_is_not_the_capture(kind: LineKind) -> None:
     assert told(judge([line(kind=kind, operation_id="pop_1")], [booked()])) == [("extra", "")]
 
@@ -101,7 +113,7 @@ few = st.integers(min_value=0, max_value=3)
 operations = st.lists(
     st.builds(
         booked,
-        kind=st.sampled_from([Kind.CAPTURE, Kind.REFUND]),
+        kind=st.sampled_from([Kind.CAPTURE, Kind.REFUND, Kind.CHARGEBACK]),
         payment_reference=few.map("pi_{}".format),
         amount_minor=few.map(lambda n: 100 + n),
         currency=st.sampled_from(["EUR", "CHF"]),
@@ -110,7 +122,9 @@ operations = st.lists(
 ).map(
     lambda made: [
         replace(
-            one, operation_id=f"pop_{n}", reference=f"re_{n}" if one.kind is Kind.REFUND else one.payment_reference
+            one,
+            operation_id=f"pop_{n}",
+            reference=one.payment_reference if one.kind is Kind.CAPTURE else f"re_{n}",
         )
         for n, one in enumerate(made)
     ]
