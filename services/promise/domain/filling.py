@@ -1,6 +1,6 @@
 """A tariff in numbers for the search: what each choice of parcels takes of what is counted as one article."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,9 @@ import numpy as np
 from services.promise.domain.columns import Bools, Ints
 from services.promise.domain.rates import Step
 from services.promise.domain.tariffs import BOUNDLESS, KINDS, Tariff
+
+# Of so many pairs of choices the cheapest that takes all is looked for.
+_MOST_PAIRS = 250_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -36,7 +39,7 @@ class Filling:
 
 def filling_of(tariff: Tariff, articles: Sequence[Mapping[str, int]]) -> Filling:
     """Of articles by their units of each SKU."""
-    nothing = (0, 0, 0)  # Misfits, of which there are no units.
+    nothing = (0,) * KINDS  # Misfits, of which there are no units.
     sizes = [
         [sum(tariff.sizes.get(sku, nothing)[kind] * each for sku, each in units.items()) for units in articles]
         for kind in range(KINDS)
@@ -60,6 +63,16 @@ class Load:
     each: Ints
     limits: Mapping[int, Ints]
 
+    def table(self, filling: Filling) -> tuple[list[int], list[int]]:
+        """What a filling asks for so much of it at least: limits that rise, with costs."""
+        caps: list[int] = []
+        costs: list[int] = []
+        for cap, cost in zip(self.limits[id(filling)].tolist(), filling.costs, strict=True):
+            if not caps or cap > caps[-1]:
+                caps.append(cap)
+                costs.append(cost)
+        return caps, costs
+
 
 def loads_of(fillings: Sequence[Filling], capacity: Ints, units: Ints) -> list[Load]:
     """What could be counted, of candidates (their fillings, and what each has) for so many units."""
@@ -82,6 +95,25 @@ def loads_of(fillings: Sequence[Filling], capacity: Ints, units: Ints) -> list[L
         )
         for a, b in weighted[: 3 if total_volume else 1]
     ]
+
+
+def least_of_one(fillings: Iterable[Filling], units: Ints) -> int:
+    """What any of them asks at least for all units; the least of all where none takes them."""
+    costs = [one.costs[place] for one in fillings if (place := one.first(units)) < len(one.costs)]
+    return min(costs, default=0)
+
+
+def least_of_two(one: Filling, other: Filling, units: Ints) -> int:
+    """What both ask together at least for all units, by all that limits them and by what fits into neither."""
+    if len(one.costs) * len(other.costs) > _MOST_PAIRS:
+        return one.costs[0] + other.costs[0]
+    costs = np.add.outer(np.array(one.costs), np.array(other.costs))
+    able = ~((~one.fits[:, units > 0]).astype(np.float32) @ (~other.fits[:, units > 0]).T.astype(np.float32) > 0.5)
+    # Parts are of the main parcel of each: they can be added where that is the same.
+    for kind in range(KINDS if one is other else 2):
+        total = int(np.minimum(one.sizes[kind], other.sizes[kind]) @ units)
+        able &= np.add.outer(one.limits[:, kind], other.limits[:, kind]) >= total
+    return int(costs[able].min()) if able.any() else one.costs[0] + other.costs[0]
 
 
 def _least_sizes(by_id: Mapping[int, Filling], having: Mapping[int, Bools], kind: int) -> Ints:

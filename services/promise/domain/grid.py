@@ -7,14 +7,14 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import combinations_with_replacement
 from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.promise.domain.candidates import Candidate
-from services.promise.domain.filling import Filling, Load, filling_by_weight, loads_of
+from services.promise.domain.filling import Filling, Load, filling_by_weight, least_of_one, least_of_two, loads_of
 
 Ints = NDArray[np.int64]
 # The largest number that stands for "nothing is known to be this dear".
@@ -136,14 +136,20 @@ class Grid:
 
     def _count_most_telling(self, fillings: Sequence[Filling]) -> None:
         """Counts by weight, volume or both: what says that all of it costs most."""
+        distinct = {id(one): one for one in fillings}
         found: list[tuple[int, int, Load, list[_Table]]] = []
         for number, load in enumerate(loads_of(fillings, self.capacity, self.units)):
-            tables = {id(one): _rising(load.limits[id(one)].tolist(), one.costs) for one in fillings}
+            tables = {key: load.table(one) for key, one in distinct.items()}
             self._count(load.each, [tables[id(one)] for one in fillings])
             found.append((sum(self.carriage), -number, load, [tables[id(one)] for one in fillings]))
         *_, load, chosen = max(found, key=lambda one: one[:2])
         self.load_limits = load.limits
         self._count(load.each, chosen)
+        # Of one leg, and of two, it is known what all limits together ask for.
+        pairs = combinations_with_replacement(distinct.values(), 2)
+        of_two = min(least_of_two(*two, self.units) for two in pairs)
+        of_one = least_of_one(distinct.values(), self.units)
+        self.carriage[1:3] = map(max, self.carriage[1:3], (of_one, of_two))
 
     def holders(self, sku: int, units: int) -> int:
         """The set of candidates that could take so many units of a SKU."""
@@ -220,15 +226,6 @@ _Table = tuple[list[int], list[int]]
 def _columns(steps: Iterable[tuple[int, int]]) -> _Table:
     caps, costs = zip(*steps, strict=True)
     return list(caps), list(costs)
-
-
-def _rising(caps: Sequence[int], costs: Sequence[int]) -> _Table:
-    """Without those that take no more than a cheaper one."""
-    return _columns(
-        (cap, cost)
-        for cap, cost, before in zip(caps, costs, accumulate(caps, max, initial=-1), strict=False)
-        if cap > before
-    )
 
 
 def _fillings(rows: Sequence[Row], weights: Ints) -> list[Filling] | None:

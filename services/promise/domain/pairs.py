@@ -8,7 +8,6 @@ import numpy as np
 
 from services.promise.domain.columns import Bools, Ints
 from services.promise.domain.grid import NO_LIMIT
-from services.promise.domain.offers import Offer
 
 # Bytes of the table of pairs that are looked at; more ways than that are not paired.
 _MOST_BYTES = 4_000_000
@@ -58,20 +57,34 @@ class Pairs:
         return Pairs(self.first[which], self.second[which], self.at_least[which])
 
 
-def pairs_of(legs: Legs, offers: Sequence[Offer], wanted: Ints, weights: Ints, split_cost: int) -> Pairs | None:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What services ask for weight, or for what says more than weight. `each`: of one of each article.
+
+    `tables`: by service, rising limits with costs. `of_two`: at least for everything (services x services).
+    """
+
+    each: Ints
+    tables: Sequence[tuple[Ints, Ints]]
+    of_two: Ints
+
+
+def pairs_of(legs: Legs, asked: Asked, wanted: Ints, split_cost: int) -> Pairs | None:
     """All pairs at different points that have everything; None when there are too many ways to say."""
     count = len(legs.fixed)
     if count * count // 8 > _MOST_BYTES:
         return None
     first, second = _complementary(legs, wanted)
     at_least = legs.fixed[first] + legs.fixed[second] + split_cost
+    weights, tables = asked.each, asked.tables
     grams = int(wanted @ weights)
     most = legs.pieces @ weights
-    for one, other in product(range(len(offers)), repeat=2):
+    for one, other in product(range(len(tables)), repeat=2):
         these = np.flatnonzero((legs.offer_of[first] == one) & (legs.offer_of[second] == other))
         if len(these):
             lacking = np.maximum(0, wanted - legs.pieces[second[these]]) @ weights
-            at_least[these] += _carriage(offers[one], offers[other], lacking, most[first[these]], grams)
+            carriage = _carriage(tables[one], tables[other], lacking, most[first[these]], grams)
+            at_least[these] += np.maximum(carriage, asked.of_two[one, other])
     return Pairs(first, second, at_least)
 
 
@@ -90,22 +103,15 @@ def _complementary(legs: Legs, wanted: Ints) -> tuple[Ints, Ints]:
     return first, second
 
 
-def _carriage(first: Offer, second: Offer, least: Ints, most: Ints, grams: int) -> Ints:
+def _carriage(first: tuple[Ints, Ints], second: tuple[Ints, Ints], least: Ints, most: Ints, grams: int) -> Ints:
     """Of pairs with these services. The first leg carries at least what the second lacks, at most what it has."""
-    caps, costs = _table(second)
+    caps, costs = second
     cheapest = np.full(len(least), NO_LIMIT, np.int64)
-    for step in first.steps:
+    for up_to, cost_minor in zip(*first, strict=True):
         # As much as the step allows: the second leg costs no more for carrying less.
-        carried = np.minimum(step.up_to_grams, most)
+        carried = np.minimum(up_to, most)
         is_able = carried >= least
         places = np.minimum(np.searchsorted(caps, grams - carried), len(caps) - 1)
-        cost = np.where(is_able, step.cost_minor + costs[places], NO_LIMIT)
+        cost = np.where(is_able, cost_minor + costs[places], NO_LIMIT)
         cheapest = np.minimum(cheapest, cost)
     return cheapest
-
-
-def _table(offer: Offer) -> tuple[Ints, Ints]:
-    return (
-        np.array([step.up_to_grams for step in offer.steps], np.int64),
-        np.array([step.cost_minor for step in offer.steps], np.int64),
-    )

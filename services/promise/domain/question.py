@@ -7,19 +7,20 @@ import numpy as np
 
 from services.promise.domain import carbon, together
 from services.promise.domain.candidates import Candidate, Gatherer
-from services.promise.domain.filling import Filling, filling_of
+from services.promise.domain.filling import Filling, filling_by_weight, filling_of
 from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
 from services.promise.domain.lines import LineFiller
 from services.promise.domain.modes import TERMS, Appointments
 from services.promise.domain.network import PlanRequest, StockSlice
+from services.promise.domain.offers import Offer
 from services.promise.domain.plans import CostComponent, Leg, Plan
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import NO_UNIT_COSTS
 from services.promise.domain.snapshot import Place, Snapshot, place_of
 from services.promise.domain.stages import NOW
-from services.promise.domain.tariffs import boxless, parcels_of
+from services.promise.domain.tariffs import Tariff, boxless, parcels_of
 from services.promise.domain.together import Article
 
 
@@ -99,16 +100,29 @@ class Question:
         if pieces is None:  # Mostly all services of a point take the same.
             pieces = self._pieces[id(candidate.capacity)] = self._pieces_of(candidate.capacity)
         costs, tariff = candidate.unit_costs, candidate.tariff
-        if tariff is not None and id(tariff) not in self._fillings:
-            self._fillings[id(tariff)] = filling_of(tariff, [article.units_each for article in self.articles])
         return Row(
             candidate,
             pieces,
             tuple([self._unit_cost(article, candidate) for article in self.articles])
             if costs or (tariff is not None and tariff.own)
             else self._no_costs,
-            self._fillings[id(tariff)] if tariff is not None else None,
+            self._filling(tariff) if tariff is not None else None,
         )
+
+    def fillings(self, offers: Sequence[Offer]) -> list[Filling] | None:
+        """What parcels of services take; None where weight alone decides for each."""
+        if all(offer.tariff is None for offer in offers):
+            return None
+        weights = np.array(self.whole.weights, np.int64)
+        return [
+            self._filling(offer.tariff) if offer.tariff else filling_by_weight(offer.steps, weights)
+            for offer in offers
+        ]
+
+    def _filling(self, tariff: Tariff) -> Filling:
+        if id(tariff) not in self._fillings:
+            self._fillings[id(tariff)] = filling_of(tariff, [article.units_each for article in self.articles])
+        return self._fillings[id(tariff)]
 
     def _pieces_of(self, units: Mapping[str, int]) -> tuple[int, ...]:
         return tuple([article.pieces(units) for article in self.articles])

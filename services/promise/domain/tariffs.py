@@ -14,8 +14,10 @@ from services.promise.domain.rates import Step, step_of, with_surcharge
 
 # More than any weight or volume, and far from the largest number.
 BOUNDLESS = 1 << 60
-# What limits parcels: grams, cubic millimetres, and parts of the main parcel.
-KINDS = 3
+# What limits parcels: grams, cubic millimetres, parts of the main parcel, and units of more than half of it.
+KINDS = 4
+Amounts = tuple[int, int, int, int]
+_NOTHING = (0, 0, 0, 0)
 # The room of a main parcel in parts: halves, thirds and so on up to sixteenths are whole numbers.
 _PARTS = 720_720
 # Of more sizes nearly every sum is possible.
@@ -39,12 +41,12 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Parcels of one kind. `limits`: of grams, cubic millimetres and parts of main parcels that may be in them.
+    """Parcels of one kind. `limits`: of each kind of what may be in them.
 
     `leaves_out`: SKUs that do not fit. `cost_minor`: as the ruleset weighs it, boxes included.
     """
 
-    limits: tuple[int, int, int]
+    limits: Amounts
     cost_minor: int
     billed_minor: int
     parcels: int
@@ -76,7 +78,7 @@ class Tariff:
     `steps`: the least that any choice asks for so much weight.
     """
 
-    sizes: Mapping[str, tuple[int, int, int]]
+    sizes: Mapping[str, Amounts]
     choices: tuple[Choice, ...]
     own: Mapping[str, Choice]
     steps: tuple[Step, ...]
@@ -284,14 +286,13 @@ class _Basket:
         items, own = self._items, self._wanted.keys() - self._shared
         choices = [self._single(level) for level in self._levels.shared]
         if own:
-            choices.append(Choice((0, 0, 0), 0, 0, 0, leaves_out=self._shared))
+            choices.append(Choice(_NOTHING, 0, 0, 0, leaves_out=self._shared))
         if self._main is not None and not is_one_parcel:
             choices += self._several(self._main)
         kept = _without_beaten(sorted(choices, key=_rank))
-        nothing = (0, 0, 0)
         return Tariff(
             sizes={
-                sku: self._size(items[sku], self._main) if sku in self._shared and self._main else nothing
+                sku: self._size(items[sku], self._main) if sku in self._shared and self._main else _NOTHING
                 for sku in self._wanted
             },
             choices=tuple(kept),
@@ -302,16 +303,15 @@ class _Basket:
             divisor=self._levels.divisor,
         )
 
-    def _total(self, kind: int, level: Level | None) -> int:
+    def _total(self, kind: int, level: Level) -> int:
         return sum(self._size(self._items[sku], level)[kind] * self._wanted[sku] for sku in self._shared)
 
-    def _size(self, item: Item, level: Level | None) -> tuple[int, int, int]:
+    def _size(self, item: Item, level: Level) -> Amounts:
         """Of one unit; its part of a parcel is that of its weight or its volume, whichever is more."""
         grams, volume = item.weight_grams, item.volume_cubic_millimetres
-        if level is None:
-            return grams, volume, 0
         rooms = ((grams, level.grams), (volume, level.volume))
-        return grams, volume, max(-(-size * _PARTS // max(1, room)) for size, room in rooms)
+        parts = max(-(-size * _PARTS // max(1, room)) for size, room in rooms)
+        return grams, volume, parts, int(2 * parts > _PARTS)
 
     def _all_in(self, level: Level) -> int:
         """What all that a level takes costs at least if all of its parcels are full."""
@@ -329,45 +329,47 @@ class _Basket:
         return replace(self._alone(level), leaves_out=self._shared - self._taking[level])
 
     def _alone(self, level: Level) -> Choice:
-        limits = (level.grams, level.volume, BOUNDLESS)
+        limits = (level.grams, level.volume, BOUNDLESS, BOUNDLESS)
         return Choice(limits, self._cost(level, 1), level.billed_minor, 1, level.box)
 
     def _several(self, main: Level) -> list[Choice]:
         """Two and more main parcels, till all of the basket has room.
 
-        Whatever is put in first, each but the last is full but for less than the next unit when that does not fit;
-        the last takes what is left.
+        The largest are put in first, so units of more than half a parcel find one each. When a smaller one fits
+        into none but the last, the others are full but for less than it; the last takes what is left.
         """
-        total = self._total(2, main)
+        total, large = self._total(2, main), self._total(3, main)
         if self._total(0, main) <= main.grams and self._total(1, main) <= main.volume:
             return []
         full = self._full(main)
         lasts = [one for one in self._levels.shared if one.box == main.box and one.grams <= main.grams]
         found: list[Choice] = []
         parcels = 1
-        while not found or found[-1].limits[2] < total:
+        while not found or found[-1].limits[2] < total or parcels < large:
             parcels += 1
             for last in lasts:
                 if last.volume < main.volume and last.box is None:
                     room = min(last.grams * _PARTS // max(1, main.grams), last.volume * _PARTS // main.volume)
                 else:
                     room = last.grams * _PARTS // main.grams if main.grams else _PARTS
-                found.append(self._of(main, last, parcels, (parcels - 1) * full + room))
+                parts = (parcels - 1) * full + room
+                found.append(self._of(main, last, parcels, parts, is_full=room == _PARTS))
         return found
 
-    def _of(self, main: Level, last: Level, parcels: int, parts: int) -> Choice:
+    def _of(self, main: Level, last: Level, parcels: int, parts: int, *, is_full: bool) -> Choice:
         billed = (parcels - 1) * main.billed_minor + last.billed_minor
         cost = self._weighed(billed) + _box_cost(main.box, parcels)
-        limits = (parts * main.grams // _PARTS, min(BOUNDLESS, parts * main.volume // _PARTS), parts)
+        grams, volume = parts * main.grams // _PARTS, min(BOUNDLESS, parts * main.volume // _PARTS)
+        limits = (grams, volume, parts, parcels if is_full else parcels - 1)
         return Choice(limits, cost, billed, parcels, main.box)
 
     def _full(self, main: Level) -> int:
-        """Parts of a main parcel that are filled at least when something does not fit into it any more."""
+        """Parts of a main parcel that are filled at least when a unit of up to half of it does not fit."""
         units: dict[int, int] = {}
         for sku in self._shared:
             size = self._size(self._items[sku], main)[2]
             units[size] = units.get(size, 0) + self._wanted[sku]
-        largest = max(units)
+        largest = max((size for size in units if 2 * size <= _PARTS), default=0)
         if len(units) > _MAX_SIZES:
             return _PARTS - largest + 1
         # All sums that may be in one parcel, as the bits of one number; then the lowest that has no room for more.

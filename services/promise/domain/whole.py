@@ -14,11 +14,12 @@ import numpy as np
 from services.promise.domain import engine
 from services.promise.domain.candidates import CROWDED, Candidate
 from services.promise.domain.columns import Ints
+from services.promise.domain.filling import least_of_two, loads_of
 from services.promise.domain.found import Found, found_of, overhead_of, precedes
 from services.promise.domain.grid import NO_LIMIT, Carriage, Grid, Row
 from services.promise.domain.ground import Ground
 from services.promise.domain.packing import Budget
-from services.promise.domain.pairs import Legs, Pairs, pairs_of
+from services.promise.domain.pairs import Asked, Legs, Pairs, pairs_of
 from services.promise.domain.plans import Plan, Unplanned
 from services.promise.domain.question import Question
 from services.promise.domain.reasons import most_telling, unplanned
@@ -58,7 +59,8 @@ class _Whole:
         self._ways = Ways(question, ground)
         self._ground = ground
         self._wanted: Ints = np.array(question.whole.units, np.int64)
-        self._weights: Ints = np.array(question.whole.weights, np.int64)
+        self._asked = self._what_is_asked()
+        self._weights = self._asked.each
         self._grams = int(self._wanted @ self._weights)
         self._split_cost = question.ruleset.split_cost_minor
         self._least_unit_costs = self._unit_costs_at_least()
@@ -69,6 +71,37 @@ class _Whole:
             if (found := self._solve(level)) is not None:
                 return self._question.plan(found)
         return self._why_not()
+
+    def _what_is_asked(self) -> Asked:
+        """By the services: for weight, or for what says more where more than weight decides."""
+        offers, weights = self._ways.offers, np.array(self._question.whole.weights, np.int64)
+        fillings = self._question.fillings(offers)
+        if fillings is None:
+            tables = [[(step.up_to_grams, step.cost_minor) for step in offer.steps] for offer in offers]
+            return Asked(weights, [_columns(*zip(*table, strict=True)) for table in tables], _none(len(offers)))
+        taken = [
+            [not offer.misfits.keys() & article.units_each.keys() for article in self._question.articles]
+            for offer in offers
+        ]
+        found: list[tuple[int, int, Asked]] = []
+        for number, load in enumerate(loads_of(fillings, np.array(taken, np.int64), self._wanted)):
+            columns = [load.table(filling) for filling in fillings]
+            costs: dict[int, int] = {}
+            total = int(self._wanted @ load.each)
+            for cap, cost in (row for table in columns for row in zip(*table, strict=True)):
+                costs[min(cap, total)] = min(cost, costs.get(min(cap, total), NO_LIMIT))
+            most = sum(Carriage(costs, total).whole(self._question.ruleset.max_parcels))
+            asked = Asked(load.each, [_columns(*table) for table in columns], _none(len(offers)))
+            found.append((most, -number, asked))
+        return max(found, key=lambda one: one[:2])[2]
+
+    def _asked_for(self, rest: _Rest) -> Asked:
+        """The same with what two of the services ask for a rest."""
+        fillings = self._question.fillings(self._ways.offers)
+        if fillings is None:
+            return self._asked
+        of_two = [[least_of_two(one, other, rest.wanted) for other in fillings] for one in fillings]
+        return replace(self._asked, of_two=np.array(of_two, np.int64))
 
     # -- the best ---------------------------------------------------------------------------------------------
 
@@ -161,9 +194,9 @@ class _Whole:
         """By the number of legs: what they cost at least beside the fixed cost of one of them and units."""
         costs: dict[int, int] = {}
         for number in np.unique(self._ways.offer_of[level.numbers[carried]]).tolist():
-            for step in self._ways.offers[number].steps:
-                grams = min(step.up_to_grams, rest.grams)
-                costs[grams] = min(step.cost_minor, costs.get(grams, NO_LIMIT))
+            for up_to, cost in zip(*self._asked.tables[number], strict=True):
+                grams = min(int(up_to), rest.grams)
+                costs[grams] = min(int(cost), costs.get(grams, NO_LIMIT))
         carriage = Carriage(costs, rest.grams).whole(most_legs)
         cheapest = np.sort(self._ways.fixed[level.numbers[carried]])[: most_legs - 1]
         others = [0, 0, *np.cumsum(cheapest + self._split_cost).tolist()]
@@ -175,7 +208,7 @@ class _Whole:
         """As `_of_pairs`, of those pairs of these ways that have the rest."""
         ways, numbers = self._ways, level.numbers[places]
         legs = Legs(level.pieces[places], ways.fixed[numbers], ways.offer_of[numbers], ways.row_of[numbers])
-        pairs = pairs_of(legs, ways.offers, rest.wanted, self._weights, self._split_cost)
+        pairs = pairs_of(legs, self._asked_for(rest), rest.wanted, self._split_cost)
         if pairs is None:
             return best, places
         at_least = pairs.at_least + rest.cost + self._least_unit_costs
@@ -307,6 +340,14 @@ class _Whole:
         if met & CROWDED:
             return sum(reached.values()), "NO_CAPACITY"
         return sum(reached.values()), offers.misfits.get(sku) or most_telling(met)
+
+
+def _columns(caps: Sequence[int], costs: Sequence[int]) -> tuple[Ints, Ints]:
+    return np.array(caps, np.int64), np.array(costs, np.int64)
+
+
+def _none(services: int) -> Ints:
+    return np.zeros((services, services), np.int64)
 
 
 def _cost(found: Found | None) -> int:

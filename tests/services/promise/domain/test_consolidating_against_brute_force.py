@@ -168,6 +168,10 @@ def by_offers(case: Case, wanted: dict[str, int]) -> Sending:
         offer = going(to.point_id if to else "")[carrier.carrier_id]
         if not offer.misfits.keys().isdisjoint(wanted if to is None else units):
             return None
+        joining = case.ruleset.consolidation.cost_minor if to else 0  # type: ignore[union-attr]
+        if offer.tariff:  # Fewer parcels may be the cheapest only because each is joined.
+            parcels = offer.tariff.dearer(joining).parcels(units)
+            return parcels.cost_minor - parcels.count * joining, parcels.count
         parcels = parcels_of_offer(offer, items, units)
         return parcels.cost_minor, parcels.count
 
