@@ -36,6 +36,14 @@ class Filling:
         found: Bools = np.logical_and(within, fits)
         return found
 
+    def able_each(self, shares: Ints) -> Bools:
+        """The same of many shares (shares x choices)."""
+        loads = shares @ self.sizes.T
+        within = (loads[:, None, :] <= self.limits[None, :, :]).all(axis=2)
+        unfit = (shares > 0).astype(np.float32) @ (~self.fits).T.astype(np.float32)
+        found: Bools = np.logical_and(within, unfit < 0.5)
+        return found
+
 
 def filling_of(tariff: Tariff, articles: Sequence[Mapping[str, int]]) -> Filling:
     """Of articles by their units of each SKU."""
@@ -105,15 +113,43 @@ def least_of_one(fillings: Iterable[Filling], units: Ints) -> int:
 
 def least_of_two(one: Filling, other: Filling, units: Ints) -> int:
     """What both ask together at least for all units, by all that limits them and by what fits into neither."""
+    places, _, costs = _pairs(one, other, units)
+    return int(costs[0]) if len(places) else one.costs[0] + other.costs[0]
+
+
+def least_of_pairs(one: Filling, other: Filling, first: Ints, second: Ints, units: Ints) -> Ints:
+    """The same of many pairs, of which the first and the second carry at least these (pairs x articles)."""
+    least = np.full(len(first), one.costs[0] + other.costs[0], np.int64)
+    mine, its, costs = _pairs(one, other, units)
+    if not len(costs):
+        return least
+    able, able_too = one.able_each(first), other.able_each(second)
+    left = np.arange(len(first))
+    for i, j, cost in zip(mine.tolist(), its.tolist(), costs.tolist(), strict=True):
+        least[left] = cost
+        left = left[~(able[left, i] & able_too[left, j])]
+        if not len(left):
+            break
+    return least
+
+
+def _pairs(one: Filling, other: Filling, units: Ints) -> tuple[Ints, Ints, Ints]:
+    """Choices of both that together take all units as far as their limits say, with their costs, which rise."""
     if len(one.costs) * len(other.costs) > _MOST_PAIRS:
-        return one.costs[0] + other.costs[0]
-    costs = np.add.outer(np.array(one.costs), np.array(other.costs))
-    able = ~((~one.fits[:, units > 0]).astype(np.float32) @ (~other.fits[:, units > 0]).T.astype(np.float32) > 0.5)
-    # Parts are of the main parcel of each: they can be added where that is the same.
-    for kind in range(KINDS if one is other else 2):
+        nothing = np.zeros(0, np.int64)
+        return nothing, nothing, nothing
+    wanted = units > 0
+    unfit = (~one.fits[:, wanted]).astype(np.float32) @ (~other.fits[:, wanted]).T.astype(np.float32)
+    able = unfit < 0.5
+    for kind in range(KINDS):
+        if kind > 1 and (one.sizes[kind] != other.sizes[kind]).any():
+            continue  # Parts are of the main parcel of each: they can be added where that is the same.
         total = int(np.minimum(one.sizes[kind], other.sizes[kind]) @ units)
         able &= np.add.outer(one.limits[:, kind], other.limits[:, kind]) >= total
-    return int(costs[able].min()) if able.any() else one.costs[0] + other.costs[0]
+    mine, its = np.nonzero(able)
+    costs = np.array(one.costs, np.int64)[mine] + np.array(other.costs, np.int64)[its]
+    order = np.argsort(costs, kind="stable")
+    return mine[order], its[order], costs[order]
 
 
 def _least_sizes(by_id: Mapping[int, Filling], having: Mapping[int, Bools], kind: int) -> Ints:

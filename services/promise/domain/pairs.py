@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 
 from services.promise.domain.columns import Bools, Ints
+from services.promise.domain.filling import Filling, least_of_pairs
 from services.promise.domain.grid import NO_LIMIT
 
 # Bytes of the table of pairs that are looked at; more ways than that are not paired.
@@ -61,12 +62,12 @@ class Pairs:
 class Asked:
     """What services ask for weight, or for what says more than weight. `each`: of one of each article.
 
-    `tables`: by service, rising limits with costs. `of_two`: at least for everything (services x services).
+    `tables`: by service, rising limits with costs. `fillings`: of services, where more than weight decides.
     """
 
     each: Ints
     tables: Sequence[tuple[Ints, Ints]]
-    of_two: Ints
+    fillings: Sequence[Filling] | None = None
 
 
 def pairs_of(legs: Legs, asked: Asked, wanted: Ints, split_cost: int) -> Pairs | None:
@@ -82,9 +83,13 @@ def pairs_of(legs: Legs, asked: Asked, wanted: Ints, split_cost: int) -> Pairs |
     for one, other in product(range(len(tables)), repeat=2):
         these = np.flatnonzero((legs.offer_of[first] == one) & (legs.offer_of[second] == other))
         if len(these):
-            lacking = np.maximum(0, wanted - legs.pieces[second[these]]) @ weights
-            carriage = _carriage(tables[one], tables[other], lacking, most[first[these]], grams)
-            at_least[these] += np.maximum(carriage, asked.of_two[one, other])
+            lacking = np.maximum(0, wanted - legs.pieces[second[these]])
+            carriage = _carriage(tables[one], tables[other], lacking @ weights, most[first[these]], grams)
+            if asked.fillings is not None:
+                lacking_too = np.maximum(0, wanted - legs.pieces[first[these]])
+                fillings = asked.fillings[one], asked.fillings[other]
+                carriage = np.maximum(carriage, least_of_pairs(*fillings, lacking, lacking_too, wanted))
+            at_least[these] += carriage
     return Pairs(first, second, at_least)
 
 

@@ -6,6 +6,7 @@ cheapest combination up. By weight alone each says less than it asks for, so wha
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -31,13 +32,14 @@ from services.promise.domain.tariffs import BOUNDLESS, KINDS
 _MAX_PARTS = 100_000
 # What is not found by hand is seldom found at all.
 _LAST_TRY_STEPS = 600
+_FEW_UNITS = 16
 # Rounds in which prices of limits are looked for, and what they cost.
 _PRICE_ROUNDS = 40
 _FIRST_PRICE_STEP = 2.0
 _PRICED_STEPS = 250
 # What it costs to look at one combination of choices, if what is known of others does not rule it out.
 _KNOWN_STEPS = 8
-_LOOK_STEPS = 40
+_LOOK_STEPS = 100
 
 
 def cheapest(grid: Grid, legs: Sequence[int], limit: int, budget: Budget, min_value: int = 0) -> Packing:
@@ -117,14 +119,18 @@ class _Filled(Sharing):
         if self._unit_costs is not None or self._min_value:
             may_fit = self._may_fit(room, budget)
             return room.search(self._unit_costs, self._min_value, limit, budget) if may_fit else None
-        found = room.by_hand(budget)
-        if found is None and self._may_fit(room, budget):
-            found = room.by_prices(budget)
-            if found is None and len(chosen) == 2:
-                found = room.weighed_out(budget)
-            if found is None:
-                found = room.search(None, 0, limit, Budget(_LAST_TRY_STEPS))
-        return found
+        if (found := room.by_hand(budget)) is not None:
+            return found
+        # Few units are soon tried in every way; of many it is mostly known before.
+        if room.units <= _FEW_UNITS:
+            with suppress(BudgetSpent):
+                return room.search(None, 0, limit, Budget(_LAST_TRY_STEPS))
+        if not self._may_fit(room, budget):
+            return None
+        found = room.by_prices(budget)
+        if found is None and len(chosen) == 2:
+            found = room.weighed_out(budget)
+        return room.search(None, 0, limit, Budget(_LAST_TRY_STEPS)) if found is None else found
 
     def _may_fit(self, room: "_Room", budget: Budget) -> bool:
         """Whether nothing is known that rules it out; prices that do are kept for other choices of the set."""
@@ -161,6 +167,7 @@ class _Room:
         )
         self._skus = [i for i in np.lexsort((np.arange(len(left)), -parts)).tolist() if left[i]]
         self._units: list[int] = left[self._skus].tolist()
+        self.units = sum(self._units)
         self._values: list[int] = grid.values[self._skus].tolist()
         self._rooms: list[list[int]] = np.minimum(capacity - forced, left)[:, self._skus].T.tolist()
         # By article, by leg: its size in each kind of limit.

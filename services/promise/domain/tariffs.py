@@ -326,7 +326,14 @@ class _Basket:
         return (billed_minor * self._percent + 50) // 100
 
     def _single(self, level: Level) -> Choice:
-        return replace(self._alone(level), leaves_out=self._shared - self._taking[level])
+        one = self._alone(level)
+        if self._main and level.grams <= self._main.grams and level.volume <= self._main.volume:
+            # One unit of more than half of the main parcel's weight, and one of more than half of its volume.
+            items, main = [self._items[sku] for sku in self._shared], self._main
+            heavy = any(2 * item.weight_grams > main.grams for item in items)
+            bulky = any(2 * item.volume_cubic_millimetres > main.volume for item in items)
+            one = replace(one, limits=(*one.limits[:3], heavy + bulky))
+        return replace(one, leaves_out=self._shared - self._taking[level])
 
     def _alone(self, level: Level) -> Choice:
         limits = (level.grams, level.volume, BOUNDLESS, BOUNDLESS)

@@ -14,7 +14,7 @@ import numpy as np
 from services.promise.domain import engine
 from services.promise.domain.candidates import CROWDED, Candidate
 from services.promise.domain.columns import Ints
-from services.promise.domain.filling import least_of_two, loads_of
+from services.promise.domain.filling import loads_of
 from services.promise.domain.found import Found, found_of, overhead_of, precedes
 from services.promise.domain.grid import NO_LIMIT, Carriage, Grid, Row
 from services.promise.domain.ground import Ground
@@ -78,7 +78,7 @@ class _Whole:
         fillings = self._question.fillings(offers)
         if fillings is None:
             tables = [[(step.up_to_grams, step.cost_minor) for step in offer.steps] for offer in offers]
-            return Asked(weights, [_columns(*zip(*table, strict=True)) for table in tables], _none(len(offers)))
+            return Asked(weights, [_columns(*zip(*table, strict=True)) for table in tables])
         taken = [
             [not offer.misfits.keys() & article.units_each.keys() for article in self._question.articles]
             for offer in offers
@@ -91,17 +91,9 @@ class _Whole:
             for cap, cost in (row for table in columns for row in zip(*table, strict=True)):
                 costs[min(cap, total)] = min(cost, costs.get(min(cap, total), NO_LIMIT))
             most = sum(Carriage(costs, total).whole(self._question.ruleset.max_parcels))
-            asked = Asked(load.each, [_columns(*table) for table in columns], _none(len(offers)))
+            asked = Asked(load.each, [_columns(*table) for table in columns], fillings)
             found.append((most, -number, asked))
         return max(found, key=lambda one: one[:2])[2]
-
-    def _asked_for(self, rest: _Rest) -> Asked:
-        """The same with what two of the services ask for a rest."""
-        fillings = self._question.fillings(self._ways.offers)
-        if fillings is None:
-            return self._asked
-        of_two = [[least_of_two(one, other, rest.wanted) for other in fillings] for one in fillings]
-        return replace(self._asked, of_two=np.array(of_two, np.int64))
 
     # -- the best ---------------------------------------------------------------------------------------------
 
@@ -208,7 +200,7 @@ class _Whole:
         """As `_of_pairs`, of those pairs of these ways that have the rest."""
         ways, numbers = self._ways, level.numbers[places]
         legs = Legs(level.pieces[places], ways.fixed[numbers], ways.offer_of[numbers], ways.row_of[numbers])
-        pairs = pairs_of(legs, self._asked_for(rest), rest.wanted, self._split_cost)
+        pairs = pairs_of(legs, self._asked, rest.wanted, self._split_cost)
         if pairs is None:
             return best, places
         at_least = pairs.at_least + rest.cost + self._least_unit_costs
@@ -344,10 +336,6 @@ class _Whole:
 
 def _columns(caps: Sequence[int], costs: Sequence[int]) -> tuple[Ints, Ints]:
     return np.array(caps, np.int64), np.array(costs, np.int64)
-
-
-def _none(services: int) -> Ints:
-    return np.zeros((services, services), np.int64)
 
 
 def _cost(found: Found | None) -> int:
