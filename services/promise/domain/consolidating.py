@@ -17,6 +17,7 @@ from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
 from services.promise.domain.hubs import Meeting, Onward, hubs, inbound, onwards
+from services.promise.domain.levels import boxless
 from services.promise.domain.modes import TERMS
 from services.promise.domain.network import Limits, PlanRequest
 from services.promise.domain.offers import Offers
@@ -25,7 +26,6 @@ from services.promise.domain.reasons import unplanned
 from services.promise.domain.rulesets import NO_RULE, Ruleset, Strictness
 from services.promise.domain.search import search
 from services.promise.domain.snapshot import Snapshot, place_of
-from services.promise.domain.tariffs import boxless
 
 # Hubs that are looked at, and ways on from them that are searched, the least first; and what each search may take.
 HUBS = 20

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.promise.domain.columns import Bools, Ints
+from services.promise.domain.levels import BOUNDLESS
 from services.promise.domain.rates import Step
-from services.promise.domain.tariffs import BOUNDLESS, KINDS, Tariff
+from services.promise.domain.tariffs import KINDS, Tariff
 
 # Of so many pairs of choices the cheapest that takes all is looked for.
 _MOST_PAIRS = 250_000

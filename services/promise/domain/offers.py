@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from kit.values.money import Money
 from services.promise.domain.calendars import DeliveryCalendar
+from services.promise.domain.levels import Levels
 from services.promise.domain.modes import TERMS, Appointments
 from services.promise.domain.network import Appointment, CarrierService, PlanRequest, ZoneTerms
+from services.promise.domain.parcelling import tariff_of
 from services.promise.domain.rates import Step, limit_grams, steps_of, weighed
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.snapshot import Place, Snapshot
-from services.promise.domain.tariffs import Levels, Tariff, parcels_of
+from services.promise.domain.tariffs import Tariff, parcels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Offers:
         wanted = {sku: units for sku, units in self._demand.items() if sku not in misfits}
         if levels is not None and wanted:
             is_one = self._terms.is_one_parcel
-            tariff = levels.tariff(self._items, wanted, percent, is_one_parcel=is_one)
+            tariff = tariff_of(levels, self._items, wanted, percent, is_one_parcel=is_one)
             if tariff is not None:
                 least = tariff.steps
                 return Offer(carrier_id, service, terms, least, least, delivery, misfits, tariff)

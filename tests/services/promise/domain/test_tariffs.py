@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from services.promise.domain import network as n
+from services.promise.domain.levels import BOUNDLESS, Levels, volumetric_grams
+from services.promise.domain.parcelling import tariff_of
 from services.promise.domain.rates import Step, with_surcharge
-from services.promise.domain.tariffs import BOUNDLESS, Choice, Levels, Parcels, Tariff, volumetric_grams
+from services.promise.domain.tariffs import Choice, Parcels, Tariff
 from tests.services.promise.domain.test_engine_against_brute_force import (
     random_boxes,
     sized,
@@ -39,7 +41,7 @@ def sent(shop: n.CarrierService, boxes: tuple[n.Box, ...], *units: Units) -> Par
 
 def tariff(shop: n.CarrierService, boxes: tuple[n.Box, ...], *units: Units) -> Tariff | None:
     items, wanted = {item.sku: item for item, _ in units}, {item.sku: count for item, count in units}
-    return Levels(shop, shop.zones[0], boxes).tariff(items, wanted, 100, is_one_parcel=False)
+    return tariff_of(Levels(shop, shop.zones[0], boxes), items, wanted, 100, is_one_parcel=False)
 
 
 def sold(**values: Any) -> n.CarrierService:
@@ -128,7 +130,7 @@ def test_several_boxes_are_of_one_kind_and_as_many_as_any_packing_needs() -> Non
 def test_where_there_is_room_for_one_parcel_there_is_no_second() -> None:
     shop = sold()
     wanted, items = {"lamp": 2}, {"lamp": LAMP}
-    found = Levels(shop, shop.zones[0], (LARGE,)).tariff(items, wanted, 100, is_one_parcel=True)
+    found = tariff_of(Levels(shop, shop.zones[0], (LARGE,)), items, wanted, 100, is_one_parcel=True)
     assert found is not None
     with pytest.raises(ValueError, match="no parcels"):
         found.parcels(wanted)
@@ -137,7 +139,7 @@ def test_where_there_is_room_for_one_parcel_there_is_no_second() -> None:
 def test_boxes_are_no_part_of_what_the_ruleset_weighs_of_the_carrier() -> None:
     shop = sold()
     wanted, items = {"book": 1}, {"book": BOOK}
-    found = Levels(shop, shop.zones[0], (SMALL,)).tariff(items, wanted, 50, is_one_parcel=False)
+    found = tariff_of(Levels(shop, shop.zones[0], (SMALL,)), items, wanted, 50, is_one_parcel=False)
     assert found is not None
     parcels = found.parcels(wanted)
     assert (parcels.cost_minor, parcels.billed_minor, parcels.packaging_minor) == (270, 500, 20)
@@ -214,7 +216,7 @@ def check(seed: int) -> tuple[Choice, bool] | None:
     fit = [item for item in items if shop.takes(item.sides) and not levels.misfit(item)]
     wanted = {item.sku: random.randint(1, 4) for item in fit}
     by_sku = {item.sku: item for item in fit}
-    found = levels.tariff(by_sku, wanted, 100, is_one_parcel=False) if wanted else None
+    found = tariff_of(levels, by_sku, wanted, 100, is_one_parcel=False) if wanted else None
     if found is None:
         return None
     units = {sku: random.randint(0, count) for sku, count in wanted.items()}
