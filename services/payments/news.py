@@ -13,7 +13,7 @@ from kit.errors import InvalidArgument, Unauthenticated, Unavailable
 from kit.feed import Bell
 from kit.values.ids import new_id
 from services.payments import books, store
-from services.payments.domain import later, rules, tasks
+from services.payments.domain import later, links, rules, tasks
 from services.payments.domain.later import Dispute, DisputeStatus, RefundState
 from services.payments.domain.model import Kind, Payment, State, Tender
 from services.payments.domain.tasks import Resolution, TaskKind
@@ -98,7 +98,9 @@ class News:
             )
             if authorising is None and tender.provider_payment_id == found.provider_payment_id:
                 await self._runner.accept_truth(tx, found, payment, tender)
-        if authorising is not None and found.outcome is not None:
+        # The page of a payment link that is over is made anew while the link lives.
+        page_is_over = links.is_link(tender) and found.outcome is not None and found.outcome.state is State.FAILED
+        if authorising is not None and found.outcome is not None and not page_is_over:
             await self._runner.settle(authorising, found.outcome, announce=True)
         self._bell.ring()
 

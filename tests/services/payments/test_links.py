@@ -81,6 +81,8 @@ async def test_a_page_that_is_over_is_made_anew_while_the_link_lives(world: Worl
     first = await world.service.links.open(end_of(sent))
     page = (await world.tender()).provider_payment_id
     world.provider.post(f"/v1/checkout/sessions/{page}/expire", {})
+    for event in [*world.provider.events(world.order_id), *world.provider.events_about(page)]:
+        await post(world, event)
     second = await world.service.links.open(end_of(sent))
     assert (second.state, second.url != first.url) == (LinkState.OPEN, True)
     world.provider.pay_page(second.url)
