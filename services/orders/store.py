@@ -146,13 +146,18 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
     return written.first() is not None
 
 
+_LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping")
+_LATER_PAYMENT_FIELDS = ("first", "save_means")
+
+
 def content_digest(content: Content, buyer: Buyer) -> bytes:
     """Of all that a channel sent; the same content always gives the same digest."""
     what = doc.to_json(doc.CONTENT, normal(content))
-    for field in ("source_placed_at", "basket_id", "standard_shipping"):
-        # Digests of orders that were recorded before the field was there stay what they are.
-        if not what[field]:
-            del what[field]
+    # Digests of orders that were recorded before a field was there stay what they are.
+    for part, names in ((what, _LATER_FIELDS), (what["payment"], _LATER_PAYMENT_FIELDS)):
+        for name in names:
+            if not part[name]:
+                del part[name]
     whole = [what, doc.to_json(doc.BUYER, buyer)]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).digest()
 

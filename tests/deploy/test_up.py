@@ -103,7 +103,7 @@ def test_a_new_user_starts_looks_around_and_stops_and_a_crash_leaves_nothing_beh
 
     with machine.up() as launcher:  # the data was kept: the retailer is not loaded again
         first_load = (machine.state / "logs" / "demo-retailer.log").read_text()
-        assert first_load.count("demo retailer:") == 1
+        assert first_load.count("stock points") == 1
         crashed = machine.info()
         launcher.kill()
         launcher.wait()

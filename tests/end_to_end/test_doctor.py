@@ -155,7 +155,7 @@ def test_an_open_order_without_a_workflow_is_found(
 def test_captured_money_that_the_provider_or_the_order_does_not_know_is_found(
     stack: SharedStack, api: Api, waiting: str, delivered: Delivered
 ) -> None:
-    row = "UPDATE payment SET captured = captured {} 1 WHERE order_id = %(order_id)s"
+    row = "UPDATE tender SET captured = captured {} 1 WHERE order_id = %(order_id)s"
     values = {"order_id": delivered.order_id}
     with tampered(stack, "payments", row.format("-"), row.format("+"), **values):
         examination = looked(api)

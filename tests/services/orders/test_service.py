@@ -13,7 +13,7 @@ from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from kit.values.ids import derived_id
 from services.orders.changing import Asked
 from services.orders.domain.capture import Outcome
-from services.orders.domain.model import LifeCycle, Reach, Refusal
+from services.orders.domain.model import LifeCycle, PaymentTerms, Reach, Refusal
 from services.orders.domain.states import FulfilmentState, OrderState, UnitState
 from services.orders.reading import OrderFilter
 from services.orders.store import content_digest
@@ -67,6 +67,8 @@ def test_orders_of_before_the_source_date_keep_their_digest() -> None:
     before = "f00c633d39ee217965dee161900e0924bfce4541634f0fa8d054318b98347935"
     assert content_digest(content(), BUYER).hex() == before
     assert content_digest(content(source_placed_at=NOON), BUYER).hex() != before
+    kept = PaymentTerms("payment_method_token", "pm_card_visa", save_means=True)
+    assert content_digest(content(payment=kept), BUYER).hex() != before
 
 
 async def test_the_same_key_and_content_give_the_same_order(shop: Shop) -> None:
