@@ -9,11 +9,13 @@ from dataclasses import replace
 from kit.errors import FailedPrecondition, InvalidArgument, Unavailable
 from kit.values.money import Money
 from services.payments.domain import rules, settlement
-from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
+from services.payments.domain.model import AT_A_TILL, Kind, Operation, Payment, State, Status, Tender
 from services.payments.domain.rules import Intent
 
 # What is wrong with a capture of money that the provider no longer holds for us.
 ENDED = "authorisation_ended"
+# Why money that a till took is captured though the order does not need it.
+TAKEN = "provider/taken_at_a_till"
 
 
 def amounts(total: Money, asked: Sequence[Money | None]) -> list[int]:
@@ -108,7 +110,7 @@ def need_less(payment: Payment, amount: Money | None) -> tuple[Payment, Money | 
 def void(
     payment: Payment, unsettled: Sequence[Operation], amount: Money | None, intent: Intent
 ) -> list[Operation]:
-    """The voids that give up the rest, or the amount, of the tender used last first.
+    """What gives up the rest, or the amount, of the tender used last first: voids, and refunds of what tills took.
 
     Raises VOID_EXCEEDS_AUTHORISATION.
     """
@@ -117,7 +119,10 @@ def void(
     if asked > available:
         raise rules.exceeds("VOID_EXCEEDS_AUTHORISATION", "more than is authorised", payment, available)
     shares = _shares(reversed(payment.tenders), asked, lambda one: rules.capturable(one, unsettled))
-    return [rules.intend_void(tender, share, intent.part(number)) for number, (tender, share) in enumerate(shares)]
+    todo: list[Operation] = []
+    for tender, share in shares:
+        todo += _give_up(tender, share, intent.part(len(todo)), intent.part(len(todo) + 1))
+    return todo
 
 
 def refund(payment: Payment, unsettled: Sequence[Operation], amount: Money, intent: Intent) -> list[Operation]:
@@ -149,7 +154,7 @@ def settle(payment: Payment, kept: Money, moving: Intent, giving_up: Intent) -> 
             return todo
     elif missing < 0:
         todo = refund(payment, [], Money(-missing, kept.currency), moving)
-    return todo + void(payment, todo, None, giving_up)
+    return _together(todo + void(payment, todo, None, giving_up))
 
 
 def refundable(payment: Payment, unsettled: Sequence[Operation]) -> int:
@@ -168,10 +173,31 @@ def unwind(
 
 
 def give_up(payment: Payment, unsettled: Sequence[Operation], intent: Intent) -> list[Operation]:
-    """The voids of what other tenders hold for a payment that was declined: all tenders pay, or none does."""
+    """What gives up what other tenders hold for a payment that was declined: all tenders pay, or none does."""
     if payment.status is not Status.DECLINED:
         return []
     return void(payment, unsettled, None, intent)
+
+
+def _give_up(tender: Tender, amount: int, first: Intent, second: Intent) -> list[Operation]:
+    """A till took the money: it cannot let go of it, so it is booked as taken, and is to be given back."""
+    if tender.means.kind not in AT_A_TILL:
+        return [rules.intend_void(tender, amount, first)]
+    taken = rules.intend_capture(tender, [], amount, replace(first, cause=TAKEN))
+    taken = replace(taken, state=State.SUCCEEDED, settled_at=first.now, final=False)
+    return [taken, rules.intend_refund(tender, amount, second)]
+
+
+def _together(operations: Sequence[Operation]) -> list[Operation]:
+    """One request makes one operation of a kind on a tender: what a till took, kept or not, is one capture."""
+    found: dict[tuple[str, Kind], Operation] = {}
+    for one in operations:
+        before = found.get((one.tender_id, one.kind))
+        if before:
+            total = before.amount_minor + one.amount_minor
+            one = replace(one, operation_id=before.operation_id, amount_minor=total)
+        found[one.tender_id, one.kind] = one
+    return list(found.values())
 
 
 def _waiting_for_another(payment: Payment, unsettled: Sequence[Operation]) -> int:

@@ -43,10 +43,6 @@ class Abilities:
     # What may be authorised, by currency, in its minor units, as far as it is known.
     smallest: Mapping[str, int] = field(default_factory=dict)
     largest: Mapping[str, int] = field(default_factory=dict)
-    # An authorisation says that the money was taken: it cannot be let go, only given back.
-    taken_at_once: bool = False
-    # Cash is given back only where somebody pays it out: the operation names the point.
-    refund_needs_point: bool = False
     # Has books that ours can be compared with.
     comparable: bool = True
 

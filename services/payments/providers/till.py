@@ -1,7 +1,7 @@
 """Cash and the card terminal of a shop: the money was taken at the till, which is the one that knows.
 
 Nobody is asked and nothing is kept here: the till's own books are elsewhere, and its reference is on the tender.
-What was taken is never let go, it is given back; cash only where a till pays it out.
+What was taken is never let go, it is given back (`sharing.void`), and only where there is a till that does so.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from services.payments.providers import Abilities, Authorisation
 from services.payments.providers.ours import OwnProvider
 
 CASH_NEEDS_A_TILL = "cash_needs_a_till"
-TAKEN_AT_THE_TILL = "taken_at_the_till"
+CARD_NEEDS_A_TILL = "card_needs_a_till"
 _FOR_GOOD = timedelta(days=36_500)
 
 
@@ -27,18 +27,14 @@ class TillProvider(OwnProvider):
         validity=_FOR_GOOD,
         key_validity=_FOR_GOOD,
         longest_validity=_FOR_GOOD,
-        taken_at_once=True,
-        refund_needs_point=True,
         comparable=False,
     )
 
     async def perform(self, tender: Tender, operation: Operation) -> Outcome:
         """See Provider. It is what the till says, so it is answered the same however often it is asked."""
         match operation.kind:
-            case Kind.VOID:
-                return failed(TAKEN_AT_THE_TILL)
-            case Kind.REFUND if tender.means.kind is MeansKind.CASH and not operation.point_id:
-                return failed(CASH_NEEDS_A_TILL)
+            case Kind.REFUND if not operation.point_id:
+                return failed(CASH_NEEDS_A_TILL if tender.means.kind is MeansKind.CASH else CARD_NEEDS_A_TILL)
             case _:
                 return Outcome(State.SUCCEEDED, tender.provider_payment_id)
 

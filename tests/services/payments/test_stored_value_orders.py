@@ -7,10 +7,10 @@ from kit.errors import FailedPrecondition, InvalidArgument
 from kit.feed import Bell
 from kit.values.ids import new_id
 from kit.values.money import Money
-from services.payments.commands import Authorize, Move, Part
+from services.payments.commands import Authorize, Move, Part, Settle
 from services.payments.domain.model import Means, MeansKind, State, Status
 from services.payments.providers import Provider
-from services.payments.providers.till import CASH_NEEDS_A_TILL, TillProvider
+from services.payments.providers.till import CARD_NEEDS_A_TILL, CASH_NEEDS_A_TILL, TillProvider
 from services.payments.service import PaymentsService
 from tests.services.payments.cards import NOON, Cards
 from tests.services.payments.world import move, unwind
@@ -39,6 +39,17 @@ def stored_value(code: str, minor: int | None = None) -> Part:
 def at_till(kind: MeansKind, reference: str, minor: int | None = None) -> Part:
     means = Means(kind, reference, point_id="st-lyon")
     return Part(means, None if minor is None else Money(minor, "EUR"))
+
+
+def back(order_id: str, minor: int, point_id: str = "") -> Move:
+    """A refund, in a shop if one is named."""
+    return Move(new_id("req"), order_id, Money(minor, "EUR"), "return", "store", point_id=point_id)
+
+
+async def open_tasks(service: PaymentsService, order_id: str) -> set[tuple[str, int]]:
+    """Why and how much of them."""
+    tasks, _ = await service.tasks.list_tasks(order_id, True, None, 10)
+    return {(one.reason, one.amount_minor) for one in tasks}
 
 
 async def test_an_order_is_paid_by_one_gift_card_whose_code_is_forgotten(
@@ -105,15 +116,68 @@ async def test_money_taken_at_a_till_is_captured_and_paid_out_where_there_is_a_t
     paid = await service.authorize(asked)
     assert paid.payment.status is Status.AUTHORIZED
     await service.capture(move(asked.order_id, 5_000))
-    by_card = await service.refund(move(asked.order_id, 3_000))
+    by_card = await service.refund(back(asked.order_id, 2_800, "st-lyon"))
     assert [one.state for one in by_card.operations] == [State.SUCCEEDED]
-    nowhere = await service.refund(move(asked.order_id, 500))
-    assert [one.failure_code for one in nowhere.operations] == [CASH_NEEDS_A_TILL]
-    paid_out = await service.refund(
-        Move(new_id("req"), asked.order_id, Money(1_000, "EUR"), "return", "store", point_id="st-lyon")
-    )
+    nowhere = await service.refund(back(asked.order_id, 700))
+    assert [one.failure_code for one in nowhere.operations] == [CARD_NEEDS_A_TILL, CASH_NEEDS_A_TILL]
+    paid_out = await service.refund(back(asked.order_id, 1_000, "st-lyon"))
     assert [(one.state, one.point_id) for one in paid_out.operations] == [(State.SUCCEEDED, "st-lyon")]
     assert (await service.checking.compare([asked.order_id])).differences == []
+
+
+async def test_what_a_till_took_for_an_order_that_is_undone_is_somebodys_task(service: PaymentsService) -> None:
+    asked = order(5_000, at_till(MeansKind.CASH, "R-4", 2_000), at_till(MeansKind.TILL_CARD, "T-4"))
+    await service.authorize(asked)
+    await service.void(move(asked.order_id, 1_000))
+    statement, complete = await service.unwind(unwind(asked.order_id))
+    assert statement is not None
+    assert (complete, statement.payment.status) == (True, Status.CLOSED)
+    assert [(one.captured, one.voided, one.refunded, one.owed) for one in statement.payment.tenders] == [
+        (2_000, 0, 0, 2_000),
+        (3_000, 0, 0, 3_000),
+    ]
+    assert await open_tasks(service, asked.order_id) == {
+        (CASH_NEEDS_A_TILL, 2_000),
+        (CARD_NEEDS_A_TILL, 1_000),
+        (CARD_NEEDS_A_TILL, 2_000),
+    }
+    assert (await service.checking.find_differences(NOON))[1] == []
+
+
+async def test_what_a_till_took_is_given_back_when_another_means_is_declined(
+    cards: Cards, service: PaymentsService
+) -> None:
+    _, code = await cards.issue(1_000)
+    asked = order(5_000, at_till(MeansKind.CASH, "R-5", 2_000), stored_value(code))
+    declined = await service.authorize(asked)
+    assert (declined.payment.status, declined.payment.tenders[0].owed) == (Status.DECLINED, 2_000)
+    assert await open_tasks(service, asked.order_id) == {(CASH_NEEDS_A_TILL, 2_000)}
+
+
+async def test_settling_keeps_of_cash_what_the_customer_keeps(service: PaymentsService) -> None:
+    asked = order(5_000, at_till(MeansKind.CASH, "R-6"))
+    await service.authorize(asked)
+    for _ in range(2):
+        await service.settle(
+            Settle(new_id("req"), asked.order_id, Money(3_000, "EUR"), cause="kept", actor="workflow")
+        )
+    payment = (await service.get_payment(asked.order_id)).payment
+    assert (payment.captured, payment.refunded, payment.tenders[0].owed) == (5_000, 0, 2_000)
+    assert await open_tasks(service, asked.order_id) == {(CASH_NEEDS_A_TILL, 2_000)}
+
+
+async def test_settling_gives_back_of_cash_what_was_captured_and_what_was_not_as_one(
+    service: PaymentsService,
+) -> None:
+    asked = order(5_000, at_till(MeansKind.CASH, "R-7"))
+    await service.authorize(asked)
+    await service.capture(move(asked.order_id, 4_000))
+    await service.settle(
+        Settle(new_id("req"), asked.order_id, Money(3_000, "EUR"), cause="kept", actor="workflow")
+    )
+    payment = (await service.get_payment(asked.order_id)).payment
+    assert (payment.captured, payment.uncaptured, payment.tenders[0].owed) == (5_000, 0, 2_000)
+    assert await open_tasks(service, asked.order_id) == {(CASH_NEEDS_A_TILL, 2_000)}
 
 
 async def test_a_receipt_pays_one_order(service: PaymentsService) -> None:

@@ -884,8 +884,8 @@ class RefundRequest(_message.Message):
     cause: _builtins.str
     actor: _builtins.str
     point_id: _builtins.str
-    """The point that took it back; empty when none did. Cash is paid out there: without it, it is not given back
-    ("cash_needs_a_till").
+    """The point that took it back; empty when none did. What a till took is given back there: without it, it is not
+    ("cash_needs_a_till", "card_needs_a_till").
     """
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
