@@ -37,6 +37,11 @@ GIVING_UP = ("release_hold", "void")
 CAPTURE = ("capture", "record_capture")
 RECOVERABLE = (Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE, Fault.TASK_LOST)
 FINAL = (Fault.FAILS_FOR_GOOD, Fault.ACTS_AND_FAILS_FOR_GOOD)
+# Each of them, but only the worst in every run of the tests: the others are for the attack.
+_ALWAYS = (Fault.TASK_LOST, Fault.ACTS_AND_FAILS_FOR_GOOD)
+EACH = [
+    pytest.param(fault, marks=() if fault in _ALWAYS else pytest.mark.attack) for fault in (*RECOVERABLE, *FINAL)
+]
 
 
 async def _record(world: World, step: str, fault: Fault, units: dict[str, int], **options: Any) -> tuple[str, str]:
@@ -98,7 +103,7 @@ async def test_a_step_that_fails_and_comes_back_changes_nothing(world: World, fa
     await asyncio.gather(*early, *(live(step) for step in (*PLACEMENT, *AFTER_ACCEPTANCE)))
 
 
-@pytest.mark.parametrize("fault", [*RECOVERABLE, *FINAL])
+@pytest.mark.parametrize("fault", EACH)
 async def test_a_refund_is_given_once_whatever_goes_wrong_with_a_step(world: World, fault: Fault) -> None:
     async def live(step: str) -> None:
         sku = await world.stock({NEAR: 1})
@@ -180,7 +185,7 @@ async def _ends(world: World, order_id: str, state: str) -> None:
     assert await world.ended(order_id) == state
 
 
-@pytest.mark.parametrize("fault", [*RECOVERABLE, *FINAL])
+@pytest.mark.parametrize("fault", EACH)
 async def test_the_undoing_itself_may_fail_and_is_finished_all_the_same(world: World, fault: Fault) -> None:
     async def live(step: str) -> None:
         sku, order_id = await _record(world, step, fault, {NEAR: 1})
@@ -205,7 +210,7 @@ async def _exists(world: World, order_id: str) -> bool:
     return world.faults.seen[order_id, "plan_order"] > 0
 
 
-@pytest.mark.parametrize("fault", [*RECOVERABLE, *FINAL])
+@pytest.mark.parametrize("fault", EACH)
 async def test_routing_again_survives_failures_of_its_steps(world: World, fault: Fault) -> None:
     async def refused(step: str) -> None:
         sku, order_id = await _record(world, "-", fault, {NEAR: 1, MID: 1})
