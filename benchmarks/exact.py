@@ -27,13 +27,20 @@ class Exact:
     seconds: float
 
 
-def solve(rows: Sequence[Row], demand: Demand, ruleset: Ruleset, limit_seconds: float = 60.0) -> Exact:
-    """TimeoutError when the solver does not come to an end."""
+def solve(
+    rows: Sequence[Row], demand: Demand, ruleset: Ruleset, limit_seconds: float = 60.0, *, simplify: bool = True
+) -> Exact:
+    """TimeoutError when the solver does not come to an end.
+
+    `simplify`: HiGHS 1.16 simplifies some questions into others, and then answers more than the least cost.
+    """
     model = highspy.Highs()  # type: ignore[no-untyped-call]
     model.silent()
     for option, value in (("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.5)):
         model.setOptionValue(option, value)
     model.setOptionValue("time_limit", limit_seconds)
+    if not simplify:
+        model.setOptionValue("presolve", "off")
     legs = [_Leg(model, row.within(demand.units), demand) for row in rows]
     legs = [leg for leg in legs if leg.takes]
     if not legs:

@@ -40,7 +40,8 @@ class Runner:
 
     async def run(self, payment: Payment, operations: Sequence[Operation]) -> list[Operation]:
         """The first try of operations whose intents have been committed; they are of different tenders."""
-        failpoints.reach("before_provider")
+        if operations:
+            failpoints.reach("before_provider")
         return list(await asyncio.gather(*(self._run(payment, one) for one in operations)))
 
     async def resolve(self, operation: Operation, *, announce: bool = False) -> Operation:

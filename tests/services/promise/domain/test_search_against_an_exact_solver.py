@@ -98,6 +98,8 @@ def check(asked: Asked, limit_seconds: float = 2) -> tuple[Answer, bool]:
     answer = search(*asked, BUDGET_STEPS, must_be_whole=True)
     try:
         best = exact.solve(*asked, limit_seconds=limit_seconds).cost
+        if answer.found and best is not None and best > answer.found[0].cost:
+            best = exact.solve(*asked, limit_seconds=limit_seconds, simplify=False).cost
     except TimeoutError:
         return answer, False
     if not answer.found:
