@@ -1,10 +1,8 @@
 """PaymentsService over gRPC: translation only."""
 
-import base64
-import binascii
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from kit import times
 from kit.errors import InvalidArgument
@@ -20,13 +18,10 @@ from services.payments.domain.model import Kind, Means, MeansKind, Operation, Pa
 from services.payments.domain.movement import Movement
 from services.payments.domain.tasks import Resolution, Task, TaskKind
 from services.payments.filters import read_filter
+from services.payments.paging import LARGEST_SWEEP, SWEEP, bounded, cursor_at, filter_of, page_size, read_cursor
 from services.payments.service import PaymentsService, Statement
 
 T = TypeVar("T")
-_LARGEST_PAGE = 500
-_PAGE = 50
-_LARGEST_SWEEP = 500
-_SWEEP = 100
 
 _STATUS = {
     Status.PENDING: pb.PAYMENT_STATUS_PENDING,
@@ -69,7 +64,7 @@ _RESOLUTION = {
     Resolution.WON: pb.TASK_RESOLUTION_WON,
     Resolution.LOST: pb.TASK_RESOLUTION_LOST,
 }
-_RESOLUTION_BACK = {number: resolution for resolution, number in _RESOLUTION.items()}
+_RESOLUTION_BACK = {int(number): resolution for resolution, number in _RESOLUTION.items()}
 
 
 class PaymentsRpc(PaymentsServiceServicer):
@@ -147,12 +142,12 @@ class PaymentsRpc(PaymentsServiceServicer):
         return pb.OpenPaymentLinkResponse(state=_LINK[opened.state], url=opened.url)
 
     async def ListTasks(self, request: pb.ListTasksRequest, context: object) -> pb.ListTasksResponse:
-        is_open = _filter("state", request.state, {pb.TASK_STATE_OPEN: True, pb.TASK_STATE_RESOLVED: False})
-        size = _bounded("page.size", request.page.size, _LARGEST_PAGE, _PAGE)
+        is_open = filter_of("state", request.state, {pb.TASK_STATE_OPEN: True, pb.TASK_STATE_RESOLVED: False})
+        size = page_size(request.page.size)
         rows, more = await self._tasks.list_tasks(
-            request.order_id, is_open, _read_cursor(request.page.cursor), size
+            request.order_id, is_open, read_cursor(request.page.cursor), size
         )
-        cursor = _cursor_at(rows[-1].opened_at, rows[-1].task_id) if more else ""
+        cursor = cursor_at(rows[-1].opened_at, rows[-1].task_id) if more else ""
         return pb.ListTasksResponse(
             tasks=[_task_proto(one) for one in rows], page=type_pb2.PageInfo(next_cursor=cursor)
         )
@@ -162,7 +157,7 @@ class PaymentsRpc(PaymentsServiceServicer):
             commands.Resolve(
                 request_id=request.request_id,
                 task_id=request.task_id,
-                resolution=_filter("resolution", request.resolution, _RESOLUTION_BACK),
+                resolution=filter_of("resolution", request.resolution, _RESOLUTION_BACK),
                 reference=request.reference,
                 note=request.note,
                 actor=request.actor,
@@ -190,8 +185,8 @@ class PaymentsRpc(PaymentsServiceServicer):
         wanted.order_ids.extend([request.order_id] if request.order_id else [])
         wanted.kinds.extend([request.kind] if request.kind else [])
         wanted.states.extend([request.state] if request.state else [])
-        size = _bounded("page.size", request.page.size, _LARGEST_PAGE, _PAGE)
-        after = _read_cursor(request.page.cursor)
+        size = page_size(request.page.size)
+        after = read_cursor(request.page.cursor)
         rows, more = await self._history.list_operations(read_filter(wanted), after, size)
         return pb.ListOperationsResponse(
             operations=[_operation_proto(row) for row in rows],
@@ -209,7 +204,7 @@ class PaymentsRpc(PaymentsServiceServicer):
     async def ResolveUnknown(
         self, request: pb.ResolveUnknownRequest, context: object
     ) -> pb.ResolveUnknownResponse:
-        limit = _bounded("limit", request.limit, _LARGEST_SWEEP, _SWEEP)
+        limit = bounded("limit", request.limit, LARGEST_SWEEP, SWEEP)
         as_of = times.field_or_now(request, "as_of")
         resolved, unknown = await self._service.resolve_unknown(as_of, limit)
         return pb.ResolveUnknownResponse(resolved=resolved, unknown=unknown)
@@ -229,16 +224,16 @@ class PaymentsRpc(PaymentsServiceServicer):
     async def CompareWithProvider(
         self, request: pb.CompareWithProviderRequest, context: object
     ) -> pb.CompareWithProviderResponse:
-        size = _bounded("page.size", request.page.size, _LARGEST_PAGE, _PAGE)
+        size = page_size(request.page.size)
         if request.order_ids:
             found = await self._checking.compare(request.order_ids)
         else:
-            after = _read_cursor(request.page.cursor)
+            after = read_cursor(request.page.cursor)
             found = await self._checking.compare_since(times.from_proto(request.since), after, size)
         return pb.CompareWithProviderResponse(
             checked=len(found.payments),
             differences=[_difference_proto(one) for one in found.differences],
-            page=type_pb2.PageInfo(next_cursor=_cursor_at(*found.last) if found.last else ""),
+            page=type_pb2.PageInfo(next_cursor=cursor_at(*found.last) if found.last else ""),
             payments=[_payment_proto(Statement(one, ())) for one in found.payments],
         )
 
@@ -298,39 +293,8 @@ def _move(request: pb.CaptureRequest | pb.VoidRequest | pb.RefundRequest) -> com
     )
 
 
-def _filter(field: str, number: int, known: dict[Any, T]) -> T | None:
-    if number == 0:
-        return None
-    if number not in known:
-        raise InvalidArgument(field, "not a value of this field")
-    return known[number]
-
-
-def _bounded(field: str, value: int, largest: int, default: int) -> int:
-    if not 0 <= value <= largest:
-        raise InvalidArgument(field, f"1 to {largest}, or 0 for {default}")
-    return value or default
-
-
 def _cursor(last: Operation) -> str:
-    return _cursor_at(last.intended_at, last.operation_id)
-
-
-def _cursor_at(at: datetime, last_id: str) -> str:
-    return base64.urlsafe_b64encode(f"{at.isoformat()}|{last_id}".encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[datetime, str] | None:
-    if not cursor:
-        return None
-    try:
-        instant, _, last_id = base64.urlsafe_b64decode(cursor.encode()).decode().partition("|")
-        at = datetime.fromisoformat(instant)
-    except (ValueError, binascii.Error):
-        raise InvalidArgument("page.cursor", "not a cursor of this list") from None
-    if at.tzinfo is None or "\x00" in last_id:
-        raise InvalidArgument("page.cursor", "not a cursor of this list")
-    return at, last_id
+    return cursor_at(last.intended_at, last.operation_id)
 
 
 def _payment_proto(statement: Statement) -> pb.Payment:

@@ -20,7 +20,7 @@ from services.payments.exporting import NAMES, CsvWriter, ParquetWriter, Writer
 from services.payments.filters import number_cursor, read_filter, read_number_cursor
 from services.payments.history import History
 from services.payments.history_store import Filter
-from services.payments.rpc import _cursor, _read_cursor
+from services.payments.paging import cursor_at, read_cursor
 from tests.services.payments.world import World, authorize, move
 
 DAY = date(2026, 11, 20)
@@ -125,7 +125,7 @@ async def test_every_page_is_right_whichever_way_it_is_found(
         seen += rows
         if not more:
             break
-        after = _read_cursor(_cursor(rows[-1]))
+        after = read_cursor(cursor_at(rows[-1].intended_at, rows[-1].operation_id))
     assert seen == [one for one in many if fits(one)]
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kit.errors import InvalidArgument
 from services.payments import store
-from services.payments.rpc import _read_cursor
+from services.payments.paging import read_cursor
 from tests.services.payments.world import World, move
 
 
@@ -70,5 +70,5 @@ async def test_what_the_provider_owes_is_what_was_captured_less_what_was_refunde
 @pytest.mark.parametrize("cursor", ["?", "é", "bm90IGEgY3Vyc29y", "MjAyNi0wMS0wMVQwMDowMDowMHxwb3A="])
 def test_a_cursor_of_another_list_is_refused_by_its_field(cursor: str) -> None:
     with pytest.raises(InvalidArgument) as refusal:
-        _read_cursor(cursor)
+        read_cursor(cursor)
     assert refusal.value.facts["field"] == "page.cursor"
