@@ -2,7 +2,7 @@
 
 import typer
 
-from cli import capacity, demo, doctor, explain, money, orders, payments, stored_value, system, token
+from cli import capacity, demo, doctor, explain, holds, money, orders, payments, stored_value, system, token
 from cli.replay import command as replay
 from cli.rules import command as rules
 from cli.simulate import command as simulate
@@ -22,6 +22,7 @@ for module in (
     demo,
     orders,
     money,
+    holds,
     payments,
     stored_value,
     explain,

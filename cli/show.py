@@ -77,6 +77,8 @@ def header(order: Json) -> Table:
         # Perhaps years ago: with its date in full.
         taken = datetime.fromisoformat(order["source_placed_at"]).astimezone()
         rows["taken by the channel"] = taken.strftime("%Y-%m-%d %H:%M %Z")
+    if held := [escape(hold(one)) for one in order.get("holds", ()) if not one["ended_at"]]:
+        rows["held"] = "\n".join(held)
     if order.get("charge"):
         rows["paid at once"] = f"{money(order['charge']['amount'])} {_capture(order['charge'])}"
     if order["refusal"]:
@@ -86,6 +88,18 @@ def header(order: Json) -> Table:
     for name, value in rows.items():
         found.add_row(f"[bold]{name}[/]", value)
     return found
+
+
+def hold(found: Json) -> str:
+    """What is held, why and until when; or how it ended."""
+    what = f"{found['hold_id']} {found['kind'].replace('_', ' ')}: {found['reason']}"
+    if found["ended_at"]:
+        return f"{what} ({found['outcome']} {moment(found['ended_at'])})"
+    then = (
+        f"until {moment(found['until'])}, then {found['default']}" if found["until"] else "until somebody ends it"
+    )
+    where = f", work {found['fulfilment_id']}" if found["fulfilment_id"] else ""
+    return f"{what} ({then}{where})"
 
 
 def _lateness(order: Json) -> dict[str, str]:

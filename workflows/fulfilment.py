@@ -55,7 +55,14 @@ class FulfilmentWorkflow(Capturing):
 
     async def _offer(self) -> str:
         """The point's answer, or `lapsed` when it gave none, or `cancelled`."""
+        number = 1
         offered = await self._insist_on(calls.offer_fulfilment, self._step("offer"))
+        while offered.state == "PLANNED":
+            # It is held; the orders service watches the dates of holds and tells.
+            await self._first_of("cancelled", "hold_ended")
+            self._happenings.pop("hold_ended", None)
+            number += 1
+            offered = await self._insist_on(calls.offer_fulfilment, self._step(f"offer/{number}"))
         return "cancelled" if offered.state == "CANCELLED" else await self._answer_of_the_point(offered)
 
     async def _answer_of_the_point(self, offered: Offered) -> str:

@@ -155,6 +155,8 @@ class Leg:
     next_hand_over_by: str = ""
     next_window_start: str = ""
     next_window_end: str = ""
+    hand_over_from: str = ""
+    by_appointment: bool = False
 
 
 @dataclass(frozen=True, slots=True)

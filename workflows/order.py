@@ -255,16 +255,28 @@ class OrderWorkflow(Capturing):
     # Cooling-off and fulfilment.
 
     async def _cool_off(self, accepted: Accepted) -> bool:
-        """The customer may still cancel; True when the order was released to its points."""
+        """The customer may still change it, others may hold it; True when it was released to its points."""
         wait = datetime.fromisoformat(accepted.cooling_off_until) - workflow.now()
         if wait > timedelta(0) and await self._first_of("cancellation_requested", within=wait):
             return False
-        state = await self._insist_on(calls.release_order, self._step("release"))
+        while (state := await self._release_order()) == "VALIDATED":
+            # Something holds it still; the orders service watches its dates and tells.
+            await self._first_of("cancellation_requested", "holds_ended")
+            if self._is_cancelling():
+                return False
         if state != "RELEASED":
             self._give_way()
             return False
         self._show(state)
         return True
+
+    async def _release_order(self) -> str:
+        """Asks whether the points may work. What is told from here on is news."""
+        self._happenings.pop("holds_ended", None)
+        self._counts["release"] += 1
+        number = self._counts["release"]
+        step = self._step("release" if number == 1 else f"release/{number}")
+        return await self._insist_on(calls.release_order, step)
 
     async def _take_all(self) -> bool:
         """The money of the whole order, where its life cycle takes it before the points work."""

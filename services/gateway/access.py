@@ -16,6 +16,8 @@ PUBLIC: frozenset[Role] = frozenset()
 _PLACING = frozenset({Role.CHANNEL, Role.CUSTOMER_SERVICE})
 _READING_ORDERS = _PLACING | {Role.SUPPLY_CHAIN, Role.FINANCE, Role.OPERATOR}
 _SELLING = _PLACING | {Role.STORE, Role.SUPPLY_CHAIN}
+# The rule of each hold says which of them may.
+_DECIDING = _PLACING | {Role.SUPPLY_CHAIN}
 _STORE_AND_SERVICE = frozenset({Role.STORE, Role.CUSTOMER_SERVICE})
 _STORE = frozenset({Role.STORE})
 _MONEY = frozenset({Role.FINANCE, Role.CUSTOMER_SERVICE})
@@ -48,6 +50,10 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/orders/{order_id}/timeline"): _READING_ORDERS,
     ("GET", "/v1/orders/{order_id}/payment"): _MONEY,
     ("POST", "/v1/orders/{order_id}/payment-links"): _MONEY,
+    ("POST", "/v1/orders/{order_id}/holds"): frozenset({Role.CUSTOMER_SERVICE}),
+    ("POST", "/v1/orders/{order_id}/holds/{hold_id}/release"): _DECIDING,
+    ("POST", "/v1/orders/{order_id}/holds/{hold_id}/extend"): _DECIDING,
+    ("POST", "/v1/orders/{order_id}/holds/{hold_id}/refuse"): _DECIDING,
     ("POST", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("GET", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("POST", "/v1/orders/{order_id}/refunds/{refund_id}/retry"): _MONEY,
@@ -245,6 +251,12 @@ def check_speaks_for(caller: Caller, channel_id: str) -> None:
     """Raises PermissionDenied / CHANNEL_NOT_ALLOWED."""
     if not speaks_for(caller, channel_id):
         raise PermissionDenied("CHANNEL_NOT_ALLOWED", "the token does not name this channel", field="channel_id")
+
+
+def check_decides_for(caller: Caller, channel_id: str) -> None:
+    """Raises PermissionDenied / CHANNEL_NOT_ALLOWED for a channel whose orders are others' to decide on."""
+    if Role.SUPPLY_CHAIN not in caller.roles:
+        check_speaks_for(caller, channel_id)
 
 
 def check_asks_for(caller: Caller, channel_id: str) -> None:

@@ -22,6 +22,7 @@ from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.health import health_router
+from services.gateway.routes.holds import holds_router
 from services.gateway.routes.images import images_router
 from services.gateway.routes.merchandising import merchandising_router
 from services.gateway.routes.network import network_router
@@ -48,6 +49,10 @@ _TAGS = (
     ("promises", "What a channel may show: stock, and how and when it can be delivered."),
     ("baskets", "Units that a customer has laid aside for some minutes, and that an order takes over."),
     ("channel images", "What each channel may show, kept ready, and the feed of its changes."),
+    (
+        "holds",
+        "What keeps an order from going on: stop it, let it go, give it another date, refuse it.",
+    ),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("carrier events", "What carriers say of parcels."),
     ("payments", "Authorisations, captures, voids and refunds, and events of providers."),
@@ -125,6 +130,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         carriers_router,
         payments_router,
         payment_tasks_router,
+        holds_router,
         refunds_router,
         finance.finance_router,
         stored_value_router,

@@ -44,6 +44,7 @@ async def orders_page(clients: Clients, caller: Caller, filters: OrderFilters) -
             "channel_order_number": filters.channel_order_number,
             "late": filters.late,
             "payment_failed": filters.payment_failed,
+            "held_for": filters.held_for,
             "page": filters.page,
         },
     )
@@ -91,6 +92,15 @@ def fulfilment_values(fulfilment: orders.Fulfilment) -> dict[str, Any]:
     }
 
 
+def hold_values(hold: orders.Hold) -> dict[str, Any]:
+    """The fields of a HoldView."""
+    return plain(hold) | {
+        "fulfilment_id": hold.fulfilment_id or None,
+        "outcome": hold.outcome or None,
+        "actor": hold.actor or None,
+    }
+
+
 def _order_values(order: orders.Order, *, personal: bool) -> dict[str, Any]:
     values = plain(order)
     content = values["content"] or {}
@@ -105,4 +115,6 @@ def _order_values(order: orders.Order, *, personal: bool) -> dict[str, Any]:
         "ship_to": content.get("ship_to") if personal else None,
         "units": values["ranges"],
         "fulfilments": [fulfilment_values(one) for one in order.fulfilments],
+        "holds": [hold_values(one) for one in order.holds],
+        "customer_labels": {one.language: one.text for one in order.customer_labels},
     }

@@ -13,7 +13,7 @@ from kit import outbox, requests, telemetry
 from kit.feed import Bell
 from services.orders import documents as doc
 from services.orders import store
-from services.orders.domain import fulfilment, watch
+from services.orders.domain import fulfilment, holds, watch
 from services.orders.domain.model import EVERYWHERE, Decision, Fulfilment, Order, Reach
 from services.orders.domain.states import OrderState
 
@@ -96,8 +96,11 @@ class Changes:
 
 
 def judged(decision: Decision) -> Decision:
-    """With what a change means for the promise, at its own instant."""
-    return watch.judge(decision, decision.order.updated_at) if decision.happenings else decision
+    """With what a change means for holds and for the promise, at its own instant."""
+    if not decision.happenings:
+        return decision
+    now = decision.order.updated_at
+    return watch.judge(holds.settled(decision, now), now)
 
 
 def _check_reach(reach: Reach, one: Order, fulfilment_id: str) -> None:

@@ -12,6 +12,7 @@ from services.orders.domain.model import (
     Customer,
     Fulfilment,
     FulfilmentLine,
+    Hold,
     LifeCycle,
     Line,
     Order,
@@ -19,6 +20,8 @@ from services.orders.domain.model import (
     PromiseChange,
     Refund,
     Refusal,
+    SalesChannel,
+    Trade,
 )
 from services.orders.domain.ranges import LineRange
 
@@ -30,6 +33,8 @@ ADDRESS = TypeAdapter(Address)
 FULFILMENT = TypeAdapter(Fulfilment)
 FULFILMENTS = TypeAdapter(tuple[Fulfilment, ...])
 FULFILMENT_LINES = TypeAdapter(tuple[FulfilmentLine, ...])
+HOLDS = TypeAdapter(tuple[Hold, ...])
+HOLD = TypeAdapter(Hold)
 LIFE_CYCLE = TypeAdapter(LifeCycle)
 LINE = TypeAdapter(Line)
 ORDER = TypeAdapter(Order)
@@ -38,6 +43,8 @@ PROMISE_CHANGES = TypeAdapter(tuple[PromiseChange, ...])
 RANGE = TypeAdapter(LineRange)
 REFUND = TypeAdapter(Refund)
 REFUSAL = TypeAdapter(Refusal)
+SALES_CHANNEL = TypeAdapter(SalesChannel)
+TRADES = TypeAdapter(tuple[Trade, ...])
 
 
 def to_json(adapter: TypeAdapter[Any], record: object) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders import documents as doc
-from services.orders.domain.model import Fulfilment, LifeCycle, SalesChannel
+from services.orders.domain.model import Fulfilment, HoldKind, LifeCycle, SalesChannel
 from services.orders.domain.states import (
     ENDED,
     HELD_UNITS,
@@ -37,6 +37,7 @@ class OrderFilter:
     channel_order_number: str = ""
     late: bool = False
     payment_failed: bool = False
+    held_for: HoldKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ async def list_orders(tx: AsyncConnection, wanted: OrderFilter, size: int, after
         query = query.where(o.late_since.is_not(None))
     if wanted.payment_failed:
         query = query.where(o.payment_failed_since.is_not(None))
+    if wanted.held_for:
+        query = query.where(o.held_for.contains([wanted.held_for.value]))
     if after:
         query = query.where(tuple_(o.placed_at, o.order_id) < tuple_(*after))
     return await read_heads(tx, list((await tx.execute(query)).scalars()))
@@ -99,6 +102,25 @@ async def list_watched(tx: AsyncConnection, as_of: datetime, limit: int) -> list
     o = orders.c
     query = select(o.order_id).where(o.watch_at < as_of).order_by(o.watch_at).limit(limit)
     return list((await tx.execute(query)).scalars())
+
+
+async def list_due_holds(tx: AsyncConnection, as_of: datetime, limit: int) -> list[str]:
+    """Orders with a hold whose date has come, those that have waited longest first."""
+    o = orders.c
+    query = select(o.order_id).where(o.hold_until <= as_of).order_by(o.hold_until, o.order_id).limit(limit)
+    return list((await tx.execute(query)).scalars())
+
+
+async def count_let_go(tx: AsyncConnection, at_most: int) -> int:
+    """How many works were let go and are not with their points yet, counted up to a number."""
+    f = fulfilment.c
+    waiting = (
+        select(f.fulfilment_id)
+        .where(f.state == FulfilmentState.PLANNED.value, f.let_go_at.is_not(None))
+        .limit(at_most)
+        .subquery()
+    )
+    return int((await tx.execute(select(func.count()).select_from(waiting))).scalar_one())
 
 
 async def list_timeline(tx: AsyncConnection, order_id: str) -> list[TimelineEntry] | None:
@@ -259,13 +281,14 @@ async def put_channels(tx: AsyncConnection, channels: Sequence[SalesChannel]) ->
             "currency": one.currency,
             "brands": list(one.brands),
             "life_cycle_id": one.life_cycle_id,
+            "trades": doc.to_json(doc.TRADES, one.trades),
         }
         for one in sorted(channels, key=lambda one: one.channel_id)
     ]
     if not rows:
         return 0
     put = insert(sales_channel).values(rows)
-    new = {name: put.excluded[name] for name in ("name", "currency", "brands", "life_cycle_id")}
+    new = {name: put.excluded[name] for name in ("name", "currency", "brands", "life_cycle_id", "trades")}
     differs = or_(*(sales_channel.c[name].is_distinct_from(value) for name, value in new.items()))
     written = await tx.execute(
         put.on_conflict_do_update(index_elements=["channel_id"], set_=new, where=differs).returning(

@@ -1,10 +1,6 @@
 """The gRPC face of orders: translates, and nothing else."""
 
-import functools
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
-
-from google.protobuf.message import Message
+from typing import Any
 
 from kit import telemetry, times
 from kit.errors import InvalidArgument
@@ -16,48 +12,34 @@ from oms.type.v1 import type_pb2
 from services.orders import translate as to
 from services.orders import translate_money as money
 from services.orders import wire
+from services.orders.domain.model import HoldKind
+from services.orders.holding import Holding
+from services.orders.holds_rpc import HoldsRpc
 from services.orders.reading import OrderFilter
 from services.orders.refunding import Refunds
 from services.orders.service import OrdersService
 
 MAX_UNSTARTED = 500
-Request = TypeVar("Request", bound=Message)
-Reply = TypeVar("Reply")
 
 
-def _checked(
-    rpc: Callable[["OrdersRpc", Request, Any], Awaitable[Reply]],
-) -> Callable[["OrdersRpc", Request, Any], Awaitable[Reply]]:
-    """Refuses text that is no text, and says on the trace which order it is about."""
-
-    @functools.wraps(rpc)
-    async def answer(self: "OrdersRpc", request: Request, context: Any) -> Reply:
-        wire.check_text(request)
-        if order_id := getattr(request, "order_id", ""):
-            with telemetry.about_order(order_id):
-                return await rpc(self, request, context)
-        return await rpc(self, request, context)
-
-    return answer
-
-
-class OrdersRpc(OrdersServiceServicer):
+class OrdersRpc(HoldsRpc, OrdersServiceServicer):
     """OrdersService over gRPC."""
 
-    def __init__(self, service: OrdersService, refunds: Refunds) -> None:
+    def __init__(self, service: OrdersService, refunds: Refunds, holding: Holding) -> None:
+        super().__init__(holding)
         self._service = service
         self._refunds = refunds
 
     # -- settings -----------------------------------------------------------------------------------------
 
-    @_checked
+    @wire.checked
     async def PutSalesChannels(
         self, request: pb.PutSalesChannelsRequest, context: Any
     ) -> pb.PutSalesChannelsResponse:
         channels = [to.to_channel(one) for one in request.channels]
         return pb.PutSalesChannelsResponse(changed=await self._service.put_sales_channels(channels))
 
-    @_checked
+    @wire.checked
     async def PublishLifeCycle(
         self, request: pb.PublishLifeCycleRequest, context: Any
     ) -> pb.PublishLifeCycleResponse:
@@ -66,7 +48,7 @@ class OrdersRpc(OrdersServiceServicer):
 
     # -- the order ----------------------------------------------------------------------------------------
 
-    @_checked
+    @wire.checked
     async def RecordOrder(self, request: pb.RecordOrderRequest, context: Any) -> pb.RecordOrderResponse:
         order_id = derived_id("ord", request.content.channel_id, request.idempotency_key)
         now = times.now()
@@ -81,7 +63,7 @@ class OrdersRpc(OrdersServiceServicer):
             )
         return pb.RecordOrderResponse(order=to.from_view(view), existed=existed, facts=to.from_facts(view))
 
-    @_checked
+    @wire.checked
     async def AcceptOrder(self, request: pb.AcceptOrderRequest, context: Any) -> pb.AcceptOrderResponse:
         planned = await self._service.accept_order(
             wire.asked(request),
@@ -98,7 +80,7 @@ class OrdersRpc(OrdersServiceServicer):
             fulfilments=[to.from_fulfilment(one) for one in planned.fulfilments],
         )
 
-    @_checked
+    @wire.checked
     async def RefuseOrder(self, request: pb.RefuseOrderRequest, context: Any) -> pb.RefuseOrderResponse:
         state = await self._service.refuse_order(
             wire.asked(request),
@@ -108,7 +90,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.RefuseOrderResponse(state=to.from_order_state(state))
 
-    @_checked
+    @wire.checked
     async def RequirePaymentAction(
         self, request: pb.RequirePaymentActionRequest, context: Any
     ) -> pb.RequirePaymentActionResponse:
@@ -117,14 +99,14 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.RequirePaymentActionResponse(state=to.from_order_state(state))
 
-    @_checked
+    @wire.checked
     async def ReleaseOrder(self, request: pb.ReleaseOrderRequest, context: Any) -> pb.ReleaseOrderResponse:
         state = await self._service.release_order(
             wire.asked(request), request.order_id, times.field_or_now(request, "as_of")
         )
         return pb.ReleaseOrderResponse(state=to.from_order_state(state))
 
-    @_checked
+    @wire.checked
     async def RerouteUnits(self, request: pb.RerouteUnitsRequest, context: Any) -> pb.RerouteUnitsResponse:
         planned = await self._service.reroute_units(
             wire.asked(request),
@@ -141,7 +123,7 @@ class OrdersRpc(OrdersServiceServicer):
             no_longer_due=wire.from_money(Money(planned.no_longer_due_minor, planned.currency)),
         )
 
-    @_checked
+    @wire.checked
     async def RequestCancellation(
         self, request: pb.RequestCancellationRequest, context: Any
     ) -> pb.RequestCancellationResponse:
@@ -151,10 +133,11 @@ class OrdersRpc(OrdersServiceServicer):
             request.reason,
             request.actor,
             times.field_or_now(request, "as_of"),
+            request.roles,
         )
         return pb.RequestCancellationResponse(state=to.from_order_state(state))
 
-    @_checked
+    @wire.checked
     async def CompleteCancellation(
         self, request: pb.CompleteCancellationRequest, context: Any
     ) -> pb.CompleteCancellationResponse:
@@ -163,7 +146,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.CompleteCancellationResponse(state=to.from_order_state(state))
 
-    @_checked
+    @wire.checked
     async def CloseOrder(self, request: pb.CloseOrderRequest, context: Any) -> pb.CloseOrderResponse:
         state = await self._service.close_order(
             wire.asked(request), request.order_id, times.field_or_now(request, "as_of")
@@ -172,7 +155,7 @@ class OrdersRpc(OrdersServiceServicer):
 
     # -- refunds ------------------------------------------------------------------------------------------
 
-    @_checked
+    @wire.checked
     async def RequestRefund(self, request: pb.RequestRefundRequest, context: Any) -> pb.RequestRefundResponse:
         wish = money.to_refund_wish(request)
         refund = await self._refunds.request(
@@ -180,7 +163,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.RequestRefundResponse(refund=money.from_refund(refund))
 
-    @_checked
+    @wire.checked
     async def RecordRefund(self, request: pb.RecordRefundRequest, context: Any) -> pb.RecordRefundResponse:
         refund = await self._refunds.record_outcome(
             wire.asked(request),
@@ -192,7 +175,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.RecordRefundResponse(refund=money.from_refund(refund))
 
-    @_checked
+    @wire.checked
     async def RetryRefund(self, request: pb.RetryRefundRequest, context: Any) -> pb.RetryRefundResponse:
         refund = await self._refunds.retry(
             wire.asked(request),
@@ -205,11 +188,11 @@ class OrdersRpc(OrdersServiceServicer):
 
     # -- reading ------------------------------------------------------------------------------------------
 
-    @_checked
+    @wire.checked
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
         return pb.GetOrderResponse(order=to.from_view(await self._service.get_order(request.order_id)))
 
-    @_checked
+    @wire.checked
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
         wanted = OrderFilter(
             tuple(request.channel_ids),
@@ -218,6 +201,7 @@ class OrdersRpc(OrdersServiceServicer):
             request.channel_order_number,
             request.late,
             request.payment_failed,
+            wire.one_of(HoldKind, request.held_for, "held_for") if request.held_for else None,
         )
         size, after = wire.to_page(request.page)
         views = await self._service.list_orders(wanted, size, after)
@@ -226,12 +210,12 @@ class OrdersRpc(OrdersServiceServicer):
             orders=[to.from_view(view) for view in views], page=wire.from_page(positions, size)
         )
 
-    @_checked
+    @wire.checked
     async def GetTimeline(self, request: pb.GetTimelineRequest, context: Any) -> pb.GetTimelineResponse:
         entries = await self._service.get_timeline(request.order_id)
         return pb.GetTimelineResponse(entries=[to.from_entry(entry) for entry in entries])
 
-    @_checked
+    @wire.checked
     async def ListUnstarted(self, request: pb.ListUnstartedRequest, context: Any) -> pb.ListUnstartedResponse:
         if not 0 <= request.limit <= MAX_UNSTARTED:
             raise InvalidArgument("limit", f"1 to {MAX_UNSTARTED}")
@@ -240,7 +224,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.ListUnstartedResponse(orders=[to.from_facts(view) for view in views])
 
-    @_checked
+    @wire.checked
     async def ListObligations(
         self, request: pb.ListObligationsRequest, context: Any
     ) -> pb.ListObligationsResponse:
@@ -255,7 +239,7 @@ class OrdersRpc(OrdersServiceServicer):
 
     # -- fulfilments --------------------------------------------------------------------------------------
 
-    @_checked
+    @wire.checked
     async def OfferFulfilment(
         self, request: pb.OfferFulfilmentRequest, context: Any
     ) -> pb.OfferFulfilmentResponse:
@@ -266,14 +250,14 @@ class OrdersRpc(OrdersServiceServicer):
             state=to.from_fulfilment_state(work.state), offer_deadline=wire.from_instant(work.offer_deadline)
         )
 
-    @_checked
+    @wire.checked
     async def AcceptOffer(self, request: pb.AcceptOfferRequest, context: Any) -> pb.AcceptOfferResponse:
         work = await self._service.accept_offer(
             wire.asked(request), request.fulfilment_id, request.actor, times.field_or_now(request, "as_of")
         )
         return pb.AcceptOfferResponse(fulfilment=to.from_fulfilment(work))
 
-    @_checked
+    @wire.checked
     async def RefuseOffer(self, request: pb.RefuseOfferRequest, context: Any) -> pb.RefuseOfferResponse:
         work = await self._service.refuse_offer(
             wire.asked(request),
@@ -284,14 +268,14 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.RefuseOfferResponse(fulfilment=to.from_fulfilment(work))
 
-    @_checked
+    @wire.checked
     async def LapseOffer(self, request: pb.LapseOfferRequest, context: Any) -> pb.LapseOfferResponse:
         work = await self._service.lapse_offer(
             wire.asked(request), request.fulfilment_id, times.field_or_now(request, "as_of")
         )
         return pb.LapseOfferResponse(state=to.from_fulfilment_state(work.state))
 
-    @_checked
+    @wire.checked
     async def RecordPick(self, request: pb.RecordPickRequest, context: Any) -> pb.RecordPickResponse:
         work = await self._service.record_pick(
             wire.asked(request),
@@ -302,7 +286,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.RecordPickResponse(fulfilment=to.from_fulfilment(work))
 
-    @_checked
+    @wire.checked
     async def CloseParcel(self, request: pb.CloseParcelRequest, context: Any) -> pb.CloseParcelResponse:
         work = await self._service.close_parcel(
             wire.asked(request),
@@ -313,7 +297,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.CloseParcelResponse(fulfilment=to.from_fulfilment(work))
 
-    @_checked
+    @wire.checked
     async def RecordCapture(self, request: pb.RecordCaptureRequest, context: Any) -> pb.RecordCaptureResponse:
         outcome = money.to_outcome(request)
         if not request.fulfilment_id:
@@ -324,7 +308,7 @@ class OrdersRpc(OrdersServiceServicer):
             state=to.from_fulfilment_state(work.state), fulfilment=to.from_fulfilment(work)
         )
 
-    @_checked
+    @wire.checked
     async def RetryCapture(self, request: pb.RetryCaptureRequest, context: Any) -> pb.RetryCaptureResponse:
         asked, as_of = wire.asked(request), times.field_or_now(request, "as_of")
         if not request.fulfilment_id:
@@ -333,7 +317,7 @@ class OrdersRpc(OrdersServiceServicer):
         work = await self._service.retry_capture(asked, request.fulfilment_id, request.actor, as_of)
         return pb.RetryCaptureResponse(fulfilment=to.from_fulfilment(work))
 
-    @_checked
+    @wire.checked
     async def GiveUpParcel(self, request: pb.GiveUpParcelRequest, context: Any) -> pb.GiveUpParcelResponse:
         work = await self._service.give_up_parcel(
             wire.asked(request),
@@ -344,7 +328,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.GiveUpParcelResponse(fulfilment=to.from_fulfilment(work))
 
-    @_checked
+    @wire.checked
     async def HandOver(self, request: pb.HandOverRequest, context: Any) -> pb.HandOverResponse:
         work = await self._service.hand_over(
             wire.asked(request),
@@ -355,7 +339,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.HandOverResponse(fulfilment=to.from_fulfilment(work))
 
-    @_checked
+    @wire.checked
     async def RecordCarrierEvent(
         self, request: pb.RecordCarrierEventRequest, context: Any
     ) -> pb.RecordCarrierEventResponse:
@@ -369,7 +353,7 @@ class OrdersRpc(OrdersServiceServicer):
         )
         return pb.RecordCarrierEventResponse(fulfilment=to.from_fulfilment(work), duplicate=duplicate)
 
-    @_checked
+    @wire.checked
     async def ListWork(self, request: pb.ListWorkRequest, context: Any) -> pb.ListWorkResponse:
         size, after = wire.to_page(request.page)
         works = await self._service.list_work(
@@ -380,7 +364,7 @@ class OrdersRpc(OrdersServiceServicer):
             fulfilments=[to.from_fulfilment(work) for work in works], page=wire.from_page(positions, size)
         )
 
-    @_checked
+    @wire.checked
     async def GetFulfilment(self, request: pb.GetFulfilmentRequest, context: Any) -> pb.GetFulfilmentResponse:
         work = await self._service.get_fulfilment(request.fulfilment_id)
         return pb.GetFulfilmentResponse(

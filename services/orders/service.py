@@ -74,12 +74,18 @@ class OrdersService(Changes):
         """How many channels changed. Each must name a life cycle that was published."""
         settings.check_channels(channels)
         async with self._engine.begin() as tx:
-            known = await reading.known_life_cycles(tx, [one.life_cycle_id for one in channels])
-            for i, one in enumerate(channels):
-                if one.life_cycle_id not in known:
-                    raise InvalidArgument(
-                        f"channels[{i}].life_cycle_id", "no such life cycle", reason="UNKNOWN_LIFE_CYCLE"
-                    )
+            named = [
+                (f"channels[{i}].{path}life_cycle_id", life_cycle_id)
+                for i, one in enumerate(channels)
+                for path, life_cycle_id in (
+                    ("", one.life_cycle_id),
+                    *((f"trades[{j}].", trade.life_cycle_id) for j, trade in enumerate(one.trades)),
+                )
+            ]
+            known = await reading.known_life_cycles(tx, [life_cycle_id for _, life_cycle_id in named])
+            for path, life_cycle_id in named:
+                if life_cycle_id not in known:
+                    raise InvalidArgument(path, "no such life cycle", reason="UNKNOWN_LIFE_CYCLE")
             return await reading.put_channels(tx, channels)
 
     async def publish_life_cycle(self, wanted: LifeCycle) -> LifeCycle:
@@ -102,7 +108,7 @@ class OrdersService(Changes):
         if not 1 <= len(idempotency_key) <= MAX_KEY_LENGTH:
             raise InvalidArgument("idempotency_key", f"a key of 1 to {MAX_KEY_LENGTH} characters is required")
         async with self._engine.begin() as tx:
-            met = await store.find_counter(tx, content.channel_id, idempotency_key)
+            met = await store.find_counter(tx, content.channel_id, content.trade, idempotency_key)
             if met is None:
                 raise InvalidArgument("channel_id", "there is no such channel", reason="UNKNOWN_CHANNEL")
             if met.order_id:
@@ -111,7 +117,7 @@ class OrdersService(Changes):
             order_id = derived_id("ord", content.channel_id, idempotency_key)
             decision = order.record(order_id, normal(content), met.life_cycle, placed_at, now)
             if not await store.record(tx, idempotency_key, decision, buyer):
-                twin = await store.find_counter(tx, content.channel_id, idempotency_key)
+                twin = await store.find_counter(tx, content.channel_id, content.trade, idempotency_key)
                 assert twin is not None, "the channel was there"
                 return await self._recorded_before(tx, twin, content, buyer), True
             await outbox.write(tx, events_of(decision))
@@ -185,11 +191,11 @@ class OrdersService(Changes):
         return _to_planned(answer)
 
     async def request_cancellation(
-        self, asked: Asked, order_id: str, reason: str, actor: str, as_of: datetime
+        self, asked: Asked, order_id: str, reason: str, actor: str, as_of: datetime, roles: Sequence[str] = ()
     ) -> OrderState:
         """-> cancelling, with every open fulfilment; FailedPrecondition / TOO_LATE_TO_CANCEL."""
         return await self.state_after(
-            asked, order_id, lambda one: order.request_cancellation(one, reason, actor, as_of)
+            asked, order_id, lambda one: order.request_cancellation(one, reason, actor, as_of, roles)
         )
 
     async def complete_cancellation(self, asked: Asked, order_id: str, as_of: datetime) -> OrderState:

@@ -18,6 +18,7 @@ from kit.errors import Conflict, Internal, NotFound
 from services.orders import documents as doc
 from services.orders.domain.capture import failed_since
 from services.orders.domain.content import normal
+from services.orders.domain.holds import next_date, open_holds
 from services.orders.domain.model import (
     Buyer,
     Content,
@@ -60,11 +61,13 @@ def view(order: Order, buyer: Buyer) -> View:
 
 _COUNTER = text(
     """
-    SELECT c.channel_id, c.name, c.currency, c.brands, c.life_cycle_id, to_jsonb(l) AS life_cycle,
-           o.order_id, o.content_digest
+    SELECT to_jsonb(c) AS channel, to_jsonb(l) AS life_cycle, o.order_id, o.content_digest
     FROM sales_channel c
-    JOIN LATERAL (SELECT * FROM life_cycle WHERE life_cycle_id = c.life_cycle_id ORDER BY version DESC LIMIT 1) l
-         ON true
+    JOIN LATERAL (SELECT * FROM life_cycle
+                  WHERE life_cycle_id = coalesce(
+                      (SELECT t ->> 'life_cycle_id' FROM jsonb_array_elements(c.trades) t
+                       WHERE t ->> 'name' = :trade), c.life_cycle_id)
+                  ORDER BY version DESC LIMIT 1) l ON true
     LEFT JOIN orders o ON o.channel_id = c.channel_id AND o.idempotency_key = :idempotency_key
     WHERE c.channel_id = :channel_id
     """
@@ -95,14 +98,13 @@ _RECORD = text(
 )
 
 
-async def find_counter(tx: AsyncConnection, channel_id: str, idempotency_key: str) -> Counter | None:
-    """None when there is no such channel."""
-    row = (
-        await tx.execute(_COUNTER, {"channel_id": channel_id, "idempotency_key": idempotency_key})
-    ).one_or_none()
+async def find_counter(tx: AsyncConnection, channel_id: str, trade: str, idempotency_key: str) -> Counter | None:
+    """None when there is no such channel. A trade that it does not have lives as the channel does."""
+    asked = {"channel_id": channel_id, "trade": trade, "idempotency_key": idempotency_key}
+    row = (await tx.execute(_COUNTER, asked)).one_or_none()
     if row is None:
         return None
-    channel = SalesChannel(row.channel_id, row.name, row.currency, tuple(row.brands), row.life_cycle_id)
+    channel = doc.SALES_CHANNEL.validate_python(row.channel)
     digest = bytes(row.content_digest) if row.content_digest else None
     return Counter(channel, doc.LIFE_CYCLE.validate_python(row.life_cycle), row.order_id, digest)
 
@@ -123,6 +125,7 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
         "brands": content.brands,
         "quote_id": content.quote_id,
         "basket_id": content.basket_id,
+        "trade": content.trade,
         "payment": {"kind": content.payment.kind, "value": content.payment.value},
         "source_placed_at": content.source_placed_at.isoformat() if content.source_placed_at else None,
         "standard_shipping_minor": content.standard_shipping.amount_minor if content.standard_shipping else None,
@@ -146,7 +149,7 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
     return written.first() is not None
 
 
-_LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping")
+_LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade")
 _LATER_PAYMENT_FIELDS = ("first", "save_means")
 
 
@@ -313,11 +316,12 @@ _SAVE = text(
         UPDATE orders o
         SET state = n.state, customer_status = n.customer_status, fine_status = n.fine_status,
             updated_at = n.updated_at, promise_start = n.promise_start, promise_end = n.promise_end,
-            cooling_off_until = n.cooling_off_until, refusal = n.refusal, next_action_url = n.next_action_url,
+            refusal = n.refusal, next_action_url = n.next_action_url,
             cancellation_reason = n.cancellation_reason, payment_outcome = n.payment_outcome,
             promise_changes = n.promise_changes, late_since = n.late_since, watch_at = n.watch_at,
             compensation_minor = n.compensation_minor, charge = n.charge,
-            payment_failed_since = n.payment_failed_since
+            payment_failed_since = n.payment_failed_since, holds = n.holds, held_for = n.held_for,
+            hold_until = n.hold_until
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -326,7 +330,7 @@ _SAVE = text(
     ), moved AS (
         UPDATE fulfilment f
         SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason,
-            start_missed_at = n.start_missed_at
+            start_missed_at = n.start_missed_at, let_go_at = n.let_go_at
         FROM jsonb_populate_recordset(NULL::fulfilment, CAST(:moved AS jsonb)) n
         WHERE f.fulfilment_id = n.fulfilment_id
           AND f.state = CAST(:states_before AS jsonb) ->> n.fulfilment_id RETURNING 1
@@ -440,7 +444,6 @@ def _changing(order: Order) -> dict[str, Any]:
         "updated_at": order.updated_at.isoformat(),
         "promise_start": promise.start.isoformat() if promise else None,
         "promise_end": promise.end.isoformat() if promise else None,
-        "cooling_off_until": order.cooling_off_until.isoformat() if order.cooling_off_until else None,
         "refusal": doc.to_json(doc.REFUSAL, order.refusal) if order.refusal else None,
         "next_action_url": order.next_action_url,
         "cancellation_reason": order.cancellation_reason,
@@ -451,6 +454,9 @@ def _changing(order: Order) -> dict[str, Any]:
         "compensation_minor": order.compensation_minor,
         "charge": doc.to_json(doc.CHARGE, order.charge) if order.charge else None,
         "payment_failed_since": since.isoformat() if (since := failed_since(order)) else None,
+        "holds": doc.to_json(doc.HOLDS, order.holds),
+        "held_for": sorted({one.kind.value for one in open_holds(order)}),
+        "hold_until": until.isoformat() if (until := next_date(order)) else None,
     }
 
 

@@ -26,6 +26,10 @@ life_cycle = Table(
     Column("lateness_rules", JSONB),
     Column("capture_at", Text),
     Column("goodwill_caps", JSONB),
+    Column("hold_rules", JSONB),
+    Column("change_rules", JSONB),
+    Column("labels", JSONB),
+    Column("prepare_ahead_seconds", Integer),
 )
 
 sales_channel = Table(
@@ -36,6 +40,7 @@ sales_channel = Table(
     Column("currency", Text),
     Column("brands", ARRAY(Text)),
     Column("life_cycle_id", Text),
+    Column("trades", JSONB),
 )
 
 orders = Table(
@@ -51,6 +56,8 @@ orders = Table(
     _instant("late_since"),
     _instant("watch_at"),
     _instant("payment_failed_since"),
+    Column("held_for", ARRAY(Text)),
+    _instant("hold_until"),
 )
 
 fulfilment = Table(
@@ -60,6 +67,7 @@ fulfilment = Table(
     Column("point_id", Text),
     Column("state", Text),
     _instant("hand_over_by"),
+    _instant("let_go_at"),
 )
 
 timeline = Table(

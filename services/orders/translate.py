@@ -1,4 +1,4 @@
-"""Protobuf messages of orders to domain records and back; money in translate_money.py."""
+"""Protobuf messages of orders to domain records and back; money and holds have modules of their own."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -31,11 +31,14 @@ from services.orders.domain.model import (
     Refusal,
     RefusedLine,
     SalesChannel,
+    Trade,
     Units,
 )
 from services.orders.domain.states import FulfilmentState, OrderState
+from services.orders.domain.status import labels
 from services.orders.reading import Obligation, TimelineEntry
 from services.orders.store import View
+from services.orders.translate_holds import from_change_rule, from_hold, from_hold_rule, from_label, to_rules
 from services.orders.translate_money import from_charge, from_refund
 from services.orders.wire import from_instant, from_money, from_window, one_of, to_money, to_window
 
@@ -44,7 +47,12 @@ from services.orders.wire import from_instant, from_money, from_window, one_of, 
 
 def to_channel(message: pb.SalesChannel) -> SalesChannel:
     return SalesChannel(
-        message.channel_id, message.name, message.currency, tuple(message.brands), message.life_cycle_id
+        message.channel_id,
+        message.name,
+        message.currency,
+        tuple(message.brands),
+        message.life_cycle_id,
+        tuple(Trade(one.name, one.life_cycle_id) for one in message.trades),
     )
 
 
@@ -60,6 +68,8 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         tuple(LatenessRule(one.late_seconds, one.fee_basis_points) for one in message.lateness_rules),
         one_of(CaptureMoment, message.capture_at or CaptureMoment.SHIPMENT, "life_cycle.capture_at"),
         tuple(GoodwillCap(one.role, one.currency, one.amount_minor) for one in message.goodwill_caps),
+        *to_rules(message),
+        message.prepare_ahead_seconds,
     )
 
 
@@ -85,6 +95,7 @@ def to_content(message: pb.OrderContent) -> Content:
         source_placed_at=times.field_or_none(message, "source_placed_at"),
         basket_id=message.basket_id,
         standard_shipping=to_money(message, "standard_shipping"),
+        trade=message.trade,
     )
 
 
@@ -123,6 +134,8 @@ def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
             latest_start=times.field_or_none(one, "latest_start"),
             next_hand_over_by=times.field_or_none(one, "next_hand_over_by"),
             next_window=to_window(one.next_window, f"legs[{i}].next_window"),
+            hand_over_from=times.field_or_none(one, "hand_over_from"),
+            by_appointment=one.by_appointment,
         )
         for i, one in enumerate(messages)
     ]
@@ -200,6 +213,10 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
             pb.GoodwillCap(role=cap.role, currency=cap.currency, amount_minor=cap.amount_minor)
             for cap in one.goodwill_caps
         ],
+        hold_rules=[from_hold_rule(rule) for rule in one.hold_rules],
+        change_rules=[from_change_rule(rule) for rule in one.change_rules],
+        labels=[from_label(label) for label in one.labels],
+        prepare_ahead_seconds=one.prepare_ahead_seconds,
     )
 
 
@@ -247,6 +264,8 @@ def from_view(view: View) -> pb.Order:
         charge=from_charge(one),
         payment_failed_since=from_instant(failed_since(one)),
         refunds=[from_refund(each) for each in one.refunds],
+        holds=[from_hold(each) for each in one.holds],
+        customer_labels=[from_label(label) for label in labels(one)],
     )
 
 
@@ -306,6 +325,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         source_placed_at=from_instant(content.source_placed_at),
         basket_id=content.basket_id,
         standard_shipping=from_money(content.standard_shipping) if content.standard_shipping else None,
+        trade=content.trade,
     )
 
 
@@ -391,6 +411,7 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         next_hand_over_by=from_instant(one.next_hand_over_by),
         next_window=from_window(one.next_window),
         start_missed_at=from_instant(one.start_missed_at),
+        hand_over_from=from_instant(one.hand_over_from),
     )
 
 

@@ -2,17 +2,18 @@
 
 import base64
 import binascii
+import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from kit import times
+from kit import telemetry, times
 from kit.errors import InvalidArgument
 from kit.values.money import Money
 from oms.orders.v1 import orders_service_pb2 as pb
@@ -22,6 +23,9 @@ from services.orders.domain.model import Reach, Window
 from services.orders.reading import Position
 
 Word = TypeVar("Word", bound=StrEnum)
+Servicer = TypeVar("Servicer")
+Request = TypeVar("Request", bound=Message)
+Reply = TypeVar("Reply")
 
 MAX_ID_LENGTH = 255
 MAX_PAGE = 500
@@ -58,6 +62,22 @@ def _check_instant(value: Timestamp, where: str) -> None:
         raise InvalidArgument(where, "an instant is in the years 1970 to 9986")
     if not 0 <= value.nanos < 1_000_000_000:
         raise InvalidArgument(where, "nanos are 0 to 999,999,999")
+
+
+def checked(
+    rpc: Callable[[Servicer, Request, Any], Awaitable[Reply]],
+) -> Callable[[Servicer, Request, Any], Awaitable[Reply]]:
+    """An RPC that refuses text that is no text, and says on the trace which order it is about."""
+
+    @functools.wraps(rpc)
+    async def answer(self: Servicer, request: Request, context: Any) -> Reply:
+        check_text(request)
+        if order_id := getattr(request, "order_id", ""):
+            with telemetry.about_order(order_id):
+                return await rpc(self, request, context)
+        return await rpc(self, request, context)
+
+    return answer
 
 
 def asked(request: Message) -> Asked:

@@ -470,6 +470,7 @@ def _leg(leg: p.Leg) -> pb.Leg:
         via_point_id=leg.via_point_id,
         waits_until=stamp(leg.waits_until) if leg.waits_until else None,
         release_date=_day(leg.release_date),
+        hand_over_from=stamp(leg.hand_over_from) if leg.hand_over_from else None,
     )
 
 

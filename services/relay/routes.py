@@ -5,12 +5,14 @@ SIGNAL = "happened"
 WAKING = frozenset(
     {
         "oms.orders.order.cancellation_requested",
+        "oms.orders.order.holds_ended",
         "oms.orders.order.capture_overridden",
         "oms.orders.order.capture_retry_requested",
         "oms.orders.order.refund_retried",
         *(
             f"oms.orders.fulfilment.{what}"
             for what in (
+                "hold_ended",
                 "accepted",
                 "refused",
                 "picked",

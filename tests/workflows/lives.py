@@ -1,9 +1,14 @@
 """Lives whose histories are kept: one for each way through the stories."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
+import pytest
+from temporalio.service import RPCError
+
+from kit.errors import FailedPrecondition
+from kit.times import now
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.world import MID, NEAR, World, until
@@ -180,6 +185,71 @@ async def refunded_at_the_second_attempt(world: World) -> str:
     return order_id
 
 
+async def held_by_a_person(world: World) -> str:
+    """Stopped in cooling-off, and let go long after it."""
+    order_id = await _placed(world, {NEAR: 1}, channel="slow")
+    hold = await world.hold(order_id)
+    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await until(lambda: _has_cooled_off(world, order_id), "the order cooled off")
+    await world.let_go(order_id, hold.hold_id)
+    await world.ship(order_id)
+    return order_id
+
+
+async def decided_against(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1}, channel="slow")
+    hold = await world.hold(order_id)
+    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await until(lambda: _has_cooled_off(world, order_id), "the order cooled off")
+    await world.let_go(order_id, hold.hold_id, refused=True)
+    return order_id
+
+
+async def pre_ordered(world: World) -> str:
+    """Its work begins before the release date, and its parcel leaves on it."""
+    released_on = now().date() + timedelta(days=9)
+    sku = await world.stock({NEAR: 1}, release_date=released_on.isoformat())
+    recorded = await world.record({sku: 1})
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    hold = await world.hold_of(order_id, "release_date")
+    await until(lambda: _is_waiting(world, order_id), "its work waits")
+    await world.let_go(order_id, hold.hold_id)
+    work = await world.pack(await world.pick(await world.accept(order_id)))
+    await world.parcel_paid(work.fulfilment_id)
+    with pytest.raises(FailedPrecondition, match="NOT_BEFORE"):
+        await world.hand_over(work)
+    await world.deliver(await world.hand_over(work, at=work.hand_over_from.ToDatetime(UTC)))
+    return order_id
+
+
+async def held_at_its_point_and_cancelled(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1}, channel="slow")
+    work = (await world.order(order_id)).fulfilments[0]
+    await world.hold(order_id, fulfilment_id=work.fulfilment_id)
+    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await until(lambda: _is_waiting(world, order_id), "its work waits")
+    await world.cancel(order_id)
+    return order_id
+
+
+async def _has_cooled_off(world: World, order_id: str) -> bool:
+    (cooling_off,) = [one for one in (await world.order(order_id)).holds if one.kind == "cooling_off"]
+    return cooling_off.HasField("ended_at")
+
+
+async def _is_waiting(world: World, order_id: str) -> bool:
+    """The work has a story, which was told that it is held."""
+    order = await world.order(order_id)
+    if order.state != orders.ORDER_STATE_RELEASED:
+        return False
+    try:
+        told = await world.work_story(order.fulfilments[0].fulfilment_id).describe()
+    except RPCError:
+        return False
+    return told.history_length > 4
+
+
 LIVES: tuple[Life, ...] = (
     delivered,
     placed_from_a_basket,
@@ -200,4 +270,8 @@ LIVES: tuple[Life, ...] = (
     paid_at_preparation,
     given_up_for_want_of_money,
     refunded_at_the_second_attempt,
+    held_by_a_person,
+    decided_against,
+    pre_ordered,
+    held_at_its_point_and_cancelled,
 )

@@ -37,6 +37,7 @@ from services.inventory.baskets_rpc import BasketRpc
 from services.inventory.rpc import InventoryRpc
 from services.inventory.service import InventoryService
 from services.inventory.watch import StockWatch
+from services.orders.holding import Holding
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -168,7 +169,9 @@ async def _serve(
     add_CapacityServiceServicer_to_server(CapacityRpc(Capacities(engines["promise"], replica)), server)
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     of_orders = engines["orders"], bells["orders"]
-    add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders)), server)
+    add_OrdersServiceServicer_to_server(
+        OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders)), server
+    )
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
     providers: dict[str, Provider] = {"stripe": stripe, "stored_value": StoredValueProvider(*of_codes)}
     payments = PaymentsService(engines["payments"], bells["payments"], providers, "stripe")

@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
@@ -77,12 +77,11 @@ class World:
     payments: "PaymentsServiceAsyncStub"
     stored_value: "StoredValueServiceAsyncStub"
 
-    async def stock(self, units: Mapping[str, int]) -> str:
+    async def stock(self, units: Mapping[str, int], *, release_date: str = "") -> str:
         """A new article with this stock by point, known to the planner."""
         sku = f"SKU-{uuid4().hex[:10]}"
-        await self.inventory.PutItems(
-            inv.PutItemsRequest(items=[inv.Item(sku=sku, title=sku, brand="Brume", weight_grams=400)])
-        )
+        item = inv.Item(sku=sku, title=sku, brand="Brume", weight_grams=400, release_date=release_date)
+        await self.inventory.PutItems(inv.PutItemsRequest(items=[item]))
         deltas = [
             inv.StockDelta(sku=sku, point_id=point, quantity=count) for point, count in units.items() if count
         ]
@@ -285,9 +284,12 @@ class World:
 
         await until(look, f"{fulfilment_id}: {states}")
 
-    async def hand_over(self, work: pb.Fulfilment) -> pb.Fulfilment:
+    async def hand_over(self, work: pb.Fulfilment, at: datetime | None = None) -> pb.Fulfilment:
         request = pb.HandOverRequest(
-            request_id=f"hand-over/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
+            request_id=f"hand-over/{work.fulfilment_id}",
+            fulfilment_id=work.fulfilment_id,
+            actor="store",
+            as_of=to_proto(at) if at else None,
         )
         return (await self.orders.HandOver(request)).fulfilment
 
@@ -317,6 +319,33 @@ class World:
                 request_id=f"cancel/{order_id}", order_id=order_id, reason="changed my mind", actor="customer"
             )
         )
+
+    async def hold(self, order_id: str, **terms: Any) -> pb.Hold:
+        """Customer service stops the order."""
+        request = pb.PlaceHoldRequest(
+            request_id=uuid4().hex, order_id=order_id, reason="she calls back", actor="service", **terms
+        )
+        return (await self.orders.PlaceHold(request)).hold
+
+    async def let_go(self, order_id: str, hold_id: str, *, refused: bool = False) -> None:
+        """Somebody lets the order, or its work, go on; or decides against it."""
+        about: Any = {"request_id": uuid4().hex, "order_id": order_id, "hold_id": hold_id, "reason": "so decided"}
+        about |= {"actor": "service", "roles": ["customer_service"]}
+        if refused:
+            await self.orders.RefuseHold(pb.RefuseHoldRequest(**about))
+        else:
+            await self.orders.ReleaseHold(pb.ReleaseHoldRequest(**about))
+
+    async def hold_of(self, order_id: str, kind: str) -> pb.Hold:
+        """The open hold of this kind, once there is one."""
+
+        async def look() -> pb.Hold | None:
+            holds = (await self.order(order_id)).holds
+            return next((one for one in holds if one.kind == kind and not one.HasField("ended_at")), None)
+
+        found = await until(look, f"{order_id}: held for {kind}")
+        assert found
+        return found
 
     async def order_paid(self, order_id: str, state: str) -> pb.Charge:
         """Waits until the money of the whole order has come to this state."""

@@ -106,4 +106,5 @@ def _leg(leg: pb.Leg) -> Leg:
         next_hand_over_by=text_or_empty(leg, "next_hand_over_by"),
         next_window_start=text_or_empty(leg.next_window, "start"),
         next_window_end=text_or_empty(leg.next_window, "end"),
+        hand_over_from=text_or_empty(leg, "hand_over_from"),
     )

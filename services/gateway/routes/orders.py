@@ -83,6 +83,7 @@ async def cancel(
             order_id=order_id,
             reason=body.reason,
             actor=caller.subject,
+            roles=sorted(caller.roles),
         ),
     )
     return CancellationView.model_validate(

@@ -259,6 +259,13 @@ class BufferRule(Sent):
     percent: Percent = 0
 
 
+class Trade(Sent):
+    """A trade of a channel, and how its orders live."""
+
+    name: Id
+    life_cycle_id: Id
+
+
 class Channel(Sent):
     """A sales channel: what it may show and sell, and how its orders live."""
 
@@ -278,6 +285,9 @@ class Channel(Sent):
     )
     brands: _Texts = Field(default_factory=list, description="Brands that it may sell; empty means all")
     life_cycle_id: Id
+    trades: list[Trade] = Field(
+        default_factory=list, max_length=100, description="Trades whose orders live otherwise: an order names one"
+    )
 
 
 class Channels(Sent):

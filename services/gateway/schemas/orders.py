@@ -27,6 +27,7 @@ from services.gateway.schemas.base import (
     Text,
     WindowView,
 )
+from services.gateway.schemas.holds import HoldKind, HoldView
 from services.gateway.schemas.refunds import ChargeView
 from services.gateway.schemas.work import FulfilmentView
 
@@ -199,6 +200,9 @@ class OrderPlacement(Sent):
         None,
         description="What standard delivery would have cost, if less than the fee: a withdrawal gives that back",
     )
+    trade: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]{1,100})?$")] = Field(
+        "", description="A trade of the channel whose orders live otherwise, for example a pre-order"
+    )
     source_placed_at: Instant | None = Field(
         None,
         description="When the channel took the order, if it reaches us later; `placed_at` and deadlines are ours",
@@ -213,6 +217,7 @@ class OrderFilters(Paged):
     channel_order_number: RequiredText | None = None
     late: bool = Field(False, description="Only orders with a parcel to come that is late")
     payment_failed: bool = Field(False, description="Only orders with money to capture that cannot be had")
+    held_for: HoldKind | None = Field(None, description="Only orders with an open hold of this kind")
 
 
 class Cancellation(Sent):
@@ -352,6 +357,8 @@ class OrderSummary(Shown):
     current_promise: WindowView | None = Field(description="What the customer was told last")
     late_since: datetime | None = Field(description="Null while no parcel that is to come is late")
     payment_failed_since: datetime | None = Field(description="Null while no money that is to be captured lacks")
+    holds: list[HoldView] = Field(description="What keeps it from going on, or did")
+    customer_labels: dict[str, str] = Field(description="The customer status in the trade's words, by language")
     updated_at: datetime | None
 
 

@@ -71,6 +71,7 @@ class FulfilmentView(Shown):
     hand_over_by: datetime | None
     latest_start: datetime | None = Field(description="Of preparation, to meet `hand_over_by`")
     start_missed_at: datetime | None = Field(description="When nobody had taken the work by then")
+    hand_over_from: datetime | None = Field(description="A release date: the parcel leaves no earlier")
     offer_deadline: datetime | None
     refusal_reason: str | None
     parcel: ParcelView | None

@@ -12,6 +12,7 @@ from typing import Any
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.ids import derived_id
 from kit.values.money import Money
+from services.orders.domain import holds
 from services.orders.domain.dues import is_settled_ahead, parcel_goods_minor, parcel_shipping_minor
 from services.orders.domain.model import (
     CaptureMoment,
@@ -58,11 +59,13 @@ def is_within(reach: Reach, order: Order, work: Fulfilment) -> bool:
 
 
 def offer(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
-    """planned -> offered, with the deadline of the life cycle."""
+    """planned -> offered, with the deadline of the life cycle; planned, while it is held."""
     if work.state == FulfilmentState.CANCELLED:
         return Decision(order)
     if order.state != OrderState.RELEASED:
         raise FailedPrecondition("NOT_RELEASED", "nothing is offered before the release", state=order.state.value)
+    if holds.holds_work(order, work) and work.state == FulfilmentState.PLANNED:
+        return Decision(order)
     if order.charge and not is_settled_ahead(order):
         raise FailedPrecondition(
             "NOT_CAPTURED",
@@ -218,6 +221,7 @@ def hand_over(order: Order, work: Fulfilment, tracking_code: str, actor: str, as
             "the money of the parcel is not captured",
             capture_state=work.parcel.capture_state.value,
         )
+    _check_may_leave(order, work, as_of)
     code = tracking_code or derived_id("trk", work.parcel.parcel_id)[4:24].upper()
     gone = replace(gone, parcel=replace(work.parcel, tracking_code=code, handed_over_at=as_of))
     order = replace(order, ranges=_shifted(order, work, UnitState.SHIPPED))
@@ -229,6 +233,18 @@ def hand_over(order: Order, work: Fulfilment, tracking_code: str, actor: str, as
         "lines": unit_facts(work.lines),
     }
     return told(order, gone, "handed_over", text, as_of, actor=actor, facts=facts)
+
+
+def _check_may_leave(order: Order, work: Fulfilment, as_of: datetime) -> None:
+    if held := [one for one in holds.open_holds(order) if one.fulfilment_id in ("", work.fulfilment_id)]:
+        kinds = ", ".join(one.kind.value.replace("_", " ") for one in held)
+        raise FailedPrecondition("ON_HOLD", f"the parcel is held: {kinds}", hold_id=held[0].hold_id)
+    if work.hand_over_from and as_of < work.hand_over_from:
+        raise FailedPrecondition(
+            "NOT_BEFORE",
+            f"the parcel is not handed over before {work.hand_over_from:%-d %b %Y %H:%M %Z}",
+            hand_over_from=work.hand_over_from.isoformat(),
+        )
 
 
 def check_scan(carrier_id: str, event_id: str, status: str) -> None:

@@ -45,6 +45,14 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """A trade of a channel, and how its orders live."""
+
+    name: str
+    life_cycle_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class SalesChannel:
     """A channel and what it may sell; no brands means all."""
 
@@ -53,6 +61,7 @@ class SalesChannel:
     currency: str
     brands: tuple[str, ...]
     life_cycle_id: str
+    trades: tuple[Trade, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,71 @@ class GoodwillCap:
     amount_minor: int
 
 
+class HoldKind(StrEnum):
+    """Why an order, or the work of a point, does not go on."""
+
+    COOLING_OFF = "cooling_off"
+    FRAUD = "fraud"
+    PAYMENT = "payment"
+    MANUAL = "manual"
+    APPOINTMENT = "appointment"
+    RELEASE_DATE = "release_date"
+    STOCK = "stock"
+
+
+class HoldDefault(StrEnum):
+    """What becomes of a held order when its date has come."""
+
+    RELEASE = "release"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRule:
+    """How a kind of hold ends by itself (0 seconds: not by itself, or as the plan says), and who may end it."""
+
+    kind: HoldKind
+    seconds: int
+    default: HoldDefault
+    roles: tuple[str, ...]
+
+
+class Change(StrEnum):
+    """What somebody may want to change of an order that stands."""
+
+    CANCEL = "cancel"
+    LINES = "lines"
+    ADDRESS = "address"
+
+
+class Stage(StrEnum):
+    """Until the first unit got there, a change is in time."""
+
+    NEVER = "never"
+    RELEASE = "release"
+    PICK = "pick"
+    PACK = "pack"
+    HAND_OVER = "hand_over"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRule:
+    """Until when people of a role may ask for a change; an empty role is everybody who is not named."""
+
+    change: Change
+    role: str
+    until: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLabel:
+    """A customer status in the words of a trade. `language`: ISO 639-1."""
+
+    status: str
+    language: str
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class LifeCycle:
     """How orders live. A published version never changes; an order keeps the one it began with."""
@@ -86,6 +160,11 @@ class LifeCycle:
     lateness_rules: tuple[LatenessRule, ...] = ()
     capture_at: CaptureMoment = CaptureMoment.SHIPMENT
     goodwill_caps: tuple[GoodwillCap, ...] = ()
+    hold_rules: tuple[HoldRule, ...] = ()
+    change_rules: tuple[ChangeRule, ...] = ()
+    labels: tuple[StatusLabel, ...] = ()
+    # How long before its latest start held work goes to its point.
+    prepare_ahead_seconds: int = 0
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -190,6 +269,8 @@ class Content:
     basket_id: str = ""
     # What standard delivery would have cost, if less than the fee: so much of it goes back with a withdrawal.
     standard_shipping: Money | None = None
+    # Of the channel, where its orders live otherwise.
+    trade: str = ""
 
     @property
     def brands(self) -> tuple[str, ...]:
@@ -225,6 +306,9 @@ class Leg:
     latest_start: datetime | None = None
     next_hand_over_by: datetime | None = None
     next_window: Window | None = None
+    # A release date: the parcel is handed over no earlier.
+    hand_over_from: datetime | None = None
+    by_appointment: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +379,37 @@ class Fulfilment:
     next_hand_over_by: datetime | None = None
     next_window: Window | None = None
     start_missed_at: datetime | None = None
+    hand_over_from: datetime | None = None
+    # When its last hold ended, for work that was held after the release of its order.
+    let_go_at: datetime | None = None
+
+
+class HoldOutcome(StrEnum):
+    """How a hold ended: by somebody, at its date, by what it waited for, or with the order."""
+
+    RELEASED = "released"
+    REFUSED = "refused"
+    LAPSED = "lapsed"
+    MET = "met"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What keeps an order, or the work of one point, from going on. `until`: when it ends by itself."""
+
+    hold_id: str
+    kind: HoldKind
+    # Empty: all of the order.
+    fulfilment_id: str
+    reason: str
+    since: datetime
+    until: datetime | None
+    default: HoldDefault
+    roles: tuple[str, ...]
+    ended_at: datetime | None = None
+    outcome: HoldOutcome | Literal[""] = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,7 +555,6 @@ class Order:
     ranges: tuple[LineRange, ...] = ()
     fulfilments: tuple[Fulfilment, ...] = ()
     promise: Window | None = None
-    cooling_off_until: datetime | None = None
     refusal: Refusal | None = None
     next_action_url: str = ""
     cancellation_reason: str = ""
@@ -453,6 +567,13 @@ class Order:
     # Of the whole order, from its release on, where the life cycle takes it then.
     charge: Charge | None = None
     refunds: tuple[Refund, ...] = ()
+    # All there were, oldest first.
+    holds: tuple[Hold, ...] = ()
+
+    @property
+    def cooling_off_until(self) -> datetime | None:
+        """Until when the customer may change the order; None before it was accepted."""
+        return next((one.until for one in self.holds if one.kind is HoldKind.COOLING_OFF), None)
 
     @property
     def current_promise(self) -> Window | None:

@@ -9,14 +9,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import refunds
+from services.orders.domain import changes, holds, refunds
 from services.orders.domain.dues import no_longer_due_minor
 from services.orders.domain.model import (
     CaptureMoment,
+    Change,
     Charge,
     Content,
     Decision,
     Happening,
+    HoldKind,
     Leg,
     LifeCycle,
     Order,
@@ -98,16 +100,16 @@ def accept(
     if counted(unit for leg in legs for unit in leg.lines) != counted_ranges(order.ranges):
         raise InvalidArgument("legs", "the plan does not cover the order's units exactly", reason="PLAN_MISMATCH")
     ranges, created = place(order, legs, UnitState.RECORDED, decision_id)
-    cooling_off_until = as_of + timedelta(seconds=order.cooling_off_seconds)
     validated = replace(
         validated,
         ranges=ranges,
         fulfilments=created,
         promise=promise,
-        cooling_off_until=cooling_off_until,
         payment_outcome=payment,
         next_action_url="",
     )
+    validated = replace(validated, holds=holds.at_acceptance(validated, legs, as_of))
+    cooling_off_until = as_of + timedelta(seconds=order.cooling_off_seconds)
     decision = _told(
         validated,
         "order.validated",
@@ -125,7 +127,12 @@ def accept(
             ],
         },
     )
-    return replace(decision, created=created)
+    held = tuple(
+        holds.told_of_beginning(validated, one)
+        for one in holds.open_holds(validated)
+        if one.kind is not HoldKind.COOLING_OFF
+    )
+    return replace(decision, created=created, happenings=(*decision.happenings, *held))
 
 
 def refuse(order: Order, refusal: Refusal, as_of: datetime) -> Decision:
@@ -173,15 +180,46 @@ def require_payment_action(order: Order, next_action_url: str, as_of: datetime) 
 
 
 def release(order: Order, as_of: datetime) -> Decision:
-    """validated -> released: the points may work, once the money is there where the life cycle takes it now."""
+    """validated -> released: the points may work, once the money is there where the life cycle takes it now.
+
+    While something holds the order it stays validated; a hold whose date has come ends first.
+    """
     if order.state in UNDONE:
         return Decision(order)
+    lapsed = lapse_holds(order, as_of)
+    if lapsed.order.state in UNDONE or holds.holds_order(lapsed.order):
+        return lapsed
+    order = lapsed.order
     released = _moved(order, OrderState.RELEASED, as_of)
     total = order.content.total.amount_minor
     takes_all = order.life_cycle.capture_at == CaptureMoment.ORDER and order.payment_outcome == "authorized"
     if takes_all and total:
         released = replace(released, charge=Charge(total))
-    return _told(released, "order.released", "Cooling-off is over: the order went to preparation.", as_of)
+    text = "Nothing holds the order any more: it went to preparation."
+    decision = _told(released, "order.released", text, as_of)
+    # Who would be told that it may go on is the one who asks; that an order has cooled off is no news then.
+    before = (
+        one
+        for one in lapsed.happenings
+        if one.kind != holds.ALL_ENDED and one.facts.get("kind") != HoldKind.COOLING_OFF
+    )
+    return replace(decision, happenings=(*before, *decision.happenings))
+
+
+def lapse_holds(order: Order, as_of: datetime) -> Decision:
+    """The default of each hold whose date has come."""
+    return holds.lapse(order, _undo, as_of)
+
+
+def refuse_hold(
+    order: Order, hold_id: str, reason: str, actor: str, roles: Sequence[str], as_of: datetime
+) -> Decision:
+    """Somebody who may decides against the order: it is cancelled."""
+    return holds.refuse(order, hold_id, reason, actor, roles, _undo, as_of)
+
+
+def _undo(order: Order, reason: str, actor: str, as_of: datetime) -> Decision:
+    return request_cancellation(order, reason, actor, as_of)
 
 
 def reroute(
@@ -218,6 +256,7 @@ def reroute(
     if ranges == order.ranges:
         return Decision(order)
     after = replace(order, ranges=ranges, fulfilments=(*order.fulfilments, *created), updated_at=as_of)
+    after = replace(after, holds=(*after.holds, *holds.of_legs(after, legs, created, as_of)))
     told = _rerouted(after, cancelled, reason, decision_id, created_count=len(created), as_of=as_of)
     if order.charge and order.charge.state == CaptureState.CAPTURED:
         back = refunds.of_cancelled_units(order, after, reason, as_of)
@@ -225,10 +264,17 @@ def reroute(
     return Decision(after, told, created, no_longer_due_minor(order, after))
 
 
-def request_cancellation(order: Order, reason: str, actor: str, as_of: datetime) -> Decision:
-    """-> cancelling, unless a parcel was handed over; open fulfilments are cancelled with it."""
+def request_cancellation(
+    order: Order, reason: str, actor: str, as_of: datetime, roles: Sequence[str] = ()
+) -> Decision:
+    """-> cancelling, unless a parcel was handed over; open fulfilments are cancelled with it.
+
+    `roles`: of somebody whom the life cycle may give less time.
+    """
     if order.state in UNDONE:
         return Decision(order)
+    if roles:
+        changes.check_in_time(order, Change.CANCEL, roles)
     gone = [one for one in order.fulfilments if one.state in LEFT_THE_POINT]
     if gone or order.state in (OrderState.REFUSED, OrderState.CLOSED):
         why = "a parcel has left" if gone else f"the order is {order.state.value}"

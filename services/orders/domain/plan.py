@@ -101,6 +101,7 @@ def _fulfilment(
         latest_start=leg.latest_start,
         next_hand_over_by=leg.next_hand_over_by,
         next_window=leg.next_window,
+        hand_over_from=leg.hand_over_from,
     )
 
 

@@ -20,6 +20,8 @@ MAX_QUANTITY = 1_000_000_000
 def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
     """Raises InvalidArgument, naming the field, unless the order can be recorded for this channel."""
     _check_terms(content, buyer)
+    if content.trade and content.trade not in {one.name for one in channel.trades}:
+        raise InvalidArgument("trade", "the channel has no such trade", reason="UNKNOWN_TRADE")
     if not content.lines:
         raise InvalidArgument("lines", "an order has at least one line")
     if len(content.lines) > MAX_LINES:

@@ -4,8 +4,20 @@ from collections.abc import Sequence
 
 from kit.errors import InvalidArgument
 from kit.values.money import is_currency
-from services.orders.domain.model import GoodwillCap, LatenessRule, LifeCycle, SalesChannel
+from services.orders.domain.holds import OF_WORK
+from services.orders.domain.model import (
+    ChangeRule,
+    GoodwillCap,
+    HoldDefault,
+    HoldKind,
+    HoldRule,
+    LatenessRule,
+    LifeCycle,
+    SalesChannel,
+    StatusLabel,
+)
 from services.orders.domain.pricing import BASIS_POINTS
+from services.orders.domain.status import CUSTOMER_STATUSES
 
 
 def check_channels(channels: Sequence[SalesChannel]) -> None:
@@ -21,6 +33,10 @@ def check_channels(channels: Sequence[SalesChannel]) -> None:
             raise InvalidArgument(f"channels[{i}].currency", "the currency is three upper case letters (ISO 4217)")
         if "" in one.brands:
             raise InvalidArgument(f"channels[{i}].brands", "a brand has a name")
+        names = [trade.name for trade in one.trades]
+        for j, name in enumerate(names):
+            if not name or name in names[:j]:
+                raise InvalidArgument(f"channels[{i}].trades[{j}].name", "each trade has a name of its own")
 
 
 def check_life_cycle(one: LifeCycle) -> None:
@@ -33,11 +49,15 @@ def check_life_cycle(one: LifeCycle) -> None:
         ("payment_action_seconds", one.payment_action_seconds, 1),
         ("reroute_limit", one.reroute_limit, 0),
         ("promise_tolerance_seconds", one.promise_tolerance_seconds, 0),
+        ("prepare_ahead_seconds", one.prepare_ahead_seconds, 0),
     ):
         if value < least:
             raise InvalidArgument(f"life_cycle.{name}", f"at least {least}")
     _check_lateness_rules(one.lateness_rules)
     _check_goodwill_caps(one.goodwill_caps)
+    _check_hold_rules(one.hold_rules)
+    _check_change_rules(one.change_rules)
+    _check_labels(one.labels)
 
 
 def _check_lateness_rules(rules: Sequence[LatenessRule]) -> None:
@@ -68,3 +88,46 @@ def _check_goodwill_caps(caps: Sequence[GoodwillCap]) -> None:
         if (one.role, one.currency) in seen:
             raise InvalidArgument(f"{path}.role", "a role has one cap for each currency")
         seen.add((one.role, one.currency))
+
+
+def _check_hold_rules(rules: Sequence[HoldRule]) -> None:
+    """One for each kind; what the plan dates has no seconds, and only what has a date of its own may cancel."""
+    seen: set[HoldKind] = set()
+    for i, one in enumerate(rules):
+        path = f"life_cycle.hold_rules[{i}]"
+        if one.kind in seen:
+            raise InvalidArgument(f"{path}.kind", "a kind has one rule")
+        seen.add(one.kind)
+        if one.seconds < 0:
+            raise InvalidArgument(f"{path}.seconds", "at least 0")
+        if one.seconds and one.kind in OF_WORK:
+            raise InvalidArgument(f"{path}.seconds", "the date of such a hold comes from the plan: 0")
+        if one.seconds and one.kind is HoldKind.COOLING_OFF:
+            raise InvalidArgument(f"{path}.seconds", "cooling_off_seconds says how long: 0")
+        if one.default is HoldDefault.CANCEL and not one.seconds:
+            raise InvalidArgument(f"{path}.default", "only a hold with seconds of its own may cancel the order")
+        if "" in one.roles:
+            raise InvalidArgument(f"{path}.roles", "a role has a name")
+
+
+def _check_change_rules(rules: Sequence[ChangeRule]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for i, one in enumerate(rules):
+        if (one.change, one.role) in seen:
+            raise InvalidArgument(f"life_cycle.change_rules[{i}].role", "a role has one rule for each change")
+        seen.add((one.change, one.role))
+
+
+def _check_labels(labels: Sequence[StatusLabel]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for i, one in enumerate(labels):
+        path = f"life_cycle.labels[{i}]"
+        if one.status not in CUSTOMER_STATUSES:
+            raise InvalidArgument(f"{path}.status", f"one of {', '.join(sorted(CUSTOMER_STATUSES))}")
+        if not (len(one.language) == 2 and one.language.isascii() and one.language.islower()):
+            raise InvalidArgument(f"{path}.language", "two lower case letters (ISO 639-1)")
+        if not one.text:
+            raise InvalidArgument(f"{path}.text", "a label has a text")
+        if (one.status, one.language) in seen:
+            raise InvalidArgument(f"{path}.language", "a status has one label in each language")
+        seen.add((one.status, one.language))

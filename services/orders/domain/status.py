@@ -3,7 +3,8 @@
 The status is that of the least advanced unit that is not cancelled, with "partially" when others are ahead.
 """
 
-from services.orders.domain.model import Order
+from services.orders.domain.holds import holds_work, open_holds
+from services.orders.domain.model import HoldKind, Order, StatusLabel
 from services.orders.domain.ranges import in_state, quantity
 from services.orders.domain.states import FulfilmentState, OrderState, UnitState
 
@@ -14,6 +15,12 @@ _BEFORE_WORK = {
     OrderState.VALIDATED: ("validated", "waiting"),
     OrderState.CANCELLING: ("cancelled", "cancelling"),
     OrderState.CANCELLED: ("cancelled", "cancelled"),
+}
+CUSTOMER_STATUSES = frozenset(words for words, _ in _BEFORE_WORK.values()) | {
+    "partially shipped",
+    "shipped",
+    "partially delivered",
+    "delivered",
 }
 _IN_HANDS = (FulfilmentState.ACCEPTED, FulfilmentState.PICKED, FulfilmentState.PACKED)
 _WITH_A_POINT = (*_IN_HANDS, FulfilmentState.PLANNED, FulfilmentState.OFFERED)
@@ -28,9 +35,23 @@ def customer_status(order: Order) -> str:
 
 def fine_status(order: Order) -> str:
     """What people inside read."""
+    if order.state is OrderState.VALIDATED and (held := _held_for(order)):
+        return f"waiting: {held}"
     if order.state in _BEFORE_WORK:
         return _BEFORE_WORK[order.state][1]
     return _journey(order) or _preparation(order)
+
+
+def labels(order: Order) -> tuple[StatusLabel, ...]:
+    """The customer status in the words of the life cycle, one for each language."""
+    status = customer_status(order)
+    return tuple(one for one in order.life_cycle.labels if one.status == status)
+
+
+def _held_for(order: Order) -> str:
+    """What keeps the whole order, but for the cooling-off that every order has."""
+    kinds = {one.kind for one in open_holds(order) if not one.fulfilment_id} - {HoldKind.COOLING_OFF}
+    return ", ".join(sorted(kind.value.replace("_", " ") for kind in kinds))
 
 
 def _journey(order: Order) -> str:
@@ -49,7 +70,7 @@ def _journey(order: Order) -> str:
 
 def _preparation(order: Order) -> str:
     live = quantity(order.ranges) - quantity(in_state(order.ranges, UnitState.CANCELLED))
-    states = {one.state for one in order.fulfilments}
+    states = {one.state for one in order.fulfilments if not holds_work(order, one) or one.state in _IN_HANDS}
     if quantity(in_state(order.ranges, UnitState.PACKED)) == live:
         return "prepared"
     if not states.isdisjoint(_IN_HANDS):

@@ -42,6 +42,7 @@ class Leg:
     `latest_start`: of preparation, to meet `hand_over_by`. `next_hand_over_by`, `next_window`: what becomes of a
     parcel that misses it; None: made before it was kept, or there is no other chance.
     `waits_until`: units to come are due then. `release_date`: the latest of its articles that were not released.
+    `hand_over_from`: when that day begins at the destination.
     """
 
     point_id: str
@@ -64,6 +65,7 @@ class Leg:
     via_point_id: str = ""
     waits_until: datetime | None = None
     release_date: date | None = None
+    hand_over_from: datetime | None = None
     chargeable_grams: int = 0
     boxes: tuple[tuple[str, int], ...] = ()
     packaging_cost_minor: int = 0

@@ -240,6 +240,7 @@ class Question:
             next_window=later[1] if later else None,
             waits_until=max((delivery.due_at for _, _, delivery in parts if delivery), default=None),
             release_date=max((releases[sku].date for sku, _, _ in parts if sku in releases), default=None),
+            hand_over_from=max((releases[sku].at for sku, _, _ in parts if sku in releases), default=None),
         )
 
 

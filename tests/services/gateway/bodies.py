@@ -10,6 +10,7 @@ PARAMETERS = {
     "point_id": "store-lyon",
     "fulfilment_id": "ful_1",
     "refund_id": "rfd_1",
+    "hold_id": "hld_1",
     "provider": "stripe",
     "endpoint_id": "end_1",
     "lane_id": "lyon-paris",

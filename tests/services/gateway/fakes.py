@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -52,6 +52,16 @@ from tests.services.gateway import (
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WINDOW = types.Window(start=times.to_proto(NOON), end=times.to_proto(NOON.replace(day=22)))
 
+
+HOLD = orders.Hold(
+    hold_id="hld_1",
+    kind="manual",
+    reason="the customer calls back",
+    since=times.to_proto(NOON),
+    until=times.to_proto(NOON + timedelta(days=1)),
+    default="release",
+    roles=["customer_service"],
+)
 
 REFUND = orders.Refund(
     refund_id="rfd_1",
@@ -246,6 +256,22 @@ class FakeOrders(OrdersServiceServicer):
 
     async def GiveUpParcel(self, request: orders.GiveUpParcelRequest, context: Any) -> orders.GiveUpParcelResponse:
         return orders.GiveUpParcelResponse(fulfilment=self._act("GiveUpParcel", request))
+
+    async def PlaceHold(self, request: orders.PlaceHoldRequest, context: Any) -> orders.PlaceHoldResponse:
+        self._world.note("PlaceHold", request)
+        return orders.PlaceHoldResponse(hold=HOLD)
+
+    async def ReleaseHold(self, request: orders.ReleaseHoldRequest, context: Any) -> orders.ReleaseHoldResponse:
+        self._world.note("ReleaseHold", request)
+        return orders.ReleaseHoldResponse(hold=HOLD)
+
+    async def ExtendHold(self, request: orders.ExtendHoldRequest, context: Any) -> orders.ExtendHoldResponse:
+        self._world.note("ExtendHold", request)
+        return orders.ExtendHoldResponse(hold=HOLD)
+
+    async def RefuseHold(self, request: orders.RefuseHoldRequest, context: Any) -> orders.RefuseHoldResponse:
+        self._world.note("RefuseHold", request)
+        return orders.RefuseHoldResponse(hold=HOLD, state=orders.ORDER_STATE_CANCELLING)
 
     async def RequestRefund(
         self, request: orders.RequestRefundRequest, context: Any

@@ -65,6 +65,7 @@ from services.inventory.supply_rpc import SupplyRpc
 from services.inventory.transfers import Transfers
 from services.inventory.transfers_rpc import TransferRpc
 from services.inventory.watch import StockWatch
+from services.orders.holding import Holding
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -189,7 +190,9 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_BasketServiceServicer_to_server(BasketRpc(Baskets(*stock), inventory), server)
     add_ImageServiceServicer_to_server(ImageRpc(Images(*stock, ImageMemory(*stock))), server)
     of_orders = engines["orders"], bells["orders"]
-    add_OrdersServiceServicer_to_server(OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders)), server)
+    add_OrdersServiceServicer_to_server(
+        OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders)), server
+    )
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     settlements = Settlements(engines["payments"], {stripe.name})
     add_FinanceServiceServicer_to_server(FinanceRpc(payments.history, settlements), server)

@@ -35,6 +35,8 @@ from services.orders.domain.pricing import payable_minor
 from services.orders.service import OrdersService
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+# Cooling-off is over.
+COOLED = NOON + timedelta(minutes=30)
 PROMISE = Window(NOON + timedelta(days=2), NOON + timedelta(days=3))
 LIFE_CYCLE = LifeCycle("standard", 1, 1800, 3600, 900, 3)
 CHANNEL = SalesChannel("web-fr", "Web shop", "EUR", (), "standard")
@@ -87,7 +89,7 @@ def accepted(order: Order, *legs: Leg) -> Decision:
 
 def released(*legs: Leg, lines: Sequence[Line] = ()) -> Order:
     """An order whose fulfilments may be offered."""
-    return life.release(accepted(recorded(*lines), *legs).order, NOON).order
+    return life.release(accepted(recorded(*lines), *legs).order, COOLED).order
 
 
 def found(*units: tuple[int, int]) -> list[Units]:
@@ -123,7 +125,7 @@ class Shop:
         """An order in preparation and its fulfilments, each offered."""
         order_id = await self.record(key, *lines)
         fulfilment_ids = await self.accept(order_id, *legs)
-        await self.service.release_order(self.asked(), order_id, NOON)
+        await self.service.release_order(self.asked(), order_id, COOLED)
         for one in fulfilment_ids:
             await self.service.offer_fulfilment(self.asked(), one, NOON)
         return order_id, fulfilment_ids

@@ -20,7 +20,7 @@ from services.orders.domain.states import CaptureState, FulfilmentState, RefundS
 from services.orders.reading import OrderFilter
 from services.orders.refunding import Refunds
 from services.orders.service import OrdersService
-from tests.services.orders.builders import LIFE_CYCLE, NOON, Shop, leg, line, outcome, rows
+from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, Shop, leg, line, outcome, rows
 
 CAP = GoodwillCap("service", "EUR", 1000)
 UNIT = RefundWish(RefundKind.GOODS, "withdrawal", "said Zoé", "carol", ("service",), lines=(Units(1, "", 1),))
@@ -126,7 +126,7 @@ async def test_the_money_of_a_whole_order_is_kept_with_it(shop: Shop) -> None:
     await shop.service.publish_life_cycle(replace(LIFE_CYCLE, capture_at=CaptureMoment.ORDER))
     order_id = await shop.record()
     (work,) = await shop.accept(order_id)
-    await shop.service.release_order(shop.asked(), order_id, NOON)
+    await shop.service.release_order(shop.asked(), order_id, COOLED)
     await shop.service.record_capture_of_order(shop.asked(), order_id, FAILED)
     unpaid = await shop.service.list_orders(OrderFilter(payment_failed=True), 10, None)
     assert [one.order.order_id for one in unpaid] == [order_id]

@@ -12,7 +12,7 @@ from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome
 from services.orders.domain.model import CaptureMoment, Leg, Line, Order, Units
 from services.orders.domain.states import CaptureState, FulfilmentState, UnitState
-from tests.services.orders.builders import LIFE_CYCLE, NOON, accepted, leg, line, recorded
+from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, accepted, leg, line, recorded
 
 HOUR = timedelta(hours=1)
 FAILED = Outcome("failed", "declined", "", NOON, NOON + HOUR)
@@ -20,7 +20,7 @@ FAILED = Outcome("failed", "declined", "", NOON, NOON + HOUR)
 
 def _released(moment: CaptureMoment, *legs: Leg, lines: tuple[Line, ...] = ()) -> Order:
     order = recorded(*lines, life_cycle=replace(LIFE_CYCLE, capture_at=moment))
-    return life.release(accepted(order, *(legs or (leg((1, 2)),))).order, NOON).order
+    return life.release(accepted(order, *(legs or (leg((1, 2)),))).order, COOLED).order
 
 
 def _taken(order: Order, number: int = 0) -> Order:
@@ -68,7 +68,7 @@ def test_nothing_is_charged_for_an_order_that_costs_nothing_or_was_paid_to_its_c
     validated = life.accept(
         order, [leg((1, 2))], accepted(order, leg((1, 2))).order.promise, "", "paid_by_channel", NOON
     )
-    assert life.release(validated.order, NOON).order.charge is None
+    assert life.release(validated.order, COOLED).order.charge is None
 
 
 def test_at_the_preparation_a_parcel_is_opened_with_what_was_picked_and_closed_at_the_pack() -> None:

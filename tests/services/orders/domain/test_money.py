@@ -29,7 +29,7 @@ from services.orders.domain.plan import unplaced
 from services.orders.domain.pricing import goods_minor, shipping_minor
 from services.orders.domain.ranges import quantity
 from services.orders.domain.states import CaptureState, FulfilmentState, OrderState
-from tests.services.orders.builders import LIFE_CYCLE, NOON, accepted, leg, line, recorded
+from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, accepted, leg, line, recorded
 
 LINES = st.lists(
     st.tuples(
@@ -63,7 +63,7 @@ class Life:
         self.is_hard = hard
         order = recorded(*lines, life_cycle=replace(LIFE_CYCLE, capture_at=moment, goodwill_caps=(_CAP,)))
         legs = self.legs({one.line_number: one.quantity for one in lines})
-        self.order = life.release(accepted(order, *legs).order, NOON).order
+        self.order = life.release(accepted(order, *legs).order, COOLED).order
         if self.order.charge:
             self.order = capture.record_of_order(self.order, _CAPTURED).order
             self.captured = self.order.content.total.amount_minor
@@ -299,7 +299,7 @@ def _wish(one: Life, wish: RefundWish) -> None:
 def test_only_the_first_parcel_brings_the_delivery_fee() -> None:
     one = Life([line(1, 3), line(2, 1)], seed=0)
     order = life.release(
-        accepted(recorded(line(1, 3), line(2, 1)), leg((1, 2)), leg((1, 1), (2, 1))).order, NOON
+        accepted(recorded(line(1, 3), line(2, 1)), leg((1, 2)), leg((1, 1), (2, 1))).order, COOLED
     ).order
     one.order = order
     for part in order.fulfilments:

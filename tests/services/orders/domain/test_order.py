@@ -25,6 +25,7 @@ from services.orders.domain.states import (
 )
 from tests.services.orders.builders import (
     BUYER,
+    COOLED,
     NOON,
     PROMISE,
     accepted,
@@ -111,7 +112,7 @@ def test_a_cancellation_that_came_first_is_an_answer(state: OrderState) -> None:
         accepted(order, leg((1, 2))),
         life.refuse(order, Refusal("STOCK_UNAVAILABLE", ""), NOON),
         life.require_payment_action(order, "https://pay.example", NOON),
-        life.release(order, NOON),
+        life.release(order, COOLED),
         life.reroute(order, [leg((1, 2))], [], "", "dec", NOON),
         life.close(order, NOON),
         life.request_cancellation(order, "", "", NOON),

@@ -24,7 +24,7 @@ from services.orders.domain.model import (
     Units,
 )
 from services.orders.domain.states import FulfilmentState, OrderState, RefundState
-from tests.services.orders.builders import LIFE_CYCLE, NOON, accepted, leg, line, recorded
+from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, accepted, leg, line, recorded
 
 CAPS = (GoodwillCap("service", "EUR", 1000), GoodwillCap("manager", "EUR", 5000), GoodwillCap("service", "SEK", 1))
 CAPTURED = Outcome("captured", "", "", NOON)
@@ -37,7 +37,7 @@ def _paid(*lines: Line, moment: CaptureMoment = CaptureMoment.SHIPMENT, **change
     life_cycle = replace(LIFE_CYCLE, goodwill_caps=CAPS, capture_at=moment)
     order = recorded(*chosen, life_cycle=life_cycle, **changes)
     units = [(one.line_number, one.quantity) for one in chosen]
-    order = life.release(accepted(order, leg(*units)).order, NOON).order
+    order = life.release(accepted(order, leg(*units)).order, COOLED).order
     if order.charge:
         order = capture.record_of_order(order, CAPTURED).order
     order = work.offer(order, order.fulfilments[0], NOON).order
@@ -120,7 +120,7 @@ def test_a_fee_that_was_given_before_is_not_given_with_the_goods() -> None:
 def test_nothing_is_given_back_that_was_not_captured() -> None:
     order = recorded()
     assert _reason(order, _wish(whole=True)) == "NOTHING_TO_REFUND"
-    released = life.release(accepted(order, leg((1, 2))).order, NOON).order
+    released = life.release(accepted(order, leg((1, 2))).order, COOLED).order
     assert _reason(released, _wish(whole=True)) == "NOTHING_TO_REFUND"
     cancelling = life.request_cancellation(_paid(), "", "", NOON).order
     assert _reason(cancelling, _wish(whole=True)) == "NOTHING_TO_REFUND"
@@ -209,7 +209,7 @@ def test_a_wish_that_says_nothing_is_refused_by_its_field(wish: RefundWish, fiel
 
 def test_units_that_were_paid_and_cancelled_are_refunded_but_those_that_were_before() -> None:
     life_cycle = replace(LIFE_CYCLE, capture_at=CaptureMoment.ORDER)
-    order = life.release(accepted(recorded(life_cycle=life_cycle), leg((1, 2))).order, NOON).order
+    order = life.release(accepted(recorded(life_cycle=life_cycle), leg((1, 2))).order, COOLED).order
     order = capture.record_of_order(order, CAPTURED).order
     order, first = _refund(order, _units((1, 1)))
     assert first.amount_minor == 3000

@@ -104,6 +104,7 @@ class SalesChannel(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     BRANDS_FIELD_NUMBER: _builtins.int
     LIFE_CYCLE_ID_FIELD_NUMBER: _builtins.int
+    TRADES_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     name: _builtins.str
     currency: _builtins.str
@@ -113,6 +114,10 @@ class SalesChannel(_message.Message):
     def brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Brands that it may sell; empty means all."""
 
+    @_builtins.property
+    def trades(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trade]:
+        """Trades that live otherwise; one for each."""
+
     def __init__(
         self,
         *,
@@ -121,14 +126,40 @@ class SalesChannel(_message.Message):
         currency: _builtins.str = ...,
         brands: _abc.Iterable[_builtins.str] | None = ...,
         life_cycle_id: _builtins.str = ...,
+        trades: _abc.Iterable[Global___Trade] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "currency", b"currency", "life_cycle_id", b"life_cycle_id", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "currency", b"currency", "life_cycle_id", b"life_cycle_id", "name", b"name", "trades", b"trades"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SalesChannel: _TypeAlias = SalesChannel  # noqa: Y015
+
+@_typing.final
+class Trade(_message.Message):
+    """A trade of a channel (food, furniture, a pre-order) and how its orders live."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LIFE_CYCLE_ID_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """As an order names it, for example "fresh_food"."""
+    life_cycle_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        life_cycle_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["life_cycle_id", b"life_cycle_id", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trade: _TypeAlias = Trade  # noqa: Y015
 
 @_typing.final
 class LifeCycle(_message.Message):
@@ -146,6 +177,10 @@ class LifeCycle(_message.Message):
     LATENESS_RULES_FIELD_NUMBER: _builtins.int
     CAPTURE_AT_FIELD_NUMBER: _builtins.int
     GOODWILL_CAPS_FIELD_NUMBER: _builtins.int
+    HOLD_RULES_FIELD_NUMBER: _builtins.int
+    CHANGE_RULES_FIELD_NUMBER: _builtins.int
+    LABELS_FIELD_NUMBER: _builtins.int
+    PREPARE_AHEAD_SECONDS_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -161,6 +196,8 @@ class LifeCycle(_message.Message):
     """When money is taken: "order" (all of it, at the release), "preparation" (a parcel's, at its pick) or "shipment"
     (a parcel's, at its pack); empty means "shipment".
     """
+    prepare_ahead_seconds: _builtins.int
+    """How long before its latest start held work is given to its point. At least 0."""
     @_builtins.property
     def lateness_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___LatenessRule]:
         """From the shortest delay to the longest, each giving more than the one before; empty: lateness gives nothing."""
@@ -168,6 +205,18 @@ class LifeCycle(_message.Message):
     @_builtins.property
     def goodwill_caps(self) -> _containers.RepeatedCompositeFieldContainer[Global___GoodwillCap]:
         """Who may give goodwill, and how much; a role that is not named may give none. One for each role and currency."""
+
+    @_builtins.property
+    def hold_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___HoldRule]:
+        """At most one for each kind; a kind without a rule has the usual one."""
+
+    @_builtins.property
+    def change_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangeRule]:
+        """Until when something may still be changed, and by whom. At most one for each change and role."""
+
+    @_builtins.property
+    def labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusLabel]:
+        """What people read instead of the usual words. At most one for each status and language."""
 
     def __init__(
         self,
@@ -182,14 +231,115 @@ class LifeCycle(_message.Message):
         lateness_rules: _abc.Iterable[Global___LatenessRule] | None = ...,
         capture_at: _builtins.str = ...,
         goodwill_caps: _abc.Iterable[Global___GoodwillCap] | None = ...,
+        hold_rules: _abc.Iterable[Global___HoldRule] | None = ...,
+        change_rules: _abc.Iterable[Global___ChangeRule] | None = ...,
+        labels: _abc.Iterable[Global___StatusLabel] | None = ...,
+        prepare_ahead_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "cooling_off_seconds", b"cooling_off_seconds", "goodwill_caps", b"goodwill_caps", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "cooling_off_seconds", b"cooling_off_seconds", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LifeCycle: _TypeAlias = LifeCycle  # noqa: Y015
+
+@_typing.final
+class HoldRule(_message.Message):
+    """How a kind of hold ends by itself, and who may end it before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """"cooling_off", "fraud", "payment", "manual", "appointment", "release_date" or "stock"."""
+    seconds: _builtins.int
+    """Until it ends by itself; 0 for a hold that waits for a person, or whose date comes from the plan."""
+    default: _builtins.str
+    """What becomes of the order then: "release" or "cancel". Empty means "release"."""
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in the callers' tokens; who may release, extend or refuse it. Empty: nobody."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        seconds: _builtins.int = ...,
+        default: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "kind", b"kind", "roles", b"roles", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HoldRule: _TypeAlias = HoldRule  # noqa: Y015
+
+@_typing.final
+class ChangeRule(_message.Message):
+    """Until when a change may be asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    change: _builtins.str
+    """"cancel", "lines" or "address"."""
+    role: _builtins.str
+    """Whose; empty for everybody else."""
+    until: _builtins.str
+    """"never", "release" (while the order is held or cooling off), "pick", "pack" or "hand_over": until the first unit
+    of the order got there.
+    """
+    def __init__(
+        self,
+        *,
+        change: _builtins.str = ...,
+        role: _builtins.str = ...,
+        until: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "role", b"role", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeRule: _TypeAlias = ChangeRule  # noqa: Y015
+
+@_typing.final
+class StatusLabel(_message.Message):
+    """A status in the words of a trade."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    status: _builtins.str
+    """A customer status, for example "shipped"."""
+    language: _builtins.str
+    """ISO 639-1."""
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        status: _builtins.str = ...,
+        language: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "status", b"status", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatusLabel: _TypeAlias = StatusLabel  # noqa: Y015
 
 @_typing.final
 class GoodwillCap(_message.Message):
@@ -498,6 +648,7 @@ class OrderContent(_message.Message):
     SOURCE_PLACED_AT_FIELD_NUMBER: _builtins.int
     BASKET_ID_FIELD_NUMBER: _builtins.int
     STANDARD_SHIPPING_FIELD_NUMBER: _builtins.int
+    TRADE_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """The channel's own number for the order; may be empty."""
@@ -506,6 +657,8 @@ class OrderContent(_message.Message):
     """A quote of promise that the customer accepted; may be empty."""
     basket_id: _builtins.str
     """A basket of the channel (inventory, BasketService) whose units the order takes over; may be empty."""
+    trade: _builtins.str
+    """A trade of the channel, if its orders live otherwise; may be empty."""
     @_builtins.property
     def customer(self) -> Global___Customer: ...
     @_builtins.property
@@ -545,10 +698,11 @@ class OrderContent(_message.Message):
         source_placed_at: _timestamp_pb2.Timestamp | None = ...,
         basket_id: _builtins.str = ...,
         standard_shipping: _type_pb2.Money | None = ...,
+        trade: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total", "trade", b"trade"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -805,6 +959,8 @@ class Order(_message.Message):
     CHARGE_FIELD_NUMBER: _builtins.int
     PAYMENT_FAILED_SINCE_FIELD_NUMBER: _builtins.int
     REFUNDS_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
+    CUSTOMER_LABELS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
@@ -864,6 +1020,14 @@ class Order(_message.Message):
     def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Refund]:
         """Oldest first. Absent in lists."""
 
+    @_builtins.property
+    def holds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Hold]:
+        """All there were, oldest first."""
+
+    @_builtins.property
+    def customer_labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusLabel]:
+        """The customer status in the words of the life cycle, one for each language; empty where it has none."""
+
     def __init__(
         self,
         *,
@@ -889,14 +1053,351 @@ class Order(_message.Message):
         charge: Global___Charge | None = ...,
         payment_failed_since: _timestamp_pb2.Timestamp | None = ...,
         refunds: _abc.Iterable[Global___Refund] | None = ...,
+        holds: _abc.Iterable[Global___Hold] | None = ...,
+        customer_labels: _abc.Iterable[Global___StatusLabel] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Order: _TypeAlias = Order  # noqa: Y015
+
+@_typing.final
+class Hold(_message.Message):
+    """What keeps an order, or the work of one point, from going on. Any number of them may be open at once."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    hold_id: _builtins.str
+    kind: _builtins.str
+    """As in HoldRule."""
+    fulfilment_id: _builtins.str
+    """What is held; empty for all of the order."""
+    reason: _builtins.str
+    """In words, for people."""
+    default: _builtins.str
+    """What becomes of the order then: "release" or "cancel"."""
+    outcome: _builtins.str
+    """"released" or "refused" by somebody, "lapsed" at its date, "met" by what it waited for, or "gone" with the order."""
+    actor: _builtins.str
+    """Who ended it, for a person."""
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When it ends by itself; absent when it waits for a person or an event."""
+
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who may release, extend or refuse it."""
+
+    @_builtins.property
+    def ended_at(self) -> _timestamp_pb2.Timestamp:
+        """Absent while it is open."""
+
+    def __init__(
+        self,
+        *,
+        hold_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        default: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        ended_at: _timestamp_pb2.Timestamp | None = ...,
+        outcome: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ended_at", b"ended_at", "since", b"since", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "default", b"default", "ended_at", b"ended_at", "fulfilment_id", b"fulfilment_id", "hold_id", b"hold_id", "kind", b"kind", "outcome", b"outcome", "reason", b"reason", "roles", b"roles", "since", b"since", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Hold: _TypeAlias = Hold  # noqa: Y015
+
+@_typing.final
+class PlaceHoldRequest(_message.Message):
+    """Holds of people."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    DEFAULT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    fulfilment_id: _builtins.str
+    """The work to hold; empty for the whole order."""
+    reason: _builtins.str
+    default: _builtins.str
+    """"release" or "cancel", at `until`; empty means "release"."""
+    actor: _builtins.str
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """Absent: until somebody ends it."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        default: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "default", b"default", "fulfilment_id", b"fulfilment_id", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceHoldRequest: _TypeAlias = PlaceHoldRequest  # noqa: Y015
+
+@_typing.final
+class PlaceHoldResponse(_message.Message):
+    """The hold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hold(self) -> Global___Hold: ...
+    def __init__(
+        self,
+        *,
+        hold: Global___Hold | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceHoldResponse: _TypeAlias = PlaceHoldResponse  # noqa: Y015
+
+@_typing.final
+class ReleaseHoldRequest(_message.Message):
+    """Go on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    hold_id: _builtins.str
+    reason: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The actor's."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "hold_id", b"hold_id", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id", "roles", b"roles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseHoldRequest: _TypeAlias = ReleaseHoldRequest  # noqa: Y015
+
+@_typing.final
+class ReleaseHoldResponse(_message.Message):
+    """The hold after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hold(self) -> Global___Hold: ...
+    def __init__(
+        self,
+        *,
+        hold: Global___Hold | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReleaseHoldResponse: _TypeAlias = ReleaseHoldResponse  # noqa: Y015
+
+@_typing.final
+class ExtendHoldRequest(_message.Message):
+    """Another date, after `as_of`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    hold_id: _builtins.str
+    reason: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "hold_id", b"hold_id", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id", "roles", b"roles", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExtendHoldRequest: _TypeAlias = ExtendHoldRequest  # noqa: Y015
+
+@_typing.final
+class ExtendHoldResponse(_message.Message):
+    """The hold after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def hold(self) -> Global___Hold: ...
+    def __init__(
+        self,
+        *,
+        hold: Global___Hold | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExtendHoldResponse: _TypeAlias = ExtendHoldResponse  # noqa: Y015
+
+@_typing.final
+class RefuseHoldRequest(_message.Message):
+    """Do not go on: cancel the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    HOLD_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    hold_id: _builtins.str
+    reason: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        hold_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "hold_id", b"hold_id", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id", "roles", b"roles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseHoldRequest: _TypeAlias = RefuseHoldRequest  # noqa: Y015
+
+@_typing.final
+class RefuseHoldResponse(_message.Message):
+    """The hold and the order after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HOLD_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    state: Global___OrderState.ValueType
+    @_builtins.property
+    def hold(self) -> Global___Hold: ...
+    def __init__(
+        self,
+        *,
+        hold: Global___Hold | None = ...,
+        state: Global___OrderState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefuseHoldResponse: _TypeAlias = RefuseHoldResponse  # noqa: Y015
 
 @_typing.final
 class Charge(_message.Message):
@@ -1263,6 +1764,7 @@ class Fulfilment(_message.Message):
     NEXT_HAND_OVER_BY_FIELD_NUMBER: _builtins.int
     NEXT_WINDOW_FIELD_NUMBER: _builtins.int
     START_MISSED_AT_FIELD_NUMBER: _builtins.int
+    HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -1295,6 +1797,10 @@ class Fulfilment(_message.Message):
     def start_missed_at(self) -> _timestamp_pb2.Timestamp:
         """When it was found that nobody had taken the work by its latest start."""
 
+    @_builtins.property
+    def hand_over_from(self) -> _timestamp_pb2.Timestamp:
+        """The parcel is handed over no earlier (a release date); absent when it may leave at once."""
+
     def __init__(
         self,
         *,
@@ -1316,10 +1822,11 @@ class Fulfilment(_message.Message):
         next_hand_over_by: _timestamp_pb2.Timestamp | None = ...,
         next_window: _type_pb2.Window | None = ...,
         start_missed_at: _timestamp_pb2.Timestamp | None = ...,
+        hand_over_from: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "start_missed_at", b"start_missed_at", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "start_missed_at", b"start_missed_at", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1430,9 +1937,13 @@ class PlannedLeg(_message.Message):
     LATEST_START_FIELD_NUMBER: _builtins.int
     NEXT_HAND_OVER_BY_FIELD_NUMBER: _builtins.int
     NEXT_WINDOW_FIELD_NUMBER: _builtins.int
+    HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
+    BY_APPOINTMENT_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
+    by_appointment: _builtins.bool
+    """It keeps an appointment with the customer: its work begins when that asks for it."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]: ...
     @_builtins.property
@@ -1449,6 +1960,10 @@ class PlannedLeg(_message.Message):
 
     @_builtins.property
     def next_window(self) -> _type_pb2.Window: ...
+    @_builtins.property
+    def hand_over_from(self) -> _timestamp_pb2.Timestamp:
+        """The parcel is handed over no earlier (a release date); absent when it may leave at once."""
+
     def __init__(
         self,
         *,
@@ -1461,10 +1976,12 @@ class PlannedLeg(_message.Message):
         latest_start: _timestamp_pb2.Timestamp | None = ...,
         next_hand_over_by: _timestamp_pb2.Timestamp | None = ...,
         next_window: _type_pb2.Window | None = ...,
+        hand_over_from: _timestamp_pb2.Timestamp | None = ...,
+        by_appointment: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_appointment", b"by_appointment", "carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1704,7 +2221,9 @@ Global___ReleaseOrderRequest: _TypeAlias = ReleaseOrderRequest  # noqa: Y015
 
 @_typing.final
 class ReleaseOrderResponse(_message.Message):
-    """RELEASED, or CANCELLING when a cancellation came first."""
+    """RELEASED, CANCELLING when a cancellation came first, or VALIDATED while the order is held: whoever waits is told by
+    `order.holds_ended`.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1809,12 +2328,17 @@ class RequestCancellationRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    ROLES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     reason: _builtins.str
     actor: _builtins.str
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The actor's, for the change rules of the life cycle."""
+
     def __init__(
         self,
         *,
@@ -1823,10 +2347,11 @@ class RequestCancellationRequest(_message.Message):
         reason: _builtins.str = ...,
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        roles: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id", "roles", b"roles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2007,12 +2532,15 @@ class ListOrdersRequest(_message.Message):
     PAGE_FIELD_NUMBER: _builtins.int
     LATE_FIELD_NUMBER: _builtins.int
     PAYMENT_FAILED_FIELD_NUMBER: _builtins.int
+    HELD_FOR_FIELD_NUMBER: _builtins.int
     state: Global___OrderState.ValueType
     channel_order_number: _builtins.str
     late: _builtins.bool
     """Only orders with a parcel to come that is late."""
     payment_failed: _builtins.bool
     """Only orders with money that is to be captured and cannot be had."""
+    held_for: _builtins.str
+    """Only orders with an open hold of this kind."""
     @_builtins.property
     def channel_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -2029,10 +2557,11 @@ class ListOrdersRequest(_message.Message):
         page: _type_pb2.PageRequest | None = ...,
         late: _builtins.bool = ...,
         payment_failed: _builtins.bool = ...,
+        held_for: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "late", b"late", "page", b"page", "payment_failed", b"payment_failed", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "held_for", b"held_for", "late", b"late", "page", b"page", "payment_failed", b"payment_failed", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

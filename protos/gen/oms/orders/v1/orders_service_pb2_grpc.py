@@ -108,6 +108,26 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundResponse.FromString,
                 _registered_method=True)
+        self.PlaceHold = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/PlaceHold',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.PlaceHoldRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.PlaceHoldResponse.FromString,
+                _registered_method=True)
+        self.ReleaseHold = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/ReleaseHold',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseHoldRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseHoldResponse.FromString,
+                _registered_method=True)
+        self.ExtendHold = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/ExtendHold',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ExtendHoldRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ExtendHoldResponse.FromString,
+                _registered_method=True)
+        self.RefuseHold = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RefuseHold',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RefuseHoldRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RefuseHoldResponse.FromString,
+                _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/GetOrder',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetOrderRequest.SerializeToString,
@@ -308,6 +328,35 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlaceHold(self, request, context):
+        """Keeps an order, or the work of one point, from going on. FAILED_PRECONDITION / TOO_LATE_TO_HOLD.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseHold(self, request, context):
+        """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, PERMISSION_DENIED /
+        HOLD_OF_OTHERS.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExtendHold(self, request, context):
+        """Gives a hold another date. Errors as ReleaseHold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefuseHold(self, request, context):
+        """Decides against the order: it is cancelled. Errors as ReleaseHold and RequestCancellation.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetOrder(self, request, context):
         """One order, commercial and logistic view. NOT_FOUND / ORDER_NOT_FOUND.
         """
@@ -344,7 +393,8 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def OfferFulfilment(self, request, context):
-        """planned -> offered to its point until the deadline.
+        """planned -> offered to its point until the deadline. Work that is held stays planned: whoever waits is told by
+        `fulfilment.hold_ended`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -409,7 +459,7 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def HandOver(self, request, context):
-        """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED.
+        """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED, ON_HOLD, NOT_BEFORE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -508,6 +558,26 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.RetryRefund,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundResponse.SerializeToString,
+            ),
+            'PlaceHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceHold,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.PlaceHoldRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.PlaceHoldResponse.SerializeToString,
+            ),
+            'ReleaseHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseHold,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseHoldRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseHoldResponse.SerializeToString,
+            ),
+            'ExtendHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExtendHold,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ExtendHoldRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ExtendHoldResponse.SerializeToString,
+            ),
+            'RefuseHold': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefuseHold,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RefuseHoldRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RefuseHoldResponse.SerializeToString,
             ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
@@ -982,6 +1052,114 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/RetryRefund',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.RetryRefundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/PlaceHold',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.PlaceHoldRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.PlaceHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/ReleaseHold',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseHoldRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExtendHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/ExtendHold',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ExtendHoldRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ExtendHoldResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefuseHold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RefuseHold',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RefuseHoldRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RefuseHoldResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -71,6 +71,16 @@ class OrdersServiceStub:
     """What became of a refund. NOT_FOUND / REFUND_NOT_FOUND."""
     RetryRefund: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RetryRefundRequest, _orders_service_pb2.RetryRefundResponse]
     """Tries a failed refund again. FAILED_PRECONDITION / REFUND_NOT_FAILED."""
+    PlaceHold: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.PlaceHoldRequest, _orders_service_pb2.PlaceHoldResponse]
+    """Keeps an order, or the work of one point, from going on. FAILED_PRECONDITION / TOO_LATE_TO_HOLD."""
+    ReleaseHold: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ReleaseHoldRequest, _orders_service_pb2.ReleaseHoldResponse]
+    """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, PERMISSION_DENIED /
+    HOLD_OF_OTHERS.
+    """
+    ExtendHold: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ExtendHoldRequest, _orders_service_pb2.ExtendHoldResponse]
+    """Gives a hold another date. Errors as ReleaseHold."""
+    RefuseHold: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RefuseHoldRequest, _orders_service_pb2.RefuseHoldResponse]
+    """Decides against the order: it is cancelled. Errors as ReleaseHold and RequestCancellation."""
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.GetOrderRequest, _orders_service_pb2.GetOrderResponse]
     """One order, commercial and logistic view. NOT_FOUND / ORDER_NOT_FOUND."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListOrdersRequest, _orders_service_pb2.ListOrdersResponse]
@@ -82,7 +92,9 @@ class OrdersServiceStub:
     ListObligations: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListObligationsRequest, _orders_service_pb2.ListObligationsResponse]
     """What orders stand for in other services: those that are named, or all that have not ended, page by page."""
     OfferFulfilment: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.OfferFulfilmentRequest, _orders_service_pb2.OfferFulfilmentResponse]
-    """planned -> offered to its point until the deadline."""
+    """planned -> offered to its point until the deadline. Work that is held stays planned: whoever waits is told by
+    `fulfilment.hold_ended`.
+    """
     AcceptOffer: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOfferRequest, _orders_service_pb2.AcceptOfferResponse]
     """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first."""
     RefuseOffer: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RefuseOfferRequest, _orders_service_pb2.RefuseOfferResponse]
@@ -104,7 +116,7 @@ class OrdersServiceStub:
     FAILED_PRECONDITION / CAPTURE_NOT_FAILED, CANCELLED.
     """
     HandOver: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.HandOverRequest, _orders_service_pb2.HandOverResponse]
-    """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED."""
+    """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED, ON_HOLD, NOT_BEFORE."""
     RecordCarrierEvent: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCarrierEventRequest, _orders_service_pb2.RecordCarrierEventResponse]
     """A carrier's scan: in_transit, delivered. Out of order and repeated events are taken calmly."""
     ListWork: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListWorkRequest, _orders_service_pb2.ListWorkResponse]
@@ -155,6 +167,16 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """What became of a refund. NOT_FOUND / REFUND_NOT_FOUND."""
     RetryRefund: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RetryRefundRequest, _orders_service_pb2.RetryRefundResponse]  # type: ignore[assignment]
     """Tries a failed refund again. FAILED_PRECONDITION / REFUND_NOT_FAILED."""
+    PlaceHold: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.PlaceHoldRequest, _orders_service_pb2.PlaceHoldResponse]  # type: ignore[assignment]
+    """Keeps an order, or the work of one point, from going on. FAILED_PRECONDITION / TOO_LATE_TO_HOLD."""
+    ReleaseHold: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ReleaseHoldRequest, _orders_service_pb2.ReleaseHoldResponse]  # type: ignore[assignment]
+    """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, PERMISSION_DENIED /
+    HOLD_OF_OTHERS.
+    """
+    ExtendHold: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ExtendHoldRequest, _orders_service_pb2.ExtendHoldResponse]  # type: ignore[assignment]
+    """Gives a hold another date. Errors as ReleaseHold."""
+    RefuseHold: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RefuseHoldRequest, _orders_service_pb2.RefuseHoldResponse]  # type: ignore[assignment]
+    """Decides against the order: it is cancelled. Errors as ReleaseHold and RequestCancellation."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.GetOrderRequest, _orders_service_pb2.GetOrderResponse]  # type: ignore[assignment]
     """One order, commercial and logistic view. NOT_FOUND / ORDER_NOT_FOUND."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListOrdersRequest, _orders_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
@@ -166,7 +188,9 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     ListObligations: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListObligationsRequest, _orders_service_pb2.ListObligationsResponse]  # type: ignore[assignment]
     """What orders stand for in other services: those that are named, or all that have not ended, page by page."""
     OfferFulfilment: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.OfferFulfilmentRequest, _orders_service_pb2.OfferFulfilmentResponse]  # type: ignore[assignment]
-    """planned -> offered to its point until the deadline."""
+    """planned -> offered to its point until the deadline. Work that is held stays planned: whoever waits is told by
+    `fulfilment.hold_ended`.
+    """
     AcceptOffer: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOfferRequest, _orders_service_pb2.AcceptOfferResponse]  # type: ignore[assignment]
     """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first."""
     RefuseOffer: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RefuseOfferRequest, _orders_service_pb2.RefuseOfferResponse]  # type: ignore[assignment]
@@ -188,7 +212,7 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     FAILED_PRECONDITION / CAPTURE_NOT_FAILED, CANCELLED.
     """
     HandOver: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.HandOverRequest, _orders_service_pb2.HandOverResponse]  # type: ignore[assignment]
-    """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED."""
+    """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED, ON_HOLD, NOT_BEFORE."""
     RecordCarrierEvent: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCarrierEventRequest, _orders_service_pb2.RecordCarrierEventResponse]  # type: ignore[assignment]
     """A carrier's scan: in_transit, delivered. Out of order and repeated events are taken calmly."""
     ListWork: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListWorkRequest, _orders_service_pb2.ListWorkResponse]  # type: ignore[assignment]
@@ -322,6 +346,40 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         """Tries a failed refund again. FAILED_PRECONDITION / REFUND_NOT_FAILED."""
 
     @_abc_1.abstractmethod
+    def PlaceHold(
+        self,
+        request: _orders_service_pb2.PlaceHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.PlaceHoldResponse, _abc.Awaitable[_orders_service_pb2.PlaceHoldResponse]]:
+        """Keeps an order, or the work of one point, from going on. FAILED_PRECONDITION / TOO_LATE_TO_HOLD."""
+
+    @_abc_1.abstractmethod
+    def ReleaseHold(
+        self,
+        request: _orders_service_pb2.ReleaseHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.ReleaseHoldResponse, _abc.Awaitable[_orders_service_pb2.ReleaseHoldResponse]]:
+        """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, PERMISSION_DENIED /
+        HOLD_OF_OTHERS.
+        """
+
+    @_abc_1.abstractmethod
+    def ExtendHold(
+        self,
+        request: _orders_service_pb2.ExtendHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.ExtendHoldResponse, _abc.Awaitable[_orders_service_pb2.ExtendHoldResponse]]:
+        """Gives a hold another date. Errors as ReleaseHold."""
+
+    @_abc_1.abstractmethod
+    def RefuseHold(
+        self,
+        request: _orders_service_pb2.RefuseHoldRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RefuseHoldResponse, _abc.Awaitable[_orders_service_pb2.RefuseHoldResponse]]:
+        """Decides against the order: it is cancelled. Errors as ReleaseHold and RequestCancellation."""
+
+    @_abc_1.abstractmethod
     def GetOrder(
         self,
         request: _orders_service_pb2.GetOrderRequest,
@@ -367,7 +425,9 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.OfferFulfilmentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.OfferFulfilmentResponse, _abc.Awaitable[_orders_service_pb2.OfferFulfilmentResponse]]:
-        """planned -> offered to its point until the deadline."""
+        """planned -> offered to its point until the deadline. Work that is held stays planned: whoever waits is told by
+        `fulfilment.hold_ended`.
+        """
 
     @_abc_1.abstractmethod
     def AcceptOffer(
@@ -443,7 +503,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.HandOverRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.HandOverResponse, _abc.Awaitable[_orders_service_pb2.HandOverResponse]]:
-        """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED."""
+        """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED, ON_HOLD, NOT_BEFORE."""
 
     @_abc_1.abstractmethod
     def RecordCarrierEvent(

@@ -964,6 +964,7 @@ class Leg(_message.Message):
     VIA_POINT_ID_FIELD_NUMBER: _builtins.int
     WAITS_UNTIL_FIELD_NUMBER: _builtins.int
     RELEASE_DATE_FIELD_NUMBER: _builtins.int
+    HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
@@ -1019,6 +1020,10 @@ class Leg(_message.Message):
     def waits_until(self) -> _timestamp_pb2.Timestamp:
         """Work does not begin before: units from stock to come are due then. Absent: all units are there."""
 
+    @_builtins.property
+    def hand_over_from(self) -> _timestamp_pb2.Timestamp:
+        """When that day begins at the destination; absent without one, and in older records."""
+
     def __init__(
         self,
         *,
@@ -1042,10 +1047,11 @@ class Leg(_message.Message):
         via_point_id: _builtins.str = ...,
         waits_until: _timestamp_pb2.Timestamp | None = ...,
         release_date: _builtins.str = ...,
+        hand_over_from: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["carbon", b"carbon", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["boxes", b"boxes", "carbon", b"carbon", "carrier_id", b"carrier_id", "chargeable_grams", b"chargeable_grams", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "packaging_cost_minor", b"packaging_cost_minor", "parcels", b"parcels", "point_id", b"point_id", "release_date", b"release_date", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "via_point_id", b"via_point_id", "waits_until", b"waits_until", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["boxes", b"boxes", "carbon", b"carbon", "carrier_id", b"carrier_id", "chargeable_grams", b"chargeable_grams", "distance_kilometres", b"distance_kilometres", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "packaging_cost_minor", b"packaging_cost_minor", "parcels", b"parcels", "point_id", b"point_id", "release_date", b"release_date", "service_id", b"service_id", "shipping_cost_minor", b"shipping_cost_minor", "via_point_id", b"via_point_id", "waits_until", b"waits_until", "weight_grams", b"weight_grams", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

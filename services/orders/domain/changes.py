@@ -1,0 +1,58 @@
+"""Until when an order that stands may be changed, and by whom: the rules of its life cycle (SPEC ORD-7)."""
+
+from collections.abc import Sequence
+
+from kit.errors import FailedPrecondition
+from services.orders.domain.model import Change, Order, Stage
+from services.orders.domain.states import LEFT_THE_POINT, FulfilmentState, OrderState
+
+# Where a life cycle says nothing: as long as it can be done.
+USUAL = {Change.CANCEL: Stage.HAND_OVER, Change.LINES: Stage.PICK, Change.ADDRESS: Stage.PACK}
+_ORDER = (Stage.NEVER, Stage.RELEASE, Stage.PICK, Stage.PACK, Stage.HAND_OVER)
+_REACHED_BY = {
+    FulfilmentState.PICKED: Stage.PICK,
+    FulfilmentState.PACKED: Stage.PACK,
+    **dict.fromkeys(LEFT_THE_POINT, Stage.HAND_OVER),
+}
+_TOO_LATE = {
+    Change.CANCEL: "TOO_LATE_TO_CANCEL",
+    Change.LINES: "TOO_LATE_TO_CHANGE",
+    Change.ADDRESS: "TOO_LATE_TO_CHANGE",
+}
+
+
+def until(order: Order, change: Change, roles: Sequence[str]) -> Stage:
+    """The latest stage that one of the roles is given; that of everybody else, when none is named."""
+    rules = [one for one in order.life_cycle.change_rules if one.change is change]
+    named = [one.until for one in rules if one.role in roles]
+    others = [one.until for one in rules if not one.role] or [USUAL[change]]
+    return max(named or others, key=_ORDER.index)
+
+
+def reached(order: Order) -> Stage:
+    """How far the first of its units have come."""
+    stages = [_REACHED_BY[one.state] for one in order.fulfilments if one.state in _REACHED_BY]
+    if order.state is OrderState.RELEASED:
+        stages.append(Stage.RELEASE)
+    return max(stages, key=_ORDER.index, default=Stage.NEVER)
+
+
+def is_in_time(order: Order, change: Change, roles: Sequence[str]) -> bool:
+    """Whether people of these roles may still change it."""
+    limit = _ORDER.index(until(order, change, roles))
+    return limit > 0 and _ORDER.index(reached(order)) < limit
+
+
+def check_in_time(order: Order, change: Change, roles: Sequence[str]) -> None:
+    """Raises FailedPrecondition / TOO_LATE_TO_CANCEL or TOO_LATE_TO_CHANGE, with the stage it had to precede."""
+    if is_in_time(order, change, roles):
+        return
+    limit = until(order, change, roles)
+    words = "it may not be changed so" if limit is Stage.NEVER else f"only before {limit.value.replace('_', ' ')}"
+    raise FailedPrecondition(
+        _TOO_LATE[change],
+        f"too late: {words}",
+        change=change.value,
+        until=limit.value,
+        reached=reached(order).value,
+    )
