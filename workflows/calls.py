@@ -14,6 +14,7 @@ from workflows import policies
 from workflows.messages import (
     Accepted,
     AcceptRequest,
+    AmountChange,
     AuthorizeRequest,
     BasketRequest,
     CapacityRequest,
@@ -100,6 +101,14 @@ async def issue_stock(request: HoldChange) -> None:
 async def authorize(request: AuthorizeRequest) -> PaymentAnswer:
     """payments: authorise the whole order."""
     return await _step("authorize", request, PaymentAnswer)
+
+
+async def change_amount(request: AmountChange) -> PaymentAnswer:
+    """payments: what is authorised comes to another total; a decline and a wait for the customer change nothing.
+
+    How a wait ended is told by the signals `oms.payments.change.authorized` and `.declined`.
+    """
+    return await _step("change_amount", request, PaymentAnswer)
 
 
 async def capture(request: MoneyRequest) -> CaptureAnswer:

@@ -316,6 +316,20 @@ class AuthorizeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class AmountChange:
+    """Another total of an order that is not captured yet.
+
+    `link_until`: until when the customer may pay by a link what cannot be had otherwise; empty: not at all.
+    """
+
+    request_id: str
+    order_id: str
+    total: Amount
+    cause: str
+    link_until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentAnswer:
     """`authorized`, `declined`, `action_required`, `paid_by_channel`, `pending` or `closed`."""
 

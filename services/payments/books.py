@@ -3,11 +3,15 @@
 The caller holds the payment's lock and commits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+
+from sqlalchemy.exc import IntegrityError
 
 from kit import outbox
 from kit.db import AsyncConnection
+from kit.errors import FailedPrecondition, NotFound
 from services.payments import store
 from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
 from services.payments.domain.settlement import book
@@ -15,6 +19,43 @@ from services.payments.domain.tasks import Task
 
 _AUTHORIZED = "oms.payments.payment.authorized"
 _DECLINED = "oms.payments.payment.declined"
+_MORE_AUTHORIZED = "oms.payments.change.authorized"
+_MORE_DECLINED = "oms.payments.change.declined"
+_TO_ORDER = frozenset({_AUTHORIZED, _DECLINED, _MORE_AUTHORIZED, _MORE_DECLINED})
+
+
+async def locked(tx: AsyncConnection, order_id: str, *, barred: bool = False) -> Payment:
+    """The payment under its lock. Raises PAYMENT_NOT_FOUND, also for a mark that bars one unless `barred`."""
+    payment = await store.lock_payment(tx, order_id)
+    if payment is None or (payment.barred and not barred):
+        raise _not_found(order_id)
+    return payment
+
+
+async def existing(tx: AsyncConnection, order_id: str) -> Payment:
+    """The payment as it stands. Raises PAYMENT_NOT_FOUND."""
+    payment = await store.read_payment(tx, order_id)
+    if payment is None or payment.barred:
+        raise _not_found(order_id)
+    return payment
+
+
+@contextmanager
+def used_once() -> Iterator[None]:
+    """Around the transaction that adds tenders: an authorisation or a receipt pays one order.
+
+    Raises AUTHORISATION_ALREADY_USED.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if "tender_provider_payment" not in str(error.orig):
+            raise
+        raise FailedPrecondition(
+            "AUTHORISATION_ALREADY_USED",
+            "this authorisation pays another order",
+            field="tender.provider_authorisation_id",
+        ) from None
 
 
 async def record(tx: AsyncConnection, payment: Payment, operations: Sequence[Operation]) -> Payment:
@@ -36,6 +77,12 @@ async def save(tx: AsyncConnection, payment: Payment, *changed: Tender) -> Payme
     if after.status is not payment.status:
         await store.save_payment(tx, after)
     return after
+
+
+async def save_changed(tx: AsyncConnection, payment: Payment, after: Payment) -> Payment:
+    """Writes back the tenders that a decision changed."""
+    changed = [one for one, before in zip(after.tenders, payment.tenders, strict=True) if one != before]
+    return await save(tx, payment, *changed)
 
 
 async def write_down(
@@ -81,7 +128,7 @@ def _events_of(
     events = []
     for operation in operations:
         kind = _event_type(payment, operation)
-        of_order = kind in (_AUTHORIZED, _DECLINED)
+        of_order = kind in _TO_ORDER
         if not kind or (of_order and not to_workflow):
             continue
         data = {
@@ -101,8 +148,10 @@ def _events_of(
 
 
 def _event_type(payment: Payment, operation: Operation) -> str:
-    """Of an authorisation: only when it decides the whole payment, which all tenders pay or none."""
+    """Of an authorisation: only when it decides the whole payment, which all tenders pay or none, or a raise."""
     tender = payment.tender(operation.tender_id)
+    if operation.kind is Kind.AUTHORIZE and _is_raise(tender, operation):
+        return _OF_RAISE.get(operation.state, "")
     match (operation.kind, operation.state):
         case (Kind.AUTHORIZE, State.SUCCEEDED) if payment.status is Status.AUTHORIZED and not tender.renews:
             return _AUTHORIZED
@@ -123,3 +172,15 @@ def _event_type(payment: Payment, operation: Operation) -> str:
             return due if tender.by_channel else "oms.payments.payment.refunded"
         case _:
             return ""
+
+
+_OF_RAISE = {State.SUCCEEDED: _MORE_AUTHORIZED, State.FAILED: _MORE_DECLINED}
+
+
+def _is_raise(tender: Tender, operation: Operation) -> bool:
+    own = operation.amount_minor if operation.state is State.SUCCEEDED else 0
+    return tender.raises or tender.authorized > own
+
+
+def _not_found(order_id: str) -> NotFound:
+    return NotFound("PAYMENT_NOT_FOUND", "the order has no payment", order_id=order_id)

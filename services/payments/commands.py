@@ -1,15 +1,16 @@
 """What callers ask of the service, as it crosses from rpc.py. The content that a request id stands for."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from kit.errors import InvalidArgument
+from kit.values.ids import new_id
 from kit.values.money import Money
 from services.payments.domain import rules
-from services.payments.domain.model import AT_A_TILL, Means, MeansKind
+from services.payments.domain.model import AT_A_TILL, Means, MeansKind, Operation
 from services.payments.domain.tasks import Resolution
 
 MOST_TENDERS = 10
@@ -55,6 +56,19 @@ class Move:
     actor: str = ""
     # The point that prepared it, or took it back.
     point_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAmount:
+    """Brings what is authorised to another total of the order, in all."""
+
+    request_id: str
+    order_id: str
+    total: Money
+    # For what costs more, where it cannot be had without the customer.
+    means: Part | None = None
+    cause: str = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +129,27 @@ class Command(Protocol):
     def actor(self) -> str: ...
 
 
-def content(verb: str, asked: Authorize | Move | Settle | Unwind | Resolve | SendLink) -> bytes:
+def content(verb: str, asked: Authorize | ChangeAmount | Move | Settle | Unwind | Resolve | SendLink) -> bytes:
     """What the request id stands for; only its digest is kept. The point only labels it."""
     meant = {name: value for name, value in asdict(asked).items() if name != "point_id"}
     return json.dumps([verb, meant], sort_keys=True, default=str).encode()
+
+
+def intent_of(asked: Command, now: datetime) -> rules.Intent:
+    """Who asks for what; the id of the operation that comes of it is new."""
+    point_id = asked.point_id if isinstance(asked, Authorize | Move) else ""
+    return rules.Intent(new_id("pop"), asked.request_id, asked.cause, asked.actor, now, point_id)
+
+
+def answer(operations: Sequence[Operation]) -> dict[str, list[str]]:
+    """What is remembered of a request."""
+    return {"operation_ids": [one.operation_id for one in operations]}
+
+
+def operation_ids(remembered: Mapping[str, Any]) -> list[str]:
+    """Of an answer; those of before tenders name one operation, or none."""
+    known: list[str] = remembered.get("operation_ids", [remembered.get("operation_id", "")])
+    return [one for one in known if one]
 
 
 def check_order(asked: Command) -> None:
@@ -132,14 +163,18 @@ def check_tenders(asked: Authorize) -> None:
     if not 0 < len(asked.tenders) <= MOST_TENDERS:
         raise InvalidArgument("tenders", f"1 to {MOST_TENDERS} means of payment are required")
     for number, part in enumerate(asked.tenders):
-        if not part.means.reference and part.means.kind is not MeansKind.PAYMENT_LINK:
-            raise InvalidArgument(f"tenders[{number}].{part.means.kind}", "a means of payment is required")
-        if part.means.kind in AT_A_TILL and not part.means.point_id:
-            raise InvalidArgument(
-                f"tenders[{number}].{part.means.kind}.point_id", "the shop of the till is required"
-            )
+        check_part(f"tenders[{number}]", part)
         if part.means.kind is MeansKind.PAID_BY_CHANNEL and len(asked.tenders) > 1:
             raise InvalidArgument(f"tenders[{number}]", "what its channel was paid has no other tender")
+
+
+def check_part(field: str, part: Part) -> None:
+    """Names what is missing, in this field."""
+    kind = part.means.kind
+    if not part.means.reference and kind is not MeansKind.PAYMENT_LINK:
+        raise InvalidArgument(f"{field}.{kind}", "a means of payment is required")
+    if kind in AT_A_TILL and not part.means.point_id:
+        raise InvalidArgument(f"{field}.{kind}.point_id", "the shop of the till is required")
 
 
 def amount_of(asked: Move) -> Money:

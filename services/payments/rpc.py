@@ -15,11 +15,11 @@ from services.payments import commands
 from services.payments.checking import Difference
 from services.payments.domain.links import LinkState
 from services.payments.domain.model import Kind, Means, MeansKind, Operation, Payment, State, Status, Tender
-from services.payments.domain.movement import Movement
+from services.payments.domain.movement import Movement, Statement
 from services.payments.domain.tasks import Resolution, Task, TaskKind
 from services.payments.filters import read_filter
 from services.payments.paging import LARGEST_SWEEP, SWEEP, bounded, cursor_at, filter_of, page_size, read_cursor
-from services.payments.service import PaymentsService, Statement
+from services.payments.service import PaymentsService
 
 T = TypeVar("T")
 
@@ -95,6 +95,25 @@ class PaymentsRpc(PaymentsServiceServicer):
                 )
             )
         return pb.AuthorizeResponse(payment=_payment_proto(statement))
+
+    async def ChangeAmount(self, request: pb.ChangeAmountRequest, context: object) -> pb.ChangeAmountResponse:
+        with about_order(request.order_id):
+            change = await self._service.change_amount(
+                commands.ChangeAmount(
+                    request_id=request.request_id,
+                    order_id=request.order_id,
+                    total=_money(request.total),
+                    means=_part("means", request.means) if request.HasField("means") else None,
+                    cause=request.cause,
+                    actor=request.actor,
+                )
+            )
+        return pb.ChangeAmountResponse(
+            status=_STATUS[change.status],
+            next_action_url=change.next_action_url,
+            decline_code=change.decline_code,
+            operations=[_operation_proto(one) for one in change.operations],
+        )
 
     async def Capture(self, request: pb.CaptureRequest, context: object) -> pb.CaptureResponse:
         with about_order(request.order_id):
@@ -252,7 +271,7 @@ def _tenders(request: pb.AuthorizeRequest) -> list[commands.Part]:
     if request.tenders and request.HasField("tender"):
         raise InvalidArgument("tenders", "say either the only tender or all of them")
     if not request.tenders:
-        return [commands.Part(_means("tender", request.tender), expires_at=_link_end(request.tender))]
+        return [_part("tender", request.tender)]
     return [
         commands.Part(
             _means(f"tenders[{number}].tender", part.tender),
@@ -261,6 +280,10 @@ def _tenders(request: pb.AuthorizeRequest) -> list[commands.Part]:
         )
         for number, part in enumerate(request.tenders)
     ]
+
+
+def _part(field: str, tender: pb.Tender) -> commands.Part:
+    return commands.Part(_means(field, tender), expires_at=_link_end(tender))
 
 
 def _means(field: str, tender: pb.Tender) -> Means:
@@ -344,6 +367,7 @@ def _tender_proto(one: Tender) -> pb.PaymentTender:
         multi_capture=one.multi_capture,
         renewable=bool(one.saved_means),
         renews=one.renews,
+        raises=one.raises,
         superseded=one.superseded,
     )
 

@@ -15,7 +15,7 @@ from kit.db import AsyncConnection, AsyncEngine
 from kit.feed import Bell
 from kit.values.ids import new_id
 from services.payments import books, store
-from services.payments.domain import links, renewing, sharing, tasks
+from services.payments.domain import changing, links, renewing, sharing, tasks
 from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
 from services.payments.domain.outcome import Outcome, failed
 from services.payments.domain.rules import Intent
@@ -43,6 +43,18 @@ class Runner:
         if operations:
             failpoints.reach("before_provider")
         return list(await asyncio.gather(*(self._run(payment, one) for one in operations)))
+
+    async def carry_out(
+        self, payment: Payment, operations: Sequence[Operation], *, is_new: bool
+    ) -> list[Operation]:
+        """The operations of a request with what became of those that the provider is to be asked about."""
+        asked = [one for one in operations if one.unsettled or (not is_new and one.state is State.ACTION_REQUIRED)]
+        if is_new:
+            answers = await self.run(payment, asked)
+        else:
+            answers = list(await asyncio.gather(*map(self.resolve, asked)))
+        known = {one.operation_id: one for one in answers}
+        return [known.get(one.operation_id, one) for one in operations]
 
     async def resolve(self, operation: Operation, *, announce: bool = False) -> Operation:
         """Asks about an operation that is not settled: repeats it under its key, or looks what it did.
@@ -162,8 +174,8 @@ class Runner:
     async def _follow(
         self, tx: AsyncConnection, payment: Payment, settled: Settlement
     ) -> tuple[Payment, list[Operation]]:
-        """What an outcome means for others: a renewal takes its place, a decline gives the other tenders up, a
-        refund that failed is somebody's task."""
+        """What an outcome means for others: a renewal takes its place, a raise counts, a decline gives the other
+        tenders up, a refund that failed is somebody's task."""
         operation, tender = settled.operation, settled.tender
         if operation.kind is Kind.REFUND and operation.state is State.FAILED:
             task = tasks.of_failed_refund(tender, operation, new_id("ptk"), self._clock())
@@ -172,11 +184,14 @@ class Runner:
         if operation.kind is not Kind.AUTHORIZE:
             return payment, []
         unsettled = await store.unsettled_of(tx, payment.order_id)
-        if tender.renews:
+        if tender.renews or tender.raises:
             if operation.state is not State.SUCCEEDED:
                 return payment, []
-            intent = self._intent(operation, renewing.CAUSE)
-            changed, operations = renewing.take_place(payment, tender, unsettled, intent)
+            if tender.raises:
+                changed, operations = changing.stand(tender, self._intent(operation, changing.WITHDRAWN))
+            else:
+                intent = self._intent(operation, renewing.CAUSE)
+                changed, operations = renewing.take_place(payment, tender, unsettled, intent)
             payment = await books.save(tx, payment, *changed)
         else:
             operations = sharing.give_up(payment, unsettled, self._intent(operation, "declined"))

@@ -5,38 +5,36 @@ intents and commits; then its runner asks the provider. It knows an order as a r
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
-
-from sqlalchemy.exc import IntegrityError
 
 from kit import db, requests, times
 from kit.db import AsyncConnection, AsyncEngine
-from kit.errors import FailedPrecondition, NotFound, Unavailable
+from kit.errors import Unavailable
 from kit.feed import Bell
-from kit.values.ids import new_id
-from kit.values.money import Money
 from services.payments import books, store
+from services.payments.authorising import Authorising
+from services.payments.changing import Change, Changing
 from services.payments.checking import Checking
 from services.payments.commands import (
     Authorize,
-    Command,
+    ChangeAmount,
     Move,
-    Part,
     SendLink,
     Settle,
     Unwind,
     amount_of,
+    answer,
     check_cause,
     check_order,
-    check_tenders,
     content,
+    intent_of,
+    operation_ids,
 )
 from services.payments.domain import links, renewing, rules, sharing
-from services.payments.domain.model import Means, MeansKind, Operation, Payment, State, Status, Tender
-from services.payments.domain.movement import Movement
+from services.payments.domain.model import Operation, Payment, State, Status, Tender
+from services.payments.domain.movement import Movement, Statement
 from services.payments.history import History
 from services.payments.links import Links
 from services.payments.news import News
@@ -45,18 +43,8 @@ from services.payments.runner import Runner
 from services.payments.tasks import Tasks
 
 _ASKED_AT_ONCE = 8
-# Who renews authorisations.
-_SELF = "payments"
 _Decision = tuple[Payment, list[Operation]]
 _Decide = Callable[[Payment, Sequence[Operation], rules.Intent], _Decision]
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A payment with all its operations, oldest first."""
-
-    payment: Payment
-    operations: Sequence[Operation]
 
 
 class _RenewFirst(Exception):
@@ -77,8 +65,6 @@ class PaymentsService:
     ) -> None:
         self._engine = engine
         self._bell = bell
-        self._providers = providers
-        self._default_provider = default_provider
         self._clock = clock
         self.checking = Checking(engine, providers)
         self.history = History(engine, clock)
@@ -86,56 +72,20 @@ class PaymentsService:
         self.tasks = Tasks(engine, bell, self._runner, clock)
         self._news = News(engine, bell, providers, self._runner, clock)
         self.links = Links(engine, providers, self._runner, clock, link_address)
+        self.authorising = Authorising(engine, bell, self._runner, self.links, default_provider, clock)
+        self._changing = Changing(engine, bell, providers, self._runner, self.authorising, clock)
 
     async def authorize(self, asked: Authorize) -> Statement:
-        """Declined, action required and unknown are answers: see the payment's status.
-
-        Repeated after the undoing has closed the payment, a decline is still answered as what it was.
-        """
-        check_order(asked)
-        rules.check_amount(asked.amount)
-        check_tenders(asked)
-        payment, operations, is_new = await self._intend_authorize(asked)
-        await self._carry_out(payment, operations, is_new=is_new)
-        statement = await self.get_payment(asked.order_id)
-        met = {one.operation_id for one in operations}
-        declined = any(one.state is State.FAILED for one in statement.operations if one.operation_id in met)
-        if declined and statement.payment.status is Status.CLOSED:
-            return replace(statement, payment=replace(statement.payment, status=Status.DECLINED))
-        return statement
+        """See Authorising."""
+        return await self.authorising.authorize(asked)
 
     async def send_link(self, asked: SendLink) -> Tender:
-        """A link for what the order still needs, in place of what was declined or has ended.
+        """See Authorising."""
+        return await self.authorising.send_link(asked)
 
-        Raises NOTHING_TO_PAY, PAYMENT_EXISTS, PAYMENT_CLOSED.
-        """
-        check_order(asked)
-        async with self._engine.begin() as tx:
-            first = await requests.first_answer(tx, asked.request_id, content("send_link", asked))
-            payment = await self._locked(tx, asked.order_id)
-            if first is None:
-                due = Money(rules.still_due(payment), payment.currency)
-                rules.given_up(payment, payment.currency)
-                if not due.amount_minor:
-                    raise FailedPrecondition("NOTHING_TO_PAY", "nothing of the order is left to be paid")
-                end = self._clock() + timedelta(seconds=asked.lifetime_seconds)
-                links.check_end("lifetime_seconds", end, self._clock())
-                part = Part(Means(MeansKind.PAYMENT_LINK, ""), expires_at=end)
-                new = Authorize(
-                    asked.request_id,
-                    asked.order_id,
-                    payment.channel_id,
-                    due,
-                    [part],
-                    cause=asked.cause,
-                    actor=asked.actor,
-                )
-                payment, operations = await self._open(tx, new)
-                await requests.remember(tx, asked.request_id, _answer(operations))
-            else:
-                operations = await store.operations_of_request(tx, _ids(first))
-        self._bell.ring()
-        return payment.tender(operations[0].tender_id)
+    async def change_amount(self, asked: ChangeAmount) -> Change:
+        """See Changing."""
+        return await self._changing.change_amount(asked)
 
     async def capture(self, asked: Move) -> Movement:
         """Takes what is missing of the amount for its cause; what was captured for that cause before counts."""
@@ -160,7 +110,7 @@ class PaymentsService:
         def decide(payment: Payment, operations: Sequence[Operation], intent: rules.Intent) -> _Decision:
             if any(one.unsettled for one in operations):
                 raise Unavailable("MONEY_IN_FLIGHT", "the outcome of something before is not known yet; ask again")
-            todo = sharing.settle(payment, asked.kept, intent, self._intent(asked))
+            todo = sharing.settle(payment, asked.kept, intent, intent_of(asked, self._clock()))
             failed = bool(todo) and todo[0].state is State.FAILED
             return payment if failed else sharing.need_less(payment, None)[0], todo
 
@@ -216,7 +166,7 @@ class PaymentsService:
     async def get_payment(self, order_id: str) -> Statement:
         """Raises NotFound / PAYMENT_NOT_FOUND."""
         async with db.single(self._engine).connect() as tx:
-            payment = await self._existing(tx, order_id)
+            payment = await books.existing(tx, order_id)
             return Statement(payment, await store.operations_of(tx, order_id))
 
     async def receive_provider_event(self, provider: str, payload: bytes, signature: str) -> bool:
@@ -246,7 +196,7 @@ class PaymentsService:
 
         async def renew(order_id: str) -> bool:
             async with gate:
-                return all(not one.unsettled for one in await self._renew(order_id))
+                return all(not one.unsettled for one in await self.authorising.renew(order_id))
 
         async def end_link(operation: Operation) -> bool:
             async with gate:
@@ -261,69 +211,6 @@ class PaymentsService:
         """Tenders whose totals are not their ledger's; there should be none."""
         async with db.single(self._engine).connect() as tx:
             return await store.differences(tx)
-
-    # -- authorise -------------------------------------------------------------------------------------------
-
-    async def _intend_authorize(self, asked: Authorize) -> tuple[Payment, list[Operation], bool]:
-        """The payment with the operations of this request, and whether it is new or repeated."""
-        try:
-            async with self._engine.begin() as tx:
-                first = await requests.first_answer(tx, asked.request_id, content("authorize", asked))
-                if first is not None:
-                    operations = await store.operations_of_request(tx, _ids(first))
-                    return await self._existing(tx, asked.order_id), operations, False
-                payment, operations = await self._open(tx, asked)
-                await requests.remember(tx, asked.request_id, _answer(operations))
-        except IntegrityError as error:
-            if "tender_provider_payment" not in str(error.orig):
-                raise
-            raise FailedPrecondition(
-                "AUTHORISATION_ALREADY_USED",
-                "this authorisation pays another order",
-                field="tender.provider_authorisation_id",
-            ) from None
-        self._bell.ring()
-        return payment, operations, True
-
-    async def _open(self, tx: AsyncConnection, asked: Authorize) -> tuple[Payment, list[Operation]]:
-        payment = rules.open_payment(asked.order_id, asked.channel_id, asked.amount.currency)
-        if not await store.insert_payment(tx, payment):
-            existing = await self._locked(tx, asked.order_id, barred=True)
-            payment = await books.save(tx, existing, *rules.given_up(existing, asked.amount.currency))
-        shares = sharing.amounts(asked.amount, [part.amount for part in asked.tenders])
-        begin = 1 + max((one.position for one in payment.tenders), default=0)
-        tenders = []
-        for number, (part, share) in enumerate(zip(asked.tenders, shares, strict=True)):
-            tender = rules.open_tender(
-                payment, new_id("ten"), begin + number, part.means, share, self._default_provider
-            )
-            tender = replace(tender, save_means=asked.save_means, needed_until=asked.needed_until)
-            if links.is_link(tender):
-                field = f"tenders[{number}].payment_link.expires_at"
-                end = links.check_end(field, part.expires_at, self._clock())
-                tender = links.open_link(tender, *self.links.make(), end)
-            tenders.append(tender)
-        await store.insert_tenders(tx, tenders)
-        intent = self._intent(asked)
-        operations = [_authorising(one)(one, intent.part(number)) for number, one in enumerate(tenders)]
-        opened = payment.having(*tenders)
-        if opened.status is not payment.status:
-            await store.save_payment(tx, opened)
-        return await books.record(tx, opened, operations), operations
-
-    async def _renew(self, order_id: str, again_after: timedelta = renewing.AGAIN_AFTER) -> list[Operation]:
-        """Authorises again what ends or was let go of; the operations that ask for it."""
-        async with self._engine.begin() as tx:
-            payment = await self._locked(tx, order_id)
-            now, operations = self._clock(), []
-            for old in renewing.due(payment, await store.operations_of(tx, order_id), now, again_after):
-                tender = renewing.open_renewal(old, new_id("ten"))
-                await store.insert_tenders(tx, [tender])
-                operation_id = new_id("pop")
-                intent = rules.Intent(operation_id, operation_id, renewing.CAUSE, _SELF, now)
-                operations.append(rules.intend_authorize(tender, intent))
-                payment = await books.record(tx, payment.having(tender), operations[-1:])
-        return await self._runner.run(payment, operations)
 
     # -- capture, void, refund -------------------------------------------------------------------------------
 
@@ -340,47 +227,34 @@ class PaymentsService:
         try:
             return await self._move(verb, asked, unless_renewable)
         except _RenewFirst:
-            await self._renew(asked.order_id, again_after=timedelta())
+            await self.authorising.renew(asked.order_id, again_after=timedelta())
             return await self._move(verb, asked, decide)
 
     async def _move(self, verb: str, asked: Move | Settle, decide: _Decide) -> Movement | None:
         check_order(asked)
         async with self._engine.begin() as tx:
             first = await requests.first_answer(tx, asked.request_id, content(verb, asked))
-            payment = await self._locked(tx, asked.order_id)
+            payment = await books.locked(tx, asked.order_id)
             if first is None:
                 payment, operations = await self._intend(tx, payment, asked, decide)
             else:
-                operations = await store.operations_of_request(tx, _ids(first))
+                operations = await store.operations_of_request(tx, operation_ids(first))
         self._bell.ring()
         if not operations:
             return None
         is_new = first is None and operations[0].request_id == asked.request_id
-        return Movement(tuple(await self._carry_out(payment, operations, is_new=is_new)))
+        return Movement(tuple(await self._runner.carry_out(payment, operations, is_new=is_new)))
 
     async def _intend(
         self, tx: AsyncConnection, payment: Payment, asked: Move | Settle, decide: _Decide
     ) -> tuple[Payment, list[Operation]]:
         known = await store.unsettled_or_of(tx, asked.order_id, asked.cause)
-        after, operations = decide(payment, known, self._intent(asked))
-        changed = [one for one, before in zip(after.tenders, payment.tenders, strict=True) if one != before]
-        payment = await books.save(tx, payment, *changed)
+        after, operations = decide(payment, known, intent_of(asked, self._clock()))
+        payment = await books.save_changed(tx, payment, after)
         new = [one for one in operations if one.request_id == asked.request_id]
         payment = await books.record(tx, payment, new)
-        await requests.remember(tx, asked.request_id, _answer(operations))
+        await requests.remember(tx, asked.request_id, answer(operations))
         return payment, operations
-
-    async def _carry_out(
-        self, payment: Payment, operations: Sequence[Operation], *, is_new: bool
-    ) -> Sequence[Operation]:
-        """The operations with what became of those that the provider is to be asked about."""
-        asked = [one for one in operations if one.unsettled or (not is_new and one.state is State.ACTION_REQUIRED)]
-        if is_new:
-            answers = await self._runner.run(payment, asked)
-        else:
-            answers = list(await asyncio.gather(*map(self._runner.resolve, asked)))
-        known = {one.operation_id: one for one in answers}
-        return [known.get(one.operation_id, one) for one in operations]
 
     # -- unwind ----------------------------------------------------------------------------------------------
 
@@ -391,7 +265,7 @@ class PaymentsService:
             mark = rules.bar(asked.order_id)
             if await store.insert_payment(tx, mark):
                 return mark
-            payment = await self._locked(tx, asked.order_id, barred=True)
+            payment = await books.locked(tx, asked.order_id, barred=True)
             if not payment.closing:
                 payment, _ = sharing.need_less(replace(payment, closing=True), None)
                 for tender in payment.tenders:
@@ -401,10 +275,10 @@ class PaymentsService:
 
     async def _undo_rest(self, asked: Unwind) -> None:
         async with self._engine.begin() as tx:
-            payment = await self._locked(tx, asked.order_id)
+            payment = await books.locked(tx, asked.order_id)
             if await store.unsettled_of(tx, asked.order_id):
                 return
-            voiding, refunding = self._intent(asked), self._intent(asked)
+            voiding, refunding = intent_of(asked, self._clock()), intent_of(asked, self._clock())
             todo = sharing.unwind(
                 payment,
                 [],
@@ -416,7 +290,7 @@ class PaymentsService:
 
     async def _conclude(self, order_id: str) -> tuple[Statement, bool]:
         async with self._engine.begin() as tx:
-            payment = await self._locked(tx, order_id)
+            payment = await books.locked(tx, order_id)
             operations = await store.operations_of(tx, order_id)
             waiting = [o for o in operations if o.unsettled or o.state is State.ACTION_REQUIRED]
             complete = rules.is_undone(payment, waiting)
@@ -425,39 +299,3 @@ class PaymentsService:
                 await store.save_payment(tx, payment)
         self._bell.ring()
         return Statement(payment, operations), complete
-
-    # -- small things ----------------------------------------------------------------------------------------
-
-    def _intent(self, asked: Command) -> rules.Intent:
-        point_id = asked.point_id if isinstance(asked, Authorize | Move) else ""
-        return rules.Intent(new_id("pop"), asked.request_id, asked.cause, asked.actor, self._clock(), point_id)
-
-    async def _locked(self, tx: AsyncConnection, order_id: str, *, barred: bool = False) -> Payment:
-        payment = await store.lock_payment(tx, order_id)
-        if payment is None or (payment.barred and not barred):
-            raise _not_found(order_id)
-        return payment
-
-    async def _existing(self, tx: AsyncConnection, order_id: str) -> Payment:
-        payment = await store.read_payment(tx, order_id)
-        if payment is None or payment.barred:
-            raise _not_found(order_id)
-        return payment
-
-
-def _authorising(tender: Tender) -> Callable[[Tender, rules.Intent], Operation]:
-    return links.intend_by_link if links.is_link(tender) else rules.intend_authorize
-
-
-def _answer(operations: Sequence[Operation]) -> dict[str, list[str]]:
-    return {"operation_ids": [one.operation_id for one in operations]}
-
-
-def _ids(answer: Mapping[str, Any]) -> list[str]:
-    """Answers of before tenders name one operation, or none."""
-    known: list[str] = answer.get("operation_ids", [answer.get("operation_id", "")])
-    return [one for one in known if one]
-
-
-def _not_found(order_id: str) -> NotFound:
-    return NotFound("PAYMENT_NOT_FOUND", "the order has no payment", order_id=order_id)

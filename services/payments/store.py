@@ -118,10 +118,16 @@ async def link(tx: AsyncConnection, token: str) -> tuple[Tender, Operation] | No
     row = (await tx.execute(query)).first()
     if row is None:
         return None
-    asked = select(operation).where(
-        operation.c.order_id == row.order_id,
-        operation.c.tender_id == row.tender_id,
-        operation.c.kind == Kind.AUTHORIZE,
+    asked = (
+        select(operation)
+        .where(
+            operation.c.order_id == row.order_id,
+            operation.c.tender_id == row.tender_id,
+            operation.c.kind == Kind.AUTHORIZE,
+        )
+        # What was authorised by it may have been raised.
+        .order_by(operation.c.intended_at)
+        .limit(1)
     )
     return _tender(row), operation_of((await tx.execute(asked)).one())
 

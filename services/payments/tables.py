@@ -57,11 +57,20 @@ tender = Table(
             "owed",
             "disputed",
             "elsewhere",
+            "taken_back",
         )
     ),
     *(
         Column(name, Boolean, nullable=False)
-        for name in ("multi_capture", "provider_closed", "release_due", "save_means", "superseded")
+        for name in (
+            "multi_capture",
+            "incremental",
+            "provider_closed",
+            "release_due",
+            "save_means",
+            "raises",
+            "superseded",
+        )
     ),
     _instant("expires_at", nullable=True),
     _instant("needed_until", nullable=True),

@@ -27,6 +27,8 @@ WAKING = frozenset(
         ),
         "oms.payments.payment.authorized",
         "oms.payments.payment.declined",
+        "oms.payments.change.authorized",
+        "oms.payments.change.declined",
     }
 )
 

@@ -107,6 +107,7 @@ _ELSEWHERE = {
         "expire_stored_value",
         "FindDifferences",
         "ResolveTask",
+        "ChangeAmount",
         "SendPaymentLink",
         "Settle",
         "reconcile",

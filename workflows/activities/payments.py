@@ -11,8 +11,9 @@ from oms.payments.v1 import payments_service_pb2 as pb
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from oms.type.v1 import type_pb2 as types
 from workflows.activities.refund_operations import RefundOperations
-from workflows.activities.translate import CALL_SECONDS, PROVIDER_CALL_SECONDS, money
+from workflows.activities.translate import CALL_SECONDS, PROVIDER_CALL_SECONDS, instant, money
 from workflows.messages import (
+    AmountChange,
     AuthorizeRequest,
     CaptureAnswer,
     MoneyRequest,
@@ -55,10 +56,23 @@ class PaymentActivities:
             timeout=PROVIDER_CALL_SECONDS,
         )
         payment = reply.payment
-        status = pb.PaymentStatus.Name(payment.status).removeprefix("PAYMENT_STATUS_").lower()
-        if status == "pending":
-            raise Unavailable("PAYMENT_PENDING", "the provider's answer is not known yet")
-        return PaymentAnswer(status, payment.next_action_url, payment.decline_code)
+        return _answer(payment.status, payment.next_action_url, payment.decline_code)
+
+    @activity.defn
+    async def change_amount(self, request: AmountChange) -> PaymentAnswer:
+        """ChangeAmount."""
+        reply = await self._stub.ChangeAmount(
+            pb.ChangeAmountRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                total=money(request.total),
+                means=_link(request.link_until) if request.link_until else None,
+                cause=request.cause,
+                actor=_ACTOR,
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        return _answer(reply.status, reply.next_action_url, reply.decline_code)
 
     @activity.defn
     async def capture(self, request: MoneyRequest) -> CaptureAnswer:
@@ -175,6 +189,17 @@ class PaymentActivities:
         if not reply.complete:
             raise Unavailable("UNWIND_PENDING", "the provider's answer is not known yet")
         return True
+
+
+def _answer(status: pb.PaymentStatus.ValueType, next_action_url: str, decline_code: str) -> PaymentAnswer:
+    name = pb.PaymentStatus.Name(status).removeprefix("PAYMENT_STATUS_").lower()
+    if name == "pending":
+        raise Unavailable("PAYMENT_PENDING", "the provider's answer is not known yet")
+    return PaymentAnswer(name, next_action_url, decline_code)
+
+
+def _link(until: str) -> pb.Tender:
+    return pb.Tender(payment_link=pb.PaymentLink(expires_at=instant(until)))
 
 
 def _tenders(request: AuthorizeRequest) -> list[pb.TenderPart]:

@@ -57,6 +57,11 @@ def intend_by_link(tender: Tender, intent: Intent) -> Operation:
     return replace(intend_authorize(tender, intent), state=State.ACTION_REQUIRED)
 
 
+def authorising(tender: Tender, intent: Intent) -> Operation:
+    """What authorises a new tender: the provider is asked, or the customer who has the link."""
+    return intend_by_link(tender, intent) if is_link(tender) else intend_authorize(tender, intent)
+
+
 def state_of(tender: Tender, now: datetime) -> LinkState:
     """As somebody finds it who opens it now."""
     if tender.status is Status.DECLINED:

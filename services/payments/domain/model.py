@@ -129,8 +129,12 @@ class Tender:
     disputed: int = 0
     # Of what is refunded: what a person gave back in another way than by the provider.
     elsewhere: int = 0
+    # Of what is authorised: what we had given up in our ledger only, and need again.
+    taken_back: int = 0
     # Whether the authorisation may be captured more than once.
     multi_capture: bool = True
+    # Whether more may be authorised on it, as long as nothing is captured.
+    incremental: bool = False
     # The provider holds nothing any more on this authorisation.
     provider_closed: bool = False
     # We gave up the rest in our ledger and the provider is yet to be told.
@@ -145,13 +149,20 @@ class Tender:
     saved_means: str = field(default="", repr=False)
     # The tender whose authorisation this one takes the place of.
     renews: str = ""
-    # Another has taken its place: how it ended says nothing of the payment.
+    # It pays what the order came to cost more since it was authorised.
+    raises: bool = False
+    # It does not count: another has taken its place, or it is not authorised yet and nothing depends on it.
     superseded: bool = False
 
     @property
     def uncaptured(self) -> int:
         """What is authorised and neither captured nor voided."""
         return self.authorized - self.captured - self.voided
+
+    @property
+    def given_up(self) -> int:
+        """What we gave up in our ledger only: the provider holds it until the last capture."""
+        return 0 if self.provider_closed or self.release_due else self.voided - self.taken_back
 
     @property
     def by_channel(self) -> bool:

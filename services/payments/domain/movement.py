@@ -1,8 +1,17 @@
-"""What one request did to an order's money: an operation for each tender that it touched."""
+"""What requests did to an order's money: an operation for each tender that one touched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.payments.domain.model import Operation, State
+from services.payments.domain.model import Operation, Payment, State
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A payment with all its operations, oldest first."""
+
+    payment: Payment
+    operations: Sequence[Operation]
 
 
 @dataclass(frozen=True, slots=True)

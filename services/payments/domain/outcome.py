@@ -16,6 +16,8 @@ class Outcome:
     next_action_url: str = ""
     expires_at: datetime | None = None
     multi_capture: bool = True
+    # More may be authorised on it, as long as nothing is captured.
+    incremental: bool = False
     # It holds longer than usual, because that was asked.
     extended: bool = False
     # What may be charged again without the customer, in the provider's words; a secret.

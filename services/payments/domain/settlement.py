@@ -34,7 +34,8 @@ def settle(tender: Tender, operation: Operation, outcome: Outcome, now: datetime
         settled_at=now if settled else None,
     )
     if operation.kind is Kind.AUTHORIZE:
-        tender = _answer_authorisation(tender, outcome)
+        raised = tender.authorized > 0
+        tender = _answer_raise(tender, operation) if raised else _answer_authorisation(tender, outcome)
     if operation.kind is Kind.REFUND and outcome.state is State.FAILED:
         tender = replace(tender, owed=tender.owed + operation.amount_minor)
     if outcome.state is not State.SUCCEEDED:
@@ -58,7 +59,7 @@ def book(tender: Tender, operation: Operation) -> Tender:
         case Kind.REFUND if tender.by_channel:
             return replace(tender, asked_of_channel=tender.asked_of_channel + amount)
         case Kind.AUTHORIZE:
-            tender = replace(tender, authorized=amount, status=Status.AUTHORIZED)
+            tender = replace(tender, authorized=tender.authorized + amount, status=Status.AUTHORIZED)
         case Kind.CAPTURE:
             tender = replace(
                 tender,
@@ -125,6 +126,7 @@ def _answer_authorisation(tender: Tender, outcome: Outcome) -> Tender:
         decline_code=outcome.failure_code,
         expires_at=outcome.expires_at,
         multi_capture=outcome.multi_capture,
+        incremental=outcome.incremental,
         saved_means=outcome.saved_means or tender.saved_means,
     )
     match outcome.state:
@@ -137,6 +139,13 @@ def _answer_authorisation(tender: Tender, outcome: Outcome) -> Tender:
             return replace(answered, status=Status.DECLINED, provider_payment_id=reference)
         case _:
             return replace(answered, provider_payment_id=outcome.reference or tender.provider_payment_id)
+
+
+def _answer_raise(tender: Tender, operation: Operation) -> Tender:
+    """It was raised to all that is needed: what we had given up is among it. A refusal leaves it as it was."""
+    if operation.state is not State.SUCCEEDED:
+        return tender
+    return replace(tender, amount=tender.amount + operation.amount_minor, taken_back=tender.voided)
 
 
 def _end_if_used_up(tender: Tender) -> Tender:

@@ -60,7 +60,7 @@ def capture(payment: Payment, operations: Sequence[Operation], amount: Money, in
 
     `operations`: those that are unsettled and those of the same cause. What was captured for the cause before
     counts: where nothing is missing, that is the answer. Money that no provider holds any more fails at once.
-    Raises PAID_BY_CHANNEL, PAYMENT_CLOSED, CAPTURE_EXCEEDS_AUTHORISATION and CAPTURE_IN_FLIGHT.
+    Raises PAID_BY_CHANNEL, PAYMENT_CLOSED, CAPTURE_EXCEEDS_AUTHORISATION, CAPTURE_IN_FLIGHT and MONEY_IN_FLIGHT.
     """
     if payment.status is Status.PAID_BY_CHANNEL:
         raise FailedPrecondition(
@@ -76,6 +76,7 @@ def capture(payment: Payment, operations: Sequence[Operation], amount: Money, in
     if missing <= 0:
         return before
     unsettled = [one for one in operations if one.unsettled]
+    _check_not_raised(payment, unsettled)
     available = capturable(payment, unsettled)
     in_flight = _waiting_for_another(payment, unsettled)
     if available + lapsed(payment) < missing <= available + lapsed(payment) + in_flight:
@@ -84,27 +85,35 @@ def capture(payment: Payment, operations: Sequence[Operation], amount: Money, in
         raise rules.exceeds("CAPTURE_EXCEEDS_AUTHORISATION", "more than is authorised", payment, available)
     if missing > available:
         return [_ended(payment, missing, intent)]
-    shares = _shares(payment.tenders, missing, lambda one: rules.capturable(one, unsettled))
+    parts = shares(payment.tenders, missing, lambda one: rules.capturable(one, unsettled))
     return [
         rules.intend_capture(tender, unsettled, share, intent.part(number))
-        for number, (tender, share) in enumerate(shares)
+        for number, (tender, share) in enumerate(parts)
     ]
 
 
 def need_less(payment: Payment, amount: Money | None) -> tuple[Payment, Money | None]:
     """The order needs an amount less, or nothing more: first of what providers let go by themselves.
 
-    Answers what is left of the amount to give up.
+    Answers what is left of the amount to give up. Where nothing more is needed, neither is what waits for more.
     """
-    if amount is not None:
+    if amount is None:
+        payment = payment.having(*withdrawn(payment))
+    else:
         rules.check_currency(payment, amount.currency)
     left = lapsed(payment) if amount is None else amount.amount_minor
-    shares = _shares(reversed(payment.tenders), left, lambda one: one.lapsed)
-    changed = [settlement.not_needed(tender, share) for tender, share in shares]
+    parts = shares(reversed(payment.tenders), left, lambda one: one.lapsed)
+    changed = [settlement.not_needed(tender, share) for tender, share in parts]
     if not changed:
         return payment, amount
     rest = left - (lapsed(payment) - lapsed(payment.having(*changed)))
     return payment.having(*changed), None if amount is None else Money(rest, amount.currency)
+
+
+def withdrawn(payment: Payment) -> list[Tender]:
+    """What waits for the customer to pay more than was authorised, as no longer wanted."""
+    waiting = [one for one in payment.tenders if one.raises and one.status is Status.ACTION_REQUIRED]
+    return [replace(one, release_due=True) for one in waiting]
 
 
 def void(
@@ -112,15 +121,16 @@ def void(
 ) -> list[Operation]:
     """What gives up the rest, or the amount, of the tender used last first: voids, and refunds of what tills took.
 
-    Raises VOID_EXCEEDS_AUTHORISATION.
+    Raises VOID_EXCEEDS_AUTHORISATION, MONEY_IN_FLIGHT.
     """
+    _check_not_raised(payment, unsettled)
     available = capturable(payment, unsettled)
     asked = available if amount is None else amount.amount_minor
     if asked > available:
         raise rules.exceeds("VOID_EXCEEDS_AUTHORISATION", "more than is authorised", payment, available)
-    shares = _shares(reversed(payment.tenders), asked, lambda one: rules.capturable(one, unsettled))
+    parts = shares(reversed(payment.tenders), asked, lambda one: rules.capturable(one, unsettled))
     todo: list[Operation] = []
-    for tender, share in shares:
+    for tender, share in parts:
         todo += _give_up(tender, share, intent.part(len(todo)), intent.part(len(todo) + 1))
     return todo
 
@@ -131,9 +141,9 @@ def refund(payment: Payment, unsettled: Sequence[Operation], amount: Money, inte
     available = refundable(payment, unsettled)
     if amount.amount_minor > available:
         raise rules.exceeds("REFUND_EXCEEDS_CAPTURE", "more than was captured", payment, available)
-    shares = _shares(reversed(payment.tenders), amount.amount_minor, lambda one: rules.refundable(one, unsettled))
+    parts = shares(reversed(payment.tenders), amount.amount_minor, lambda one: rules.refundable(one, unsettled))
     return [
-        rules.intend_refund(tender, share, intent.part(number)) for number, (tender, share) in enumerate(shares)
+        rules.intend_refund(tender, share, intent.part(number)) for number, (tender, share) in enumerate(parts)
     ]
 
 
@@ -209,13 +219,22 @@ def _waiting_for_another(payment: Payment, unsettled: Sequence[Operation]) -> in
     )
 
 
+def _check_not_raised(payment: Payment, unsettled: Sequence[Operation]) -> None:
+    """While it is not known how much is held, neither its last capture nor its end can be decided."""
+    for one in unsettled:
+        tender = payment.tender(one.tender_id)
+        if one.kind is Kind.AUTHORIZE and (tender.raises or tender.authorized):
+            raise Unavailable("MONEY_IN_FLIGHT", "more is being authorised; ask again")
+
+
 def _ended(payment: Payment, missing: int, intent: Intent) -> Operation:
     tender = next(one for one in payment.tenders if one.lapsed)
     operation = rules.intend_capture(replace(tender, provider_closed=False), [], missing, intent)
     return replace(operation, state=State.FAILED, failure_code=ENDED, settled_at=intent.now, final=False)
 
 
-def _shares(tenders: Iterable[Tender], amount: int, room: Callable[[Tender], int]) -> Iterator[tuple[Tender, int]]:
+def shares(tenders: Iterable[Tender], amount: int, room: Callable[[Tender], int]) -> Iterator[tuple[Tender, int]]:
+    """What each tender, in this order, gives of an amount, having room for so much."""
     for tender in tenders:
         share = min(amount, room(tender))
         if share > 0:

@@ -30,6 +30,8 @@ class Abilities:
     most_captures: int = 1
     # An authorisation of which nothing was captured yet may be raised, where the card allows it.
     incremental: bool = False
+    # How often.
+    most_increments: int = 0
     # Means may be kept and charged without the customer.
     saves_means: bool = False
     # Has a page where the customer pays, open for not less and not more than these.
@@ -136,9 +138,9 @@ class Provider(Protocol):
     async def perform(self, tender: Tender, operation: Operation) -> Outcome:
         """Carries out the operation under its key: repeated, it is done once and answers the same.
 
-        To authorise a tender that is authorised raises it by the operation's amount; one at a time, before
-        anything is captured. A refusal leaves it as it was. `tender.save_means` and `tender.needed_until` are
-        wishes: what came of them is in the outcome.
+        To authorise a tender that is authorised raises what is uncaptured of it by the operation's amount; one at
+        a time, before anything is captured. A refusal leaves it as it was. `tender.save_means` and
+        `tender.needed_until` are wishes: what came of them is in the outcome.
         """
         ...
 

@@ -233,7 +233,11 @@ class StripeProvider:
             raise
 
     async def _increment(self, tender: Tender, operation: Operation) -> Outcome:
-        total = to_wire(tender.authorized + operation.amount_minor, operation.currency)
+        total = to_wire(tender.uncaptured + operation.amount_minor, operation.currency)
+        if tender.means.kind is MeansKind.PROVIDER_AUTHORISATION:
+            known = await self._intent(tender.provider_payment_id)
+            if known is not None and known["amount_capturable"] >= total:
+                return self._decided(known)  # the channel authorised more than we took over
         intent = await ask(
             self._client.v1.payment_intents.increment_authorization_async(
                 tender.provider_payment_id,

@@ -19,6 +19,7 @@ STRIPE = Abilities(
     # It allows 50, and 50 keys of metadata: two of ours, one for each capture and each of 10 increments.
     most_captures=38,
     incremental=True,
+    most_increments=10,
     saves_means=True,
     hosted_page=True,
     page_shortest=timedelta(minutes=30),

@@ -176,9 +176,15 @@ def _authorised(intent: dict[str, Any], validity: timedelta) -> Outcome:
         reference=intent["id"],
         expires_at=datetime.fromtimestamp(until, UTC) if until else created + validity,
         multi_capture=(card.get("multicapture") or {}).get("status") == "available",
+        incremental=_incremental(card),
         extended=(card.get("extended_authorization") or {}).get("status") == "enabled",
         saved_means=_saved_means(intent) if intent.get("setup_future_usage") == "off_session" else "",
     )
+
+
+def _incremental(card: dict[str, Any]) -> bool:
+    online = (card.get("incremental_authorization") or {}).get("status") == "available"
+    return online or bool(card.get("incremental_authorization_supported"))
 
 
 def _saved_means(intent: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from kit.values.money import Money
 from services.payments.commands import Part, SendLink
 from services.payments.domain.links import LinkState
 from services.payments.domain.model import Means, MeansKind, State, Status
-from services.payments.service import PaymentsService, Statement
+from services.payments.domain.movement import Statement
+from services.payments.service import PaymentsService
 from tests.services.payments.test_provider_events import post
 from tests.services.payments.world import World, authorize, move, token, unwind
 

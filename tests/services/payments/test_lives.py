@@ -12,21 +12,23 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from kit import db
-from kit.errors import FailedPrecondition
+from kit.errors import FailedPrecondition, Unavailable
 from kit.feed import Bell
 from kit.times import now
 from kit.values.ids import new_id
 from kit.values.money import Money
 from services.payments.commands import Move, Part
-from services.payments.domain.model import Kind, Operation, State, Status
+from services.payments.domain.model import Operation, State, Status
 from services.payments.service import PaymentsService
 from tests.conftest import MakeDatabase
 from tests.services.payments.conftest import stripe_at
-from tests.services.payments.world import World, authorize, move, token, unwind
+from tests.services.payments.world import World, authorize, change, move, token, unwind
 from tests.simulators.payment_provider import RunningProvider
 
 T = TypeVar("T")
 AUTHORIZED = 1_000
+# What the provider authorises at least.
+SMALLEST = 50
 # Faults after which it is unknown whether the thing was done. None of them makes us wait.
 LOSSES = ["down", "error_500", "error_500_after_success"]
 CALLS = {"capture": "capture", "void": "cancel", "refund": "refund"}
@@ -36,6 +38,7 @@ CALLS = {"capture": "capture", "void": "cancel", "refund": "refund"}
 class Model:
     """What a payment is: four totals, and what is reserved while its outcome is unknown."""
 
+    authorized: int = AUTHORIZED
     captured: int = 0
     voided: int = 0
     refunded: int = 0
@@ -51,7 +54,7 @@ class Model:
             return self.captured - self.refunded - self.owed - self.held("refund")
         if verb == "capture" and self.closing:
             return 0
-        return AUTHORIZED - self.captured - self.voided - self.held("capture", "void")
+        return self.authorized - self.captured - self.voided - self.held("capture", "void")
 
     def learn(self, verb: str, operation: Operation) -> None:
         self.reserved.pop(operation.operation_id, None)
@@ -60,7 +63,7 @@ class Model:
         elif operation.state is State.FAILED and verb == "refund":
             self.owed += operation.amount_minor
         elif operation.state is State.SUCCEEDED:
-            name = {"capture": "captured", "void": "voided", "refund": "refunded"}[verb]
+            name = {"authorize": "authorized", "capture": "captured", "void": "voided", "refund": "refunded"}[verb]
             setattr(self, name, getattr(self, name) + operation.amount_minor)
 
 
@@ -80,7 +83,7 @@ class Lives(RuleBasedStateMachine):
         self.model = Model()
         self.last: tuple[str, Move, Sequence[Operation]] | None = None
         tenders = [*(Part(token(), Money(share, "EUR")) for share in shares), Part(token())]
-        asked = replace(authorize(self.world.order_id, AUTHORIZED), tenders=tenders)
+        asked = replace(authorize(self.world.order_id, AUTHORIZED), tenders=tenders, save_means=True)
         paid = self.run(self.world.service.authorize(asked))
         assert paid.payment.status is Status.AUTHORIZED
 
@@ -114,6 +117,33 @@ class Lives(RuleBasedStateMachine):
         assert sum(one.amount_minor for one in operations) == free
         self.learn("void", operations)
         self.last = ("void", asked, operations)
+
+    @rule(share=st.integers(50, 150), fault=st.sampled_from(["", "", "decline", *LOSSES]))
+    @precondition(lambda self: not self.model.closing)
+    def change_the_amount(self, share: int, fault: str) -> None:
+        self.learn_all()
+        model = self.model
+        before = model.authorized - model.voided
+        total = max(1, before * share // 100)
+        asked = change(self.world.order_id, total)
+        if fault:
+            for call in ("increment", "create"):
+                self.world.provider.fault(call, fault, order_id=self.world.order_id)
+        if model.reserved or total < model.captured:
+            with pytest.raises(Unavailable if model.reserved else FailedPrecondition) as refused:
+                self.run(self.world.service.change_amount(asked))
+            assert refused.value.reason == ("MONEY_IN_FLIGHT" if model.reserved else "TOTAL_BELOW_CAPTURE")
+            self.world.provider.heal()
+            return
+        told = self.run(self.world.service.change_amount(asked))
+        if told.status is Status.PENDING:
+            self.run(self.world.rest())
+            told = self.run(self.world.service.change_amount(asked))
+        self.world.provider.heal()
+        self.learn_all()
+        stands = told.status is Status.AUTHORIZED
+        assert self.model.authorized - self.model.voided == (total if stands else before)
+        assert stands or (fault == "decline" and total > before) or total - before < SMALLEST
 
     @rule()
     @precondition(lambda self: self.last is not None)
@@ -157,16 +187,16 @@ class Lives(RuleBasedStateMachine):
         statement = self.run(self.world.service.get_payment(self.world.order_id))
         closing = self.model.closing
         self.model = Model(closing=closing)
+        self.model.authorized = 0
         for operation in statement.operations:
-            if operation.kind is not Kind.AUTHORIZE:
-                self.model.learn(operation.kind.value, operation)
+            self.model.learn(operation.kind.value, operation)
 
     def teardown(self) -> None:
         if not hasattr(self, "model"):
             return
         self.resolve()
         model = self.model
-        assert self.run(self.world.totals()) == (AUTHORIZED, model.captured, model.voided, model.refunded)
+        assert self.run(self.world.totals()) == (model.authorized, model.captured, model.voided, model.refunded)
         assert not model.reserved
         self.run(self.world.assert_books_agree())
         if model.closing:

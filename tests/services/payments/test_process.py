@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -17,7 +18,7 @@ import pytest_asyncio
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kit import rpc
+from kit import rpc, times
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound, OmsError, Unauthenticated
 from kit.values.ids import new_id
 from oms.outbox.v1 import outbox_service_pb2
@@ -28,6 +29,8 @@ from oms.type.v1 import type_pb2
 from simulators.payment_provider.webhooks import sign
 from tests.conftest import MakeDatabase
 from tests.simulators.payment_provider import API_KEY, WEBHOOK_SECRET, RunningProvider
+from workflows.activities.payments import PaymentActivities
+from workflows.messages import Amount, AmountChange, PaymentAnswer
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,27 @@ def authorize(order_id: str, means: str = "pm_card_visa") -> pb.AuthorizeRequest
         cause="placement",
         actor="test",
     )
+
+
+async def test_a_story_changes_the_total_and_waits_for_the_customer_where_it_must(
+    channel: grpc.aio.Channel, provider: RunningProvider
+) -> None:
+    payments, steps = PaymentsServiceStub(channel), PaymentActivities(channel)
+    order_id = new_id("ord")
+    await payments.Authorize(authorize(order_id, "pm_card_visa_noIncrement"))
+
+    async def change(minor: int, link_until: str = "") -> PaymentAnswer:
+        request_id = f"order/{order_id}/change/{minor}/{link_until}"
+        return await steps.change_amount(
+            AmountChange(request_id, order_id, Amount(minor, "EUR"), "modification", link_until)
+        )
+
+    assert await change(9_000) == await change(10_000) == PaymentAnswer("authorized")
+    assert await change(12_000) == PaymentAnswer("declined", decline_code="no_means_for_more")
+    waits = await change(12_000, (times.now() + timedelta(days=1)).isoformat())
+    assert (waits.status, waits.next_action_url.startswith("http")) == ("action_required", True)
+    payment = (await payments.GetPayment(pb.GetPaymentRequest(order_id=order_id))).payment
+    assert (payment.status, payment.tenders[1].raises) == (pb.PAYMENT_STATUS_AUTHORIZED, True)
 
 
 async def test_a_payment_goes_its_whole_way_over_grpc(

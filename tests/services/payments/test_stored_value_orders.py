@@ -8,12 +8,12 @@ from kit.feed import Bell
 from kit.values.ids import new_id
 from kit.values.money import Money
 from services.payments.commands import Authorize, Move, Part, Settle
-from services.payments.domain.model import Means, MeansKind, State, Status
+from services.payments.domain.model import Kind, Means, MeansKind, State, Status
 from services.payments.providers import Provider
 from services.payments.providers.till import CARD_NEEDS_A_TILL, CASH_NEEDS_A_TILL, TillProvider
 from services.payments.service import PaymentsService
 from tests.services.payments.cards import NOON, Cards
-from tests.services.payments.world import move, unwind
+from tests.services.payments.world import change, move, unwind
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ async def test_a_card_is_bound_to_its_customer_also_when_the_intent_is_carried_o
 ) -> None:
     _, code = await cards.issue(3_000, customer_ref="c-1")
     asked = order(3_000, Part(Means(MeansKind.STORED_VALUE, code, "c-1")))
-    payment, (operation,), _ = await service._intend_authorize(asked)
+    payment, (operation,), _ = await service.authorising.intend(asked)
     assert operation.state is State.INTENDED
     cards.later(minutes=5)
     assert await service.resolve_unknown(cards.now) == (1, 0)
@@ -191,3 +191,40 @@ async def test_a_receipt_names_its_shop(service: PaymentsService) -> None:
     with pytest.raises(InvalidArgument) as refused:
         await service.authorize(order(2_000, Part(Means(MeansKind.CASH, "R-3"))))
     assert refused.value.facts["field"] == "tenders[0].cash.point_id"
+
+
+async def test_what_a_till_took_for_nothing_is_given_back_and_does_not_count(service: PaymentsService) -> None:
+    asked = order(10_000, at_till(MeansKind.CASH, new_id("receipt")))
+    await service.authorize(asked)
+    less = await service.change_amount(change(asked.order_id, 7_000))
+    assert less.status is Status.AUTHORIZED
+    assert [(one.kind, one.state, one.amount_minor) for one in less.operations] == [
+        (Kind.CAPTURE, State.SUCCEEDED, 3_000),
+        (Kind.REFUND, State.FAILED, 3_000),
+    ]
+    assert await open_tasks(service, asked.order_id) == {(CASH_NEEDS_A_TILL, 3_000)}
+    await service.change_amount(change(asked.order_id, 6_000))
+    assert (await service.get_payment(asked.order_id)).payment.uncaptured == 6_000
+    more = await service.change_amount(change(asked.order_id, 6_500))
+    assert (more.status, more.decline_code) == (Status.DECLINED, "no_means_for_more")
+    receipt = Means(MeansKind.CASH, new_id("receipt"), point_id="st-lyon")
+    assert (await service.change_amount(change(asked.order_id, 6_500, means=receipt))).status is Status.AUTHORIZED
+    assert await service.differences() == []
+
+
+async def test_a_gift_card_gives_what_was_given_up_in_part_and_another_pays_the_rest(
+    cards: Cards, service: PaymentsService
+) -> None:
+    card, code = await cards.issue(5_000)
+    _, other = await cards.issue(5_000)
+    asked = order(4_000, stored_value(code))
+    await service.authorize(asked)
+    await service.change_amount(change(asked.order_id, 3_000))
+    assert (await service.change_amount(change(asked.order_id, 3_500))).status is Status.AUTHORIZED
+    assert await cards.books(card) == (5_000, 4_000)
+    brought = Means(MeansKind.STORED_VALUE, other)
+    assert (await service.change_amount(change(asked.order_id, 6_000, means=brought))).status is Status.AUTHORIZED
+    await service.capture(move(asked.order_id, 6_000))
+    assert await cards.books(card) == (1_500, 0)
+    assert await service.differences() == []
+    await cards.assert_books_agree()

@@ -12,7 +12,7 @@ from kit.times import now
 from kit.values.money import Money
 from services.payments.commands import Authorize, Part
 from services.payments.domain.model import Kind, Means, MeansKind, State, Status
-from services.payments.service import Statement
+from services.payments.domain.movement import Statement
 from tests.services.payments.test_provider_events import post
 from tests.services.payments.world import World, authorize, move, token, unwind
 

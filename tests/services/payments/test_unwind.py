@@ -7,7 +7,7 @@ import pytest
 from kit.errors import Conflict, FailedPrecondition, NotFound
 from services.payments.commands import Unwind
 from services.payments.domain.model import Means, MeansKind, State, Status
-from services.payments.service import Statement
+from services.payments.domain.movement import Statement
 from tests.services.payments.world import World, authorize, move, unwind
 
 

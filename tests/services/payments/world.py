@@ -12,9 +12,10 @@ from kit.db import AsyncEngine
 from kit.times import now
 from kit.values.ids import new_id
 from kit.values.money import Money
-from services.payments.commands import Authorize, Move, Part, Unwind
+from services.payments.commands import Authorize, ChangeAmount, Move, Part, Unwind
 from services.payments.domain.model import Means, MeansKind, Tender
-from services.payments.service import PaymentsService, Statement
+from services.payments.domain.movement import Statement
+from services.payments.service import PaymentsService
 from tests.simulators.payment_provider import RunningProvider
 
 _numbers = itertools.count(1)
@@ -45,6 +46,20 @@ def move(order_id: str, minor: int | None = None, currency: str = "EUR", key: st
         order_id=order_id,
         amount=None if minor is None else Money(minor, currency),
         cause=cause or f"parcel/par_{number}",
+        actor="workflow",
+    )
+
+
+def change(
+    order_id: str, minor: int, key: str = "", *, means: Means | None = None, until: datetime | None = None
+) -> ChangeAmount:
+    """To another total; `until`: the end of a link."""
+    return ChangeAmount(
+        request_id=key or f"{order_id}/change/{next(_numbers)}",
+        order_id=order_id,
+        total=Money(minor, "EUR"),
+        means=Part(means, expires_at=until) if means else None,
+        cause="modification",
         actor="workflow",
     )
 
@@ -94,9 +109,9 @@ class World:
                 assert tender.authorized == 0
                 continue
             found = (book["authorised"], book["captured"], book["refunded"])
-            assert found == (tender.authorized, tender.captured, tender.refunded)
+            assert found == (tender.authorized - tender.taken_back, tender.captured, tender.refunded)
             rest = tender.uncaptured
-            assert book["capturable"] == (rest + tender.voided if rest else 0)
+            assert book["capturable"] == (rest + tender.voided - tender.taken_back if rest else 0)
         assert all(book["authorised"] == 0 for book in books.values())
 
     async def events(self) -> list[Any]:

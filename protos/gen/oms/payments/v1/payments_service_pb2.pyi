@@ -448,6 +448,7 @@ class PaymentTender(_message.Message):
     RENEWS_FIELD_NUMBER: _builtins.int
     SUPERSEDED_FIELD_NUMBER: _builtins.int
     DISPUTED_FIELD_NUMBER: _builtins.int
+    RAISES_FIELD_NUMBER: _builtins.int
     tender_id: _builtins.str
     position: _builtins.int
     """Money is taken in this order and given back in the reverse one."""
@@ -465,6 +466,8 @@ class PaymentTender(_message.Message):
     renews: _builtins.str
     """The tender whose authorisation it takes the place of; empty for none."""
     superseded: _builtins.bool
+    raises: _builtins.bool
+    """It pays what the order came to cost more; until it is authorised it is `superseded`."""
     @_builtins.property
     def amount(self) -> _type_pb2.Money:
         """What it is to pay."""
@@ -515,10 +518,11 @@ class PaymentTender(_message.Message):
         renews: _builtins.str = ...,
         superseded: _builtins.bool = ...,
         disputed: _type_pb2.Money | None = ...,
+        raises: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "disputed", b"disputed", "lapsed", b"lapsed", "owed", b"owed", "refunded", b"refunded", "voided", b"voided"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "decline_code", b"decline_code", "disputed", b"disputed", "lapsed", b"lapsed", "means", b"means", "multi_capture", b"multi_capture", "next_action_url", b"next_action_url", "owed", b"owed", "position", b"position", "provider", b"provider", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "renewable", b"renewable", "renews", b"renews", "status", b"status", "superseded", b"superseded", "tender_id", b"tender_id", "voided", b"voided"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "decline_code", b"decline_code", "disputed", b"disputed", "lapsed", b"lapsed", "means", b"means", "multi_capture", b"multi_capture", "next_action_url", b"next_action_url", "owed", b"owed", "position", b"position", "provider", b"provider", "provider_payment_id", b"provider_payment_id", "raises", b"raises", "refunded", b"refunded", "renewable", b"renewable", "renews", b"renews", "status", b"status", "superseded", b"superseded", "tender_id", b"tender_id", "voided", b"voided"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -735,6 +739,80 @@ class AuthorizeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AuthorizeResponse: _TypeAlias = AuthorizeResponse  # noqa: Y015
+
+@_typing.final
+class ChangeAmountRequest(_message.Message):
+    """What the order comes to in all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    MEANS_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    cause: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def total(self) -> _type_pb2.Money: ...
+    @_builtins.property
+    def means(self) -> Global___Tender:
+        """For what it costs more, where that cannot be had without the customer. Absent: it is then declined as
+        "no_means_for_more" or with the provider's code.
+        """
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        total: _type_pb2.Money | None = ...,
+        means: Global___Tender | None = ...,
+        cause: _builtins.str = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["means", b"means", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "cause", b"cause", "means", b"means", "order_id", b"order_id", "request_id", b"request_id", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeAmountRequest: _TypeAlias = ChangeAmountRequest  # noqa: Y015
+
+@_typing.final
+class ChangeAmountResponse(_message.Message):
+    """How the change went."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATUS_FIELD_NUMBER: _builtins.int
+    NEXT_ACTION_URL_FIELD_NUMBER: _builtins.int
+    DECLINE_CODE_FIELD_NUMBER: _builtins.int
+    OPERATIONS_FIELD_NUMBER: _builtins.int
+    status: Global___PaymentStatus.ValueType
+    """AUTHORIZED, DECLINED, ACTION_REQUIRED, PAID_BY_CHANNEL (nothing to do), or PENDING: ask again."""
+    next_action_url: _builtins.str
+    decline_code: _builtins.str
+    @_builtins.property
+    def operations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Operation]: ...
+    def __init__(
+        self,
+        *,
+        status: Global___PaymentStatus.ValueType = ...,
+        next_action_url: _builtins.str = ...,
+        decline_code: _builtins.str = ...,
+        operations: _abc.Iterable[Global___Operation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decline_code", b"decline_code", "next_action_url", b"next_action_url", "operations", b"operations", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeAmountResponse: _TypeAlias = ChangeAmountResponse  # noqa: Y015
 
 @_typing.final
 class CaptureRequest(_message.Message):

@@ -42,6 +42,11 @@ class PaymentsServiceStub:
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizeRequest.SerializeToString,
                 response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizeResponse.FromString,
                 _registered_method=True)
+        self.ChangeAmount = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/ChangeAmount',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ChangeAmountRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ChangeAmountResponse.FromString,
+                _registered_method=True)
         self.Capture = channel.unary_unary(
                 '/oms.payments.v1.PaymentsService/Capture',
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.CaptureRequest.SerializeToString,
@@ -132,6 +137,17 @@ class PaymentsServiceServicer:
 
     def Authorize(self, request, context):
         """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeAmount(self, request, context):
+        """The order comes to another total before it is captured: less is given up, more is authorised. What is declined, or
+        waits for the customer, leaves everything as it was until then; events oms.payments.change.authorized, .declined
+        tell the order's workflow how a wait ended, and another change withdraws it.
+        FAILED_PRECONDITION / PAYMENT_CLOSED, PAYMENT_NOT_AUTHORIZED, TOTAL_BELOW_CAPTURE (with `captured_minor`);
+        UNAVAILABLE / MONEY_IN_FLIGHT while something before is not known yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -266,6 +282,11 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizeRequest.FromString,
                     response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizeResponse.SerializeToString,
             ),
+            'ChangeAmount': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeAmount,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ChangeAmountRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.ChangeAmountResponse.SerializeToString,
+            ),
             'Capture': grpc.unary_unary_rpc_method_handler(
                     servicer.Capture,
                     request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.CaptureRequest.FromString,
@@ -377,6 +398,33 @@ class PaymentsService:
             '/oms.payments.v1.PaymentsService/Authorize',
             oms_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizeRequest.SerializeToString,
             oms_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeAmount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/ChangeAmount',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.ChangeAmountRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.ChangeAmountResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,6 +38,13 @@ class PaymentsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PaymentsServiceAsyncStub: ...
     Authorize: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizeRequest, _payments_service_pb2.AuthorizeResponse]
     """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error."""
+    ChangeAmount: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ChangeAmountRequest, _payments_service_pb2.ChangeAmountResponse]
+    """The order comes to another total before it is captured: less is given up, more is authorised. What is declined, or
+    waits for the customer, leaves everything as it was until then; events oms.payments.change.authorized, .declined
+    tell the order's workflow how a wait ended, and another change withdraws it.
+    FAILED_PRECONDITION / PAYMENT_CLOSED, PAYMENT_NOT_AUTHORIZED, TOTAL_BELOW_CAPTURE (with `captured_minor`);
+    UNAVAILABLE / MONEY_IN_FLIGHT while something before is not known yet.
+    """
     Capture: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.CaptureRequest, _payments_service_pb2.CaptureResponse]
     """Captures for a parcel, from the tenders in their order of use. Money that a provider no longer holds is
     authorised again where the customer allowed it, or else fails as "authorisation_ended".
@@ -98,6 +105,13 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Authorize: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizeRequest, _payments_service_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error."""
+    ChangeAmount: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ChangeAmountRequest, _payments_service_pb2.ChangeAmountResponse]  # type: ignore[assignment]
+    """The order comes to another total before it is captured: less is given up, more is authorised. What is declined, or
+    waits for the customer, leaves everything as it was until then; events oms.payments.change.authorized, .declined
+    tell the order's workflow how a wait ended, and another change withdraws it.
+    FAILED_PRECONDITION / PAYMENT_CLOSED, PAYMENT_NOT_AUTHORIZED, TOTAL_BELOW_CAPTURE (with `captured_minor`);
+    UNAVAILABLE / MONEY_IN_FLIGHT while something before is not known yet.
+    """
     Capture: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.CaptureRequest, _payments_service_pb2.CaptureResponse]  # type: ignore[assignment]
     """Captures for a parcel, from the tenders in their order of use. Money that a provider no longer holds is
     authorised again where the customer allowed it, or else fails as "authorisation_ended".
@@ -161,6 +175,19 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.AuthorizeResponse, _abc.Awaitable[_payments_service_pb2.AuthorizeResponse]]:
         """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error."""
+
+    @_abc_1.abstractmethod
+    def ChangeAmount(
+        self,
+        request: _payments_service_pb2.ChangeAmountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.ChangeAmountResponse, _abc.Awaitable[_payments_service_pb2.ChangeAmountResponse]]:
+        """The order comes to another total before it is captured: less is given up, more is authorised. What is declined, or
+        waits for the customer, leaves everything as it was until then; events oms.payments.change.authorized, .declined
+        tell the order's workflow how a wait ended, and another change withdraws it.
+        FAILED_PRECONDITION / PAYMENT_CLOSED, PAYMENT_NOT_AUTHORIZED, TOTAL_BELOW_CAPTURE (with `captured_minor`);
+        UNAVAILABLE / MONEY_IN_FLIGHT while something before is not known yet.
+        """
 
     @_abc_1.abstractmethod
     def Capture(
