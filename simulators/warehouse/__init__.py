@@ -1,0 +1,1 @@
+"""A warehouse management system for tests and the demo, reached over HTTP."""
