@@ -90,6 +90,7 @@ promise_db = _engine_on("promise")
 orders_db = _engine_on("orders")
 payments_db = _engine_on("payments")
 relay_db = _engine_on("relay")
+handover_db = _engine_on("handover")
 
 
 @pytest.fixture(scope="session")

@@ -183,6 +183,12 @@ def _desk(books: Books, rules: Rules, floor: Floor) -> APIRouter:
     async def everything() -> Body:
         return {"items": books.all()}
 
+    @router.delete("/preparation-orders/{preparation_id}")
+    async def lose(preparation_id: str) -> Body:
+        with books.transaction():
+            books.forget(preparation_id)
+        return {}
+
     @router.post("/preparation-orders/{preparation_id}/steps")
     async def step(preparation_id: str, wanted: StepOrder) -> Body:
         with books.transaction():

@@ -78,6 +78,11 @@ class Books:
             (json.dumps(preparation), step_at, preparation["id"]),
         )
 
+    def forget(self, preparation_id: str) -> None:
+        """As if it had never come."""
+        for table, key in (("sending", "preparation_id"), ("message", "preparation_id"), ("preparation", "id")):
+            self._db.execute(f"DELETE FROM {table} WHERE {key} = ?", (preparation_id,))
+
     def all(self) -> list[Body]:
         """Every preparation order, oldest first."""
         return self._bodies("SELECT body FROM preparation ORDER BY rowid")
