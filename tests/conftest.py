@@ -89,6 +89,7 @@ inventory_db = _engine_on("inventory")
 promise_db = _engine_on("promise")
 orders_db = _engine_on("orders")
 payments_db = _engine_on("payments")
+booking_db = _engine_on("booking")
 relay_db = _engine_on("relay")
 handover_db = _engine_on("handover")
 

@@ -207,9 +207,8 @@ class Stack:
             for replica in self.replica_names(process.name):
                 parts.append(Service(self._spec(process, replica), process.needs, uses))
         if self.options.load_demo:
-            parts.append(
-                Step("demo retailer", self._load_demo, needs=("inventory", "promise", "orders", "payments"))
-            )
+            loaded = ("inventory", "promise", "orders", "payments", "booking")
+            parts.append(Step("demo retailer", self._load_demo, needs=loaded))
         return parts
 
     def _postgres(self) -> PostgresServer:

@@ -6,7 +6,7 @@ The only place that lists them. Addresses are told to all; a secret only to thos
 from dataclasses import dataclass
 from typing import Literal
 
-GRPC_SERVICES = ("inventory", "promise", "orders", "payments", "relay")
+GRPC_SERVICES = ("inventory", "promise", "orders", "payments", "booking", "relay")
 # name -> default port; `oms up --port NAME=NUMBER` and OMS_PORT_<NAME> change them
 DEFAULT_PORTS = {
     "gateway": 8080,
@@ -19,6 +19,7 @@ DEFAULT_PORTS = {
     "payments": 9104,
     "relay": 9105,
     "worker": 9106,
+    "booking": 9107,
     "payment_provider": 9200,
 }
 Secret = Literal[
@@ -74,11 +75,12 @@ PROCESSES = (
         database=True,
         secrets=(*_PROVIDER_SECRETS, "stored_value_key"),
     ),
+    Process("booking", "services.booking", needs=("databases",), database=True),
     Process(
         "relay",
         "services.relay",
         needs=("databases", "namespace"),
-        uses=("inventory", "promise", "orders", "payments"),
+        uses=("inventory", "promise", "orders", "payments", "booking"),
         database=True,
         secrets=("codec_keys",),
     ),
@@ -86,14 +88,14 @@ PROCESSES = (
         "worker",
         "workflows.worker",
         needs=("namespace",),
-        uses=("inventory", "promise", "orders", "payments"),
+        uses=("inventory", "promise", "orders", "payments", "booking"),
         secrets=("codec_keys",),
     ),
     Process(
         "gateway",
         "services.gateway",
         needs=("namespace",),
-        uses=("worker", "relay", "inventory", "promise", "orders", "payments"),
+        uses=("worker", "relay", "inventory", "promise", "orders", "payments", "booking"),
         health="/readyz",
         secrets=("codec_keys",),
     ),

@@ -21,6 +21,7 @@ class GatewaySettings(Settings):
     orders_address: str
     payments_address: str
     relay_address: str
+    booking_address: str
     temporal_address: str
     temporal_namespace: str = "default"
     codec_keys: str
@@ -43,6 +44,7 @@ async def main() -> None:
         settings.orders_address,
         settings.payments_address,
         settings.relay_address,
+        settings.booking_address,
     )
     client = await temporal.connect(
         settings.temporal_address, settings.temporal_namespace, settings.codec_keys, lazy=True

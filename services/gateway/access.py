@@ -27,6 +27,9 @@ _OPERATOR = frozenset({Role.OPERATOR})
 _TRANSFERS = frozenset({Role.STORE, Role.SUPPLY_CHAIN})
 _SHELF = _STORE | _NETWORK
 _READING_DECISIONS = frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE})
+_CARRIER = frozenset({Role.CARRIER})
+_READING_BOOKINGS = _PLACING | _NETWORK | _OPERATOR | _CARRIER
+_MEETING = _CARRIER | {Role.CUSTOMER_SERVICE}
 
 ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/healthz"): PUBLIC,
@@ -133,6 +136,16 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/capacity/limits/remove"): _NETWORK,
     ("GET", "/v1/capacity/limits"): _NETWORK,
     ("GET", "/v1/points/{point_id}/capacity"): _SHELF,
+    ("PUT", "/v1/slot-patterns"): _NETWORK,
+    ("GET", "/v1/slot-patterns"): _NETWORK | _CARRIER,
+    ("GET", "/v1/slot-patterns/{pattern_id}/versions"): _NETWORK | _CARRIER,
+    ("GET", "/v1/delivery-slots"): _SELLING | _CARRIER,
+    ("POST", "/v1/delivery-slots/{slot_id}/holds"): _PLACING,
+    ("GET", "/v1/bookings"): _READING_BOOKINGS,
+    ("GET", "/v1/bookings/{booking_id}"): _READING_BOOKINGS,
+    ("POST", "/v1/bookings/{booking_id}/release"): _PLACING,
+    ("POST", "/v1/bookings/{booking_id}/kept"): _MEETING,
+    ("POST", "/v1/bookings/{booking_id}/missed"): _MEETING,
     ("POST", "/v1/points/{point_id}/declarations"): _SHELF,
     ("GET", "/v1/points/{point_id}/declarations"): _SHELF,
     ("POST", "/v1/declarations/{declaration_id}/release"): _SHELF,
@@ -227,6 +240,11 @@ def channels_seen(caller: Caller) -> frozenset[str] | None:
     if caller.roles & _ALL_CHANNELS or (Role.CHANNEL in caller.roles and ALL in caller.channels):
         return None
     return caller.channels if Role.CHANNEL in caller.roles else frozenset()
+
+
+def booking_channels(caller: Caller) -> frozenset[str] | None:
+    """The channels whose bookings the caller may see; None for all, as for the carriers who come."""
+    return None if Role.CARRIER in caller.roles else channels_seen(caller)
 
 
 def brands_seen(caller: Caller) -> frozenset[str] | None:

@@ -18,6 +18,7 @@ from services.gateway.console.paying import paying_router
 from services.gateway.readiness import Readiness
 from services.gateway.routes import finance, imports, simulations
 from services.gateway.routes.baskets import baskets_router
+from services.gateway.routes.booking import booking_router
 from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.decisions import decisions_router
@@ -79,6 +80,7 @@ _TAGS = (
         "What plans are judged by: drafts, versions that judge from an instant on, and who changed what.",
     ),
     ("capacity", "How many orders points start a day, how many parcels carriers take, and what is left of it."),
+    ("appointments", "Delivery slots of carriers, the places that are left in them, and who has booked one."),
     ("simulations", "Another ruleset over past orders, beside the one in force: cost, splits, promises, load."),
     ("checks", "Whether stock, orders, money, workflows and events agree with each other."),
     ("health", "Whether it works."),
@@ -144,6 +146,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         merchandising_router,
         rulesets_router,
         capacity_router,
+        booking_router,
         imports.imports_router,
         simulations.simulations_router,
         checks_router,

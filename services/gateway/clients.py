@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from kit import rpc
 from kit.errors import OmsError, Unavailable
+from oms.booking.v1.booking_service_pb2_grpc import BookingServiceStub
 from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub
 from oms.inventory.v1.image_service_pb2_grpc import ImageServiceStub
 from oms.inventory.v1.import_service_pb2_grpc import ImportServiceStub
@@ -35,6 +36,7 @@ from oms.promise.v1.simulation_service_pb2_grpc import SimulationServiceStub
 from oms.relay.v1.relay_service_pb2_grpc import RelayServiceStub
 
 if TYPE_CHECKING:
+    from oms.booking.v1.booking_service_pb2_grpc import BookingServiceAsyncStub
     from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
     from oms.inventory.v1.image_service_pb2_grpc import ImageServiceAsyncStub
     from oms.inventory.v1.import_service_pb2_grpc import ImportServiceAsyncStub
@@ -71,6 +73,7 @@ class Addresses:
     orders: str
     payments: str
     relay: str
+    booking: str
 
 
 class Clients:
@@ -100,6 +103,7 @@ class Clients:
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
         self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])
+        self.booking: BookingServiceAsyncStub = BookingServiceStub(self._channels["booking"])
         self.relay: RelayServiceAsyncStub = RelayServiceStub(self._channels["relay"])
 
     async def read(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:

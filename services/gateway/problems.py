@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kit.errors import DeadlineExceeded, Internal, OmsError, Unauthenticated, Unavailable
 from services.gateway.schemas.base import MoneyView
+from services.gateway.schemas.booking import SlotView
 
 MEDIA_TYPE = "application/problem+json"
 _MAX_FIELD_CHARACTERS = 200
@@ -73,6 +74,7 @@ class Problem(BaseModel):
     order_id: str | None = None
     lines: list[RefusedLineView] | None = Field(None, description="The lines that cannot be had, and why.")
     options: list[PromiseOption] | None = Field(None, description="Deliveries that can be had instead.")
+    alternatives: list[SlotView] | None = Field(None, description="The nearest slots that can be had instead.")
     decline_code: str | None = Field(None, description="The payment provider's code.")
 
 

@@ -27,6 +27,7 @@ class RelaySettings(ServiceSettings):
     inventory_address: str
     orders_address: str
     payments_address: str
+    booking_address: str
     temporal_address: str
     temporal_namespace: str = "default"
     codec_keys: str
@@ -38,6 +39,7 @@ class RelaySettings(ServiceSettings):
             "inventory": self.inventory_address,
             "orders": self.orders_address,
             "payments": self.payments_address,
+            "booking": self.booking_address,
         }
 
 

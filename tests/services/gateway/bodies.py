@@ -31,6 +31,9 @@ PARAMETERS = {
     "settlement_id": "stl_1",
     "difference_id": "sdf_1",
     "instrument_id": "svl_1",
+    "pattern_id": "lyon-morning",
+    "slot_id": "lyon-morning.20261207",
+    "booking_id": "bkg_1",
 }
 QUERIES = {
     ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",

@@ -38,6 +38,7 @@ from oms.type.v1 import type_pb2 as types
 from services.gateway.clients import Addresses
 from tests.services.gateway import (
     fake_baskets,
+    fake_booking,
     fake_capacity,
     fake_decisions,
     fake_finance,
@@ -738,13 +739,14 @@ class Peers:
 
 @asynccontextmanager
 async def serving() -> AsyncIterator[Peers]:
-    """All five services on one port. What a fake does not implement is answered UNIMPLEMENTED."""
+    """All six services on one port. What a fake does not implement is answered UNIMPLEMENTED."""
     world = World()
     server = rpc.build_server()
     add_OrdersServiceServicer_to_server(FakeOrders(world), server)  # type: ignore[abstract]
     add_InventoryServiceServicer_to_server(FakeInventory(world), server)  # type: ignore[abstract]
     fake_transfers.register(world, server)
     fake_baskets.register(world, server)
+    fake_booking.register(world, server)
     fake_capacity.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
@@ -765,5 +767,5 @@ async def serving() -> AsyncIterator[Peers]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     address = f"127.0.0.1:{port}"
-    yield Peers(Addresses(address, address, address, address, address), world, health)
+    yield Peers(Addresses(*[address] * 6), world, health)
     await server.stop(0)

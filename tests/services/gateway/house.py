@@ -19,6 +19,7 @@ from grpc_health.v1._async import HealthServicer
 
 from kit import db, rpc, temporal
 from kit.feed import Bell
+from oms.booking.v1.booking_service_pb2_grpc import add_BookingServiceServicer_to_server
 from oms.inventory.v1.basket_service_pb2_grpc import add_BasketServiceServicer_to_server
 from oms.inventory.v1.image_service_pb2_grpc import add_ImageServiceServicer_to_server
 from oms.inventory.v1.import_service_pb2_grpc import add_ImportServiceServicer_to_server
@@ -39,6 +40,9 @@ from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_t
 from oms.promise.v1.ruleset_service_pb2_grpc import add_RulesetServiceServicer_to_server
 from oms.promise.v1.simulation_service_pb2_grpc import add_SimulationServiceServicer_to_server
 from oms.relay.v1.relay_service_pb2_grpc import add_RelayServiceServicer_to_server
+from services.booking.patterns import Patterns
+from services.booking.rpc import BookingRpc
+from services.booking.service import BookingService
 from services.gateway.app import Options, create_app
 from services.gateway.clients import Addresses, Clients
 from services.inventory.baskets import Baskets
@@ -95,7 +99,7 @@ from services.relay.service import RelayService
 from tests.services.gateway.tokens import Issuer
 
 CODEC_KEYS = "test:" + "A" * 43
-SERVICES = ("inventory", "orders", "payments", "promise", "relay")
+SERVICES = ("booking", "inventory", "orders", "payments", "promise", "relay")
 T = TypeVar("T")
 
 
@@ -133,7 +137,7 @@ async def _open(
     address = await _serve_services(parts, databases)
     await _publish_life_cycle(address)
     client = await temporal.connect(temporal_address, "default", CODEC_KEYS, lazy=True)
-    clients = Clients(Addresses(address, address, address, address, address), client)
+    clients = Clients(Addresses(*[address] * 6), client)
     # No worker polls this queue: an order that is placed stays recorded.
     options = Options(placement_wait_seconds=0.02, task_queue="nobody-works-here")
     app = create_app(clients, issuer.verifier(), options)
@@ -153,7 +157,7 @@ async def _open(
 
 
 async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -> str:
-    """All five services on one port."""
+    """All six services on one port."""
     engines = {name: db.connect(databases[name]) for name in SERVICES}
     for engine in engines.values():
         parts.push_async_callback(engine.dispose)
@@ -206,6 +210,8 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_CapacityServiceServicer_to_server(CapacityRpc(capacities), server)
     simulations = SimulationService(engines["promise"], replica)
     add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
+    bookings = BookingService(engines["booking"], bells["booking"])
+    add_BookingServiceServicer_to_server(BookingRpc(bookings, Patterns(engines["booking"])), server)
     add_RelayServiceServicer_to_server(RelayRpc(RelayService(engines["relay"], bells["relay"])), server)
     await _say_serving(server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"

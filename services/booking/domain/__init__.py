@@ -1,0 +1,1 @@
+"""The rules of slots and bookings: pure, told the time."""

@@ -1,0 +1,5 @@
+"""Alembic's entry: see kit.migrations."""
+
+from kit.migrations import run
+
+run()
