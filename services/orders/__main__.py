@@ -9,9 +9,12 @@ from kit import db, rpc, telemetry, times
 from kit.feed import Bell
 from kit.outbox import OutboxRpc
 from kit.settings import ServiceSettings
+from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
 from services.orders.holding import Holding
+from services.orders.invoicing import Documents
+from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -34,6 +37,7 @@ async def main() -> None:
 
     def register(server: grpc.aio.Server) -> None:
         add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding), server)
+        add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from kit import outbox, requests, telemetry
 from kit.feed import Bell
 from services.orders import documents as doc
-from services.orders import store
+from services.orders import invoicing, store
 from services.orders.domain import fulfilment, holds, watch
 from services.orders.domain.model import EVERYWHERE, Decision, Fulfilment, Order, Reach
 from services.orders.domain.states import OrderState
@@ -92,7 +92,8 @@ class Changes:
         """Nothing happened means nothing to write: the answer is the state as it is."""
         if decision.happenings:
             await store.save(tx, before, decision)
-            await outbox.write(tx, events_of(decision))
+            issued = await invoicing.issue(tx, before, decision.order)
+            await outbox.write(tx, [*events_of(decision), *map(invoicing.event_of, issued)])
 
 
 def judged(decision: Decision) -> Decision:

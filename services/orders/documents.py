@@ -4,12 +4,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from services.orders.domain.document import DocumentContent, Seller
 from services.orders.domain.model import (
     Address,
     Buyer,
     Charge,
     Content,
     Customer,
+    DocumentTerms,
     Fulfilment,
     FulfilmentLine,
     Hold,
@@ -30,6 +32,8 @@ CHARGE = TypeAdapter(Charge)
 CONTENT = TypeAdapter(Content)
 CUSTOMER = TypeAdapter(Customer)
 ADDRESS = TypeAdapter(Address)
+DOCUMENT_CONTENT = TypeAdapter(DocumentContent)
+DOCUMENT_TERMS = TypeAdapter(DocumentTerms)
 FULFILMENT = TypeAdapter(Fulfilment)
 FULFILMENTS = TypeAdapter(tuple[Fulfilment, ...])
 FULFILMENT_LINES = TypeAdapter(tuple[FulfilmentLine, ...])
@@ -45,6 +49,7 @@ REFUND = TypeAdapter(Refund)
 REFUSAL = TypeAdapter(Refusal)
 SALES_CHANNEL = TypeAdapter(SalesChannel)
 TRADES = TypeAdapter(tuple[Trade, ...])
+SELLER = TypeAdapter(Seller)
 
 
 def to_json(adapter: TypeAdapter[Any], record: object) -> Any:

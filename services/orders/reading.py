@@ -282,13 +282,15 @@ async def put_channels(tx: AsyncConnection, channels: Sequence[SalesChannel]) ->
             "brands": list(one.brands),
             "life_cycle_id": one.life_cycle_id,
             "trades": doc.to_json(doc.TRADES, one.trades),
+            "documents": doc.to_json(doc.DOCUMENT_TERMS, one.documents),
         }
         for one in sorted(channels, key=lambda one: one.channel_id)
     ]
     if not rows:
         return 0
     put = insert(sales_channel).values(rows)
-    new = {name: put.excluded[name] for name in ("name", "currency", "brands", "life_cycle_id", "trades")}
+    columns = ("name", "currency", "brands", "life_cycle_id", "trades", "documents")
+    new = {name: put.excluded[name] for name in columns}
     differs = or_(*(sales_channel.c[name].is_distinct_from(value) for name, value in new.items()))
     written = await tx.execute(
         put.on_conflict_do_update(index_elements=["channel_id"], set_=new, where=differs).returning(

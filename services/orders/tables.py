@@ -3,7 +3,7 @@
 The migrations make the tables. The aggregate itself is read and written as documents, in store.py.
 """
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
@@ -41,6 +41,7 @@ sales_channel = Table(
     Column("brands", ARRAY(Text)),
     Column("life_cycle_id", Text),
     Column("trades", JSONB),
+    Column("documents", JSONB),
 )
 
 orders = Table(
@@ -68,6 +69,25 @@ fulfilment = Table(
     Column("state", Text),
     _instant("hand_over_by"),
     _instant("let_go_at"),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("number", Text, primary_key=True),
+    Column("series", Text),
+    Column("kind", Text),
+    Column("year", Integer),
+    Column("sequence", BigInteger),
+    Column("order_id", Text),
+    Column("channel_id", Text),
+    Column("cause", Text),
+    Column("currency", Text),
+    Column("amount_minor", BigInteger),
+    _instant("issued_at"),
+    Column("issued_on", Date),
+    Column("seller", JSONB),
+    Column("content", JSONB),
 )
 
 timeline = Table(

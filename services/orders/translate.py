@@ -38,6 +38,7 @@ from services.orders.domain.states import FulfilmentState, OrderState
 from services.orders.domain.status import labels
 from services.orders.reading import Obligation, TimelineEntry
 from services.orders.store import View
+from services.orders.translate_documents import to_terms
 from services.orders.translate_holds import from_change_rule, from_hold, from_hold_rule, from_label, to_rules
 from services.orders.translate_money import from_charge, from_refund
 from services.orders.wire import from_instant, from_money, from_window, one_of, to_money, to_window
@@ -53,6 +54,7 @@ def to_channel(message: pb.SalesChannel) -> SalesChannel:
         tuple(message.brands),
         message.life_cycle_id,
         tuple(Trade(one.name, one.life_cycle_id) for one in message.trades),
+        to_terms(message.documents),
     )
 
 

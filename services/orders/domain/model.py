@@ -53,6 +53,28 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
+class PointSeries:
+    """The series of the sales receipts of a point."""
+
+    point_id: str
+    series: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentTerms:
+    """Who issues the tax documents of a channel, and how they are numbered.
+
+    An empty series is made of the id of the channel or point; else the zone is UTC and the seller the channel.
+    """
+
+    series: str = ""
+    time_zone: str = ""
+    seller_name: str = ""
+    seller_lines: tuple[str, ...] = ()
+    points: tuple[PointSeries, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SalesChannel:
     """A channel and what it may sell; no brands means all."""
 
@@ -62,6 +84,7 @@ class SalesChannel:
     brands: tuple[str, ...]
     life_cycle_id: str
     trades: tuple[Trade, ...] = ()
+    documents: DocumentTerms = DocumentTerms()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,9 +42,9 @@ def left_of(order: Order) -> Left:
     """What may still be given back. A refund counts from its request on, whatever becomes of it but SUPERSEDED."""
     given = [one for one in order.refunds if one.state != RefundState.SUPERSEDED]
     units, fee = _taken_units(order), _taken_fee_minor(order)
-    parts = _sum([*parts_of_units(order.content.lines, units), *_parts_of_fee(order.content.lines, fee)])
+    parts = summed([*parts_of_units(order.content.lines, units), *parts_of_fee(order.content.lines, fee)])
     for part in (part for refund in given for part in refund.taxes):
-        parts = _less(parts, part)
+        parts = less(parts, part)
     return Left(
         without(units, refunded_units(given)),
         max(0, fee - sum(refund.shipping_minor for refund in given)),
@@ -69,7 +69,7 @@ def kept_units(order: Order) -> Ranges:
 
 def of_units(order: Order, left: Left, units: Ranges) -> Parts:
     """What these units bear, at most what is left of each rate."""
-    wanted = _sum(parts_of_units(order.content.lines, units))
+    wanted = summed(parts_of_units(order.content.lines, units))
     return {rate: _capped(left.parts, rate, part) for rate, part in wanted.items() if rate in left.parts}
 
 
@@ -77,7 +77,7 @@ def of_fee(order: Order, left: Left, amount_minor: int) -> Parts:
     """So much of the delivery fee, or what is left of it, at the rates of the lines that brought it."""
     weights = {
         part.tax_rate_basis_points: min(part.gross_minor, left.parts[part.tax_rate_basis_points].gross_minor)
-        for part in _parts_of_fee(order.content.lines, shipping_minor(order.content.lines))
+        for part in parts_of_fee(order.content.lines, shipping_minor(order.content.lines))
         if part.tax_rate_basis_points in left.parts
     }
     spread = _spread(min(amount_minor, left.fee_minor), weights)
@@ -96,13 +96,13 @@ def after(left: Left, parts: Parts) -> Left:
     """What is left when these are given back too."""
     remaining = left.parts
     for part in parts.values():
-        remaining = _less(remaining, part)
+        remaining = less(remaining, part)
     return Left(left.units, left.fee_minor, remaining)
 
 
 def together(*several: Parts) -> tuple[TaxPart, ...]:
     """All parts, one a rate, without those that are nothing."""
-    whole = _sum(part for parts in several for part in parts.values())
+    whole = summed(part for parts in several for part in parts.values())
     return tuple(whole[rate] for rate in sorted(whole) if whole[rate].gross_minor)
 
 
@@ -148,8 +148,8 @@ def parts_of_units(lines: Iterable[Line], units: Ranges) -> list[TaxPart]:
     return parts
 
 
-def _parts_of_fee(lines: Iterable[Line], fee_minor: int) -> list[TaxPart]:
-    """The delivery fee follows its lines' rates; it was priced with its tax within."""
+def parts_of_fee(lines: Iterable[Line], fee_minor: int) -> list[TaxPart]:
+    """So much of the delivery fee. It follows its lines' rates; it was priced with its tax within."""
     by_rate: dict[int, int] = defaultdict(int)
     for line in lines:
         by_rate[line.tax_rate_basis_points] += line.shipping_minor
@@ -188,7 +188,8 @@ def _capped(left: Parts, rate: int, part: TaxPart) -> TaxPart:
     return TaxPart(rate, part.gross_minor - tax, tax)
 
 
-def _sum(parts: Iterable[TaxPart]) -> dict[int, TaxPart]:
+def summed(parts: Iterable[TaxPart]) -> dict[int, TaxPart]:
+    """By rate."""
     whole: dict[int, TaxPart] = {}
     for part in parts:
         rate = part.tax_rate_basis_points
@@ -197,7 +198,8 @@ def _sum(parts: Iterable[TaxPart]) -> dict[int, TaxPart]:
     return whole
 
 
-def _less(parts: Parts, taken: TaxPart) -> dict[int, TaxPart]:
+def less(parts: Parts, taken: TaxPart) -> dict[int, TaxPart]:
+    """What is left of the parts."""
     rate = taken.tax_rate_basis_points
     before = parts.get(rate, TaxPart(rate, 0, 0))
     return {

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from kit.errors import InvalidArgument
 from kit.values.money import is_currency
+from services.orders.domain.document import check_terms
 from services.orders.domain.holds import OF_WORK
 from services.orders.domain.model import (
     ChangeRule,
@@ -37,6 +38,7 @@ def check_channels(channels: Sequence[SalesChannel]) -> None:
         for j, name in enumerate(names):
             if not name or name in names[:j]:
                 raise InvalidArgument(f"channels[{i}].trades[{j}].name", "each trade has a name of its own")
+        check_terms(f"channels[{i}].documents", one.documents)
 
 
 def check_life_cycle(one: LifeCycle) -> None:

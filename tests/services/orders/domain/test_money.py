@@ -75,9 +75,9 @@ class Life:
         halves = [{n: c for n, c in half.items() if c} for half in (first, rest)]
         return [leg(*half.items(), point=f"store-{i}") for i, half in enumerate(halves) if half]
 
-    def live(self) -> Order:
+    def live(self, steps: int = 60) -> Order:
         """Acts until every unit is delivered or cancelled, checking the sum at each step."""
-        for _ in range(60):
+        for _ in range(steps):
             todo = [one for one in self.order.fulfilments if one.state in _NEXT]
             if todo:
                 one = self.choose.choice(todo)
@@ -250,7 +250,7 @@ def test_all_that_was_taken_can_be_given_back_once_and_every_tax_with_it(
     taken = left_of(replace(one.order, refunds=()))
     assert taken.amount_minor == one.captured
     for _ in range(8):
-        _give_back(one)
+        give_back(one)
     _wish(one, RefundWish(RefundKind.GOODS, "other", "", "", whole=True))
     _wish(one, RefundWish(RefundKind.DELIVERY_FEE, "other", "", "", whole=True))
     if left := left_of(one.order).amount_minor:
@@ -270,7 +270,7 @@ def test_all_that_was_taken_can_be_given_back_once_and_every_tax_with_it(
     )
 
 
-def _give_back(one: Life) -> None:
+def give_back(one: Life) -> None:
     """Something that may be left, or nothing."""
     left = left_of(one.order)
     kind = one.choose.choice((RefundKind.GOODS, RefundKind.GOODWILL, RefundKind.DELIVERY_FEE))

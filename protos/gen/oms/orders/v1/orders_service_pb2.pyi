@@ -105,6 +105,7 @@ class SalesChannel(_message.Message):
     BRANDS_FIELD_NUMBER: _builtins.int
     LIFE_CYCLE_ID_FIELD_NUMBER: _builtins.int
     TRADES_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     name: _builtins.str
     currency: _builtins.str
@@ -118,6 +119,8 @@ class SalesChannel(_message.Message):
     def trades(self) -> _containers.RepeatedCompositeFieldContainer[Global___Trade]:
         """Trades that live otherwise; one for each."""
 
+    @_builtins.property
+    def documents(self) -> Global___DocumentTerms: ...
     def __init__(
         self,
         *,
@@ -127,10 +130,11 @@ class SalesChannel(_message.Message):
         brands: _abc.Iterable[_builtins.str] | None = ...,
         life_cycle_id: _builtins.str = ...,
         trades: _abc.Iterable[Global___Trade] | None = ...,
+        documents: Global___DocumentTerms | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "currency", b"currency", "life_cycle_id", b"life_cycle_id", "name", b"name", "trades", b"trades"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "currency", b"currency", "documents", b"documents", "life_cycle_id", b"life_cycle_id", "name", b"name", "trades", b"trades"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -160,6 +164,75 @@ class Trade(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Trade: _TypeAlias = Trade  # noqa: Y015
+
+@_typing.final
+class DocumentTerms(_message.Message):
+    """Who issues the tax documents of a channel, and how they are numbered. Applies to what is issued from now on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERIES_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    SELLER_NAME_FIELD_NUMBER: _builtins.int
+    SELLER_LINES_FIELD_NUMBER: _builtins.int
+    POINTS_FIELD_NUMBER: _builtins.int
+    series: _builtins.str
+    """What the numbers of its invoices and credit notes begin with: 1 to 20 upper-case letters, digits and hyphens.
+    Channels of one seller may share it. Empty: made of the channel's id.
+    """
+    time_zone: _builtins.str
+    """IANA zone of the seller, whose days and years count; empty: UTC."""
+    seller_name: _builtins.str
+    """As printed; empty: the channel's name."""
+    @_builtins.property
+    def seller_lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Address and registrations of the seller, at most 12 lines."""
+
+    @_builtins.property
+    def points(self) -> _containers.RepeatedCompositeFieldContainer[Global___PointSeries]:
+        """Series of the sales receipts of points; of a point that is not named it is made of its id."""
+
+    def __init__(
+        self,
+        *,
+        series: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        seller_name: _builtins.str = ...,
+        seller_lines: _abc.Iterable[_builtins.str] | None = ...,
+        points: _abc.Iterable[Global___PointSeries] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["points", b"points", "seller_lines", b"seller_lines", "seller_name", b"seller_name", "series", b"series", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentTerms: _TypeAlias = DocumentTerms  # noqa: Y015
+
+@_typing.final
+class PointSeries(_message.Message):
+    """The series of a point's sales receipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    SERIES_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    series: _builtins.str
+    """As in DocumentTerms."""
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        series: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_id", b"point_id", "series", b"series"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PointSeries: _TypeAlias = PointSeries  # noqa: Y015
 
 @_typing.final
 class LifeCycle(_message.Message):
