@@ -2,7 +2,20 @@
 
 import typer
 
-from cli import capacity, demo, doctor, explain, holds, money, orders, payments, stored_value, system, token
+from cli import (
+    capacity,
+    demo,
+    doctor,
+    documents,
+    explain,
+    holds,
+    money,
+    orders,
+    payments,
+    stored_value,
+    system,
+    token,
+)
 from cli.replay import command as replay
 from cli.rules import command as rules
 from cli.simulate import command as simulate
@@ -24,6 +37,7 @@ for module in (
     money,
     holds,
     payments,
+    documents,
     stored_value,
     explain,
     replay,

@@ -59,7 +59,7 @@ def list_operations(
 ) -> None:
     """List operations, newest first."""
     asked = filters(from_, until, order, channel, store, provider, tender, kind, outcome, currency)
-    page = _ask(state, lambda api: api.get("/v1/payment-operations", ROLE, size=size, **asked))
+    page = ask(state, lambda api: api.get("/v1/payment-operations", ROLE, size=size, **asked))
     if as_json:
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return
@@ -94,7 +94,7 @@ def export(
         raise typer.BadParameter("the name ends with .csv or .parquet")
     asked = filters(from_, until, order, channel, store, provider, tender, kind, outcome, currency)
     asked["format"] = file.suffix[1:]
-    size = _ask(state, lambda api: api.download("/v1/payment-operations/export", ROLE, file, **asked))
+    size = ask(state, lambda api: api.download("/v1/payment-operations/export", ROLE, file, **asked))
     typer.echo(f"{size:,} bytes in {file}")
 
 
@@ -109,7 +109,7 @@ def reconcile(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Reconcile a provider's settlement file with our books. Exit code 0: nothing to look at; 1: differences."""
-    settlement, found = _ask(state, lambda api: _reconcile(api, file, {"provider": provider, "day": day}))
+    settlement, found = ask(state, lambda api: _reconcile(api, file, {"provider": provider, "day": day}))
     if as_json:
         typer.echo(json.dumps({**settlement, "differences": found}, indent=2, ensure_ascii=False))
     else:
@@ -129,8 +129,8 @@ def differences(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """List what a provider and we do not agree on."""
-    asked = _given(state=state_of, provider=provider)
-    page = _ask(state, lambda api: api.get("/v1/settlement-differences", ROLE, size=size, **asked))
+    asked = given(state=state_of, provider=provider)
+    page = ask(state, lambda api: api.get("/v1/settlement-differences", ROLE, size=size, **asked))
     if as_json:
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
     else:
@@ -145,7 +145,7 @@ def resolve(
 ) -> None:
     """Close a difference. Who did, when and why is kept."""
     address = f"/v1/settlement-differences/{difference}/resolve"
-    closed = _ask(state, lambda api: api.post(address, ROLE, {"reason": reason}))
+    closed = ask(state, lambda api: api.post(address, ROLE, {"reason": reason}))
     typer.echo(f"{closed['difference_id']} {closed['state']} by {closed['closed_by']}: {closed['reason']}")
 
 
@@ -162,8 +162,8 @@ def filters(
     currency: list[str] | None,
 ) -> dict[str, Any]:
     """As the REST face names them; what was not given is left out."""
-    instants = {"from": _instant("--from", from_), "until": _instant("--until", until)}
-    return {name: value for name, value in instants.items() if value} | _given(
+    instants = {"from": instant("--from", from_), "until": instant("--until", until)}
+    return {name: value for name, value in instants.items() if value} | given(
         order_id=order,
         channel_id=channel,
         point_id=store,
@@ -175,18 +175,20 @@ def filters(
     )
 
 
-def _given(**values: Any) -> dict[str, Any]:
+def given(**values: Any) -> dict[str, Any]:
+    """Parameters without those that say nothing."""
     return {name: value for name, value in values.items() if value}
 
 
-def _instant(option: str, value: str) -> str:
+def instant(option: str, value: str) -> str:
+    """A day or an instant as the REST face takes it; of UTC unless it says so. Raises BadParameter."""
     if not value:
         return ""
     try:
-        instant = datetime.fromisoformat(value)
+        at = datetime.fromisoformat(value)
     except ValueError:
         raise typer.BadParameter(f"{option}: a day or an instant in ISO 8601") from None
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).isoformat()
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
 
 
 def _reconcile(api: Api, file: Path, terms: dict[str, str]) -> tuple[Json, list[Json]]:
@@ -229,7 +231,7 @@ def _print_differences(rows: list[Json]) -> None:
     show.console().print(found)
 
 
-def _ask(state: Path, question: Any) -> Any:
+def ask(state: Path, question: Any) -> Any:
     """The answer; a problem is told, and ends the command."""
     with Api.of(running_system(state).gateway_url, state) as api:
         try:

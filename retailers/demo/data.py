@@ -410,6 +410,12 @@ def _sales_channel(entry: Mapping[str, Any]) -> orders.SalesChannel:
         currency=entry["currency"],
         brands=entry["brands"],
         life_cycle_id=entry["life_cycle"],
+        documents=orders.DocumentTerms(
+            series=entry["documents"]["series"],
+            time_zone=entry["documents"]["time_zone"],
+            seller_name=entry["documents"]["seller"][0],
+            seller_lines=entry["documents"]["seller"][1:],
+        ),
     )
 
 

@@ -22,6 +22,7 @@ _STORE_AND_SERVICE = frozenset({Role.STORE, Role.CUSTOMER_SERVICE})
 _STORE = frozenset({Role.STORE})
 _MONEY = frozenset({Role.FINANCE, Role.CUSTOMER_SERVICE})
 _FINANCE = frozenset({Role.FINANCE})
+_DOCUMENTS = _PLACING | _FINANCE
 _NETWORK = frozenset({Role.SUPPLY_CHAIN})
 _OPERATOR = frozenset({Role.OPERATOR})
 _TRANSFERS = frozenset({Role.STORE, Role.SUPPLY_CHAIN})
@@ -46,6 +47,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/console/orders/{order_id}"): _READING_ORDERS,
     ("GET", "/console/finance"): _FINANCE,
     ("GET", "/console/finance/export"): _FINANCE,
+    ("GET", "/console/documents/{number}"): _DOCUMENTS,
     ("POST", "/v1/orders"): _PLACING,
     ("GET", "/v1/orders"): _READING_ORDERS,
     ("GET", "/v1/orders/{order_id}"): _READING_ORDERS,
@@ -60,6 +62,11 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("GET", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("POST", "/v1/orders/{order_id}/refunds/{refund_id}/retry"): _MONEY,
+    ("GET", "/v1/orders/{order_id}/documents"): _DOCUMENTS,
+    ("GET", "/v1/documents"): _FINANCE,
+    ("GET", "/v1/documents/export"): _FINANCE,
+    ("GET", "/v1/documents/{number}"): _DOCUMENTS,
+    ("GET", "/v1/documents/{number}/page"): _DOCUMENTS,
     ("POST", "/v1/orders/{order_id}/capture-retry"): _MONEY,
     ("POST", "/v1/orders/{order_id}/capture-override"): _MONEY,
     ("GET", "/v1/orders/{order_id}/decisions"): _READING_DECISIONS,
@@ -263,6 +270,11 @@ def speaks_for(caller: Caller, channel_id: str) -> bool:
     if Role.CUSTOMER_SERVICE in caller.roles:
         return True
     return Role.CHANNEL in caller.roles and (ALL in caller.channels or channel_id in caller.channels)
+
+
+def knows_buyer(caller: Caller, channel_id: str) -> bool:
+    """Whether the caller sees for whom a tax document is: who acts for the buyer, and finance."""
+    return Role.FINANCE in caller.roles or speaks_for(caller, channel_id)
 
 
 def check_speaks_for(caller: Caller, channel_id: str) -> None:

@@ -12,6 +12,7 @@ from kit.temporal import TASK_QUEUE
 from services.gateway import openapi, problems
 from services.gateway.auth import TokenVerifier
 from services.gateway.clients import Clients
+from services.gateway.console.documents import document_pages
 from services.gateway.console.finance import finance_pages
 from services.gateway.console.pages import console_router
 from services.gateway.console.paying import paying_router
@@ -22,6 +23,7 @@ from services.gateway.routes.booking import booking_router
 from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.decisions import decisions_router
+from services.gateway.routes.documents import documents_router
 from services.gateway.routes.health import health_router
 from services.gateway.routes.holds import holds_router
 from services.gateway.routes.images import images_router
@@ -58,6 +60,7 @@ _TAGS = (
     ("carrier events", "What carriers say of parcels."),
     ("payments", "Authorisations, captures, voids and refunds, and events of providers."),
     ("refunds", "Money given back: by line, amount or whole, and orders whose money could not be captured."),
+    ("documents", "Invoices, credit notes and sales receipts, numbered without a hole."),
     (
         "finance",
         "Operations as files, totals by day, providers' settlement files and where they differ from our books.",
@@ -134,6 +137,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         payment_tasks_router,
         holds_router,
         refunds_router,
+        documents_router,
         finance.finance_router,
         stored_value_router,
         webhooks_router,
@@ -154,6 +158,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         console_router,
         paying_router,
         finance_pages,
+        document_pages,
     ):
         app.include_router(router)
     problems.install(app)

@@ -24,6 +24,7 @@ from oms.inventory.v1.pause_service_pb2_grpc import PauseServiceStub
 from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
+from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceStub
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceAsyncStub
     from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceAsyncStub
+    from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
@@ -100,6 +102,7 @@ class Clients:
         self.capacity: CapacityServiceAsyncStub = CapacityServiceStub(self._channels["promise"])
         self.simulations: SimulationServiceAsyncStub = SimulationServiceStub(self._channels["promise"])
         self.orders: OrdersServiceAsyncStub = OrdersServiceStub(self._channels["orders"])
+        self.documents: DocumentServiceAsyncStub = DocumentServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
         self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from kit.errors import NotFound, Unauthenticated
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as payments
-from services.gateway import reading
+from services.gateway import billing, reading
 from services.gateway.access import ACCESS
 from services.gateway.auth import Caller
 from services.gateway.clients import Clients
@@ -18,6 +18,7 @@ from services.gateway.console import session, templates
 from services.gateway.guard import ClientsAre
 from services.gateway.routes.common import OrderId
 from services.gateway.schemas.base import Cursor
+from services.gateway.schemas.documents import DocumentView
 from services.gateway.schemas.orders import OrderFilters, OrderStatus
 from services.gateway.schemas.payments import PaymentView
 from services.gateway.wire import enum_names, shown
@@ -97,10 +98,14 @@ async def read_order(request: Request, clients: ClientsAre, order_id: OrderId) -
     """One order: what was asked, what became of it, its money and its timeline."""
     caller = session.caller_of(request)
     order = reading.order_view(await reading.visible_order(clients, caller, order_id), caller)
-    entries, payment = await asyncio.gather(
-        reading.timeline(clients, order_id), _payment(clients, caller, order_id)
+    entries, payment, documents = await asyncio.gather(
+        reading.timeline(clients, order_id),
+        _payment(clients, caller, order_id),
+        _documents(clients, caller, order_id),
     )
-    return templates.page(request, "order.html", order=order, entries=entries, payment=payment)
+    return templates.page(
+        request, "order.html", order=order, entries=entries, payment=payment, documents=documents
+    )
 
 
 @console_router.get("/docs")
@@ -112,6 +117,13 @@ async def docs(request: Request) -> Response:
         for method, operation in operations.items():
             groups[operation["tags"][0]].append({"method": method.upper(), "path": path, **operation})
     return templates.page(request, "docs.html", document=document, groups=groups)
+
+
+async def _documents(clients: Clients, caller: Caller, order_id: str) -> list[DocumentView]:
+    """Of the order, for those who may see them."""
+    if not caller.roles & ACCESS["GET", "/v1/orders/{order_id}/documents"]:
+        return []
+    return await billing.of_order(clients, caller, order_id)
 
 
 async def _payment(clients: Clients, caller: Caller, order_id: str) -> PaymentView | None:

@@ -35,6 +35,9 @@ DeclarationId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 ReportId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 CountId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 TaskId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
+DocumentNumber = Annotated[
+    str, Path(min_length=1, max_length=100, pattern=r"^[A-Z0-9][A-Z0-9-]*$", examples=["WEB-FR-INV-2026-000042"])
+]
 EndpointId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 # No NUL (PostgreSQL refuses it) and no other control character (a log or a label would suffer).
 _ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+_SERIES = r"^[A-Z0-9]([A-Z0-9-]*[A-Z0-9])?$"
 _WORD = r"^[a-z][a-z0-9_]*$"
 _DATED = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 _CURSOR = r"^[\x21-\x7e]+$"
@@ -76,6 +77,7 @@ LongId = Annotated[str, Field(min_length=1, max_length=200, pattern=_ID)]
 Sku = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._/-]+$")]
 # Of stored value; longer than a code is, since people type spaces and hyphens.
 Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z -]+$")]
+Series = Annotated[str, Field(min_length=1, max_length=20, pattern=_SERIES, examples=["ACME-WEB"])]
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=_WORD)]
 # How a customer may have the goods. An order is placed with those that end at an address (orders.py).
 DeliveryMode = Literal[

@@ -19,6 +19,7 @@ from services.gateway.schemas.base import (
     Postcode,
     RequiredText,
     Sent,
+    Series,
     Sku,
     Skus,
     Text,
@@ -266,6 +267,29 @@ class Trade(Sent):
     life_cycle_id: Id
 
 
+class PointSeries(Sent):
+    """The series of the sales receipts of a point."""
+
+    point_id: Id
+    series: Series
+
+
+class DocumentTerms(Sent):
+    """Who issues the tax documents of the channel, and how they are numbered from now on."""
+
+    series: Series | Literal[""] = Field(
+        "", description="Channels of one seller may share it; else made of the id"
+    )
+    time_zone: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9/_+-]*$")] = Field(
+        "", description="Whose days and years count (IANA); UTC unless it is said", examples=["Europe/Paris"]
+    )
+    seller_name: Text = ""
+    seller_lines: list[RequiredText] = Field(
+        default_factory=list, max_length=12, description="Address and registrations, as they are printed"
+    )
+    points: list[PointSeries] = Field(default_factory=list, max_length=5_000)
+
+
 class Channel(Sent):
     """A sales channel: what it may show and sell, and how its orders live."""
 
@@ -288,6 +312,7 @@ class Channel(Sent):
     trades: list[Trade] = Field(
         default_factory=list, max_length=100, description="Trades whose orders live otherwise: an order names one"
     )
+    documents: DocumentTerms = Field(default_factory=DocumentTerms)
 
 
 class Channels(Sent):
@@ -312,6 +337,13 @@ class Channels(Sent):
                     "safety_stock": [{"point_type": "store", "quantity": 1}, {"category": "home", "percent": 10}],
                     "routing_buffers": [{"point_id": "store-lyon", "quantity": 2}],
                     "life_cycle_id": "default",
+                    "documents": {
+                        "series": "ACME-WEB",
+                        "time_zone": "Europe/Paris",
+                        "seller_name": "Acme SA",
+                        "seller_lines": ["1 rue de la Paix, 75002 Paris", "FR 00 123456789"],
+                        "points": [{"point_id": "store-lyon", "series": "ACME-LYON"}],
+                    },
                 }
             ]
         }

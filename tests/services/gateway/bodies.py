@@ -34,6 +34,7 @@ PARAMETERS = {
     "pattern_id": "lyon-morning",
     "slot_id": "lyon-morning.20261207",
     "booking_id": "bkg_1",
+    "number": "WEB-FR-INV-2026-000001",
 }
 QUERIES = {
     ("GET", "/v1/channels/{channel_id}/availability"): "?sku=SKU-1",

@@ -41,6 +41,7 @@ from tests.services.gateway import (
     fake_booking,
     fake_capacity,
     fake_decisions,
+    fake_documents,
     fake_finance,
     fake_images,
     fake_merchandising,
@@ -754,6 +755,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_simulations.register(world, server)
     fake_stored_value.register(world, server)
     fake_decisions.register(world, server)
+    fake_documents.register(world, server)
     fake_finance.register(world, server)
     add_ShelfServiceServicer_to_server(FakeShelf(world), server)
     add_SupplyServiceServicer_to_server(FakeSupply(world), server)  # type: ignore[abstract]

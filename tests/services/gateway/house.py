@@ -30,6 +30,7 @@ from oms.inventory.v1.shelf_service_pb2_grpc import add_ShelfServiceServicer_to_
 from oms.inventory.v1.supply_service_pb2_grpc import add_SupplyServiceServicer_to_server
 from oms.inventory.v1.transfer_service_pb2_grpc import add_TransferServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
+from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.payments.v1.finance_service_pb2_grpc import add_FinanceServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
@@ -70,6 +71,8 @@ from services.inventory.transfers import Transfers
 from services.inventory.transfers_rpc import TransferRpc
 from services.inventory.watch import StockWatch
 from services.orders.holding import Holding
+from services.orders.invoicing import Documents
+from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -197,6 +200,7 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_OrdersServiceServicer_to_server(
         OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders)), server
     )
+    add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engines["orders"])), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     settlements = Settlements(engines["payments"], {stripe.name})
     add_FinanceServiceServicer_to_server(FinanceRpc(payments.history, settlements), server)

@@ -347,7 +347,7 @@ def test_an_order_that_is_paid_at_once_has_one_invoice_and_a_credit_note_for_wha
     desk = Desk()
     at_once = replace(LIFE_CYCLE, capture_at=CaptureMoment.ORDER)
     before = life.release(
-        accepted(recorded(line(), SOAP, life_cycle=at_once), leg((1, 2), (2, 3))).order, NOON
+        accepted(recorded(line(), SOAP, life_cycle=at_once), leg((1, 2), (2, 3))).order, COOLED
     ).order
     order = capture.record_of_order(before, CAPTURED).order
     desk.look(before, order)
