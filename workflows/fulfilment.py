@@ -40,7 +40,7 @@ class FulfilmentWorkflow(Capturing):
 
     @workflow.run
     async def run(self, work: FulfilmentInput) -> FulfilmentOutcome:
-        """Ends `delivered`, or says which units need another place, or that they were cancelled."""
+        """Ends `delivered` or `returned`, or says which units need another place, or that they were cancelled."""
         answer = await self._offer()
         if answer in ("refused", "lapsed"):
             return await self._give_up(answer)
@@ -49,8 +49,7 @@ class FulfilmentWorkflow(Capturing):
         if answer == "short":
             return FulfilmentOutcome("short", await self._report_short())
         if answer == "picked" and await self._prepare() and await self._hand_over():
-            await self._first_of("delivered")
-            return FulfilmentOutcome("delivered")
+            return await self._travel()
         return FulfilmentOutcome("cancelled", self._given_up())
 
     async def _offer(self) -> str:
@@ -152,6 +151,16 @@ class FulfilmentWorkflow(Capturing):
         await self._change_holds(calls.issue_stock, "issue", lines, f"parcel/{parcel}")
         return True
 
+    async def _travel(self) -> FulfilmentOutcome:
+        """A parcel that is lost is on its way until somebody, or time, has decided what becomes of its units."""
+        end = await self._first_of("delivered", "returned", "loss_decided")
+        if end != "loss_decided":
+            return FulfilmentOutcome(end)
+        if self._happenings[end].data["decision"] != "reship":
+            return FulfilmentOutcome("lost")
+        lost = self._lost(self._lines(end, "lines"), "parcel_lost", held=False)
+        return FulfilmentOutcome("lost", replace(lost, replaces=self._work.fulfilment_id))
+
     async def _change_holds(self, change: "calls.ChangeHolds", step: str, lines: list[Line], reason: str) -> None:
         request = HoldChange(
             request_id=self._key(step),
@@ -168,7 +177,8 @@ class FulfilmentWorkflow(Capturing):
         return [Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"])) for row in rows]
 
     def _lost(self, lines: list[Line], reason: str, *, held: bool) -> LostUnits:
-        return LostUnits(self._work.fulfilment_id, self._work.point_id, lines, reason, held)
+        lost = LostUnits(self._work.fulfilment_id, self._work.point_id, lines, reason, held)
+        return replace(lost, replaces=self._work.replaces)
 
     def _step(self, name: str, detail: str = "", reason: str = "", next_try_at: str = "") -> FulfilmentStep:
         return FulfilmentStep(

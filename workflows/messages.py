@@ -383,6 +383,8 @@ class FulfilmentInput:
     paid_by_channel: bool
     # When its parcel's money is taken: "preparation" or "shipment"; "order" when it is there already.
     capture_at: str = "shipment"
+    # The fulfilment whose lost parcel it sends again.
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +428,8 @@ class RerouteRequest:
     decision_id: str
     paid_by_channel: bool
     as_of: str
+    # As in LostUnits.
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,7 +469,8 @@ class Offered:
 class LostUnits:
     """Units that need another place. `held`: their stock is still held at `point_id`.
 
-    `given_up`: no other place is looked for. `captured`: their money was taken all the same.
+    `given_up`: no other place is looked for. `captured`: their money was taken all the same. `replaces`: they are
+    sent again for this fulfilment, whose parcel was lost (it may be `fulfilment_id` itself).
     """
 
     fulfilment_id: str
@@ -475,11 +480,12 @@ class LostUnits:
     held: bool
     given_up: bool = False
     captured: bool = False
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class FulfilmentOutcome:
-    """How a preparation order ended: `delivered`, `refused`, `lapsed`, `short` or `cancelled`."""
+    """How it ended: `delivered`, `returned`, `lost`, `refused`, `lapsed`, `short` or `cancelled`."""
 
     state: str
     lost: LostUnits | None = None

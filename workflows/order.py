@@ -76,6 +76,8 @@ class OrderWorkflow(Capturing):
         self._undo: dict[str, Callable[[], Awaitable[None]]] = {}
         self._excluded: list[Exclusion] = []
         self._rounds = 0
+        # Of the rounds, those for parcels that were lost: their points did nothing wrong.
+        self._resends = 0
         self._promised_until = ""
         self._paid_by_channel = False
         self._cancelling = False
@@ -319,7 +321,8 @@ class OrderWorkflow(Capturing):
         moment = self._order.life_cycle.capture_at
         if moment == "order" and not self._is_paid_at_once():
             moment = "shipment"
-        for fulfilment in (replace(one, capture_at=moment) for one in fulfilments):
+        for one in fulfilments:
+            fulfilment = replace(one, capture_at="order" if one.replaces else moment)
             self._running.add(fulfilment.fulfilment_id)
             # Kept by the workflow's own loop; it ends with the child.
             asyncio.create_task(self._run_child(fulfilment))  # noqa: RUF006
@@ -338,17 +341,23 @@ class OrderWorkflow(Capturing):
             while True:
                 await self._ask_for_help(0, "FULFILMENT_ENDED_FROM_OUTSIDE")
         if outcome.lost:
-            self._gone[fulfilment.fulfilment_id] = LegPlace(fulfilment.point_id, fulfilment.lines)
+            if outcome.state != "lost":
+                self._gone[fulfilment.fulfilment_id] = LegPlace(fulfilment.point_id, fulfilment.lines)
             self._lost.append(outcome.lost)
         self._running.discard(fulfilment.fulfilment_id)
 
     async def _reroute(self, lost: LostUnits) -> None:
-        """Finds another place for the units; those that find none are cancelled and never captured."""
+        """Finds another place for the units; those that find none are cancelled and never captured.
+
+        Those of a lost parcel were captured: without another place they are refunded.
+        """
         self._rounds += 1
-        self._excluded += _never_again(lost)
+        is_sent_again = lost.replaces == lost.fulfilment_id
+        self._resends += is_sent_again
+        self._excluded += [] if is_sent_again else _never_again(lost)
         gone = [self._gone.pop(lost.fulfilment_id)] if lost.fulfilment_id in self._gone else []
         plan = None
-        if self._rounds <= self._order.life_cycle.reroute_limit and not lost.given_up:
+        if self._rounds - self._resends <= self._order.life_cycle.reroute_limit and not lost.given_up:
             plan = await self._find_place(lost, gone)
         elif gone:
             await self._give_room_back(*gone)
@@ -366,6 +375,7 @@ class OrderWorkflow(Capturing):
             decision_id=plan.decision_id if plan else "",
             paid_by_channel=self._paid_by_channel,
             as_of=workflow.now().isoformat(),
+            replaces=lost.replaces,
         )
         rerouted = await self._insist_on(calls.reroute_units, request)
         if rerouted.no_longer_due and rerouted.no_longer_due.amount_minor:

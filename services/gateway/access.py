@@ -31,6 +31,7 @@ _READING_DECISIONS = frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE})
 _CARRIER = frozenset({Role.CARRIER})
 _READING_BOOKINGS = _PLACING | _NETWORK | _OPERATOR | _CARRIER
 _MEETING = _CARRIER | {Role.CUSTOMER_SERVICE}
+SERVICE = frozenset({Role.CUSTOMER_SERVICE})
 
 ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/healthz"): PUBLIC,
@@ -94,7 +95,11 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/fulfilments/{fulfilment_id}/capture-override"): _MONEY,
     ("POST", "/v1/fulfilments/{fulfilment_id}/capture-retry"): _MONEY,
     ("POST", "/v1/fulfilments/{fulfilment_id}/give-up"): _MONEY,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/declare-lost"): SERVICE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/decide"): SERVICE,
     ("POST", "/v1/carrier-events"): frozenset({Role.CARRIER}),
+    # Its caller is proven by the carrier's signature over the body, which orders checks.
+    ("POST", "/v1/carriers/{carrier_id}/events"): PUBLIC,
     # Its caller is proven by the provider's signature over the body, which payments checks.
     ("POST", "/v1/payment-providers/{provider}/events"): PUBLIC,
     ("GET", "/v1/payment-tasks"): _MONEY,
@@ -230,7 +235,6 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
 
 # These see every channel's orders and every point's work; a channel or store in their token does not narrow them.
 _ALL_CHANNELS = frozenset({Role.CUSTOMER_SERVICE, Role.SUPPLY_CHAIN, Role.FINANCE, Role.OPERATOR})
-SERVICE = frozenset({Role.CUSTOMER_SERVICE})
 PLANNERS = _NETWORK
 MONEY = _MONEY
 PLANNERS = _NETWORK

@@ -39,6 +39,7 @@ from services.gateway.routes.rulesets import rulesets_router
 from services.gateway.routes.shelf import shelf_router
 from services.gateway.routes.stored_value import stored_value_router
 from services.gateway.routes.supply import supply_router
+from services.gateway.routes.tracking import tracking_router
 from services.gateway.routes.transfers import lanes_router, transfers_router
 from services.gateway.routes.webhooks import webhooks_router
 from services.gateway.routes.work import carriers_router, work_router
@@ -58,6 +59,7 @@ _TAGS = (
     ),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("carrier events", "What carriers say of parcels."),
+    ("parcels", "Parcels on their way: what carriers post, and what becomes of lost ones."),
     ("payments", "Authorisations, captures, voids and refunds, and events of providers."),
     ("refunds", "Money given back: by line, amount or whole, and orders whose money could not be captured."),
     ("documents", "Invoices, credit notes and sales receipts, numbered without a hole."),
@@ -133,6 +135,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         images_router,
         work_router,
         carriers_router,
+        tracking_router,
         payments_router,
         payment_tasks_router,
         holds_router,

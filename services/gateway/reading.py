@@ -45,6 +45,7 @@ async def orders_page(clients: Clients, caller: Caller, filters: OrderFilters) -
             "late": filters.late,
             "payment_failed": filters.payment_failed,
             "held_for": filters.held_for,
+            "undecided_loss": filters.undecided_loss,
             "page": filters.page,
         },
     )
@@ -88,7 +89,11 @@ def fulfilment_values(fulfilment: orders.Fulfilment) -> dict[str, Any]:
             "id": parcel["parcel_id"],
             "tracking_code": parcel["tracking_code"] or None,
             "capture_reason": parcel["capture_reason"] or None,
+            "failure_reason": parcel["failure_reason"] or None,
+            "proof": (proof := parcel["proof"]) and proof | {"photo_reference": proof["photo_reference"] or None},
+            "loss": (loss := parcel["loss"]) and loss | {"decision": loss["decision"] or None},
         },
+        "replaces": fulfilment.replaces or None,
     }
 
 

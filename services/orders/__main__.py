@@ -1,6 +1,7 @@
 """Starts the orders process: its wiring, and the only reader of its environment."""
 
 import asyncio
+from datetime import timedelta
 
 import grpc
 import uvloop
@@ -11,32 +12,53 @@ from kit.outbox import OutboxRpc
 from kit.settings import ServiceSettings
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
+from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
+from services.orders.carriers import Carrier
+from services.orders.carriers.signed_json import SignedJsonCarrier
 from services.orders.holding import Holding
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
+from services.orders.tracking import Tracking
+from services.orders.tracking_rpc import TrackingRpc
 
 _SWEEP_SECONDS = 5
 _LET_GO_SECONDS = 1
 # Between two looks while there is something to let go.
 _WAVE_SECONDS = 0.05
 _SWEEP_BATCH = 100
+_ASK_SECONDS = 60
+_ASK_BATCH = 50
+
+
+class _Settings(ServiceSettings):
+    # The carriers that speak as simulators/carrier does: their ids, and where they are, by `{carrier}`.
+    carriers: str = ""
+    carrier_url: str = ""
+    carrier_api_key: str = ""
+    carrier_webhook_secret: str = ""
+    # After so long without a word, a carrier is asked for a parcel.
+    carrier_silence_seconds: int = 86_400
 
 
 async def main() -> None:
-    settings = ServiceSettings()
+    settings = _Settings.model_validate({})
     telemetry.start("orders")
     engine = db.connect(settings.database_url)
     bell = Bell()
     service = OrdersService(engine, bell)
     refunds = Refunds(engine, bell)
     holding = Holding(engine, bell)
+    carriers = _carriers(settings)
+    tracking = Tracking(engine, bell, carriers)
+    silence = timedelta(seconds=settings.carrier_silence_seconds)
 
     def register(server: grpc.aio.Server) -> None:
-        add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding), server)
+        add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding, tracking), server)
+        add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
         add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
@@ -55,10 +77,30 @@ async def main() -> None:
         while await service.watch_promises(times.now(), _SWEEP_BATCH) == _SWEEP_BATCH:
             pass
 
+    async def ask_carriers() -> None:
+        await rpc.periodically(
+            "ask_carriers", _ASK_SECONDS, lambda: tracking.ask_silent(silence, times.now(), _ASK_BATCH)
+        )
+
+    background = [sweep, let_go, ask_carriers] if carriers else [sweep, let_go]
     try:
-        await rpc.serve(settings.listen, register, background=[sweep, let_go])
+        await rpc.serve(settings.listen, register, background=background)
     finally:
+        for carrier in carriers.values():
+            await carrier.close()
         await engine.dispose()
+
+
+def _carriers(settings: _Settings) -> dict[str, Carrier]:
+    return {
+        carrier_id: SignedJsonCarrier(
+            url=settings.carrier_url.format(carrier=carrier_id),
+            api_key=settings.carrier_api_key,
+            webhook_secret=settings.carrier_webhook_secret,
+        )
+        for carrier_id in settings.carriers.split(",")
+        if carrier_id
+    }
 
 
 if __name__ == "__main__":

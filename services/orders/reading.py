@@ -38,6 +38,7 @@ class OrderFilter:
     late: bool = False
     payment_failed: bool = False
     held_for: HoldKind | None = None
+    undecided_loss: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,8 @@ async def list_orders(tx: AsyncConnection, wanted: OrderFilter, size: int, after
         query = query.where(o.payment_failed_since.is_not(None))
     if wanted.held_for:
         query = query.where(o.held_for.contains([wanted.held_for.value]))
+    if wanted.undecided_loss:
+        query = query.where(o.undecided_loss_since.is_not(None))
     if after:
         query = query.where(tuple_(o.placed_at, o.order_id) < tuple_(*after))
     return await read_heads(tx, list((await tx.execute(query)).scalars()))

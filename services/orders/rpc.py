@@ -18,6 +18,8 @@ from services.orders.holds_rpc import HoldsRpc
 from services.orders.reading import OrderFilter
 from services.orders.refunding import Refunds
 from services.orders.service import OrdersService
+from services.orders.tracking import Tracking
+from services.orders.translate_parcels import to_scan
 
 MAX_UNSTARTED = 500
 
@@ -25,10 +27,11 @@ MAX_UNSTARTED = 500
 class OrdersRpc(HoldsRpc, OrdersServiceServicer):
     """OrdersService over gRPC."""
 
-    def __init__(self, service: OrdersService, refunds: Refunds, holding: Holding) -> None:
+    def __init__(self, service: OrdersService, refunds: Refunds, holding: Holding, tracking: Tracking) -> None:
         super().__init__(holding)
         self._service = service
         self._refunds = refunds
+        self._tracking = tracking
 
     # -- settings -----------------------------------------------------------------------------------------
 
@@ -116,6 +119,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             request.reason,
             request.decision_id,
             times.field_or_now(request, "as_of"),
+            request.replaces,
         )
         return pb.RerouteUnitsResponse(
             state=to.from_order_state(planned.state),
@@ -202,6 +206,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             request.late,
             request.payment_failed,
             wire.one_of(HoldKind, request.held_for, "held_for") if request.held_for else None,
+            request.undecided_loss,
         )
         size, after = wire.to_page(request.page)
         views = await self._service.list_orders(wanted, size, after)
@@ -343,14 +348,8 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
     async def RecordCarrierEvent(
         self, request: pb.RecordCarrierEventRequest, context: Any
     ) -> pb.RecordCarrierEventResponse:
-        work, duplicate = await self._service.record_carrier_event(
-            wire.asked(request),
-            request.carrier_id,
-            request.tracking_code,
-            request.status,
-            times.field_or_now(request, "occurred_at"),
-            times.now(),
-        )
+        scan = to_scan(request)
+        work, duplicate = await self._tracking.record(wire.asked(request), request.carrier_id, scan, times.now())
         return pb.RecordCarrierEventResponse(fulfilment=to.from_fulfilment(work), duplicate=duplicate)
 
     @wire.checked

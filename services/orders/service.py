@@ -12,13 +12,13 @@ from typing import Any
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kit import db, outbox, requests, telemetry
+from kit import db, outbox, telemetry
 from kit.errors import Conflict, InvalidArgument
 from kit.values.ids import derived_id
 from services.orders import documents as doc
 from services.orders import reading, store
 from services.orders.changing import Answer, Asked, Changes, events_of
-from services.orders.domain import capture, fulfilment, order, pricing, settings, watch
+from services.orders.domain import capture, fulfilment, order, parcels, pricing, settings, watch
 from services.orders.domain.capture import Outcome
 from services.orders.domain.content import first_difference, normal
 from services.orders.domain.model import (
@@ -180,12 +180,13 @@ class OrdersService(Changes):
         reason: str,
         decision_id: str,
         as_of: datetime,
+        replaces: str = "",
     ) -> Planned:
         """New places for units that lost theirs, and the money of those that found none."""
         answer = await self.on_order(
             asked,
             order_id,
-            lambda one: order.reroute(one, legs, cancelled, reason, decision_id, as_of),
+            lambda one: order.reroute(one, legs, cancelled, reason, decision_id, as_of, replaces),
             _planned,
         )
         return _to_planned(answer)
@@ -207,7 +208,7 @@ class OrdersService(Changes):
         return await self.state_after(asked, order_id, lambda one: order.close(one, as_of))
 
     async def watch_promises(self, as_of: datetime, limit: int) -> int:
-        """How many promises were looked at because nothing happened in time; one transaction each."""
+        """How many orders were looked at because nothing happened in time; one transaction each."""
         async with db.single(self._engine).connect() as tx:
             order_ids = await reading.list_watched(tx, as_of, limit)
         for order_id in order_ids:
@@ -221,7 +222,7 @@ class OrdersService(Changes):
             # Somebody else may have looked, or something has happened, since it was listed.
             if before.watch_at is None or before.watch_at >= as_of:
                 return
-            decision = watch.judge(Decision(before), as_of)
+            decision = watch.judge(parcels.overdue(before, as_of), as_of)
             await store.save(tx, before, decision)
             await outbox.write(tx, events_of(decision))
         if decision.happenings:
@@ -351,39 +352,6 @@ class OrdersService(Changes):
             fulfilment_id,
             lambda one, work: fulfilment.hand_over(one, work, tracking_code, actor, as_of),
         )
-
-    async def record_carrier_event(
-        self,
-        asked: Asked,
-        carrier_id: str,
-        tracking_code: str,
-        status: str,
-        occurred_at: datetime,
-        now: datetime,
-    ) -> tuple[Fulfilment, bool]:
-        """The fulfilment after a scan, and whether the scan was known. Unique by carrier and the carrier's id."""
-        fulfilment.check_scan(carrier_id, asked.request_id, status)
-        async with self._engine.begin() as tx:
-            # Two carriers may give their events the same ids.
-            request_id = f"carrier/{carrier_id}/{asked.request_id}"
-            first = await requests.first_answer(tx, request_id, asked.content)
-            if first is not None:
-                return doc.FULFILMENT.validate_python(first), True
-            fulfilment_id = await store.find_parcel(tx, carrier_id, tracking_code)
-            before = await store.lock_order_of(tx, fulfilment_id)
-            with telemetry.about_order(before.order_id):
-                work = before.fulfilment(fulfilment_id)
-                # A carrier's clock that is ahead of ours makes nothing late.
-                decided = fulfilment.carrier_event(before, work, status, min(occurred_at, now))
-                decision = watch.judge(decided, now)
-                await self.save(tx, before, decision)
-                assert work.parcel is not None, "it was found by its parcel"
-                parcel_id = work.parcel.parcel_id
-                await store.save_carrier_event(tx, carrier_id, asked.request_id, parcel_id, status, occurred_at)
-                after = decision.order.fulfilment(fulfilment_id)
-                await requests.remember(tx, request_id, doc.to_json(doc.FULFILMENT, after))
-        self._bell.ring()
-        return after, False
 
 
 def _planned(decision: Decision) -> Answer:

@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -29,6 +28,7 @@ from services.orders.domain.model import (
     Order,
     SalesChannel,
 )
+from services.orders.domain.parcels import undecided_since
 from services.orders.domain.status import customer_status, fine_status
 
 
@@ -208,9 +208,6 @@ _LOCK_OF_FULFILMENT = text(
        WHERE order_id = (SELECT order_id FROM fulfilment WHERE fulfilment_id = :id) FOR UPDATE"""
 )
 _ORDER_OF_FULFILMENT = text("SELECT order_id FROM fulfilment WHERE fulfilment_id = :id")
-_PARCEL = text(
-    "SELECT fulfilment_id FROM parcel WHERE carrier_id = :carrier_id AND tracking_code = :tracking_code"
-)
 
 
 async def read(tx: AsyncConnection, order_id: str) -> View:
@@ -249,14 +246,6 @@ async def read_of_fulfilment(tx: AsyncConnection, fulfilment_id: str) -> View:
     if row is None:
         raise no_fulfilment(fulfilment_id)
     return await read(tx, row.order_id)
-
-
-async def find_parcel(tx: AsyncConnection, carrier_id: str, tracking_code: str) -> str:
-    """The fulfilment whose parcel the carrier knows by this code. NotFound / PARCEL_NOT_FOUND."""
-    row = (await tx.execute(_PARCEL, {"carrier_id": carrier_id, "tracking_code": tracking_code})).one_or_none()
-    if row is None:
-        raise NotFound("PARCEL_NOT_FOUND", "no parcel of the carrier has this code", field="tracking_code")
-    return str(row.fulfilment_id)
 
 
 def no_fulfilment(fulfilment_id: str) -> NotFound:
@@ -321,7 +310,7 @@ _SAVE = text(
             promise_changes = n.promise_changes, late_since = n.late_since, watch_at = n.watch_at,
             compensation_minor = n.compensation_minor, charge = n.charge,
             payment_failed_since = n.payment_failed_since, holds = n.holds, held_for = n.held_for,
-            hold_until = n.hold_until
+            hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -342,7 +331,11 @@ _SAVE = text(
             capture_failed_since = excluded.capture_failed_since,
             capture_next_try_at = excluded.capture_next_try_at,
             tracking_code = excluded.tracking_code, handed_over_at = excluded.handed_over_at,
-            in_transit_at = excluded.in_transit_at, delivered_at = excluded.delivered_at
+            in_transit_at = excluded.in_transit_at, delivered_at = excluded.delivered_at,
+            heard_at = excluded.heard_at, out_for_delivery_at = excluded.out_for_delivery_at,
+            failed_deliveries = excluded.failed_deliveries, delivery_failed_at = excluded.delivery_failed_at,
+            failure_reason = excluded.failure_reason, proof = excluded.proof, loss = excluded.loss,
+            returning_at = excluded.returning_at, returned_at = excluded.returned_at
     ), refunds AS (
         INSERT INTO refund SELECT * FROM jsonb_populate_recordset(NULL::refund, CAST(:refunds AS jsonb))
         ON CONFLICT (refund_id) DO UPDATE
@@ -362,11 +355,6 @@ _SAVE = text(
     )
     SELECT (SELECT count(*) FROM saved) + (SELECT count(*) FROM created) + (SELECT count(*) FROM moved) AS rows
     """
-)
-
-_CARRIER_EVENT = text(
-    """INSERT INTO carrier_event (carrier_id, event_id, parcel_id, status, occurred_at)
-       VALUES (:carrier_id, :event_id, :parcel_id, :status, :occurred_at)"""
 )
 
 
@@ -406,22 +394,6 @@ async def save(tx: AsyncConnection, before: Order, decision: Decision) -> None:
         raise Internal("LOST_RACE", "the order changed under its lock", order_id=after.order_id)
 
 
-async def save_carrier_event(
-    tx: AsyncConnection, carrier_id: str, event_id: str, parcel_id: str, status: str, occurred_at: datetime
-) -> None:
-    """Keeps a carrier's scan as it came."""
-    await tx.execute(
-        _CARRIER_EVENT,
-        {
-            "carrier_id": carrier_id,
-            "event_id": event_id,
-            "parcel_id": parcel_id,
-            "status": status,
-            "occurred_at": occurred_at,
-        },
-    )
-
-
 def _known(error: IntegrityError) -> Exception:
     diagnosis = getattr(error.orig, "diag", None)
     if getattr(diagnosis, "constraint_name", "") == "parcel_tracking":
@@ -457,6 +429,7 @@ def _changing(order: Order) -> dict[str, Any]:
         "holds": doc.to_json(doc.HOLDS, order.holds),
         "held_for": sorted({one.kind.value for one in open_holds(order)}),
         "hold_until": until.isoformat() if (until := next_date(order)) else None,
+        "undecided_loss_since": since.isoformat() if (since := undecided_since(order)) else None,
     }
 
 

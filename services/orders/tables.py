@@ -30,6 +30,9 @@ life_cycle = Table(
     Column("change_rules", JSONB),
     Column("labels", JSONB),
     Column("prepare_ahead_seconds", Integer),
+    Column("lost_after_days", Integer),
+    Column("lost_parcel", Text),
+    Column("loss_decision_seconds", Integer),
 )
 
 sales_channel = Table(
@@ -59,6 +62,7 @@ orders = Table(
     _instant("payment_failed_since"),
     Column("held_for", ARRAY(Text)),
     _instant("hold_until"),
+    _instant("undecided_loss_since"),
 )
 
 fulfilment = Table(

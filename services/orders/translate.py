@@ -11,6 +11,7 @@ from oms.orders.v1 import orders_service_pb2 as pb
 from oms.type.v1 import type_pb2
 from services.orders.domain.capture import failed_since
 from services.orders.domain.model import (
+    LOSS_DECISION_SECONDS,
     Address,
     Buyer,
     CaptureMoment,
@@ -24,6 +25,7 @@ from services.orders.domain.model import (
     Leg,
     LifeCycle,
     Line,
+    LostParcel,
     Order,
     PaymentShare,
     PaymentTerms,
@@ -34,6 +36,7 @@ from services.orders.domain.model import (
     Trade,
     Units,
 )
+from services.orders.domain.parcels import undecided_since
 from services.orders.domain.states import FulfilmentState, OrderState
 from services.orders.domain.status import labels
 from services.orders.reading import Obligation, TimelineEntry
@@ -41,6 +44,7 @@ from services.orders.store import View
 from services.orders.translate_documents import to_terms
 from services.orders.translate_holds import from_change_rule, from_hold, from_hold_rule, from_label, to_rules
 from services.orders.translate_money import from_charge, from_refund
+from services.orders.translate_parcels import from_parcel
 from services.orders.wire import from_instant, from_money, from_window, one_of, to_money, to_window
 
 # -- to the domain ----------------------------------------------------------------------------------------
@@ -72,6 +76,9 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         tuple(GoodwillCap(one.role, one.currency, one.amount_minor) for one in message.goodwill_caps),
         *to_rules(message),
         message.prepare_ahead_seconds,
+        message.lost_after_days,
+        one_of(LostParcel, message.lost_parcel or LostParcel.ASK, "life_cycle.lost_parcel"),
+        message.loss_decision_seconds or LOSS_DECISION_SECONDS,
     )
 
 
@@ -219,6 +226,9 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         change_rules=[from_change_rule(rule) for rule in one.change_rules],
         labels=[from_label(label) for label in one.labels],
         prepare_ahead_seconds=one.prepare_ahead_seconds,
+        lost_after_days=one.lost_after_days,
+        lost_parcel=one.lost_parcel.value,
+        loss_decision_seconds=one.loss_decision_seconds,
     )
 
 
@@ -268,6 +278,7 @@ def from_view(view: View) -> pb.Order:
         refunds=[from_refund(each) for each in one.refunds],
         holds=[from_hold(each) for each in one.holds],
         customer_labels=[from_label(label) for label in labels(one)],
+        undecided_loss_since=from_instant(undecided_since(one)),
     )
 
 
@@ -406,7 +417,7 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         hand_over_by=from_instant(one.hand_over_by),
         offer_deadline=from_instant(one.offer_deadline),
         refusal_reason=one.refusal_reason,
-        parcel=_from_parcel(one),
+        parcel=from_parcel(one.parcel) if one.parcel else None,
         round=one.round,
         decision_id=one.decision_id,
         latest_start=from_instant(one.latest_start),
@@ -414,6 +425,7 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         next_window=from_window(one.next_window),
         start_missed_at=from_instant(one.start_missed_at),
         hand_over_from=from_instant(one.hand_over_from),
+        replaces=one.replaces,
     )
 
 

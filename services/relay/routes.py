@@ -25,6 +25,8 @@ WAKING = frozenset(
                 "cancelled",
             )
         ),
+        "oms.orders.parcel.returned",
+        "oms.orders.parcel.loss_decided",
         "oms.payments.payment.authorized",
         "oms.payments.payment.declined",
         "oms.payments.change.authorized",

@@ -20,6 +20,7 @@ from oms.inventory.v1.inventory_service_pb2_grpc import (
 )
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
+from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub, add_TrackingServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceStub, add_OutboxServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub, add_PaymentsServiceServicer_to_server
 from oms.payments.v1.stored_value_service_pb2_grpc import (
@@ -41,6 +42,8 @@ from services.orders.holding import Holding
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
+from services.orders.tracking import Tracking
+from services.orders.tracking_rpc import TrackingRpc
 from services.payments.providers import Provider
 from services.payments.providers.stored_value import StoredValueProvider
 from services.payments.providers.stripe import StripeProvider
@@ -134,6 +137,7 @@ async def running(
             rulesets=RulesetServiceStub(channel),
             capacity=CapacityServiceStub(channel),
             orders=OrdersServiceStub(channel),
+            tracking=TrackingServiceStub(channel),
             payments=PaymentsServiceStub(channel),
             stored_value=StoredValueServiceStub(channel),
         )
@@ -169,9 +173,11 @@ async def _serve(
     add_CapacityServiceServicer_to_server(CapacityRpc(Capacities(engines["promise"], replica)), server)
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     of_orders = engines["orders"], bells["orders"]
+    tracking = Tracking(*of_orders, {})
     add_OrdersServiceServicer_to_server(
-        OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders)), server
+        OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders), tracking), server
     )
+    add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
     providers: dict[str, Provider] = {"stripe": stripe, "stored_value": StoredValueProvider(*of_codes)}
     payments = PaymentsService(engines["payments"], bells["payments"], providers, "stripe")

@@ -20,6 +20,7 @@ from kit.times import now, to_proto
 from oms.inventory.v1 import basket_service_pb2 as bsk
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as pb
+from oms.orders.v1 import tracking_service_pb2 as trk
 from oms.payments.v1 import payments_service_pb2 as pay
 from oms.promise.v1 import capacity_service_pb2 as cap
 from oms.promise.v1 import promise_service_pb2 as prm
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
+    from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
     from oms.payments.v1.stored_value_service_pb2_grpc import StoredValueServiceAsyncStub
     from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceAsyncStub
@@ -47,7 +49,14 @@ PRICE_MINOR = 2500
 SHIPPING_MINOR = 490
 PATIENCE_SECONDS = 60.0
 VISA = "pm_card_visa"
-_PREPARED = (pb.FULFILMENT_STATE_HANDED_OVER, pb.FULFILMENT_STATE_DELIVERED)
+_PREPARED = (
+    pb.FULFILMENT_STATE_HANDED_OVER,
+    pb.FULFILMENT_STATE_DELIVERED,
+    pb.FULFILMENT_STATE_LOST,
+    pb.FULFILMENT_STATE_DAMAGED,
+    pb.FULFILMENT_STATE_RETURNING,
+    pb.FULFILMENT_STATE_RETURNED,
+)
 
 
 async def until(check: Callable[[], Awaitable[T]], what: str = "") -> T:
@@ -74,6 +83,7 @@ class World:
     rulesets: "RulesetServiceAsyncStub"
     capacity: "CapacityServiceAsyncStub"
     orders: "OrdersServiceAsyncStub"
+    tracking: "TrackingServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
     stored_value: "StoredValueServiceAsyncStub"
 
@@ -294,24 +304,40 @@ class World:
         return (await self.orders.HandOver(request)).fulfilment
 
     async def deliver(self, work: pb.Fulfilment) -> None:
-        await self.orders.RecordCarrierEvent(
+        await self.scan(work, "delivered")
+
+    async def scan(self, work: pb.Fulfilment, status: str) -> pb.Fulfilment:
+        """The carrier says this of the parcel."""
+        reply = await self.orders.RecordCarrierEvent(
             pb.RecordCarrierEventRequest(
-                request_id=f"scan/{work.fulfilment_id}",
+                request_id=f"{status}/{work.fulfilment_id}",
                 carrier_id=work.carrier_id,
                 tracking_code=work.parcel.tracking_code,
-                status="delivered",
+                status=status,
                 occurred_at=to_proto(now()),
             )
         )
+        return reply.fulfilment
+
+    async def decide(self, work: pb.Fulfilment, decision: str) -> pb.Fulfilment:
+        """Customer service says what becomes of the units of a lost parcel."""
+        request = trk.DecideLostParcelRequest(
+            request_id=f"decide/{work.fulfilment_id}",
+            fulfilment_id=work.fulfilment_id,
+            decision=decision,
+            actor="service",
+        )
+        return (await self.tracking.DecideLostParcel(request)).fulfilment
+
+    async def hand_over_all(self, order_id: str, missing: int = 0) -> pb.Fulfilment:
+        """The point accepts, picks, packs and hands over; the parcel is on its way."""
+        work = await self.pack(await self.pick(await self.accept(order_id), missing))
+        await self.parcel_paid(work.fulfilment_id)
+        return await self.hand_over(work)
 
     async def ship(self, order_id: str, missing: int = 0) -> None:
         """The point accepts, picks, packs and hands over; the carrier delivers."""
-        work = await self.accept(order_id)
-        work = await self.pick(work, missing)
-        work = await self.pack(work)
-        await self.parcel_paid(work.fulfilment_id)
-        work = await self.hand_over(work)
-        await self.deliver(work)
+        await self.deliver(await self.hand_over_all(order_id, missing))
 
     async def cancel(self, order_id: str) -> None:
         await self.orders.RequestCancellation(
@@ -448,7 +474,7 @@ class World:
         """Holds are zero, money equals what was kept, and what was sold has left the stock that there was."""
         await self.refunds_in(order_id, "succeeded", "superseded")
         order = await self.order(order_id)
-        assert {row.state for row in order.ranges} <= {"delivered", "cancelled"}
+        assert {row.state for row in order.ranges} <= {"delivered", "cancelled", "lost", "returned"}
         for sku, units in sold.items():
             balances = (await self.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
             assert sum(row.reserved for row in balances) == 0, "a hold is left"

@@ -102,6 +102,7 @@ class OrderActivities:
                 reason=request.reason,
                 decision_id=request.decision_id,
                 as_of=instant(request.as_of),
+                replaces=request.replaces,
             ),
             timeout=CALL_SECONDS,
         )
@@ -255,4 +256,5 @@ def _fulfilment(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:
         point_id=row.point_id,
         lines=[Line(line.line_number, line.sku, line.quantity) for line in row.lines],
         paid_by_channel=paid_by_channel,
+        replaces=row.replaces,
     )

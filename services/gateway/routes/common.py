@@ -24,6 +24,7 @@ OptionalKey = Annotated[
 ]
 OrderId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
 FulfilmentId = Annotated[str, Path(min_length=1, max_length=100, pattern=_ID)]
+CarrierId = Annotated[str, Path(min_length=1, max_length=64, pattern=_ID)]
 PointId = Annotated[str, Path(min_length=1, max_length=64, pattern=_ID)]
 ChannelId = Annotated[str, Path(min_length=1, max_length=64, pattern=_ID)]
 LaneId = Annotated[str, Path(min_length=1, max_length=64, pattern=_ID)]

@@ -218,6 +218,7 @@ class OrderFilters(Paged):
     late: bool = Field(False, description="Only orders with a parcel to come that is late")
     payment_failed: bool = Field(False, description="Only orders with money to capture that cannot be had")
     held_for: HoldKind | None = Field(None, description="Only orders with an open hold of this kind")
+    undecided_loss: bool = Field(False, description="Only orders with a lost parcel that waits for a decision")
 
 
 class Cancellation(Sent):
@@ -359,6 +360,7 @@ class OrderSummary(Shown):
     payment_failed_since: datetime | None = Field(description="Null while no money that is to be captured lacks")
     holds: list[HoldView] = Field(description="What keeps it from going on, or did")
     customer_labels: dict[str, str] = Field(description="The customer status in the trade's words, by language")
+    undecided_loss_since: datetime | None = Field(description="Null while no lost parcel waits for a decision")
     updated_at: datetime | None
 
 

@@ -16,6 +16,7 @@ from services.gateway.schemas.base import (
     Paged,
     Sent,
     Shown,
+    Text,
     WindowView,
 )
 
@@ -31,7 +32,32 @@ FulfilmentStatus = Literal[
     "handed_over",
     "delivered",
     "cancelled",
+    "lost",
+    "damaged",
+    "returning",
+    "returned",
 ]
+CarrierStatus = Literal[
+    "in_transit", "out_for_delivery", "delivery_failed", "delivered", "lost", "damaged", "returning", "returned"
+]
+FailureReason = Literal["recipient_absent", "refused", "address_incomplete", "other"]
+
+
+class ProofView(Shown):
+    """That a parcel was delivered; who signed stays with the carrier."""
+
+    signed: bool
+    photo_reference: str | None = Field(description="As the carrier names its picture")
+
+
+class LossView(Shown):
+    """A parcel that was lost or damaged, and what becomes of its units."""
+
+    at: datetime = Field(description="Since when; of a silent one, since the last word of it")
+    source: Literal["carrier", "service", "silence"]
+    decide_by: datetime = Field(description="The units are refunded unless somebody decides before")
+    decision: Literal["reship", "refund"] | None
+    turned_up_at: datetime | None = Field(description="When it was seen again, after the decision")
 
 
 class ParcelView(Shown):
@@ -46,6 +72,17 @@ class ParcelView(Shown):
     capture_failed_since: datetime | None = Field(description="While its money cannot be had")
     capture_next_try_at: datetime | None = Field(description="Null when a failed one waits for a person")
     weight_grams: int
+    handed_over_at: datetime | None
+    heard_at: datetime | None = Field(description="The last thing that the carrier said of it")
+    out_for_delivery_at: datetime | None
+    failed_deliveries: int
+    delivery_failed_at: datetime | None
+    failure_reason: FailureReason | None = Field(description="Of the last failed delivery, or why it goes back")
+    delivered_at: datetime | None
+    proof: ProofView | None
+    loss: LossView | None = Field(description="While it is lost or damaged")
+    returning_at: datetime | None
+    returned_at: datetime | None
 
 
 class FulfilmentLineView(Shown):
@@ -77,6 +114,7 @@ class FulfilmentView(Shown):
     parcel: ParcelView | None
     round: int = Field(description="Which attempt at routing made it, from 1")
     decision_id: str
+    replaces: str | None = Field(description="The fulfilment whose lost parcel it sends again, already paid")
 
 
 class LabelAddress(Shown):
@@ -100,7 +138,7 @@ class FulfilmentDetail(FulfilmentView):
 class WorkFilters(Paged):
     """Which work of a point; without status, all that is open."""
 
-    status: list[FulfilmentStatus] = Field(default_factory=list, max_length=11)
+    status: list[FulfilmentStatus] = Field(default_factory=list, max_length=15)
 
 
 class OfferRefusal(Sent):
@@ -160,6 +198,13 @@ class ParcelGivenUp(Sent):
     reason: LongText
 
 
+class Proof(Sent):
+    """That a parcel was delivered."""
+
+    signed: bool = False
+    photo_reference: Text = ""
+
+
 class CarrierEvent(Sent):
     """A carrier's scan of a parcel."""
 
@@ -180,8 +225,29 @@ class CarrierEvent(Sent):
     event_id: LongId = Field(description="The carrier's own id of the event; a repeated one is taken once")
     carrier_id: Id
     tracking_code: LongId
-    status: Literal["in_transit", "delivered"]
+    status: CarrierStatus
     occurred_at: Instant
+    reason: FailureReason | Literal[""] = Field("", description="Of `delivery_failed` and `returning`")
+    proof: Proof | None = Field(None, description="Of `delivered`")
+
+
+class ParcelLost(Sent):
+    """What happened to a parcel on its way, and how it is known."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"cause": "lost", "reason": "the carrier's claims desk, file 4711"}]}
+    )
+
+    cause: Literal["lost", "damaged"]
+    reason: LongText
+
+
+class LostParcelDecision(Sent):
+    """What becomes of the units of a lost parcel."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"decision": "reship"}]})
+
+    decision: Literal["reship", "refund"]
 
 
 class CarrierEventView(Shown):

@@ -1,4 +1,5 @@
-"""The life of a fulfilment: offers and who won them, pick, parcel, hand-over, carrier. Its money is in capture.py.
+"""The life of a fulfilment: offers and who won them, pick, parcel, hand-over. Its money is in capture.py, what
+becomes of its parcel on the way in parcels.py.
 
 Each function decides on the aggregate that the caller has locked: the first to come wins, the others are told.
 """
@@ -37,7 +38,6 @@ from services.orders.domain.states import (
 )
 
 REFUSAL_REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
-CARRIER_STATUSES = ("in_transit", "delivered")
 
 
 # -- whose work it is -------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def record_pick(order: Order, work: Fulfilment, found: Sequence[Units], actor: s
     state = FulfilmentState.PICKED if quantities.total() else FulfilmentState.SHORT
     after = moved(work, state)
     ranges = take(order.ranges, quantities, _allocated_to(work), UnitState.PICKED, work.fulfilment_id)
-    ranges = shift(ranges, _allocated_to(work), UnitState.UNPLACED)
+    ranges = shift(ranges, _allocated_to(work), UnitState.UNPLACED, work.replaces)
     missing = tuple(
         replace(line, quantity=line.quantity - quantities[line.line_number])
         for line in work.lines
@@ -139,7 +139,7 @@ def record_pick(order: Order, work: Fulfilment, found: Sequence[Units], actor: s
     if state == FulfilmentState.PICKED and order.life_cycle.capture_at == CaptureMoment.PREPARATION:
         parcel = _opened(order, work)
         after = replace(after, parcel=parcel)
-        text += f" {_money(parcel)} to capture."
+        text += _to_capture(" ", parcel)
         facts |= _parcel_facts(parcel)
     return told(order, after, state.value, text, as_of, actor=actor, facts=facts)
 
@@ -156,28 +156,35 @@ def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, 
     parcel = work.parcel or _opened(order, work)
     packed = replace(packed, parcel=replace(parcel, weight_grams=weight_grams, closed_at=as_of))
     text = f"{work.point_id} packed {units_in_words(packed.lines)}"
-    text += f": {_money(parcel)} to capture." if parcel.capture_state == CaptureState.PENDING else "."
+    text += _to_capture(": ", parcel) or "."
     order = replace(order, ranges=_shifted(order, work, UnitState.PACKED))
     facts = {**_parcel_facts(parcel), "lines": unit_facts(packed.lines)}
     return told(order, packed, "packed", text, as_of, actor=actor, facts=facts)
 
 
 def _opened(order: Order, work: Fulfilment) -> Parcel:
-    """A parcel with the money of its goods; the order's first brings the delivery fee too (SPEC PAY-7)."""
-    shipping = parcel_shipping_minor(order)
+    """A parcel with the money of its goods; the order's first brings the delivery fee too (SPEC PAY-7).
+
+    What is sent again brings nothing: the parcel that was lost brought it.
+    """
+    shipping = 0 if work.replaces else parcel_shipping_minor(order)
+    is_settled = bool(work.replaces) or is_settled_ahead(order)
     return Parcel(
         parcel_id=derived_id("par", work.fulfilment_id),
-        amount_minor=parcel_goods_minor(order, work) + shipping,
+        amount_minor=0 if work.replaces else parcel_goods_minor(order, work) + shipping,
         currency=order.content.total.currency,
         weight_grams=0,
         closed_at=None,
-        capture_state=CaptureState.NOT_NEEDED if is_settled_ahead(order) else CaptureState.PENDING,
+        capture_state=CaptureState.NOT_NEEDED if is_settled else CaptureState.PENDING,
         shipping_minor=shipping,
     )
 
 
-def _money(parcel: Parcel) -> Money:
-    return Money(parcel.amount_minor, parcel.currency)
+def _to_capture(before: str, parcel: Parcel) -> str:
+    """Empty when nothing is to be taken."""
+    if parcel.capture_state != CaptureState.PENDING:
+        return ""
+    return f"{before}{Money(parcel.amount_minor, parcel.currency)} to capture."
 
 
 def _parcel_facts(parcel: Parcel) -> dict[str, Any]:
@@ -207,7 +214,7 @@ def _allocated_to(work: Fulfilment) -> Any:
     return lambda one: one.fulfilment_id == work.fulfilment_id and one.state == UnitState.ALLOCATED
 
 
-# -- hand-over, carrier -----------------------------------------------------------------------------------
+# -- hand-over --------------------------------------------------------------------------------------------
 
 
 def hand_over(order: Order, work: Fulfilment, tracking_code: str, actor: str, as_of: datetime) -> Decision:
@@ -247,37 +254,6 @@ def _check_may_leave(order: Order, work: Fulfilment, as_of: datetime) -> None:
         )
 
 
-def check_scan(carrier_id: str, event_id: str, status: str) -> None:
-    """Raises InvalidArgument, naming the field, for a scan that says nothing."""
-    if not carrier_id:
-        raise InvalidArgument("carrier_id", "say which carrier")
-    if not event_id:
-        raise InvalidArgument("request_id", "the carrier's id of the event is required")
-    if status not in CARRIER_STATUSES:
-        raise InvalidArgument("status", f"one of {', '.join(CARRIER_STATUSES)}")
-
-
-def carrier_event(order: Order, work: Fulfilment, status: str, occurred_at: datetime) -> Decision:
-    """A carrier's scan. Late and repeated ones change nothing; only the first of each kind is told."""
-    parcel = work.parcel
-    assert parcel is not None, "a carrier scans parcels"
-    facts = {"parcel_id": parcel.parcel_id, "tracking_code": parcel.tracking_code}
-    arrived = work.state == FulfilmentState.DELIVERED
-    if arrived or (status == "in_transit" and parcel.in_transit_at):
-        text = f"{work.carrier_id} reported again: {status.replace('_', ' ')}."
-        scan = Happening("fulfilment.scanned", text, occurred_at, {**facts, "status": status}, told=False)
-        return Decision(order, (replace(scan, fulfilment=work),))
-    if status == "in_transit":
-        moving = replace(work, parcel=replace(parcel, in_transit_at=occurred_at))
-        text = f"The parcel is on its way with {work.carrier_id}."
-        return told(order, moving, "in_transit", text, occurred_at, facts=facts)
-    delivered = moved(work, FulfilmentState.DELIVERED)
-    delivered = replace(delivered, parcel=replace(parcel, delivered_at=occurred_at))
-    order = replace(order, ranges=_shifted(order, work, UnitState.DELIVERED))
-    text = f"{work.carrier_id} delivered the parcel."
-    return told(order, delivered, "delivered", text, occurred_at, facts=facts)
-
-
 # -- what they share --------------------------------------------------------------------------------------
 
 
@@ -296,8 +272,9 @@ def _shifted(order: Order, work: Fulfilment, state: UnitState) -> Ranges:
 
 
 def without_place(order: Order, work: Fulfilment) -> Order:
-    """The units of the work look for another place."""
-    ranges = shift(order.ranges, lambda one: one.fulfilment_id == work.fulfilment_id, UnitState.UNPLACED)
+    """The units of the work look for another place; those of a lost parcel are known as such."""
+    mine = work.fulfilment_id
+    ranges = shift(order.ranges, lambda one: one.fulfilment_id == mine, UnitState.UNPLACED, work.replaces)
     return replace(order, ranges=ranges)
 
 

@@ -13,6 +13,9 @@ from kit.values.money import Money
 from services.orders.domain.ranges import LineRange
 from services.orders.domain.states import CaptureState, FulfilmentState, OrderState, RefundState
 
+# Three days: what a life cycle gives that does not say.
+LOSS_DECISION_SECONDS = 259_200
+
 
 class CaptureMoment(StrEnum):
     """When money is taken: all of it at the order's release, or that of a parcel after its pick or at its pack."""
@@ -20,6 +23,14 @@ class CaptureMoment(StrEnum):
     ORDER = "order"
     PREPARATION = "preparation"
     SHIPMENT = "shipment"
+
+
+class LostParcel(StrEnum):
+    """What becomes of the units of a parcel that was lost or damaged; ASK: customer service says so."""
+
+    ASK = "ask"
+    RESHIP = "reship"
+    REFUND = "refund"
 
 
 class DeliveryMode(StrEnum):
@@ -188,6 +199,11 @@ class LifeCycle:
     labels: tuple[StatusLabel, ...] = ()
     # How long before its latest start held work goes to its point.
     prepare_ahead_seconds: int = 0
+    # Days without a word of its carrier after which a parcel is lost; 0: it never is for that.
+    lost_after_days: int = 0
+    lost_parcel: LostParcel = LostParcel.ASK
+    # For the answer to ASK; after it the units are refunded.
+    loss_decision_seconds: int = LOSS_DECISION_SECONDS
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -359,6 +375,29 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """That a parcel was delivered. Who signed is the carrier's to know: we keep that somebody did."""
+
+    signed: bool = False
+    # As the carrier names the picture.
+    photo_reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A parcel that does not arrive: since when, who says so, and what becomes of its units.
+
+    Undecided until `decide_by`; `turned_up_at`: seen again after the decision, which stands.
+    """
+
+    at: datetime
+    source: Literal["carrier", "service", "silence"]
+    decide_by: datetime
+    decision: Literal["", "reship", "refund"] = ""
+    turned_up_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
     """What leaves, and the money that it brings. Open, without weight, while money is taken before the pack."""
 
@@ -377,6 +416,17 @@ class Parcel:
     handed_over_at: datetime | None = None
     in_transit_at: datetime | None = None
     delivered_at: datetime | None = None
+    # The last thing that the carrier said of it.
+    heard_at: datetime | None = None
+    out_for_delivery_at: datetime | None = None
+    failed_deliveries: int = 0
+    delivery_failed_at: datetime | None = None
+    # Why the last delivery failed, or why it goes back.
+    failure_reason: str = ""
+    proof: Proof | None = None
+    loss: Loss | None = None
+    returning_at: datetime | None = None
+    returned_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,6 +455,8 @@ class Fulfilment:
     hand_over_from: datetime | None = None
     # When its last hold ended, for work that was held after the release of its order.
     let_go_at: datetime | None = None
+    # The fulfilment whose lost parcel it sends again; its goods are paid with that one.
+    replaces: str = ""
 
 
 class HoldOutcome(StrEnum):

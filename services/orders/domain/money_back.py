@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from kit.values.allocation import share
 from services.orders.domain.model import Fulfilment, Line, Order, Refund, TaxPart
 from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
-from services.orders.domain.ranges import Ranges, without
+from services.orders.domain.ranges import Ranges, in_state, without
 from services.orders.domain.states import CaptureState, FulfilmentState, RefundState, UnitState
 
 # By tax rate.
@@ -64,6 +64,23 @@ def refunded_units(refunds: Iterable[Refund]) -> list[tuple[int, int, int]]:
 
 def kept_units(order: Order) -> Ranges:
     """The units that the customer has, or is to have."""
+    lost = [(one.line_number, one.from_unit, one.to_unit) for one in lost_for_good(order)]
+    gone = (UnitState.CANCELLED, UnitState.RETURNED)
+    return without(tuple(one for one in order.ranges if one.state not in gone), lost)
+
+
+def lost_for_good(order: Order) -> Ranges:
+    """Units that nobody waits for any more: they were lost, and refunded."""
+    decided = {
+        one.fulfilment_id
+        for one in order.fulfilments
+        if one.parcel and one.parcel.loss and one.parcel.loss.decision
+    }
+    return tuple(one for one in in_state(order.ranges, UnitState.LOST) if one.fulfilment_id in decided)
+
+
+def _sent_units(order: Order) -> Ranges:
+    """The units that were sent, or are to be."""
     return tuple(one for one in order.ranges if one.state != UnitState.CANCELLED)
 
 
@@ -114,8 +131,12 @@ def _taken_units(order: Order) -> Ranges:
         return order.ranges
     if order.payment_outcome == "paid_by_channel":
         # Of units that found no place the channel was asked when they were cancelled.
-        return kept_units(order)
+        return _sent_units(order)
     paid = {one.fulfilment_id for one in _captured(order) if one.state != FulfilmentState.CANCELLED}
+    # A replacement comes after what it replaces.
+    for one in order.fulfilments:
+        if one.replaces in paid:
+            paid.add(one.fulfilment_id)
     return tuple(one for one in order.ranges if one.fulfilment_id in paid)
 
 
@@ -124,9 +145,9 @@ def _taken_fee_minor(order: Order) -> int:
     if order.charge and order.charge.state == CaptureState.CAPTURED:
         return fee
     if order.payment_outcome == "paid_by_channel":
-        return fee if kept_units(order) else 0
+        return fee if _sent_units(order) else 0
     brought = sum(one.parcel.shipping_minor for one in _captured(order) if one.parcel)
-    return brought if kept_units(order) else 0
+    return brought if _sent_units(order) else 0
 
 
 def _captured(order: Order) -> list[Fulfilment]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import changes, holds, refunds
+from services.orders.domain import changes, holds, parcels, refunds
 from services.orders.domain.dues import no_longer_due_minor
 from services.orders.domain.model import (
     CaptureMoment,
@@ -26,6 +26,7 @@ from services.orders.domain.model import (
     Units,
     Window,
 )
+from services.orders.domain.money_back import lost_for_good
 from services.orders.domain.plan import (
     check_legs,
     check_units,
@@ -36,6 +37,7 @@ from services.orders.domain.plan import (
     unit_facts,
     units_in_words,
     unplaced,
+    waiting_in,
 )
 from services.orders.domain.ranges import in_state, quantity, shift, take, whole
 from services.orders.domain.states import (
@@ -229,10 +231,12 @@ def reroute(
     reason: str,
     decision_id: str,
     as_of: datetime,
+    replaces: str = "",
 ) -> Decision:
     """Gives unplaced units to new fulfilments and cancels those that found no place; no more than there are.
 
     The money of the cancelled ones is no longer due, or is given back where the whole order was captured.
+    `replaces`: units of that fulfilment's lost parcel are sent again; those without a place are lost and refunded.
     """
     check_legs(order.content, legs)
     check_units(order.content, cancelled, "cancelled")
@@ -241,7 +245,7 @@ def reroute(
     if order.state != OrderState.RELEASED:
         raise FailedPrecondition("NOT_RELEASED", "only a released order is routed again", state=order.state.value)
     wanted = counted(unit for leg in legs for unit in leg.lines) + counted(cancelled)
-    waiting = unplaced(order)
+    waiting = unplaced(order, replaces)
     for line_number, count in sorted(wanted.items()):
         if count > waiting[line_number]:
             raise FailedPrecondition(
@@ -251,17 +255,22 @@ def reroute(
                 unplaced=waiting[line_number],
                 wanted=count,
             )
-    ranges, created = place(order, legs, UnitState.UNPLACED, decision_id)
-    ranges = take(ranges, counted(cancelled), lambda one: one.state == UnitState.UNPLACED, UnitState.CANCELLED)
+    ranges, created = place(order, legs, UnitState.UNPLACED, decision_id, replaces)
+    end = UnitState.LOST if replaces else UnitState.CANCELLED
+    ranges = take(ranges, counted(cancelled), waiting_in(UnitState.UNPLACED, replaces), end, replaces)
     if ranges == order.ranges:
         return Decision(order)
     after = replace(order, ranges=ranges, fulfilments=(*order.fulfilments, *created), updated_at=as_of)
     after = replace(after, holds=(*after.holds, *holds.of_legs(after, legs, created, as_of)))
-    told = _rerouted(after, cancelled, reason, decision_id, created_count=len(created), as_of=as_of)
-    if order.charge and order.charge.state == CaptureState.CAPTURED:
-        back = refunds.of_cancelled_units(order, after, reason, as_of)
-        return Decision(back.order, (*told, *back.happenings), created)
-    return Decision(after, told, created, no_longer_due_minor(order, after))
+    gone = () if replaces else cancelled
+    told = _rerouted(after, gone, reason, decision_id, created_count=len(created), as_of=as_of)
+    if replaces:
+        back = parcels.without_resending(order, after, order.fulfilment(replaces), as_of)
+        return Decision(back.order, (*told, *_not_sent_again(cancelled, as_of), *back.happenings), created)
+    back = refunds.of_cancelled_units(order, after, reason, as_of)
+    is_taken = order.charge is not None and order.charge.state == CaptureState.CAPTURED
+    no_longer_due = 0 if is_taken else no_longer_due_minor(order, after)
+    return Decision(back.order, (*told, *back.happenings), created, no_longer_due)
 
 
 def request_cancellation(
@@ -320,12 +329,12 @@ def close(order: Order, as_of: datetime) -> Decision:
     """released -> closed, or cancelled when no unit was kept; every unit must have its final state."""
     if order.state in (*UNDONE, OrderState.CLOSED):
         return Decision(order)
-    final = in_state(order.ranges, UnitState.DELIVERED, UnitState.CANCELLED)
-    unfinished = quantity(order.ranges) - quantity(final)
+    final = in_state(order.ranges, UnitState.DELIVERED, UnitState.RETURNED, UnitState.CANCELLED)
+    unfinished = quantity(order.ranges) - quantity(final) - quantity(lost_for_good(order))
     if unfinished:
         raise FailedPrecondition(
             "NOT_FINISHED",
-            f"{unfinished} units are neither delivered nor cancelled",
+            f"{unfinished} units are not delivered, returned, lost for good or cancelled",
             state=order.state.value,
             units=unfinished,
         )
@@ -333,7 +342,9 @@ def close(order: Order, as_of: datetime) -> Decision:
         cancelled = _moved(order, OrderState.CANCELLED, as_of)
         return _told(cancelled, "order.cancelled", "No unit found a place: the order is cancelled.", as_of)
     closed = _moved(order, OrderState.CLOSED, as_of)
-    return _told(closed, "order.closed", "Everything has arrived: the order is closed.", as_of)
+    has_arrived = len(in_state(order.ranges, UnitState.DELIVERED, UnitState.CANCELLED)) == len(order.ranges)
+    text = "Everything has arrived" if has_arrived else "Nothing more is to come"
+    return _told(closed, "order.closed", f"{text}: the order is closed.", as_of)
 
 
 def _rerouted(
@@ -363,6 +374,13 @@ def _rerouted(
         gone = {"reason": reason, "lines": unit_facts(cancelled)}
         happenings.append(Happening("order.units_cancelled", text, as_of, gone))
     return tuple(happenings)
+
+
+def _not_sent_again(units: Sequence[Units], as_of: datetime) -> tuple[Happening, ...]:
+    if not units:
+        return ()
+    text = f"No place was found to send {units_in_words(units)} again from."
+    return (Happening("order.units_lost", text, as_of, {"lines": unit_facts(units)}),)
 
 
 def _moved(order: Order, state: OrderState, as_of: datetime) -> Order:

@@ -1,7 +1,8 @@
 """Turning the legs of a plan into fulfilments: each unit gets its place, or the plan is refused."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from kit.errors import InvalidArgument
@@ -60,20 +61,27 @@ def counted_ranges(ranges: Iterable[LineRange]) -> Counter[int]:
 
 
 def place(
-    order: Order, legs: Sequence[Leg], state: UnitState, decision_id: str
+    order: Order, legs: Sequence[Leg], state: UnitState, decision_id: str, replaces: str = ""
 ) -> tuple[Ranges, tuple[Fulfilment, ...]]:
-    """Gives units in `state` to a new fulfilment for each leg. The quantities have been checked."""
+    """Gives units in `state` to a new fulfilment for each leg. The quantities have been checked.
+
+    `replaces`: the fulfilment whose lost parcel is sent again; only its units are.
+    """
     round_ = max((one.round for one in order.fulfilments), default=0) + 1
     ranges = order.ranges
     created: list[Fulfilment] = []
     for position, leg in enumerate(legs):
         fulfilment_id = derived_id("ful", order.order_id, str(round_), str(position))
-        ranges = take(
-            ranges, counted(leg.lines), lambda one: one.state == state, UnitState.ALLOCATED, fulfilment_id
-        )
+        ranges = take(ranges, counted(leg.lines), waiting_in(state, replaces), UnitState.ALLOCATED, fulfilment_id)
         assert leg.hand_over_by is not None, "check_legs came first"
-        created.append(_fulfilment(order, leg, fulfilment_id, round_, position, decision_id, leg.hand_over_by))
+        one = _fulfilment(order, leg, fulfilment_id, round_, position, decision_id, leg.hand_over_by)
+        created.append(replace(one, replaces=replaces))
     return ranges, tuple(created)
+
+
+def waiting_in(state: UnitState, replaces: str) -> Callable[[LineRange], bool]:
+    """Which units are in this state; of those that look for a place, whether they are of a lost parcel."""
+    return lambda one: one.state == state and one.fulfilment_id == replaces
 
 
 def _fulfilment(
@@ -125,9 +133,9 @@ def units_in_words(lines: Iterable[FulfilmentLine | Units | LineRange]) -> str:
     return f"{count} unit" if count == 1 else f"{count} units"
 
 
-def unplaced(order: Order) -> Counter[int]:
-    """Units that lost their place, by line number."""
-    return counted_ranges(one for one in order.ranges if one.state == UnitState.UNPLACED)
+def unplaced(order: Order, replaces: str) -> Counter[int]:
+    """Units that lost their place, by line number: those of a lost parcel, or those that never left."""
+    return counted_ranges(filter(waiting_in(UnitState.UNPLACED, replaces), order.ranges))
 
 
 def nothing_left(ranges: Ranges) -> bool:

@@ -27,7 +27,6 @@ from services.orders.domain.ranges import Ranges, first, without
 from services.orders.domain.states import (
     REFUND_MOVES,
     UNDONE,
-    CaptureState,
     OrderState,
     RefundState,
     UnitState,
@@ -36,7 +35,19 @@ from services.orders.domain.states import (
 
 # Goods that the customer no longer wants: with the last of them goes the delivery fee, at the standard rate.
 WITHDRAWAL = "withdrawal"
-REASONS = (WITHDRAWAL, "damaged", "not_as_described", "lost", "late", "price_adjustment", "gesture", "other")
+# A parcel that the customer did not take: what goes back is what goes back for a withdrawal.
+RETURNED_TO_SENDER = "returned_to_sender"
+REASONS = (
+    WITHDRAWAL,
+    RETURNED_TO_SENDER,
+    "damaged",
+    "not_as_described",
+    "lost",
+    "late",
+    "price_adjustment",
+    "gesture",
+    "other",
+)
 # What payments says of money that is not there to be given back.
 EXCEEDS_CAPTURE = "REFUND_EXCEEDS_CAPTURE"
 
@@ -66,23 +77,32 @@ def request(order: Order, wish: RefundWish, as_of: datetime) -> Decision:
 
 
 def of_cancelled_units(before: Order, after: Order, reason: str, as_of: datetime) -> Decision:
-    """`after`, with the money of units that were paid for with the whole order and cancelled since `before`."""
-    if not (after.charge and after.charge.state == CaptureState.CAPTURED):
-        return Decision(after)
+    """`after`, with the money of units that were paid for with the whole order and cancelled since `before`.
+
+    When they were the last that the customer was to have, what was taken of the delivery fee goes back with them.
+    """
     were = [
         (one.line_number, one.from_unit, one.to_unit) for one in before.ranges if one.state == UnitState.CANCELLED
     ]
     gone = without(tuple(one for one in after.ranges if one.state == UnitState.CANCELLED), were)
     left = money_back.left_of(after)
-    units = without(gone, money_back.refunded_units(after.refunds))
+    units = _common(gone, left.units)
     goods = money_back.of_units(after, left, units)
     rest = money_back.after(left, goods)
     fee = money_back.of_fee(after, rest, 0 if money_back.kept_units(after) else rest.fee_minor)
-    wish = RefundWish(RefundKind.CANCELLED_UNITS, "cancelled", reason, "")
+    kind = RefundKind.CANCELLED_UNITS if units else RefundKind.DELIVERY_FEE
+    wish = RefundWish(kind, "cancelled", reason, "")
     parts = money_back.together(goods, fee)
     if not parts:
         return Decision(after)
     return _requested(after, wish, parts, as_of, units, money_back.amount_of(fee.values()))
+
+
+def of_parcel(order: Order, units: Ranges, reason_code: str, as_of: datetime) -> Decision:
+    """Units that did not reach the customer, as far as they were paid and are not refunded; maybe nothing."""
+    left = money_back.left_of(order)
+    wish = RefundWish(RefundKind.GOODS, reason_code, "", "")
+    return _of_units(order, wish, left, _common(units, left.units), as_of)
 
 
 def record_outcome(order: Order, refund_id: str, outcome: str, failure: str, as_of: datetime) -> Decision:
@@ -224,7 +244,13 @@ def _nothing(order: Order, why: str) -> FailedPrecondition:
 
 def _goods(order: Order, wish: RefundWish, left: Left, as_of: datetime) -> Decision:
     """Units with the money that they bear; the last of them takes the delivery fee along."""
-    units = left.units if wish.whole else _chosen(wish, left)
+    decision = _of_units(order, wish, left, left.units if wish.whole else _chosen(wish, left), as_of)
+    if not decision.happenings:
+        raise _nothing(order, "no money of these units was captured, or it was given back")
+    return decision
+
+
+def _of_units(order: Order, wish: RefundWish, left: Left, units: Ranges, as_of: datetime) -> Decision:
     goods = money_back.of_units(order, left, units)
     rest = money_back.after(left, goods)
     refunded = [*money_back.refunded_units(order.refunds), *_triples(units)]
@@ -232,7 +258,7 @@ def _goods(order: Order, wish: RefundWish, left: Left, as_of: datetime) -> Decis
     fee = money_back.of_fee(order, rest, _fee_minor(order, wish, rest) if is_last else 0)
     parts = money_back.together(goods, fee)
     if not parts:
-        raise _nothing(order, "no money of these units was captured, or it was given back")
+        return Decision(order)
     return _requested(order, wish, parts, as_of, units, money_back.amount_of(fee.values()))
 
 
@@ -255,7 +281,7 @@ def _chosen(wish: RefundWish, left: Left) -> Ranges:
 def _fee_minor(order: Order, wish: RefundWish, left: Left) -> int:
     """Of a withdrawal no more in all than standard delivery would have cost; else all that is left of the fee."""
     standard = order.content.standard_shipping
-    if wish.reason_code != WITHDRAWAL or standard is None:
+    if wish.reason_code not in (WITHDRAWAL, RETURNED_TO_SENDER) or standard is None:
         return left.fee_minor
     given = sum(one.shipping_minor for one in order.refunds if one.state != RefundState.SUPERSEDED)
     return min(left.fee_minor, max(0, standard.amount_minor - given))
@@ -302,6 +328,11 @@ def _requested(
     decision = _told(order, refund, "requested", text, as_of, wish.actor, {"reason_code": wish.reason_code})
     happening = replace(decision.happenings[0], notes={"reason": wish.reason} if wish.reason else {})
     return replace(decision, happenings=(happening,))
+
+
+def _common(units: Ranges, others: Ranges) -> Ranges:
+    """The units that are in both."""
+    return without(units, _triples(without(units, _triples(others))))
 
 
 def _triples(units: Ranges) -> list[tuple[int, int, int]]:

@@ -52,6 +52,8 @@ def check_life_cycle(one: LifeCycle) -> None:
         ("reroute_limit", one.reroute_limit, 0),
         ("promise_tolerance_seconds", one.promise_tolerance_seconds, 0),
         ("prepare_ahead_seconds", one.prepare_ahead_seconds, 0),
+        ("lost_after_days", one.lost_after_days, 0),
+        ("loss_decision_seconds", one.loss_decision_seconds, 1),
     ):
         if value < least:
             raise InvalidArgument(f"life_cycle.{name}", f"at least {least}")

@@ -50,10 +50,18 @@ class FulfilmentState(StrEnum):
     HANDED_OVER = "handed_over"
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
+    LOST = "lost"
+    DAMAGED = "damaged"
+    # On its way back to who sent it, and back there.
+    RETURNING = "returning"
+    RETURNED = "returned"
 
 
 class UnitState(StrEnum):
-    """A unit of a line."""
+    """A unit of a line.
+
+    LOST: with its parcel, which was lost or damaged. UNPLACED of a fulfilment: to be sent again for that one.
+    """
 
     RECORDED = "recorded"
     ALLOCATED = "allocated"
@@ -63,6 +71,9 @@ class UnitState(StrEnum):
     DELIVERED = "delivered"
     UNPLACED = "unplaced"
     CANCELLED = "cancelled"
+    LOST = "lost"
+    RETURNING = "returning"
+    RETURNED = "returned"
 
 
 class CaptureState(StrEnum):
@@ -115,7 +126,12 @@ FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
     _F.ACCEPTED: frozenset({_F.PICKED, _F.SHORT, _F.CANCELLED}),
     _F.PICKED: frozenset({_F.PACKED, _F.CANCELLED}),
     _F.PACKED: frozenset({_F.HANDED_OVER, _F.CANCELLED}),
-    _F.HANDED_OVER: frozenset({_F.DELIVERED}),
+    _F.HANDED_OVER: frozenset({_F.DELIVERED, _F.LOST, _F.DAMAGED, _F.RETURNING, _F.RETURNED}),
+    # A parcel that was believed lost is found again.
+    _F.LOST: frozenset({_F.HANDED_OVER, _F.DELIVERED, _F.RETURNING, _F.RETURNED}),
+    _F.DAMAGED: frozenset({_F.HANDED_OVER, _F.DELIVERED, _F.RETURNING, _F.RETURNED}),
+    _F.RETURNING: frozenset({_F.DELIVERED, _F.LOST, _F.DAMAGED, _F.RETURNED}),
+    _F.RETURNED: frozenset(),
     _F.REFUSED: frozenset(),
     _F.LAPSED: frozenset(),
     _F.SHORT: frozenset(),
@@ -126,11 +142,15 @@ FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
 UNIT_MOVES: Mapping[UnitState, frozenset[UnitState]] = {
     _U.RECORDED: frozenset({_U.ALLOCATED, _U.CANCELLED}),
     _U.ALLOCATED: frozenset({_U.PICKED, _U.UNPLACED, _U.CANCELLED}),
-    _U.UNPLACED: frozenset({_U.ALLOCATED, _U.CANCELLED}),
+    # What was to be sent again, and found no place, is lost for good.
+    _U.UNPLACED: frozenset({_U.ALLOCATED, _U.CANCELLED, _U.LOST}),
     # What was picked or packed loses its place when its parcel is given up for want of its money.
     _U.PICKED: frozenset({_U.PACKED, _U.UNPLACED, _U.CANCELLED}),
     _U.PACKED: frozenset({_U.SHIPPED, _U.UNPLACED, _U.CANCELLED}),
-    _U.SHIPPED: frozenset({_U.DELIVERED}),
+    _U.SHIPPED: frozenset({_U.DELIVERED, _U.LOST, _U.RETURNING, _U.RETURNED}),
+    _U.LOST: frozenset({_U.UNPLACED, _U.SHIPPED, _U.DELIVERED, _U.RETURNING, _U.RETURNED}),
+    _U.RETURNING: frozenset({_U.DELIVERED, _U.LOST, _U.RETURNED}),
+    _U.RETURNED: frozenset(),
     _U.DELIVERED: frozenset(),
     _U.CANCELLED: frozenset(),
 }
@@ -156,7 +176,9 @@ REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
 OPEN_FULFILMENT = frozenset(state for state, moves in FULFILMENT_MOVES.items() if _F.CANCELLED in moves)
 # What a point can see on its work list; a planned fulfilment is not its work yet.
 WORK = OPEN_FULFILMENT - {_F.PLANNED}
-LEFT_THE_POINT = frozenset({_F.HANDED_OVER, _F.DELIVERED})
+ON_ITS_WAY = frozenset({_F.HANDED_OVER, _F.RETURNING})
+GONE_ASTRAY = frozenset({_F.LOST, _F.DAMAGED})
+LEFT_THE_POINT = frozenset({*ON_ITS_WAY, *GONE_ASTRAY, _F.DELIVERED, _F.RETURNED})
 CAPTURE_SETTLED = frozenset({_C.CAPTURED, _C.OVERRIDDEN, _C.NOT_NEEDED})
 UNDONE = frozenset({_O.CANCELLING, _O.CANCELLED})
 

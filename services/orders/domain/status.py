@@ -1,10 +1,12 @@
 """The consolidated status of an order, for the customer and for the inside (SPEC ORD-1).
 
-The status is that of the least advanced unit that is not cancelled, with "partially" when others are ahead.
+The status is that of the least advanced unit that is not cancelled, with "partially" when others are ahead of it.
+What was lost and refunded is waited for by nobody, as what was cancelled.
 """
 
 from services.orders.domain.holds import holds_work, open_holds
 from services.orders.domain.model import HoldKind, Order, StatusLabel
+from services.orders.domain.money_back import lost_for_good
 from services.orders.domain.ranges import in_state, quantity
 from services.orders.domain.states import FulfilmentState, OrderState, UnitState
 
@@ -24,6 +26,8 @@ CUSTOMER_STATUSES = frozenset(words for words, _ in _BEFORE_WORK.values()) | {
 }
 _IN_HANDS = (FulfilmentState.ACCEPTED, FulfilmentState.PICKED, FulfilmentState.PACKED)
 _WITH_A_POINT = (*_IN_HANDS, FulfilmentState.PLANNED, FulfilmentState.OFFERED)
+# From the least advanced on: in this order they speak for units that have left.
+_LEFT = (UnitState.LOST, UnitState.RETURNING, UnitState.SHIPPED, UnitState.DELIVERED, UnitState.RETURNED)
 
 
 def customer_status(order: Order) -> str:
@@ -56,23 +60,36 @@ def _held_for(order: Order) -> str:
 
 def _journey(order: Order) -> str:
     """How far the goods have come, or empty while none has left."""
-    live = quantity(order.ranges) - quantity(in_state(order.ranges, UnitState.CANCELLED))
-    delivered = quantity(in_state(order.ranges, UnitState.DELIVERED))
-    left = delivered + quantity(in_state(order.ranges, UnitState.SHIPPED))
+    refunded = quantity(lost_for_good(order))
+    live = _live(order)
+    counts = {state: quantity(in_state(order.ranges, state)) for state in _LEFT}
+    counts[UnitState.LOST] -= refunded
+    left = sum(counts.values())
     if live == 0:
-        return "cancelled"
-    if delivered == live:
-        return "delivered"
-    if left == live:
-        return "partially delivered" if delivered else "shipped"
-    return "partially shipped" if left else ""
+        return "refunded" if refunded else "cancelled"
+    if left < live:
+        return "partially shipped" if left else ""
+    if counts[UnitState.RETURNED] == live:
+        return "returned"
+    for state in (UnitState.LOST, UnitState.RETURNING):
+        if counts[state]:
+            return state.value
+    if counts[UnitState.SHIPPED]:
+        ahead = counts[UnitState.DELIVERED] + counts[UnitState.RETURNED]
+        return "partially delivered" if ahead else "shipped"
+    return "partially returned" if counts[UnitState.RETURNED] else "delivered"
 
 
 def _preparation(order: Order) -> str:
-    live = quantity(order.ranges) - quantity(in_state(order.ranges, UnitState.CANCELLED))
     states = {one.state for one in order.fulfilments if not holds_work(order, one) or one.state in _IN_HANDS}
-    if quantity(in_state(order.ranges, UnitState.PACKED)) == live:
+    if quantity(in_state(order.ranges, UnitState.PACKED)) == _live(order):
         return "prepared"
     if not states.isdisjoint(_IN_HANDS):
         return "in preparation"
     return "waiting" if states.isdisjoint(_WITH_A_POINT) else "to prepare"
+
+
+def _live(order: Order) -> int:
+    """The units that somebody waits for, or has."""
+    cancelled = quantity(in_state(order.ranges, UnitState.CANCELLED))
+    return quantity(order.ranges) - cancelled - quantity(lost_for_good(order))

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from kit.values.allocation import share
 from kit.values.ids import derived_id
 from kit.values.money import Money
+from services.orders.domain import parcels
 from services.orders.domain.model import (
     Cause,
     Decision,
@@ -21,10 +22,10 @@ from services.orders.domain.model import (
     PromiseChange,
     Window,
 )
+from services.orders.domain.money_back import lost_for_good
 from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
-from services.orders.domain.ranges import in_state
+from services.orders.domain.ranges import in_state, quantity
 from services.orders.domain.states import (
-    LEFT_THE_POINT,
     OPEN_FULFILMENT,
     FulfilmentState,
     OrderState,
@@ -33,7 +34,7 @@ from services.orders.domain.states import (
 
 _WATCHED = frozenset({OrderState.VALIDATED, OrderState.RELEASED})
 # Parcels that the customer has or will get: work that was given up is not waited for.
-_COMING = OPEN_FULFILMENT | LEFT_THE_POINT
+_COMING = OPEN_FULFILMENT | {FulfilmentState.HANDED_OVER, FulfilmentState.DELIVERED}
 _NOT_TAKEN = frozenset({FulfilmentState.PLANNED, FulfilmentState.OFFERED})
 _DAY = timedelta(days=1)
 _WORDS: Mapping[Cause, str] = {
@@ -76,10 +77,12 @@ def judge(decision: Decision, now: datetime) -> Decision:
         return replace(decision, order=replace(order, watch_at=None, late_since=None))
     outlooks = look(order, now)
     late = any(one.is_late for one in outlooks if one.is_coming) or (order.late_since and _is_homeless(order))
+    late = late or _is_lost(order)
+    deadline = parcels.next_deadline(order)
     order = replace(
         order,
         late_since=(order.late_since or now) if late else None,
-        watch_at=min((one.look_at for one in outlooks if one.look_at), default=None),
+        watch_at=min((at for at in (*(one.look_at for one in outlooks), deadline) if at), default=None),
     )
     order, missed = _start_missed(order, outlooks, now)
     order, news = _news(order, promise, outlooks, now)
@@ -194,7 +197,7 @@ def _news(
     """Nobody is told of what was delivered, nor while units look for a place: their new plan tells."""
     told = order.current_promise or promise
     coming = [one for one in outlooks if one.is_coming]
-    if not coming or _is_homeless(order):
+    if not coming or _is_homeless(order) or _is_lost(order):
         return order, ()
     current = _current(promise, outlooks)
     tolerance = _tolerance(order)
@@ -218,6 +221,12 @@ def _current(promise: Window, outlooks: Sequence[Outlook]) -> Window:
 
 def _is_homeless(order: Order) -> bool:
     return bool(in_state(order.ranges, UnitState.UNPLACED))
+
+
+def _is_lost(order: Order) -> bool:
+    """A parcel that is lost is late, until its units are sent again or refunded: then their new plan tells."""
+    sent_again = any(one.fulfilment_id for one in in_state(order.ranges, UnitState.UNPLACED))
+    return sent_again or quantity(in_state(order.ranges, UnitState.LOST)) > quantity(lost_for_good(order))
 
 
 def _told(order: Order, one: Outlook, told_of_order: Window) -> Window:

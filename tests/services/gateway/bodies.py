@@ -11,6 +11,7 @@ PARAMETERS = {
     "fulfilment_id": "ful_1",
     "refund_id": "rfd_1",
     "hold_id": "hld_1",
+    "carrier_id": "colisvite",
     "provider": "stripe",
     "endpoint_id": "end_1",
     "lane_id": "lyon-paris",

@@ -48,6 +48,7 @@ from tests.services.gateway import (
     fake_rulesets,
     fake_simulations,
     fake_stored_value,
+    fake_tracking,
     fake_transfers,
 )
 
@@ -749,6 +750,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_baskets.register(world, server)
     fake_booking.register(world, server)
     fake_capacity.register(world, server)
+    fake_tracking.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)

@@ -32,6 +32,7 @@ from oms.inventory.v1.transfer_service_pb2_grpc import add_TransferServiceServic
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
+from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
 from oms.payments.v1.finance_service_pb2_grpc import add_FinanceServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 from oms.payments.v1.stored_value_service_pb2_grpc import add_StoredValueServiceServicer_to_server
@@ -76,6 +77,8 @@ from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
+from services.orders.tracking import Tracking
+from services.orders.tracking_rpc import TrackingRpc
 from services.payments.finance_rpc import FinanceRpc
 from services.payments.providers.stripe import StripeProvider
 from services.payments.rpc import PaymentsRpc
@@ -197,9 +200,11 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_BasketServiceServicer_to_server(BasketRpc(Baskets(*stock), inventory), server)
     add_ImageServiceServicer_to_server(ImageRpc(Images(*stock, ImageMemory(*stock))), server)
     of_orders = engines["orders"], bells["orders"]
+    tracking = Tracking(*of_orders, {})
     add_OrdersServiceServicer_to_server(
-        OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders)), server
+        OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders), tracking), server
     )
+    add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
     add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engines["orders"])), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     settlements = Settlements(engines["payments"], {stripe.name})

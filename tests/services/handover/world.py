@@ -30,9 +30,11 @@ from services.handover.systems.warehouse import Warehouse
 from services.orders.changing import Asked
 from services.orders.domain.capture import Outcome
 from services.orders.domain.model import Fulfilment, Window
+from services.orders.holding import Holding
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
+from services.orders.tracking import Tracking
 from tests.services.orders.builders import BUYER, CHANNEL, LIFE_CYCLE, content, leg, line
 from tests.simulators.warehouse import API_KEY, WEBHOOK_SECRET, RunningWarehouse
 from tests.simulators.warehouse import running as running_warehouse
@@ -175,7 +177,9 @@ async def serving_orders(engine: AsyncEngine) -> AsyncIterator[tuple[OrdersServi
     bell = Bell()
     service = OrdersService(engine, bell)
     server = rpc.build_server()
-    add_OrdersServiceServicer_to_server(OrdersRpc(service, Refunds(engine, bell)), server)
+    add_OrdersServiceServicer_to_server(
+        OrdersRpc(service, Refunds(engine, bell), Holding(engine, bell), Tracking(engine, bell, {})), server
+    )
     add_OutboxServiceServicer_to_server(outbox.OutboxRpc(engine, bell, "/orders"), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -22,6 +22,7 @@ from services.orders.domain.model import (
     Decision,
     DeliveryMode,
     DiscountShare,
+    Fulfilment,
     Leg,
     LifeCycle,
     Line,
@@ -31,8 +32,11 @@ from services.orders.domain.model import (
     Units,
     Window,
 )
+from services.orders.domain.parcels import Scan
 from services.orders.domain.pricing import payable_minor
 from services.orders.service import OrdersService
+from services.orders.tracking import Tracking
+from services.orders.translate_parcels import asked_by
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 # Cooling-off is over.
@@ -101,6 +105,7 @@ class Shop:
     """The service with a channel, and requests that number themselves."""
 
     service: OrdersService
+    tracking: Tracking
     _numbers: Iterator[int] = field(default_factory=count)
 
     async def open(self, **changes: Any) -> None:
@@ -129,6 +134,13 @@ class Shop:
         for one in fulfilment_ids:
             await self.service.offer_fulfilment(self.asked(), one, NOON)
         return order_id, fulfilment_ids
+
+    async def scan(
+        self, event_id: str, code: str, status: str, at: datetime = NOON, now: datetime | None = None, **more: Any
+    ) -> tuple[Fulfilment, bool]:
+        """A scan of the carrier `colis`, and whether it was known."""
+        scan = Scan(event_id, code, status, at, **more)
+        return await self.tracking.record(asked_by("colis", scan), "colis", scan, now or at)
 
     async def pack(self, fulfilment_id: str, captured: bool = True) -> None:
         """From offered to packed, everything found."""

@@ -5,12 +5,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.feed import Bell
 from services.orders.service import OrdersService
+from services.orders.tracking import Tracking
 from tests.services.orders.builders import Shop
 
 
 @pytest_asyncio.fixture
 async def shop(orders_db: AsyncEngine) -> Shop:
     """A shop that is open: one channel, one life cycle."""
-    made = Shop(OrdersService(orders_db, Bell()))
+    bell = Bell()
+    made = Shop(OrdersService(orders_db, bell), Tracking(orders_db, bell, {}))
     await made.open()
     return made

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from services.orders.changing import Asked
 from services.orders.domain.model import Cause, LatenessRule, Leg, Order, Window
 from services.orders.domain.states import FulfilmentState
 from services.orders.reading import OrderFilter
@@ -155,7 +154,7 @@ async def test_late_orders_are_a_work_list_until_they_arrive(ruled: Shop) -> Non
     assert await late_orders(ruled) == [order_id]
     await ruled.service.hand_over(ruled.asked(), work, "T1", "anna", MISSED)
     arrived = NEXT_WINDOW.start
-    await ruled.service.record_carrier_event(Asked("e1", b""), "colis", "T1", "delivered", arrived, arrived)
+    await ruled.scan("e1", "T1", "delivered", arrived, arrived)
     assert await late_orders(ruled) == []
 
 
@@ -188,7 +187,7 @@ async def test_a_parcel_that_arrives_too_late_unseen_gives_its_compensation(
     await ruled.pack(work)
     await ruled.service.hand_over(ruled.asked(), work, "T1", "anna", CUT_OFF)
     arrived = PROMISE.end + 3 * DAY
-    await ruled.service.record_carrier_event(Asked("e1", b""), "colis", "T1", "delivered", arrived, arrived)
+    await ruled.scan("e1", "T1", "delivered", arrived, arrived)
     assert await told(orders_db) == []
     ((_, data),) = await told(orders_db, "compensation.due")
     assert (data["amount_minor"], data["late_seconds"]) == (490, 3 * 86400)
@@ -201,8 +200,8 @@ async def test_a_carrier_whose_clock_is_ahead_makes_nothing_late(ruled: Shop, or
     await ruled.pack(second)
     await ruled.service.hand_over(ruled.asked(), first, "T1", "anna", NOON)
     ahead = PROMISE.end + 3 * DAY
-    await ruled.service.record_carrier_event(Asked("e1", b""), "colis", "T1", "in_transit", ahead, NOON)
-    await ruled.service.record_carrier_event(Asked("e2", b""), "colis", "T1", "delivered", ahead, NOON)
+    await ruled.scan("e1", "T1", "in_transit", ahead, NOON)
+    await ruled.scan("e2", "T1", "delivered", ahead, NOON)
     assert await told(orders_db) == []
     assert await told(orders_db, "compensation.due") == []
     ((kept,),) = await rows(orders_db, "SELECT occurred_at FROM carrier_event WHERE event_id = 'e2'")

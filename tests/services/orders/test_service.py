@@ -214,7 +214,7 @@ async def test_an_order_goes_the_whole_way(shop: Shop, orders_db: AsyncEngine) -
     assert (await shop.service.get_order(order_id)).customer_status == "shipped"
     assert handed.parcel
     for number, code in enumerate((handed.parcel.tracking_code, "TRACK-2")):
-        await shop.service.record_carrier_event(Asked(f"e{number}", b""), "colis", code, "delivered", NOON, NOON)
+        await shop.scan(f"e{number}", code, "delivered")
     assert await shop.service.close_order(shop.asked(), order_id, NOON) == OrderState.CLOSED
     view = await shop.service.get_order(order_id)
     assert view.customer_status == "delivered"
@@ -431,9 +431,7 @@ async def test_carrier_events_come_twice_late_and_out_of_order(shop: Shop, order
     await shop.service.hand_over(shop.asked(), work, "T1", "", NOON)
 
     async def scan(event_id: str, status: str) -> tuple[FulfilmentState, bool]:
-        after, duplicate = await shop.service.record_carrier_event(
-            Asked(event_id, status.encode()), "colis", "T1", status, NOON, NOON
-        )
+        after, duplicate = await shop.scan(event_id, "T1", status)
         return after.state, duplicate
 
     handed_over, delivered = FulfilmentState.HANDED_OVER, FulfilmentState.DELIVERED
@@ -452,7 +450,7 @@ async def test_carrier_events_come_twice_late_and_out_of_order(shop: Shop, order
 
 async def test_a_code_that_no_parcel_has_is_named(shop: Shop) -> None:
     with pytest.raises(NotFound) as caught:
-        await shop.service.record_carrier_event(Asked("e1", b""), "colis", "nope", "delivered", NOON, NOON)
+        await shop.scan("e1", "nope", "delivered")
     assert caught.value.reason == "PARCEL_NOT_FOUND"
 
 

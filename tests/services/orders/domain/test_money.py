@@ -25,6 +25,7 @@ from services.orders.domain.model import (
     Units,
 )
 from services.orders.domain.money_back import left_of
+from services.orders.domain.parcels import Scan, carrier_event
 from services.orders.domain.plan import unplaced
 from services.orders.domain.pricing import goods_minor, shipping_minor
 from services.orders.domain.ranges import quantity
@@ -82,7 +83,7 @@ class Life:
             if todo:
                 one = self.choose.choice(todo)
                 getattr(self, _NEXT[one.state])(one.fulfilment_id)
-            elif waiting := dict(unplaced(self.order)):
+            elif waiting := dict(unplaced(self.order, "")):
                 self.reroute(waiting)
             else:
                 break
@@ -146,7 +147,8 @@ class Life:
             self.order = work.hand_over(self.order, self.order.fulfilment(id_), "", "", NOON).order
 
     def deliver(self, id_: str) -> None:
-        self.order = work.carrier_event(self.order, self.order.fulfilment(id_), "delivered", NOON).order
+        scan = Scan("e1", "T1", "delivered", NOON)
+        self.order = carrier_event(self.order, self.order.fulfilment(id_), scan, NOON).order
 
     def parcels(self) -> list[int]:
         """What the parcels bring that were not given up."""
@@ -160,7 +162,7 @@ class Life:
         return sum(one.amount_minor for one in self.order.refunds)
 
     def is_over(self) -> bool:
-        return not unplaced(self.order) and not any(one.state in _NEXT for one in self.order.fulfilments)
+        return not unplaced(self.order, "") and not any(one.state in _NEXT for one in self.order.fulfilments)
 
     def check_sum(self) -> None:
         """At any instant: parcels, cancelled units and units still on their way make the total."""

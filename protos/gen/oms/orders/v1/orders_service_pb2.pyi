@@ -74,6 +74,12 @@ class _FulfilmentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fulfi
     FULFILMENT_STATE_HANDED_OVER: _FulfilmentState.ValueType  # 9
     FULFILMENT_STATE_DELIVERED: _FulfilmentState.ValueType  # 10
     FULFILMENT_STATE_CANCELLED: _FulfilmentState.ValueType  # 11
+    FULFILMENT_STATE_LOST: _FulfilmentState.ValueType  # 20
+    """The parcel did not arrive."""
+    FULFILMENT_STATE_DAMAGED: _FulfilmentState.ValueType  # 21
+    FULFILMENT_STATE_RETURNING: _FulfilmentState.ValueType  # 22
+    """The parcel is on its way back to the point, and has come back."""
+    FULFILMENT_STATE_RETURNED: _FulfilmentState.ValueType  # 23
 
 class FulfilmentState(_FulfilmentState, metaclass=_FulfilmentStateEnumTypeWrapper):
     """The life of a preparation order."""
@@ -91,6 +97,12 @@ FULFILMENT_STATE_PACKED: FulfilmentState.ValueType  # 8
 FULFILMENT_STATE_HANDED_OVER: FulfilmentState.ValueType  # 9
 FULFILMENT_STATE_DELIVERED: FulfilmentState.ValueType  # 10
 FULFILMENT_STATE_CANCELLED: FulfilmentState.ValueType  # 11
+FULFILMENT_STATE_LOST: FulfilmentState.ValueType  # 20
+"""The parcel did not arrive."""
+FULFILMENT_STATE_DAMAGED: FulfilmentState.ValueType  # 21
+FULFILMENT_STATE_RETURNING: FulfilmentState.ValueType  # 22
+"""The parcel is on its way back to the point, and has come back."""
+FULFILMENT_STATE_RETURNED: FulfilmentState.ValueType  # 23
 Global___FulfilmentState: _TypeAlias = FulfilmentState  # noqa: Y015
 
 @_typing.final
@@ -254,6 +266,9 @@ class LifeCycle(_message.Message):
     CHANGE_RULES_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
     PREPARE_AHEAD_SECONDS_FIELD_NUMBER: _builtins.int
+    LOST_AFTER_DAYS_FIELD_NUMBER: _builtins.int
+    LOST_PARCEL_FIELD_NUMBER: _builtins.int
+    LOSS_DECISION_SECONDS_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -271,6 +286,14 @@ class LifeCycle(_message.Message):
     """
     prepare_ahead_seconds: _builtins.int
     """How long before its latest start held work is given to its point. At least 0."""
+    lost_after_days: _builtins.int
+    """Days without a word of its carrier after which a parcel is lost; 0: it never is for that."""
+    lost_parcel: _builtins.str
+    """What becomes of the units of a lost or damaged parcel: "reship", "refund" or "ask" (customer service decides);
+    empty means "ask".
+    """
+    loss_decision_seconds: _builtins.int
+    """For that decision, from when it is needed; after it the units are refunded. 0 means three days."""
     @_builtins.property
     def lateness_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___LatenessRule]:
         """From the shortest delay to the longest, each giving more than the one before; empty: lateness gives nothing."""
@@ -308,10 +331,13 @@ class LifeCycle(_message.Message):
         change_rules: _abc.Iterable[Global___ChangeRule] | None = ...,
         labels: _abc.Iterable[Global___StatusLabel] | None = ...,
         prepare_ahead_seconds: _builtins.int = ...,
+        lost_after_days: _builtins.int = ...,
+        lost_parcel: _builtins.str = ...,
+        loss_decision_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "cooling_off_seconds", b"cooling_off_seconds", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "cooling_off_seconds", b"cooling_off_seconds", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1034,11 +1060,12 @@ class Order(_message.Message):
     REFUNDS_FIELD_NUMBER: _builtins.int
     HOLDS_FIELD_NUMBER: _builtins.int
     CUSTOMER_LABELS_FIELD_NUMBER: _builtins.int
+    UNDECIDED_LOSS_SINCE_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
     """For the customer: "received", "action required", "refused", "validated", "partially shipped", "shipped",
-    "partially delivered", "delivered", "cancelled".
+    "partially delivered", "delivered", "lost", "returning", "partially returned", "returned", "refunded", "cancelled".
     """
     fine_status: _builtins.str
     """Fine: "waiting", "to prepare", "in preparation", "prepared", "partially shipped"..."""
@@ -1101,6 +1128,10 @@ class Order(_message.Message):
     def customer_labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusLabel]:
         """The customer status in the words of the life cycle, one for each language; empty where it has none."""
 
+    @_builtins.property
+    def undecided_loss_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when a lost or damaged parcel waits for a decision; absent while none does."""
+
     def __init__(
         self,
         *,
@@ -1128,10 +1159,11 @@ class Order(_message.Message):
         refunds: _abc.Iterable[Global___Refund] | None = ...,
         holds: _abc.Iterable[Global___Hold] | None = ...,
         customer_labels: _abc.Iterable[Global___StatusLabel] | None = ...,
+        undecided_loss_since: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1793,9 +1825,11 @@ class LineRange(_message.Message):
     """0-based."""
     to_unit: _builtins.int
     state: _builtins.str
-    """"recorded", "allocated", "picked", "packed", "shipped", "delivered", "unplaced", "cancelled"."""
+    """"recorded", "allocated", "picked", "packed", "shipped", "delivered", "unplaced", "cancelled", "lost", "returning",
+    "returned".
+    """
     fulfilment_id: _builtins.str
-    """Empty while unplaced or cancelled."""
+    """Empty while unplaced or cancelled; of units that are sent again, that of their lost parcel while they are unplaced."""
     def __init__(
         self,
         *,
@@ -1838,6 +1872,7 @@ class Fulfilment(_message.Message):
     NEXT_WINDOW_FIELD_NUMBER: _builtins.int
     START_MISSED_AT_FIELD_NUMBER: _builtins.int
     HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
+    REPLACES_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -1848,6 +1883,8 @@ class Fulfilment(_message.Message):
     round: _builtins.int
     """Which attempt at routing made it, from 1."""
     decision_id: _builtins.str
+    replaces: _builtins.str
+    """The fulfilment whose lost parcel it sends again; its goods are paid with that one. Empty for any other."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___FulfilmentLine]: ...
     @_builtins.property
@@ -1896,10 +1933,11 @@ class Fulfilment(_message.Message):
         next_window: _type_pb2.Window | None = ...,
         start_missed_at: _timestamp_pb2.Timestamp | None = ...,
         hand_over_from: _timestamp_pb2.Timestamp | None = ...,
+        replaces: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "start_missed_at", b"start_missed_at", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1950,6 +1988,17 @@ class Parcel(_message.Message):
     CAPTURE_FAILED_SINCE_FIELD_NUMBER: _builtins.int
     CAPTURE_NEXT_TRY_AT_FIELD_NUMBER: _builtins.int
     SHIPPING_FIELD_NUMBER: _builtins.int
+    HANDED_OVER_AT_FIELD_NUMBER: _builtins.int
+    DELIVERED_AT_FIELD_NUMBER: _builtins.int
+    HEARD_AT_FIELD_NUMBER: _builtins.int
+    OUT_FOR_DELIVERY_AT_FIELD_NUMBER: _builtins.int
+    FAILED_DELIVERIES_FIELD_NUMBER: _builtins.int
+    DELIVERY_FAILED_AT_FIELD_NUMBER: _builtins.int
+    FAILURE_REASON_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    LOSS_FIELD_NUMBER: _builtins.int
+    RETURNING_AT_FIELD_NUMBER: _builtins.int
+    RETURNED_AT_FIELD_NUMBER: _builtins.int
     parcel_id: _builtins.str
     tracking_code: _builtins.str
     capture_state: _builtins.str
@@ -1958,6 +2007,9 @@ class Parcel(_message.Message):
     """0 until it is closed."""
     capture_reason: _builtins.str
     """The provider's code, or the reason of the override."""
+    failed_deliveries: _builtins.int
+    """How often the carrier could not deliver it, and when and why last; the reason is also why it goes back."""
+    failure_reason: _builtins.str
     @_builtins.property
     def amount(self) -> _type_pb2.Money:
         """The amount to capture."""
@@ -1974,6 +2026,28 @@ class Parcel(_message.Message):
     def shipping(self) -> _type_pb2.Money:
         """What of the amount is delivery fee."""
 
+    @_builtins.property
+    def handed_over_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def delivered_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def heard_at(self) -> _timestamp_pb2.Timestamp:
+        """The last thing that the carrier said of it."""
+
+    @_builtins.property
+    def out_for_delivery_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def delivery_failed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def proof(self) -> Global___DeliveryProof: ...
+    @_builtins.property
+    def loss(self) -> Global___ParcelLoss:
+        """While it is lost or damaged."""
+
+    @_builtins.property
+    def returning_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def returned_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -1986,14 +2060,94 @@ class Parcel(_message.Message):
         capture_failed_since: _timestamp_pb2.Timestamp | None = ...,
         capture_next_try_at: _timestamp_pb2.Timestamp | None = ...,
         shipping: _type_pb2.Money | None = ...,
+        handed_over_at: _timestamp_pb2.Timestamp | None = ...,
+        delivered_at: _timestamp_pb2.Timestamp | None = ...,
+        heard_at: _timestamp_pb2.Timestamp | None = ...,
+        out_for_delivery_at: _timestamp_pb2.Timestamp | None = ...,
+        failed_deliveries: _builtins.int = ...,
+        delivery_failed_at: _timestamp_pb2.Timestamp | None = ...,
+        failure_reason: _builtins.str = ...,
+        proof: Global___DeliveryProof | None = ...,
+        loss: Global___ParcelLoss | None = ...,
+        returning_at: _timestamp_pb2.Timestamp | None = ...,
+        returned_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_failed_since", b"capture_failed_since", "capture_next_try_at", b"capture_next_try_at", "shipping", b"shipping"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_failed_since", b"capture_failed_since", "capture_next_try_at", b"capture_next_try_at", "delivered_at", b"delivered_at", "delivery_failed_at", b"delivery_failed_at", "handed_over_at", b"handed_over_at", "heard_at", b"heard_at", "loss", b"loss", "out_for_delivery_at", b"out_for_delivery_at", "proof", b"proof", "returned_at", b"returned_at", "returning_at", b"returning_at", "shipping", b"shipping"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_failed_since", b"capture_failed_since", "capture_next_try_at", b"capture_next_try_at", "capture_reason", b"capture_reason", "capture_state", b"capture_state", "parcel_id", b"parcel_id", "shipping", b"shipping", "tracking_code", b"tracking_code", "weight_grams", b"weight_grams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_failed_since", b"capture_failed_since", "capture_next_try_at", b"capture_next_try_at", "capture_reason", b"capture_reason", "capture_state", b"capture_state", "delivered_at", b"delivered_at", "delivery_failed_at", b"delivery_failed_at", "failed_deliveries", b"failed_deliveries", "failure_reason", b"failure_reason", "handed_over_at", b"handed_over_at", "heard_at", b"heard_at", "loss", b"loss", "out_for_delivery_at", b"out_for_delivery_at", "parcel_id", b"parcel_id", "proof", b"proof", "returned_at", b"returned_at", "returning_at", b"returning_at", "shipping", b"shipping", "tracking_code", b"tracking_code", "weight_grams", b"weight_grams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Parcel: _TypeAlias = Parcel  # noqa: Y015
+
+@_typing.final
+class DeliveryProof(_message.Message):
+    """That a parcel was delivered. Who signed stays with the carrier."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNED_FIELD_NUMBER: _builtins.int
+    PHOTO_REFERENCE_FIELD_NUMBER: _builtins.int
+    signed: _builtins.bool
+    photo_reference: _builtins.str
+    """As the carrier names its picture; may be empty."""
+    def __init__(
+        self,
+        *,
+        signed: _builtins.bool = ...,
+        photo_reference: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["photo_reference", b"photo_reference", "signed", b"signed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliveryProof: _TypeAlias = DeliveryProof  # noqa: Y015
+
+@_typing.final
+class ParcelLoss(_message.Message):
+    """A parcel that was lost or damaged, and what becomes of its units."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    DECIDE_BY_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    TURNED_UP_AT_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """"carrier", "service" or "silence"."""
+    decision: _builtins.str
+    """"reship" or "refund"; empty until it is decided."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """Since when: of a silent one, since the last word of it."""
+
+    @_builtins.property
+    def decide_by(self) -> _timestamp_pb2.Timestamp:
+        """The units are refunded unless somebody decides before."""
+
+    @_builtins.property
+    def turned_up_at(self) -> _timestamp_pb2.Timestamp:
+        """When the parcel was seen again, after the decision."""
+
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        source: _builtins.str = ...,
+        decide_by: _timestamp_pb2.Timestamp | None = ...,
+        decision: _builtins.str = ...,
+        turned_up_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "decide_by", b"decide_by", "turned_up_at", b"turned_up_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "decide_by", b"decide_by", "decision", b"decision", "source", b"source", "turned_up_at", b"turned_up_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParcelLoss: _TypeAlias = ParcelLoss  # noqa: Y015
 
 @_typing.final
 class PlannedLeg(_message.Message):
@@ -2328,10 +2482,15 @@ class RerouteUnitsRequest(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     DECISION_ID_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    REPLACES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     reason: _builtins.str
     decision_id: _builtins.str
+    replaces: _builtins.str
+    """The fulfilment whose lost parcel is sent again: the units are of that one, and those in `cancelled` are lost and
+    refunded. Empty: units that never left.
+    """
     @_builtins.property
     def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLeg]: ...
     @_builtins.property
@@ -2350,10 +2509,11 @@ class RerouteUnitsRequest(_message.Message):
         reason: _builtins.str = ...,
         decision_id: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        replaces: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cancelled", b"cancelled", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cancelled", b"cancelled", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "reason", b"reason", "replaces", b"replaces", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2606,6 +2766,7 @@ class ListOrdersRequest(_message.Message):
     LATE_FIELD_NUMBER: _builtins.int
     PAYMENT_FAILED_FIELD_NUMBER: _builtins.int
     HELD_FOR_FIELD_NUMBER: _builtins.int
+    UNDECIDED_LOSS_FIELD_NUMBER: _builtins.int
     state: Global___OrderState.ValueType
     channel_order_number: _builtins.str
     late: _builtins.bool
@@ -2614,6 +2775,8 @@ class ListOrdersRequest(_message.Message):
     """Only orders with money that is to be captured and cannot be had."""
     held_for: _builtins.str
     """Only orders with an open hold of this kind."""
+    undecided_loss: _builtins.bool
+    """Only orders with a lost or damaged parcel that waits for a decision."""
     @_builtins.property
     def channel_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -2631,10 +2794,11 @@ class ListOrdersRequest(_message.Message):
         late: _builtins.bool = ...,
         payment_failed: _builtins.bool = ...,
         held_for: _builtins.str = ...,
+        undecided_loss: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "held_for", b"held_for", "late", b"late", "page", b"page", "payment_failed", b"payment_failed", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "held_for", b"held_for", "late", b"late", "page", b"page", "payment_failed", b"payment_failed", "state", b"state", "undecided_loss", b"undecided_loss"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3667,14 +3831,22 @@ class RecordCarrierEventRequest(_message.Message):
     TRACKING_CODE_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The carrier's own id of the event."""
     carrier_id: _builtins.str
     tracking_code: _builtins.str
     status: _builtins.str
-    """"in_transit" or "delivered"."""
+    """"in_transit", "out_for_delivery", "delivery_failed", "delivered", "lost", "damaged", "returning" or "returned"."""
+    reason: _builtins.str
+    """Of "delivery_failed" and "returning": "recipient_absent", "refused", "address_incomplete", "other", or empty."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def proof(self) -> Global___DeliveryProof:
+        """Of "delivered"."""
+
     def __init__(
         self,
         *,
@@ -3683,10 +3855,12 @@ class RecordCarrierEventRequest(_message.Message):
         tracking_code: _builtins.str = ...,
         status: _builtins.str = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        proof: Global___DeliveryProof | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at", "proof", b"proof"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "occurred_at", b"occurred_at", "request_id", b"request_id", "status", b"status", "tracking_code", b"tracking_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "occurred_at", b"occurred_at", "proof", b"proof", "reason", b"reason", "request_id", b"request_id", "status", b"status", "tracking_code", b"tracking_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

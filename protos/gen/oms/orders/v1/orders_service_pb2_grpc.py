@@ -466,7 +466,7 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordCarrierEvent(self, request, context):
-        """A carrier's scan: in_transit, delivered. Out of order and repeated events are taken calmly.
+        """A carrier's scan. Out of order and repeated events are taken calmly; what was lost and is delivered is delivered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -118,7 +118,7 @@ class OrdersServiceStub:
     HandOver: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.HandOverRequest, _orders_service_pb2.HandOverResponse]
     """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED, ON_HOLD, NOT_BEFORE."""
     RecordCarrierEvent: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCarrierEventRequest, _orders_service_pb2.RecordCarrierEventResponse]
-    """A carrier's scan: in_transit, delivered. Out of order and repeated events are taken calmly."""
+    """A carrier's scan. Out of order and repeated events are taken calmly; what was lost and is delivered is delivered."""
     ListWork: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListWorkRequest, _orders_service_pb2.ListWorkResponse]
     """A store's work list."""
     GetFulfilment: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.GetFulfilmentRequest, _orders_service_pb2.GetFulfilmentResponse]
@@ -214,7 +214,7 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     HandOver: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.HandOverRequest, _orders_service_pb2.HandOverResponse]  # type: ignore[assignment]
     """packed -> handed_over. FAILED_PRECONDITION / NOT_CAPTURED, CANCELLED, ON_HOLD, NOT_BEFORE."""
     RecordCarrierEvent: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCarrierEventRequest, _orders_service_pb2.RecordCarrierEventResponse]  # type: ignore[assignment]
-    """A carrier's scan: in_transit, delivered. Out of order and repeated events are taken calmly."""
+    """A carrier's scan. Out of order and repeated events are taken calmly; what was lost and is delivered is delivered."""
     ListWork: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListWorkRequest, _orders_service_pb2.ListWorkResponse]  # type: ignore[assignment]
     """A store's work list."""
     GetFulfilment: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.GetFulfilmentRequest, _orders_service_pb2.GetFulfilmentResponse]  # type: ignore[assignment]
@@ -511,7 +511,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.RecordCarrierEventRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.RecordCarrierEventResponse, _abc.Awaitable[_orders_service_pb2.RecordCarrierEventResponse]]:
-        """A carrier's scan: in_transit, delivered. Out of order and repeated events are taken calmly."""
+        """A carrier's scan. Out of order and repeated events are taken calmly; what was lost and is delivered is delivered."""
 
     @_abc_1.abstractmethod
     def ListWork(
