@@ -11,7 +11,7 @@ from kit.errors import FailedPrecondition
 from kit.times import now
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
-from tests.workflows.world import MID, NEAR, World, until
+from tests.workflows.world import FAR, MID, NEAR, World, until
 from workflows import policies
 
 HOUR = timedelta(hours=1)
@@ -196,6 +196,14 @@ async def held_by_a_person(world: World) -> str:
     return order_id
 
 
+async def lost_and_sent_again(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1, MID: 1})
+    lost = await world.scan(await world.hand_over_all(order_id), "lost")
+    await world.decide(lost, "reship")
+    await world.ship(order_id)
+    return order_id
+
+
 async def decided_against(world: World) -> str:
     order_id = await _placed(world, {NEAR: 1}, channel="slow")
     hold = await world.hold(order_id)
@@ -250,6 +258,37 @@ async def _is_waiting(world: World, order_id: str) -> bool:
     return told.history_length > 4
 
 
+async def lost_and_sent_again_from_the_second_point(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1, MID: 1, FAR: 1})
+    lost = await world.scan(await world.hand_over_all(order_id), "damaged")
+    await world.decide(lost, "reship")
+    await world.refuse(order_id)
+    await world.ship(order_id)
+    return order_id
+
+
+async def lost_and_nowhere_to_be_had_again(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1})
+    lost = await world.scan(await world.hand_over_all(order_id), "lost")
+    await world.decide(lost, "reship")
+    return order_id
+
+
+async def lost_and_refunded(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1})
+    lost = await world.scan(await world.hand_over_all(order_id), "lost")
+    await world.decide(lost, "refund")
+    return order_id
+
+
+async def returned_to_sender(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1})
+    work = await world.hand_over_all(order_id)
+    for status in ("delivery_failed", "returning", "returned"):
+        await world.scan(work, status)
+    return order_id
+
+
 LIVES: tuple[Life, ...] = (
     delivered,
     placed_from_a_basket,
@@ -274,4 +313,9 @@ LIVES: tuple[Life, ...] = (
     decided_against,
     pre_ordered,
     held_at_its_point_and_cancelled,
+    lost_and_sent_again,
+    lost_and_sent_again_from_the_second_point,
+    lost_and_nowhere_to_be_had_again,
+    lost_and_refunded,
+    returned_to_sender,
 )
