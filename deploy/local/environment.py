@@ -11,6 +11,9 @@ from deploy.local.processes import GRPC_SERVICES, Secret
 from deploy.local.temporal import NAMESPACE
 
 PROVIDER_EVENTS_PATH = "/v1/payment-providers/{provider}/events"
+CARRIER_EVENTS_PATH = "/v1/carriers/{carrier}/events"
+# Those of the demo retailer: the simulator is each of them.
+CARRIERS = ("hexagone", "sterne", "vallier", "cadence")
 
 
 def common(addresses: Mapping[str, str], keys: Keys, state: Path) -> dict[str, str]:
@@ -24,6 +27,10 @@ def common(addresses: Mapping[str, str], keys: Keys, state: Path) -> dict[str, s
         "OMS_PAYMENT_RETURN_URL": f"http://{addresses['gateway']}/",
         "OMS_PROVIDER_EVENTS_URL": events_url.format(provider="stripe"),
         "OMS_BASIC_PROVIDER_EVENTS_URL": events_url.format(provider="basic"),
+        "OMS_CARRIERS": ",".join(CARRIERS),
+        "OMS_CARRIER_URL": f"http://{addresses['carrier']}/{{carrier}}",
+        "OMS_CARRIER_EVENTS_URL": f"http://{addresses['gateway']}{CARRIER_EVENTS_PATH}",
+        "OMS_CARRIER_STATE_FILE": str(state / "carrier.sqlite"),
         "OMS_JWT_PUBLIC_KEY_FILE": str(keys.jwt_public_file),
         "OMS_STATE_FILE": str(state / "payment_provider.sqlite"),
         "PYTHONUNBUFFERED": "1",
@@ -37,6 +44,8 @@ def secrets(keys: Keys, names: tuple[Secret, ...]) -> dict[str, str]:
         "codec_keys": ("OMS_CODEC_KEYS", keys.codec_keys),
         "provider_api_key": ("OMS_PAYMENT_PROVIDER_API_KEY", keys.provider_api_key),
         "stored_value_key": ("OMS_STORED_VALUE_KEY", keys.stored_value_key),
+        "carrier_api_key": ("OMS_CARRIER_API_KEY", keys.carrier_api_key),
+        "carrier_webhook_secret": ("OMS_CARRIER_WEBHOOK_SECRET", keys.carrier_webhook_secret),
         "provider_webhook_secret": ("OMS_PAYMENT_PROVIDER_WEBHOOK_SECRET", keys.provider_webhook_secret),
         "basic_provider_api_key": ("OMS_BASIC_PROVIDER_API_KEY", keys.basic_provider_api_key),
         "basic_provider_webhook_secret": (

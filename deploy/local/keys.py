@@ -25,6 +25,8 @@ class Keys:
     basic_provider_api_key: str
     basic_provider_webhook_secret: str
     stored_value_key: str
+    carrier_api_key: str
+    carrier_webhook_secret: str
 
     @property
     def jwt_private_file(self) -> Path:
@@ -50,6 +52,8 @@ def load_or_make(folder: Path) -> Keys:
         basic_provider_api_key=_kept(folder / "basic-provider-api-key", _api_key()),
         basic_provider_webhook_secret=_kept(folder / "basic-provider-webhook-secret", _webhook_secret()),
         stored_value_key=_kept(folder / "stored-value-key", secrets.token_hex(32)),
+        carrier_api_key=_kept(folder / "carrier-api-key", _api_key()),
+        carrier_webhook_secret=_kept(folder / "carrier-webhook-secret", _webhook_secret()),
     )
     if not keys.jwt_private_file.exists():
         _make_token_keys(keys)

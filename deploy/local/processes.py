@@ -21,6 +21,7 @@ DEFAULT_PORTS = {
     "worker": 9106,
     "booking": 9107,
     "payment_provider": 9200,
+    "carrier": 9201,
 }
 Secret = Literal[
     "codec_keys",
@@ -29,6 +30,8 @@ Secret = Literal[
     "basic_provider_api_key",
     "basic_provider_webhook_secret",
     "stored_value_key",
+    "carrier_api_key",
+    "carrier_webhook_secret",
 ]
 _PROVIDER_SECRETS: tuple[Secret, ...] = (
     "provider_api_key",
@@ -36,6 +39,7 @@ _PROVIDER_SECRETS: tuple[Secret, ...] = (
     "basic_provider_api_key",
     "basic_provider_webhook_secret",
 )
+_CARRIER_SECRETS: tuple[Secret, ...] = ("carrier_api_key", "carrier_webhook_secret")
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,15 @@ class Process:
 PROCESSES = (
     Process("inventory", "services.inventory", needs=("databases",), database=True),
     Process("promise", "services.promise", needs=("databases",), uses=("inventory",), database=True),
-    Process("orders", "services.orders", needs=("databases",), database=True),
+    Process("carrier", "simulators.carrier", health="/healthz", replicated=False, secrets=_CARRIER_SECRETS),
+    Process(
+        "orders",
+        "services.orders",
+        needs=("databases",),
+        uses=("carrier",),
+        database=True,
+        secrets=_CARRIER_SECRETS,
+    ),
     Process(
         "payment_provider",
         "simulators.payment_provider",

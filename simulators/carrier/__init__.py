@@ -1,0 +1,1 @@
+"""A carrier of our own for one machine and for tests."""
