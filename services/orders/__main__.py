@@ -11,6 +11,7 @@ from kit.feed import Bell
 from kit.outbox import OutboxRpc
 from kit.settings import ServiceSettings
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
@@ -19,6 +20,7 @@ from services.orders.carriers.signed_json import SignedJsonCarrier
 from services.orders.holding import Holding
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
+from services.orders.offers_rpc import OffersRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -60,6 +62,7 @@ async def main() -> None:
         add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding, tracking), server)
         add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
         add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
+        add_OffersServiceServicer_to_server(OffersRpc(service), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

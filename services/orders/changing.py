@@ -18,6 +18,8 @@ from services.orders.domain.model import EVERYWHERE, Decision, Fulfilment, Order
 from services.orders.domain.states import OrderState
 
 Answer = dict[str, Any]
+# Whether work is within a reach.
+Within = Callable[[Reach, Order, Fulfilment], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,11 @@ class Changes:
         return answer
 
     async def on_work(
-        self, asked: Asked, fulfilment_id: str, decide: Callable[[Order, Fulfilment], Decision]
+        self,
+        asked: Asked,
+        fulfilment_id: str,
+        decide: Callable[[Order, Fulfilment], Decision],
+        is_within: Within = fulfilment.is_within,
     ) -> Fulfilment:
         """A change of a fulfilment, within the caller's reach; answered with the fulfilment."""
         async with self._engine.begin() as tx:
@@ -75,10 +81,10 @@ class Changes:
             if first is not None:
                 if asked.reach != EVERYWHERE:
                     one = (await store.read_of_fulfilment(tx, fulfilment_id)).order
-                    _check_reach(asked.reach, one, fulfilment_id)
+                    _check_reach(is_within, asked.reach, one, fulfilment_id)
                 return doc.FULFILMENT.validate_python(first)
             before = await store.lock_order_of(tx, fulfilment_id)
-            _check_reach(asked.reach, before, fulfilment_id)
+            _check_reach(is_within, asked.reach, before, fulfilment_id)
             # Who works on a fulfilment names no order: from here on the trace does.
             with telemetry.about_order(before.order_id):
                 decision = judged(decide(before, before.fulfilment(fulfilment_id)))
@@ -104,9 +110,9 @@ def judged(decision: Decision) -> Decision:
     return watch.judge(holds.settled(decision, now), now)
 
 
-def _check_reach(reach: Reach, one: Order, fulfilment_id: str) -> None:
+def _check_reach(is_within: Within, reach: Reach, one: Order, fulfilment_id: str) -> None:
     """Raises NotFound / FULFILMENT_NOT_FOUND for work that is not the caller's, as if it did not exist."""
-    if not fulfilment.is_within(reach, one, one.fulfilment(fulfilment_id)):
+    if not is_within(reach, one, one.fulfilment(fulfilment_id)):
         raise store.no_fulfilment(fulfilment_id)
 
 

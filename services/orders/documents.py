@@ -17,6 +17,7 @@ from services.orders.domain.model import (
     Hold,
     LifeCycle,
     Line,
+    Offer,
     Order,
     Parcel,
     PromiseChange,
@@ -41,6 +42,7 @@ HOLDS = TypeAdapter(tuple[Hold, ...])
 HOLD = TypeAdapter(Hold)
 LIFE_CYCLE = TypeAdapter(LifeCycle)
 LINE = TypeAdapter(Line)
+OFFER = TypeAdapter(Offer)
 ORDER = TypeAdapter(Order)
 PARCEL = TypeAdapter(Parcel)
 PROMISE_CHANGES = TypeAdapter(tuple[PromiseChange, ...])

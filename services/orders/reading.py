@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders import documents as doc
 from services.orders.domain.model import Fulfilment, HoldKind, LifeCycle, SalesChannel
+from services.orders.domain.offers import as_offered, of_point
 from services.orders.domain.states import (
     ENDED,
     HELD_UNITS,
@@ -39,6 +40,7 @@ class OrderFilter:
     payment_failed: bool = False
     held_for: HoldKind | None = None
     undecided_loss: bool = False
+    unclaimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ async def list_orders(tx: AsyncConnection, wanted: OrderFilter, size: int, after
         query = query.where(o.held_for.contains([wanted.held_for.value]))
     if wanted.undecided_loss:
         query = query.where(o.undecided_loss_since.is_not(None))
+    if wanted.unclaimed:
+        query = query.where(o.unclaimed_since.is_not(None))
     if after:
         query = query.where(tuple_(o.placed_at, o.order_id) < tuple_(*after))
     return await read_heads(tx, list((await tx.execute(query)).scalars()))
@@ -173,7 +177,9 @@ _OPEN_IDS = text(
 _OBLIGATIONS = text(
     """SELECT o.order_id, o.state, o.currency,
               EXISTS (SELECT 1 FROM line_range r
-                      WHERE r.order_id = o.order_id AND r.state = ANY(:homeless)) AS homeless,
+                      WHERE r.order_id = o.order_id AND r.state = ANY(:homeless))
+              OR EXISTS (SELECT 1 FROM fulfilment f JOIN offer q ON q.fulfilment_id = f.fulfilment_id
+                         WHERE f.order_id = o.order_id AND q.state = 'claimed') AS homeless,
               (SELECT jsonb_agg(jsonb_build_array(sku, point_id, quantity) ORDER BY sku, point_id)
                FROM (SELECT l.sku, f.point_id, sum(r.to_unit - r.from_unit) AS quantity
                      FROM line_range r
@@ -226,10 +232,29 @@ async def list_obligations(
 
 # -- work -------------------------------------------------------------------------------------------------
 
-_FULFILMENTS = text(
-    f"""SELECT {FULFILMENT_JSON} AS document
-        FROM fulfilment f LEFT JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
-        WHERE f.fulfilment_id = ANY(:fulfilment_ids) ORDER BY f.hand_over_by, f.fulfilment_id"""
+_WORK = text(
+    f"""SELECT {FULFILMENT_JSON} AS document, work.offered_to
+        FROM (
+            SELECT fulfilment_id, point_id, hand_over_by, CAST(NULL AS text) AS offered_to
+            FROM fulfilment f
+            WHERE state = ANY(:states)
+              AND (cardinality(CAST(:point_ids AS text[])) = 0 OR point_id = ANY(:point_ids))
+              -- Where points compete, each sees its own offer.
+              AND (state <> 'offered'
+                   OR (unclaimed_since IS NULL
+                       AND NOT EXISTS (SELECT 1 FROM offer q WHERE q.fulfilment_id = f.fulfilment_id)))
+            UNION ALL
+            SELECT fulfilment_id, point_id, CAST(route ->> 'hand_over_by' AS timestamptz), point_id
+            FROM offer
+            WHERE state = 'open' AND 'offered' = ANY(:states)
+              AND (cardinality(CAST(:point_ids AS text[])) = 0 OR point_id = ANY(:point_ids))
+        ) AS work
+        JOIN fulfilment f ON f.fulfilment_id = work.fulfilment_id
+        LEFT JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
+        WHERE CAST(:at AS timestamptz) IS NULL
+           OR (work.hand_over_by, work.fulfilment_id, work.point_id)
+              > (CAST(:at AS timestamptz), split_part(:after, '/', 1), split_part(:after, '/', 2))
+        ORDER BY work.hand_over_by, work.fulfilment_id, work.point_id LIMIT :size"""
 )
 
 
@@ -240,17 +265,24 @@ async def list_work(
     size: int,
     after: Position | None,
 ) -> list[Fulfilment]:
-    """At most `size` fulfilments, those that must leave first first. No points means all."""
-    f = fulfilment.c
-    query = select(f.fulfilment_id).order_by(f.hand_over_by, f.fulfilment_id).limit(size)
-    query = query.where(or_(*(f.state == state.value for state in states)))
-    if point_ids:
-        query = query.where(f.point_id.in_(point_ids))
-    if after:
-        query = query.where(tuple_(f.hand_over_by, f.fulfilment_id) > tuple_(*after))
-    ids = list((await tx.execute(query)).scalars())
-    rows = await tx.execute(_FULFILMENTS, {"fulfilment_ids": ids})
-    return [doc.FULFILMENT.validate_python(row.document) for row in rows]
+    """At most `size` fulfilments, those that must leave first first, each as its point sees it. No points: all."""
+    at, last = after or (None, "")
+    rows = await tx.execute(
+        _WORK,
+        {
+            "point_ids": list(point_ids),
+            "states": [state.value for state in states],
+            "at": at,
+            "after": last,
+            "size": size,
+        },
+    )
+    return [_as_seen(doc.FULFILMENT.validate_python(row.document), row.offered_to) for row in rows]
+
+
+def _as_seen(work: Fulfilment, offered_to: str | None) -> Fulfilment:
+    offer = of_point(work, offered_to) if offered_to else None
+    return as_offered(work, offer) if offer else work
 
 
 # -- settings ---------------------------------------------------------------------------------------------

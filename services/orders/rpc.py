@@ -15,6 +15,7 @@ from services.orders import wire
 from services.orders.domain.model import HoldKind
 from services.orders.holding import Holding
 from services.orders.holds_rpc import HoldsRpc
+from services.orders.offers_translate import from_taken
 from services.orders.reading import OrderFilter
 from services.orders.refunding import Refunds
 from services.orders.service import OrdersService
@@ -207,6 +208,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             request.payment_failed,
             wire.one_of(HoldKind, request.held_for, "held_for") if request.held_for else None,
             request.undecided_loss,
+            request.unclaimed,
         )
         size, after = wire.to_page(request.page)
         views = await self._service.list_orders(wanted, size, after)
@@ -258,9 +260,14 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
     @wire.checked
     async def AcceptOffer(self, request: pb.AcceptOfferRequest, context: Any) -> pb.AcceptOfferResponse:
         work = await self._service.accept_offer(
-            wire.asked(request), request.fulfilment_id, request.actor, times.field_or_now(request, "as_of")
+            wire.asked(request),
+            request.fulfilment_id,
+            request.actor,
+            times.field_or_now(request, "as_of"),
+            request.point_id,
         )
-        return pb.AcceptOfferResponse(fulfilment=to.from_fulfilment(work))
+        taken, claim = from_taken(work)
+        return pb.AcceptOfferResponse(fulfilment=taken, claim=claim)
 
     @wire.checked
     async def RefuseOffer(self, request: pb.RefuseOfferRequest, context: Any) -> pb.RefuseOfferResponse:
@@ -270,6 +277,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             request.reason,
             request.actor,
             times.field_or_now(request, "as_of"),
+            request.point_id,
         )
         return pb.RefuseOfferResponse(fulfilment=to.from_fulfilment(work))
 
@@ -358,17 +366,17 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
         works = await self._service.list_work(
             list(request.point_ids), to.to_fulfilment_states(request.states), size, after
         )
-        positions = [(work.hand_over_by, work.fulfilment_id) for work in works]
+        positions = [(work.hand_over_by, f"{work.fulfilment_id}/{work.point_id}") for work in works]
         return pb.ListWorkResponse(
             fulfilments=[to.from_fulfilment(work) for work in works], page=wire.from_page(positions, size)
         )
 
     @wire.checked
     async def GetFulfilment(self, request: pb.GetFulfilmentRequest, context: Any) -> pb.GetFulfilmentResponse:
-        work = await self._service.get_fulfilment(request.fulfilment_id)
+        work = await self._service.get_fulfilment(request.fulfilment_id, request.point_ids)
         return pb.GetFulfilmentResponse(
             fulfilment=to.from_fulfilment(work.fulfilment),
-            ship_to=to.from_address(work.ship_to),
+            ship_to=to.from_address(work.ship_to) if work.ship_to else None,
             channel_id=work.channel_id,
             brands=work.brands,
         )

@@ -17,7 +17,7 @@ from kit.errors import Conflict, InvalidArgument
 from kit.values.ids import derived_id
 from services.orders import documents as doc
 from services.orders import reading, store
-from services.orders.changing import Answer, Asked, Changes, events_of
+from services.orders.changing import Answer, Asked, events_of
 from services.orders.domain import capture, fulfilment, order, parcels, pricing, settings, watch
 from services.orders.domain.capture import Outcome
 from services.orders.domain.content import first_difference, normal
@@ -34,11 +34,14 @@ from services.orders.domain.model import (
     Units,
     Window,
 )
-from services.orders.domain.states import WORK, FulfilmentState, OrderState
+from services.orders.domain.offers import as_offered
+from services.orders.domain.states import WORK, FulfilmentState, OfferState, OrderState
+from services.orders.offering import Offering
 from services.orders.reading import OrderFilter, Position, TimelineEntry
 from services.orders.store import View
 
 MAX_KEY_LENGTH = 255
+_STANDING = (OfferState.OPEN, OfferState.CLAIMED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Work:
     """A fulfilment with where it goes."""
 
     fulfilment: Fulfilment
-    ship_to: Address
+    ship_to: Address | None
     channel_id: str
     brands: tuple[str, ...]
 
@@ -65,7 +68,7 @@ class Work:
 _PLANNED = TypeAdapter(Planned)
 
 
-class OrdersService(Changes):
+class OrdersService(Offering):
     """The order aggregate: records it, moves it, and decides every race about it."""
 
     # -- settings -----------------------------------------------------------------------------------------
@@ -269,33 +272,24 @@ class OrdersService(Changes):
         async with db.single(self._engine).connect() as tx:
             return await reading.list_obligations(tx, order_ids, after, limit)
 
-    async def get_fulfilment(self, fulfilment_id: str) -> Work:
-        """One fulfilment with its address."""
+    async def get_fulfilment(self, fulfilment_id: str, point_ids: Sequence[str] = ()) -> Work:
+        """One fulfilment with its address; without it, and as its offer, for points that it is only offered to."""
         async with self._engine.begin() as tx:
             view = await store.read_of_fulfilment(tx, fulfilment_id)
         work = view.order.fulfilment(fulfilment_id)
         brands = tuple(sorted(fulfilment.brands(view.order, work)))
-        return Work(work, view.buyer.ship_to, view.order.content.channel_id, brands)
+        channel_id = view.order.content.channel_id
+        if point_ids and work.point_id not in point_ids:
+            mine = [one for one in work.offers if one.point_id in point_ids and one.state in _STANDING]
+            if mine:
+                return Work(as_offered(work, mine[0]), None, channel_id, brands)
+        return Work(work, view.buyer.ship_to, channel_id, brands)
 
     # -- fulfilments --------------------------------------------------------------------------------------
 
     async def offer_fulfilment(self, asked: Asked, fulfilment_id: str, as_of: datetime) -> Fulfilment:
         """planned -> offered, or cancelled when a cancellation came first."""
         return await self.on_work(asked, fulfilment_id, lambda one, work: fulfilment.offer(one, work, as_of))
-
-    async def accept_offer(self, asked: Asked, fulfilment_id: str, actor: str, as_of: datetime) -> Fulfilment:
-        """offered -> accepted; FailedPrecondition / OFFER_GONE."""
-        return await self.on_work(
-            asked, fulfilment_id, lambda one, work: fulfilment.accept_offer(one, work, actor, as_of)
-        )
-
-    async def refuse_offer(
-        self, asked: Asked, fulfilment_id: str, reason: str, actor: str, as_of: datetime
-    ) -> Fulfilment:
-        """offered -> refused; FailedPrecondition / OFFER_GONE."""
-        return await self.on_work(
-            asked, fulfilment_id, lambda one, work: fulfilment.refuse_offer(one, work, reason, actor, as_of)
-        )
 
     async def lapse_offer(self, asked: Asked, fulfilment_id: str, as_of: datetime) -> Fulfilment:
         """offered -> lapsed if its deadline has passed; else as it is."""

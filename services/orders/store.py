@@ -6,7 +6,7 @@ Loads and saves the aggregate in one statement each; knows no rule. Reading list
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import text
@@ -173,7 +173,9 @@ FULFILMENT_JSON = """
         'window', CASE WHEN f.window_start IS NOT NULL
                        THEN jsonb_build_object('start', f.window_start, 'end', f.window_end) END,
         'next_window', CASE WHEN f.next_window_start IS NOT NULL
-                            THEN jsonb_build_object('start', f.next_window_start, 'end', f.next_window_end) END)
+                            THEN jsonb_build_object('start', f.next_window_start, 'end', f.next_window_end) END,
+        'offers', coalesce((SELECT jsonb_agg(to_jsonb(q) ORDER BY q.ring, q.place) FROM offer q
+                            WHERE q.fulfilment_id = f.fulfilment_id), '[]'))
 """
 
 _HEAD = """
@@ -310,7 +312,8 @@ _SAVE = text(
             promise_changes = n.promise_changes, late_since = n.late_since, watch_at = n.watch_at,
             compensation_minor = n.compensation_minor, charge = n.charge,
             payment_failed_since = n.payment_failed_since, holds = n.holds, held_for = n.held_for,
-            hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since
+            hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since,
+            unclaimed_since = n.unclaimed_since
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -319,10 +322,20 @@ _SAVE = text(
     ), moved AS (
         UPDATE fulfilment f
         SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason,
-            start_missed_at = n.start_missed_at, let_go_at = n.let_go_at
+            start_missed_at = n.start_missed_at, let_go_at = n.let_go_at,
+            unclaimed_since = n.unclaimed_since, point_id = n.point_id,
+            carrier_id = n.carrier_id, service_id = n.service_id, hand_over_by = n.hand_over_by,
+            window_start = n.window_start, window_end = n.window_end, latest_start = n.latest_start,
+            next_hand_over_by = n.next_hand_over_by, next_window_start = n.next_window_start,
+            next_window_end = n.next_window_end
         FROM jsonb_populate_recordset(NULL::fulfilment, CAST(:moved AS jsonb)) n
         WHERE f.fulfilment_id = n.fulfilment_id
           AND f.state = CAST(:states_before AS jsonb) ->> n.fulfilment_id RETURNING 1
+    ), offers AS (
+        INSERT INTO offer SELECT * FROM jsonb_populate_recordset(NULL::offer, CAST(:offers AS jsonb))
+        ON CONFLICT (fulfilment_id, point_id) DO UPDATE
+        SET state = excluded.state, answered_at = excluded.answered_at, reason = excluded.reason,
+            actor = excluded.actor, claim_id = excluded.claim_id
     ), parcels AS (
         INSERT INTO parcel SELECT * FROM jsonb_populate_recordset(NULL::parcel, CAST(:parcels AS jsonb))
         ON CONFLICT (parcel_id) DO UPDATE
@@ -373,6 +386,7 @@ async def save(tx: AsyncConnection, before: Order, decision: Decision) -> None:
         "created": json.dumps([_fulfilment_row(one) for one in created]),
         "moved": json.dumps([_fulfilment_row(one) for one in moved]),
         "states_before": json.dumps({one.fulfilment_id: old[one.fulfilment_id].state.value for one in moved}),
+        "offers": json.dumps([row for one in moved for row in _offer_rows(old[one.fulfilment_id], one)]),
         "parcels": json.dumps([_parcel_row(one) for one in moved if one.parcel]),
         "refunds": json.dumps(
             [doc.to_json(doc.REFUND, one) for one in after.refunds if one not in before.refunds]
@@ -430,6 +444,7 @@ def _changing(order: Order) -> dict[str, Any]:
         "held_for": sorted({one.kind.value for one in open_holds(order)}),
         "hold_until": until.isoformat() if (until := next_date(order)) else None,
         "undecided_loss_since": since.isoformat() if (since := undecided_since(order)) else None,
+        "unclaimed_since": since.isoformat() if (since := order.unclaimed_since) else None,
     }
 
 
@@ -439,11 +454,21 @@ def _buyer_row(buyer: Buyer) -> dict[str, Any]:
 
 
 def _fulfilment_row(one: Fulfilment) -> dict[str, Any]:
-    row: dict[str, Any] = doc.to_json(doc.FULFILMENT, one)
+    row: dict[str, Any] = doc.to_json(doc.FULFILMENT, replace(one, offers=()))
     for name in ("window", "next_window"):
         window = row.pop(name) or {}
         row |= {f"{name}_start": window.get("start"), f"{name}_end": window.get("end")}
     return row
+
+
+def _offer_rows(before: Fulfilment, after: Fulfilment) -> list[dict[str, Any]]:
+    """Those that are new or changed."""
+    known = set(before.offers)
+    return [
+        {**doc.to_json(doc.OFFER, one), "fulfilment_id": after.fulfilment_id}
+        for one in after.offers
+        if one not in known
+    ]
 
 
 def _parcel_row(one: Fulfilment) -> dict[str, Any]:

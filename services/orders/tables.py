@@ -33,6 +33,7 @@ life_cycle = Table(
     Column("lost_after_days", Integer),
     Column("lost_parcel", Text),
     Column("loss_decision_seconds", Integer),
+    Column("competition", JSONB(none_as_null=True)),
 )
 
 sales_channel = Table(
@@ -63,6 +64,7 @@ orders = Table(
     Column("held_for", ARRAY(Text)),
     _instant("hold_until"),
     _instant("undecided_loss_since"),
+    _instant("unclaimed_since"),
 )
 
 fulfilment = Table(

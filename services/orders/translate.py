@@ -15,10 +15,12 @@ from services.orders.domain.model import (
     Address,
     Buyer,
     CaptureMoment,
+    Competition,
     Content,
     Customer,
     DeliveryMode,
     DiscountShare,
+    Fallback,
     Fulfilment,
     GoodwillCap,
     LatenessRule,
@@ -79,7 +81,16 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         message.lost_after_days,
         one_of(LostParcel, message.lost_parcel or LostParcel.ASK, "life_cycle.lost_parcel"),
         message.loss_decision_seconds or LOSS_DECISION_SECONDS,
+        _to_competition(message),
     )
+
+
+def _to_competition(message: pb.LifeCycle) -> Competition | None:
+    if not message.HasField("competition"):
+        return None
+    one = message.competition
+    fallback = one_of(Fallback, one.fallback or Fallback.PLANNED, "life_cycle.competition.fallback")
+    return Competition(tuple(one.rings), one.ring_seconds, fallback)
 
 
 _MODES = {type_pb2.DeliveryMode.Value(f"DELIVERY_MODE_{mode.name}"): mode for mode in DeliveryMode}
@@ -229,7 +240,14 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         lost_after_days=one.lost_after_days,
         lost_parcel=one.lost_parcel.value,
         loss_decision_seconds=one.loss_decision_seconds,
+        competition=_from_competition(one.competition),
     )
+
+
+def _from_competition(one: Competition | None) -> pb.Competition | None:
+    if one is None:
+        return None
+    return pb.Competition(rings=one.rings, ring_seconds=one.ring_seconds, fallback=one.fallback.value)
 
 
 def from_address(one: Address) -> pb.Address:
@@ -279,6 +297,7 @@ def from_view(view: View) -> pb.Order:
         holds=[from_hold(each) for each in one.holds],
         customer_labels=[from_label(label) for label in labels(one)],
         undecided_loss_since=from_instant(undecided_since(one)),
+        unclaimed_since=from_instant(one.unclaimed_since),
     )
 
 
@@ -426,6 +445,7 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         start_missed_at=from_instant(one.start_missed_at),
         hand_over_from=from_instant(one.hand_over_from),
         replaces=one.replaces,
+        unclaimed_since=from_instant(one.unclaimed_since),
     )
 
 

@@ -7,11 +7,13 @@ import uvloop
 
 from kit import db, rpc, telemetry, times
 from kit.settings import ServiceSettings
+from oms.promise.v1.allocation_service_pb2_grpc import add_AllocationServiceServicer_to_server
 from oms.promise.v1.capacity_service_pb2_grpc import add_CapacityServiceServicer_to_server
 from oms.promise.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import add_PromiseServiceServicer_to_server
 from oms.promise.v1.ruleset_service_pb2_grpc import add_RulesetServiceServicer_to_server
 from oms.promise.v1.simulation_service_pb2_grpc import add_SimulationServiceServicer_to_server
+from services.promise.allocation_rpc import AllocationRpc
 from services.promise.capacities import Capacities
 from services.promise.capacities_rpc import CapacityRpc
 from services.promise.decisions import Decisions
@@ -63,6 +65,7 @@ async def main(settings: Settings) -> None:
         add_PromiseServiceServicer_to_server(PromiseRpc(service), server)
         add_DecisionServiceServicer_to_server(DecisionRpc(Decisions(database, service)), server)
         add_CapacityServiceServicer_to_server(CapacityRpc(capacities), server)
+        add_AllocationServiceServicer_to_server(AllocationRpc(service), server)
         add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
         add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(database)), server)
 

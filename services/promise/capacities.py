@@ -1,6 +1,6 @@
 """Capacity of points and carriers: limits and figures, what orders take of it and give back. Commits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum, auto
@@ -184,6 +184,21 @@ class Capacities:
         async with self._database.begin() as tx:
             found = await capacity_store.of_order(tx, order_id)
             return await self._give_back(tx, takings.at(found, places) if places else found)
+
+    async def move(self, order_id: str, place: LegPlace, moved: Callable[[Taking], Taking]) -> bool:
+        """What a leg took becomes what `moved` says, whatever the limits are; False when it has nothing."""
+        checks.required(order_id, "order_id")
+        async with self._database.begin() as tx:
+            found = takings.at(await capacity_store.of_order(tx, order_id), [place])
+            if not found:
+                return False
+            # Two who move the same: whoever is second finds nothing.
+            [gone] = await db.in_one_trip(tx, capacity_store.giving_back(found))
+            given = capacity_store.takings_of(gone)
+            taken = [moved(one) for one in given]
+            counting = capacity_store.counting(takings.changes(taken, given))
+            await db.in_one_trip(tx, *counting, capacity_store.taking(order_id, taken))
+            return bool(given)
 
     async def _give_back(self, tx: AsyncConnection, found: Sequence[Taking]) -> int:
         if not found:

@@ -17,8 +17,9 @@ from kit.requests import digest
 from kit.values.ids import new_id
 from services.promise import checks, store
 from services.promise.capacities import Capacities, Kept
-from services.promise.domain import engine, listing, quoting, recording
-from services.promise.domain.calendars import Calendars
+from services.promise.domain import engine, listing, quoting, ranking, recording
+from services.promise.domain.calendars import Calendars, HandOver
+from services.promise.domain.capacity import ALL_DAY
 from services.promise.domain.listing import Listed
 from services.promise.domain.network import (
     Appointment,
@@ -225,6 +226,59 @@ class PromiseService:
             raise AssertionError(f"request {request_id} is kept and is not")
         return _same(earlier, request_id, content)
 
+    # -- competition ------------------------------------------------------------------------------------------
+
+    async def rank_points(
+        self, order_id: str, request: PlanRequest, replaced: Sequence[LegPlace], answer_within: timedelta
+    ) -> list[ranking.RankedPoint]:
+        """The points that could do the work of one leg within the promise, best first. Keeps and takes nothing."""
+        checks.required(order_id, "order_id")
+        self._check(request)
+        given_back = await self._capacities.replaced(order_id, request, replaced)
+        terms = await self.refresh_terms()
+        snapshot = await self._snapshot(request, terms, given_back)
+        ruleset = terms.judge(request.now, again=bool(request.exclusions))
+        return await asyncio.to_thread(ranking.rank, snapshot, request, ruleset, answer_within)
+
+    async def move_room(
+        self,
+        order_id: str,
+        place: LegPlace,
+        to: tuple[str, str, str],
+        hand_over_by: datetime,
+        now: datetime,
+    ) -> bool:
+        """What a leg took goes to another point, carrier and service; False when it has nothing any more.
+
+        Work begins in the next working time of that point, full or not.
+        """
+        point_id, carrier_id, service_id = to
+        point = self._replica.slice(()).points.get(point_id)
+        if point is None:
+            raise InvalidArgument("to_point_id", f"there is no point {point_id}", "UNKNOWN_POINT")
+        terms = await self.refresh_terms()
+        calendar = self._calendars.under(terms.carriers).of_point(point, self._is_holiday)
+        visit = next(
+            calendar.hand_overs(carrier_id, hand_over_by),
+            HandOver(calendar.local_day(hand_over_by), hand_over_by, ALL_DAY),
+        )
+        begin = calendar.begins_at(now, timedelta(minutes=point.handling_minutes), lambda day: False)
+
+        def moved(one: Taking) -> Taking:
+            return replace(
+                one,
+                place=LegPlace(point_id, one.place.lines),
+                carrier_id=carrier_id,
+                service_id=service_id,
+                prepared_on=begin.day if begin else visit.day,
+                collected_on=visit.day,
+                cut_off_minute=visit.cut_off_minute,
+            )
+
+        return await self._capacities.move(order_id, place, moved)
+
+    # -- shared -----------------------------------------------------------------------------------------------
+
     async def today(self, request: PlanRequest) -> tuple[Terms, engine.Snapshot]:
         """Terms and network as they are now, as far as a question needs them. UNAVAILABLE / STOCK_UNKNOWN."""
         terms = await self.refresh_terms()
@@ -238,8 +292,6 @@ class PromiseService:
     def is_ready(self) -> bool:
         """Stock is known; terms are read by the first question."""
         return self._replica.is_ready
-
-    # -- shared -----------------------------------------------------------------------------------------------
 
     def _check(self, request: PlanRequest) -> None:
         checks.question(request)

@@ -416,13 +416,13 @@ def _appointment(appointment: n.Appointment) -> pb.Appointment:
 def plan_proto(plan: p.Plan) -> pb.Plan:
     """One way to fulfil."""
     return pb.Plan(
-        legs=[_leg(leg) for leg in plan.legs],
+        legs=[leg_proto(leg) for leg in plan.legs],
         window=_window(plan.window),
         total_cost_minor=plan.total_cost_minor,
         costs=[pb.CostComponent(name=cost.name, amount_minor=cost.amount_minor) for cost in plan.costs],
         carbon=_carbon(plan.carbon),
         price=money_proto(plan.price),
-        onward=_leg(plan.onward) if plan.onward else None,
+        onward=leg_proto(plan.onward) if plan.onward else None,
     )
 
 
@@ -445,7 +445,8 @@ def plan_order_proto(decision: p.Decision) -> pb.PlanOrderResponse:
     )
 
 
-def _leg(leg: p.Leg) -> pb.Leg:
+def leg_proto(leg: p.Leg) -> pb.Leg:
+    """A leg."""
     return pb.Leg(
         point_id=leg.point_id,
         carrier_id=leg.carrier_id,

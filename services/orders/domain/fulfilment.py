@@ -62,21 +62,31 @@ def offer(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
     """planned -> offered, with the deadline of the life cycle; planned, while it is held."""
     if work.state == FulfilmentState.CANCELLED:
         return Decision(order)
+    check_may_be_offered(order)
+    if is_kept_back(order, work):
+        return Decision(order)
+    deadline = as_of + timedelta(seconds=order.life_cycle.offer_seconds)
+    offered = replace(moved(work, FulfilmentState.OFFERED), offer_deadline=deadline)
+    text = f"{units_in_words(work.lines)} offered to {work.point_id} until {deadline:%-d %b %Y %H:%M %Z}."
+    facts = {"offer_deadline": deadline.isoformat(), "lines": unit_facts(work.lines)}
+    return told(order, offered, "offered", text, as_of, facts=facts)
+
+
+def is_kept_back(order: Order, work: Fulfilment) -> bool:
+    """Whether a hold keeps the work from being offered; what is with a point already goes on."""
+    return work.state == FulfilmentState.PLANNED and holds.holds_work(order, work)
+
+
+def check_may_be_offered(order: Order) -> None:
+    """Raises NOT_RELEASED, NOT_CAPTURED."""
     if order.state != OrderState.RELEASED:
         raise FailedPrecondition("NOT_RELEASED", "nothing is offered before the release", state=order.state.value)
-    if holds.holds_work(order, work) and work.state == FulfilmentState.PLANNED:
-        return Decision(order)
     if order.charge and not is_settled_ahead(order):
         raise FailedPrecondition(
             "NOT_CAPTURED",
             "nothing is offered before the money of the order is captured",
             capture_state=order.charge.state.value,
         )
-    deadline = as_of + timedelta(seconds=order.life_cycle.offer_seconds)
-    offered = replace(moved(work, FulfilmentState.OFFERED), offer_deadline=deadline)
-    text = f"{units_in_words(work.lines)} offered to {work.point_id} until {deadline:%-d %b %Y %H:%M %Z}."
-    facts = {"offer_deadline": deadline.isoformat(), "lines": unit_facts(work.lines)}
-    return told(order, offered, "offered", text, as_of, facts=facts)
 
 
 def accept_offer(order: Order, work: Fulfilment, actor: str, as_of: datetime) -> Decision:

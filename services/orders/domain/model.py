@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from kit.values.money import Money
 from services.orders.domain.ranges import LineRange
-from services.orders.domain.states import CaptureState, FulfilmentState, OrderState, RefundState
+from services.orders.domain.states import CaptureState, FulfilmentState, OfferState, OrderState, RefundState
 
 # Three days: what a life cycle gives that does not say.
 LOSS_DECISION_SECONDS = 259_200
@@ -180,6 +180,25 @@ class StatusLabel:
     text: str
 
 
+class Fallback(StrEnum):
+    """What becomes of work that nobody took: the planned point has it, or a person decides."""
+
+    PLANNED = "planned"
+    CUSTOMER_SERVICE = "customer_service"
+
+
+@dataclass(frozen=True, slots=True)
+class Competition:
+    """How points compete for work. `rings`: how many further points each ring has.
+
+    `ring_seconds`: to answer, in the opening hours of each point.
+    """
+
+    rings: tuple[int, ...]
+    ring_seconds: int
+    fallback: Fallback = Fallback.PLANNED
+
+
 @dataclass(frozen=True, slots=True)
 class LifeCycle:
     """How orders live. A published version never changes; an order keeps the one it began with."""
@@ -204,6 +223,8 @@ class LifeCycle:
     lost_parcel: LostParcel = LostParcel.ASK
     # For the answer to ASK; after it the units are refunded.
     loss_decision_seconds: int = LOSS_DECISION_SECONDS
+    # None: work is offered to the planned point alone.
+    competition: Competition | None = None
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -430,6 +451,38 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """How a parcel would leave a point. As in a Leg."""
+
+    carrier_id: str
+    service_id: str
+    hand_over_by: datetime
+    window: Window | None = None
+    latest_start: datetime | None = None
+    next_hand_over_by: datetime | None = None
+    next_window: Window | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Work that is offered to a point beside others. `answered_at`: by the point; None of one that kept silent."""
+
+    point_id: str
+    ring: int
+    # Its place in the ring, from 1.
+    place: int
+    state: OfferState
+    route: Route
+    offered_at: datetime
+    deadline: datetime
+    answered_at: datetime | None = None
+    reason: str = ""
+    actor: str = ""
+    # Of the last time that somebody took it.
+    claim_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fulfilment:
     """Work for one point: a preparation order that leaves as one parcel."""
 
@@ -457,6 +510,10 @@ class Fulfilment:
     let_go_at: datetime | None = None
     # The fulfilment whose lost parcel it sends again; its goods are paid with that one.
     replaces: str = ""
+    # Where points compete: until one has it, `point_id` is the planned one, at which the stock is held.
+    offers: tuple[Offer, ...] = ()
+    # Nobody took it: it waits for a person.
+    unclaimed_since: datetime | None = None
 
 
 class HoldOutcome(StrEnum):
@@ -654,6 +711,11 @@ class Order:
     def current_promise(self) -> Window | None:
         """What the customer was told last."""
         return self.promise_changes[-1].window if self.promise_changes else self.promise
+
+    @property
+    def unclaimed_since(self) -> datetime | None:
+        """Since when work that no point has taken waits for a person."""
+        return min((one.unclaimed_since for one in self.fulfilments if one.unclaimed_since), default=None)
 
     @property
     def cooling_off_seconds(self) -> int:

@@ -17,6 +17,7 @@ from services.orders.domain.model import (
     Charge,
     Content,
     Decision,
+    Fulfilment,
     Happening,
     HoldKind,
     Leg,
@@ -27,6 +28,7 @@ from services.orders.domain.model import (
     Window,
 )
 from services.orders.domain.money_back import lost_for_good
+from services.orders.domain.offers import withdrawn
 from services.orders.domain.plan import (
     check_legs,
     check_units,
@@ -293,12 +295,7 @@ def request_cancellation(
         cancellation_reason=reason,
         next_action_url="",
         ranges=shift(order.ranges, lambda one: one.state != UnitState.CANCELLED, UnitState.CANCELLED),
-        fulfilments=tuple(
-            replace(one, state=move("fulfilment", FULFILMENT_MOVES, one.state, FulfilmentState.CANCELLED))
-            if one.state in OPEN_FULFILMENT
-            else one
-            for one in order.fulfilments
-        ),
+        fulfilments=tuple(_stopped(one) if one.state in OPEN_FULFILMENT else one for one in order.fulfilments),
     )
     asked = _told(
         cancelling, "order.cancellation_requested", "Cancellation of the order was asked for.", as_of, actor=actor
@@ -381,6 +378,11 @@ def _not_sent_again(units: Sequence[Units], as_of: datetime) -> tuple[Happening,
         return ()
     text = f"No place was found to send {units_in_words(units)} again from."
     return (Happening("order.units_lost", text, as_of, {"lines": unit_facts(units)}),)
+
+
+def _stopped(work: Fulfilment) -> Fulfilment:
+    state = move("fulfilment", FULFILMENT_MOVES, work.state, FulfilmentState.CANCELLED)
+    return replace(withdrawn(work), state=state)
 
 
 def _moved(order: Order, state: OrderState, as_of: datetime) -> Order:

@@ -8,6 +8,7 @@ from services.orders.domain.document import check_terms
 from services.orders.domain.holds import OF_WORK
 from services.orders.domain.model import (
     ChangeRule,
+    Competition,
     GoodwillCap,
     HoldDefault,
     HoldKind,
@@ -62,6 +63,8 @@ def check_life_cycle(one: LifeCycle) -> None:
     _check_hold_rules(one.hold_rules)
     _check_change_rules(one.change_rules)
     _check_labels(one.labels)
+    if one.competition:
+        _check_competition(one.competition)
 
 
 def _check_lateness_rules(rules: Sequence[LatenessRule]) -> None:
@@ -135,3 +138,14 @@ def _check_labels(labels: Sequence[StatusLabel]) -> None:
         if (one.status, one.language) in seen:
             raise InvalidArgument(f"{path}.language", "a status has one label in each language")
         seen.add((one.status, one.language))
+
+
+def _check_competition(one: Competition) -> None:
+    """Rings, each of somebody, with time to answer."""
+    if not one.rings:
+        raise InvalidArgument("life_cycle.competition.rings", "at least one ring")
+    for i, size in enumerate(one.rings):
+        if size < 1:
+            raise InvalidArgument(f"life_cycle.competition.rings[{i}]", "at least 1 point")
+    if one.ring_seconds < 1:
+        raise InvalidArgument("life_cycle.competition.ring_seconds", "at least 1")

@@ -1,4 +1,4 @@
-"""The states of orders, fulfilments, units, captures and refunds, and the one table of moves of each.
+"""The states of orders, fulfilments, offers, units, captures and refunds, and the one table of moves of each.
 
 An illegal move always raises IllegalTransition; it never passes in silence.
 """
@@ -86,6 +86,18 @@ class CaptureState(StrEnum):
     NOT_NEEDED = "not_needed"
 
 
+class OfferState(StrEnum):
+    """Work that is offered to a point beside others. CLAIMED: it took it, and its stock is looked for."""
+
+    OPEN = "open"
+    CLAIMED = "claimed"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    LOST = "lost"
+    LAPSED = "lapsed"
+    WITHDRAWN = "withdrawn"
+
+
 class RefundState(StrEnum):
     """Money that is given back. SUPERSEDED: the undoing of the whole order gave it back before."""
 
@@ -164,6 +176,17 @@ CAPTURE_MOVES: Mapping[CaptureState, frozenset[CaptureState]] = {
     _C.NOT_NEEDED: frozenset(),
 }
 
+OFFER_MOVES: Mapping[OfferState, frozenset[OfferState]] = {
+    OfferState.OPEN: frozenset(OfferState) - {OfferState.OPEN},
+    OfferState.CLAIMED: frozenset({OfferState.ACCEPTED, OfferState.REFUSED, OfferState.WITHDRAWN}),
+    # A person may still give the work to a point that did not want it, or did not answer.
+    OfferState.REFUSED: frozenset({OfferState.CLAIMED, OfferState.ACCEPTED}),
+    OfferState.LAPSED: frozenset({OfferState.CLAIMED, OfferState.ACCEPTED}),
+    OfferState.ACCEPTED: frozenset(),
+    OfferState.LOST: frozenset(),
+    OfferState.WITHDRAWN: frozenset(),
+}
+
 REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
     _R.PENDING: frozenset({_R.SUCCEEDED, _R.FAILED, _R.SUPERSEDED}),
     # Payments makes a task of a refund that failed: somebody may bring it to an end there.
@@ -182,7 +205,7 @@ LEFT_THE_POINT = frozenset({*ON_ITS_WAY, *GONE_ASTRAY, _F.DELIVERED, _F.RETURNED
 CAPTURE_SETTLED = frozenset({_C.CAPTURED, _C.OVERRIDDEN, _C.NOT_NEEDED})
 UNDONE = frozenset({_O.CANCELLING, _O.CANCELLED})
 
-State = TypeVar("State", OrderState, FulfilmentState, UnitState, CaptureState, RefundState)
+State = TypeVar("State", OrderState, FulfilmentState, UnitState, CaptureState, RefundState, OfferState)
 
 
 def move(what: str, moves: Mapping[State, frozenset[State]], before: State, after: State) -> State:

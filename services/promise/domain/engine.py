@@ -43,7 +43,7 @@ def plan(
         nothing = tuple(Unplanned(ln.line_number, ln.sku, ln.quantity, question) for ln in request.lines)
         return Outcome((), nothing, (), (), proved_optimal=True)
     ground = ground or Ground(snapshot, request, ruleset, question.wanted)
-    levels = _Levels(question, question.gatherer(ground).gather())
+    levels = Levels(question, question.gatherer(ground).gather())
     gathered = levels.gathered
     answer = levels.answer(budget_steps)
     served = question.units(answer.units)
@@ -79,7 +79,7 @@ def search_question(snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset) 
     return rows, question.demand(rows)
 
 
-class _Levels:
+class Levels:
     """A question with all its candidates, asked with ever more of them."""
 
     def __init__(self, question: Question, gathered: Gathered) -> None:
@@ -110,14 +110,14 @@ class _Levels:
 
     def _in_turn(self, rows: list[Row]) -> Iterable[tuple[Strictness, list[Row]]]:
         """Those at which somebody must wait for stock to come after the others."""
-        levels = self._levels(rows)
+        levels = self.by_strictness(rows)
         if self._is_plain:
             return levels
         demand = self._question.demand
         whole = demand(rows).units
         return sorted(levels, key=lambda level: demand(without_waiting(level[1])).units != whole)
 
-    def _levels(self, rows: list[Row]) -> Iterator[tuple[Strictness, list[Row]]]:
+    def by_strictness(self, rows: list[Row]) -> Iterator[tuple[Strictness, list[Row]]]:
         """From the strictest to all there is: one tier more each time, then without routing buffers."""
         has_buffers = any(row.candidate.kept_back for row in rows)
         tier_of = [self._question.ruleset.tier(row.candidate.point.type) for row in rows]

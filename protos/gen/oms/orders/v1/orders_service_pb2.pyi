@@ -269,6 +269,7 @@ class LifeCycle(_message.Message):
     LOST_AFTER_DAYS_FIELD_NUMBER: _builtins.int
     LOST_PARCEL_FIELD_NUMBER: _builtins.int
     LOSS_DECISION_SECONDS_FIELD_NUMBER: _builtins.int
+    COMPETITION_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -314,6 +315,10 @@ class LifeCycle(_message.Message):
     def labels(self) -> _containers.RepeatedCompositeFieldContainer[Global___StatusLabel]:
         """What people read instead of the usual words. At most one for each status and language."""
 
+    @_builtins.property
+    def competition(self) -> Global___Competition:
+        """Work is offered to several points at once; absent: to the planned point alone."""
+
     def __init__(
         self,
         *,
@@ -334,10 +339,11 @@ class LifeCycle(_message.Message):
         lost_after_days: _builtins.int = ...,
         lost_parcel: _builtins.str = ...,
         loss_decision_seconds: _builtins.int = ...,
+        competition: Global___Competition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["competition", b"competition"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "cooling_off_seconds", b"cooling_off_seconds", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -439,6 +445,40 @@ class StatusLabel(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StatusLabel: _TypeAlias = StatusLabel  # noqa: Y015
+
+@_typing.final
+class Competition(_message.Message):
+    """How points compete for work (SPEC RTE-10). The next ring is asked when nobody of the one before has taken it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RINGS_FIELD_NUMBER: _builtins.int
+    RING_SECONDS_FIELD_NUMBER: _builtins.int
+    FALLBACK_FIELD_NUMBER: _builtins.int
+    ring_seconds: _builtins.int
+    """How long a point has to answer, counted in its opening hours; at least 1."""
+    fallback: _builtins.str
+    """When nobody takes it: "planned" (the planned point has the work) or "customer_service" (a person decides); empty
+    means "planned".
+    """
+    @_builtins.property
+    def rings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """How many further points each ring has, each at least 1; at least one ring."""
+
+    def __init__(
+        self,
+        *,
+        rings: _abc.Iterable[_builtins.int] | None = ...,
+        ring_seconds: _builtins.int = ...,
+        fallback: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fallback", b"fallback", "ring_seconds", b"ring_seconds", "rings", b"rings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Competition: _TypeAlias = Competition  # noqa: Y015
 
 @_typing.final
 class GoodwillCap(_message.Message):
@@ -1061,6 +1101,7 @@ class Order(_message.Message):
     HOLDS_FIELD_NUMBER: _builtins.int
     CUSTOMER_LABELS_FIELD_NUMBER: _builtins.int
     UNDECIDED_LOSS_SINCE_FIELD_NUMBER: _builtins.int
+    UNCLAIMED_SINCE_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
@@ -1132,6 +1173,10 @@ class Order(_message.Message):
     def undecided_loss_since(self) -> _timestamp_pb2.Timestamp:
         """Since when a lost or damaged parcel waits for a decision; absent while none does."""
 
+    @_builtins.property
+    def unclaimed_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when work that no point has taken waits for a person; absent while there is none such."""
+
     def __init__(
         self,
         *,
@@ -1160,10 +1205,11 @@ class Order(_message.Message):
         holds: _abc.Iterable[Global___Hold] | None = ...,
         customer_labels: _abc.Iterable[Global___StatusLabel] | None = ...,
         undecided_loss_since: _timestamp_pb2.Timestamp | None = ...,
+        unclaimed_since: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1873,6 +1919,7 @@ class Fulfilment(_message.Message):
     START_MISSED_AT_FIELD_NUMBER: _builtins.int
     HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
     REPLACES_FIELD_NUMBER: _builtins.int
+    UNCLAIMED_SINCE_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -1911,6 +1958,10 @@ class Fulfilment(_message.Message):
     def hand_over_from(self) -> _timestamp_pb2.Timestamp:
         """The parcel is handed over no earlier (a release date); absent when it may leave at once."""
 
+    @_builtins.property
+    def unclaimed_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when it waits for a person because no point has taken it; absent while none is needed."""
+
     def __init__(
         self,
         *,
@@ -1934,14 +1985,54 @@ class Fulfilment(_message.Message):
         start_missed_at: _timestamp_pb2.Timestamp | None = ...,
         hand_over_from: _timestamp_pb2.Timestamp | None = ...,
         replaces: _builtins.str = ...,
+        unclaimed_since: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "start_missed_at", b"start_missed_at", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Fulfilment: _TypeAlias = Fulfilment  # noqa: Y015
+
+@_typing.final
+class Claim(_message.Message):
+    """Work that a point took while its stock is held elsewhere: to be moved, all or nothing, and then settled
+    (OffersService.SettleClaim). Whoever moves it does so under this id, so that it is moved once.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLAIM_ID_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    FROM_POINT_ID_FIELD_NUMBER: _builtins.int
+    TO_POINT_ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    claim_id: _builtins.str
+    fulfilment_id: _builtins.str
+    order_id: _builtins.str
+    from_point_id: _builtins.str
+    to_point_id: _builtins.str
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]: ...
+    def __init__(
+        self,
+        *,
+        claim_id: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        from_point_id: _builtins.str = ...,
+        to_point_id: _builtins.str = ...,
+        lines: _abc.Iterable[Global___PlannedLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim_id", b"claim_id", "from_point_id", b"from_point_id", "fulfilment_id", b"fulfilment_id", "lines", b"lines", "order_id", b"order_id", "to_point_id", b"to_point_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Claim: _TypeAlias = Claim  # noqa: Y015
 
 @_typing.final
 class FulfilmentLine(_message.Message):
@@ -2767,6 +2858,7 @@ class ListOrdersRequest(_message.Message):
     PAYMENT_FAILED_FIELD_NUMBER: _builtins.int
     HELD_FOR_FIELD_NUMBER: _builtins.int
     UNDECIDED_LOSS_FIELD_NUMBER: _builtins.int
+    UNCLAIMED_FIELD_NUMBER: _builtins.int
     state: Global___OrderState.ValueType
     channel_order_number: _builtins.str
     late: _builtins.bool
@@ -2777,6 +2869,8 @@ class ListOrdersRequest(_message.Message):
     """Only orders with an open hold of this kind."""
     undecided_loss: _builtins.bool
     """Only orders with a lost or damaged parcel that waits for a decision."""
+    unclaimed: _builtins.bool
+    """Only orders with work that no point has taken and that waits for a person."""
     @_builtins.property
     def channel_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -2795,10 +2889,11 @@ class ListOrdersRequest(_message.Message):
         payment_failed: _builtins.bool = ...,
         held_for: _builtins.str = ...,
         undecided_loss: _builtins.bool = ...,
+        unclaimed: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "held_for", b"held_for", "late", b"late", "page", b"page", "payment_failed", b"payment_failed", "state", b"state", "undecided_loss", b"undecided_loss"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "channel_order_number", b"channel_order_number", "held_for", b"held_for", "late", b"late", "page", b"page", "payment_failed", b"payment_failed", "state", b"state", "unclaimed", b"unclaimed", "undecided_loss", b"undecided_loss"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3060,9 +3155,12 @@ class AcceptOfferRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     REACH_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     actor: _builtins.str
+    point_id: _builtins.str
+    """Whose offer; may be empty where the reach has one alone."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -3077,10 +3175,11 @@ class AcceptOfferRequest(_message.Message):
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         reach: Global___Reach | None = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "point_id", b"point_id", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3088,21 +3187,27 @@ Global___AcceptOfferRequest: _TypeAlias = AcceptOfferRequest  # noqa: Y015
 
 @_typing.final
 class AcceptOfferResponse(_message.Message):
-    """The fulfilment after it."""
+    """The fulfilment after it, as that point sees it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     FULFILMENT_FIELD_NUMBER: _builtins.int
+    CLAIM_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def fulfilment(self) -> Global___Fulfilment: ...
+    @_builtins.property
+    def claim(self) -> Global___Claim:
+        """Absent: the point has the work."""
+
     def __init__(
         self,
         *,
         fulfilment: Global___Fulfilment | None = ...,
+        claim: Global___Claim | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fulfilment", b"fulfilment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "fulfilment", b"fulfilment"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3120,11 +3225,14 @@ class RefuseOfferRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     REACH_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     reason: _builtins.str
     """"not_found", "damaged", "no_staff", "no_time", "other"."""
     actor: _builtins.str
+    point_id: _builtins.str
+    """Whose offer; may be empty where the reach has one alone."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -3140,10 +3248,11 @@ class RefuseOfferRequest(_message.Message):
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         reach: Global___Reach | None = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "point_id", b"point_id", "reach", b"reach", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3151,7 +3260,7 @@ Global___RefuseOfferRequest: _TypeAlias = RefuseOfferRequest  # noqa: Y015
 
 @_typing.final
 class RefuseOfferResponse(_message.Message):
-    """The fulfilment after it."""
+    """The fulfilment after it, as that point sees it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -3925,7 +4034,7 @@ Global___ListWorkRequest: _TypeAlias = ListWorkRequest  # noqa: Y015
 
 @_typing.final
 class ListWorkResponse(_message.Message):
-    """Work, by hand-over deadline."""
+    """Work, by hand-over deadline. Where points compete, each sees its own offer while it is open."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -3956,15 +4065,21 @@ class GetFulfilmentRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    POINT_IDS_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
+    @_builtins.property
+    def point_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who looks: work that is offered to one of these points, and is another's, is shown as its offer, without address."""
+
     def __init__(
         self,
         *,
         fulfilment_id: _builtins.str = ...,
+        point_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment_id", b"fulfilment_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment_id", b"fulfilment_id", "point_ids", b"point_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

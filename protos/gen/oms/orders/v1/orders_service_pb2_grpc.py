@@ -401,7 +401,9 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AcceptOffer(self, request, context):
-        """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first.
+        """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first. Where points compete, it answers
+        a claim to settle when the stock is held elsewhere; while somebody else's is not settled it waits for that, a
+        moment at most: UNAVAILABLE / OFFER_CLAIMED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -96,7 +96,10 @@ class OrdersServiceStub:
     `fulfilment.hold_ended`.
     """
     AcceptOffer: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOfferRequest, _orders_service_pb2.AcceptOfferResponse]
-    """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first."""
+    """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first. Where points compete, it answers
+    a claim to settle when the stock is held elsewhere; while somebody else's is not settled it waits for that, a
+    moment at most: UNAVAILABLE / OFFER_CLAIMED.
+    """
     RefuseOffer: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RefuseOfferRequest, _orders_service_pb2.RefuseOfferResponse]
     """offered -> refused, with a reason; units lose their place."""
     LapseOffer: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.LapseOfferRequest, _orders_service_pb2.LapseOfferResponse]
@@ -192,7 +195,10 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     `fulfilment.hold_ended`.
     """
     AcceptOffer: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOfferRequest, _orders_service_pb2.AcceptOfferResponse]  # type: ignore[assignment]
-    """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first."""
+    """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first. Where points compete, it answers
+    a claim to settle when the stock is held elsewhere; while somebody else's is not settled it waits for that, a
+    moment at most: UNAVAILABLE / OFFER_CLAIMED.
+    """
     RefuseOffer: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RefuseOfferRequest, _orders_service_pb2.RefuseOfferResponse]  # type: ignore[assignment]
     """offered -> refused, with a reason; units lose their place."""
     LapseOffer: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.LapseOfferRequest, _orders_service_pb2.LapseOfferResponse]  # type: ignore[assignment]
@@ -435,7 +441,10 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.AcceptOfferRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.AcceptOfferResponse, _abc.Awaitable[_orders_service_pb2.AcceptOfferResponse]]:
-        """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first."""
+        """offered -> accepted. FAILED_PRECONDITION / OFFER_GONE says who or what came first. Where points compete, it answers
+        a claim to settle when the stock is held elsewhere; while somebody else's is not settled it waits for that, a
+        moment at most: UNAVAILABLE / OFFER_CLAIMED.
+        """
 
     @_abc_1.abstractmethod
     def RefuseOffer(
