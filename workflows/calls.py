@@ -38,6 +38,15 @@ from workflows.messages import (
     RerouteRequest,
     ReserveRequest,
 )
+from workflows.offer_messages import (
+    Candidate,
+    DoubtRequest,
+    RankRequest,
+    RingRequest,
+    RoomRequest,
+    SettleRequest,
+    Standing,
+)
 
 T = TypeVar("T")
 
@@ -179,6 +188,41 @@ async def lapse_offer(request: FulfilmentStep) -> str:
 async def record_capture(request: FulfilmentStep) -> None:
     """orders: what became of the capture of a parcel, or of the whole order."""
     await _step("record_capture", request, str)
+
+
+async def rank_points(request: RankRequest) -> list[Candidate]:
+    """promise: the points that could do the work of a fulfilment, best first."""
+    return await _step("rank_points", request, list[Candidate])
+
+
+async def move_room(request: RoomRequest) -> None:
+    """promise: the room of a planned leg goes to whoever took its work; accepts that there was none."""
+    await _step("move_room", request, bool)
+
+
+async def declare_doubted(request: DoubtRequest) -> None:
+    """inventory: held units are said not to be there; accepts that fewer lie there."""
+    await _step("declare_doubted", request, bool)
+
+
+async def offer_ring(request: RingRequest) -> Standing:
+    """orders: offer the work to the next points."""
+    return await _step("offer_ring", request, Standing)
+
+
+async def look_at_offers(request: FulfilmentStep) -> Standing:
+    """orders: lapse what is over; answers what really happened."""
+    return await _step("look_at_offers", request, Standing)
+
+
+async def end_offering(request: FulfilmentStep) -> Standing:
+    """orders: nobody took it; answers what became of it."""
+    return await _step("end_offering", request, Standing)
+
+
+async def settle_claim(request: SettleRequest) -> Standing:
+    """orders: what became of the units of a claim; answers what really happened."""
+    return await _step("settle_claim", request, Standing)
 
 
 async def give_back(request: MoneyRequest) -> RefundAnswer:

@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.capturing import Capturing
     from workflows.messages import (
         Amount,
+        Competing,
         FulfilmentInput,
         FulfilmentOutcome,
         FulfilmentStep,
@@ -21,29 +22,42 @@ with workflow.unsafe.imports_passed_through():
         MoneyRequest,
         Offered,
     )
+    from workflows.offering import NOBODY, STOCK_IN_DOUBT, Offering
 
-# The point says that the units are not there: its stock is not to be believed.
-_STOCK_IN_DOUBT = ("not_found", "damaged")
 # Why orders cancels the work of one parcel and not of the whole order.
 _UNPAID = "payment_failed"
 
 
 @workflow.defn(name="FulfilmentWorkflow")
-class FulfilmentWorkflow(Capturing):
+class FulfilmentWorkflow(Offering, Capturing):
     """Drives one fulfilment to its end. The orders service decides each race; this story is told."""
 
     @workflow.init
     def __init__(self, work: FulfilmentInput) -> None:
-        super().__init__()
-        self._work = work
+        super().__init__(work)
         self._captured = False
 
     @workflow.run
     async def run(self, work: FulfilmentInput) -> FulfilmentOutcome:
         """Ends `delivered` or `returned`, or says which units need another place, or that they were cancelled."""
+        if work.competing:
+            return await self._run_competed(work.competing)
         answer = await self._offer()
         if answer in ("refused", "lapsed"):
             return await self._give_up(answer)
+        return await self._fulfil(answer)
+
+    async def _run_competed(self, terms: Competing) -> FulfilmentOutcome:
+        """The same where points compete for the work."""
+        standing = await self._compete(terms)
+        if standing.state == "REFUSED":
+            lost = self._lost(self._work.lines, "refused", held=True)
+            return FulfilmentOutcome("refused", replace(lost, refused_by=standing.refused_by))
+        # It may be picked already: that is told by an event of its own.
+        return await self._fulfil("cancelled" if standing.state in NOBODY else "accepted")
+
+    async def _fulfil(self, answer: str) -> FulfilmentOutcome:
+        """What comes after `accepted`, or `cancelled`."""
         if answer == "accepted":
             answer = await self._pick()
         if answer == "short":
@@ -80,9 +94,9 @@ class FulfilmentWorkflow(Capturing):
 
     async def _give_up(self, answer: str) -> FulfilmentOutcome:
         reason = str(self._happenings[answer].data.get("reason", "")) if self._has(answer) else answer
-        if reason in _STOCK_IN_DOUBT:
+        if reason in STOCK_IN_DOUBT:
             await self._change_holds(calls.report_short, "short", self._work.lines, reason)
-        held = reason not in _STOCK_IN_DOUBT
+        held = reason not in STOCK_IN_DOUBT
         return FulfilmentOutcome(answer, self._lost(self._work.lines, reason, held=held))
 
     async def _pick(self) -> str:
@@ -119,7 +133,7 @@ class FulfilmentWorkflow(Capturing):
             order_id=self._work.order_id,
             cause=f"parcel/{parcel['parcel_id']}",
             amount=Amount(int(parcel["amount_minor"]), str(parcel["currency"])),
-            point_id=self._work.point_id,
+            point_id=self._point_id,
         )
         outcome = await self._collect(request, self._record_capture, "cancelled")
         self._captured = outcome == "captured"
@@ -165,7 +179,7 @@ class FulfilmentWorkflow(Capturing):
         request = HoldChange(
             request_id=self._key(step),
             order_id=self._work.order_id,
-            holds=[Hold(line.sku, self._work.point_id, line.quantity) for line in lines],
+            holds=[Hold(line.sku, self._point_id, line.quantity) for line in lines],
             reason=reason,
             as_of=workflow.now().isoformat(),
         )
@@ -177,7 +191,7 @@ class FulfilmentWorkflow(Capturing):
         return [Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"])) for row in rows]
 
     def _lost(self, lines: list[Line], reason: str, *, held: bool) -> LostUnits:
-        lost = LostUnits(self._work.fulfilment_id, self._work.point_id, lines, reason, held)
+        lost = LostUnits(self._work.fulfilment_id, self._point_id, lines, reason, held)
         return replace(lost, replaces=self._work.replaces)
 
     def _step(self, name: str, detail: str = "", reason: str = "", next_try_at: str = "") -> FulfilmentStep:

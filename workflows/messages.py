@@ -35,6 +35,14 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Competition:
+    """How many further points each ring asks, and how long each may take, in its opening hours."""
+
+    rings: list[int]
+    ring_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class LifeCycle:
     """The deadlines that the order began with."""
 
@@ -44,6 +52,8 @@ class LifeCycle:
     reroute_limit: int
     # "order", "preparation" or "shipment".
     capture_at: str = "shipment"
+    # Points compete for its work.
+    competition: Competition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +383,19 @@ class AcceptRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Competing:
+    """What a fulfilment knows of its order where points compete for it. `promised_until`: none may be later."""
+
+    rings: list[int]
+    ring_seconds: int
+    channel_id: str
+    country: str
+    postcode: str
+    mode: str
+    promised_until: str
+
+
+@dataclass(frozen=True, slots=True)
 class FulfilmentInput:
     """What a FulfilmentWorkflow starts with."""
 
@@ -385,6 +408,9 @@ class FulfilmentInput:
     capture_at: str = "shipment"
     # The fulfilment whose lost parcel it sends again.
     replaces: str = ""
+    # By when the planned point would have it delivered.
+    window_end: str = ""
+    competing: Competing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -471,6 +497,7 @@ class LostUnits:
 
     `given_up`: no other place is looked for. `captured`: their money was taken all the same. `replaces`: they are
     sent again for this fulfilment, whose parcel was lost (it may be `fulfilment_id` itself).
+    `refused_by`: others that did not take them either.
     """
 
     fulfilment_id: str
@@ -481,6 +508,7 @@ class LostUnits:
     given_up: bool = False
     captured: bool = False
     replaces: str = ""
+    refused_by: list[Exclusion] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         AuthorizeRequest,
         BasketRequest,
         CapacityRequest,
+        Competing,
         Exclusion,
         FulfilmentInput,
         FulfilmentOutcome,
@@ -322,10 +323,26 @@ class OrderWorkflow(Capturing):
         if moment == "order" and not self._is_paid_at_once():
             moment = "shipment"
         for one in fulfilments:
-            fulfilment = replace(one, capture_at="order" if one.replaces else moment)
+            paid = "order" if one.replaces else moment
+            fulfilment = replace(one, capture_at=paid, competing=self._competing(one))
             self._running.add(fulfilment.fulfilment_id)
             # Kept by the workflow's own loop; it ends with the child.
             asyncio.create_task(self._run_child(fulfilment))  # noqa: RUF006
+
+    def _competing(self, work: FulfilmentInput) -> Competing | None:
+        """None where the planned point alone is asked. Nobody need be faster than that, if it is late itself."""
+        competition = self._order.life_cycle.competition
+        if competition is None:
+            return None
+        return Competing(
+            rings=competition.rings,
+            ring_seconds=competition.ring_seconds,
+            channel_id=self._order.channel_id,
+            country=self._order.country,
+            postcode=self._order.postcode,
+            mode=self._order.mode,
+            promised_until=max(filter(None, (self._promised_until, work.window_end)), key=datetime.fromisoformat),
+        )
 
     async def _run_child(self, fulfilment: FulfilmentInput) -> None:
         try:
@@ -342,7 +359,7 @@ class OrderWorkflow(Capturing):
                 await self._ask_for_help(0, "FULFILMENT_ENDED_FROM_OUTSIDE")
         if outcome.lost:
             if outcome.state != "lost":
-                self._gone[fulfilment.fulfilment_id] = LegPlace(fulfilment.point_id, fulfilment.lines)
+                self._gone[fulfilment.fulfilment_id] = LegPlace(outcome.lost.point_id, fulfilment.lines)
             self._lost.append(outcome.lost)
         self._running.discard(fulfilment.fulfilment_id)
 
@@ -536,7 +553,7 @@ def _believe(overlays: list[Overlay], shortfalls: list[Shortfall]) -> list[Overl
 def _never_again(lost: LostUnits) -> list[Exclusion]:
     """A point that refused or kept silent is out for this order; one that was short, for the article only."""
     if lost.held:
-        return [Exclusion(lost.point_id, lost.reason)]
+        return [Exclusion(lost.point_id, lost.reason), *lost.refused_by]
     return [Exclusion(lost.point_id, lost.reason, sku) for sku in sorted({line.sku for line in lost.lines})]
 
 

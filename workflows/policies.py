@@ -35,5 +35,8 @@ REFUND_LOOK = timedelta(hours=6)
 # The shortest timer: it ends the workflow task, and so writes down what was decided in it.
 MOMENT = timedelta(milliseconds=1)
 
+# How long a claim is left to the gateway that was given it, before the story settles it.
+CLAIM_LEASE = timedelta(seconds=5)
+
 # An offer's deadline is judged by the orders service's clock; ours may be ahead of it.
 LAPSE_RECHECK = timedelta(seconds=1)

@@ -13,6 +13,8 @@ _PURE = (
     "workflows.calls",
     "workflows.capturing",
     "workflows.messages",
+    "workflows.offer_messages",
+    "workflows.offering",
     "workflows.policies",
     "workflows.search_attributes",
 )

@@ -28,7 +28,7 @@ from kit.times import from_proto
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.type.v1 import type_pb2 as types
 from workflows import search_attributes
-from workflows.messages import Amount, LifeCycle, Line, OrderInput, Placement, Tender, TenderShare
+from workflows.messages import Amount, Competition, LifeCycle, Line, OrderInput, Placement, Tender, TenderShare
 
 ORDER_WORKFLOW = "OrderWorkflow"
 PLACED_UPDATE = "placed"
@@ -125,6 +125,12 @@ def _share(one: orders.PaymentShare, facts: orders.OrderFacts) -> TenderShare:
     return TenderShare(tender, Amount(one.amount_minor, facts.total.currency))
 
 
+def _competition(life_cycle: orders.LifeCycle) -> Competition | None:
+    if not life_cycle.HasField("competition"):
+        return None
+    return Competition(list(life_cycle.competition.rings), life_cycle.competition.ring_seconds)
+
+
 def _input(facts: orders.OrderFacts) -> OrderInput:
     kind = facts.payment.WhichOneof("kind") or ""
     return OrderInput(
@@ -145,6 +151,7 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
             payment_action_seconds=facts.life_cycle.payment_action_seconds,
             reroute_limit=facts.life_cycle.reroute_limit,
             capture_at=facts.life_cycle.capture_at or "shipment",
+            competition=_competition(facts.life_cycle),
         ),
         placed_at=from_proto(facts.placed_at).isoformat(),
         basket_id=facts.basket_id,

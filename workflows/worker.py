@@ -10,6 +10,7 @@ from kit.settings import Settings
 from workflows import sweeper
 from workflows.activities.interceptor import AroundActivities
 from workflows.activities.inventory import InventoryActivities
+from workflows.activities.offers import OfferActivities
 from workflows.activities.orders import OrderActivities
 from workflows.activities.payments import PaymentActivities
 from workflows.activities.promise import PromiseActivities
@@ -48,6 +49,7 @@ def build_worker(
         InventoryActivities(inventory),
         PromiseActivities(promise),
         OrderActivities(orders),
+        OfferActivities(orders, promise),
         PaymentActivities(payments),
     )
     return Worker(

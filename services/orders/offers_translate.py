@@ -73,8 +73,6 @@ def from_offering(work: Fulfilment) -> offers_pb.Offering:
         open=len(standing) if waits else 0,
         deadline=from_instant(max((one.deadline for one in standing), default=None)),
         claim=_claim(work, claim) if claim and waits else None,
-        stock_doubt=offers.stock_doubt(work),
-        unclaimed=work.unclaimed_since is not None,
         refusals=[
             offers_pb.OfferRefusal(point_id=one.point_id, reason=one.reason)
             for one in work.offers

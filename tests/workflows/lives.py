@@ -11,7 +11,7 @@ from kit.errors import FailedPrecondition
 from kit.times import now
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
-from tests.workflows.world import FAR, MID, NEAR, World, until
+from tests.workflows.world import FAR, MID, NEAR, RING_SECONDS, World, until
 from workflows import policies
 
 HOUR = timedelta(hours=1)
@@ -289,6 +289,55 @@ async def returned_to_sender(world: World) -> str:
     return order_id
 
 
+_RING = timedelta(seconds=RING_SECONDS + 1)
+
+
+async def taken_by_another_point(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1, MID: 1}, channel="contest")
+    assert await world.win(await world.asked_for(order_id, NEAR, MID), MID)
+    await world.prepare(order_id)
+    return order_id
+
+
+async def taken_by_nobody_and_given_to_the_planned_point(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1, MID: 1, FAR: 1}, channel="contest")
+    work = await world.asked_for(order_id, NEAR, MID)
+    await world.clock.fast_forward(world.work_story(work), _RING)
+    await world.asked_for(order_id, FAR)
+    await world.clock.fast_forward(world.work_story(work), _RING)
+    await world.prepare(order_id)
+    return order_id
+
+
+async def not_found_then_claimed_by_one_whose_gateway_died(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1, MID: 1}, channel="contest")
+    work = await world.asked_for(order_id, NEAR, MID)
+    await world.decline(work, NEAR, "not_found")
+    assert await world.take(work, MID)
+    await world.prepare(order_id)
+    return order_id
+
+
+async def refused_by_all(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1, MID: 1}, channel="contest")
+    work = await world.asked_for(order_id, NEAR, MID)
+    await world.decline(work, NEAR)
+    await world.decline(work, MID)
+    return order_id
+
+
+async def given_away_by_a_person(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1, MID: 1}, channel="asked")
+    work = await world.asked_for(order_id, NEAR, MID)
+    await world.decline(work, NEAR)
+    await world.decline(work, MID)
+    claim = await world.assign(work, MID)
+    assert await world.move(claim)
+    await world.settle(claim, held=True)
+    await world.prepare(order_id)
+    return order_id
+
+
 LIVES: tuple[Life, ...] = (
     delivered,
     placed_from_a_basket,
@@ -318,4 +367,9 @@ LIVES: tuple[Life, ...] = (
     lost_and_nowhere_to_be_had_again,
     lost_and_refunded,
     returned_to_sender,
+    taken_by_another_point,
+    taken_by_nobody_and_given_to_the_planned_point,
+    not_found_then_claimed_by_one_whose_gateway_died,
+    refused_by_all,
+    given_away_by_a_person,
 )

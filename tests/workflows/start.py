@@ -19,6 +19,7 @@ from oms.inventory.v1.inventory_service_pb2_grpc import (
     add_InventoryServiceServicer_to_server,
 )
 from oms.orders.v1 import orders_service_pb2 as orders
+from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub, add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub, add_TrackingServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceStub, add_OutboxServiceServicer_to_server
@@ -29,6 +30,7 @@ from oms.payments.v1.stored_value_service_pb2_grpc import (
 )
 from oms.promise.v1 import promise_service_pb2 as prm
 from oms.promise.v1 import ruleset_service_pb2 as rules
+from oms.promise.v1.allocation_service_pb2_grpc import add_AllocationServiceServicer_to_server
 from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub, add_CapacityServiceServicer_to_server
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub, add_PromiseServiceServicer_to_server
 from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub, add_RulesetServiceServicer_to_server
@@ -39,6 +41,7 @@ from services.inventory.rpc import InventoryRpc
 from services.inventory.service import InventoryService
 from services.inventory.watch import StockWatch
 from services.orders.holding import Holding
+from services.orders.offers_rpc import OffersRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -52,6 +55,7 @@ from services.payments.service import PaymentsService
 from services.payments.stored_value import StoredValueService
 from services.payments.stored_value_codes import CodeBook
 from services.payments.stored_value_rpc import StoredValueRpc
+from services.promise.allocation_rpc import AllocationRpc
 from services.promise.capacities import Capacities
 from services.promise.capacities_rpc import CapacityRpc
 from services.promise.follower import StockFollower
@@ -66,7 +70,7 @@ from services.relay.signals import Signals
 from tests.conftest import MakeDatabase
 from tests.simulators.payment_provider import API_KEY, WEBHOOK_SECRET, RunningProvider
 from tests.workflows.faults import Faults
-from tests.workflows.world import FAR, MID, NEAR, SHIPPING_MINOR, World, until
+from tests.workflows.world import FAR, MID, NEAR, RING_SECONDS, SHIPPING_MINOR, World, until
 from workflows.worker import build_worker
 
 CODEC_KEYS = "test:" + "A" * 43
@@ -77,6 +81,13 @@ LIFE_CYCLES = {
     "at-preparation": (0, "preparation"),
     "at-order": (0, "order"),
     "at-order-slow": (3600, "order"),
+    "competing": (0, "shipment"),
+    "for-a-person": (0, "shipment"),
+}
+# Those in which points compete: how many each ring asks, and what becomes of work that nobody takes.
+COMPETITIONS = {
+    "competing": orders.Competition(rings=[2, 1], ring_seconds=RING_SECONDS, fallback="planned"),
+    "for-a-person": orders.Competition(rings=[2], ring_seconds=RING_SECONDS, fallback="customer_service"),
 }
 CHANNELS = {
     "web": "quick",
@@ -85,6 +96,8 @@ CHANNELS = {
     "prepared": "at-preparation",
     "prepaid": "at-order",
     "prepaid-slow": "at-order-slow",
+    "contest": "competing",
+    "asked": "for-a-person",
 }
 CAP_MINOR = 1000
 EVERY_DAY = range(1, 8)
@@ -138,6 +151,7 @@ async def running(
             capacity=CapacityServiceStub(channel),
             orders=OrdersServiceStub(channel),
             tracking=TrackingServiceStub(channel),
+            offers=OffersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
             stored_value=StoredValueServiceStub(channel),
         )
@@ -170,13 +184,16 @@ async def _serve(
     add_BasketServiceServicer_to_server(baskets, server)
     promise = PromiseService(engines["promise"], replica, is_public_holiday)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
+    add_AllocationServiceServicer_to_server(AllocationRpc(promise), server)
     add_CapacityServiceServicer_to_server(CapacityRpc(Capacities(engines["promise"], replica)), server)
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     of_orders = engines["orders"], bells["orders"]
     tracking = Tracking(*of_orders, {})
+    orders_service = OrdersService(*of_orders)
     add_OrdersServiceServicer_to_server(
-        OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders), tracking), server
+        OrdersRpc(orders_service, Refunds(*of_orders), Holding(*of_orders), tracking), server
     )
+    add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
     providers: dict[str, Provider] = {"stripe": stripe, "stored_value": StoredValueProvider(*of_codes)}
@@ -269,6 +286,7 @@ async def _load_channels(world: World) -> None:
                     reroute_limit=3,
                     capture_at=capture_at,
                     goodwill_caps=[cap],
+                    competition=COMPETITIONS.get(name),
                 )
             )
         )

@@ -19,6 +19,7 @@ from kit.errors import InvalidArgument, NotFound
 from kit.times import now, to_proto
 from oms.inventory.v1 import basket_service_pb2 as bsk
 from oms.inventory.v1 import inventory_service_pb2 as inv
+from oms.orders.v1 import offers_service_pb2 as ofr
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1 import tracking_service_pb2 as trk
 from oms.payments.v1 import payments_service_pb2 as pay
@@ -34,6 +35,7 @@ from workflows.starting import order_workflow_id, place
 if TYPE_CHECKING:
     from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
+    from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
@@ -48,6 +50,8 @@ NEAR, MID, FAR = "NEAR", "MID", "FAR"
 PRICE_MINOR = 2500
 SHIPPING_MINOR = 490
 PATIENCE_SECONDS = 60.0
+# How long a point has to answer where points compete.
+RING_SECONDS = 300
 VISA = "pm_card_visa"
 _PREPARED = (
     pb.FULFILMENT_STATE_HANDED_OVER,
@@ -84,6 +88,7 @@ class World:
     capacity: "CapacityServiceAsyncStub"
     orders: "OrdersServiceAsyncStub"
     tracking: "TrackingServiceAsyncStub"
+    offers: "OffersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
     stored_value: "StoredValueServiceAsyncStub"
 
@@ -256,6 +261,91 @@ class World:
             actor="store",
         )
         return (await self.orders.RefuseOffer(request)).fulfilment
+
+    async def asked_for(self, order_id: str, *points: str) -> str:
+        """Waits until these points, and no others, have an open offer of the order; the id of the work."""
+
+        async def look() -> str:
+            asked = ofr.ListOffersRequest(order_id=order_id, states=[ofr.OFFER_STATE_OPEN])
+            found = (await self.offers.ListOffers(asked)).offers
+            return found[0].fulfilment_id if {one.point_id for one in found} == set(points) else ""
+
+        return await until(look, f"{order_id} offered to {points}")
+
+    async def take(self, fulfilment_id: str, point: str) -> pb.Claim | None:
+        """A point takes work that several were offered; what is to be settled, if its stock is elsewhere."""
+        request = pb.AcceptOfferRequest(
+            request_id=f"accept/{fulfilment_id}/{point}",
+            fulfilment_id=fulfilment_id,
+            actor=point,
+            reach=pb.Reach(point_ids=[point]),
+        )
+        reply = await self.orders.AcceptOffer(request)
+        return reply.claim if reply.HasField("claim") else None
+
+    async def move(self, claim: pb.Claim) -> bool:
+        """What the gateway does with a claim: its units go to its point; False when they are not there."""
+        moves = [
+            inv.HoldMove(
+                sku=line.sku,
+                from_point_id=claim.from_point_id,
+                to_point_id=claim.to_point_id,
+                quantity=line.quantity,
+            )
+            for line in claim.lines
+        ]
+        request = inv.MoveReservationRequest(
+            request_id=f"move/{claim.claim_id}", reservation_id=claim.order_id, moves=moves
+        )
+        return (await self.inventory.MoveReservation(request)).moved
+
+    async def settle(self, claim: pb.Claim, *, held: bool) -> ofr.SettleClaimResponse:
+        request = ofr.SettleClaimRequest(
+            request_id=f"settle/{claim.claim_id}/{'held' if held else 'not-there'}",
+            fulfilment_id=claim.fulfilment_id,
+            claim_id=claim.claim_id,
+            held=held,
+        )
+        return await self.offers.SettleClaim(request)
+
+    async def win(self, fulfilment_id: str, point: str) -> bool:
+        """A point takes the work, as over the gateway; False when its units are not there."""
+        claim = await self.take(fulfilment_id, point)
+        if claim is None:
+            return True
+        held = await self.move(claim)
+        return (await self.settle(claim, held=held)).state == ofr.OFFER_STATE_ACCEPTED
+
+    async def decline(self, fulfilment_id: str, point: str, reason: str = "no_time") -> None:
+        """A point does not take work that several were offered."""
+        request = pb.RefuseOfferRequest(
+            request_id=f"refuse/{fulfilment_id}/{point}",
+            fulfilment_id=fulfilment_id,
+            reason=reason,
+            actor=point,
+            reach=pb.Reach(point_ids=[point]),
+        )
+        await self.orders.RefuseOffer(request)
+
+    async def assign(self, fulfilment_id: str, point: str) -> pb.Claim:
+        """A person gives work that nobody took to a point that is not the planned one."""
+
+        async def unclaimed() -> bool:
+            asked = pb.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
+            return (await self.orders.GetFulfilment(asked)).fulfilment.HasField("unclaimed_since")
+
+        await until(unclaimed, f"{fulfilment_id} waits for a person")
+        request = ofr.AssignWorkRequest(
+            request_id=f"assign/{fulfilment_id}", fulfilment_id=fulfilment_id, point_id=point, actor="eve"
+        )
+        return (await self.offers.AssignWork(request)).claim
+
+    async def prepare(self, order_id: str) -> None:
+        """Whoever has the work picks, packs and hands over; the carrier delivers."""
+        work = await self.work_in(order_id, pb.FULFILMENT_STATE_ACCEPTED)
+        work = await self.pack(await self.pick(work))
+        await self.parcel_paid(work.fulfilment_id)
+        await self.deliver(await self.hand_over(work))
 
     async def pick(self, work: pb.Fulfilment, missing: int = 0) -> pb.Fulfilment:
         """Finds all but `missing` units, which lack from the first line."""

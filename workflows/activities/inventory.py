@@ -3,7 +3,7 @@
 import grpc
 from temporalio import activity
 
-from kit.errors import FailedPrecondition, NotFound
+from kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from oms.inventory.v1 import basket_service_pb2 as basket_pb
 from oms.inventory.v1 import inventory_service_pb2 as pb
 from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub
@@ -19,6 +19,7 @@ from workflows.messages import (
     ReserveRequest,
     Shortfall,
 )
+from workflows.offer_messages import DoubtRequest
 
 
 class InventoryActivities:
@@ -120,6 +121,24 @@ class InventoryActivities:
             ),
             timeout=CALL_SECONDS,
         )
+        return True
+
+    @activity.defn
+    async def declare_doubted(self, request: DoubtRequest) -> bool:
+        """DeclareUnavailable. Fewer that lie there are missing already; of a bundle nobody knows which part is."""
+        asked = pb.DeclareUnavailableRequest(
+            request_id=request.request_id,
+            sku=request.line.sku,
+            point_id=request.point_id,
+            quantity=request.line.quantity,
+            cause=pb.Cause(cause=request.reason, actor="workflows", source=request.order_id),
+            as_of=instant(request.as_of),
+        )
+        try:
+            await self._stub.DeclareUnavailable(asked, timeout=CALL_SECONDS)
+        except (FailedPrecondition, InvalidArgument) as error:
+            if error.reason not in ("NOT_ON_HAND", "BUNDLE_HAS_NO_STOCK"):
+                raise
         return True
 
     @activity.defn

@@ -7,7 +7,7 @@ from kit.errors import Conflict
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.type.v1 import type_pb2 as types
-from workflows.activities.translate import CALL_SECONDS, amount, instant, instant_or_none, text
+from workflows.activities.translate import CALL_SECONDS, amount, instant, instant_or_none, text, text_or_empty
 from workflows.messages import (
     Accepted,
     AcceptRequest,
@@ -39,7 +39,7 @@ class OrderActivities:
             pb.AcceptOrderRequest(
                 request_id=request.request_id,
                 order_id=request.order_id,
-                legs=[_leg(leg) for leg in request.legs],
+                legs=[leg_proto(leg) for leg in request.legs],
                 promise=types.Window(start=instant(request.promise_start), end=instant(request.promise_end)),
                 decision_id=request.decision_id,
                 payment=request.payment,
@@ -97,7 +97,7 @@ class OrderActivities:
             pb.RerouteUnitsRequest(
                 request_id=request.request_id,
                 order_id=request.order_id,
-                legs=[_leg(leg) for leg in request.legs],
+                legs=[leg_proto(leg) for leg in request.legs],
                 cancelled=_planned(request.cancelled),
                 reason=request.reason,
                 decision_id=request.decision_id,
@@ -228,7 +228,8 @@ def _planned(lines: list[Line]) -> list[pb.PlannedLine]:
     return [pb.PlannedLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity) for line in lines]
 
 
-def _leg(leg: Leg) -> pb.PlannedLeg:
+def leg_proto(leg: Leg) -> pb.PlannedLeg:
+    """A leg for the wire."""
     return pb.PlannedLeg(
         point_id=leg.point_id,
         carrier_id=leg.carrier_id,
@@ -257,4 +258,5 @@ def _fulfilment(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:
         lines=[Line(line.line_number, line.sku, line.quantity) for line in row.lines],
         paid_by_channel=paid_by_channel,
         replaces=row.replaces,
+        window_end=text_or_empty(row.window, "end"),
     )

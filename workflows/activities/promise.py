@@ -22,12 +22,12 @@ class PromiseActivities:
     @activity.defn
     async def plan_order(self, request: PlanRequest) -> Plan:
         """PlanOrder; keeps the best plan only, the others stand in the decision record."""
-        reply = await self._stub.PlanOrder(_request(request), timeout=CALL_SECONDS)
+        reply = await self._stub.PlanOrder(question(request), timeout=CALL_SECONDS)
         best = reply.plans[0] if reply.plans else None
         asked = {line.line_number: line.quantity for line in request.lines}
         return Plan(
             decision_id=reply.decision_id,
-            legs=[_leg(leg) for leg in best.legs] if best else [],
+            legs=[leg_of(leg) for leg in best.legs] if best else [],
             window_start=text(best.window.start) if best else "",
             window_end=text(best.window.end) if best else "",
             unplanned=[
@@ -57,12 +57,13 @@ class PromiseActivities:
     @activity.defn
     async def release_capacity(self, request: CapacityRequest) -> bool:
         """ReleaseCapacity."""
-        asked = capacity.ReleaseCapacityRequest(order_id=request.order_id, legs=map(_place, request.legs))
+        asked = capacity.ReleaseCapacityRequest(order_id=request.order_id, legs=map(place_proto, request.legs))
         await self._capacity.ReleaseCapacity(asked, timeout=CALL_SECONDS)
         return True
 
 
-def _request(request: PlanRequest) -> pb.PlanOrderRequest:
+def question(request: PlanRequest) -> pb.PlanOrderRequest:
+    """A question for the planner."""
     return pb.PlanOrderRequest(
         request_id=request.request_id,
         order_id=request.order_id,
@@ -84,16 +85,18 @@ def _request(request: PlanRequest) -> pb.PlanOrderRequest:
         overlays=[pb.StockOverlay(sku=row.sku, point_id=row.point_id, free=row.free) for row in request.overlays],
         as_of=instant(request.as_of),
         not_before=instant(request.not_before),
-        replaced_legs=map(_place, request.replaced),
+        replaced_legs=map(place_proto, request.replaced),
     )
 
 
-def _place(leg: LegPlace) -> pb.LegPlace:
+def place_proto(leg: LegPlace) -> pb.LegPlace:
+    """A leg as it was planned."""
     lines = [pb.LegLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity) for line in leg.lines]
     return pb.LegPlace(point_id=leg.point_id, lines=lines)
 
 
-def _leg(leg: pb.Leg) -> Leg:
+def leg_of(leg: pb.Leg) -> Leg:
+    """A leg from the wire."""
     return Leg(
         point_id=leg.point_id,
         carrier_id=leg.carrier_id,

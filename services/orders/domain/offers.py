@@ -34,8 +34,6 @@ from services.orders.domain.model import (
 from services.orders.domain.plan import unit_facts, units_in_words
 from services.orders.domain.states import OFFER_MOVES, FulfilmentState, OfferState, move
 
-# The point says that the units are not there: its stock is not to be believed.
-STOCK_IN_DOUBT = ("not_found", "damaged")
 STOCK_NOT_THERE = "stock_not_there"
 _GONE: Mapping[OfferState, str] = {
     OfferState.LOST: "another point was first",
@@ -80,13 +78,6 @@ def claimed(work: Fulfilment) -> Offer | None:
 def of_point(work: Fulfilment, point_id: str) -> Offer | None:
     """The point's offer, if it ever had one: there is one at most."""
     return next((one for one in work.offers if one.point_id == point_id), None)
-
-
-def stock_doubt(work: Fulfilment) -> str:
-    """Why the planned point says that the units are not there; empty when it does not."""
-    own = of_point(work, work.point_id)
-    is_doubted = own and own.state == OfferState.REFUSED and own.reason in STOCK_IN_DOUBT
-    return own.reason if own and is_doubted else ""
 
 
 def as_offered(work: Fulfilment, offer: Offer) -> Fulfilment:

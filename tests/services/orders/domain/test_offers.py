@@ -264,16 +264,6 @@ def test_a_refusal_has_a_reason_and_blocks_nobody() -> None:
     assert reason_of(lambda: refuse(order, PLANNED, "too lazy")) == "INVALID_FIELD"
 
 
-@pytest.mark.parametrize(
-    ("reason", "doubt"), [("not_found", "not_found"), ("damaged", "damaged"), ("no_time", "")]
-)
-def test_the_planned_points_stock_is_in_doubt_when_it_says_so_and_that_of_others_is_not_asked(
-    reason: str, doubt: str
-) -> None:
-    assert offers.stock_doubt(work_of(refuse(offered("a", PLANNED), PLANNED, reason))) == doubt
-    assert offers.stock_doubt(work_of(refuse(offered("a", PLANNED), "a", reason))) == ""
-
-
 # -- nobody -----------------------------------------------------------------------------------------------
 
 

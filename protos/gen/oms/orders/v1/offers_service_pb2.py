@@ -27,47 +27,47 @@ from oms.orders.v1 import orders_service_pb2 as oms_dot_orders_dot_v1_dot_orders
 from oms.type.v1 import type_pb2 as oms_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"oms/orders/v1/offers_service.proto\x12\roms.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"oms/orders/v1/orders_service.proto\x1a\x16oms/type/v1/type.proto\"\xdd\x02\n\x08Offering\x12-\n\x05state\x18\x01 \x01(\x0e\x32\x1e.oms.orders.v1.FulfilmentState\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x12\n\ncarrier_id\x18\x03 \x01(\t\x12\x12\n\nservice_id\x18\x04 \x01(\t\x12\x30\n\x0chand_over_by\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04open\x18\x06 \x01(\x05\x12,\n\x08\x64\x65\x61\x64line\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05\x63laim\x18\x08 \x01(\x0b\x32\x14.oms.orders.v1.Claim\x12\x13\n\x0bstock_doubt\x18\t \x01(\t\x12\x11\n\tunclaimed\x18\n \x01(\x08\x12-\n\x08refusals\x18\x0b \x03(\x0b\x32\x1b.oms.orders.v1.OfferRefusal\"0\n\x0cOfferRefusal\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"b\n\tCandidate\x12&\n\x03leg\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.PlannedLeg\x12-\n\tanswer_by\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x01\n\x10OfferRingRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12\x0c\n\x04ring\x18\x03 \x01(\x05\x12,\n\ncandidates\x18\x04 \x03(\x0b\x32\x18.oms.orders.v1.Candidate\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x11OfferRingResponse\x12)\n\x08offering\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Offering\"k\n\x13LookAtOffersRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x14LookAtOffersResponse\x12)\n\x08offering\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Offering\"j\n\x12\x45ndOfferingRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x13\x45ndOfferingResponse\x12)\n\x08offering\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Offering\"\x8a\x01\n\x12SettleClaimRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12\x10\n\x08\x63laim_id\x18\x03 \x01(\t\x12\x0c\n\x04held\x18\x04 \x01(\x08\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x99\x01\n\x13SettleClaimResponse\x12)\n\x08offering\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Offering\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.oms.orders.v1.OfferState\x12-\n\nfulfilment\x18\x03 \x01(\x0b\x32\x19.oms.orders.v1.Fulfilment\"\xaf\x01\n\x11\x41ssignWorkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12\x10\n\x08point_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05reach\x18\x06 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"h\n\x12\x41ssignWorkResponse\x12-\n\nfulfilment\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.Fulfilment\x12#\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x14.oms.orders.v1.Claim\"\xa2\x01\n\x11ListOffersRequest\x12\x11\n\tpoint_ids\x18\x01 \x03(\t\x12)\n\x06states\x18\x02 \x03(\x0e\x32\x19.oms.orders.v1.OfferState\x12\x10\n\x08order_id\x18\x03 \x01(\t\x12\x15\n\rfulfilment_id\x18\x04 \x01(\t\x12&\n\x04page\x18\x05 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"\xda\x02\n\x05Offer\x12\x15\n\rfulfilment_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x10\n\x08point_id\x18\x03 \x01(\t\x12\x0c\n\x04ring\x18\x04 \x01(\x05\x12(\n\x05state\x18\x05 \x01(\x0e\x32\x19.oms.orders.v1.OfferState\x12.\n\noffered_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64\x65\x61\x64line\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswered_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\t \x01(\t\x12\r\n\x05\x61\x63tor\x18\n \x01(\t\x12\x30\n\x0chand_over_by\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x12ListOffersResponse\x12$\n\x06offers\x18\x01 \x03(\x0b\x32\x14.oms.orders.v1.Offer\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo*\xd4\x01\n\nOfferState\x12\x1b\n\x17OFFER_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10OFFER_STATE_OPEN\x10\x01\x12\x17\n\x13OFFER_STATE_CLAIMED\x10\x02\x12\x18\n\x14OFFER_STATE_ACCEPTED\x10\x03\x12\x17\n\x13OFFER_STATE_REFUSED\x10\x04\x12\x14\n\x10OFFER_STATE_LOST\x10\x05\x12\x16\n\x12OFFER_STATE_LAPSED\x10\x06\x12\x19\n\x15OFFER_STATE_WITHDRAWN\x10\x07\x32\x8a\x04\n\rOffersService\x12N\n\tOfferRing\x12\x1f.oms.orders.v1.OfferRingRequest\x1a .oms.orders.v1.OfferRingResponse\x12W\n\x0cLookAtOffers\x12\".oms.orders.v1.LookAtOffersRequest\x1a#.oms.orders.v1.LookAtOffersResponse\x12T\n\x0b\x45ndOffering\x12!.oms.orders.v1.EndOfferingRequest\x1a\".oms.orders.v1.EndOfferingResponse\x12T\n\x0bSettleClaim\x12!.oms.orders.v1.SettleClaimRequest\x1a\".oms.orders.v1.SettleClaimResponse\x12Q\n\nAssignWork\x12 .oms.orders.v1.AssignWorkRequest\x1a!.oms.orders.v1.AssignWorkResponse\x12Q\n\nListOffers\x12 .oms.orders.v1.ListOffersRequest\x1a!.oms.orders.v1.ListOffersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"oms/orders/v1/offers_service.proto\x12\roms.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"oms/orders/v1/orders_service.proto\x1a\x16oms/type/v1/type.proto\"\xb5\x02\n\x08Offering\x12-\n\x05state\x18\x01 \x01(\x0e\x32\x1e.oms.orders.v1.FulfilmentState\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x12\n\ncarrier_id\x18\x03 \x01(\t\x12\x12\n\nservice_id\x18\x04 \x01(\t\x12\x30\n\x0chand_over_by\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04open\x18\x06 \x01(\x05\x12,\n\x08\x64\x65\x61\x64line\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05\x63laim\x18\x08 \x01(\x0b\x32\x14.oms.orders.v1.Claim\x12-\n\x08refusals\x18\t \x03(\x0b\x32\x1b.oms.orders.v1.OfferRefusal\"0\n\x0cOfferRefusal\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"b\n\tCandidate\x12&\n\x03leg\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.PlannedLeg\x12-\n\tanswer_by\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x01\n\x10OfferRingRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12\x0c\n\x04ring\x18\x03 \x01(\x05\x12,\n\ncandidates\x18\x04 \x03(\x0b\x32\x18.oms.orders.v1.Candidate\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x11OfferRingResponse\x12)\n\x08offering\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Offering\"k\n\x13LookAtOffersRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"A\n\x14LookAtOffersResponse\x12)\n\x08offering\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Offering\"j\n\x12\x45ndOfferingRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"@\n\x13\x45ndOfferingResponse\x12)\n\x08offering\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Offering\"\x8a\x01\n\x12SettleClaimRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12\x10\n\x08\x63laim_id\x18\x03 \x01(\t\x12\x0c\n\x04held\x18\x04 \x01(\x08\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x99\x01\n\x13SettleClaimResponse\x12)\n\x08offering\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Offering\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.oms.orders.v1.OfferState\x12-\n\nfulfilment\x18\x03 \x01(\x0b\x32\x19.oms.orders.v1.Fulfilment\"\xaf\x01\n\x11\x41ssignWorkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x15\n\rfulfilment_id\x18\x02 \x01(\t\x12\x10\n\x08point_id\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05reach\x18\x06 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"h\n\x12\x41ssignWorkResponse\x12-\n\nfulfilment\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.Fulfilment\x12#\n\x05\x63laim\x18\x02 \x01(\x0b\x32\x14.oms.orders.v1.Claim\"\xa2\x01\n\x11ListOffersRequest\x12\x11\n\tpoint_ids\x18\x01 \x03(\t\x12)\n\x06states\x18\x02 \x03(\x0e\x32\x19.oms.orders.v1.OfferState\x12\x10\n\x08order_id\x18\x03 \x01(\t\x12\x15\n\rfulfilment_id\x18\x04 \x01(\t\x12&\n\x04page\x18\x05 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"\xda\x02\n\x05Offer\x12\x15\n\rfulfilment_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x10\n\x08point_id\x18\x03 \x01(\t\x12\x0c\n\x04ring\x18\x04 \x01(\x05\x12(\n\x05state\x18\x05 \x01(\x0e\x32\x19.oms.orders.v1.OfferState\x12.\n\noffered_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x64\x65\x61\x64line\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x61nswered_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\t \x01(\t\x12\r\n\x05\x61\x63tor\x18\n \x01(\t\x12\x30\n\x0chand_over_by\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"_\n\x12ListOffersResponse\x12$\n\x06offers\x18\x01 \x03(\x0b\x32\x14.oms.orders.v1.Offer\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo*\xd4\x01\n\nOfferState\x12\x1b\n\x17OFFER_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10OFFER_STATE_OPEN\x10\x01\x12\x17\n\x13OFFER_STATE_CLAIMED\x10\x02\x12\x18\n\x14OFFER_STATE_ACCEPTED\x10\x03\x12\x17\n\x13OFFER_STATE_REFUSED\x10\x04\x12\x14\n\x10OFFER_STATE_LOST\x10\x05\x12\x16\n\x12OFFER_STATE_LAPSED\x10\x06\x12\x19\n\x15OFFER_STATE_WITHDRAWN\x10\x07\x32\x8a\x04\n\rOffersService\x12N\n\tOfferRing\x12\x1f.oms.orders.v1.OfferRingRequest\x1a .oms.orders.v1.OfferRingResponse\x12W\n\x0cLookAtOffers\x12\".oms.orders.v1.LookAtOffersRequest\x1a#.oms.orders.v1.LookAtOffersResponse\x12T\n\x0b\x45ndOffering\x12!.oms.orders.v1.EndOfferingRequest\x1a\".oms.orders.v1.EndOfferingResponse\x12T\n\x0bSettleClaim\x12!.oms.orders.v1.SettleClaimRequest\x1a\".oms.orders.v1.SettleClaimResponse\x12Q\n\nAssignWork\x12 .oms.orders.v1.AssignWorkRequest\x1a!.oms.orders.v1.AssignWorkResponse\x12Q\n\nListOffers\x12 .oms.orders.v1.ListOffersRequest\x1a!.oms.orders.v1.ListOffersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'oms.orders.v1.offers_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_OFFERSTATE']._serialized_start=2422
-  _globals['_OFFERSTATE']._serialized_end=2634
+  _globals['_OFFERSTATE']._serialized_start=2382
+  _globals['_OFFERSTATE']._serialized_end=2594
   _globals['_OFFERING']._serialized_start=147
-  _globals['_OFFERING']._serialized_end=496
-  _globals['_OFFERREFUSAL']._serialized_start=498
-  _globals['_OFFERREFUSAL']._serialized_end=546
-  _globals['_CANDIDATE']._serialized_start=548
-  _globals['_CANDIDATE']._serialized_end=646
-  _globals['_OFFERRINGREQUEST']._serialized_start=649
-  _globals['_OFFERRINGREQUEST']._serialized_end=813
-  _globals['_OFFERRINGRESPONSE']._serialized_start=815
-  _globals['_OFFERRINGRESPONSE']._serialized_end=877
-  _globals['_LOOKATOFFERSREQUEST']._serialized_start=879
-  _globals['_LOOKATOFFERSREQUEST']._serialized_end=986
-  _globals['_LOOKATOFFERSRESPONSE']._serialized_start=988
-  _globals['_LOOKATOFFERSRESPONSE']._serialized_end=1053
-  _globals['_ENDOFFERINGREQUEST']._serialized_start=1055
-  _globals['_ENDOFFERINGREQUEST']._serialized_end=1161
-  _globals['_ENDOFFERINGRESPONSE']._serialized_start=1163
-  _globals['_ENDOFFERINGRESPONSE']._serialized_end=1227
-  _globals['_SETTLECLAIMREQUEST']._serialized_start=1230
-  _globals['_SETTLECLAIMREQUEST']._serialized_end=1368
-  _globals['_SETTLECLAIMRESPONSE']._serialized_start=1371
-  _globals['_SETTLECLAIMRESPONSE']._serialized_end=1524
-  _globals['_ASSIGNWORKREQUEST']._serialized_start=1527
-  _globals['_ASSIGNWORKREQUEST']._serialized_end=1702
-  _globals['_ASSIGNWORKRESPONSE']._serialized_start=1704
-  _globals['_ASSIGNWORKRESPONSE']._serialized_end=1808
-  _globals['_LISTOFFERSREQUEST']._serialized_start=1811
-  _globals['_LISTOFFERSREQUEST']._serialized_end=1973
-  _globals['_OFFER']._serialized_start=1976
-  _globals['_OFFER']._serialized_end=2322
-  _globals['_LISTOFFERSRESPONSE']._serialized_start=2324
-  _globals['_LISTOFFERSRESPONSE']._serialized_end=2419
-  _globals['_OFFERSSERVICE']._serialized_start=2637
-  _globals['_OFFERSSERVICE']._serialized_end=3159
+  _globals['_OFFERING']._serialized_end=456
+  _globals['_OFFERREFUSAL']._serialized_start=458
+  _globals['_OFFERREFUSAL']._serialized_end=506
+  _globals['_CANDIDATE']._serialized_start=508
+  _globals['_CANDIDATE']._serialized_end=606
+  _globals['_OFFERRINGREQUEST']._serialized_start=609
+  _globals['_OFFERRINGREQUEST']._serialized_end=773
+  _globals['_OFFERRINGRESPONSE']._serialized_start=775
+  _globals['_OFFERRINGRESPONSE']._serialized_end=837
+  _globals['_LOOKATOFFERSREQUEST']._serialized_start=839
+  _globals['_LOOKATOFFERSREQUEST']._serialized_end=946
+  _globals['_LOOKATOFFERSRESPONSE']._serialized_start=948
+  _globals['_LOOKATOFFERSRESPONSE']._serialized_end=1013
+  _globals['_ENDOFFERINGREQUEST']._serialized_start=1015
+  _globals['_ENDOFFERINGREQUEST']._serialized_end=1121
+  _globals['_ENDOFFERINGRESPONSE']._serialized_start=1123
+  _globals['_ENDOFFERINGRESPONSE']._serialized_end=1187
+  _globals['_SETTLECLAIMREQUEST']._serialized_start=1190
+  _globals['_SETTLECLAIMREQUEST']._serialized_end=1328
+  _globals['_SETTLECLAIMRESPONSE']._serialized_start=1331
+  _globals['_SETTLECLAIMRESPONSE']._serialized_end=1484
+  _globals['_ASSIGNWORKREQUEST']._serialized_start=1487
+  _globals['_ASSIGNWORKREQUEST']._serialized_end=1662
+  _globals['_ASSIGNWORKRESPONSE']._serialized_start=1664
+  _globals['_ASSIGNWORKRESPONSE']._serialized_end=1768
+  _globals['_LISTOFFERSREQUEST']._serialized_start=1771
+  _globals['_LISTOFFERSREQUEST']._serialized_end=1933
+  _globals['_OFFER']._serialized_start=1936
+  _globals['_OFFER']._serialized_end=2282
+  _globals['_LISTOFFERSRESPONSE']._serialized_start=2284
+  _globals['_LISTOFFERSRESPONSE']._serialized_end=2379
+  _globals['_OFFERSSERVICE']._serialized_start=2597
+  _globals['_OFFERSSERVICE']._serialized_end=3119
 # @@protoc_insertion_point(module_scope)

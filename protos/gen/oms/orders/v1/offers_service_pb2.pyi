@@ -74,8 +74,6 @@ class Offering(_message.Message):
     OPEN_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
     CLAIM_FIELD_NUMBER: _builtins.int
-    STOCK_DOUBT_FIELD_NUMBER: _builtins.int
-    UNCLAIMED_FIELD_NUMBER: _builtins.int
     REFUSALS_FIELD_NUMBER: _builtins.int
     state: _orders_service_pb2.FulfilmentState.ValueType
     """OFFERED while somebody may take it."""
@@ -85,10 +83,6 @@ class Offering(_message.Message):
     service_id: _builtins.str
     open: _builtins.int
     """Offers that may be answered, and the last of their deadlines."""
-    stock_doubt: _builtins.str
-    """The fulfilment's own point said that the units are not there; its reason."""
-    unclaimed: _builtins.bool
-    """Waits for a person."""
     @_builtins.property
     def hand_over_by(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -110,13 +104,11 @@ class Offering(_message.Message):
         open: _builtins.int = ...,
         deadline: _timestamp_pb2.Timestamp | None = ...,
         claim: _orders_service_pb2.Claim | None = ...,
-        stock_doubt: _builtins.str = ...,
-        unclaimed: _builtins.bool = ...,
         refusals: _abc.Iterable[Global___OfferRefusal] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["claim", b"claim", "deadline", b"deadline", "hand_over_by", b"hand_over_by"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "claim", b"claim", "deadline", b"deadline", "hand_over_by", b"hand_over_by", "open", b"open", "point_id", b"point_id", "refusals", b"refusals", "service_id", b"service_id", "state", b"state", "stock_doubt", b"stock_doubt", "unclaimed", b"unclaimed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "claim", b"claim", "deadline", b"deadline", "hand_over_by", b"hand_over_by", "open", b"open", "point_id", b"point_id", "refusals", b"refusals", "service_id", b"service_id", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
