@@ -16,7 +16,7 @@ from services.orders.domain.model import (
     Window,
 )
 from services.orders.domain.offers import Candidate
-from tests.services.orders.builders import CHANNEL, LIFE_CYCLE, NOON, Shop, accepted, leg, recorded
+from tests.services.orders.builders import CHANNEL, COOLED, LIFE_CYCLE, NOON, Shop, accepted, leg, recorded
 
 HOUR = timedelta(hours=1)
 COMPETITION = Competition((2, 2), 1800)
@@ -41,7 +41,7 @@ def released(*legs: Leg, competition: Competition = COMPETITION) -> Order:
     """An order whose work points may compete for: two units planned at store-lyon unless given."""
     life_cycle = replace(COMPETING, competition=competition)
     planned = accepted(recorded(life_cycle=life_cycle), *(legs or (leg((1, 2)),))).order
-    return life.release(planned, NOON).order
+    return life.release(planned, COOLED).order
 
 
 def work_of(order: Order, number: int = 0) -> Fulfilment:
@@ -61,6 +61,6 @@ async def offer(shop: Shop, key: str, points: Sequence[str], sizes: tuple[int, .
     await shop.service.put_sales_channels([replace(CHANNEL, life_cycle_id=COMPETING.life_cycle_id)])
     order_id = await shop.record(key)
     [work] = await shop.accept(order_id)
-    await shop.service.release_order(shop.asked(), order_id, NOON)
+    await shop.service.release_order(shop.asked(), order_id, COOLED)
     await shop.service.offer_ring(shop.asked(), work, 1, candidates(*points), NOON)
     return order_id, work
