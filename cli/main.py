@@ -8,6 +8,7 @@ from cli import (
     doctor,
     documents,
     explain,
+    handovers,
     holds,
     money,
     orders,
@@ -45,6 +46,7 @@ for module in (
     stock,
     rules,
     capacity,
+    handovers,
     simulate,
 ):
     module.register(app)

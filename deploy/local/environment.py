@@ -3,6 +3,7 @@
 Addresses are told to all. A secret is told only to those who use it (see `processes.py`).
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ PROVIDER_EVENTS_PATH = "/v1/payment-providers/{provider}/events"
 CARRIER_EVENTS_PATH = "/v1/carriers/{carrier}/events"
 # Those of the demo retailer: the simulator is each of them.
 CARRIERS = ("hexagone", "sterne", "vallier", "cadence")
+# The system that the simulated warehouse is (retailers/demo/data/handover.yaml).
+WAREHOUSE = "demo-warehouse"
 
 
 def common(addresses: Mapping[str, str], keys: Keys, state: Path) -> dict[str, str]:
@@ -33,12 +36,14 @@ def common(addresses: Mapping[str, str], keys: Keys, state: Path) -> dict[str, s
         "OMS_CARRIER_STATE_FILE": str(state / "carrier.sqlite"),
         "OMS_JWT_PUBLIC_KEY_FILE": str(keys.jwt_public_file),
         "OMS_STATE_FILE": str(state / "payment_provider.sqlite"),
+        "OMS_WAREHOUSE_STATE_FILE": str(state / "warehouse.sqlite"),
+        "OMS_WAREHOUSE_MESSAGES_URL": f"http://{addresses['gateway']}/v1/handover/{WAREHOUSE}/messages",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "",  # compiled modules make the next start faster
     }
 
 
-def secrets(keys: Keys, names: tuple[Secret, ...]) -> dict[str, str]:
+def secrets(keys: Keys, names: tuple[Secret, ...], addresses: Mapping[str, str]) -> dict[str, str]:
     """The variables that hold the secrets of these names."""
     known: dict[Secret, tuple[str, str]] = {
         "codec_keys": ("OMS_CODEC_KEYS", keys.codec_keys),
@@ -52,5 +57,19 @@ def secrets(keys: Keys, names: tuple[Secret, ...]) -> dict[str, str]:
             "OMS_BASIC_PROVIDER_WEBHOOK_SECRET",
             keys.basic_provider_webhook_secret,
         ),
+        "warehouse_api_key": ("OMS_WAREHOUSE_API_KEY", keys.warehouse_api_key),
+        "warehouse_webhook_secret": ("OMS_WAREHOUSE_WEBHOOK_SECRET", keys.warehouse_webhook_secret),
+        "handover_connections": ("OMS_HANDOVER_CONNECTIONS", _connections(keys, addresses)),
     }
     return dict(known[name] for name in names)
+
+
+def _connections(keys: Keys, addresses: Mapping[str, str]) -> str:
+    """Where systems that do the work of points answer, and their secrets."""
+    warehouse = {
+        "kind": "warehouse",
+        "url": f"http://{addresses['warehouse']}",
+        "api_key": keys.warehouse_api_key,
+        "webhook_secret": keys.warehouse_webhook_secret,
+    }
+    return json.dumps({WAREHOUSE: warehouse})

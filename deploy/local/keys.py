@@ -27,6 +27,8 @@ class Keys:
     stored_value_key: str
     carrier_api_key: str
     carrier_webhook_secret: str
+    warehouse_api_key: str
+    warehouse_webhook_secret: str
 
     @property
     def jwt_private_file(self) -> Path:
@@ -54,6 +56,8 @@ def load_or_make(folder: Path) -> Keys:
         stored_value_key=_kept(folder / "stored-value-key", secrets.token_hex(32)),
         carrier_api_key=_kept(folder / "carrier-api-key", _api_key()),
         carrier_webhook_secret=_kept(folder / "carrier-webhook-secret", _webhook_secret()),
+        warehouse_api_key=_kept(folder / "warehouse-api-key", _api_key()),
+        warehouse_webhook_secret=_kept(folder / "warehouse-webhook-secret", _standard_secret()),
     )
     if not keys.jwt_private_file.exists():
         _make_token_keys(keys)
@@ -78,6 +82,11 @@ def _api_key() -> str:
 
 def _webhook_secret() -> str:
     return f"whsec_{secrets.token_hex(24)}"
+
+
+def _standard_secret() -> str:
+    """As Standard Webhooks wants it."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _kept(file: Path, new_value: str) -> str:

@@ -207,7 +207,7 @@ class Stack:
             for replica in self.replica_names(process.name):
                 parts.append(Service(self._spec(process, replica), process.needs, uses))
         if self.options.load_demo:
-            loaded = ("inventory", "promise", "orders", "payments", "booking")
+            loaded = ("inventory", "promise", "orders", "payments", "booking", "handover")
             parts.append(Step("demo retailer", self._load_demo, needs=loaded))
         return parts
 
@@ -246,7 +246,7 @@ class Stack:
         )
 
     def _environment(self, process: Process, address: str) -> dict[str, str]:
-        told = self._common_environment() | environment.secrets(self.keys, process.secrets)
+        told = self._common_environment() | environment.secrets(self.keys, process.secrets, self.addresses)
         told["OMS_LISTEN"] = address
         if process.database:
             reached_at = self.options.through.get("postgres", self.ports["postgres"])

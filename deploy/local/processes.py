@@ -6,7 +6,7 @@ The only place that lists them. Addresses are told to all; a secret only to thos
 from dataclasses import dataclass
 from typing import Literal
 
-GRPC_SERVICES = ("inventory", "promise", "orders", "payments", "booking", "relay")
+GRPC_SERVICES = ("inventory", "promise", "orders", "payments", "booking", "relay", "handover")
 # name -> default port; `oms up --port NAME=NUMBER` and OMS_PORT_<NAME> change them
 DEFAULT_PORTS = {
     "gateway": 8080,
@@ -20,8 +20,10 @@ DEFAULT_PORTS = {
     "relay": 9105,
     "worker": 9106,
     "booking": 9107,
+    "handover": 9108,
     "payment_provider": 9200,
     "carrier": 9201,
+    "warehouse": 9202,
 }
 Secret = Literal[
     "codec_keys",
@@ -32,6 +34,9 @@ Secret = Literal[
     "stored_value_key",
     "carrier_api_key",
     "carrier_webhook_secret",
+    "warehouse_api_key",
+    "warehouse_webhook_secret",
+    "handover_connections",
 ]
 _PROVIDER_SECRETS: tuple[Secret, ...] = (
     "provider_api_key",
@@ -89,10 +94,25 @@ PROCESSES = (
     ),
     Process("booking", "services.booking", needs=("databases",), database=True),
     Process(
+        "warehouse",
+        "simulators.warehouse",
+        health="/healthz",
+        replicated=False,
+        secrets=("warehouse_api_key", "warehouse_webhook_secret"),
+    ),
+    Process(
+        "handover",
+        "services.handover",
+        needs=("databases",),
+        uses=("orders", "warehouse"),
+        database=True,
+        secrets=("handover_connections",),
+    ),
+    Process(
         "relay",
         "services.relay",
         needs=("databases", "namespace"),
-        uses=("inventory", "promise", "orders", "payments", "booking"),
+        uses=("inventory", "promise", "orders", "payments", "booking", "handover"),
         database=True,
         secrets=("codec_keys",),
     ),
@@ -107,7 +127,7 @@ PROCESSES = (
         "gateway",
         "services.gateway",
         needs=("namespace",),
-        uses=("worker", "relay", "inventory", "promise", "orders", "payments", "booking"),
+        uses=("worker", "relay", "inventory", "promise", "orders", "payments", "booking", "handover"),
         health="/readyz",
         secrets=("codec_keys",),
     ),

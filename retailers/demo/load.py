@@ -33,7 +33,7 @@ from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub
 from oms.type.v1 import type_pb2 as types
-from retailers.demo import cards, data
+from retailers.demo import cards, data, handover
 from retailers.demo.data import Coming, Retailer
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class LoadSettings(Settings):
     promise_address: str
     orders_address: str
     payments_address: str
+    handover_address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,7 @@ async def main() -> None:
     settings = LoadSettings.model_validate({})
     print(await load_when_there(settings.inventory_address, settings.promise_address, settings.orders_address))
     print(f"demo retailer: {await cards.load(settings.payments_address)} gift cards and vouchers")
+    print(f"demo retailer: {await handover.load(settings.handover_address)} system that does work of points")
 
 
 if __name__ == "__main__":

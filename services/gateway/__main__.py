@@ -22,6 +22,7 @@ class GatewaySettings(Settings):
     payments_address: str
     relay_address: str
     booking_address: str
+    handover_address: str
     temporal_address: str
     temporal_namespace: str = "default"
     codec_keys: str
@@ -45,6 +46,7 @@ async def main() -> None:
         settings.payments_address,
         settings.relay_address,
         settings.booking_address,
+        settings.handover_address,
     )
     client = await temporal.connect(
         settings.temporal_address, settings.temporal_namespace, settings.codec_keys, lazy=True

@@ -102,6 +102,13 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/carriers/{carrier_id}/events"): PUBLIC,
     # Its caller is proven by the provider's signature over the body, which payments checks.
     ("POST", "/v1/payment-providers/{provider}/events"): PUBLIC,
+    ("PUT", "/v1/handover-systems"): _NETWORK,
+    ("GET", "/v1/handover-systems"): _NETWORK | _OPERATOR,
+    ("GET", "/v1/handovers"): _NETWORK | _OPERATOR,
+    ("GET", "/v1/handovers/{fulfilment_id}"): _NETWORK | _OPERATOR,
+    ("POST", "/v1/handover-alerts/{alert_id}/close"): _NETWORK | _OPERATOR,
+    # Its caller is proven by the system's signature over the body, which handover checks.
+    ("POST", "/v1/handover/{system_id}/messages"): PUBLIC,
     ("GET", "/v1/payment-tasks"): _MONEY,
     ("POST", "/v1/payment-tasks/{task_id}/resolve"): _MONEY,
     ("GET", "/v1/payment-operations"): _FINANCE,

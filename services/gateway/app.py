@@ -24,6 +24,7 @@ from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.documents import documents_router
+from services.gateway.routes.handovers import handovers_router
 from services.gateway.routes.health import health_router
 from services.gateway.routes.holds import holds_router
 from services.gateway.routes.images import images_router
@@ -58,6 +59,7 @@ _TAGS = (
         "What keeps an order from going on: stop it, let it go, give it another date, refuse it.",
     ),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
+    ("hand-over", "Work of points that other systems do: which, how far it is, and where they are silent."),
     ("carrier events", "What carriers say of parcels."),
     ("parcels", "Parcels on their way: what carriers post, and what becomes of lost ones."),
     ("payments", "Authorisations, captures, voids and refunds, and events of providers."),
@@ -136,6 +138,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         work_router,
         carriers_router,
         tracking_router,
+        handovers_router,
         payments_router,
         payment_tasks_router,
         holds_router,

@@ -15,6 +15,7 @@ from temporalio.client import Client
 from kit import rpc
 from kit.errors import OmsError, Unavailable
 from oms.booking.v1.booking_service_pb2_grpc import BookingServiceStub
+from oms.handover.v1.handover_service_pb2_grpc import HandoverServiceStub
 from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub
 from oms.inventory.v1.image_service_pb2_grpc import ImageServiceStub
 from oms.inventory.v1.import_service_pb2_grpc import ImportServiceStub
@@ -39,6 +40,7 @@ from oms.relay.v1.relay_service_pb2_grpc import RelayServiceStub
 
 if TYPE_CHECKING:
     from oms.booking.v1.booking_service_pb2_grpc import BookingServiceAsyncStub
+    from oms.handover.v1.handover_service_pb2_grpc import HandoverServiceAsyncStub
     from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
     from oms.inventory.v1.image_service_pb2_grpc import ImageServiceAsyncStub
     from oms.inventory.v1.import_service_pb2_grpc import ImportServiceAsyncStub
@@ -78,6 +80,7 @@ class Addresses:
     payments: str
     relay: str
     booking: str
+    handover: str
 
 
 class Clients:
@@ -111,6 +114,7 @@ class Clients:
         self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])
         self.booking: BookingServiceAsyncStub = BookingServiceStub(self._channels["booking"])
         self.relay: RelayServiceAsyncStub = RelayServiceStub(self._channels["relay"])
+        self.handover: HandoverServiceAsyncStub = HandoverServiceStub(self._channels["handover"])
 
     async def read(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
         """Asks, and asks once more when the peer is away (it may be restarting). Raises OmsError."""

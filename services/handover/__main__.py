@@ -42,7 +42,7 @@ async def main() -> None:
         systems = connect(settings.handover_connections)
         for one in systems.values():
             stack.push_async_callback(one.close)
-        bell, told = Bell(), Bell()
+        bell, told = Bell(look_again_seconds=1.0), Bell()
         advancer = Advancer(
             engine,
             Orders(OrdersServiceStub(channel)),

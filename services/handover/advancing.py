@@ -41,7 +41,7 @@ from services.handover.turn import Turn
 
 LOOK_SECONDS = 10.0
 _PARALLEL = 16
-_LOOK_AGAIN_SECONDS = 0.5
+_LOOK_AGAIN_SECONDS = 1.0
 # What a message waits for may have been lost on its way: the system is asked soon.
 _GAP = timedelta(seconds=30)
 _log = logging.getLogger(__name__)

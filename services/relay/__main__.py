@@ -28,6 +28,7 @@ class RelaySettings(ServiceSettings):
     orders_address: str
     payments_address: str
     booking_address: str
+    handover_address: str
     temporal_address: str
     temporal_namespace: str = "default"
     codec_keys: str
@@ -40,6 +41,7 @@ class RelaySettings(ServiceSettings):
             "orders": self.orders_address,
             "payments": self.payments_address,
             "booking": self.booking_address,
+            "handover": self.handover_address,
         }
 
 

@@ -46,6 +46,8 @@ POINTS: Mapping[str, Sequence[str]] = {
         "claim.before_commit",
         "deliver.before_commit",
     ],
+    # Nothing is handed over unless a system is switched on: what happens then is in tests/services/handover.
+    "handover": ["follow.before_commit", "claim.before_commit"],
     "worker": _around(
         "basket_holds", "plan_order", "reserve", "authorize", "confirm_hold", "require_payment_action",
         "accept_order", "refuse_order", "release_order", "offer_fulfilment", "capture", "record_capture",
@@ -116,6 +118,7 @@ _ELSEWHERE = {
         "StartSettlement",
         "ResolveSettlementDifference",
     ),
+    "handover": ("PutSystems", "ReceiveMessages", "CloseAlert", "PullEvents", "advance"),
     "relay": ("CreateEndpoint", "DeleteEndpoint", "forget_deliveries"),
     "worker": ("start_missing", "lapse_offer", "give_back", "look_at_refund", "record_refund"),
 }

@@ -14,6 +14,8 @@ PARAMETERS = {
     "carrier_id": "colisvite",
     "provider": "stripe",
     "endpoint_id": "end_1",
+    "system_id": "wms-orleans",
+    "alert_id": "alt_1",
     "lane_id": "lyon-paris",
     "transfer_id": "trf_1",
     "pause_id": "pau_1",

@@ -43,6 +43,7 @@ from tests.services.gateway import (
     fake_decisions,
     fake_documents,
     fake_finance,
+    fake_handover,
     fake_images,
     fake_merchandising,
     fake_rulesets,
@@ -751,6 +752,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_booking.register(world, server)
     fake_capacity.register(world, server)
     fake_tracking.register(world, server)
+    fake_handover.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)

@@ -20,6 +20,7 @@ from grpc_health.v1._async import HealthServicer
 from kit import db, rpc, temporal
 from kit.feed import Bell
 from oms.booking.v1.booking_service_pb2_grpc import add_BookingServiceServicer_to_server
+from oms.handover.v1.handover_service_pb2_grpc import add_HandoverServiceServicer_to_server
 from oms.inventory.v1.basket_service_pb2_grpc import add_BasketServiceServicer_to_server
 from oms.inventory.v1.image_service_pb2_grpc import add_ImageServiceServicer_to_server
 from oms.inventory.v1.import_service_pb2_grpc import add_ImportServiceServicer_to_server
@@ -47,6 +48,10 @@ from services.booking.rpc import BookingRpc
 from services.booking.service import BookingService
 from services.gateway.app import Options, create_app
 from services.gateway.clients import Addresses, Clients
+from services.handover.rpc import HandoverRpc
+from services.handover.service import HandoverService
+from services.handover.systems import Connection
+from services.handover.systems.connecting import connect
 from services.inventory.baskets import Baskets
 from services.inventory.baskets_rpc import BasketRpc
 from services.inventory.business_days import BusinessDays
@@ -105,7 +110,7 @@ from services.relay.service import RelayService
 from tests.services.gateway.tokens import Issuer
 
 CODEC_KEYS = "test:" + "A" * 43
-SERVICES = ("booking", "inventory", "orders", "payments", "promise", "relay")
+SERVICES = ("booking", "handover", "inventory", "orders", "payments", "promise", "relay")
 T = TypeVar("T")
 
 
@@ -143,7 +148,7 @@ async def _open(
     address = await _serve_services(parts, databases)
     await _publish_life_cycle(address)
     client = await temporal.connect(temporal_address, "default", CODEC_KEYS, lazy=True)
-    clients = Clients(Addresses(*[address] * 6), client)
+    clients = Clients(Addresses(*[address] * 7), client)
     # No worker polls this queue: an order that is placed stays recorded.
     options = Options(placement_wait_seconds=0.02, task_queue="nobody-works-here")
     app = create_app(clients, issuer.verifier(), options)
@@ -222,6 +227,11 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     bookings = BookingService(engines["booking"], bells["booking"])
     add_BookingServiceServicer_to_server(BookingRpc(bookings, Patterns(engines["booking"])), server)
     add_RelayServiceServicer_to_server(RelayRpc(RelayService(engines["relay"], bells["relay"])), server)
+    systems = connect({"wms-orleans": Connection("warehouse", "http://127.0.0.1:1", "key", "whsec_" + "QUJD" * 8)})
+    for one in systems.values():
+        parts.push_async_callback(one.close)
+    handover = HandoverService(engines["handover"], systems, bells["handover"])
+    add_HandoverServiceServicer_to_server(HandoverRpc(handover), server)
     await _say_serving(server)
     address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()

@@ -92,6 +92,7 @@ def furnish(url: str, everything: dict[str, str]) -> None:
         ("PUT", "/v1/rulesets/{ruleset_id}/draft"),
         ("POST", "/v1/orders"),
         ("POST", "/v1/webhook-endpoints"),
+        ("PUT", "/v1/handover-systems"),
     ):
         address, options = request_of(_APP, method, path)
         headers = options.pop("headers") | everything

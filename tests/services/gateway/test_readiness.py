@@ -23,5 +23,5 @@ async def test_what_is_missing_is_named(http: httpx.AsyncClient, peers: Peers, a
     now = 0.9
     assert set((await http.get("/readyz")).json()["facts"]) == {"worker"}, "looked at once a second"
     now = 1.1
-    missing = {"inventory", "promise", "orders", "payments", "relay", "booking", "worker"}
+    missing = {"inventory", "promise", "orders", "payments", "relay", "booking", "handover", "worker"}
     assert set((await http.get("/readyz")).json()["facts"]) == missing

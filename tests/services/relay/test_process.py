@@ -45,6 +45,7 @@ async def test_events_go_on_when_a_replica_is_killed_and_the_other_stops_cleanly
         "OMS_INVENTORY_ADDRESS": f"127.0.0.1:{unused_tcp_port_factory()}",
         "OMS_PAYMENTS_ADDRESS": f"127.0.0.1:{unused_tcp_port_factory()}",
         "OMS_BOOKING_ADDRESS": f"127.0.0.1:{unused_tcp_port_factory()}",
+        "OMS_HANDOVER_ADDRESS": f"127.0.0.1:{unused_tcp_port_factory()}",
         "OMS_TEMPORAL_ADDRESS": temporal_address,
         "OMS_CODEC_KEYS": CODEC_KEYS,
     }
