@@ -56,6 +56,10 @@ class Follower:
                 what = error.reason if isinstance(error, OmsError) else type(error).__name__
                 _log.warning("following orders interrupted: %s", what)
                 await asyncio.sleep(_AGAIN_SECONDS)
+            except Exception:
+                # A defect: kept in sight, and out of the way of what systems say.
+                _log.exception("following orders failed")
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     async def step(self, wait_milliseconds: int = _WAIT_MILLISECONDS) -> int:
         """Waits for events and takes them in; returns how many there were."""

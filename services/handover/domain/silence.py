@@ -34,6 +34,9 @@ def next_look(
     missed = missed_at(handover, system)
     silent_at = missed[1] if missed and missed[0] not in alerted else None
     poll_at = handover.poll_at if handover.state in OPEN - {State.TO_SEND} else None
+    if poll_at and retry_at:
+        # What has just failed is not asked for at once again.
+        poll_at = max(poll_at, retry_at)
     return min((one for one in (retry_at, poll_at, silent_at) if one), default=None)
 
 

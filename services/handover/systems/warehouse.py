@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import httpx
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, TypeAdapter, ValidationError
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from kit.errors import InvalidArgument, Unauthenticated
@@ -23,6 +23,13 @@ _REASONS = frozenset({"not_found", "damaged", "no_staff", "no_time", "other"})
 _log = logging.getLogger(__name__)
 
 _Id = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]+$")]
+
+
+def _plausible(instant: datetime) -> datetime:
+    """One that every clock and database can hold in any zone."""
+    if not 2000 <= instant.year <= 2999:
+        raise ValueError("not an instant of our time")
+    return instant
 
 
 class _Found(BaseModel):
@@ -46,7 +53,7 @@ class _Posted(BaseModel):
         "preparation.packed",
         "preparation.shipped",
     ]
-    occurred_at: AwareDatetime
+    occurred_at: Annotated[AwareDatetime, AfterValidator(_plausible)]
     preparation_id: _Id
     data: _Data = Field(default_factory=_Data)
 

@@ -18,7 +18,7 @@ def posted(
         {
             "message_id": message_id,
             "type": f"preparation.{what}",
-            "occurred_at": now.isoformat(),
+            "occurred_at": data.pop("occurred_at", now.isoformat()),
             "preparation_id": fulfilment_id,
             "data": data,
         }

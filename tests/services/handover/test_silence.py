@@ -77,6 +77,16 @@ async def test_a_system_that_is_away_for_good_alarms_too(world: World) -> None:
     assert (await world.handover(work)).state is State.TO_SEND
 
 
+async def test_a_system_that_is_away_when_it_is_asked_is_asked_again_a_little_later(world: World) -> None:
+    work = await silent(world)
+    world.warehouse.rule("down")
+    await world.look(POLL)
+    assert (await world.handover(work)).last_error == "HTTP_503"
+    await world.look(POLL + timedelta(seconds=5))
+    found = await world.handover(work)
+    assert (found.last_error, found.attempts) == ("", 0)
+
+
 async def test_what_the_system_has_lost_is_sent_again(world: World) -> None:
     work = await silent(world)
     books = world.warehouse

@@ -74,6 +74,7 @@ async def test_only_what_is_signed_is_believed_and_it_is_kept_once(world: World)
         ("lost", {}, "type"),
         ("picked", {"lines": [{"line_number": 0, "quantity": 1}]}, "data.lines.0.line_number"),
         ("packed", {"weight_grams": -1}, "data.weight_grams"),
+        ("acknowledged", {"occurred_at": "0001-01-01T00:00:00+14:00"}, "occurred_at"),
         ("shipped", {"tracking_code": "a\nb"}, "data.tracking_code"),
     ],
 )

@@ -1,5 +1,6 @@
 """What a message means, in whatever order and however often messages come."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -107,5 +108,8 @@ def test_the_next_look_is_the_earliest_of_what_is_awaited() -> None:
     assert next_look(one, system, (), None) == missed
     assert next_look(one, system, {AlertKind.NOT_ACKNOWLEDGED}, None) is None
     assert next_look(one, system, (), NOON) == NOON
+    asked = replace(one, poll_at=NOON)
+    assert next_look(asked, system, (), None) == NOON
+    assert next_look(asked, system, (), NOON + timedelta(seconds=5)) == NOON + timedelta(seconds=5)
     assert retry_at(1, NOON) == NOON + timedelta(seconds=1)
     assert retry_at(1000, NOON) == NOON + timedelta(minutes=5)
