@@ -37,6 +37,7 @@ from workflows.messages import (
     Rerouted,
     RerouteRequest,
     ReserveRequest,
+    SavedMeansRequest,
 )
 from workflows.offer_messages import (
     Candidate,
@@ -110,6 +111,16 @@ async def issue_stock(request: HoldChange) -> None:
 async def authorize(request: AuthorizeRequest) -> PaymentAnswer:
     """payments: authorise the whole order."""
     return await _step("authorize", request, PaymentAnswer)
+
+
+async def save_means(request: AuthorizeRequest) -> PaymentAnswer:
+    """payments: keep the means of an order that is paid later; `saved`, `declined` or `action_required`."""
+    return await _step("save_means", request, PaymentAnswer)
+
+
+async def authorize_saved(request: SavedMeansRequest) -> PaymentAnswer:
+    """payments: authorise with the means that were kept, without the customer. Another request id asks again."""
+    return await _step("authorize_saved", request, PaymentAnswer)
 
 
 async def change_amount(request: AmountChange) -> PaymentAnswer:

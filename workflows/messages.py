@@ -323,6 +323,20 @@ class AuthorizeRequest:
     tender: Tender
     first: list[TenderShare] = field(default_factory=list)
     save_means: bool = False
+    # How long the order may need the money, ISO 8601; empty: not known.
+    needed_until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMeansRequest:
+    """The money of an order whose means were kept at its placement."""
+
+    request_id: str
+    order_id: str
+    channel_id: str
+    amount: Amount
+    # As of AuthorizeRequest.
+    needed_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +355,7 @@ class AmountChange:
 
 @dataclass(frozen=True, slots=True)
 class PaymentAnswer:
-    """`authorized`, `declined`, `action_required`, `paid_by_channel`, `pending` or `closed`."""
+    """`authorized`, `declined`, `action_required`, `paid_by_channel`, `saved`, `pending` or `closed`."""
 
     status: str
     next_action_url: str = ""

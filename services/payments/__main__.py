@@ -91,7 +91,10 @@ async def _serve(settings: _Settings) -> None:
     async def expire() -> None:
         await rpc.periodically("expire_stored_value", _EXPIRE_SECONDS, lambda: stored_value.expire(times.now()))
 
-    background = [sweep, reconcile, sum_days, forget_uploads, expire]
+    async def forget_means() -> None:
+        await rpc.periodically("forget_means", _FORGET_SECONDS, service.keeping.forget_means)
+
+    background = [sweep, reconcile, sum_days, forget_uploads, expire, forget_means]
     try:
         await rpc.serve(settings.listen, register, background=background)
     finally:

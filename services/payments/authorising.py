@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from kit import db, requests
 from kit.db import AsyncConnection, AsyncEngine
-from kit.errors import FailedPrecondition
+from kit.errors import FailedPrecondition, InvalidArgument
 from kit.feed import Bell
 from kit.values.ids import new_id
 from kit.values.money import Money
@@ -17,17 +17,19 @@ from services.payments.commands import (
     SendLink,
     answer,
     check_order,
+    check_part,
     check_tenders,
     content,
     intent_of,
     operation_ids,
 )
-from services.payments.domain import links, renewing, rules, sharing
+from services.payments.domain import keeping, links, renewing, rules, sharing
 from services.payments.domain.model import Means, MeansKind, Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Statement
 from services.payments.links import Links
 from services.payments.runner import Runner
 
+_Intend = Callable[[Tender, rules.Intent], Operation]
 # Who renews authorisations.
 _SELF = "payments"
 
@@ -56,10 +58,24 @@ class Authorising:
 
         Repeated after the undoing has closed the payment, a decline is still answered as what it was.
         """
+        check_tenders(asked)
+        return await self._ask("authorize", asked, links.authorising)
+
+    async def save_means(self, asked: Authorize) -> Statement:
+        """Keeps the only means without authorising anything: the payment is SAVED, or answers as an authorisation.
+
+        What it is to pay is authorised later, by `authorize` without means.
+        """
+        for part in asked.tenders:
+            if part.means.kind is not MeansKind.PAYMENT_METHOD_TOKEN:
+                raise InvalidArgument("tender", "only a payment_method_token can be kept")
+            check_part("tender", part)
+        return await self._ask("save_means", replace(asked, save_means=True), rules.intend_save)
+
+    async def _ask(self, verb: str, asked: Authorize, intend: _Intend) -> Statement:
         check_order(asked)
         rules.check_amount(asked.amount)
-        check_tenders(asked)
-        payment, operations, is_new = await self.intend(asked)
+        payment, operations, is_new = await self.intend(asked, verb, intend)
         await self._runner.carry_out(payment, operations, is_new=is_new)
         async with db.single(self._engine).connect() as tx:
             statement = Statement(
@@ -97,7 +113,7 @@ class Authorising:
                     cause=asked.cause,
                     actor=asked.actor,
                 )
-                payment, operations = await self._open(tx, new)
+                payment, operations = await self._open(tx, new, links.authorising)
                 await requests.remember(tx, asked.request_id, answer(operations))
             else:
                 operations = await store.operations_of_request(tx, operation_ids(first))
@@ -126,27 +142,48 @@ class Authorising:
         end = links.check_end(f"{field}.payment_link.expires_at", part.expires_at, self._clock())
         return links.open_link(tender, *self._links.make(), end)
 
-    async def intend(self, asked: Authorize) -> tuple[Payment, Sequence[Operation], bool]:
+    async def intend(
+        self, asked: Authorize, verb: str = "authorize", intend: _Intend = links.authorising
+    ) -> tuple[Payment, Sequence[Operation], bool]:
         """The payment with the operations of this request, which are to be carried out, and whether it is new."""
         with books.used_once():
             async with self._engine.begin() as tx:
-                first = await requests.first_answer(tx, asked.request_id, content("authorize", asked))
+                first = await requests.first_answer(tx, asked.request_id, content(verb, asked))
                 if first is not None:
                     operations = await store.operations_of_request(tx, operation_ids(first))
                     return await books.existing(tx, asked.order_id), operations, False
-                payment, operations = await self._open(tx, asked)
+                payment, operations = await self._open(tx, asked, intend)
                 await requests.remember(tx, asked.request_id, answer(operations))
         self._bell.ring()
         return payment, operations, True
 
-    async def _open(self, tx: AsyncConnection, asked: Authorize) -> tuple[Payment, list[Operation]]:
+    async def _open(
+        self, tx: AsyncConnection, asked: Authorize, intend: _Intend
+    ) -> tuple[Payment, list[Operation]]:
         payment = rules.open_payment(asked.order_id, asked.channel_id, asked.amount.currency)
         if not await store.insert_payment(tx, payment):
             existing = await books.locked(tx, asked.order_id, barred=True)
             payment = await books.save(tx, existing, *rules.given_up(existing, asked.amount.currency))
-        shares = sharing.amounts(asked.amount, [part.amount for part in asked.tenders])
+        tenders = self._tenders(payment, asked)
+        await store.insert_tenders(tx, tenders)
+        intent = intent_of(asked, self._clock())
+        operations = [intend(one, intent.part(number)) for number, one in enumerate(tenders)]
+        opened = payment.having(*tenders)
+        if opened.status is not payment.status:
+            await store.save_payment(tx, opened)
+        return await books.record(tx, opened, operations), operations
+
+    def _tenders(self, payment: Payment, asked: Authorize) -> list[Tender]:
         begin = 1 + max((one.position for one in payment.tenders), default=0)
-        tenders = [
+        if not asked.tenders:
+            kept = keeping.kept_by(payment)
+            if kept is None:
+                raise InvalidArgument("tender", "say how the order is paid: no means was saved for it")
+            amount = asked.amount.amount_minor
+            paying = keeping.off_session(kept, new_id("ten"), begin, amount)
+            return [replace(paying, needed_until=asked.needed_until)]
+        shares = sharing.amounts(asked.amount, [part.amount for part in asked.tenders])
+        return [
             replace(
                 self.open_tender(payment, begin + number, part, share, f"tenders[{number}]"),
                 save_means=asked.save_means,
@@ -154,10 +191,3 @@ class Authorising:
             )
             for number, (part, share) in enumerate(zip(asked.tenders, shares, strict=True))
         ]
-        await store.insert_tenders(tx, tenders)
-        intent = intent_of(asked, self._clock())
-        operations = [links.authorising(one, intent.part(number)) for number, one in enumerate(tenders)]
-        opened = payment.having(*tenders)
-        if opened.status is not payment.status:
-            await store.save_payment(tx, opened)
-        return await books.record(tx, opened, operations), operations

@@ -19,9 +19,10 @@ from services.payments.domain.tasks import Task
 
 _AUTHORIZED = "oms.payments.payment.authorized"
 _DECLINED = "oms.payments.payment.declined"
+_SAVED = "oms.payments.payment.saved"
 _MORE_AUTHORIZED = "oms.payments.change.authorized"
 _MORE_DECLINED = "oms.payments.change.declined"
-_TO_ORDER = frozenset({_AUTHORIZED, _DECLINED, _MORE_AUTHORIZED, _MORE_DECLINED})
+_TO_ORDER = frozenset({_AUTHORIZED, _DECLINED, _SAVED, _MORE_AUTHORIZED, _MORE_DECLINED})
 
 
 async def locked(tx: AsyncConnection, order_id: str, *, barred: bool = False) -> Payment:
@@ -156,6 +157,10 @@ def _event_type(payment: Payment, operation: Operation) -> str:
         case (Kind.AUTHORIZE, State.SUCCEEDED) if payment.status is Status.AUTHORIZED and not tender.renews:
             return _AUTHORIZED
         case (Kind.AUTHORIZE, State.FAILED) if payment.status is Status.DECLINED and not tender.renews:
+            return _DECLINED
+        case (Kind.SAVE_MEANS, State.SUCCEEDED):
+            return _SAVED
+        case (Kind.SAVE_MEANS, State.FAILED):
             return _DECLINED
         case (Kind.AUTHORIZE, State.FAILED) if tender.renews:
             return "oms.payments.authorization.renewal_declined"

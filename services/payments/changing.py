@@ -29,10 +29,13 @@ from services.payments.domain.rules import Intent
 from services.payments.providers import Provider
 from services.payments.runner import Runner
 
+# Nothing of ours is authorised, or not yet: its amount is said when it is.
+_NOTHING_TO_DO = (Status.PAID_BY_CHANNEL, Status.SAVED)
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """AUTHORIZED, DECLINED (all is as it was), ACTION_REQUIRED, PAID_BY_CHANNEL, or PENDING: ask again."""
+    """AUTHORIZED, DECLINED (all is as it was), ACTION_REQUIRED, PAID_BY_CHANNEL, SAVED, or PENDING: ask again."""
 
     status: Status
     next_action_url: str = ""
@@ -63,8 +66,8 @@ class Changing:
         """Raises PAYMENT_CLOSED, PAYMENT_NOT_AUTHORIZED, TOTAL_BELOW_CAPTURE, Unavailable / MONEY_IN_FLIGHT."""
         _check(asked)
         payment, operations, is_new = await self._intend(asked)
-        if payment.status is Status.PAID_BY_CHANNEL:
-            return Change(Status.PAID_BY_CHANNEL)
+        if payment.status in _NOTHING_TO_DO:
+            return Change(payment.status)
         for tender in payment.tenders:
             if tender.release_due:
                 await self._runner.release(tender.tender_id)
@@ -82,7 +85,7 @@ class Changing:
                 if first is not None:
                     return payment, await store.operations_of_request(tx, operation_ids(first)), False
                 operations: list[Operation] = []
-                if payment.status is not Status.PAID_BY_CHANNEL:
+                if payment.status not in _NOTHING_TO_DO:
                     payment, operations = await self._change(tx, payment, asked)
                 await requests.remember(tx, asked.request_id, answer(operations))
         self._bell.ring()
@@ -119,7 +122,7 @@ class Changing:
             if changing.raisable(tender, known, abilities.most_increments):
                 operations = [changing.intend_raise(tender, by, intent)]
                 return await books.record(tx, payment, operations), operations
-        if kept := changing.open_off_session(payment, new_id("ten"), by):
+        if kept := changing.off_session(payment, new_id("ten"), by):
             return await self._add(tx, payment, kept, intent)
         if asked.means:
             return await self._add(tx, payment, self._opened(payment, asked.means, by), intent)

@@ -28,7 +28,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Authorize:
-    """Opens the payment of an order and authorises it with these means, in their order of use."""
+    """Opens the payment of an order and authorises it with these means, in their order of use.
+
+    No means: with those that were saved for it.
+    """
 
     request_id: str
     order_id: str
@@ -160,8 +163,8 @@ def check_order(asked: Command) -> None:
 
 def check_tenders(asked: Authorize) -> None:
     """Names the field."""
-    if not 0 < len(asked.tenders) <= MOST_TENDERS:
-        raise InvalidArgument("tenders", f"1 to {MOST_TENDERS} means of payment are required")
+    if len(asked.tenders) > MOST_TENDERS:
+        raise InvalidArgument("tenders", f"at most {MOST_TENDERS} means of payment")
     for number, part in enumerate(asked.tenders):
         check_part(f"tenders[{number}]", part)
         if part.means.kind is MeansKind.PAID_BY_CHANNEL and len(asked.tenders) > 1:

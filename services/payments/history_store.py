@@ -147,7 +147,8 @@ class Total:
 _OF_DAY = """
     SELECT CAST(settled_at AT TIME ZONE 'UTC' AS date) AS day, channel_id, provider, tender_kind, kind, currency,
            count(*) AS operations, sum(amount_minor) AS amount_minor
-    FROM operation WHERE state = 'succeeded' AND settled_at >= :begin AND settled_at < :end
+    FROM operation
+    WHERE state = 'succeeded' AND kind <> 'save_means' AND settled_at >= :begin AND settled_at < :end
     GROUP BY 1, 2, 3, 4, 5, 6
 """
 

@@ -1,6 +1,7 @@
 """PaymentsService over gRPC: translation only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ T = TypeVar("T")
 _STATUS = {
     Status.PENDING: pb.PAYMENT_STATUS_PENDING,
     Status.ACTION_REQUIRED: pb.PAYMENT_STATUS_ACTION_REQUIRED,
+    Status.SAVED: pb.PAYMENT_STATUS_SAVED,
     Status.AUTHORIZED: pb.PAYMENT_STATUS_AUTHORIZED,
     Status.DECLINED: pb.PAYMENT_STATUS_DECLINED,
     Status.PAID_BY_CHANNEL: pb.PAYMENT_STATUS_PAID_BY_CHANNEL,
@@ -33,6 +35,7 @@ _STATUS = {
     Status.CLOSED: pb.PAYMENT_STATUS_CLOSED,
 }
 _KIND = {
+    Kind.SAVE_MEANS: pb.OPERATION_KIND_SAVE_MEANS,
     Kind.AUTHORIZE: pb.OPERATION_KIND_AUTHORIZE,
     Kind.CAPTURE: pb.OPERATION_KIND_CAPTURE,
     Kind.VOID: pb.OPERATION_KIND_VOID,
@@ -76,24 +79,20 @@ class PaymentsRpc(PaymentsServiceServicer):
         self._tasks = service.tasks
         self._history = service.history
 
+    async def SaveMeans(self, request: pb.SaveMeansRequest, context: object) -> pb.SaveMeansResponse:
+        with about_order(request.order_id):
+            part = _part("tender", request.tender)
+            statement = await self._service.save_means(_authorize(request, [part]))
+        return pb.SaveMeansResponse(payment=_payment_proto(statement))
+
     async def Authorize(self, request: pb.AuthorizeRequest, context: object) -> pb.AuthorizeResponse:
         with about_order(request.order_id):
-            statement = await self._service.authorize(
-                commands.Authorize(
-                    request_id=request.request_id,
-                    order_id=request.order_id,
-                    channel_id=request.channel_id,
-                    amount=_money(request.amount),
-                    tenders=_tenders(request),
-                    save_means=request.save_means,
-                    needed_until=(
-                        times.from_proto(request.needed_until) if request.HasField("needed_until") else None
-                    ),
-                    cause=request.cause,
-                    actor=request.actor,
-                    point_id=request.point_id,
-                )
+            asked = replace(
+                _authorize(request, _tenders(request)),
+                save_means=request.save_means,
+                needed_until=times.field_or_none(request, "needed_until"),
             )
+            statement = await self._service.authorize(asked)
         return pb.AuthorizeResponse(payment=_payment_proto(statement))
 
     async def ChangeAmount(self, request: pb.ChangeAmountRequest, context: object) -> pb.ChangeAmountResponse:
@@ -267,11 +266,26 @@ def _money(amount: type_pb2.Money) -> Money:
     return Money(amount.amount_minor, amount.currency)
 
 
+def _authorize(
+    request: pb.AuthorizeRequest | pb.SaveMeansRequest, tenders: Sequence[commands.Part]
+) -> commands.Authorize:
+    return commands.Authorize(
+        request_id=request.request_id,
+        order_id=request.order_id,
+        channel_id=request.channel_id,
+        amount=_money(request.amount),
+        tenders=tenders,
+        cause=request.cause,
+        actor=request.actor,
+        point_id=request.point_id,
+    )
+
+
 def _tenders(request: pb.AuthorizeRequest) -> list[commands.Part]:
     if request.tenders and request.HasField("tender"):
         raise InvalidArgument("tenders", "say either the only tender or all of them")
     if not request.tenders:
-        return [_part("tender", request.tender)]
+        return [_part("tender", request.tender)] if request.HasField("tender") else []
     return [
         commands.Part(
             _means(f"tenders[{number}].tender", part.tender),

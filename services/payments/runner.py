@@ -206,16 +206,15 @@ class Runner:
 
     async def _run(self, payment: Payment, operation: Operation) -> Operation:
         try:
-            outcome = await self._providers[operation.provider].perform(
-                payment.tender(operation.tender_id), operation
-            )
+            provider = self._providers[operation.provider]
+            outcome = await _perform(provider, payment.tender(operation.tender_id), operation)
         except AnswerLost:
             return await self._mark_unknown(operation)
         return await self.settle(operation, outcome)
 
     async def _repeat(self, tender: Tender, operation: Operation, provider: Provider) -> Outcome:
         try:
-            return await provider.perform(tender, operation)
+            return await _perform(provider, tender, operation)
         except AnswerLost as lost:
             if not lost.ended:
                 raise
@@ -223,7 +222,7 @@ class Runner:
         found = await provider.look(tender, operation)
         if found is not None:
             return found
-        return await provider.perform(tender, await self.begin_attempt(operation))
+        return await _perform(provider, tender, await self.begin_attempt(operation))
 
     async def begin_attempt(self, operation: Operation) -> Operation:
         """The next try at the provider, the last being known to have done nothing. Raises AnswerLost when another
@@ -260,6 +259,12 @@ class Runner:
             # The tender first: what it has forgotten since, the operation then says.
             tender = await store.read_tender(tx, operation.tender_id)
             return await store.read_operation(tx, operation.operation_id), tender
+
+
+async def _perform(provider: Provider, tender: Tender, operation: Operation) -> Outcome:
+    if operation.kind is Kind.SAVE_MEANS:
+        return await provider.save_means(tender, operation)
+    return await provider.perform(tender, operation)
 
 
 async def _locked(tx: AsyncConnection, order_id: str) -> Payment:

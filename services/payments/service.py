@@ -36,6 +36,7 @@ from services.payments.domain import links, renewing, rules, sharing
 from services.payments.domain.model import Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement, Statement
 from services.payments.history import History
+from services.payments.keeping import Keeping
 from services.payments.links import Links
 from services.payments.news import News
 from services.payments.providers import Provider
@@ -73,11 +74,16 @@ class PaymentsService:
         self._news = News(engine, bell, providers, self._runner, clock)
         self.links = Links(engine, providers, self._runner, clock, link_address)
         self.authorising = Authorising(engine, bell, self._runner, self.links, default_provider, clock)
+        self.keeping = Keeping(engine, providers, clock)
         self._changing = Changing(engine, bell, providers, self._runner, self.authorising, clock)
 
     async def authorize(self, asked: Authorize) -> Statement:
         """See Authorising."""
         return await self.authorising.authorize(asked)
+
+    async def save_means(self, asked: Authorize) -> Statement:
+        """See Authorising."""
+        return await self.authorising.save_means(asked)
 
     async def send_link(self, asked: SendLink) -> Tender:
         """See Authorising."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
     func,
     literal,
     not_,
@@ -221,6 +222,19 @@ async def renewals_due(tx: AsyncConnection, ends_before: datetime, limit: int) -
     return (await tx.execute(query)).scalars().all()
 
 
+async def means_over(tx: AsyncConnection, quiet_since: datetime, limit: int) -> Sequence[str]:
+    """Orders with kept means whose payment is closed: undone, or with nothing intended since then."""
+    moved = exists().where(operation.c.order_id == payment.c.order_id, operation.c.intended_at > quiet_since)
+    query = (
+        select(payment.c.order_id)
+        .join(tender, tender.c.order_id == payment.c.order_id)
+        .distinct()
+        .where(tender.c.saved_means != "", payment.c.status == Status.CLOSED, or_(payment.c.closing, not_(moved)))
+        .limit(limit)
+    )
+    return (await tx.execute(query)).scalars().all()
+
+
 async def read_tender(tx: AsyncConnection, tender_id: str) -> Tender:
     """One that is known to exist."""
     return _tender((await tx.execute(select(tender).where(tender.c.tender_id == tender_id))).one())
@@ -329,20 +343,19 @@ async def list_tasks(
 
 async def add_entries(tx: AsyncConnection, of: Tender, done: Operation, now: datetime) -> None:
     """Writes the ledger's lines of an operation that succeeded. They are never changed."""
-    await tx.execute(
-        insert(entry),
-        [
-            {
-                "operation_id": done.operation_id,
-                "account": line.account,
-                "debit_minor": max(line.amount_minor, 0),
-                "credit_minor": max(-line.amount_minor, 0),
-                "currency": line.currency,
-                "recorded_at": now,
-            }
-            for line in ledger.entries_of(of, done)
-        ],
-    )
+    lines = [
+        {
+            "operation_id": done.operation_id,
+            "account": line.account,
+            "debit_minor": max(line.amount_minor, 0),
+            "credit_minor": max(-line.amount_minor, 0),
+            "currency": line.currency,
+            "recorded_at": now,
+        }
+        for line in ledger.entries_of(of, done)
+    ]
+    if lines:
+        await tx.execute(insert(entry), lines)
 
 
 async def add_provider_event(tx: AsyncConnection, provider: str, event_id: str, kind: str, now: datetime) -> bool:

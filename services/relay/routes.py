@@ -32,6 +32,7 @@ WAKING = frozenset(
         "oms.orders.parcel.loss_decided",
         "oms.payments.payment.authorized",
         "oms.payments.payment.declined",
+        "oms.payments.payment.saved",
         "oms.payments.change.authorized",
         "oms.payments.change.declined",
     }

@@ -110,6 +110,8 @@ _ELSEWHERE = {
         "FindDifferences",
         "ResolveTask",
         "ChangeAmount",
+        "SaveMeans",
+        "forget_means",
         "SendPaymentLink",
         "Settle",
         "reconcile",

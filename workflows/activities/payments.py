@@ -11,7 +11,7 @@ from oms.payments.v1 import payments_service_pb2 as pb
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from oms.type.v1 import type_pb2 as types
 from workflows.activities.refund_operations import RefundOperations
-from workflows.activities.translate import CALL_SECONDS, PROVIDER_CALL_SECONDS, instant, money
+from workflows.activities.translate import CALL_SECONDS, PROVIDER_CALL_SECONDS, instant, instant_or_none, money
 from workflows.messages import (
     AmountChange,
     AuthorizeRequest,
@@ -20,6 +20,7 @@ from workflows.messages import (
     PaymentAnswer,
     RefundAnswer,
     RefundLook,
+    SavedMeansRequest,
     Tender,
 )
 
@@ -50,7 +51,44 @@ class PaymentActivities:
                 tender=None if request.first else _tender(request.tender),
                 tenders=_tenders(request) if request.first else [],
                 save_means=request.save_means,
+                needed_until=instant_or_none(request.needed_until),
                 cause="placement",
+                actor=_ACTOR,
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        payment = reply.payment
+        return _answer(payment.status, payment.next_action_url, payment.decline_code)
+
+    @activity.defn
+    async def save_means(self, request: AuthorizeRequest) -> PaymentAnswer:
+        """SaveMeans."""
+        reply = await self._stub.SaveMeans(
+            pb.SaveMeansRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                channel_id=request.channel_id,
+                amount=money(request.amount),
+                tender=_tender(request.tender),
+                cause="placement",
+                actor=_ACTOR,
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        payment = reply.payment
+        return _answer(payment.status, payment.next_action_url, payment.decline_code)
+
+    @activity.defn
+    async def authorize_saved(self, request: SavedMeansRequest) -> PaymentAnswer:
+        """Authorize, with the means that were kept."""
+        reply = await self._stub.Authorize(
+            pb.AuthorizeRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                channel_id=request.channel_id,
+                amount=money(request.amount),
+                needed_until=instant_or_none(request.needed_until),
+                cause="release",
                 actor=_ACTOR,
             ),
             timeout=PROVIDER_CALL_SECONDS,

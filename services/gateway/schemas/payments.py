@@ -20,10 +20,10 @@ from services.gateway.schemas.base import (
 )
 
 PaymentStatus = Literal[
-    "pending", "action_required", "authorized", "declined", "paid_by_channel", "expired", "closed"
+    "pending", "action_required", "saved", "authorized", "declined", "paid_by_channel", "expired", "closed"
 ]
 OperationKind = Literal[
-    "authorize", "capture", "void", "refund", "refund_reversal", "chargeback", "chargeback_reversal"
+    "save_means", "authorize", "capture", "void", "refund", "refund_reversal", "chargeback", "chargeback_reversal"
 ]
 OperationState = Literal["intended", "succeeded", "failed", "unknown", "action_required"]
 

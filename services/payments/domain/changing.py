@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from kit.errors import FailedPrecondition, Unavailable
 from kit.values.money import Money
-from services.payments.domain import rules, sharing
-from services.payments.domain.model import Kind, Means, MeansKind, Operation, Payment, State, Status, Tender
+from services.payments.domain import keeping, rules, sharing
+from services.payments.domain.model import Kind, MeansKind, Operation, Payment, State, Status, Tender
 from services.payments.domain.rules import Intent
 
 # Why what was authorised for a raise is let go: another change came first.
@@ -94,26 +94,13 @@ def intend_raise(tender: Tender, amount: int, intent: Intent) -> Operation:
     return rules.intend_authorize(replace(tender, amount=amount), intent)
 
 
-def open_off_session(payment: Payment, tender_id: str, amount: int) -> Tender | None:
+def off_session(payment: Payment, tender_id: str, amount: int) -> Tender | None:
     """The tender that pays more with means that were kept, without the customer; None: nothing was kept."""
-    kept = next((one for one in reversed(payment.tenders) if one.saved_means and not one.superseded), None)
+    kept = keeping.kept_by(payment)
     if kept is None:
         return None
-    return Tender(
-        tender_id=tender_id,
-        order_id=payment.order_id,
-        channel_id=payment.channel_id,
-        currency=payment.currency,
-        position=last_position(payment) + 1,
-        amount=amount,
-        means=Means(MeansKind.SAVED_MEANS, kept.saved_means),
-        provider=kept.provider,
-        save_means=True,
-        needed_until=kept.needed_until,
-        saved_means=kept.saved_means,
-        raises=True,
-        superseded=True,
-    )
+    more = keeping.off_session(kept, tender_id, last_position(payment) + 1, amount)
+    return replace(more, raises=True, superseded=True)
 
 
 def refuse(payment: Payment, amount: int, intent: Intent) -> Operation:

@@ -56,6 +56,8 @@ def entries_of(tender: Tender, operation: Operation) -> Sequence[Entry]:
             pairs = [(f"{order}/asked_of_channel", channel)]
         case Kind.AUTHORIZE:
             pairs = [(held, f"{order}/authorized")]
+        case Kind.SAVE_MEANS:
+            pairs = []
         case Kind.VOID:
             pairs = [(f"{order}/voided", held)]
         case Kind.CAPTURE:

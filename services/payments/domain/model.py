@@ -16,6 +16,8 @@ class Status(StrEnum):
 
     PENDING = "pending"
     ACTION_REQUIRED = "action_required"
+    # Its means are kept and nothing is authorised yet.
+    SAVED = "saved"
     AUTHORIZED = "authorized"
     DECLINED = "declined"
     PAID_BY_CHANNEL = "paid_by_channel"
@@ -36,6 +38,8 @@ class Kind(StrEnum):
     # The customer's bank took captured money back, and gave it back to us.
     CHARGEBACK = "chargeback"
     CHARGEBACK_REVERSAL = "chargeback_reversal"
+    # Keeps a means for later; no money moves.
+    SAVE_MEANS = "save_means"
 
 
 class State(StrEnum):
@@ -223,7 +227,14 @@ class Payment:
         return sum(one.uncaptured for one in self.tenders)
 
 
-_FIRST_OF = (Status.DECLINED, Status.PENDING, Status.ACTION_REQUIRED, Status.EXPIRED, Status.AUTHORIZED)
+_FIRST_OF = (
+    Status.DECLINED,
+    Status.PENDING,
+    Status.ACTION_REQUIRED,
+    Status.EXPIRED,
+    Status.AUTHORIZED,
+    Status.SAVED,
+)
 
 
 def _status_of(tenders: Sequence[Tender]) -> Status:

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from services.payments.domain import rules
+from services.payments.domain import keeping, rules
 from services.payments.domain.model import (
     Kind,
-    Means,
-    MeansKind,
     Operation,
     Payment,
     State,
@@ -46,21 +44,8 @@ def due(
 
 def open_renewal(tender: Tender, tender_id: str) -> Tender:
     """The tender that takes its place once it is authorised; until then it does not count."""
-    return Tender(
-        tender_id=tender_id,
-        order_id=tender.order_id,
-        channel_id=tender.channel_id,
-        currency=tender.currency,
-        position=tender.position,
-        amount=tender.lapsed or tender.uncaptured,
-        means=Means(MeansKind.SAVED_MEANS, tender.saved_means),
-        provider=tender.provider,
-        save_means=True,
-        needed_until=tender.needed_until,
-        saved_means=tender.saved_means,
-        renews=tender.tender_id,
-        superseded=True,
-    )
+    again = keeping.off_session(tender, tender_id, tender.position, tender.lapsed or tender.uncaptured)
+    return replace(again, renews=tender.tender_id, superseded=True)
 
 
 def take_place(

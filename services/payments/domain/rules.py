@@ -24,7 +24,7 @@ from services.payments.domain.model import (
 )
 
 LARGEST_AMOUNT = 10**15
-
+_REPLACEABLE = (Status.DECLINED, Status.EXPIRED, Status.SAVED)
 
 # Means that do not go to the provider of cards.
 _OWN_PROVIDERS = {MeansKind.STORED_VALUE: "stored_value", **dict.fromkeys(AT_A_TILL, "till")}
@@ -126,13 +126,13 @@ def bar(order_id: str) -> Payment:
 
 
 def given_up(existing: Payment, currency: str) -> list[Tender]:
-    """The tenders that make room for another attempt, where the payment was declined or has expired.
+    """The tenders that make room for another attempt, where it was declined, has expired or was only saved.
 
     Any other payment stands: raises PAYMENT_CLOSED, PAYMENT_EXISTS.
     """
     if existing.closing:
         raise closed(existing)
-    if existing.status not in (Status.DECLINED, Status.EXPIRED):
+    if existing.status not in _REPLACEABLE:
         raise FailedPrecondition(
             "PAYMENT_EXISTS",
             "the order has a payment already",
@@ -140,7 +140,7 @@ def given_up(existing: Payment, currency: str) -> list[Tender]:
             status=existing.status.value,
         )
     check_currency(existing, currency)
-    over = [one for one in existing.tenders if one.status in (Status.DECLINED, Status.EXPIRED)]
+    over = [one for one in existing.tenders if one.status in _REPLACEABLE]
     return [replace(one, superseded=True, lapsed=0) for one in over]
 
 
@@ -158,6 +158,11 @@ def intend_authorize(tender: Tender, intent: Intent) -> Operation:
         return operation
     reference = tender.means.reference
     return replace(operation, state=State.SUCCEEDED, settled_at=intent.now, provider_reference=reference)
+
+
+def intend_save(tender: Tender, intent: Intent) -> Operation:
+    """The intent to keep the means that is to pay the tender later."""
+    return _intended(tender, Kind.SAVE_MEANS, tender.amount, intent)
 
 
 def intend_capture(tender: Tender, unsettled: Sequence[Operation], amount_minor: int, intent: Intent) -> Operation:

@@ -33,7 +33,7 @@ def settle(tender: Tender, operation: Operation, outcome: Outcome, now: datetime
         failure_code=outcome.failure_code,
         settled_at=now if settled else None,
     )
-    if operation.kind is Kind.AUTHORIZE:
+    if operation.kind in (Kind.AUTHORIZE, Kind.SAVE_MEANS):
         raised = tender.authorized > 0
         tender = _answer_raise(tender, operation) if raised else _answer_authorisation(tender, outcome)
     if operation.kind is Kind.REFUND and outcome.state is State.FAILED:
@@ -54,6 +54,8 @@ def book(tender: Tender, operation: Operation) -> Tender:
     """The tender's totals after an operation that succeeded."""
     amount = operation.amount_minor
     match operation.kind:
+        case Kind.SAVE_MEANS:
+            return replace(tender, status=Status.SAVED)
         case Kind.AUTHORIZE if tender.by_channel:
             return replace(tender, paid_by_channel=amount, status=Status.PAID_BY_CHANNEL)
         case Kind.REFUND if tender.by_channel:

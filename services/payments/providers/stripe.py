@@ -96,6 +96,8 @@ class StripeProvider:
 
     async def save_means(self, tender: Tender, operation: Operation) -> Outcome:
         """See Provider. A setup intent."""
+        if not self.abilities.saves_means:
+            return failed("means_not_saved")
         try:
             return await self._means.save(tender.means.reference, operation)
         except Refused as refusal:
@@ -118,7 +120,7 @@ class StripeProvider:
     async def look(self, tender: Tender, operation: Operation) -> Outcome | None:
         """See Provider. Lists and reads only, which are consistent at Stripe (its search is not)."""
         match operation.kind:
-            case Kind.AUTHORIZE if tender.authorized == 0:
+            case Kind.AUTHORIZE | Kind.SAVE_MEANS if tender.authorized == 0:
                 return await self._trace_of(tender, operation)
             case Kind.AUTHORIZE | Kind.CAPTURE:
                 intent = await self._intent(tender.provider_payment_id)

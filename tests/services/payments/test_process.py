@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -30,7 +30,7 @@ from simulators.payment_provider.webhooks import sign
 from tests.conftest import MakeDatabase
 from tests.simulators.payment_provider import API_KEY, WEBHOOK_SECRET, RunningProvider
 from workflows.activities.payments import PaymentActivities
-from workflows.messages import Amount, AmountChange, PaymentAnswer
+from workflows.messages import Amount, AmountChange, AuthorizeRequest, PaymentAnswer, SavedMeansRequest, Tender
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,28 @@ async def test_a_story_changes_the_total_and_waits_for_the_customer_where_it_mus
     assert (payment.status, payment.tenders[1].raises) == (pb.PAYMENT_STATUS_AUTHORIZED, True)
 
 
+async def test_a_story_keeps_means_at_placement_and_charges_them_before_the_release(
+    channel: grpc.aio.Channel, provider: RunningProvider
+) -> None:
+    steps, order_id, amount = PaymentActivities(channel), new_id("ord"), Amount(10_000, "EUR")
+    until = (times.now() + timedelta(days=20)).isoformat()
+    means = Tender("payment_method", "pm_card_visa")
+    placed = AuthorizeRequest(f"order/{order_id}/save_means", order_id, "web", amount, means)
+    assert await steps.save_means(placed) == PaymentAnswer("saved")
+    provider.fault("create", "decline", order_id=order_id)
+    first = SavedMeansRequest(f"order/{order_id}/authorize/1", order_id, "web", amount, until)
+    assert await steps.authorize_saved(first) == PaymentAnswer("declined", decline_code="generic_decline")
+    again = replace(first, request_id=f"order/{order_id}/authorize/2")
+    assert await steps.authorize_saved(again) == PaymentAnswer("authorized")
+    other = replace(placed, order_id=new_id("ord"), request_id=new_id("req"), needed_until=until)
+    assert await steps.authorize(other) == PaymentAnswer("authorized")
+    stub = PaymentsServiceStub(channel)
+    for held in (order_id, other.order_id):
+        payment = (await stub.GetPayment(pb.GetPaymentRequest(order_id=held))).payment
+        ends = times.from_proto(payment.authorization_expires_at)
+        assert ends > datetime.fromisoformat(until), "it holds for as long as it was asked to"
+
+
 async def test_a_payment_goes_its_whole_way_over_grpc(
     channel: grpc.aio.Channel, process: Running, provider: RunningProvider
 ) -> None:
@@ -176,7 +198,7 @@ async def test_errors_name_their_reason_and_field(channel: grpc.aio.Channel) -> 
     no_tender.ClearField("tender")
     cases: list[tuple[str, Message, type[OmsError], str, str]] = [
         ("Authorize", no_tender, InvalidArgument, "INVALID_FIELD", "tender"),
-        ("Authorize", pb.AuthorizeRequest(), InvalidArgument, "INVALID_FIELD", "tender"),
+        ("Authorize", pb.AuthorizeRequest(), InvalidArgument, "INVALID_FIELD", "order_id"),
         (
             "Capture",
             pb.CaptureRequest(request_id="1", order_id=order_id, amount=eur(10_001), cause="parcel/1"),

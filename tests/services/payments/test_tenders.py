@@ -161,7 +161,7 @@ async def test_captures_at_once_never_take_more_than_the_tenders_hold(world: Wor
 @pytest.mark.parametrize(
     ("parts", "field"),
     [
-        ([], "tenders"),
+        ([], "tender"),
         ([(VISA, 3_000), (AMEX, 6_999)], "tenders"),
         ([(VISA, 10_000), (AMEX, None)], "tenders"),
         ([(VISA, None), (AMEX, None)], "tenders[1].amount"),

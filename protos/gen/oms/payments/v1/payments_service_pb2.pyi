@@ -39,6 +39,8 @@ class _PaymentStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Payment
     """Nothing more will be captured."""
     PAYMENT_STATUS_EXPIRED: _PaymentStatus.ValueType  # 20
     """What was authorised ended before it was captured: nothing is held, something is still due."""
+    PAYMENT_STATUS_SAVED: _PaymentStatus.ValueType  # 21
+    """Its means are kept and nothing is authorised yet."""
 
 class PaymentStatus(_PaymentStatus, metaclass=_PaymentStatusEnumTypeWrapper):
     """The state of an order's payment, or of one tender of it."""
@@ -55,6 +57,8 @@ PAYMENT_STATUS_CLOSED: PaymentStatus.ValueType  # 6
 """Nothing more will be captured."""
 PAYMENT_STATUS_EXPIRED: PaymentStatus.ValueType  # 20
 """What was authorised ended before it was captured: nothing is held, something is still due."""
+PAYMENT_STATUS_SAVED: PaymentStatus.ValueType  # 21
+"""Its means are kept and nothing is authorised yet."""
 Global___PaymentStatus: _TypeAlias = PaymentStatus  # noqa: Y015
 
 class _OperationKind:
@@ -73,6 +77,8 @@ class _OperationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Operati
     OPERATION_KIND_CHARGEBACK: _OperationKind.ValueType  # 21
     """The customer's bank took captured money back, and gave it back to us."""
     OPERATION_KIND_CHARGEBACK_REVERSAL: _OperationKind.ValueType  # 22
+    OPERATION_KIND_SAVE_MEANS: _OperationKind.ValueType  # 23
+    """Keeps a means for later; no money moves."""
 
 class OperationKind(_OperationKind, metaclass=_OperationKindEnumTypeWrapper):
     """What an operation does."""
@@ -87,6 +93,8 @@ OPERATION_KIND_REFUND_REVERSAL: OperationKind.ValueType  # 20
 OPERATION_KIND_CHARGEBACK: OperationKind.ValueType  # 21
 """The customer's bank took captured money back, and gave it back to us."""
 OPERATION_KIND_CHARGEBACK_REVERSAL: OperationKind.ValueType  # 22
+OPERATION_KIND_SAVE_MEANS: OperationKind.ValueType  # 23
+"""Keeps a means for later; no money moves."""
 Global___OperationKind: _TypeAlias = OperationKind  # noqa: Y015
 
 class _OperationState:
@@ -656,6 +664,76 @@ class OperationFilter(_message.Message):
 Global___OperationFilter: _TypeAlias = OperationFilter  # noqa: Y015
 
 @_typing.final
+class SaveMeansRequest(_message.Message):
+    """A means to keep."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CHANNEL_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    TENDER_FIELD_NUMBER: _builtins.int
+    CAUSE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    channel_id: _builtins.str
+    cause: _builtins.str
+    actor: _builtins.str
+    point_id: _builtins.str
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money:
+        """What it is to pay, as far as it is known; how much it is charged is said by Authorize."""
+
+    @_builtins.property
+    def tender(self) -> Global___Tender:
+        """A payment_method_token."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        channel_id: _builtins.str = ...,
+        amount: _type_pb2.Money | None = ...,
+        tender: Global___Tender | None = ...,
+        cause: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "tender", b"tender"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "channel_id", b"channel_id", "order_id", b"order_id", "point_id", b"point_id", "request_id", b"request_id", "tender", b"tender"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveMeansRequest: _TypeAlias = SaveMeansRequest  # noqa: Y015
+
+@_typing.final
+class SaveMeansResponse(_message.Message):
+    """The payment after the attempt; `payment.status` is the outcome."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def payment(self) -> Global___Payment: ...
+    def __init__(
+        self,
+        *,
+        payment: Global___Payment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveMeansResponse: _TypeAlias = SaveMeansResponse  # noqa: Y015
+
+@_typing.final
 class AuthorizeRequest(_message.Message):
     """Opens and authorises."""
 
@@ -685,7 +763,9 @@ class AuthorizeRequest(_message.Message):
     def amount(self) -> _type_pb2.Money: ...
     @_builtins.property
     def tender(self) -> Global___Tender:
-        """The only means; or else `tenders`."""
+        """The only means; or else `tenders`. Neither: the means that SaveMeans kept for the order; after a decline, another
+        request asks for it again.
+        """
 
     @_builtins.property
     def tenders(self) -> _containers.RepeatedCompositeFieldContainer[Global___TenderPart]:
@@ -793,7 +873,7 @@ class ChangeAmountResponse(_message.Message):
     DECLINE_CODE_FIELD_NUMBER: _builtins.int
     OPERATIONS_FIELD_NUMBER: _builtins.int
     status: Global___PaymentStatus.ValueType
-    """AUTHORIZED, DECLINED, ACTION_REQUIRED, PAID_BY_CHANNEL (nothing to do), or PENDING: ask again."""
+    """AUTHORIZED, DECLINED, ACTION_REQUIRED, PENDING: ask again; PAID_BY_CHANNEL or SAVED: nothing to do."""
     next_action_url: _builtins.str
     decline_code: _builtins.str
     @_builtins.property

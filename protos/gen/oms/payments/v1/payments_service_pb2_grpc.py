@@ -37,6 +37,11 @@ class PaymentsServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.SaveMeans = channel.unary_unary(
+                '/oms.payments.v1.PaymentsService/SaveMeans',
+                request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SaveMeansRequest.SerializeToString,
+                response_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SaveMeansResponse.FromString,
+                _registered_method=True)
         self.Authorize = channel.unary_unary(
                 '/oms.payments.v1.PaymentsService/Authorize',
                 request_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizeRequest.SerializeToString,
@@ -134,6 +139,15 @@ class PaymentsServiceServicer:
     Intent is committed before the provider is called and the outcome after; a lost answer is resolved by asking.
     `request_id` is the stable key of an operation: the same id and content give the first answer.
     """
+
+    def SaveMeans(self, request, context):
+        """Keeps the means of an order that is paid later: nothing is authorised, the payment is SAVED, or else ACTION_REQUIRED
+        or DECLINED. Authorize without means charges it then, without the customer. Kept means are forgotten when the order
+        was undone, or a day after all its money was taken.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def Authorize(self, request, context):
         """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error.
@@ -277,6 +291,11 @@ class PaymentsServiceServicer:
 
 def add_PaymentsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'SaveMeans': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveMeans,
+                    request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SaveMeansRequest.FromString,
+                    response_serializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.SaveMeansResponse.SerializeToString,
+            ),
             'Authorize': grpc.unary_unary_rpc_method_handler(
                     servicer.Authorize,
                     request_deserializer=oms_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizeRequest.FromString,
@@ -380,6 +399,33 @@ class PaymentsService:
     Intent is committed before the provider is called and the outcome after; a lost answer is resolved by asking.
     `request_id` is the stable key of an operation: the same id and content give the first answer.
     """
+
+    @staticmethod
+    def SaveMeans(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.payments.v1.PaymentsService/SaveMeans',
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.SaveMeansRequest.SerializeToString,
+            oms_dot_payments_dot_v1_dot_payments__service__pb2.SaveMeansResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def Authorize(request,

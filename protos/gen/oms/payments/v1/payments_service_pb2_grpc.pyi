@@ -36,6 +36,11 @@ class PaymentsServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> PaymentsServiceAsyncStub: ...
+    SaveMeans: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.SaveMeansRequest, _payments_service_pb2.SaveMeansResponse]
+    """Keeps the means of an order that is paid later: nothing is authorised, the payment is SAVED, or else ACTION_REQUIRED
+    or DECLINED. Authorize without means charges it then, without the customer. Kept means are forgotten when the order
+    was undone, or a day after all its money was taken.
+    """
     Authorize: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizeRequest, _payments_service_pb2.AuthorizeResponse]
     """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error."""
     ChangeAmount: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ChangeAmountRequest, _payments_service_pb2.ChangeAmountResponse]
@@ -103,6 +108,11 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    SaveMeans: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.SaveMeansRequest, _payments_service_pb2.SaveMeansResponse]  # type: ignore[assignment]
+    """Keeps the means of an order that is paid later: nothing is authorised, the payment is SAVED, or else ACTION_REQUIRED
+    or DECLINED. Authorize without means charges it then, without the customer. Kept means are forgotten when the order
+    was undone, or a day after all its money was taken.
+    """
     Authorize: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizeRequest, _payments_service_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error."""
     ChangeAmount: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ChangeAmountRequest, _payments_service_pb2.ChangeAmountResponse]  # type: ignore[assignment]
@@ -167,6 +177,17 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     Intent is committed before the provider is called and the outcome after; a lost answer is resolved by asking.
     `request_id` is the stable key of an operation: the same id and content give the first answer.
     """
+
+    @_abc_1.abstractmethod
+    def SaveMeans(
+        self,
+        request: _payments_service_pb2.SaveMeansRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.SaveMeansResponse, _abc.Awaitable[_payments_service_pb2.SaveMeansResponse]]:
+        """Keeps the means of an order that is paid later: nothing is authorised, the payment is SAVED, or else ACTION_REQUIRED
+        or DECLINED. Authorize without means charges it then, without the customer. Kept means are forgotten when the order
+        was undone, or a day after all its money was taken.
+        """
 
     @_abc_1.abstractmethod
     def Authorize(
