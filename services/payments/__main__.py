@@ -1,10 +1,12 @@
 """Wiring: reads the environment, serves, and sweeps."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 
 import grpc
 import uvloop
+from pydantic import Field
 
 from kit import db, outbox, rpc, telemetry, times
 from kit.feed import Bell
@@ -13,6 +15,7 @@ from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_s
 from oms.payments.v1.finance_service_pb2_grpc import add_FinanceServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 from oms.payments.v1.stored_value_service_pb2_grpc import add_StoredValueServiceServicer_to_server
+from services.payments.domain.policies import Policies
 from services.payments.finance_rpc import FinanceRpc
 from services.payments.news import LOST_AFTER
 from services.payments.providers import Abilities, Provider
@@ -45,6 +48,10 @@ class _Settings(ServiceSettings):
     # An account of fewer abilities, at the same address; there is none without a key.
     basic_provider_api_key: str = ""
     basic_provider_webhook_secret: str = ""
+    # Account ("stripe", "basic") by channel; the others are served by "stripe".
+    payment_accounts: dict[str, str] = Field(default_factory=dict)
+    # Accounts by channel, "*" for any: what they can not refund for good becomes a credit note by itself.
+    credit_note_on_failed_refund: dict[str, list[str]] = Field(default_factory=dict)
     # Of the digests of codes: whoever has it and the database could try codes out. It is never changed.
     stored_value_key: str
     # Where the customer's browser comes back to after strong authentication.
@@ -59,8 +66,9 @@ async def _serve(settings: _Settings) -> None:
     code_book = CodeBook(settings.stored_value_key)
     ours: list[Provider] = [StoredValueProvider(engine, bell, code_book), TillProvider()]
     providers: dict[str, Provider] = {one.name: one for one in (*_providers(settings), *ours)}
+    policies = _policies(settings, providers)
     service = PaymentsService(
-        engine, bell, providers, next(iter(providers)), link_address=settings.payment_link_address
+        engine, bell, providers, policies.account, link_address=settings.payment_link_address, policies=policies
     )
     stored_value = StoredValueService(engine, bell, code_book)
     settlements = Settlements(engine, providers)
@@ -104,8 +112,6 @@ async def _serve(settings: _Settings) -> None:
 
 
 def _providers(settings: _Settings) -> list[Provider]:
-    """The first is the one that authorises."""
-
     def account(name: str, abilities: Abilities, api_key: str, webhook_secret: str) -> StripeProvider:
         return StripeProvider(
             name=name,
@@ -123,6 +129,15 @@ def _providers(settings: _Settings) -> list[Provider]:
         secret = settings.basic_provider_webhook_secret
         providers.append(account("basic", BASIC, settings.basic_provider_api_key, secret))
     return providers
+
+
+def _policies(settings: _Settings, providers: Mapping[str, Provider]) -> Policies:
+    policies = Policies("stripe", settings.payment_accounts, settings.credit_note_on_failed_refund)
+    if unknown := policies.named() - providers.keys():
+        raise ValueError(
+            f"OMS_PAYMENT_ACCOUNTS, OMS_CREDIT_NOTE_ON_FAILED_REFUND: no account {', '.join(sorted(unknown))}"
+        )
+    return policies
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """How an order's money is authorised: by its means, by a payment link, and again when what is held ends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -26,7 +26,9 @@ from services.payments.commands import (
 from services.payments.domain import keeping, links, renewing, rules, sharing
 from services.payments.domain.model import Means, MeansKind, Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Statement
+from services.payments.domain.policies import Policies
 from services.payments.links import Links
+from services.payments.providers import Provider
 from services.payments.runner import Runner
 
 _Intend = Callable[[Tender, rules.Intent], Operation]
@@ -35,7 +37,7 @@ _SELF = "payments"
 
 
 class Authorising:
-    """`provider` authorises what does not go to another by its means; each tender remembers its own."""
+    """The account of its channel authorises what goes to no other provider; each tender remembers its own."""
 
     def __init__(
         self,
@@ -43,14 +45,16 @@ class Authorising:
         bell: Bell,
         runner: Runner,
         links: Links,
-        provider: str,
+        providers: Mapping[str, Provider],
+        policies: Policies,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._bell = bell
         self._runner = runner
         self._links = links
-        self._provider = provider
+        self._providers = providers
+        self._policies = policies
         self._clock = clock
 
     async def authorize(self, asked: Authorize) -> Statement:
@@ -136,11 +140,22 @@ class Authorising:
 
     def open_tender(self, payment: Payment, position: int, part: Part, amount: int, field: str) -> Tender:
         """The tender that pays an amount by this means; `field` is named when a link's end is wrong."""
-        tender = rules.open_tender(payment, new_id("ten"), position, part.means, amount, self._provider)
+        account = self._account(payment.channel_id, part.means)
+        tender = rules.open_tender(payment, new_id("ten"), position, part.means, amount, account)
         if not links.is_link(tender):
             return tender
         end = links.check_end(f"{field}.payment_link.expires_at", part.expires_at, self._clock())
         return links.open_link(tender, *self._links.make(), end)
+
+    def _account(self, channel_id: str, means: Means) -> str:
+        chosen = self._policies.account_of(channel_id)
+        if means.kind is not MeansKind.PAYMENT_LINK:
+            return chosen
+        # A link is paid on a page: where the channel's own account has none, on that of the others.
+        able = [one for one in (chosen, self._policies.account) if self._providers[one].abilities.hosted_page]
+        if not able:
+            raise FailedPrecondition("LINKS_NOT_SUPPORTED", "the account has no page to pay at", account=chosen)
+        return able[0]
 
     async def intend(
         self, asked: Authorize, verb: str = "authorize", intend: _Intend = links.authorising

@@ -12,10 +12,11 @@ from kit.db import AsyncConnection, AsyncEngine
 from kit.errors import InvalidArgument, Unauthenticated, Unavailable
 from kit.feed import Bell
 from kit.values.ids import new_id
-from services.payments import books, store
+from services.payments import books, failed_refunds, store
 from services.payments.domain import later, links, rules, tasks
 from services.payments.domain.later import Dispute, DisputeStatus, RefundState
 from services.payments.domain.model import Kind, Payment, State, Tender
+from services.payments.domain.policies import Policies
 from services.payments.domain.tasks import Resolution, TaskKind
 from services.payments.providers import AnswerLost, Authorisation, BadSignature, Provider, ProviderEvent
 from services.payments.runner import Runner
@@ -33,12 +34,14 @@ class News:
         bell: Bell,
         providers: Mapping[str, Provider],
         runner: Runner,
+        policies: Policies,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._bell = bell
         self._providers = providers
         self._runner = runner
+        self._policies = policies
         self._clock = clock
 
     async def receive(self, provider: str, payload: bytes, signature: str) -> bool:
@@ -124,9 +127,7 @@ class News:
             if reversal is None:
                 return
             payment = await books.record(tx, payment, [reversal])
-            task = tasks.of_failed_refund(payment.tender(tender.tender_id), reversal, new_id("ptk"), now)
-            await store.insert_task(tx, task)
-            await books.tell_of_task(tx, task)
+            await failed_refunds.take_care(tx, payment, reversal, self._policies, now)
         self._bell.ring()
 
     async def _learn_of_dispute(self, provider: str, told: Dispute) -> None:

@@ -14,10 +14,11 @@ from kit import db, failpoints
 from kit.db import AsyncConnection, AsyncEngine
 from kit.feed import Bell
 from kit.values.ids import new_id
-from services.payments import books, store
-from services.payments.domain import changing, links, renewing, sharing, tasks
+from services.payments import books, failed_refunds, store
+from services.payments.domain import changing, links, renewing, sharing
 from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
 from services.payments.domain.outcome import Outcome, failed
+from services.payments.domain.policies import Policies
 from services.payments.domain.rules import Intent
 from services.payments.domain.settlement import ENDED, Settlement, let_go, settle, told_provider
 from services.payments.providers import AnswerLost, Authorisation, Provider
@@ -31,11 +32,13 @@ class Runner:
         engine: AsyncEngine,
         bell: Bell,
         providers: dict[str, Provider],
+        policies: Policies,
         clock: Callable[[], datetime],
     ) -> None:
         self._engine = engine
         self._bell = bell
         self._providers = providers
+        self._policies = policies
         self._clock = clock
 
     async def run(self, payment: Payment, operations: Sequence[Operation]) -> list[Operation]:
@@ -178,9 +181,7 @@ class Runner:
         tenders up, a refund that failed is somebody's task."""
         operation, tender = settled.operation, settled.tender
         if operation.kind is Kind.REFUND and operation.state is State.FAILED:
-            task = tasks.of_failed_refund(tender, operation, new_id("ptk"), self._clock())
-            await store.insert_task(tx, task)
-            await books.tell_of_task(tx, task)
+            payment = await failed_refunds.take_care(tx, payment, operation, self._policies, self._clock())
         if operation.kind is not Kind.AUTHORIZE:
             return payment, []
         unsettled = await store.unsettled_of(tx, payment.order_id)
@@ -262,6 +263,8 @@ class Runner:
 
 
 async def _perform(provider: Provider, tender: Tender, operation: Operation) -> Outcome:
+    if refusal := provider.abilities.refusal(tender, operation):
+        return failed(refusal)
     if operation.kind is Kind.SAVE_MEANS:
         return await provider.save_means(tender, operation)
     return await provider.perform(tender, operation)

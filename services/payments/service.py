@@ -35,6 +35,7 @@ from services.payments.commands import (
 from services.payments.domain import links, renewing, rules, sharing
 from services.payments.domain.model import Operation, Payment, State, Status, Tender
 from services.payments.domain.movement import Movement, Statement
+from services.payments.domain.policies import Policies
 from services.payments.history import History
 from services.payments.keeping import Keeping
 from services.payments.links import Links
@@ -53,7 +54,7 @@ class _RenewFirst(Exception):
 
 
 class PaymentsService:
-    """Every RPC of payments. `default_provider` authorises; each payment remembers its own."""
+    """Every RPC of payments. `default_provider` authorises where `policies` name no other account."""
 
     def __init__(
         self,
@@ -63,17 +64,19 @@ class PaymentsService:
         default_provider: str,
         clock: Callable[[], datetime] = times.now,
         link_address: str = "http://127.0.0.1:8080/pay",
+        policies: Policies | None = None,
     ) -> None:
         self._engine = engine
         self._bell = bell
         self._clock = clock
         self.checking = Checking(engine, providers)
         self.history = History(engine, clock)
-        self._runner = Runner(engine, bell, providers, clock)
+        policies = policies or Policies(default_provider)
+        self._runner = Runner(engine, bell, providers, policies, clock)
         self.tasks = Tasks(engine, bell, self._runner, clock)
-        self._news = News(engine, bell, providers, self._runner, clock)
+        self._news = News(engine, bell, providers, self._runner, policies, clock)
         self.links = Links(engine, providers, self._runner, clock, link_address)
-        self.authorising = Authorising(engine, bell, self._runner, self.links, default_provider, clock)
+        self.authorising = Authorising(engine, bell, self._runner, self.links, providers, policies, clock)
         self.keeping = Keeping(engine, providers, clock)
         self._changing = Changing(engine, bell, providers, self._runner, self.authorising, clock)
 

@@ -73,6 +73,7 @@ tender = Table(
         )
     ),
     _instant("expires_at", nullable=True),
+    _instant("captured_at", nullable=True),
     _instant("needed_until", nullable=True),
 )
 

@@ -144,6 +144,8 @@ class Tender:
     # We gave up the rest in our ledger and the provider is yet to be told.
     release_due: bool = False
     expires_at: datetime | None = None
+    # The last time: providers refund for some time only.
+    captured_at: datetime | None = None
     next_action_url: str = ""
     decline_code: str = ""
     # The customer allows that the means be kept and charged again for this order.

@@ -66,6 +66,7 @@ def book(tender: Tender, operation: Operation) -> Tender:
             tender = replace(
                 tender,
                 captured=tender.captured + amount,
+                captured_at=operation.settled_at,
                 provider_closed=tender.provider_closed or operation.final,
             )
         case Kind.VOID:

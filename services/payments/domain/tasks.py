@@ -98,6 +98,11 @@ def of_dispute(tender: Tender, captured_id: str, dispute: Dispute, task_id: str,
     )
 
 
+# Failures that asking again cannot change: the money has no way back by the means that paid.
+FOR_GOOD = frozenset(
+    {"expired_or_canceled_card", "lost_or_stolen_card", "charge_not_refundable", "refund_window_over"}
+)
+
 _BY_PEOPLE = {
     TaskKind.REFUND_FAILED: (Resolution.RETRY, Resolution.CREDIT_NOTE, Resolution.BY_HAND),
     TaskKind.DISPUTE: (Resolution.ANSWERED, Resolution.ACCEPTED),

@@ -10,7 +10,7 @@ from services.payments.domain.later import Dispute as Dispute
 from services.payments.domain.later import DisputeStatus as DisputeStatus
 from services.payments.domain.later import RefundState as RefundState
 from services.payments.domain.later import RefundStatus as RefundStatus
-from services.payments.domain.model import Operation, Tender
+from services.payments.domain.model import Kind, Operation, Tender
 from services.payments.domain.outcome import Outcome
 
 
@@ -51,6 +51,20 @@ class Abilities:
     def holds_long_enough(self, intended_at: datetime, needed_until: datetime | None) -> bool:
         """Whether a usual authorisation does, so that no longer one need be asked for."""
         return needed_until is None or needed_until <= intended_at + self.validity
+
+    def refusal(self, tender: Tender, operation: Operation) -> str:
+        """Why an operation need not be asked for; empty: nothing that is declared speaks against it."""
+        amount = operation.amount_minor
+        match operation.kind:
+            case Kind.AUTHORIZE if not tender.authorized and amount < self.smallest.get(operation.currency, 0):
+                return "amount_too_small"
+            case Kind.AUTHORIZE if tender.uncaptured + amount > self.largest.get(operation.currency, amount + 1):
+                return "amount_too_large"
+            case Kind.REFUND if tender.captured_at:
+                until = self.refundable_until(tender.captured_at)
+                return "refund_window_over" if until and operation.intended_at > until else ""
+            case _:
+                return ""
 
     def refundable_until(self, captured_at: datetime) -> datetime | None:
         """The last instant at which a refund is not refused for its age; None: there is none."""

@@ -8,6 +8,7 @@ import pytest
 from kit.feed import Bell
 from kit.times import now
 from services.payments.domain.model import State, Status
+from services.payments.domain.policies import Policies
 from services.payments.runner import Runner
 from services.payments.service import PaymentsService
 from tests.services.payments.conftest import stripe_at
@@ -56,7 +57,7 @@ async def test_of_two_who_ask_about_a_decline_the_second_does_not_ask_without_th
     assert lost.state is State.UNKNOWN
     caplog.clear()
 
-    runner = Runner(world.engine, Bell(), {"stripe": stripe_at(world.provider.url, 20)}, now)
+    runner = Runner(world.engine, Bell(), {"stripe": stripe_at(world.provider.url, 20)}, Policies("stripe"), now)
     first = await runner.resolve(lost)
     assert (first.state, first.failure_code) == (State.FAILED, "generic_decline")
     # The second looked before the first had its answer, and asks after it: the token is forgotten by now.
