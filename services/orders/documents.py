@@ -20,6 +20,7 @@ from services.orders.domain.model import (
     Offer,
     Order,
     Parcel,
+    PaymentTerms,
     PromiseChange,
     Refund,
     Refusal,
@@ -45,6 +46,7 @@ LINE = TypeAdapter(Line)
 OFFER = TypeAdapter(Offer)
 ORDER = TypeAdapter(Order)
 PARCEL = TypeAdapter(Parcel)
+PAYMENT = TypeAdapter(PaymentTerms)
 PROMISE_CHANGES = TypeAdapter(tuple[PromiseChange, ...])
 RANGE = TypeAdapter(LineRange)
 REFUND = TypeAdapter(Refund)

@@ -20,7 +20,7 @@ from services.orders import reading, store
 from services.orders.changing import Answer, Asked, events_of
 from services.orders.domain import capture, fulfilment, order, parcels, pricing, settings, watch
 from services.orders.domain.capture import Outcome
-from services.orders.domain.content import first_difference, normal
+from services.orders.domain.content import first_difference, forget_means, normal
 from services.orders.domain.model import (
     Address,
     Buyer,
@@ -134,7 +134,11 @@ class OrdersService(Offering):
         first = await store.read(tx, met.order_id)
         if met.content_digest == store.content_digest(content, buyer):
             return first
-        field = first_difference((first.buyer, first.order.content), (buyer, content)) or "idempotency_key"
+        recorded, forgotten = first.order.content, forget_means(content)
+        sent = forgotten if recorded == forget_means(recorded) else content
+        # What was forgotten is told apart by the digest alone.
+        unseen = "idempotency_key" if sent is content else "payment"
+        field = first_difference((first.buyer, recorded), (buyer, sent)) or unseen
         raise Conflict(
             "IDEMPOTENCY_CONFLICT",
             f"the key was used before with another {field}",

@@ -374,10 +374,9 @@ def _from_share(one: PaymentShare) -> pb.PaymentShare:
 
 
 def _payment_fact(one: PaymentTerms, buyer: Buyer) -> pb.PaymentTerms:
-    """The customer's id is for the means that only their owner may use: nobody else is told."""
+    """With the customer's id: of means that only their owner may use, and of a credit note that gives back."""
     message = _from_payment(one)
-    if "stored_value_code" in (one.kind, *(share.kind for share in one.first)):
-        message.customer_ref = buyer.customer.customer_id
+    message.customer_ref = buyer.customer.customer_id
     return message
 
 

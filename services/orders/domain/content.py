@@ -5,10 +5,20 @@ from typing import Any
 
 from services.orders.domain.model import Buyer, Content, PaymentTerms
 
+_SECRET = ("payment_method_token", "stored_value_code")
+
 
 def normal(content: Content) -> Content:
     """Lines in the order of their numbers: a line is named by its number, not by its place in a message."""
     return replace(content, lines=tuple(sorted(content.lines, key=lambda line: line.line_number)))
+
+
+def forget_means(content: Content) -> Content:
+    """Without what could pay again: tokens and codes. Whether content is the same, its digest still says."""
+    payment = content.payment
+    first = tuple(replace(one, value="") if one.kind in _SECRET else one for one in payment.first)
+    value = "" if payment.kind in _SECRET else payment.value
+    return replace(content, payment=replace(payment, value=value, first=first))
 
 
 def first_difference(first: tuple[Buyer, Content], sent: tuple[Buyer, Content]) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from kit.errors import FailedPrecondition, InvalidArgument
 from services.orders.domain import changes, holds, parcels, refunds
+from services.orders.domain.content import forget_means
 from services.orders.domain.dues import no_longer_due_minor
 from services.orders.domain.model import (
     CaptureMoment,
@@ -106,6 +107,7 @@ def accept(
     ranges, created = place(order, legs, UnitState.RECORDED, decision_id)
     validated = replace(
         validated,
+        content=forget_means(order.content),
         ranges=ranges,
         fulfilments=created,
         promise=promise,
@@ -147,6 +149,7 @@ def refuse(order: Order, refusal: Refusal, as_of: datetime) -> Decision:
         return Decision(order)
     refused = replace(
         _moved(order, OrderState.REFUSED, as_of),
+        content=forget_means(order.content),
         refusal=refusal,
         next_action_url="",
         ranges=shift(order.ranges, lambda one: True, UnitState.CANCELLED),
@@ -318,7 +321,7 @@ def complete_cancellation(order: Order, as_of: datetime) -> Decision:
     """cancelling -> cancelled: stock and money were undone."""
     if order.state == OrderState.CANCELLED:
         return Decision(order)
-    cancelled = _moved(order, OrderState.CANCELLED, as_of)
+    cancelled = replace(_moved(order, OrderState.CANCELLED, as_of), content=forget_means(order.content))
     return _told(cancelled, "order.cancelled", "The order is cancelled: stock and money were given back.", as_of)
 
 

@@ -13,7 +13,7 @@ from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from kit.values.ids import derived_id
 from services.orders.changing import Asked
 from services.orders.domain.capture import Outcome
-from services.orders.domain.model import LifeCycle, PaymentTerms, Reach, Refusal
+from services.orders.domain.model import LifeCycle, PaymentShare, PaymentTerms, Reach, Refusal
 from services.orders.domain.states import FulfilmentState, OrderState, UnitState
 from services.orders.reading import OrderFilter
 from services.orders.store import content_digest
@@ -291,6 +291,74 @@ async def test_personal_data_stays_in_the_table_of_customers(shop: Shop, orders_
         assert not [word for word in PLANTED if word in written]
     kept = str(await rows(orders_db, "SELECT * FROM order_customer"))
     assert all(word in kept for word in PLANTED)
+
+
+CODE, TOKEN = "7Q3XB2M4D9KF8W1A", "pm_secret_visa"
+MEANS = PaymentTerms(
+    "payment_method_token", TOKEN, (PaymentShare("stored_value_code", CODE, 3_000),), save_means=True
+)
+
+
+async def stand(shop: Shop, order_id: str, end: str) -> None:
+    """Brings a recorded order to where its means are not needed any more."""
+    if end == "accepted":
+        await shop.accept(order_id)
+    elif end == "refused":
+        await shop.service.refuse_order(shop.asked(), order_id, Refusal("PAYMENT_DECLINED", "lost_card"), NOON)
+    else:
+        await shop.service.request_cancellation(shop.asked(), order_id, "anna", "changed my mind", NOON)
+        await shop.service.complete_cancellation(shop.asked(), order_id, NOON)
+
+
+async def test_means_are_kept_as_they_were_sent_until_the_order_stands(shop: Shop) -> None:
+    """Whoever starts its missing workflow reads them from here."""
+    order_id = await shop.record(payment=MEANS)
+    (waiting,) = await shop.service.list_unstarted(LATE, 10)
+    assert (waiting.order.order_id, waiting.order.content.payment) == (order_id, MEANS)
+
+
+@pytest.mark.parametrize("end", ["accepted", "refused", "cancelled"])
+async def test_what_could_pay_again_is_forgotten_once_the_order_stands_or_never_will(
+    shop: Shop, orders_db: AsyncEngine, end: str
+) -> None:
+    order_id = await shop.record(payment=MEANS)
+    await stand(shop, order_id, end)
+    tables = [
+        row.tablename
+        for row in await rows(orders_db, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    ]
+    written = [str(await rows(orders_db, f"SELECT to_jsonb(t) FROM {table} t")) for table in tables]
+    assert not [secret for secret in (CODE, TOKEN) if any(secret in one for one in written)]
+    payment = (await shop.service.get_order(order_id)).order.content.payment
+    assert (payment.kind, payment.save_means, payment.first[0].amount_minor) == (MEANS.kind, True, 3_000)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({}, ""),
+        ({"payment": replace(MEANS, value="pm_other")}, "payment"),
+        ({"payment": replace(MEANS, save_means=False)}, "payment.save_means"),
+        ({"quote_id": "quo_2"}, "quote_id"),
+    ],
+)
+async def test_a_repeat_of_an_order_that_forgot_its_means_is_told_from_another(
+    shop: Shop, changes: dict[str, Any], field: str
+) -> None:
+    order_id = await shop.record(payment=MEANS)
+    await shop.accept(order_id)
+    if not field:
+        assert await shop.record(payment=MEANS) == order_id
+        return
+    with pytest.raises(Conflict) as caught:
+        await shop.record(**{"payment": MEANS, **changes})
+    assert caught.value.facts["field"] == field
+
+
+async def test_a_reference_of_the_channel_s_is_no_secret(shop: Shop) -> None:
+    order_id = await shop.record(payment=PaymentTerms("paid_by_channel_reference", "order-7"))
+    await shop.accept(order_id)
+    assert (await shop.service.get_order(order_id)).order.content.payment.value == "order-7"
 
 
 # -- requests ---------------------------------------------------------------------------------------------

@@ -869,7 +869,9 @@ class PaymentTerms(_message.Message):
     stored_value_code: _builtins.str
     """A gift card, a credit note or a voucher, by its code."""
     customer_ref: _builtins.str
-    """Of the customer who orders, for stored value that is bound to its customer; only in OrderFacts."""
+    """Of the customer who orders, for stored value that is bound to its customer, also a credit note that gives back;
+    only in OrderFacts.
+    """
     save_means: _builtins.bool
     """The customer allows that the means be kept and authorised again for this order."""
     @_builtins.property
