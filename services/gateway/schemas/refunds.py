@@ -1,9 +1,10 @@
 """Money given back, and money of whole orders that could not be captured."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from services.gateway.schemas.base import MAX_INT32, Money, MoneyView, Quantity, Sent, Shown, Text
@@ -13,6 +14,10 @@ RefundReason = Literal[
 ]
 RefundState = Literal["pending", "succeeded", "failed", "superseded"]
 _WAYS = ("lines", "amount", "whole")
+
+
+def _absent_when_null(schema: dict[str, Any]) -> None:
+    del schema["default"]
 
 
 class RefundLine(Sent):
@@ -49,7 +54,7 @@ class RefundRequest(Sent):
         description="Goods by lines or whole, goodwill by amount, the delivery fee by amount or whole"
     )
     lines: list[RefundLine] = Field(default_factory=list, min_length=1, max_length=2_000)
-    amount: Money = Field(default_factory=lambda: Money(amount_minor=0, currency="XXX"))
+    amount: Money | SkipJsonSchema[None] = Field(None, json_schema_extra=_absent_when_null)
     whole: Literal[True] = Field(
         default_factory=lambda: True, description="All that is left; of goods with the delivery fee"
     )
@@ -64,7 +69,7 @@ class RefundRequest(Sent):
 
     def chosen(self) -> dict[str, object]:
         """The one that was named, as a message has it."""
-        chosen: dict[str, object] = self.model_dump(include=set(_WAYS), exclude_unset=True)
+        chosen: dict[str, object] = self.model_dump(include=set(_WAYS), exclude_unset=True, exclude_none=True)
         return chosen
 
 

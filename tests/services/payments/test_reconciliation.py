@@ -1,11 +1,10 @@
 """A provider's settlement file against our books: what is found, what waits, what closes, and who resolves."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-import pytest_asyncio
 from sqlalchemy import text
 
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
@@ -19,7 +18,8 @@ from services.payments.settlements import Header, Settlements
 from tests.services.payments.world import World, authorize, move
 
 NAMES = "transaction_id,kind,payment_reference,reference,operation_id,amount,fee,currency,occurred_at"
-TODAY = datetime.now(UTC).date()
+NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+TODAY = NOON.date()
 TOMORROW = TODAY + timedelta(days=1)
 
 
@@ -56,9 +56,15 @@ class Desk:
         return [(one.kind.value, one.state.value, one.operation_id) for one in reversed(found)]
 
 
-@pytest_asyncio.fixture
-async def desk(world: World) -> Desk:
-    return Desk(world, datetime.now(UTC) + timedelta(days=1))
+@pytest.fixture
+def world(world: World) -> World:
+    """At noon of one day, whenever the tests run."""
+    return replace(world, service=world.at(lambda: NOON))
+
+
+@pytest.fixture
+def desk(world: World) -> Desk:
+    return Desk(world, NOON + timedelta(days=1))
 
 
 def line(number: int, operation: Operation | None = None, amount: str = "40.00", **changes: str) -> str:
@@ -92,13 +98,15 @@ async def captures(world: World, count: int) -> list[Operation]:
 
 
 async def test_the_provider_s_own_file_of_a_day_leaves_no_difference(world: World, desk: Desk) -> None:
+    began = datetime.now(UTC)
     made = await captures(world, 2)
     await world.service.refund(move(made[0].order_id, 1_000))
-    desk.now = datetime.now(UTC)
-    content = world.provider.get(f"/v1/settlements/{desk.now.date()}").text
+    # Its clock is the machine's, which may have passed midnight meanwhile.
+    days = sorted({began.date(), datetime.now(UTC).date()})
+    content = "".join(world.provider.get(f"/v1/settlements/{day}").text for day in days)
     # Its books are older than ours: only what is of this test.
     mine = [row for row in content.splitlines() if any(one.provider_reference in row for one in made)]
-    settlement, counts = await desk.take(file(*mine), desk.now.date())
+    settlement, counts = await desk.take(file(*mine))
     assert (settlement.state, dict(counts.verdicts), counts.missing) == ("done", {"matched": 3}, 0)
     assert counts.fees == [Money(2 * (56 + 25), "EUR")]
     assert await desk.differences() == []
@@ -223,7 +231,7 @@ async def test_a_file_is_taken_whole_or_not_at_all(world: World, desk: Desk) -> 
 
 
 async def test_lines_of_one_payment_are_judged_together_however_few_at_once(world: World) -> None:
-    desk = Desk(world, datetime.now(UTC) + timedelta(days=1), at_once=1)
+    desk = Desk(world, NOON + timedelta(days=1), at_once=1)
     await world.pay()
     taken = [await world.service.capture(move(world.order_id, minor)) for minor in (1_000, 2_000, 3_000)]
     parts = [operation for movement in taken for operation in movement.operations]
