@@ -15,14 +15,18 @@ from workflows.messages import (
     Accepted,
     AcceptRequest,
     AmountChange,
+    AppointmentMoveStep,
     AuthorizeRequest,
     BasketRequest,
+    BookingAnswer,
+    BookingRequest,
     CapacityRequest,
     CaptureAnswer,
     FulfilmentStep,
     Hold,
     HoldAnswer,
     HoldChange,
+    MissedAppointmentStep,
     MoneyRequest,
     MoveRequest,
     Offered,
@@ -249,6 +253,36 @@ async def look_at_refund(request: RefundLook) -> RefundAnswer:
 async def record_refund(request: RefundStep) -> str:
     """orders: what became of a refund; answers the state that it really has."""
     return await _step("record_refund", request, str)
+
+
+async def confirm_booking(request: BookingRequest) -> BookingAnswer:
+    """booking: the place that the customer holds is the order's."""
+    return await _step("confirm_booking", request, BookingAnswer)
+
+
+async def release_booking(request: BookingRequest) -> None:
+    """booking: give the order's place back; accepts that it has none."""
+    await _step("release_booking", request, bool)
+
+
+async def move_booking(request: BookingRequest) -> BookingAnswer:
+    """booking: take a place in another slot and give the old one back, both or neither."""
+    return await _step("move_booking", request, BookingAnswer)
+
+
+async def look_at_booking(request: BookingRequest) -> BookingAnswer:
+    """booking: the place that the order has now."""
+    return await _step("look_at_booking", request, BookingAnswer)
+
+
+async def record_appointment_move(request: AppointmentMoveStep) -> str:
+    """orders: what became of a move; answers the state of the order."""
+    return await _step("record_appointment_move", request, str)
+
+
+async def record_missed_appointment(request: MissedAppointmentStep) -> str:
+    """orders: the customer was not met; answers the state of the order."""
+    return await _step("record_missed_appointment", request, str)
 
 
 async def _step(name: str, request: object, result_type: type[T]) -> T:

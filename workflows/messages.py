@@ -94,6 +94,20 @@ class OrderInput:
     first: list[TenderShare] = field(default_factory=list)
     # The customer allows that the means be kept and authorised again for this order.
     save_means: bool = False
+    # Of the slot in which the customer is met.
+    booking_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A booking's place in a slot. `date` is that of the customer."""
+
+    booking_id: str
+    slot_id: str
+    date: str
+    window_start: str
+    window_end: str
+    service_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +231,7 @@ class PlanRequest:
     overlays: list[Overlay] = field(default_factory=list)
     own_holds: list[Hold] = field(default_factory=list)
     replaced: list[LegPlace] = field(default_factory=list)
+    appointment: Appointment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,6 +409,7 @@ class AcceptRequest:
     decision_id: str
     payment: str
     as_of: str
+    appointment: Appointment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -570,4 +586,67 @@ class RefundStep:
     refund_id: str
     state: str
     failure: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRequest:
+    """A booking of an order: to confirm, to give back, to look at, or (with a slot) to move."""
+
+    request_id: str
+    order_id: str
+    booking_id: str
+    as_of: str
+    channel_id: str = ""
+    country: str = ""
+    postcode: str = ""
+    slot_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BookingAnswer:
+    """The place that the order has, or why it could not be had: SLOT_FULL, SLOT_PAST..."""
+
+    appointment: Appointment | None = None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentMoveInput:
+    """What an AppointmentMoveWorkflow starts with: the data of the event that the move was asked for."""
+
+    order_id: str
+    booking_id: str
+    slot_id: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentMoveStep:
+    """What became of a move of this number."""
+
+    request_id: str
+    order_id: str
+    number: int
+    answer: BookingAnswer
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissedAppointmentInput:
+    """What a MissedAppointmentWorkflow starts with: the data of the event that the customer was not met."""
+
+    order_id: str
+    slot_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissedAppointmentStep:
+    """The customer was not met in this slot; `reason` is a code of the carrier."""
+
+    request_id: str
+    order_id: str
+    slot_id: str
+    reason: str
     as_of: str

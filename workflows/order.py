@@ -17,8 +17,10 @@ with workflow.unsafe.imports_passed_through():
         Accepted,
         AcceptRequest,
         Amount,
+        Appointment,
         AuthorizeRequest,
         BasketRequest,
+        BookingRequest,
         CapacityRequest,
         Competing,
         Exclusion,
@@ -73,6 +75,7 @@ class OrderWorkflow(Capturing):
         self._order = order
         self._placement: Placement | None = None
         self._basket_id = order.basket_id
+        self._appointment: Appointment | None = None
         self._counts = Counter[str]()
         self._undo: dict[str, Callable[[], Awaitable[None]]] = {}
         self._excluded: list[Exclusion] = []
@@ -114,6 +117,7 @@ class OrderWorkflow(Capturing):
 
     async def _place(self) -> Accepted | None:
         try:
+            await self._book()
             plan = await self._hold_stock(policies.HOLD_SECONDS)
             payment = await self._authorize()
             plan = await self._keep_hold(plan)
@@ -124,6 +128,17 @@ class OrderWorkflow(Capturing):
         else:
             return await self._accept(plan, payment)
         return None
+
+    async def _book(self) -> None:
+        """The place that the customer holds is this order's; a plan keeps the appointment."""
+        if self._order.booking_id:
+            self._undo["booking"] = self._give_booking_back
+            answer = await calls.confirm_booking(self._booking("book"))
+            # A lost task would ask again, and who was refused might get the place after all.
+            await self._write_down()
+            if answer.refusal:
+                raise Refused(Refusal(answer.refusal, "the appointment can no longer be had"))
+            self._appointment = answer.appointment
 
     async def _hold_stock(self, seconds: int) -> Plan:
         """Plans and holds; when stock has gone in between, plans again with the true figures, within bounds."""
@@ -218,6 +233,7 @@ class OrderWorkflow(Capturing):
             decision_id=plan.decision_id,
             payment=payment.status,
             as_of=workflow.now().isoformat(),
+            appointment=self._appointment,
         )
         accepted = await self._insist_on(calls.accept_order, request)
         if accepted.state != "VALIDATED":
@@ -409,6 +425,10 @@ class OrderWorkflow(Capturing):
     async def _find_place(self, lost: LostUnits, gone: list[LegPlace]) -> Plan | None:
         """`gone`: legs whose room the plan takes over. A plan whose stock has gone gives its own to the next."""
         overlays: list[Overlay] = []
+        if self._appointment:
+            # The customer may have moved it since.
+            booked = await self._insist_on(calls.look_at_booking, self._booking("look"))
+            self._appointment = booked.appointment
         for _ in range(policies.PLAN_ATTEMPTS):
             wanted = self._plan_of(lost.lines, overlays, "", replaced=gone)
             plan = await self._insist_on(calls.plan_order, wanted)
@@ -463,6 +483,9 @@ class OrderWorkflow(Capturing):
             request = CapacityRequest(self._order.order_id, list(legs))
             await self._insist_on(calls.release_capacity, request)
 
+    async def _give_booking_back(self) -> None:
+        await self._insist_on(calls.release_booking, self._booking("give-booking-back"))
+
     # Steps with their arguments.
 
     def _plan_of(
@@ -491,6 +514,18 @@ class OrderWorkflow(Capturing):
             overlays=overlays,
             own_holds=list(own_holds),
             replaced=list(replaced),
+            appointment=self._appointment,
+        )
+
+    def _booking(self, step: str) -> BookingRequest:
+        return BookingRequest(
+            request_id=self._key(step),
+            order_id=self._order.order_id,
+            booking_id=self._order.booking_id,
+            as_of=workflow.now().isoformat(),
+            channel_id=self._order.channel_id,
+            country=self._order.country,
+            postcode=self._order.postcode,
         )
 
     def _hold_of(self, plan: Plan, seconds: int) -> ReserveRequest:

@@ -155,4 +155,5 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
         ),
         placed_at=from_proto(facts.placed_at).isoformat(),
         basket_id=facts.basket_id,
+        booking_id=facts.booking_id,
     )

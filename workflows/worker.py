@@ -8,18 +8,27 @@ from temporalio.worker import Interceptor, Worker
 from kit import rpc, telemetry, temporal
 from kit.settings import Settings
 from workflows import sweeper
+from workflows.activities.booking import BookingActivities
 from workflows.activities.interceptor import AroundActivities
 from workflows.activities.inventory import InventoryActivities
 from workflows.activities.offers import OfferActivities
 from workflows.activities.orders import OrderActivities
 from workflows.activities.payments import PaymentActivities
 from workflows.activities.promise import PromiseActivities
+from workflows.appointment import AppointmentMoveWorkflow, MissedAppointmentWorkflow
 from workflows.fulfilment import FulfilmentWorkflow
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.sandbox import sandbox
 
 _SWEEP_SECONDS = 5
+STORIES = (
+    OrderWorkflow,
+    FulfilmentWorkflow,
+    RefundWorkflow,
+    AppointmentMoveWorkflow,
+    MissedAppointmentWorkflow,
+)
 
 
 class WorkerSettings(Settings):
@@ -32,6 +41,7 @@ class WorkerSettings(Settings):
     promise_address: str
     orders_address: str
     payments_address: str
+    booking_address: str
 
 
 def build_worker(
@@ -41,6 +51,7 @@ def build_worker(
     promise: grpc.aio.Channel,
     orders: grpc.aio.Channel,
     payments: grpc.aio.Channel,
+    booking: grpc.aio.Channel,
     task_queue: str = temporal.TASK_QUEUE,
     interceptors: tuple[Interceptor, ...] = (),
 ) -> Worker:
@@ -51,11 +62,12 @@ def build_worker(
         OrderActivities(orders),
         OfferActivities(orders, promise),
         PaymentActivities(payments),
+        BookingActivities(booking),
     )
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[OrderWorkflow, FulfilmentWorkflow, RefundWorkflow],
+        workflows=STORIES,
         activities=[
             step
             for group in steps
@@ -79,6 +91,7 @@ async def run(settings: WorkerSettings) -> None:
         promise=rpc.connect(settings.promise_address),
         orders=orders,
         payments=rpc.connect(settings.payments_address),
+        booking=rpc.connect(settings.booking_address),
     )
 
     async def sweep() -> None:

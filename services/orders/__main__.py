@@ -15,6 +15,7 @@ from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_s
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
+from services.orders.appointing import Appointments
 from services.orders.carriers import Carrier
 from services.orders.carriers.signed_json import SignedJsonCarrier
 from services.orders.holding import Holding
@@ -53,13 +54,14 @@ async def main() -> None:
     bell = Bell()
     service = OrdersService(engine, bell)
     refunds = Refunds(engine, bell)
+    appointments = Appointments(engine, bell)
     holding = Holding(engine, bell)
     carriers = _carriers(settings)
     tracking = Tracking(engine, bell, carriers)
     silence = timedelta(seconds=settings.carrier_silence_seconds)
 
     def register(server: grpc.aio.Server) -> None:
-        add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding, tracking), server)
+        add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding, tracking, appointments), server)
         add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
         add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
         add_OffersServiceServicer_to_server(OffersRpc(service), server)

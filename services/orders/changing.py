@@ -127,6 +127,7 @@ def events_of(decision: Decision) -> list[outbox.Event]:
         subject, data = f"order/{one.order_id}", {**about, **happening.facts}
         if happening.refund_id:
             subject = f"refund/{happening.refund_id}"
+        subject = happening.story or subject
         if work := happening.fulfilment:
             subject = f"fulfilment/{work.fulfilment_id}"
             data |= {"fulfilment_id": work.fulfilment_id, "point_id": work.point_id}

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 from services.orders.domain.document import DocumentContent, Seller
 from services.orders.domain.model import (
     Address,
+    Appointment,
     Buyer,
     Charge,
     Content,
@@ -29,6 +30,7 @@ from services.orders.domain.model import (
 )
 from services.orders.domain.ranges import LineRange
 
+APPOINTMENT = TypeAdapter(Appointment)
 BUYER = TypeAdapter(Buyer)
 CHARGE = TypeAdapter(Charge)
 CONTENT = TypeAdapter(Content)

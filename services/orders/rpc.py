@@ -12,6 +12,7 @@ from oms.type.v1 import type_pb2
 from services.orders import translate as to
 from services.orders import translate_money as money
 from services.orders import wire
+from services.orders.appointing import Appointments
 from services.orders.domain.model import HoldKind
 from services.orders.holding import Holding
 from services.orders.holds_rpc import HoldsRpc
@@ -20,6 +21,7 @@ from services.orders.reading import OrderFilter
 from services.orders.refunding import Refunds
 from services.orders.service import OrdersService
 from services.orders.tracking import Tracking
+from services.orders.translate_appointment import from_appointment, to_slot, to_wanted_slot
 from services.orders.translate_parcels import to_scan
 
 MAX_UNSTARTED = 500
@@ -28,11 +30,19 @@ MAX_UNSTARTED = 500
 class OrdersRpc(HoldsRpc, OrdersServiceServicer):
     """OrdersService over gRPC."""
 
-    def __init__(self, service: OrdersService, refunds: Refunds, holding: Holding, tracking: Tracking) -> None:
+    def __init__(
+        self,
+        service: OrdersService,
+        refunds: Refunds,
+        holding: Holding,
+        tracking: Tracking,
+        appointments: Appointments,
+    ) -> None:
         super().__init__(holding)
         self._service = service
         self._refunds = refunds
         self._tracking = tracking
+        self._appointments = appointments
 
     # -- settings -----------------------------------------------------------------------------------------
 
@@ -77,6 +87,8 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             request.decision_id,
             request.payment,
             times.field_or_now(request, "as_of"),
+            request.booking_id,
+            to_slot(request),
         )
         return pb.AcceptOrderResponse(
             state=to.from_order_state(planned.state),
@@ -190,6 +202,48 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             times.field_or_now(request, "as_of"),
         )
         return pb.RetryRefundResponse(refund=money.from_refund(refund))
+
+    # -- appointments -------------------------------------------------------------------------------------
+
+    @wire.checked
+    async def RequestAppointmentMove(
+        self, request: pb.RequestAppointmentMoveRequest, context: Any
+    ) -> pb.RequestAppointmentMoveResponse:
+        moving = await self._appointments.request_move(
+            wire.asked(request),
+            request.order_id,
+            to_wanted_slot(request),
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RequestAppointmentMoveResponse(appointment=from_appointment(moving))
+
+    @wire.checked
+    async def RecordAppointmentMove(
+        self, request: pb.RecordAppointmentMoveRequest, context: Any
+    ) -> pb.RecordAppointmentMoveResponse:
+        state = await self._appointments.record_move(
+            wire.asked(request),
+            request.order_id,
+            request.number,
+            to_slot(request),
+            request.refusal,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RecordAppointmentMoveResponse(state=to.from_order_state(state))
+
+    @wire.checked
+    async def RecordMissedAppointment(
+        self, request: pb.RecordMissedAppointmentRequest, context: Any
+    ) -> pb.RecordMissedAppointmentResponse:
+        state = await self._appointments.record_missed(
+            wire.asked(request),
+            request.order_id,
+            request.slot_id,
+            request.reason,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RecordMissedAppointmentResponse(state=to.from_order_state(state))
 
     # -- reading ------------------------------------------------------------------------------------------
 

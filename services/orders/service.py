@@ -18,7 +18,7 @@ from kit.values.ids import derived_id
 from services.orders import documents as doc
 from services.orders import reading, store
 from services.orders.changing import Answer, Asked, events_of
-from services.orders.domain import capture, fulfilment, order, parcels, pricing, settings, watch
+from services.orders.domain import appointments, capture, fulfilment, order, parcels, pricing, settings, watch
 from services.orders.domain.capture import Outcome
 from services.orders.domain.content import first_difference, forget_means, normal
 from services.orders.domain.model import (
@@ -29,8 +29,10 @@ from services.orders.domain.model import (
     Fulfilment,
     Leg,
     LifeCycle,
+    Order,
     Refusal,
     SalesChannel,
+    Slot,
     Units,
     Window,
 )
@@ -155,12 +157,16 @@ class OrdersService(Offering):
         decision_id: str,
         payment: str,
         as_of: datetime,
+        booking_id: str = "",
+        slot: Slot | None = None,
     ) -> Planned:
         """recorded | action_required -> validated; CANCELLING without fulfilments if the customer was faster."""
-        answer = await self.on_order(
-            asked, order_id, lambda one: order.accept(one, legs, promise, decision_id, payment, as_of), _planned
-        )
-        return _to_planned(answer)
+
+        def decide(one: Order) -> Decision:
+            appointment = appointments.kept(one.content, booking_id, slot)
+            return order.accept(one, legs, promise, decision_id, payment, as_of, appointment)
+
+        return _to_planned(await self.on_order(asked, order_id, decide, _planned))
 
     async def refuse_order(self, asked: Asked, order_id: str, refusal: Refusal, as_of: datetime) -> OrderState:
         """recorded | action_required -> refused."""

@@ -126,6 +126,7 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
         "quote_id": content.quote_id,
         "basket_id": content.basket_id,
         "trade": content.trade,
+        "booking_id": content.booking_id,
         "source_placed_at": content.source_placed_at.isoformat() if content.source_placed_at else None,
         "standard_shipping_minor": content.standard_shipping.amount_minor if content.standard_shipping else None,
         "life_cycle_id": order.life_cycle.life_cycle_id,
@@ -148,7 +149,7 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
     return written.first() is not None
 
 
-_LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade")
+_LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade", "booking_id")
 _LATER_PAYMENT_FIELDS = ("first", "save_means")
 
 
@@ -313,7 +314,7 @@ _SAVE = text(
             compensation_minor = n.compensation_minor, charge = n.charge,
             payment_failed_since = n.payment_failed_since, holds = n.holds, held_for = n.held_for,
             hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since,
-            unclaimed_since = n.unclaimed_since
+            unclaimed_since = n.unclaimed_since, appointment = n.appointment
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -440,6 +441,7 @@ def _changing(order: Order) -> dict[str, Any]:
         "watch_at": order.watch_at.isoformat() if order.watch_at else None,
         "compensation_minor": order.compensation_minor,
         "charge": doc.to_json(doc.CHARGE, order.charge) if order.charge else None,
+        "appointment": doc.to_json(doc.APPOINTMENT, order.appointment) if order.appointment else None,
         "payment_failed_since": since.isoformat() if (since := failed_since(order)) else None,
         "holds": doc.to_json(doc.HOLDS, order.holds),
         "held_for": sorted({one.kind.value for one in open_holds(order)}),

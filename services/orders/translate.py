@@ -43,6 +43,7 @@ from services.orders.domain.states import FulfilmentState, OrderState
 from services.orders.domain.status import labels
 from services.orders.reading import Obligation, TimelineEntry
 from services.orders.store import View
+from services.orders.translate_appointment import from_appointment
 from services.orders.translate_documents import to_terms
 from services.orders.translate_holds import from_change_rule, from_hold, from_hold_rule, from_label, to_rules
 from services.orders.translate_money import from_charge, from_refund
@@ -116,6 +117,7 @@ def to_content(message: pb.OrderContent) -> Content:
         basket_id=message.basket_id,
         standard_shipping=to_money(message, "standard_shipping"),
         trade=message.trade,
+        booking_id=message.booking_id,
     )
 
 
@@ -298,6 +300,7 @@ def from_view(view: View) -> pb.Order:
         customer_labels=[from_label(label) for label in labels(one)],
         undecided_loss_since=from_instant(undecided_since(one)),
         unclaimed_since=from_instant(one.unclaimed_since),
+        appointment=from_appointment(one.appointment),
     )
 
 
@@ -331,6 +334,7 @@ def from_facts(view: View) -> pb.OrderFacts:
         mode=_MODE_NUMBERS[content.mode] if content.mode else type_pb2.DELIVERY_MODE_UNSPECIFIED,
         quote_id=content.quote_id,
         basket_id=content.basket_id,
+        booking_id=content.booking_id,
         total=from_money(content.total),
         payment=_payment_fact(content.payment, view.buyer),
         lines=[
@@ -358,6 +362,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         basket_id=content.basket_id,
         standard_shipping=from_money(content.standard_shipping) if content.standard_shipping else None,
         trade=content.trade,
+        booking_id=content.booking_id,
     )
 
 

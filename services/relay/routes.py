@@ -39,7 +39,11 @@ WAKING = frozenset(
 )
 
 # The workflow that carries out what the event says was decided; the event's data is what it starts with.
-STARTING = {"oms.orders.order.refund_requested": "RefundWorkflow"}
+STARTING = {
+    "oms.orders.order.refund_requested": "RefundWorkflow",
+    "oms.orders.order.appointment_move_requested": "AppointmentMoveWorkflow",
+    "oms.booking.booking.missed": "MissedAppointmentWorkflow",
+}
 
 # "oms.<source>.<aggregate>.<what>": only these sources need to be read for signals.
 WAKING_SOURCES = frozenset(event_type.split(".")[1] for event_type in {*WAKING, *STARTING})

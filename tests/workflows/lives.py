@@ -9,6 +9,7 @@ from temporalio.service import RPCError
 
 from kit.errors import FailedPrecondition
 from kit.times import now
+from oms.booking.v1 import booking_service_pb2 as booking
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.world import FAR, MID, NEAR, RING_SECONDS, World, until
@@ -267,6 +268,26 @@ async def lost_and_sent_again_from_the_second_point(world: World) -> str:
     return order_id
 
 
+async def _placed_at_an_appointment(world: World, slot: booking.Slot) -> tuple[str, str]:
+    """The order and its booking."""
+    sku = await world.stock({NEAR: 1, MID: 1})
+    held = await world.hold_slot(slot)
+    recorded = await world.record({sku: 1}, booking=held.booking_id)
+    await world.place(recorded)
+    return recorded.order.order_id, held.booking_id
+
+
+async def moved_refused_and_met(world: World) -> str:
+    _, first, second, full = (await world.slots())[:4]
+    order_id, _ = await _placed_at_an_appointment(world, first)
+    await world.move_appointment(order_id, second)
+    await world.hold_slot(full)
+    await world.move_appointment(order_id, full)
+    await world.refuse(order_id)
+    await world.ship(order_id)
+    return order_id
+
+
 async def lost_and_nowhere_to_be_had_again(world: World) -> str:
     order_id = await _placed(world, {NEAR: 1})
     lost = await world.scan(await world.hand_over_all(order_id), "lost")
@@ -338,6 +359,30 @@ async def given_away_by_a_person(world: World) -> str:
     return order_id
 
 
+async def missed_and_met_at_another_time(world: World) -> str:
+    _, first, second = (await world.slots())[:3]
+    order_id, booking_id = await _placed_at_an_appointment(world, first)
+    work = await world.pack(await world.pick(await world.accept(order_id)))
+    await world.parcel_paid(work.fulfilment_id)
+    work = await world.hand_over(work)
+    await world.miss(booking_id)
+    await world.appointment_in(order_id, "missed")
+    await world.move_appointment(order_id, second)
+    await world.deliver(work)
+    return order_id
+
+
+async def appointment_gone_and_cancelled(world: World) -> str:
+    slot = (await world.slots())[1]
+    order_id, booking_id = await _placed_at_an_appointment(world, slot)
+    sku = await world.stock({NEAR: 1})
+    refused = await world.record({sku: 1}, booking=booking_id)
+    await world.place(refused)
+    await world.cancel(order_id)
+    await world.ended(order_id)
+    return refused.order.order_id
+
+
 LIVES: tuple[Life, ...] = (
     delivered,
     placed_from_a_basket,
@@ -372,4 +417,7 @@ LIVES: tuple[Life, ...] = (
     not_found_then_claimed_by_one_whose_gateway_died,
     refused_by_all,
     given_away_by_a_person,
+    moved_refused_and_met,
+    missed_and_met_at_another_time,
+    appointment_gone_and_cancelled,
 )

@@ -12,6 +12,8 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from kit import db, rpc, temporal
 from kit.feed import Bell
 from kit.outbox import OutboxRpc
+from kit.times import now
+from oms.booking.v1.booking_service_pb2_grpc import BookingServiceStub, add_BookingServiceServicer_to_server
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub, add_BasketServiceServicer_to_server
 from oms.inventory.v1.inventory_service_pb2_grpc import (
@@ -35,11 +37,15 @@ from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub, add_Ca
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub, add_PromiseServiceServicer_to_server
 from oms.promise.v1.ruleset_service_pb2_grpc import RulesetServiceStub, add_RulesetServiceServicer_to_server
 from oms.type.v1 import type_pb2 as types
+from services.booking.patterns import Patterns
+from services.booking.rpc import BookingRpc
+from services.booking.service import BookingService
 from services.inventory.baskets import Baskets
 from services.inventory.baskets_rpc import BasketRpc
 from services.inventory.rpc import InventoryRpc
 from services.inventory.service import InventoryService
 from services.inventory.watch import StockWatch
+from services.orders.appointing import Appointments
 from services.orders.holding import Holding
 from services.orders.offers_rpc import OffersRpc
 from services.orders.refunding import Refunds
@@ -70,7 +76,7 @@ from services.relay.signals import Signals
 from tests.conftest import MakeDatabase
 from tests.simulators.payment_provider import API_KEY, WEBHOOK_SECRET, RunningProvider
 from tests.workflows.faults import Faults
-from tests.workflows.world import FAR, MID, NEAR, RING_SECONDS, SHIPPING_MINOR, World, until
+from tests.workflows.world import FAR, MET, MID, NEAR, RING_SECONDS, SHIPPING_MINOR, World, until
 from workflows.worker import build_worker
 
 CODEC_KEYS = "test:" + "A" * 43
@@ -113,7 +119,7 @@ async def running(
     """Starts it all, with the network loaded, and stops it."""
     async with AsyncExitStack() as stack:
         engines = {}
-        for name in ("inventory", "promise", "orders", "payments", "relay"):
+        for name in ("inventory", "promise", "orders", "payments", "booking", "relay"):
             database = make_database(name)
             database.clean()
             engines[name] = db.connect(database.url, pool_size=_POOL_SIZE)
@@ -130,11 +136,12 @@ async def running(
             promise=channel,
             orders=channel,
             payments=channel,
+            booking=channel,
             task_queue=task_queue,
             interceptors=(faults,),
         )
         await stack.enter_async_context(worker)
-        for name in ("orders", "payments"):
+        for name in ("orders", "payments", "booking"):
             source = Source(name, OutboxServiceStub(await _outbox(stack, engines[name], bells[name], name)))
             signals = Signals(engines["relay"], client, task_queue)
             _in_background(stack, Follower(engines["relay"], engines["relay"], source, signals).run())
@@ -154,6 +161,7 @@ async def running(
             offers=OffersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
             stored_value=StoredValueServiceStub(channel),
+            booking=BookingServiceStub(channel),
         )
         await _load(world)
         yield world
@@ -190,9 +198,10 @@ async def _serve(
     of_orders = engines["orders"], bells["orders"]
     tracking = Tracking(*of_orders, {})
     orders_service = OrdersService(*of_orders)
-    add_OrdersServiceServicer_to_server(
-        OrdersRpc(orders_service, Refunds(*of_orders), Holding(*of_orders), tracking), server
+    orders_rpc = OrdersRpc(
+        orders_service, Refunds(*of_orders), Holding(*of_orders), tracking, Appointments(*of_orders)
     )
+    add_OrdersServiceServicer_to_server(orders_rpc, server)
     add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
@@ -200,10 +209,13 @@ async def _serve(
     payments = PaymentsService(engines["payments"], bells["payments"], providers, "stripe")
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     add_StoredValueServiceServicer_to_server(StoredValueRpc(StoredValueService(*of_codes)), server)
+    bookings = BookingService(engines["booking"], bells["booking"])
+    add_BookingServiceServicer_to_server(BookingRpc(bookings, Patterns(engines["booking"])), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     stack.push_async_callback(server.stop, 0)
     channel = await stack.enter_async_context(rpc.connect(f"127.0.0.1:{port}"))
+    _in_background(stack, rpc.periodically("expire_bookings", 0.2, lambda: bookings.expire(now())))
     _in_background(stack, StockFollower(channel, replica).run())
 
     async def refresh() -> bool:
@@ -338,8 +350,11 @@ async def _load_carrier(world: World) -> None:
         carbon_legs=[prm.CarbonLeg(transport="road", grams_per_tonne_kilometre=100)],
         carbon_factor="test 1",
     )
+    met = prm.CarrierService()
+    met.CopyFrom(van)
+    met.service_id, met.mode, met.one_shipment = MET, types.DELIVERY_MODE_APPOINTMENT, True
     await world.promise.PutCarriers(
-        prm.PutCarriersRequest(carriers=[prm.Carrier(carrier_id="VAN", name="Van", services=[van])])
+        prm.PutCarriersRequest(carriers=[prm.Carrier(carrier_id="VAN", name="Van", services=[van, met])])
     )
     near_first = rules.Ruleset(currency="EUR", split_cost_minor=300, distance_cost_minor_per_kilometre=1)
     await world.rulesets.PublishRuleset(

@@ -8,20 +8,20 @@ flight. Keep those that a change made different.
 import asyncio
 import os
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from temporalio.client import WorkflowHistory
+from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.worker import Replayer
 
 from kit import temporal
 from tests.workflows.lives import LIVES, Life
 from tests.workflows.start import CODEC_KEYS
 from tests.workflows.world import World
-from workflows.fulfilment import FulfilmentWorkflow
-from workflows.order import OrderWorkflow
-from workflows.refund import RefundWorkflow
 from workflows.sandbox import sandbox
+from workflows.worker import STORIES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FOLDER = Path(__file__).parents[1] / "histories"
@@ -30,7 +30,7 @@ STORED = sorted(FOLDER.glob("*.json"))
 
 def _replayer() -> Replayer:
     return Replayer(
-        workflows=[OrderWorkflow, FulfilmentWorkflow, RefundWorkflow],
+        workflows=STORIES,
         data_converter=temporal.data_converter(CODEC_KEYS),
         workflow_runner=sandbox(),
     )
@@ -50,6 +50,21 @@ def test_every_way_through_the_stories_is_stored() -> None:
     assert stored >= {life.__name__ for life in LIVES}
 
 
+async def _of_appointment(world: World, order_id: str) -> AsyncIterator[WorkflowHandle[Any, Any]]:
+    """The stories of its moves, and of the times that the customer was not met."""
+    query = f"OrderId = '{order_id}' AND WorkflowType IN ('AppointmentMoveWorkflow', 'MissedAppointmentWorkflow')"
+    if not (await world.order(order_id)).content.booking_id:
+        return
+
+    async def found() -> list[str]:
+        return [one.id async for one in world.client.list_workflows(query)]
+
+    for workflow_id in sorted(await found()):
+        story = world.client.get_workflow_handle(workflow_id)
+        await story.result()
+        yield story
+
+
 async def test_the_histories_of_today_replay(world: World) -> None:
     async def live(life: Life) -> None:
         order_id = await life(world)
@@ -63,6 +78,8 @@ async def test_the_histories_of_today_replay(world: World) -> None:
             story = world.client.get_workflow_handle(f"refund/{refund.refund_id}")
             await story.result()
             stories.append(story)
+        of_refunds = len(stories)
+        stories += [story async for story in _of_appointment(world, order_id)]
         for number, story in enumerate(stories):
             history = await story.fetch_history()
             await _replayer().replay_workflow(history)
@@ -70,6 +87,8 @@ async def test_the_histories_of_today_replay(world: World) -> None:
                 kind = f"fulfilment-{number}" if number else "order"
                 if number >= of_order:
                     kind = f"refund-{number - of_order + 1}"
+                if number >= of_refunds:
+                    kind = f"appointment-{number - of_refunds + 1}"
                 text = re.sub(r'"identity": *"[^"]*"', '"identity": "test"', history.to_json())
                 (FOLDER / f"{life.__name__}.{version}.{kind}.json").write_text(text + "\n")
 

@@ -17,6 +17,7 @@ from temporalio.testing import TimeSkipper
 
 from kit.errors import InvalidArgument, NotFound
 from kit.times import now, to_proto
+from oms.booking.v1 import booking_service_pb2 as bkg
 from oms.inventory.v1 import basket_service_pb2 as bsk
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import offers_service_pb2 as ofr
@@ -33,6 +34,7 @@ from workflows.messages import Placement, Refusal
 from workflows.starting import order_workflow_id, place
 
 if TYPE_CHECKING:
+    from oms.booking.v1.booking_service_pb2_grpc import BookingServiceAsyncStub
     from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NEAR, MID, FAR = "NEAR", "MID", "FAR"
+MET = "VAN-MET"
+HOME = types.Destination(country="FR", postcode="75011")
 PRICE_MINOR = 2500
 SHIPPING_MINOR = 490
 PATIENCE_SECONDS = 60.0
@@ -91,6 +95,7 @@ class World:
     offers: "OffersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
     stored_value: "StoredValueServiceAsyncStub"
+    booking: "BookingServiceAsyncStub"
 
     async def stock(self, units: Mapping[str, int], *, release_date: str = "") -> str:
         """A new article with this stock by point, known to the planner."""
@@ -146,6 +151,79 @@ class World:
         reply = await self.baskets.GetBasket(bsk.GetBasketRequest(channel_id="web", basket_id=basket))
         return {line.sku: line.quantity for line in reply.basket.lines}
 
+    async def slots(self, capacity: int = 1) -> list[bkg.Slot]:
+        """Of a pattern of its own, one a day from four days on."""
+        pattern = bkg.SlotPattern(
+            pattern_id=f"met-{uuid4().hex[:8]}",
+            carrier_id="VAN",
+            service_id=MET,
+            country="FR",
+            weekdays=range(1, 8),
+            from_minute=540,
+            until_minute=660,
+            time_zone="Europe/Paris",
+            capacity=capacity,
+            valid_from="2026-01-01",
+        )
+        await self.booking.PutSlotPatterns(bkg.PutSlotPatternsRequest(patterns=[pattern], actor="test"))
+        first = now().date() + timedelta(days=4)
+        asked = bkg.ListSlotsRequest(
+            carrier_id="VAN",
+            service_id=MET,
+            from_date=first.isoformat(),
+            until_date=(first + timedelta(days=10)).isoformat(),
+        )
+        found = (await self.booking.ListSlots(asked)).slots
+        return [slot for slot in found if slot.slot_id.startswith(pattern.pattern_id)]
+
+    async def hold_slot(self, slot: bkg.Slot, **other: Any) -> bkg.Booking:
+        """A customer of the web shop is about to order."""
+        asked = bkg.HoldSlotRequest(
+            request_id=uuid4().hex, slot_id=slot.slot_id, channel_id="web", destination=HOME, **other
+        )
+        return (await self.booking.HoldSlot(asked)).booking
+
+    async def booked(self, booking_id: str) -> bkg.Booking:
+        return (await self.booking.GetBooking(bkg.GetBookingRequest(booking_id=booking_id))).booking
+
+    async def taken(self, slot: bkg.Slot) -> int:
+        return (await self.booking.GetSlot(bkg.GetSlotRequest(slot_id=slot.slot_id))).slot.taken
+
+    async def move_appointment(self, order_id: str, slot: bkg.Slot) -> pb.Appointment:
+        """The customer wants another slot; returns when that has an outcome."""
+        asked = pb.RequestAppointmentMoveRequest(
+            request_id=uuid4().hex,
+            order_id=order_id,
+            slot=pb.AppointmentSlot(slot_id=slot.slot_id, date=slot.date, window=slot.window),
+            actor="customer",
+        )
+        await self.orders.RequestAppointmentMove(asked)
+        return await self.appointment_in(order_id, "booked", "missed")
+
+    async def appointment_in(self, order_id: str, *states: str) -> pb.Appointment:
+        """The order's appointment, once it is in one of these states."""
+
+        async def look() -> pb.Appointment | None:
+            appointment = (await self.order(order_id)).appointment
+            return appointment if appointment.state in states else None
+
+        found = await until(look, f"{order_id}: {states}")
+        assert found
+        return found
+
+    async def miss(self, booking_id: str) -> None:
+        """The carrier comes in time and meets nobody."""
+        booked = await self.booked(booking_id)
+        await self.booking.RecordMissed(
+            bkg.RecordMissedRequest(
+                request_id=uuid4().hex,
+                booking_id=booking_id,
+                reason="not_at_home",
+                actor="VAN",
+                as_of=booked.window.end,
+            )
+        )
+
     async def record(
         self,
         lines: Mapping[str, int],
@@ -156,6 +234,7 @@ class World:
         payment: pb.PaymentTerms | None = None,
         free: bool = False,
         basket: str = "",
+        booking: str = "",
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more."""
         rows = [
@@ -183,7 +262,8 @@ class World:
             ),
             lines=rows,
             total=types.Money(amount_minor=total, currency="EUR"),
-            mode=types.DELIVERY_MODE_HOME_STANDARD,
+            mode=types.DELIVERY_MODE_APPOINTMENT if booking else types.DELIVERY_MODE_HOME_STANDARD,
+            booking_id=booking,
             payment=payment or pb.PaymentTerms(payment_method_token=token),
             basket_id=basket,
         )

@@ -11,10 +11,13 @@ from workflows.activities.translate import CALL_SECONDS, amount, instant, instan
 from workflows.messages import (
     Accepted,
     AcceptRequest,
+    Appointment,
+    AppointmentMoveStep,
     FulfilmentInput,
     FulfilmentStep,
     Leg,
     Line,
+    MissedAppointmentStep,
     Offered,
     OrderStep,
     RefundStep,
@@ -44,6 +47,8 @@ class OrderActivities:
                 decision_id=request.decision_id,
                 payment=request.payment,
                 as_of=instant(request.as_of),
+                booking_id=request.appointment.booking_id if request.appointment else "",
+                slot=_slot(request.appointment),
             ),
             timeout=CALL_SECONDS,
         )
@@ -195,6 +200,37 @@ class OrderActivities:
         )
         return reply.refund.state
 
+    @activity.defn
+    async def record_appointment_move(self, request: AppointmentMoveStep) -> str:
+        """RecordAppointmentMove."""
+        reply = await self._stub.RecordAppointmentMove(
+            pb.RecordAppointmentMoveRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                number=request.number,
+                slot=_slot(request.answer.appointment),
+                refusal=request.answer.refusal,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _order_state(reply.state)
+
+    @activity.defn
+    async def record_missed_appointment(self, request: MissedAppointmentStep) -> str:
+        """RecordMissedAppointment."""
+        reply = await self._stub.RecordMissedAppointment(
+            pb.RecordMissedAppointmentRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                slot_id=request.slot_id,
+                reason=request.reason,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _order_state(reply.state)
+
 
 def _refusal(request: RefuseRequest) -> pb.RefuseOrderRequest:
     refusal = request.refusal
@@ -243,6 +279,13 @@ def leg_proto(leg: Leg) -> pb.PlannedLeg:
         hand_over_from=instant_or_none(leg.hand_over_from),
         by_appointment=leg.by_appointment,
     )
+
+
+def _slot(kept: Appointment | None) -> pb.AppointmentSlot | None:
+    if kept is None:
+        return None
+    window = _window(kept.window_start, kept.window_end)
+    return pb.AppointmentSlot(slot_id=kept.slot_id, date=kept.date, window=window)
 
 
 def _window(start: str, end: str) -> types.Window | None:

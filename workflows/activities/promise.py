@@ -9,7 +9,17 @@ from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from oms.promise.v1.promise_service_pb2_grpc import PromiseServiceStub
 from oms.type.v1 import type_pb2 as types
 from workflows.activities.translate import CALL_SECONDS, amount, instant, text, text_or_empty
-from workflows.messages import CapacityRequest, Leg, LegPlace, Line, Option, Plan, PlanRequest, RefusedLine
+from workflows.messages import (
+    Appointment,
+    CapacityRequest,
+    Leg,
+    LegPlace,
+    Line,
+    Option,
+    Plan,
+    PlanRequest,
+    RefusedLine,
+)
 
 
 class PromiseActivities:
@@ -86,7 +96,13 @@ def question(request: PlanRequest) -> pb.PlanOrderRequest:
         as_of=instant(request.as_of),
         not_before=instant(request.not_before),
         replaced_legs=map(place_proto, request.replaced),
+        appointment=_appointment(request.appointment) if request.appointment else None,
     )
+
+
+def _appointment(kept: Appointment) -> pb.Appointment:
+    window = types.Window(start=instant(kept.window_start), end=instant(kept.window_end))
+    return pb.Appointment(window=window, service_id=kept.service_id)
 
 
 def place_proto(leg: LegPlace) -> pb.LegPlace:

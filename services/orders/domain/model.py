@@ -5,7 +5,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -40,6 +40,7 @@ class DeliveryMode(StrEnum):
     HOME_EXPRESS = "home_express"
     SAME_DAY = "same_day"
     WHITE_GLOVE = "white_glove"
+    APPOINTMENT = "appointment"
     RELAY_POINT = "relay_point"
     LOCKER = "locker"
 
@@ -331,6 +332,8 @@ class Content:
     standard_shipping: Money | None = None
     # Of the channel, where its orders live otherwise.
     trade: str = ""
+    # Of the slot in which the customer is met.
+    booking_id: str = ""
 
     @property
     def brands(self) -> tuple[str, ...]:
@@ -674,6 +677,40 @@ class PromiseChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """A time at which a carrier meets customers. `day`: its date where they live."""
+
+    slot_id: str
+    day: date
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """The slot in which the customer is met: the place in it belongs to the booking.
+
+    `met_from`: the plan brings the goods in time for that day and any later one. `wanted_slot_id`: while a move to
+    it is under way; `moves` counts what was asked, `refusal` says why the last one was not done. `missed_at`: the
+    customer was not met and has not chosen another slot yet.
+    """
+
+    booking_id: str
+    slot: Slot
+    met_from: date
+    wanted_slot_id: str = ""
+    moves: int = 0
+    refusal: str = ""
+    missed_at: datetime | None = None
+
+    @property
+    def state(self) -> str:
+        """`booked`, `moving` or `missed`."""
+        if self.wanted_slot_id:
+            return "moving"
+        return "missed" if self.missed_at else "booked"
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """The aggregate. Its ranges hold each unit of each line exactly once."""
 
@@ -701,6 +738,7 @@ class Order:
     refunds: tuple[Refund, ...] = ()
     # All there were, oldest first.
     holds: tuple[Hold, ...] = ()
+    appointment: Appointment | None = None
 
     @property
     def cooling_off_until(self) -> datetime | None:
@@ -743,6 +781,8 @@ class Happening:
     refund_id: str = ""
     actor: str = ""
     told: bool = True
+    # The story that the event is about, where that is no order, fulfilment or refund.
+    story: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import changes, holds, parcels, refunds
+from services.orders.domain import appointments, changes, holds, parcels, refunds
 from services.orders.domain.content import forget_means
 from services.orders.domain.dues import no_longer_due_minor
 from services.orders.domain.model import (
+    Appointment,
     CaptureMoment,
     Change,
     Charge,
@@ -92,6 +93,7 @@ def accept(
     decision_id: str,
     payment: str,
     as_of: datetime,
+    appointment: Appointment | None = None,
 ) -> Decision:
     """recorded | action_required -> validated; each unit goes to a fulfilment."""
     check_legs(order.content, legs)
@@ -113,6 +115,7 @@ def accept(
         promise=promise,
         payment_outcome=payment,
         next_action_url="",
+        appointment=appointment,
     )
     validated = replace(validated, holds=holds.at_acceptance(validated, legs, as_of))
     cooling_off_until = as_of + timedelta(seconds=order.cooling_off_seconds)
@@ -267,6 +270,8 @@ def reroute(
         return Decision(order)
     after = replace(order, ranges=ranges, fulfilments=(*order.fulfilments, *created), updated_at=as_of)
     after = replace(after, holds=(*after.holds, *holds.of_legs(after, legs, created, as_of)))
+    if created:
+        after = appointments.planned_anew(after)
     gone = () if replaces else cancelled
     told = _rerouted(after, gone, reason, decision_id, created_count=len(created), as_of=as_of)
     if replaces:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from kit.errors import InvalidArgument
 from kit.values.allocation import share
 from kit.values.money import Money, is_currency
+from services.orders.domain.appointments import check_content
 from services.orders.domain.model import Buyer, Content, Line, SalesChannel
 from services.orders.domain.ranges import LineRange
 
@@ -59,6 +60,7 @@ def payable_minor(lines: Iterable[Line]) -> int:
 def _check_terms(content: Content, buyer: Buyer) -> None:
     if not content.mode:
         raise InvalidArgument("mode", "the delivery mode is required")
+    check_content(content)
     if not content.payment.kind:
         raise InvalidArgument("payment", "say how the order is paid")
     if not content.payment.value:

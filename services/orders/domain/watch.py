@@ -73,7 +73,9 @@ def judge(decision: Decision, now: datetime) -> Decision:
     """The decision, with what it means for the promise: news, what it gives, and when to look again."""
     order = decision.order
     promise = order.promise
-    if promise is None or order.state not in _WATCHED:
+    # Whom nobody met chooses another appointment: until then nothing is promised.
+    is_missed = order.appointment is not None and order.appointment.missed_at is not None
+    if promise is None or order.state not in _WATCHED or is_missed:
         return replace(decision, order=replace(order, watch_at=None, late_since=None))
     outlooks = look(order, now)
     late = any(one.is_late for one in outlooks if one.is_coming) or (order.late_since and _is_homeless(order))

@@ -76,6 +76,7 @@ from services.inventory.supply_rpc import SupplyRpc
 from services.inventory.transfers import Transfers
 from services.inventory.transfers_rpc import TransferRpc
 from services.inventory.watch import StockWatch
+from services.orders.appointing import Appointments
 from services.orders.holding import Holding
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
@@ -206,9 +207,10 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_ImageServiceServicer_to_server(ImageRpc(Images(*stock, ImageMemory(*stock))), server)
     of_orders = engines["orders"], bells["orders"]
     tracking = Tracking(*of_orders, {})
-    add_OrdersServiceServicer_to_server(
-        OrdersRpc(OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders), tracking), server
+    orders_rpc = OrdersRpc(
+        OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders), tracking, Appointments(*of_orders)
     )
+    add_OrdersServiceServicer_to_server(orders_rpc, server)
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
     add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engines["orders"])), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)

@@ -27,6 +27,7 @@ from services.handover.orders import Orders
 from services.handover.service import Filters, HandoverService
 from services.handover.systems import Connection
 from services.handover.systems.warehouse import Warehouse
+from services.orders.appointing import Appointments
 from services.orders.changing import Asked
 from services.orders.domain.capture import Outcome
 from services.orders.domain.model import Fulfilment, Window
@@ -178,7 +179,14 @@ async def serving_orders(engine: AsyncEngine) -> AsyncIterator[tuple[OrdersServi
     service = OrdersService(engine, bell)
     server = rpc.build_server()
     add_OrdersServiceServicer_to_server(
-        OrdersRpc(service, Refunds(engine, bell), Holding(engine, bell), Tracking(engine, bell, {})), server
+        OrdersRpc(
+            service,
+            Refunds(engine, bell),
+            Holding(engine, bell),
+            Tracking(engine, bell, {}),
+            Appointments(engine, bell),
+        ),
+        server,
     )
     add_OutboxServiceServicer_to_server(outbox.OutboxRpc(engine, bell, "/orders"), server)
     port = server.add_insecure_port("127.0.0.1:0")

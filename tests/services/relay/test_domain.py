@@ -111,4 +111,4 @@ def test_any_text_as_a_url_is_taken_or_refused_by_name(url: str) -> None:
 
 
 def test_only_sources_that_can_wake_somebody_are_read_for_signals() -> None:
-    assert {"orders", "payments"} == routes.WAKING_SOURCES
+    assert {"orders", "payments", "booking"} == routes.WAKING_SOURCES

@@ -788,6 +788,7 @@ class OrderContent(_message.Message):
     BASKET_ID_FIELD_NUMBER: _builtins.int
     STANDARD_SHIPPING_FIELD_NUMBER: _builtins.int
     TRADE_FIELD_NUMBER: _builtins.int
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """The channel's own number for the order; may be empty."""
@@ -798,6 +799,8 @@ class OrderContent(_message.Message):
     """A basket of the channel (inventory, BasketService) whose units the order takes over; may be empty."""
     trade: _builtins.str
     """A trade of the channel, if its orders live otherwise; may be empty."""
+    booking_id: _builtins.str
+    """A booking (BookingService) of a slot in which the customer is met; needed for delivery by appointment."""
     @_builtins.property
     def customer(self) -> Global___Customer: ...
     @_builtins.property
@@ -838,10 +841,11 @@ class OrderContent(_message.Message):
         basket_id: _builtins.str = ...,
         standard_shipping: _type_pb2.Money | None = ...,
         trade: _builtins.str = ...,
+        booking_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total", "trade", b"trade"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total", "trade", b"trade"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1005,11 +1009,13 @@ class OrderFacts(_message.Message):
     LIFE_CYCLE_FIELD_NUMBER: _builtins.int
     PLACED_AT_FIELD_NUMBER: _builtins.int
     BASKET_ID_FIELD_NUMBER: _builtins.int
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     channel_id: _builtins.str
     mode: _type_pb2.DeliveryMode.ValueType
     quote_id: _builtins.str
     basket_id: _builtins.str
+    booking_id: _builtins.str
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
     @_builtins.property
@@ -1036,10 +1042,11 @@ class OrderFacts(_message.Message):
         life_cycle: Global___LifeCycle | None = ...,
         placed_at: _timestamp_pb2.Timestamp | None = ...,
         basket_id: _builtins.str = ...,
+        booking_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "life_cycle", b"life_cycle", "payment", b"payment", "placed_at", b"placed_at", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "channel_id", b"channel_id", "destination", b"destination", "life_cycle", b"life_cycle", "lines", b"lines", "mode", b"mode", "order_id", b"order_id", "payment", b"payment", "placed_at", b"placed_at", "quote_id", b"quote_id", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "destination", b"destination", "life_cycle", b"life_cycle", "lines", b"lines", "mode", b"mode", "order_id", b"order_id", "payment", b"payment", "placed_at", b"placed_at", "quote_id", b"quote_id", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1104,6 +1111,7 @@ class Order(_message.Message):
     CUSTOMER_LABELS_FIELD_NUMBER: _builtins.int
     UNDECIDED_LOSS_SINCE_FIELD_NUMBER: _builtins.int
     UNCLAIMED_SINCE_FIELD_NUMBER: _builtins.int
+    APPOINTMENT_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
@@ -1179,6 +1187,10 @@ class Order(_message.Message):
     def unclaimed_since(self) -> _timestamp_pb2.Timestamp:
         """Since when work that no point has taken waits for a person; absent while there is none such."""
 
+    @_builtins.property
+    def appointment(self) -> Global___Appointment:
+        """Once validated, of an order that has one."""
+
     def __init__(
         self,
         *,
@@ -1208,10 +1220,11 @@ class Order(_message.Message):
         customer_labels: _abc.Iterable[Global___StatusLabel] | None = ...,
         undecided_loss_since: _timestamp_pb2.Timestamp | None = ...,
         unclaimed_since: _timestamp_pb2.Timestamp | None = ...,
+        appointment: Global___Appointment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1551,6 +1564,80 @@ class RefuseHoldResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RefuseHoldResponse: _TypeAlias = RefuseHoldResponse  # noqa: Y015
+
+@_typing.final
+class AppointmentSlot(_message.Message):
+    """A time at which a carrier meets customers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SLOT_ID_FIELD_NUMBER: _builtins.int
+    DATE_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    slot_id: _builtins.str
+    date: _builtins.str
+    """ISO 8601, where the customer lives."""
+    @_builtins.property
+    def window(self) -> _type_pb2.Window: ...
+    def __init__(
+        self,
+        *,
+        slot_id: _builtins.str = ...,
+        date: _builtins.str = ...,
+        window: _type_pb2.Window | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "slot_id", b"slot_id", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppointmentSlot: _TypeAlias = AppointmentSlot  # noqa: Y015
+
+@_typing.final
+class Appointment(_message.Message):
+    """The slot in which the customer is met. Its place belongs to the booking."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    WANTED_SLOT_ID_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    MISSED_AT_FIELD_NUMBER: _builtins.int
+    MET_FROM_FIELD_NUMBER: _builtins.int
+    booking_id: _builtins.str
+    state: _builtins.str
+    """"booked", "moving" while a move is under way, or "missed" until the customer has chosen another one."""
+    wanted_slot_id: _builtins.str
+    """Where it is to move."""
+    refusal: _builtins.str
+    """Why the last move was refused, for example SLOT_FULL."""
+    met_from: _builtins.str
+    """ISO 8601: the goods are there in time for this day and any later one."""
+    @_builtins.property
+    def slot(self) -> Global___AppointmentSlot: ...
+    @_builtins.property
+    def missed_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        booking_id: _builtins.str = ...,
+        slot: Global___AppointmentSlot | None = ...,
+        state: _builtins.str = ...,
+        wanted_slot_id: _builtins.str = ...,
+        refusal: _builtins.str = ...,
+        missed_at: _timestamp_pb2.Timestamp | None = ...,
+        met_from: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["missed_at", b"missed_at", "slot", b"slot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id", "met_from", b"met_from", "missed_at", b"missed_at", "refusal", b"refusal", "slot", b"slot", "state", b"state", "wanted_slot_id", b"wanted_slot_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Appointment: _TypeAlias = Appointment  # noqa: Y015
 
 @_typing.final
 class Charge(_message.Message):
@@ -2347,17 +2434,23 @@ class AcceptOrderRequest(_message.Message):
     DECISION_ID_FIELD_NUMBER: _builtins.int
     PAYMENT_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     decision_id: _builtins.str
     payment: _builtins.str
     """"authorized" or "paid_by_channel"."""
+    booking_id: _builtins.str
+    """Of an order with a booking: the slot that the plan keeps."""
     @_builtins.property
     def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLeg]: ...
     @_builtins.property
     def promise(self) -> _type_pb2.Window: ...
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def slot(self) -> Global___AppointmentSlot: ...
     def __init__(
         self,
         *,
@@ -2368,10 +2461,12 @@ class AcceptOrderRequest(_message.Message):
         decision_id: _builtins.str = ...,
         payment: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        booking_id: _builtins.str = ...,
+        slot: Global___AppointmentSlot | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "promise", b"promise"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "promise", b"promise", "slot", b"slot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "payment", b"payment", "promise", b"promise", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "booking_id", b"booking_id", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "payment", b"payment", "promise", b"promise", "request_id", b"request_id", "slot", b"slot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2405,6 +2500,180 @@ class AcceptOrderResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AcceptOrderResponse: _TypeAlias = AcceptOrderResponse  # noqa: Y015
+
+@_typing.final
+class RequestAppointmentMoveRequest(_message.Message):
+    """Another slot of the same service."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def slot(self) -> Global___AppointmentSlot: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        slot: Global___AppointmentSlot | None = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "slot", b"slot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "order_id", b"order_id", "request_id", b"request_id", "slot", b"slot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestAppointmentMoveRequest: _TypeAlias = RequestAppointmentMoveRequest  # noqa: Y015
+
+@_typing.final
+class RequestAppointmentMoveResponse(_message.Message):
+    """As it is now: moving."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPOINTMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def appointment(self) -> Global___Appointment: ...
+    def __init__(
+        self,
+        *,
+        appointment: Global___Appointment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestAppointmentMoveResponse: _TypeAlias = RequestAppointmentMoveResponse  # noqa: Y015
+
+@_typing.final
+class RecordAppointmentMoveRequest(_message.Message):
+    """The slot that the booking has now, or why it did not move."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    number: _builtins.int
+    """Of the event that the move was asked for."""
+    refusal: _builtins.str
+    """Without a slot."""
+    @_builtins.property
+    def slot(self) -> Global___AppointmentSlot: ...
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        slot: Global___AppointmentSlot | None = ...,
+        refusal: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "slot", b"slot"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "number", b"number", "order_id", b"order_id", "refusal", b"refusal", "request_id", b"request_id", "slot", b"slot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordAppointmentMoveRequest: _TypeAlias = RecordAppointmentMoveRequest  # noqa: Y015
+
+@_typing.final
+class RecordAppointmentMoveResponse(_message.Message):
+    """The state of the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    state: Global___OrderState.ValueType
+    def __init__(
+        self,
+        *,
+        state: Global___OrderState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordAppointmentMoveResponse: _TypeAlias = RecordAppointmentMoveResponse  # noqa: Y015
+
+@_typing.final
+class RecordMissedAppointmentRequest(_message.Message):
+    """What the carrier said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    SLOT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    slot_id: _builtins.str
+    reason: _builtins.str
+    """A code of the carrier."""
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        slot_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id", "slot_id", b"slot_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordMissedAppointmentRequest: _TypeAlias = RecordMissedAppointmentRequest  # noqa: Y015
+
+@_typing.final
+class RecordMissedAppointmentResponse(_message.Message):
+    """The state of the order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    state: Global___OrderState.ValueType
+    def __init__(
+        self,
+        *,
+        state: Global___OrderState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordMissedAppointmentResponse: _TypeAlias = RecordMissedAppointmentResponse  # noqa: Y015
 
 @_typing.final
 class RefuseOrderRequest(_message.Message):

@@ -153,6 +153,21 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsResponse.FromString,
                 _registered_method=True)
+        self.RequestAppointmentMove = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RequestAppointmentMove',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestAppointmentMoveRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestAppointmentMoveResponse.FromString,
+                _registered_method=True)
+        self.RecordAppointmentMove = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RecordAppointmentMove',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAppointmentMoveRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAppointmentMoveResponse.FromString,
+                _registered_method=True)
+        self.RecordMissedAppointment = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RecordMissedAppointment',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordMissedAppointmentRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordMissedAppointmentResponse.FromString,
+                _registered_method=True)
         self.OfferFulfilment = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/OfferFulfilment',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.OfferFulfilmentRequest.SerializeToString,
@@ -392,6 +407,29 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RequestAppointmentMove(self, request, context):
+        """Asks for another slot; the booking then moves by itself. FAILED_PRECONDITION / NO_APPOINTMENT, APPOINTMENT_MOVING,
+        TOO_LATE_TO_MOVE once a parcel was handed over (until the customer was missed), SLOT_TOO_EARLY (with
+        `earliest_date`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordAppointmentMove(self, request, context):
+        """What became of a move: the new promise, or why there is none. Recorded once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordMissedAppointment(self, request, context):
+        """The customer was not met; nothing when the appointment has moved since, or the order ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def OfferFulfilment(self, request, context):
         """planned -> offered to its point until the deadline. Work that is held stays planned: whoever waits is told by
         `fulfilment.hold_ended`.
@@ -605,6 +643,21 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.ListObligations,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsResponse.SerializeToString,
+            ),
+            'RequestAppointmentMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestAppointmentMove,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestAppointmentMoveRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestAppointmentMoveResponse.SerializeToString,
+            ),
+            'RecordAppointmentMove': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordAppointmentMove,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAppointmentMoveRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAppointmentMoveResponse.SerializeToString,
+            ),
+            'RecordMissedAppointment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordMissedAppointment,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordMissedAppointmentRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordMissedAppointmentResponse.SerializeToString,
             ),
             'OfferFulfilment': grpc.unary_unary_rpc_method_handler(
                     servicer.OfferFulfilment,
@@ -1297,6 +1350,87 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/ListObligations',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ListObligationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestAppointmentMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RequestAppointmentMove',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestAppointmentMoveRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestAppointmentMoveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordAppointmentMove(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RecordAppointmentMove',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAppointmentMoveRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAppointmentMoveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordMissedAppointment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RecordMissedAppointment',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordMissedAppointmentRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordMissedAppointmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

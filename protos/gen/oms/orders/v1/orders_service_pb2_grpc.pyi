@@ -91,6 +91,15 @@ class OrdersServiceStub:
     """Orders recorded before `recorded_before` that may lack a workflow: still recorded, or cancelling."""
     ListObligations: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListObligationsRequest, _orders_service_pb2.ListObligationsResponse]
     """What orders stand for in other services: those that are named, or all that have not ended, page by page."""
+    RequestAppointmentMove: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RequestAppointmentMoveRequest, _orders_service_pb2.RequestAppointmentMoveResponse]
+    """Asks for another slot; the booking then moves by itself. FAILED_PRECONDITION / NO_APPOINTMENT, APPOINTMENT_MOVING,
+    TOO_LATE_TO_MOVE once a parcel was handed over (until the customer was missed), SLOT_TOO_EARLY (with
+    `earliest_date`).
+    """
+    RecordAppointmentMove: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordAppointmentMoveRequest, _orders_service_pb2.RecordAppointmentMoveResponse]
+    """What became of a move: the new promise, or why there is none. Recorded once."""
+    RecordMissedAppointment: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordMissedAppointmentRequest, _orders_service_pb2.RecordMissedAppointmentResponse]
+    """The customer was not met; nothing when the appointment has moved since, or the order ended."""
     OfferFulfilment: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.OfferFulfilmentRequest, _orders_service_pb2.OfferFulfilmentResponse]
     """planned -> offered to its point until the deadline. Work that is held stays planned: whoever waits is told by
     `fulfilment.hold_ended`.
@@ -190,6 +199,15 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """Orders recorded before `recorded_before` that may lack a workflow: still recorded, or cancelling."""
     ListObligations: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListObligationsRequest, _orders_service_pb2.ListObligationsResponse]  # type: ignore[assignment]
     """What orders stand for in other services: those that are named, or all that have not ended, page by page."""
+    RequestAppointmentMove: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RequestAppointmentMoveRequest, _orders_service_pb2.RequestAppointmentMoveResponse]  # type: ignore[assignment]
+    """Asks for another slot; the booking then moves by itself. FAILED_PRECONDITION / NO_APPOINTMENT, APPOINTMENT_MOVING,
+    TOO_LATE_TO_MOVE once a parcel was handed over (until the customer was missed), SLOT_TOO_EARLY (with
+    `earliest_date`).
+    """
+    RecordAppointmentMove: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordAppointmentMoveRequest, _orders_service_pb2.RecordAppointmentMoveResponse]  # type: ignore[assignment]
+    """What became of a move: the new promise, or why there is none. Recorded once."""
+    RecordMissedAppointment: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordMissedAppointmentRequest, _orders_service_pb2.RecordMissedAppointmentResponse]  # type: ignore[assignment]
+    """The customer was not met; nothing when the appointment has moved since, or the order ended."""
     OfferFulfilment: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.OfferFulfilmentRequest, _orders_service_pb2.OfferFulfilmentResponse]  # type: ignore[assignment]
     """planned -> offered to its point until the deadline. Work that is held stays planned: whoever waits is told by
     `fulfilment.hold_ended`.
@@ -424,6 +442,33 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.ListObligationsResponse, _abc.Awaitable[_orders_service_pb2.ListObligationsResponse]]:
         """What orders stand for in other services: those that are named, or all that have not ended, page by page."""
+
+    @_abc_1.abstractmethod
+    def RequestAppointmentMove(
+        self,
+        request: _orders_service_pb2.RequestAppointmentMoveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RequestAppointmentMoveResponse, _abc.Awaitable[_orders_service_pb2.RequestAppointmentMoveResponse]]:
+        """Asks for another slot; the booking then moves by itself. FAILED_PRECONDITION / NO_APPOINTMENT, APPOINTMENT_MOVING,
+        TOO_LATE_TO_MOVE once a parcel was handed over (until the customer was missed), SLOT_TOO_EARLY (with
+        `earliest_date`).
+        """
+
+    @_abc_1.abstractmethod
+    def RecordAppointmentMove(
+        self,
+        request: _orders_service_pb2.RecordAppointmentMoveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RecordAppointmentMoveResponse, _abc.Awaitable[_orders_service_pb2.RecordAppointmentMoveResponse]]:
+        """What became of a move: the new promise, or why there is none. Recorded once."""
+
+    @_abc_1.abstractmethod
+    def RecordMissedAppointment(
+        self,
+        request: _orders_service_pb2.RecordMissedAppointmentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RecordMissedAppointmentResponse, _abc.Awaitable[_orders_service_pb2.RecordMissedAppointmentResponse]]:
+        """The customer was not met; nothing when the appointment has moved since, or the order ended."""
 
     @_abc_1.abstractmethod
     def OfferFulfilment(
