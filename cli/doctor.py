@@ -24,12 +24,13 @@ CHECKS = {
     "orders": "open orders with their holds, captured money and workflows",
     "holds": "holds with the orders that need them",
     "room": "room that is taken at points with the orders that need it",
+    "appointments": "places in delivery slots with the orders that have them",
     "workflows": "running workflows with the orders that need them",
     "payments": "payments with their ledger and with the provider",
     "events": "events on their way to workflows and webhooks",
 }
 # These judge an age, or the whole of a table: looking at single orders again would not say all.
-_WHOLE = ("stock", "room", "events")
+_WHOLE = ("stock", "room", "appointments", "events")
 # Orders looked at again in one question: their ids must fit an address.
 _AGAIN = 50
 _OPERATOR = "operator"

@@ -13,6 +13,7 @@ from cli import (
     money,
     orders,
     payments,
+    slots,
     stored_value,
     system,
     token,
@@ -47,6 +48,7 @@ for module in (
     rules,
     capacity,
     handovers,
+    slots,
     simulate,
 ):
     module.register(app)

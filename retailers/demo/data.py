@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from kit.times import to_proto
+from oms.booking.v1 import booking_service_pb2 as booking
 from oms.inventory.v1 import inventory_service_pb2 as inventory
 from oms.inventory.v1 import merchandising_service_pb2 as merchandising
 from oms.inventory.v1 import supply_service_pb2 as supply
@@ -57,6 +58,7 @@ class Retailer:
     deliveries: list[Coming]
     preorders: list[supply.Preorder]
     facts: list[merchandising.PositionFacts]
+    slots: list[booking.SlotPattern]
 
 
 def read() -> Retailer:
@@ -83,6 +85,7 @@ def read() -> Retailer:
         deliveries=[_coming(entry) for entry in to_come["deliveries"]],
         preorders=[_preorder(entry) for entry in to_come["preorders"]],
         facts=[_facts(row) for row in _csv("facts")],
+        slots=[_slot_pattern(entry) for entry in _yaml("slots")],
     )
 
 
@@ -292,6 +295,30 @@ def _facts(row: Mapping[str, str]) -> merchandising.PositionFacts:
     if row["daily_sales"]:
         found.sales_rate.daily_thousandths = int(Decimal(row["daily_sales"]) * 1000)
     return found
+
+
+# -- booking ----------------------------------------------------------------------------------------------
+
+
+def _slot_pattern(entry: Mapping[str, Any]) -> booking.SlotPattern:
+    from_minute, until_minute = _hours(entry["between"])
+    price = entry.get("price")
+    return booking.SlotPattern(
+        pattern_id=entry["pattern"],
+        carrier_id=entry["carrier"],
+        service_id=entry["service"],
+        country="FR",
+        postcode_prefixes=entry.get("to", []),
+        weekdays=_weekdays(entry["days"]),
+        from_minute=from_minute,
+        until_minute=until_minute,
+        time_zone="Europe/Paris",
+        capacity=entry["places"],
+        lead_days=entry["lead_days"],
+        price=types.Money(amount_minor=price, currency="EUR") if price else None,
+        valid_from=entry["from"],
+        closed_dates=entry.get("closed", []),
+    )
 
 
 # -- promise ----------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ import grpc
 from kit import rpc, times
 from kit.errors import Conflict, DeadlineExceeded, InvalidArgument, Unavailable
 from kit.settings import Settings
+from oms.booking.v1 import booking_service_pb2 as booking_pb
+from oms.booking.v1.booking_service_pb2_grpc import BookingServiceStub
 from oms.inventory.v1 import inventory_service_pb2 as inventory_pb
 from oms.inventory.v1 import merchandising_service_pb2 as merchandising_pb
 from oms.inventory.v1 import supply_service_pb2 as supply_pb
@@ -53,6 +55,7 @@ class LoadSettings(Settings):
     orders_address: str
     payments_address: str
     handover_address: str
+    booking_address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +229,17 @@ async def _load_orders(channel: grpc.aio.Channel, retailer: Retailer) -> int:
     return channels.changed
 
 
+async def load_slots(booking: str) -> int:
+    """Patterns of slots, put once into the service at this address: after that they belong to who changes them."""
+    async with rpc.connect(booking) as channel:
+        stub = BookingServiceStub(channel)
+        known = await stub.ListSlotPatterns(booking_pb.ListSlotPatternsRequest(), timeout=_TIMEOUT_SECONDS)
+        if known.patterns:
+            return len(known.patterns)
+        request = booking_pb.PutSlotPatternsRequest(patterns=data.read().slots, actor=_ACTOR)
+        return (await stub.PutSlotPatterns(request, timeout=_TIMEOUT_SECONDS)).changed
+
+
 async def load_when_there(inventory: str, promise: str, orders: str) -> Summary:
     """As `load`, from the start again while a service is away; raises if it stays so for a minute."""
     deadline = time.monotonic() + _TIMEOUT_SECONDS
@@ -243,6 +257,7 @@ async def main() -> None:
     """Loads and says what was loaded."""
     settings = LoadSettings.model_validate({})
     print(await load_when_there(settings.inventory_address, settings.promise_address, settings.orders_address))
+    print(f"demo retailer: {await load_slots(settings.booking_address)} patterns of delivery slots")
     print(f"demo retailer: {await cards.load(settings.payments_address)} gift cards and vouchers")
     print(f"demo retailer: {await handover.load(settings.handover_address)} system that does work of points")
 

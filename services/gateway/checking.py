@@ -18,6 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from kit import times
 from kit.errors import InvalidArgument, Unavailable
+from oms.booking.v1 import booking_service_pb2 as booking
 from oms.inventory.v1 import inventory_service_pb2 as inventory
 from oms.inventory.v1 import supply_service_pb2 as supply
 from oms.inventory.v1 import transfer_service_pb2 as transfers
@@ -146,6 +147,32 @@ async def room(clients: Clients, which: Which) -> Checked:
             subject = " ".join(filter(None, (each.point_id, each.date, each.carrier_id, each.service_id)))
             differences.append(_differs("ROOM_NOT_COUNTED", subject, each.taken, each.counted))
     return Checked(checked=checked, differences=differences, next_cursor=found.page.next_cursor or None)
+
+
+async def appointments(clients: Clients, which: Which) -> Checked:
+    """Confirmed bookings: each order wants its own; with the first page, slots against their bookings."""
+    asked = [
+        booking.ListBookingsRequest(order_id=order_id, state=booking.BOOKING_STATE_CONFIRMED, page=_page(which))
+        for order_id in which.order_id or ("",)
+    ]
+    pages = await asyncio.gather(*(clients.check(clients.booking.ListBookings, one) for one in asked))
+    bookings = [one for page in pages for one in page.bookings]
+    known = await _obligations(clients, [one.order_id for one in bookings])
+    checked, differences = len(bookings), list[DifferenceView]()
+    for one in bookings:
+        order = known.get(one.order_id)
+        if order is not None and order.state not in _UNDONE:
+            continue
+        kind = "BOOKING_NOT_NEEDED" if order else "BOOKING_OF_UNKNOWN_ORDER"
+        expected = f"given back: {_state(order)}" if order else "no order"
+        differences.append(_differs(kind, one.booking_id, expected, one.slot_id, one.order_id))
+    if which.cursor is None and not which.order_id:
+        counted = await clients.check(clients.booking.FindSlotDifferences, booking.FindSlotDifferencesRequest())
+        checked += counted.checked
+        for each in counted.differences:
+            differences.append(_differs("SLOT_NOT_COUNTED", each.slot_id, each.booked, each.counted))
+    next_cursor = "" if which.order_id else pages[0].page.next_cursor
+    return Checked(checked=checked, differences=differences, next_cursor=next_cursor or None)
 
 
 async def workflows(clients: Clients, which: Which) -> Checked:

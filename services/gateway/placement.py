@@ -12,19 +12,22 @@ from fastapi.responses import JSONResponse
 
 from kit import failpoints, times
 from kit.errors import OmsError
+from oms.booking.v1 import booking_service_pb2 as booking
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.promise.v1 import promise_service_pb2 as promise
 from oms.type.v1 import type_pb2 as types
 from services.gateway.clients import Clients
 from services.gateway.problems import PromiseOption, RefusedLineView, problem
 from services.gateway.schemas.base import MoneyView
+from services.gateway.schemas.booking import SlotView
 from services.gateway.schemas.orders import OrderPlacement, Placed
 from services.gateway.wire import enum_name, message, plain, shown
 from workflows import starting
 from workflows.messages import Option, Placement, Refusal
 
 # A refusal that the caller can answer with another order is a conflict with the state of the world.
-_CONFLICTS = ("STOCK_UNAVAILABLE", "PROMISE_CHANGED", "CANCELLED")
+_NO_APPOINTMENT = ("SLOT_FULL", "SLOT_PAST", "NOT_SERVED", "BOOKED_BY_ANOTHER", "BOOKING_ENDED")
+_CONFLICTS = ("STOCK_UNAVAILABLE", "PROMISE_CHANGED", "CANCELLED", *_NO_APPOINTMENT)
 # Told with every answer about an order that was recorded before under the same key.
 REPLAYED = {"Idempotent-Replayed": "true"}
 _CUSTOMER_STATUS = {"validated": "validated", "action_required": "action required", "cancelling": "cancelled"}
@@ -55,7 +58,7 @@ async def _outcome(
     if outcome is None:
         asked = orders.GetOrderRequest(order_id=recorded.order.order_id)
         return await _from_state(clients, (await clients.read(clients.orders.GetOrder, asked)).order)
-    return _from_outcome(recorded.order, outcome)
+    return await _from_outcome(clients, recorded.order, outcome)
 
 
 def content_of(body: OrderPlacement) -> orders.OrderContent:
@@ -64,12 +67,13 @@ def content_of(body: OrderPlacement) -> orders.OrderContent:
     return message(orders.OrderContent, values)
 
 
-def _from_outcome(order: orders.Order, outcome: Placement) -> Response:
+async def _from_outcome(clients: Clients, order: orders.Order, outcome: Placement) -> Response:
     if outcome.state == "refused":
         refusal = outcome.refusal or Refusal("REFUSED", "the order was refused")
         lines = [RefusedLineView.model_validate(vars_of(line)) for line in refusal.lines]
         options = [_option(option) for option in outcome.options]
-        return _refused(order.order_id, refusal.reason, refusal.detail, lines, options)
+        slots = await _slots_now(clients, order, refusal.reason)
+        return _refused(order.order_id, refusal.reason, refusal.detail, lines, options, slots)
     promise_window = None
     if outcome.promise_start:
         promise_window = {"start": outcome.promise_start, "end": outcome.promise_end}
@@ -89,7 +93,8 @@ async def _from_state(clients: Clients, order: orders.Order) -> Response:
         refusal = order.refusal
         lines = [shown(line, RefusedLineView) for line in refusal.lines]
         options = await _options_now(clients, order) if refusal.reason == "PROMISE_CHANGED" else []
-        return _refused(order.order_id, refusal.reason, refusal.detail, lines, options)
+        slots = await _slots_now(clients, order, refusal.reason)
+        return _refused(order.order_id, refusal.reason, refusal.detail, lines, options, slots)
     return _placed(
         order,
         status=enum_name(orders.OrderState.DESCRIPTOR, order.state),
@@ -115,8 +120,11 @@ def _refused(
     detail: str,
     lines: Iterable[RefusedLineView],
     options: Iterable[PromiseOption],
+    slots: Iterable[SlotView],
 ) -> Response:
     members: dict[str, Any] = {"order_id": order_id, "lines": list(lines) or None}
+    if reason in _NO_APPOINTMENT:
+        members["alternatives"] = list(slots)
     if reason == "PROMISE_CHANGED":
         members["options"] = list(options)
     if reason == "PAYMENT_DECLINED":
@@ -166,6 +174,22 @@ async def _options_now(clients: Clients, order: orders.Order) -> list[PromiseOpt
         )
         for option in quote.options
     ]
+
+
+async def _slots_now(clients: Clients, order: orders.Order, reason: str) -> list[SlotView]:
+    """For whom the appointment could not be had: the nearest slots that can."""
+    if reason not in _NO_APPOINTMENT:
+        return []
+    ship_to = order.content.ship_to
+    asked = booking.ListAlternativesRequest(
+        booking_id=order.content.booking_id,
+        destination=types.Destination(country=ship_to.country, postcode=ship_to.postcode),
+    )
+    try:
+        found = await clients.read(clients.booking.ListAlternatives, asked)
+    except OmsError:
+        return []
+    return [shown(one, SlotView, id=one.slot_id) for one in found.slots]
 
 
 def vars_of(value: object) -> dict[str, Any]:

@@ -106,6 +106,15 @@ def hold_values(hold: orders.Hold) -> dict[str, Any]:
     }
 
 
+def appointment_values(appointment: orders.Appointment) -> dict[str, Any]:
+    """The fields of an AppointmentView."""
+    return plain(appointment) | {
+        "status": appointment.state,
+        "wanted_slot_id": appointment.wanted_slot_id or None,
+        "refusal": appointment.refusal or None,
+    }
+
+
 def _order_values(order: orders.Order, *, personal: bool) -> dict[str, Any]:
     values = plain(order)
     content = values["content"] or {}
@@ -119,6 +128,7 @@ def _order_values(order: orders.Order, *, personal: bool) -> dict[str, Any]:
         "customer": content.get("customer") if personal else None,
         "ship_to": content.get("ship_to") if personal else None,
         "units": values["ranges"],
+        "appointment": appointment_values(order.appointment) if order.HasField("appointment") else None,
         "fulfilments": [fulfilment_values(one) for one in order.fulfilments],
         "holds": [hold_values(one) for one in order.holds],
         "customer_labels": {one.language: one.text for one in order.customer_labels},

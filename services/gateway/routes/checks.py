@@ -40,6 +40,12 @@ async def room(which: Annotated[Which, Query()], clients: ClientsAre) -> Checked
     return await checking.room(clients, which)
 
 
+@checks_router.get("/appointments")
+async def appointments(which: Annotated[Which, Query()], clients: ClientsAre) -> Checked:
+    """Look for places in slots that are booked for orders that do not need them, and count what is taken again."""
+    return await checking.appointments(clients, which)
+
+
 @checks_router.get("/workflows")
 async def workflows(which: Annotated[Which, Query()], clients: ClientsAre) -> Checked:
     """Look for workflows that run for orders that have ended; tell which wait for a person."""

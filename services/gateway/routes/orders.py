@@ -7,6 +7,7 @@ from fastapi import Query, Request, Response
 
 from kit import telemetry
 from kit.values.ids import derived_id
+from oms.booking.v1 import booking_service_pb2 as booking
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as payments
 from services.gateway import access, reading
@@ -14,7 +15,9 @@ from services.gateway.guard import CallerIs, ClientsAre
 from services.gateway.placement import place_order
 from services.gateway.routes.common import OptionalKey, OrderId, RequiredKey, act_id, router
 from services.gateway.schemas.base import Listed, Page
+from services.gateway.schemas.booking import AppointmentMove
 from services.gateway.schemas.orders import (
+    AppointmentView,
     Cancellation,
     CancellationView,
     OrderFilters,
@@ -89,6 +92,31 @@ async def cancel(
     return CancellationView.model_validate(
         {"id": order_id, "status": enum_name(orders.OrderState.DESCRIPTOR, answer.state)}
     )
+
+
+@orders_router.post("/orders/{order_id}/appointment", status_code=202)
+async def move_appointment(
+    order_id: OrderId, body: AppointmentMove, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+) -> AppointmentView:
+    """Move the appointment to another slot of its service; the order tells what came of it.
+
+    409 TOO_LATE_TO_MOVE once a parcel was handed over (until the customer was missed), SLOT_TOO_EARLY for a day on
+    which the goods are not there yet.
+    """
+    order = await reading.visible_order(clients, caller, order_id)
+    access.check_speaks_for(caller, order.content.channel_id)
+    asked = booking.GetSlotRequest(slot_id=body.slot_id)
+    slot = (await clients.read(clients.booking.GetSlot, asked)).slot
+    # Who was refused may ask for the same slot again.
+    place = f"{order_id}/{order.appointment.slot.slot_id}/{order.appointment.refusal}"
+    request = orders.RequestAppointmentMoveRequest(
+        request_id=act_id("appointment.move", place, caller, body, key),
+        order_id=order_id,
+        slot=orders.AppointmentSlot(slot_id=slot.slot_id, date=slot.date, window=slot.window),
+        actor=caller.subject,
+    )
+    answer = await clients.act(clients.orders.RequestAppointmentMove, request)
+    return AppointmentView.model_validate(reading.appointment_values(answer.appointment))
 
 
 @orders_router.get("/orders/{order_id}/timeline")

@@ -32,7 +32,7 @@ from services.gateway.schemas.refunds import ChargeView
 from services.gateway.schemas.work import FulfilmentView
 
 # Those that end at an address.
-Mode = Literal["home_standard", "home_express", "same_day", "white_glove", "relay_point", "locker"]
+Mode = Literal["home_standard", "home_express", "same_day", "white_glove", "appointment", "relay_point", "locker"]
 OrderStatus = Literal[
     "recorded", "action_required", "refused", "validated", "released", "cancelling", "cancelled", "closed"
 ]
@@ -194,6 +194,10 @@ class OrderPlacement(Sent):
     quote_id: LongId | Literal[""] = Field("", description="A promise that the customer accepted")
     basket_id: Annotated[str, Field(pattern=r"^([A-Za-z0-9._-]{1,100})?$")] = Field(
         "", description="A basket of the channel whose units the order takes over"
+    )
+    booking_id: LongId | Literal[""] = Field(
+        "",
+        description="A place held in a delivery slot, for `appointment` and `white_glove`",
     )
     payment: Payment
     standard_shipping: Money | None = Field(
@@ -380,6 +384,28 @@ class PromiseChangeView(Shown):
     parcels: list[ParcelPromiseView]
 
 
+class AppointmentSlotView(Shown):
+    """A time at which the carrier comes."""
+
+    slot_id: str
+    date: str
+    window: WindowView
+
+
+class AppointmentView(Shown):
+    """The slot in which the customer is met."""
+
+    booking_id: str
+    status: Literal["booked", "moving", "missed"] = Field(
+        description="`missed` until the customer has chosen another slot"
+    )
+    slot: AppointmentSlotView
+    wanted_slot_id: str | None = Field(description="While it moves")
+    refusal: str | None = Field(description="Why the last move was refused, for example SLOT_FULL")
+    missed_at: datetime | None
+    met_from: str = Field(description="The goods are there in time for this day and any later one")
+
+
 class OrderView(OrderSummary):
     """An order, commercial and logistic. Customer and address are null for whom they do not concern."""
 
@@ -390,6 +416,7 @@ class OrderView(OrderSummary):
     compensation: MoneyView | None = Field(description="What lateness has given so far")
     charge: ChargeView | None = Field(description="Where the whole order is captured at once, from its release on")
     refusal: RefusalView | None
+    appointment: AppointmentView | None
     customer: CustomerView | None
     ship_to: AddressView | None
     lines: list[LineView]

@@ -277,6 +277,19 @@ class FakeOrders(OrdersServiceServicer):
         self._world.note("RefuseHold", request)
         return orders.RefuseHoldResponse(hold=HOLD, state=orders.ORDER_STATE_CANCELLING)
 
+    async def RequestAppointmentMove(
+        self, request: orders.RequestAppointmentMoveRequest, context: Any
+    ) -> orders.RequestAppointmentMoveResponse:
+        self._world.note("RequestAppointmentMove", request)
+        moving = orders.Appointment(
+            booking_id="bkg_1",
+            slot=request.slot,
+            state="moving",
+            wanted_slot_id=request.slot.slot_id,
+            met_from=request.slot.date,
+        )
+        return orders.RequestAppointmentMoveResponse(appointment=moving)
+
     async def RequestRefund(
         self, request: orders.RequestRefundRequest, context: Any
     ) -> orders.RequestRefundResponse:

@@ -5,7 +5,11 @@ from typing import Any
 import httpx
 import pytest
 
+from kit.values.ids import derived_id
+from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import Role
+from services.gateway.placement import content_of
+from services.gateway.schemas.orders import ORDER_EXAMPLE, OrderPlacement
 from tests.services.gateway.fake_booking import FULL, SLOT
 from tests.services.gateway.fakes import World
 from tests.services.gateway.tokens import Issuer
@@ -113,3 +117,48 @@ async def test_patterns_are_written_by_the_supply_chain(
     refused = await http.put("/v1/slot-patterns", json={"patterns": [wrong]}, headers=planner)
     assert refused.json()["errors"][0]["field"] == "patterns[0].weekdays[0]"
     assert (await http.put("/v1/slot-patterns", json={"patterns": [pattern]}, headers=channel)).status_code == 403
+
+
+async def test_an_order_names_its_booking_and_one_that_cannot_be_had_is_told_the_nearest_slots(
+    http: httpx.AsyncClient, channel: dict[str, str], world: World
+) -> None:
+    body = ORDER_EXAMPLE | {"mode": "appointment", "booking_id": "bkg_1"}
+    order_id = derived_id("ord", "web-fr", "key-1")
+    refusal = orders.Refusal(reason="SLOT_FULL", detail="the appointment can no longer be had")
+    content = content_of(OrderPlacement.model_validate(body))
+    world.placed[order_id] = orders.Order(
+        order_id=order_id, state=orders.ORDER_STATE_REFUSED, refusal=refusal, content=content
+    )
+    answer = await http.post("/v1/orders", json=body, headers=channel | {"Idempotency-Key": "key-1"})
+    told = answer.json()
+    assert (answer.status_code, told["reason"]) == (409, "SLOT_FULL")
+    assert [one["id"] for one in told["alternatives"]] == [SLOT.slot_id]
+    assert world.calls("RecordOrder")[-1].content.booking_id == "bkg_1"
+    (asked,) = world.calls("ListAlternatives")
+    assert (asked.booking_id, asked.destination.postcode) == ("bkg_1", "69002")
+
+
+async def test_an_appointment_is_moved_by_whom_it_concerns(
+    http: httpx.AsyncClient, channel: dict[str, str], issuer: Issuer, world: World
+) -> None:
+    order_id = "ord_" + "0" * 32
+    world.placed[order_id] = orders.Order(order_id=order_id, content=orders.OrderContent(channel_id="web-fr"))
+    path, body = f"/v1/orders/{order_id}/appointment", {"slot_id": SLOT.slot_id}
+    moving = await http.post(path, json=body, headers=channel)
+    assert (moving.status_code, moving.json()["status"]) == (202, "moving")
+    assert (moving.json()["wanted_slot_id"], moving.json()["refusal"]) == (SLOT.slot_id, None)
+    (asked,) = world.calls("RequestAppointmentMove")
+    assert (asked.slot.date, asked.slot.window) == (SLOT.date, SLOT.window)
+    finance = issuer.bearer(Role.FINANCE)
+    assert (await http.post(path, json=body, headers=finance)).status_code == 403
+
+
+async def test_a_place_that_is_booked_for_no_order_is_found(http: httpx.AsyncClient, issuer: Issuer) -> None:
+    found = (await http.get("/v1/checks/appointments", headers=issuer.bearer(Role.OPERATOR))).json()
+    (difference,) = found["differences"]
+    assert (difference["kind"], difference["subject"], difference["order_id"]) == (
+        "BOOKING_OF_UNKNOWN_ORDER",
+        "bkg_1",
+        "ord_1",
+    )
+    assert found["checked"] == 2
