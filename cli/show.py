@@ -81,6 +81,9 @@ def header(order: Json) -> Table:
         rows["held"] = "\n".join(held)
     if order.get("charge"):
         rows["paid at once"] = f"{money(order['charge']['amount'])} {_capture(order['charge'])}"
+    if met := order.get("appointment"):
+        refused = f", not moved: {met['refusal']}" if met["refusal"] else ""
+        rows["appointment"] = escape(f"{met['status']}: {met['slot']['slot_id']} ({met['booking_id']}){refused}")
     if order["refusal"]:
         rows["refused"] = escape(f"{order['refusal']['reason']}: {order['refusal']['detail']}")
     if order["cancellation_reason"]:

@@ -75,6 +75,15 @@ def test_a_promise_that_changed_is_shown_with_what_was_given_and_why() -> None:
     assert "Fri 27 Nov 08:00 to 18:00 UTC (hand over missed)" in shown
     assert "Tue 24 Nov 19:00 UTC" in shown
     assert "4.90 EUR" in shown
+    met = {
+        "status": "booked",
+        "slot": {"slot_id": "paris.20261207"},
+        "booking_id": "bkg_1",
+        "refusal": "SLOT_FULL",
+    }
+    assert "booked: paris.20261207 (bkg_1), not moved: SLOT_FULL" in text_of(
+        show.header(order | {"appointment": met})
+    )
     assert (show.expected(order), show.expected(late)) == ("Wed 25 Nov 18:00 UTC", "[red]Fri 27 Nov 18:00 UTC[/]")
 
 

@@ -56,7 +56,8 @@ POINTS: Mapping[str, Sequence[str]] = {
     ),
 }  # fmt: skip
 
-# Of the set-up of a shop or an endpoint, and of sweeps that find something only after minutes, or after an outage.
+# Of the set-up of a shop or an endpoint, of sweeps that find something only after minutes or an outage, and of
+# orders by appointment.
 _ELSEWHERE = {
     "orders": (
         "PublishLifeCycle",
@@ -68,6 +69,9 @@ _ELSEWHERE = {
         "RequestRefund",
         "RecordRefund",
         "RetryRefund",
+        "RequestAppointmentMove",
+        "RecordAppointmentMove",
+        "RecordMissedAppointment",
     ),
     "inventory": (
         "PutItems",
@@ -121,8 +125,20 @@ _ELSEWHERE = {
         "ResolveSettlementDifference",
     ),
     "handover": ("PutSystems", "ReceiveMessages", "CloseAlert", "PullEvents", "advance"),
-    "relay": ("CreateEndpoint", "DeleteEndpoint", "forget_deliveries"),
-    "worker": ("start_missing", "lapse_offer", "give_back", "look_at_refund", "record_refund"),
+    "relay": ("CreateEndpoint", "DeleteEndpoint", "forget_deliveries", "signals.booking", "webhooks.booking"),
+    "worker": (
+        "start_missing",
+        "lapse_offer",
+        "give_back",
+        "look_at_refund",
+        "record_refund",
+        "confirm_booking",
+        "release_booking",
+        "move_booking",
+        "look_at_booking",
+        "record_appointment_move",
+        "record_missed_appointment",
+    ),
 }
 
 # Acts that write once for each thing that is unfinished: how often they commit depends on who died before, and on
@@ -138,5 +154,5 @@ def left_out(process: str, reached: set[str]) -> list[str]:
     return sorted(
         point
         for point in unnamed
-        if point.partition(".")[0] not in elsewhere and not point.startswith(later_commits)
+        if not any(point.startswith(f"{act}.") for act in elsewhere) and not point.startswith(later_commits)
     )

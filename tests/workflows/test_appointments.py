@@ -101,6 +101,40 @@ async def test_whatever_happens_to_a_step_a_place_is_taken_once_and_given_back_o
     assert await world.taken(slot) == 0
 
 
+@pytest.mark.parametrize("fault", [Fault.FAILS_FOR_GOOD, Fault.ACTS_AND_FAILS_FOR_GOOD])
+async def test_an_order_whose_booking_fails_for_good_is_refused_and_keeps_no_place(
+    world: World, fault: Fault
+) -> None:
+    slot = (await world.slots())[1]
+    booking = await world.hold_slot(slot)
+    sku = await world.stock({NEAR: 1})
+    recorded = await world.record({sku: 1}, booking=booking.booking_id)
+    world.faults.plan(recorded.order.order_id, "confirm_booking", fault)
+    placement = await world.place(recorded)
+    assert placement is not None
+    assert placement.state == "refused"
+    assert await world.ended(recorded.order.order_id) == "REFUSED"
+    assert (await world.booked(booking.booking_id)).state == bkg.BOOKING_STATE_RELEASED
+    assert await world.taken(slot) == 0
+
+
+@pytest.mark.parametrize("fault", [Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE, Fault.TASK_LOST])
+async def test_whatever_happens_to_a_move_it_is_made_once_and_its_order_told(world: World, fault: Fault) -> None:
+    _, first, second = (await world.slots())[:3]
+    order_id, _ = await order(world, await world.hold_slot(first))
+    for step in ("move_booking", "record_appointment_move"):
+        world.faults.plan(order_id, step, fault)
+    moved = await world.move_appointment(order_id, second)
+    assert (moved.slot.slot_id, moved.refusal) == (second.slot_id, "")
+    assert (await world.booked(moved.booking_id)).moves == 1
+    assert (await world.taken(first), await world.taken(second)) == (0, 1)
+
+    async def is_spent() -> bool:
+        return world.faults.is_spent(order_id)
+
+    await until(is_spent, "every fault has happened")
+
+
 async def test_a_customer_moves_the_appointment_and_that_is_the_new_promise(world: World) -> None:
     _, first, second, third = (await world.slots())[:4]
     order_id, _ = await order(world, await world.hold_slot(first))

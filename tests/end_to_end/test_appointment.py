@@ -1,0 +1,67 @@
+"""Furniture by appointment on the full system: held, ordered, moved, missed by nobody, given back."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cli.client import Api, Json, Problem
+from cli.people import Buyer, Shop
+from tests.stack import SharedStack
+
+SKU = "CBIB-CHENE"
+BUYER = Buyer()
+
+
+def slots(api: Api) -> list[Json]:
+    """Those of Lyon in the next four weeks that can be had."""
+    until = (datetime.now(UTC).date() + timedelta(days=28)).isoformat()
+    found = api.get(
+        "/v1/delivery-slots",
+        "customer_service",
+        country=BUYER.country,
+        postcode=BUYER.postcode,
+        until_date=until,
+        carrier_id="vallier",
+        service_id="vallier-rendez-vous",
+    )["items"]
+    return [one for one in found if one["id"].startswith("vallier-lyon")]
+
+
+def held(api: Api, slot: Json) -> Json:
+    body = {"channel_id": "web-fr", "country": BUYER.country, "postcode": BUYER.postcode}
+    return api.post(f"/v1/delivery-slots/{slot['id']}/holds", "customer_service", body)
+
+
+def test_an_order_has_its_slot_moves_it_and_gives_it_back(stack: SharedStack) -> None:
+    with Api.of(stack.gateway_url, stack.state) as api:
+        shop = Shop(api, "web-fr")
+        first, *_, last = slots(api)
+        booking = held(api, first)
+        assert booking["status"] == "held"
+        content = shop.order_content([(SKU, 1)], BUYER, shipping_minor=5900)
+        content |= {"mode": "appointment", "booking_id": booking["id"]}
+        placed = shop.place(content)
+        assert placed["promise"] == first["window"]
+        order = shop.order(placed["id"])
+        assert (order["appointment"]["status"], order["appointment"]["slot"]["slot_id"]) == ("booked", first["id"])
+        (work,) = order["fulfilments"]
+        assert work["carrier_id"] == "vallier"
+        assert work["hand_over_by"] < first["window"]["start"]
+
+        with pytest.raises(Problem) as caught:
+            shop.place({**content, "channel_order_number": "another"})
+        assert (caught.value.status, caught.value.reason) == (409, "BOOKED_BY_ANOTHER")
+        assert caught.value.body["alternatives"]
+
+        api.post(f"/v1/orders/{placed['id']}/appointment", "customer_service", {"slot_id": last["id"]})
+        moved = shop.wait(placed["id"], "moved", lambda one: one["appointment"]["status"] == "booked")
+        assert (moved["appointment"]["slot"]["slot_id"], moved["promise"]) == (last["id"], last["window"])
+        by_order = api.get("/v1/bookings", "customer_service", order_id=placed["id"])["items"]
+        assert [(one["id"], one["status"], one["slot_id"]) for one in by_order] == [
+            (booking["id"], "confirmed", last["id"])
+        ]
+        left = next(one["left"] for one in slots(api) if one["id"] == last["id"])
+        shop.cancel(placed["id"])
+        shop.wait_status(placed["id"], "cancelled")
+        assert next(one["left"] for one in slots(api) if one["id"] == last["id"]) == left + 1
+        assert api.get("/v1/checks/appointments", "operator")["differences"] == []
