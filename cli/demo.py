@@ -14,12 +14,13 @@ from rich.markup import escape
 
 from cli import show
 from cli.client import Api, Json, Problem, TookTooLong
-from cli.people import Buyer, CaptureFailed, Carrier, Office, Shop, Store
+from cli.people import Buyer, CaptureFailed, Carrier, Office, Service, Shop, Store
 from cli.state import DEFAULT_STATE, StateOption, running_system
 
 # The channel with the short cooling-off, so that the order can be followed in one sitting.
 CHANNEL = "app-fr"
 _MAX_REFUSALS = 1
+_MAX_LOSSES = 1
 
 
 class Differs(Exception):
@@ -35,6 +36,7 @@ def demo(
     quantity: Annotated[int, typer.Option(min=1, help="How many units.")] = 1,
     refuse_first: Annotated[bool, typer.Option(help="The first point refuses; the next one does it.")] = False,
     cancel: Annotated[bool, typer.Option(help="The customer cancels while it is still possible.")] = False,
+    lose: Annotated[bool, typer.Option(help="The carrier loses the first parcel; it is sent again.")] = False,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Place an order and follow it to the customer's door, with its stock and its money at each step."""
@@ -45,7 +47,9 @@ def demo(
             if cancel:
                 journey.to_cancellation()
             else:
-                journey.to_the_door(refusals=_MAX_REFUSALS if refuse_first else 0)
+                journey.to_the_door(
+                    refusals=_MAX_REFUSALS if refuse_first else 0, losses=_MAX_LOSSES if lose else 0
+                )
         except (Problem, TookTooLong, Differs, CaptureFailed, httpx.HTTPError) as error:
             console.print(f"\n[red]The order did not go the way it must.[/] {escape(str(error))}", soft_wrap=True)
             if journey.order_id:
@@ -66,7 +70,7 @@ class Journey:
         self._quantity = quantity
         self.order_id = ""
 
-    def to_the_door(self, refusals: int) -> None:
+    def to_the_door(self, refusals: int, losses: int = 0) -> None:
         """Placed, released, prepared, carried, delivered, closed. Raises Differs if it ends otherwise."""
         self._place()
         self._tell("released", self._shop.wait_status(self.order_id, "released"))
@@ -77,8 +81,12 @@ class Journey:
                 refusals -= 1
                 store.refuse(work)
                 self._tell(f"{store.point_id} refuses: no time", self._wait_another(work))
+                continue
+            self._prepare(store, work)
+            if losses:
+                losses -= 1
+                self._lose(self._fulfilment(work["id"]))
             else:
-                self._prepare(store, work)
                 self._carry(self._fulfilment(work["id"]))
         self._tell("closed", self._shop.wait_status(self.order_id, "closed", "cancelled"))
         self._tell_timeline()
@@ -136,6 +144,12 @@ class Journey:
             carrier.scan(work["parcel"]["tracking_code"], word)
             self._tell(f"{work['carrier_id']} says {word.replace('_', ' ')}", self._order())
 
+    def _lose(self, work: Json) -> None:
+        Carrier(self._api, work["carrier_id"]).scan(work["parcel"]["tracking_code"], "lost")
+        self._tell(f"{work['carrier_id']} says lost", self._order())
+        Service(self._api).decide(work, "reship")
+        self._tell("customer service sends it again", self._wait_another(work))
+
     def _choose_article(self) -> str:
         """One that several stores can send, best one that the warehouse does not have: stores are the story."""
         best = ""
@@ -181,9 +195,7 @@ class Journey:
         """Until the units that left have left stock: that follows a hand-over at once, but is another's act."""
 
         def has_left(order: Json) -> bool:
-            gone = [one for one in order["fulfilments"] if one["status"] in ("handed_over", "delivered")]
-            units = sum(line["quantity"] for one in gone for line in one["lines"])
-            return bool(self._office.moved(self._sku, self.order_id)["on_hand"] == -units)
+            return bool(self._office.moved(self._sku, self.order_id)["on_hand"] == -_units_sent(order))
 
         self._shop.wait(self.order_id, "the units' leaving stock", has_left)
 
@@ -232,7 +244,7 @@ class Journey:
             order,
             {"status": "closed", "customer_status": "delivered"},
             {"authorized": total, "captured": total, "voided": 0, "refunded": 0},
-            {"on_hand": -self._quantity, "reserved": 0},
+            {"on_hand": -_units_sent(order), "reserved": 0},
         )
 
     def _check_undone(self) -> None:
@@ -254,6 +266,12 @@ class Journey:
         wrong = [f"{name} is {found[name]}, not {wanted[name]}" for name in wanted if found[name] != wanted[name]]
         if wrong:
             raise Differs("; ".join(wrong))
+
+
+def _units_sent(order: Json) -> int:
+    """Units that have left their points; those of a lost parcel leave twice."""
+    gone = [one for one in order["fulfilments"] if one["status"] in ("handed_over", "delivered", "lost")]
+    return sum(line["quantity"] for one in gone for line in one["lines"])
 
 
 def _later(option: Json) -> str:

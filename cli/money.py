@@ -83,7 +83,7 @@ def retry_refund(
 
 def retry_capture(held_id: HeldArgument, state: StateOption = DEFAULT_STATE) -> None:
     """Try now for money that could not be captured."""
-    _act(state, f"{_path(held_id)}/capture-retry", None)
+    act(state, f"{_path(held_id)}/capture-retry", None)
     typer.echo("it is tried now")
 
 
@@ -93,7 +93,7 @@ def override_capture(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Let a parcel, or a whole order, go without its money."""
-    _act(state, f"{_path(held_id)}/capture-override", {"reason": reason})
+    act(state, f"{_path(held_id)}/capture-override", {"reason": reason})
     typer.echo("it may go without its money")
 
 
@@ -103,7 +103,7 @@ def give_up(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Cancel the units of a parcel whose money could not be captured."""
-    _act(state, f"/v1/fulfilments/{fulfilment_id}/give-up", {"reason": reason})
+    act(state, f"/v1/fulfilments/{fulfilment_id}/give-up", {"reason": reason})
     typer.echo("its units are not sent, and nothing is captured for them")
 
 
@@ -118,7 +118,8 @@ def _asking(state: Path) -> Iterator[Api]:
             raise typer.Exit(1) from None
 
 
-def _act(state: Path, path: str, body: Json | None) -> None:
+def act(state: Path, path: str, body: Json | None) -> None:
+    """Customer service does something; a problem is told in one line, with exit code 1."""
     with _asking(state) as api:
         answer = api.send("POST", path, _ROLE, json=body)
         if answer.status_code != 204:

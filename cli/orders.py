@@ -57,6 +57,9 @@ def list_orders(
         bool, typer.Option("--payment-failed", help="Only orders with money to capture that cannot be had.")
     ] = False,
     held_for: Annotated[str, typer.Option(help="Only orders that this kind holds, for example fraud.")] = "",
+    undecided_loss: Annotated[
+        bool, typer.Option("--undecided-loss", help="Only orders with a lost parcel that waits for a decision.")
+    ] = False,
     size: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
     as_json: JsonOption = False,
     state: StateOption = DEFAULT_STATE,
@@ -66,6 +69,7 @@ def list_orders(
     filters |= {"late": "true"} if late else {}
     filters |= {"payment_failed": "true"} if payment_failed else {}
     filters |= {"held_for": held_for} if held_for else {}
+    filters |= {"undecided_loss": "true"} if undecided_loss else {}
     with Api.of(running_system(state).gateway_url, state) as api:
         try:
             page = api.get("/v1/orders", "customer_service", size=size, **filters)

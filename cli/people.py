@@ -218,7 +218,7 @@ class Carrier:
         self._carrier_id = carrier_id
 
     def scan(self, tracking_code: str, status: str) -> Json:
-        """`in_transit` or `delivered`, now."""
+        """For example `in_transit` or `delivered`, now."""
         body = {
             "event_id": f"scan-{uuid.uuid4().hex}",
             "carrier_id": self._carrier_id,
@@ -227,6 +227,23 @@ class Carrier:
             "occurred_at": datetime.now(UTC).isoformat(),
         }
         return self._api.post("/v1/carrier-events", "carrier", body)
+
+
+class Service:
+    """Customer service, when it decides something."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def declare_lost(self, work: Json, reason: str, cause: str = "lost") -> Json:
+        """Knows that a parcel does not arrive."""
+        body = {"cause": cause, "reason": reason}
+        return self._api.post(f"/v1/fulfilments/{work['id']}/declare-lost", "customer_service", body)
+
+    def decide(self, work: Json, decision: str) -> Json:
+        """`reship` or `refund`."""
+        path = f"/v1/fulfilments/{work['id']}/decide"
+        return self._api.post(path, "customer_service", {"decision": decision})
 
 
 class Office:

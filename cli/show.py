@@ -147,7 +147,7 @@ def fulfilments(order: Json) -> Table:
         parcel = work["parcel"] or {}
         found.add_row(
             work["point_id"],
-            status(work["status"]) + (f" ({work['refusal_reason']})" if work["refusal_reason"] else ""),
+            status(work["status"]) + _why(work),
             str(sum(line["quantity"] for line in work["lines"])),
             f"{work['carrier_id']} {work['service_id']}",
             moment(work["hand_over_by"]),
@@ -156,6 +156,15 @@ def fulfilments(order: Json) -> Table:
             escape(parcel.get("tracking_code") or "-"),
         )
     return found
+
+
+def _why(work: Json) -> str:
+    """Why it was refused, what becomes of what was lost, or why it goes back; empty for any other."""
+    parcel = work["parcel"] or {}
+    if loss := parcel.get("loss"):
+        return f" ({loss['decision'] or 'decide by ' + moment(loss['decide_by'])})"
+    why = work["refusal_reason"] or parcel.get("failure_reason")
+    return f" ({why.replace('_', ' ')})" if why else ""
 
 
 def _capture(of: Json) -> str:

@@ -31,7 +31,7 @@ def well_stocked(shop: Shop) -> str:
     return article(shop, lambda figures: figures.get("wh-orleans", 0) > 50)[0]
 
 
-def prepare(api: Api, work: Json, missing: int = 0) -> Json:
+def prepare(api: Api, work: Json, missing: int = 0, tracking_code: str = "") -> Json:
     """The point does its work up to the hand-over; the work after it."""
     store = Store(api, work["point_id"])
     offered = store.wait_offer(work["order_id"])
@@ -42,7 +42,7 @@ def prepare(api: Api, work: Json, missing: int = 0) -> Json:
         return picked
     store.pack(offered)
     store.wait_captured(offered)
-    return store.hand_over(offered)
+    return store.hand_over(offered, tracking_code)
 
 
 def carry(api: Api, work: Json) -> None:

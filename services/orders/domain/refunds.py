@@ -35,19 +35,9 @@ from services.orders.domain.states import (
 
 # Goods that the customer no longer wants: with the last of them goes the delivery fee, at the standard rate.
 WITHDRAWAL = "withdrawal"
-# A parcel that the customer did not take: what goes back is what goes back for a withdrawal.
+# A parcel that the customer did not take, refunded by itself: as much as for a withdrawal.
 RETURNED_TO_SENDER = "returned_to_sender"
-REASONS = (
-    WITHDRAWAL,
-    RETURNED_TO_SENDER,
-    "damaged",
-    "not_as_described",
-    "lost",
-    "late",
-    "price_adjustment",
-    "gesture",
-    "other",
-)
+REASONS = (WITHDRAWAL, "damaged", "not_as_described", "lost", "late", "price_adjustment", "gesture", "other")
 # What payments says of money that is not there to be given back.
 EXCEEDS_CAPTURE = "REFUND_EXCEEDS_CAPTURE"
 
