@@ -14,7 +14,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from tests.conftest import MakeDatabase
 from tests.simulators.payment_provider import running as running_provider
 from tests.workflows.start import running
-from tests.workflows.world import FAR, MID, NEAR, World, until
+from tests.workflows.world import FAR, MID, NEAR, PREPARED, PRICE_MINOR, SHIPPING_MINOR, World, until
 
 pytestmark = [pytest.mark.attack, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1500)]
 SEED = 20270301
@@ -24,6 +24,8 @@ LAST_UNITS = 6
 TOKENS = ("pm_card_visa",) * 8 + ("pm_card_visa_chargeDeclined", "pm_card_authenticationRequired")
 # Money is taken at the shipment, at the preparation, with the order.
 CHANNELS = ("web", "prepared", "prepaid")
+# What carriers say; in the end most parcels arrive.
+FATES = ("delivered",) * 8 + ("in_transit", "delivery_failed", "lost", "damaged", "returning", "returned")
 REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
 OPEN = (
     orders.FULFILMENT_STATE_PLANNED,
@@ -32,6 +34,7 @@ OPEN = (
     orders.FULFILMENT_STATE_PICKED,
     orders.FULFILMENT_STATE_PACKED,
     orders.FULFILMENT_STATE_HANDED_OVER,
+    orders.FULFILMENT_STATE_RETURNING,
 )
 
 
@@ -123,8 +126,10 @@ async def _work(world: World, chance: random.Random, work: orders.Fulfilment) ->
         await _decide(world, chance, work)
     elif work.state == orders.FULFILMENT_STATE_PACKED and work.parcel.capture_state in ("captured", "not_needed"):
         await world.hand_over(work)
-    elif work.state == orders.FULFILMENT_STATE_HANDED_OVER:
-        await world.deliver(work)
+    elif work.state in (orders.FULFILMENT_STATE_HANDED_OVER, orders.FULFILMENT_STATE_RETURNING):
+        await world.scan(work, chance.choice(FATES))
+    elif work.HasField("parcel") and work.parcel.HasField("loss") and not work.parcel.loss.decision:
+        await world.decide(work, chance.choice(("reship", "refund")))
 
 
 async def _decide(world: World, chance: random.Random, work: orders.Fulfilment) -> None:
@@ -138,18 +143,21 @@ async def _decide(world: World, chance: random.Random, work: orders.Fulfilment) 
 async def _assert_consistent(world: World, order_id: str, sku: str, units: dict[str, int], state: str) -> None:
     order = await world.order(order_id)
     delivered = sum(row.to_unit - row.from_unit for row in order.ranges if row.state == "delivered")
-    kept = sum(
-        row.parcel.amount.amount_minor
+    sent = sum(line.quantity for row in order.fulfilments if row.state in PREPARED for line in row.lines)
+    brought = sum(
+        row.parcel.shipping.amount_minor
         for row in order.fulfilments
-        if row.state == orders.FULFILMENT_STATE_DELIVERED
+        if row.state in PREPARED and row.parcel.capture_state == "captured"
     )
-    assert (state == "CLOSED") == (delivered > 0)
+    fee = SHIPPING_MINOR if order.HasField("charge") else brought
+    kept = PRICE_MINOR * delivered + fee if delivered else 0
+    assert (state == "CLOSED") == (sent > 0)
     assert not any(row.state in OPEN for row in order.fulfilments)
-    await world.assert_settled(order_id, kept_minor=kept, sold={sku: delivered})
-    if state == "CLOSED":
+    await world.assert_settled(order_id, kept_minor=kept, sold={sku: sent})
+    if delivered:
         await _give_back(world, order_id, kept)
     rows = (await world.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
-    assert sum(row.on_hand for row in rows) == sum(units.values()) - delivered
+    assert sum(row.on_hand for row in rows) == sum(units.values()) - sent
 
 
 async def _give_back(world: World, order_id: str, kept: int) -> None:

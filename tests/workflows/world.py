@@ -57,7 +57,7 @@ PATIENCE_SECONDS = 60.0
 # How long a point has to answer where points compete.
 RING_SECONDS = 300
 VISA = "pm_card_visa"
-_PREPARED = (
+PREPARED = (
     pb.FULFILMENT_STATE_HANDED_OVER,
     pb.FULFILMENT_STATE_DELIVERED,
     pb.FULFILMENT_STATE_LOST,
@@ -656,7 +656,7 @@ class World:
     async def assert_room(self, order: pb.Order) -> None:
         """The legs that were prepared, and no other, have their place in a day of their point."""
         reply = await self.capacity.ListTakings(cap.ListTakingsRequest(order_id=order.order_id))
-        prepared = [row.point_id for row in order.fulfilments if row.state in _PREPARED]
+        prepared = [row.point_id for row in order.fulfilments if row.state in PREPARED]
         taken = sorted(one.point_id for one in reply.takings)
         assert taken == sorted(prepared), f"room is taken at {taken}, prepared was at {sorted(prepared)}: {order}"
 

@@ -10,7 +10,7 @@ from oms.orders.v1 import tracking_service_pb2 as tracking
 from services.gateway import access
 from services.gateway.guard import CallerIs, ClientsAre
 from services.gateway.reading import fulfilment_values
-from services.gateway.routes.common import CarrierId, FulfilmentId, OptionalKey, act_id, router
+from services.gateway.routes.common import CarrierId, FulfilmentId, OptionalKey, act_id, new_act_id, router
 from services.gateway.schemas.tracking import CarrierEventsTaken
 from services.gateway.schemas.work import FulfilmentView, LostParcelDecision, ParcelLost
 
@@ -66,7 +66,8 @@ async def declare_lost(
 ) -> FulfilmentView:
     """Declare a parcel on its way lost or damaged. 409 NOT_ON_ITS_WAY for any other."""
     request = tracking.DeclareParcelLostRequest(
-        request_id=act_id("declare-lost", fulfilment_id, caller, body, key),
+        # A parcel that was found may be lost again, and be declared so in the same words.
+        request_id=new_act_id(f"declare-lost/{fulfilment_id}", caller, key),
         fulfilment_id=fulfilment_id,
         cause=body.cause,
         reason=body.reason,

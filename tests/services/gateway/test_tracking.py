@@ -92,3 +92,13 @@ async def test_a_lost_parcel_shows_what_is_known_of_it(
     assert shown["parcel"]["failure_reason"] == "recipient_absent"
     loss = shown["parcel"]["loss"]
     assert (loss["source"], loss["decision"], loss["turned_up_at"]) == ("carrier", None, None)
+
+
+async def test_a_parcel_may_be_declared_lost_again_in_the_same_words(
+    http: httpx.AsyncClient, service: dict[str, str], world: World
+) -> None:
+    for headers in (service, service, service | {"Idempotency-Key": "k"}, service | {"Idempotency-Key": "k"}):
+        await http.post("/v1/fulfilments/ful_1/declare-lost", json=LOST, headers=headers)
+    one, two, keyed, keyed_again = (request.request_id for request in world.calls("DeclareParcelLost"))
+    assert keyed == keyed_again
+    assert len({one, two, keyed}) == 3
