@@ -27,6 +27,7 @@ _NETWORK = frozenset({Role.SUPPLY_CHAIN})
 _OPERATOR = frozenset({Role.OPERATOR})
 _TRANSFERS = frozenset({Role.STORE, Role.SUPPLY_CHAIN})
 _SHELF = _STORE | _NETWORK
+_ASSIGNING = frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE})
 _READING_DECISIONS = frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE})
 _CARRIER = frozenset({Role.CARRIER})
 _READING_BOOKINGS = _PLACING | _NETWORK | _OPERATOR | _CARRIER
@@ -98,6 +99,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/fulfilments/{fulfilment_id}/give-up"): _MONEY,
     ("POST", "/v1/fulfilments/{fulfilment_id}/declare-lost"): SERVICE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/decide"): SERVICE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/assign"): _ASSIGNING,
+    ("GET", "/v1/offers"): _ASSIGNING,
     ("POST", "/v1/carrier-events"): frozenset({Role.CARRIER}),
     # Its caller is proven by the carrier's signature over the body, which orders checks.
     ("POST", "/v1/carriers/{carrier_id}/events"): PUBLIC,
@@ -246,6 +249,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
 _ALL_CHANNELS = frozenset({Role.CUSTOMER_SERVICE, Role.SUPPLY_CHAIN, Role.FINANCE, Role.OPERATOR})
 PLANNERS = _NETWORK
 MONEY = _MONEY
+ASSIGNING = _ASSIGNING
 PLANNERS = _NETWORK
 
 

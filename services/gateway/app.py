@@ -30,6 +30,7 @@ from services.gateway.routes.holds import holds_router
 from services.gateway.routes.images import images_router
 from services.gateway.routes.merchandising import merchandising_router
 from services.gateway.routes.network import network_router
+from services.gateway.routes.offers import offers_router
 from services.gateway.routes.orders import orders_router
 from services.gateway.routes.pauses import pauses_router
 from services.gateway.routes.payment_tasks import payment_tasks_router
@@ -136,6 +137,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         baskets_router,
         images_router,
         work_router,
+        offers_router,
         carriers_router,
         tracking_router,
         handovers_router,

@@ -26,6 +26,7 @@ from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
+from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub
 from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceStub
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceAsyncStub
     from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
+    from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceAsyncStub
     from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceAsyncStub
@@ -109,6 +111,7 @@ class Clients:
         self.orders: OrdersServiceAsyncStub = OrdersServiceStub(self._channels["orders"])
         self.documents: DocumentServiceAsyncStub = DocumentServiceStub(self._channels["orders"])
         self.tracking: TrackingServiceAsyncStub = TrackingServiceStub(self._channels["orders"])
+        self.offers: OffersServiceAsyncStub = OffersServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
         self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])

@@ -46,6 +46,7 @@ async def orders_page(clients: Clients, caller: Caller, filters: OrderFilters) -
             "payment_failed": filters.payment_failed,
             "held_for": filters.held_for,
             "undecided_loss": filters.undecided_loss,
+            "unclaimed": filters.unclaimed,
             "page": filters.page,
         },
     )

@@ -7,13 +7,14 @@ from fastapi import Query
 
 from kit import telemetry
 from oms.orders.v1 import orders_service_pb2 as orders
-from services.gateway import access
+from services.gateway import access, claims
 from services.gateway.auth import Caller, Role
 from services.gateway.clients import Clients
 from services.gateway.guard import CallerIs, ClientsAre
 from services.gateway.reading import fulfilment_values
 from services.gateway.routes.common import FulfilmentId, OptionalKey, PointId, act_id, new_act_id, router
 from services.gateway.schemas.base import Page
+from services.gateway.schemas.offers import OfferAnswer
 from services.gateway.schemas.work import (
     CaptureOverride,
     CarrierEvent,
@@ -50,7 +51,8 @@ async def list_work(
 @work_router.get("/fulfilments/{fulfilment_id}")
 async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre) -> FulfilmentDetail:
     """Read one preparation order, with the address for its label."""
-    asked = orders.GetFulfilmentRequest(fulfilment_id=fulfilment_id)
+    mine = access.points_worked(caller, access.SERVICE) or ()
+    asked = orders.GetFulfilmentRequest(fulfilment_id=fulfilment_id, point_ids=sorted(mine))
     found = await clients.read(clients.orders.GetFulfilment, asked)
     access.check_fulfilment(caller, found, access.SERVICE)
     more = {
@@ -63,16 +65,25 @@ async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAr
 
 @work_router.post("/fulfilments/{fulfilment_id}/accept")
 async def accept(
-    fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+    fulfilment_id: FulfilmentId,
+    caller: CallerIs,
+    clients: ClientsAre,
+    body: OfferAnswer | None = None,
+    key: OptionalKey = None,
 ) -> FulfilmentView:
-    """Take offered work. 409 OFFER_GONE says what came first."""
+    """Take offered work. 409 OFFER_GONE says what came first; STOCK_NOT_THERE: its units cannot be held here."""
     request = orders.AcceptOfferRequest(
-        request_id=act_id("accept", fulfilment_id, caller, None, key),
+        request_id=act_id("accept", fulfilment_id, caller, body, key),
         fulfilment_id=fulfilment_id,
         actor=caller.subject,
         reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
+        point_id=body.point_id if body else "",
     )
-    return _done((await clients.act(clients.orders.AcceptOffer, request)).fulfilment)
+    answer = await clients.act(clients.orders.AcceptOffer, request)
+    if not answer.HasField("claim"):
+        return _done(answer.fulfilment)
+    with telemetry.about_order(answer.claim.order_id):
+        return _done(await claims.settle(clients, answer.claim))
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/refuse")
@@ -90,6 +101,7 @@ async def refuse(
         reason=body.reason,
         actor=caller.subject,
         reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
+        point_id=body.point_id,
     )
     return _done((await clients.act(clients.orders.RefuseOffer, request)).fulfilment)
 
@@ -219,7 +231,7 @@ async def _of_brands(clients: Clients, caller: Caller, work: list[orders.Fulfilm
         return work
     asked = [orders.GetFulfilmentRequest(fulfilment_id=one.fulfilment_id) for one in work]
     found = await asyncio.gather(*(clients.read(clients.orders.GetFulfilment, one) for one in asked))
-    return [one.fulfilment for one in found if brands & set(one.brands)]
+    return [mine for mine, one in zip(work, found, strict=True) if brands & set(one.brands)]
 
 
 def _view(fulfilment: orders.Fulfilment) -> FulfilmentView:

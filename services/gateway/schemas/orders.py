@@ -223,6 +223,7 @@ class OrderFilters(Paged):
     payment_failed: bool = Field(False, description="Only orders with money to capture that cannot be had")
     held_for: HoldKind | None = Field(None, description="Only orders with an open hold of this kind")
     undecided_loss: bool = Field(False, description="Only orders with a lost parcel that waits for a decision")
+    unclaimed: bool = Field(False, description="Only orders with work that no point took and a person gives away")
 
 
 class Cancellation(Sent):
@@ -365,6 +366,7 @@ class OrderSummary(Shown):
     holds: list[HoldView] = Field(description="What keeps it from going on, or did")
     customer_labels: dict[str, str] = Field(description="The customer status in the trade's words, by language")
     undecided_loss_since: datetime | None = Field(description="Null while no lost parcel waits for a decision")
+    unclaimed_since: datetime | None = Field(description="Null while no work waits for a person to give it away")
     updated_at: datetime | None
 
 

@@ -110,6 +110,7 @@ class FulfilmentView(Shown):
     start_missed_at: datetime | None = Field(description="When nobody had taken the work by then")
     hand_over_from: datetime | None = Field(description="A release date: the parcel leaves no earlier")
     offer_deadline: datetime | None
+    unclaimed_since: datetime | None = Field(description="No point took it: a person is to give it away")
     refusal_reason: str | None
     parcel: ParcelView | None
     round: int = Field(description="Which attempt at routing made it, from 1")
@@ -147,6 +148,7 @@ class OfferRefusal(Sent):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "not_found"}]})
 
     reason: Literal["not_found", "damaged", "no_staff", "no_time", "other"]
+    point_id: Id | Literal[""] = Field("", description="Whose answer, for somebody who works at several points")
 
 
 class Found(Sent):

@@ -23,6 +23,7 @@ from oms.inventory.v1.inventory_service_pb2_grpc import (
 )
 from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceServicer, add_ShelfServiceServicer_to_server
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceServicer, add_SupplyServiceServicer_to_server
+from oms.orders.v1 import offers_service_pb2 as offers
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceServicer, add_OrdersServiceServicer_to_server
 from oms.payments.v1 import payments_service_pb2 as payments
@@ -46,6 +47,7 @@ from tests.services.gateway import (
     fake_handover,
     fake_images,
     fake_merchandising,
+    fake_offers,
     fake_rulesets,
     fake_simulations,
     fake_stored_value,
@@ -88,6 +90,12 @@ class World:
 
     placed: dict[str, orders.Order] = field(default_factory=dict)
     work: dict[str, orders.GetFulfilmentResponse] = field(default_factory=dict)
+    # What whoever takes work has to settle, by fulfilment; and what then becomes of its offer.
+    claims: dict[str, orders.Claim] = field(default_factory=dict)
+    settled: "offers.OfferState.ValueType" = offers.OFFER_STATE_ACCEPTED
+    moved: bool = True
+    # By whom offered work would leave the point that has the offer.
+    offered_carriers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     transfer_differences: list[Any] = field(default_factory=list)
     failures: dict[str, list[OmsError]] = field(default_factory=dict)
@@ -225,11 +233,18 @@ class FakeOrders(OrdersServiceServicer):
 
     async def ListWork(self, request: orders.ListWorkRequest, context: Any) -> orders.ListWorkResponse:
         self._world.note("ListWork", request)
-        found = [one.fulfilment for one in self._world.work.values()]
+        found = [self._as_listed(one.fulfilment) for one in self._world.work.values()]
         return orders.ListWorkResponse(fulfilments=[one for one in found if one.point_id in request.point_ids])
 
+    def _as_listed(self, work: orders.Fulfilment) -> orders.Fulfilment:
+        listed = orders.Fulfilment()
+        listed.CopyFrom(work)
+        listed.carrier_id = self._world.offered_carriers.get(work.fulfilment_id, work.carrier_id)
+        return listed
+
     async def AcceptOffer(self, request: orders.AcceptOfferRequest, context: Any) -> orders.AcceptOfferResponse:
-        return orders.AcceptOfferResponse(fulfilment=self._act("AcceptOffer", request))
+        work = self._act("AcceptOffer", request)
+        return orders.AcceptOfferResponse(fulfilment=work, claim=self._world.claims.get(request.fulfilment_id))
 
     async def RefuseOffer(self, request: orders.RefuseOfferRequest, context: Any) -> orders.RefuseOfferResponse:
         return orders.RefuseOfferResponse(fulfilment=self._act("RefuseOffer", request))
@@ -336,6 +351,12 @@ def _no_fulfilment(fulfilment_id: str) -> NotFound:
 class FakeInventory(InventoryServiceServicer):
     def __init__(self, world: World) -> None:
         self._world = world
+
+    async def MoveReservation(
+        self, request: inventory.MoveReservationRequest, context: Any
+    ) -> inventory.MoveReservationResponse:
+        self._world.note("MoveReservation", request)
+        return inventory.MoveReservationResponse(moved=self._world.moved)
 
     async def FindDifferences(self, request: Any, context: Any) -> inventory.FindDifferencesResponse:
         return inventory.FindDifferencesResponse(checked=1)
@@ -774,6 +795,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_decisions.register(world, server)
     fake_documents.register(world, server)
     fake_finance.register(world, server)
+    fake_offers.register(world, server)
     add_ShelfServiceServicer_to_server(FakeShelf(world), server)
     add_SupplyServiceServicer_to_server(FakeSupply(world), server)  # type: ignore[abstract]
     add_ImportServiceServicer_to_server(FakeImports(world), server)

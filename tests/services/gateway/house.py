@@ -32,6 +32,7 @@ from oms.inventory.v1.supply_service_pb2_grpc import add_SupplyServiceServicer_t
 from oms.inventory.v1.transfer_service_pb2_grpc import add_TransferServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
 from oms.payments.v1.finance_service_pb2_grpc import add_FinanceServiceServicer_to_server
@@ -80,6 +81,7 @@ from services.orders.appointing import Appointments
 from services.orders.holding import Holding
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
+from services.orders.offers_rpc import OffersRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -207,12 +209,14 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_ImageServiceServicer_to_server(ImageRpc(Images(*stock, ImageMemory(*stock))), server)
     of_orders = engines["orders"], bells["orders"]
     tracking = Tracking(*of_orders, {})
+    orders_service = OrdersService(*of_orders)
     orders_rpc = OrdersRpc(
-        OrdersService(*of_orders), Refunds(*of_orders), Holding(*of_orders), tracking, Appointments(*of_orders)
+        orders_service, Refunds(*of_orders), Holding(*of_orders), tracking, Appointments(*of_orders)
     )
     add_OrdersServiceServicer_to_server(orders_rpc, server)
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
     add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engines["orders"])), server)
+    add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     settlements = Settlements(engines["payments"], {stripe.name})
     add_FinanceServiceServicer_to_server(FinanceRpc(payments.history, settlements), server)
