@@ -180,7 +180,6 @@ class Leg:
     next_window_start: str = ""
     next_window_end: str = ""
     hand_over_from: str = ""
-    by_appointment: bool = False
 
 
 @dataclass(frozen=True, slots=True)

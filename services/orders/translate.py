@@ -157,7 +157,6 @@ def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
             next_hand_over_by=times.field_or_none(one, "next_hand_over_by"),
             next_window=to_window(one.next_window, f"legs[{i}].next_window"),
             hand_over_from=times.field_or_none(one, "hand_over_from"),
-            by_appointment=one.by_appointment,
         )
         for i, one in enumerate(messages)
     ]

@@ -277,7 +277,6 @@ def leg_proto(leg: Leg) -> pb.PlannedLeg:
         next_hand_over_by=instant_or_none(leg.next_hand_over_by),
         next_window=_window(leg.next_window_start, leg.next_window_end),
         hand_over_from=instant_or_none(leg.hand_over_from),
-        by_appointment=leg.by_appointment,
     )
 
 

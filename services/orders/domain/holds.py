@@ -106,7 +106,7 @@ def of_legs(order: Order, legs: Sequence[Leg], works: Sequence[Fulfilment], as_o
     for leg, work in zip(legs, works, strict=True):
         if leg.hand_over_from:
             kind, reason = HoldKind.RELEASE_DATE, f"it is sold from {_moment(leg.hand_over_from)} on"
-        elif leg.by_appointment:
+        elif order.content.booking_id:
             kind, reason = HoldKind.APPOINTMENT, "it is prepared for the day of the appointment"
         else:
             continue

@@ -371,7 +371,6 @@ class Leg:
     next_window: Window | None = None
     # A release date: the parcel is handed over no earlier.
     hand_over_from: datetime | None = None
-    by_appointment: bool = False
 
 
 @dataclass(frozen=True, slots=True)

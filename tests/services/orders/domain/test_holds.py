@@ -12,18 +12,22 @@ from services.orders.domain import fulfilment as work
 from services.orders.domain import holds
 from services.orders.domain import order as life
 from services.orders.domain.model import (
+    Appointment,
     CaptureMoment,
     Decision,
+    DeliveryMode,
     Hold,
     HoldDefault,
     HoldKind,
     HoldOutcome,
     HoldRule,
     Order,
+    Slot,
+    Window,
 )
 from services.orders.domain.states import CaptureState, FulfilmentState, OrderState
 from services.orders.domain.status import fine_status
-from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, accepted, found, leg, line, recorded
+from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, PROMISE, accepted, found, leg, line, recorded
 
 SERVICE = ("customer_service",)
 LATER = NOON + timedelta(days=3)
@@ -200,9 +204,13 @@ def test_work_of_a_release_date_waits_until_its_latest_start() -> None:
 
 def test_work_that_is_prepared_ahead_begins_earlier() -> None:
     ahead = replace(LIFE_CYCLE, prepare_ahead_seconds=3600)
-    legs = replace(leg((1, 2)), by_appointment=True, latest_start=LATER)
-    order = accepted(recorded(*TWO, life_cycle=ahead), legs).order
-    assert [(one.kind, one.until) for one in order.holds[1:]] == [
+    legs = replace(leg((1, 2)), latest_start=LATER)
+    slot = Slot("slt_1", LATER.date(), Window(LATER, LATER + timedelta(hours=2)))
+    order = recorded(*TWO, life_cycle=ahead, booking_id="bkg_1", mode=DeliveryMode.APPOINTMENT)
+    decision = life.accept(
+        order, [legs], PROMISE, "dec_1", "authorized", NOON, Appointment("bkg_1", slot, met_from=slot.day)
+    )
+    assert [(one.kind, one.until) for one in decision.order.holds[1:]] == [
         (HoldKind.APPOINTMENT, LATER - timedelta(hours=1))
     ]
 

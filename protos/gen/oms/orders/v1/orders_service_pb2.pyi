@@ -2345,12 +2345,9 @@ class PlannedLeg(_message.Message):
     NEXT_HAND_OVER_BY_FIELD_NUMBER: _builtins.int
     NEXT_WINDOW_FIELD_NUMBER: _builtins.int
     HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
-    BY_APPOINTMENT_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
-    by_appointment: _builtins.bool
-    """It keeps an appointment with the customer: its work begins when that asks for it."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]: ...
     @_builtins.property
@@ -2384,11 +2381,10 @@ class PlannedLeg(_message.Message):
         next_hand_over_by: _timestamp_pb2.Timestamp | None = ...,
         next_window: _type_pb2.Window | None = ...,
         hand_over_from: _timestamp_pb2.Timestamp | None = ...,
-        by_appointment: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_appointment", b"by_appointment", "carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
