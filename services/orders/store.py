@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -34,12 +35,14 @@ from services.orders.domain.status import customer_status, fine_status
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """An order as it is read: with its buyer and its statuses."""
+    """An order as it is read: with its buyer, and what follows from parts that a list leaves out."""
 
     order: Order
     buyer: Buyer
     customer_status: str
     fine_status: str
+    payment_failed_since: datetime | None = None
+    undecided_loss_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +290,18 @@ def _view(row: Any) -> View:
             "refunds": row.refunds or (),
         }
     )
-    return View(order, _buyer(row.buyer), head["customer_status"], head["fine_status"])
+    return View(
+        order,
+        _buyer(row.buyer),
+        head["customer_status"],
+        head["fine_status"],
+        _instant(head["payment_failed_since"]),
+        _instant(head["undecided_loss_since"]),
+    )
+
+
+def _instant(text_: str | None) -> datetime | None:
+    return datetime.fromisoformat(text_) if text_ else None
 
 
 def _buyer(row: dict[str, Any] | None) -> Buyer:

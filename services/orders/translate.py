@@ -9,7 +9,6 @@ from kit.errors import InvalidArgument
 from kit.values.money import Money
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.type.v1 import type_pb2
-from services.orders.domain.capture import failed_since
 from services.orders.domain.model import (
     LOSS_DECISION_SECONDS,
     Address,
@@ -38,7 +37,6 @@ from services.orders.domain.model import (
     Trade,
     Units,
 )
-from services.orders.domain.parcels import undecided_since
 from services.orders.domain.states import FulfilmentState, OrderState
 from services.orders.domain.status import labels
 from services.orders.reading import Obligation, TimelineEntry
@@ -293,11 +291,11 @@ def from_view(view: View) -> pb.Order:
         late_since=from_instant(one.late_since),
         compensation=_from_compensation(one),
         charge=from_charge(one),
-        payment_failed_since=from_instant(failed_since(one)),
+        payment_failed_since=from_instant(view.payment_failed_since),
         refunds=[from_refund(each) for each in one.refunds],
         holds=[from_hold(each) for each in one.holds],
         customer_labels=[from_label(label) for label in labels(one)],
-        undecided_loss_since=from_instant(undecided_since(one)),
+        undecided_loss_since=from_instant(view.undecided_loss_since),
         unclaimed_since=from_instant(one.unclaimed_since),
         appointment=from_appointment(one.appointment),
     )

@@ -21,6 +21,8 @@ from services.orders.domain.model import (
 from services.orders.domain.pricing import BASIS_POINTS
 from services.orders.domain.status import CUSTOMER_STATUSES
 
+MAX_SILENT_DAYS = 365
+
 
 def check_channels(channels: Sequence[SalesChannel]) -> None:
     """Raises InvalidArgument, naming the field."""
@@ -53,11 +55,12 @@ def check_life_cycle(one: LifeCycle) -> None:
         ("reroute_limit", one.reroute_limit, 0),
         ("promise_tolerance_seconds", one.promise_tolerance_seconds, 0),
         ("prepare_ahead_seconds", one.prepare_ahead_seconds, 0),
-        ("lost_after_days", one.lost_after_days, 0),
         ("loss_decision_seconds", one.loss_decision_seconds, 1),
     ):
         if value < least:
             raise InvalidArgument(f"life_cycle.{name}", f"at least {least}")
+    if not 0 <= one.lost_after_days <= MAX_SILENT_DAYS:
+        raise InvalidArgument("life_cycle.lost_after_days", f"0 to {MAX_SILENT_DAYS}")
     _check_lateness_rules(one.lateness_rules)
     _check_goodwill_caps(one.goodwill_caps)
     _check_hold_rules(one.hold_rules)

@@ -288,7 +288,7 @@ class LifeCycle(_message.Message):
     prepare_ahead_seconds: _builtins.int
     """How long before its latest start held work is given to its point. At least 0."""
     lost_after_days: _builtins.int
-    """Days without a word of its carrier after which a parcel is lost; 0: it never is for that."""
+    """Days without a word of its carrier after which a parcel is lost, up to 365; 0: it never is for that."""
     lost_parcel: _builtins.str
     """What becomes of the units of a lost or damaged parcel: "reship", "refund" or "ask" (customer service decides);
     empty means "ask".
