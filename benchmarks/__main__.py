@@ -25,6 +25,7 @@ from benchmarks import (
     ledger,
     lifecycle,
     memory,
+    offers,
     quotes,
     replica,
     reserve,
@@ -56,6 +57,7 @@ def main(
     order_file: Annotated[
         Path | None, typer.Option(help="Where baskets come from (UCI 'Online Retail', CSV or .gz); else drawn.")
     ] = None,
+    offer_rounds: Annotated[int, typer.Option(min=1, help="How often twenty stores take the same work.")] = 1_000,
     results: Annotated[Path, typer.Option(help="Where the figures are written.")] = _RESULTS,
 ) -> None:
     """Measure the system on this machine. Nothing else should run on it."""
@@ -65,6 +67,7 @@ def main(
         "throughput": throughput.measure,
         "lifecycle": lifecycle.measure,
         "budget": budget.measure,
+        "offers": lambda system: offers.measure(system, offer_rounds),
         "reserve": reserve.measure,
         "reserve_hot": reserve_hot.measure,
         "images": images.measure,

@@ -60,6 +60,9 @@ def list_orders(
     undecided_loss: Annotated[
         bool, typer.Option("--undecided-loss", help="Only orders with a lost parcel that waits for a decision.")
     ] = False,
+    unclaimed: Annotated[
+        bool, typer.Option("--unclaimed", help="Only orders with work that no point took: give it away.")
+    ] = False,
     size: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
     as_json: JsonOption = False,
     state: StateOption = DEFAULT_STATE,
@@ -70,6 +73,7 @@ def list_orders(
     filters |= {"payment_failed": "true"} if payment_failed else {}
     filters |= {"held_for": held_for} if held_for else {}
     filters |= {"undecided_loss": "true"} if undecided_loss else {}
+    filters |= {"unclaimed": "true"} if unclaimed else {}
     with Api.of(running_system(state).gateway_url, state) as api:
         try:
             page = api.get("/v1/orders", "customer_service", size=size, **filters)
@@ -80,10 +84,12 @@ def list_orders(
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return
     heading = "expected" if late else "unpaid since" if payment_failed else "for the customer"
+    heading = "unclaimed since" if unclaimed else heading
     found = show.table("order", "placed", "channel", "status", heading, "total")
     for one in page["items"]:
         placed, total = show.moment(one["placed_at"]), show.money(one["total"])
         words = show.expected(one) if late else show.status(one["customer_status"])
         words = show.moment(one["payment_failed_since"]) if payment_failed else words
+        words = show.moment(one["unclaimed_since"]) if unclaimed else words
         found.add_row(one["id"], placed, one["channel_id"], show.status(one["status"]), words, total)
     show.console().print(found)

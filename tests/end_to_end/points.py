@@ -76,9 +76,16 @@ _ELSEWHERE = {
         "RequestAppointmentMove",
         "RecordAppointmentMove",
         "RecordMissedAppointment",
+        # Of work that points compete for, for which the crowd's channel has no life cycle.
+        "OfferRing",
+        "LookAtOffers",
+        "EndOffering",
+        "SettleClaim",
+        "AssignWork",
     ),
     "inventory": (
         "PutItems",
+        "DeclareUnavailable",
         "PutStockPoints",
         "PutChannels",
         "AdjustStock",
@@ -107,6 +114,7 @@ _ELSEWHERE = {
         "Quote",
         "PutLimits",
         "FindCapacityDifferences",
+        "MoveRoom",
         "forget_quotes",
         "forget_capacity",
     ),
@@ -142,6 +150,13 @@ _ELSEWHERE = {
         "look_at_booking",
         "record_appointment_move",
         "record_missed_appointment",
+        "rank_points",
+        "offer_ring",
+        "look_at_offers",
+        "end_offering",
+        "settle_claim",
+        "move_room",
+        "declare_doubted",
     ),
 }
 
