@@ -275,8 +275,22 @@ def _money_of(order: orders.Obligation, payment: payments.Payment) -> list[Diffe
     elif order.HasField("captured") and not order.in_flux:
         kind, expected, found = "CAPTURED_DIFFERS", order.captured.amount_minor, captured
     else:
+        return _refunds_of(order, payment)
+    differences = [_differs(kind, order.order_id, expected, found, order.order_id)] if found != expected else []
+    return differences + _refunds_of(order, payment)
+
+
+def _refunds_of(order: orders.Obligation, payment: payments.Payment) -> list[DifferenceView]:
+    """What the order's refunds gave back, payments gave back or owes, and more for units without a place.
+
+    A channel that was paid is only asked to.
+    """
+    told = order.refunded.amount_minor
+    given = payment.refunded.amount_minor + sum(one.owed.amount_minor for one in payment.tenders)
+    by_channel = payment.status == payments.PAYMENT_STATUS_PAID_BY_CHANNEL
+    if order.state in _UNDONE or by_channel or given >= told:
         return []
-    return [_differs(kind, order.order_id, expected, found, order.order_id)] if found != expected else []
+    return [_differs("REFUNDED_DIFFERS", order.order_id, f"at least {told}", given, order.order_id)]
 
 
 async def _obligations(clients: Clients, order_ids: Sequence[str]) -> Mapping[str, orders.Obligation]:

@@ -145,7 +145,8 @@ async def list_timeline(tx: AsyncConnection, order_id: str) -> list[TimelineEntr
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """What an order stands for elsewhere. `captured_minor` is None where a person let a parcel go unpaid.
+    """What an order stands for elsewhere. `captured_minor` is None where a person let a parcel go unpaid,
+    `refunded_minor` while a refund is under way or has failed.
 
     `prepared_at`: the point of each fulfilment that is prepared or was.
     """
@@ -156,6 +157,7 @@ class Obligation:
     homeless: bool
     units: tuple[tuple[str, str, int], ...]
     captured_minor: int | None
+    refunded_minor: int | None
     prepared_at: tuple[str, ...]
 
     @property
@@ -195,6 +197,9 @@ _OBLIGATIONS = text(
                      UNION ALL
                      SELECT o.charge ->> 'state', CAST(o.charge ->> 'amount_minor' AS bigint)) AS taken
               ) AS captured,
+              (SELECT CASE WHEN bool_or(r.state IN ('pending', 'failed')) THEN NULL
+                      ELSE coalesce(sum(r.amount_minor) FILTER (WHERE r.state = 'succeeded'), 0) END
+               FROM refund r WHERE r.order_id = o.order_id) AS refunded,
               ARRAY(SELECT f.point_id FROM fulfilment f
                     WHERE f.order_id = o.order_id AND f.state <> ALL(:not_prepared)
                     ORDER BY f.point_id) AS prepared_at
@@ -224,6 +229,7 @@ async def list_obligations(
             row.homeless,
             tuple((sku, point_id, quantity) for sku, point_id, quantity in row.units or ()),
             None if row.captured is None else int(row.captured),
+            None if row.refunded is None else int(row.refunded),
             tuple(row.prepared_at),
         )
         for row in rows

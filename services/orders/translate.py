@@ -191,14 +191,18 @@ def to_fulfilment_states(numbers: Sequence[pb.FulfilmentState.ValueType]) -> lis
 
 def from_obligation(one: Obligation) -> pb.Obligation:
     """To the wire."""
-    captured = one.captured_minor
+
+    def money(minor: int | None) -> type_pb2.Money | None:
+        return None if minor is None else type_pb2.Money(amount_minor=minor, currency=one.currency)
+
     return pb.Obligation(
         order_id=one.order_id,
         state=from_order_state(one.state),
         driven=one.driven,
         in_flux=one.in_flux,
         units=[pb.ObligedUnits(sku=sku, point_id=at, quantity=quantity) for sku, at, quantity in one.units],
-        captured=None if captured is None else type_pb2.Money(amount_minor=captured, currency=one.currency),
+        captured=money(one.captured_minor),
+        refunded=money(one.refunded_minor),
         prepared_at=one.prepared_at,
     )
 

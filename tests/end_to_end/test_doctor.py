@@ -164,6 +164,18 @@ def test_captured_money_that_the_provider_or_the_order_does_not_know_is_found(
     assert {one.order_id for one in examination.differences} == {delivered.order_id}
 
 
+def test_a_refund_of_an_order_that_payments_did_not_make_is_found(
+    stack: SharedStack, api: Api, waiting: str, delivered: Delivered
+) -> None:
+    row = """INSERT INTO refund VALUES ('rfd_ghost', %(order_id)s, 99, 'goodwill', 'succeeded', 500, 'EUR', 0,
+                                        '[]', '[]', 'gesture', '', 'anna', now(), 1, '', now())"""
+    gone = "DELETE FROM refund WHERE refund_id = 'rfd_ghost' AND order_id = %(order_id)s"
+    with tampered(stack, "orders", row, gone, order_id=delivered.order_id):
+        examination = looked(api)
+    [missing] = examination.differences
+    assert (missing.kind, missing.expected, missing.found) == ("REFUNDED_DIFFERS", "at least 500", "0")
+
+
 def test_money_kept_of_an_order_that_was_undone_is_found(
     stack: SharedStack, api: Api, waiting: str, delivered: Delivered
 ) -> None:

@@ -170,7 +170,10 @@ class PaymentActivities:
 
     @activity.defn
     async def give_back(self, request: MoneyRequest) -> RefundAnswer:
-        """Refund, until its outcome is known; that it cannot be had is an outcome too."""
+        """Refund, until its outcome is known; that it cannot be had is an outcome too.
+
+        What payments gave back in another way at once (a credit note) was given back.
+        """
         reply = await self._stub.Refund(
             pb.RefundRequest(
                 request_id=request.request_id,
@@ -184,24 +187,26 @@ class PaymentActivities:
         state = pb.OperationState.Name(reply.operation.state).removeprefix("OPERATION_STATE_").lower()
         if state not in ("succeeded", "failed"):
             raise Unavailable("REFUND_PENDING", "the provider's answer is not known yet")
-        return RefundAnswer(state, reply.operation.failure_code)
+        if state == "failed":
+            return (await self._operations(request.order_id, request.cause)).outcome()
+        return RefundAnswer(state)
 
     @activity.defn
     async def look_at_refund(self, request: RefundLook) -> RefundAnswer:
         """GetPayment and ListTasks; before, if it is to be tried again, ResolveTask of what is open."""
-        found = await self._operations(request)
+        found = await self._operations(request.order_id, request.cause)
         if request.retry:
             for task in found.open_tasks():
                 await self._retry(task, request)
-            found = await self._operations(request)
+            found = await self._operations(request.order_id, request.cause)
         return found.outcome()
 
-    async def _operations(self, request: RefundLook) -> RefundOperations:
-        asked = pb.GetPaymentRequest(order_id=request.order_id)
+    async def _operations(self, order_id: str, cause: str) -> RefundOperations:
+        asked = pb.GetPaymentRequest(order_id=order_id)
         payment = (await self._stub.GetPayment(asked, timeout=CALL_SECONDS)).payment
-        listed = pb.ListTasksRequest(order_id=request.order_id, page=types.PageRequest(size=500))
+        listed = pb.ListTasksRequest(order_id=order_id, page=types.PageRequest(size=500))
         tasks = (await self._stub.ListTasks(listed, timeout=CALL_SECONDS)).tasks
-        return RefundOperations(request.cause, payment.operations, tasks)
+        return RefundOperations(cause, payment.operations, tasks)
 
     async def _retry(self, task: pb.Task, request: RefundLook) -> None:
         with suppress(FailedPrecondition):  # by somebody else meanwhile: the next look tells how

@@ -17,11 +17,13 @@ from services.gateway.clients import Clients
 from services.gateway.console import session, templates
 from services.gateway.guard import ClientsAre
 from services.gateway.routes.common import OrderId
+from services.gateway.routes.refunds import refund_view
 from services.gateway.schemas.base import Cursor
 from services.gateway.schemas.documents import DocumentView
 from services.gateway.schemas.orders import OrderFilters, OrderStatus
+from services.gateway.schemas.payment_tasks import PaymentTaskView
 from services.gateway.schemas.payments import PaymentView
-from services.gateway.wire import enum_names, shown
+from services.gateway.wire import enum_names, plain, shown
 
 console_router = APIRouter(route_class=session.PageRoute, include_in_schema=False)
 
@@ -97,15 +99,14 @@ async def list_orders(
 async def read_order(request: Request, clients: ClientsAre, order_id: OrderId) -> Response:
     """One order: what was asked, what became of it, its money and its timeline."""
     caller = session.caller_of(request)
-    order = reading.order_view(await reading.visible_order(clients, caller, order_id), caller)
-    entries, payment, documents = await asyncio.gather(
+    found = await reading.visible_order(clients, caller, order_id)
+    entries, money, documents = await asyncio.gather(
         reading.timeline(clients, order_id),
-        _payment(clients, caller, order_id),
+        _money(clients, caller, found),
         _documents(clients, caller, order_id),
     )
-    return templates.page(
-        request, "order.html", order=order, entries=entries, payment=payment, documents=documents
-    )
+    order = reading.order_view(found, caller)
+    return templates.page(request, "order.html", order=order, entries=entries, documents=documents, **money)
 
 
 @console_router.get("/docs")
@@ -126,10 +127,23 @@ async def _documents(clients: Clients, caller: Caller, order_id: str) -> list[Do
     return await billing.of_order(clients, caller, order_id)
 
 
-async def _payment(clients: Clients, caller: Caller, order_id: str) -> PaymentView | None:
-    """The order's payment, for those who may see money; None as well before there is one."""
+async def _money(clients: Clients, caller: Caller, order: orders.Order) -> dict[str, Any]:
+    """The order's payment, refunds and payment tasks, for those who may see money."""
     if not caller.roles & ACCESS["GET", "/v1/orders/{order_id}/payment"]:
-        return None
+        return {"payment": None, "refunds": (), "tasks": ()}
+    asked = payments.ListTasksRequest(order_id=order.order_id)
+    payment, listed = await asyncio.gather(
+        _payment(clients, order.order_id), clients.read(clients.payments.ListTasks, asked)
+    )
+    return {
+        "payment": payment,
+        "refunds": [refund_view(one) for one in order.refunds],
+        "tasks": [PaymentTaskView.model_validate(plain(one)) for one in listed.tasks],
+    }
+
+
+async def _payment(clients: Clients, order_id: str) -> PaymentView | None:
+    """None before there is one."""
     try:
         found = await clients.read(clients.payments.GetPayment, payments.GetPaymentRequest(order_id=order_id))
     except NotFound:

@@ -35,14 +35,14 @@ async def request_refund(
         "roles": sorted(caller.roles),
     }
     answer = await clients.act(clients.orders.RequestRefund, message(orders.RequestRefundRequest, values))
-    return _view(answer.refund)
+    return refund_view(answer.refund)
 
 
 @refunds_router.get("/orders/{order_id}/refunds")
 async def list_refunds(order_id: OrderId, caller: CallerIs, clients: ClientsAre) -> Listed[RefundView]:
     """List the refunds of an order, oldest first."""
     order = await reading.visible_order(clients, caller, order_id)
-    return Listed(items=[_view(one) for one in order.refunds])
+    return Listed(items=[refund_view(one) for one in order.refunds])
 
 
 @refunds_router.post("/orders/{order_id}/refunds/{refund_id}/retry", status_code=202)
@@ -57,7 +57,7 @@ async def retry_refund(
         refund_id=refund_id,
         actor=caller.subject,
     )
-    return _view((await clients.act(clients.orders.RetryRefund, request)).refund)
+    return refund_view((await clients.act(clients.orders.RetryRefund, request)).refund)
 
 
 @refunds_router.post("/orders/{order_id}/capture-retry", status_code=204)
@@ -90,5 +90,6 @@ async def override_capture(
     return Response(status_code=204)
 
 
-def _view(refund: orders.Refund) -> RefundView:
+def refund_view(refund: orders.Refund) -> RefundView:
+    """As it is shown."""
     return shown(refund, RefundView, id=refund.refund_id, failure=refund.failure or None)

@@ -12,7 +12,7 @@ from oms.type.v1 import type_pb2 as types
 from services.gateway.auth import Role
 from services.gateway.console.session import COOKIE
 from tests.services.gateway.bodies import PARAMETERS
-from tests.services.gateway.fakes import WINDOW, World
+from tests.services.gateway.fakes import REFUND, WINDOW, World
 from tests.services.gateway.tokens import NOW, Issuer, ed25519, sign
 
 ORDER = PARAMETERS["order_id"]
@@ -130,6 +130,7 @@ async def test_a_role_without_pages_is_told_so(http: httpx.AsyncClient, issuer: 
 async def test_an_order_page_holds_what_the_role_may_see(
     http: httpx.AsyncClient, issuer: Issuer, filled: World
 ) -> None:
+    filled.placed[ORDER].refunds.append(REFUND)
     sees = {  # personal data, money
         Role.CHANNEL: (True, False),
         Role.CUSTOMER_SERVICE: (True, True),
@@ -144,7 +145,8 @@ async def test_an_order_page_holds_what_the_role_may_see(
         assert page.status_code == 200
         assert "The order was validated." in page.text
         assert ("Plantée" in page.text) == personal, role
-        assert ('id="payment"' in page.text) == money, role
+        for part in ("payment", "refunds", "payment-tasks"):
+            assert (f'id="{part}"' in page.text) == money, (role, part)
     assert len(filled.calls("GetPayment")) == 2
 
 

@@ -4,20 +4,24 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
+import grpc
 import pytest
 import pytest_asyncio
 
+from kit import rpc
 from kit.db import AsyncEngine
 from kit.errors import FailedPrecondition, NotFound
 from kit.feed import Bell
 from kit.times import now
 from kit.values.ids import new_id
+from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 from services.payments.commands import Part, SendLink
 from services.payments.domain.model import Means, MeansKind, Operation, State, Status
 from services.payments.domain.policies import Policies
 from services.payments.domain.stored_value import InstrumentKind
 from services.payments.domain.tasks import Resolution
 from services.payments.providers import Provider
+from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
 from services.payments.stored_value import Steer, StoredValueService
 from services.payments.stored_value_codes import CodeBook
@@ -25,6 +29,8 @@ from tests.services.payments.at_provider import account
 from tests.services.payments.test_later import hear, tasks
 from tests.services.payments.world import World, authorize, change, move, token, unwind
 from tests.simulators.payment_provider import RunningProvider
+from workflows.activities.payments import PaymentActivities
+from workflows.messages import Amount, MoneyRequest, RefundAnswer
 
 # "web" is served by the basic account; what fails for good there, or at "app", becomes a credit note.
 POLICIES = Policies("stripe", {"web": "basic"}, {"web": ["*"], "app": ["stripe"]})
@@ -180,6 +186,19 @@ async def test_what_is_refused_for_its_age_becomes_a_credit_note_at_once(
     (task,) = await tasks(world)
     assert (await notes.get(task.reference)).balance == 4_000
     assert await world.totals() == (10_000, 10_000, 0, 4_000)
+
+
+async def test_a_story_is_told_of_a_credit_note_as_of_a_refund(world: World) -> None:
+    await world.pay()
+    await world.service.capture(move(world.order_id, 10_000))
+    server = grpc.aio.server()
+    add_PaymentsServiceServicer_to_server(PaymentsRpc(in_days(world, 121)), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with rpc.connect(f"127.0.0.1:{port}") as channel:
+        asked = MoneyRequest("refund/1", world.order_id, "refund/rfd_1", Amount(4_000, "EUR"))
+        assert await PaymentActivities(channel).give_back(asked) == RefundAnswer("succeeded")
+    await server.stop(None)
 
 
 @pytest.mark.parametrize("why", ["not chosen", "not for good"])

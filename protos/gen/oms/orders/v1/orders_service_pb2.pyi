@@ -4430,6 +4430,7 @@ class Obligation(_message.Message):
     UNITS_FIELD_NUMBER: _builtins.int
     CAPTURED_FIELD_NUMBER: _builtins.int
     PREPARED_AT_FIELD_NUMBER: _builtins.int
+    REFUNDED_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     driven: _builtins.bool
@@ -4448,6 +4449,10 @@ class Obligation(_message.Message):
     def prepared_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The point of each preparation order that may have its place in a day of that point."""
 
+    @_builtins.property
+    def refunded(self) -> _type_pb2.Money:
+        """The money that its refunds gave back; absent while one of them is under way or has failed."""
+
     def __init__(
         self,
         *,
@@ -4458,10 +4463,11 @@ class Obligation(_message.Message):
         units: _abc.Iterable[Global___ObligedUnits] | None = ...,
         captured: _type_pb2.Money | None = ...,
         prepared_at: _abc.Iterable[_builtins.str] | None = ...,
+        refunded: _type_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "refunded", b"refunded"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "driven", b"driven", "in_flux", b"in_flux", "order_id", b"order_id", "prepared_at", b"prepared_at", "state", b"state", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "driven", b"driven", "in_flux", b"in_flux", "order_id", b"order_id", "prepared_at", b"prepared_at", "refunded", b"refunded", "state", b"state", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
