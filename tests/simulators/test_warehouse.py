@@ -224,3 +224,12 @@ def test_what_is_packed_is_too_late_to_stop_and_books_outlive_it(tmp_path: Path)
     with running(tmp_path) as warehouse:
         assert warehouse.call("POST", "/ful_1/cancel").json() == {"outcome": "too_late"}
         assert status(warehouse) == "packed"
+
+
+def test_a_slow_order_does_not_keep_others_waiting(warehouse: RunningWarehouse, ear: Ear) -> None:
+    warehouse.rule("slow", seconds=60)
+    prepare(warehouse)
+    prepare(warehouse, id="ful_2")
+    ear.wait_for(4)
+    assert {one["preparation_id"] for one in ear.heard} == {"ful_2"}
+    assert status(warehouse) == "received"
