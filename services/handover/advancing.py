@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from opentelemetry import metrics
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import failpoints, outbox, telemetry, times
@@ -39,8 +40,10 @@ from services.handover.orders import Found, Orders
 from services.handover.systems import OtherSystem, Rejected, SystemAway
 from services.handover.turn import Turn
 
-LOOK_SECONDS = 10.0
-_PARALLEL = 16
+_LOOK_SECONDS = 10.0
+# Longer than any look takes, its outcome included.
+_CLAIM_FOR = timedelta(seconds=_LOOK_SECONDS + 5)
+_PARALLEL, _PARALLEL_PER_SYSTEM = 32, 8
 _LOOK_AGAIN_SECONDS = 1.0
 # What a message waits for may have been lost on its way: the system is asked soon.
 _GAP = timedelta(seconds=30)
@@ -69,7 +72,6 @@ class Advancer:
         bell: Bell,
         *,
         poll_every: timedelta,
-        claim_for: timedelta = timedelta(seconds=LOOK_SECONDS + 5),
     ) -> None:
         """`poll_every`: how long a system is listened to before it is asked."""
         self._engine = engine
@@ -77,7 +79,6 @@ class Advancer:
         self._systems = systems
         self._bell = bell
         self._poll_every = poll_every
-        self._claim_for = claim_for
 
     async def run(self) -> None:
         """Looks for ever."""
@@ -116,7 +117,7 @@ class Advancer:
         claim = new_id("clm")
         with failpoints.acting("claim"):
             async with self._engine.begin() as tx:
-                found = await store.claim_due(tx, claim, as_of, as_of + self._claim_for, limit)
+                found = await store.claim_due(tx, claim, as_of, as_of + _CLAIM_FOR, limit, _PARALLEL_PER_SYSTEM)
                 return [Claimed(claim, one) for one in found]
 
     async def _look(self, claimed: Claimed, as_of: datetime) -> None:
@@ -127,9 +128,11 @@ class Advancer:
                 await self._go(turn)
                 turn.find_silence()
                 await self._write(claimed.claim, turn, as_of + timedelta(seconds=time.monotonic() - began))
-            except Exception as error:
-                # The claim runs out and the look is made again.
+            # The claim runs out and the look is made again.
+            except (store.ClaimLost, SQLAlchemyError) as error:
                 _log.warning("%s not looked at: %s", claimed.handover.fulfilment_id, type(error).__name__)
+            except Exception:
+                _log.exception("defect")
         self._bell.ring()
 
     async def _read(self, handover: Handover, as_of: datetime) -> Turn:
@@ -158,7 +161,7 @@ class Advancer:
     async def _go(self, turn: Turn) -> None:
         """As far as it comes: what was reached before a failure is kept."""
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(_LOOK_SECONDS):
                 system = self._systems.get(turn.handover.system_id)
                 if system is None:
                     raise SystemAway("NO_CONNECTION")

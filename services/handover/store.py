@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, or_, select, text, tuple_, update
+from sqlalchemy import case, delete, func, insert, or_, select, text, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -174,19 +174,29 @@ async def wake(
     await tx.execute(update(handover).where(handover.c.fulfilment_id.in_(ids)).values(values))
 
 
-async def claim_due(tx: AsyncConnection, claim: str, now: datetime, until: datetime, limit: int) -> list[Handover]:
-    """Hand-overs that are due and that this process alone looks at, until the claim runs out."""
+async def claim_due(
+    tx: AsyncConnection, claim: str, now: datetime, until: datetime, limit: int, of_one_system: int
+) -> list[Handover]:
+    """Hand-overs that are due and that this process alone looks at, until the claim runs out.
+
+    At most `of_one_system` of a system are looked at anywhere: one that is slow does not take every place.
+    """
+    other = handover.alias("other")
+    in_hand = select(func.count()).where(other.c.system_id == system.c.system_id, other.c.claimed_until > now)
     free = or_(handover.c.claimed_until.is_(None), handover.c.claimed_until <= now)
-    due = (
+    waiting = (
         select(handover.c.fulfilment_id)
-        .where(handover.c.due_at <= now, free)
+        .where(handover.c.system_id == system.c.system_id, handover.c.due_at <= now, free)
         .order_by(handover.c.due_at)
-        .limit(limit)
+        .limit(func.greatest(of_one_system - in_hand.correlate(system).scalar_subquery(), 0))
         .with_for_update(skip_locked=True)
+        .correlate(system)
+        .lateral("waiting")
     )
+    due = select(waiting.c.fulfilment_id).select_from(system.join(waiting, true())).limit(limit).cte("due")
     rows = await tx.execute(
         update(handover)
-        .where(handover.c.fulfilment_id.in_(due.scalar_subquery()))
+        .where(handover.c.fulfilment_id == due.c.fulfilment_id)
         .values(claim=claim, claimed_until=until, woken=False, attempts=handover.c.attempts + 1)
         .returning(*_HANDOVER)
     )

@@ -38,3 +38,10 @@ async def test_a_message_that_comes_during_a_look_is_looked_at_after_it(world: W
     )
     await world.look()
     assert (await world.handover(work)).state is State.PICKED
+
+
+async def test_one_system_does_not_take_every_place(world: World) -> None:
+    works = [await world.offer(1) for _ in range(10)]
+    await world.follower.step(0)
+    assert [await world.advancer.look_at_due(times.now()) for _ in range(3)] == [8, 2, 0]
+    assert {(await world.handover(work)).state for work in works} == {State.SENT}

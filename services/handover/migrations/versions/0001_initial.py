@@ -57,7 +57,8 @@ TABLES = (
         claimed_until  timestamptz
     )
     """,
-    "CREATE INDEX handover_due ON handover (due_at) WHERE due_at IS NOT NULL",
+    "CREATE INDEX handover_due ON handover (system_id, due_at) WHERE due_at IS NOT NULL",
+    "CREATE INDEX handover_claimed ON handover (system_id) WHERE claimed_until IS NOT NULL",
     "CREATE INDEX handover_system ON handover (system_id, position)",
     "CREATE INDEX handover_order ON handover (order_id, position)",
     """
