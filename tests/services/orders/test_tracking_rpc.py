@@ -14,6 +14,8 @@ from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1 import tracking_service_pb2 as trk
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub, add_TrackingServiceServicer_to_server
+from services.orders.appointing import Appointments
+from services.orders.holding import Holding
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.tracking_rpc import TrackingRpc
@@ -23,8 +25,9 @@ from tests.services.orders.builders import NOON, Shop, leg
 @pytest_asyncio.fixture
 async def stubs(shop: Shop, orders_db: AsyncEngine) -> AsyncIterator[tuple[Any, Any]]:
     server = rpc.build_server()
-    refunds = Refunds(orders_db, shop.service._bell)
-    add_OrdersServiceServicer_to_server(OrdersRpc(shop.service, refunds, shop.tracking), server)
+    parts = orders_db, shop.service._bell
+    face = OrdersRpc(shop.service, Refunds(*parts), Holding(*parts), shop.tracking, Appointments(*parts))
+    add_OrdersServiceServicer_to_server(face, server)
     add_TrackingServiceServicer_to_server(TrackingRpc(shop.tracking), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
