@@ -22,8 +22,15 @@ _Answer = (
     | pb.HandOverResponse
 )
 _TIMEOUT_SECONDS = 5.0
+# What becomes of a parcel on its way is no matter of who prepared it.
+_ON_ITS_WAY = (
+    pb.FULFILMENT_STATE_LOST,
+    pb.FULFILMENT_STATE_DAMAGED,
+    pb.FULFILMENT_STATE_RETURNING,
+    pb.FULFILMENT_STATE_RETURNED,
+)
 _WORK: Mapping[int, Work] = {
-    number: Work(name.removeprefix("FULFILMENT_STATE_").lower())
+    number: Work.HANDED_OVER if number in _ON_ITS_WAY else Work(name.removeprefix("FULFILMENT_STATE_").lower())
     for name, number in pb.FulfilmentState.items()
     if number
 }
