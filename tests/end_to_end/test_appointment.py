@@ -1,5 +1,6 @@
 """Furniture by appointment on the full system: held, ordered, moved, missed by nobody, given back."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -65,3 +66,46 @@ def test_an_order_has_its_slot_moves_it_and_gives_it_back(stack: SharedStack) ->
         shop.wait_status(placed["id"], "cancelled")
         assert next(one["left"] for one in slots(api) if one["id"] == last["id"]) == left + 1
         assert api.get("/v1/checks/appointments", "operator")["differences"] == []
+
+
+async def test_booking_dies_at_each_boundary_of_an_order_and_one_place_is_taken_and_given_back(
+    stack: SharedStack,
+) -> None:
+    def arm(act: str) -> None:
+        for when in ("before_commit", "before_answer"):
+            stack.arm("booking", f"{act}.{when}")
+
+    async def fired(act: str) -> None:
+        for when in ("before_commit", "before_answer"):
+            await stack.wait_fired("booking", f"{act}.{when}")
+
+    def places(api: Api, *ids: str) -> list[int]:
+        return [one["left"] for one in slots(api) if one["id"] in ids]
+
+    with Api.of(stack.gateway_url, stack.state) as api:
+        shop = Shop(api, "web-fr")
+        _, first, second, *_ = slots(api)
+        both = (first["id"], second["id"])
+        before = places(api, *both)
+        booking = held(api, first)
+        content = shop.order_content([(SKU, 1)], BUYER, shipping_minor=5900)
+        content |= {"mode": "appointment", "booking_id": booking["id"]}
+        arm("ConfirmBooking")
+        order_id = (await asyncio.to_thread(shop.place, content))["id"]
+        await fired("ConfirmBooking")
+        await asyncio.to_thread(shop.wait_status, order_id, "validated")
+        arm("MoveBooking")
+        path, body = f"/v1/orders/{order_id}/appointment", {"slot_id": second["id"]}
+        await asyncio.to_thread(api.post, path, "customer_service", body)
+        await fired("MoveBooking")
+        await asyncio.to_thread(
+            shop.wait, order_id, "moved", lambda one: one["appointment"]["slot"]["slot_id"] == second["id"]
+        )
+        await stack.wait_ready("booking")
+        assert await asyncio.to_thread(places, api, *both) == [before[0], before[1] - 1]
+        arm("ReleaseBooking")
+        await asyncio.to_thread(shop.cancel, order_id)
+        await fired("ReleaseBooking")
+        await asyncio.to_thread(shop.wait_status, order_id, "cancelled")
+        await stack.wait_ready("booking")
+        assert await asyncio.to_thread(places, api, *both) == before
