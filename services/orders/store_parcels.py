@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.errors import NotFound
 from services.orders.domain.parcels import Scan
-from services.orders.domain.states import ON_ITS_WAY
 
 _PARCEL = text(
     "SELECT fulfilment_id FROM parcel WHERE carrier_id = :carrier_id AND tracking_code = :tracking_code"
@@ -17,12 +16,13 @@ _CARRIER_EVENT = text(
     """INSERT INTO carrier_event (carrier_id, event_id, parcel_id, status, occurred_at, reason)
        VALUES (:carrier_id, :event_id, :parcel_id, :status, :occurred_at, :reason)"""
 )
-# Asked at once by one process only; again after a quarter of the silence, of an hour to a day.
+# The states are those of the index. One process asks at a time;
+# it is asked again after a quarter of the silence, an hour to a day.
 _CLAIM_SILENT = text(
     """WITH silent AS (
            SELECT p.parcel_id, greatest(p.handed_over_at, p.heard_at) AS since
            FROM parcel p JOIN fulfilment f ON f.fulfilment_id = p.fulfilment_id
-           WHERE f.state = ANY(:on_its_way) AND p.carrier_id = ANY(:carrier_ids)
+           WHERE f.state IN ('handed_over', 'returning') AND p.carrier_id = ANY(:carrier_ids)
              AND greatest(p.handed_over_at, p.heard_at) <= :silent_since
              AND (p.ask_at IS NULL OR p.ask_at <= :as_of)
            ORDER BY p.ask_at NULLS FIRST, p.parcel_id LIMIT :limit FOR UPDATE OF p SKIP LOCKED
@@ -69,7 +69,6 @@ async def claim_silent(
             "silent_since": silent_since,
             "as_of": as_of,
             "limit": limit,
-            "on_its_way": sorted(ON_ITS_WAY),
         },
     )
     return [(row.carrier_id, row.tracking_code) for row in rows]
