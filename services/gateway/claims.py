@@ -4,6 +4,7 @@ Owns the order of these two calls, and their ids: whoever repeats them, or a sto
 them under the same ones. Decides nothing.
 """
 
+from kit import failpoints
 from kit.errors import FailedPrecondition, NotFound
 from oms.inventory.v1 import inventory_service_pb2 as inventory
 from oms.orders.v1 import offers_service_pb2 as offers
@@ -13,7 +14,9 @@ from services.gateway.clients import Clients
 
 async def settle(clients: Clients, claim: orders.Claim) -> orders.Fulfilment:
     """The work, which is the point's now. FailedPrecondition / STOCK_NOT_THERE, OFFER_GONE (it was cancelled)."""
+    failpoints.reach("settle_claim.claimed")
     held = await _move(clients, claim)
+    failpoints.reach("settle_claim.moved")
     request = offers.SettleClaimRequest(
         request_id=f"settle/{claim.claim_id}/{'held' if held else 'not-there'}",
         fulfilment_id=claim.fulfilment_id,
@@ -21,6 +24,7 @@ async def settle(clients: Clients, claim: orders.Claim) -> orders.Fulfilment:
         held=held,
     )
     answer = await clients.act(clients.offers.SettleClaim, request)
+    failpoints.reach("settle_claim.settled")
     if answer.state == offers.OFFER_STATE_REFUSED:
         raise FailedPrecondition(
             "STOCK_NOT_THERE", "the units cannot be held at the point: it does not have the work"

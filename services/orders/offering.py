@@ -99,7 +99,11 @@ class Offering(Changes):
         work = await self._in_turn(
             asked, fulfilment_id, point_id, lambda: self.on_work(asked, fulfilment_id, decide, offers.is_within)
         )
-        _measure(offers.claimed(work) or offers.of_point(work, work.point_id), "accepted")
+        taken = offers.claimed(work) or offers.of_point(work, work.point_id)
+        if taken and asked.reach.point_ids and taken.point_id not in asked.reach.point_ids:
+            # The id of the request was another point's.
+            raise FailedPrecondition("OFFER_GONE", "the offer is gone: another point was first", state="lost")
+        _measure(taken, "accepted")
         return work
 
     async def refuse_offer(

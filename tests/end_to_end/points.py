@@ -59,6 +59,7 @@ POINTS: Mapping[str, Sequence[str]] = {
 # Of the set-up of a shop or an endpoint, of sweeps that find something only after minutes or an outage, and of
 # orders by appointment.
 _ELSEWHERE = {
+    "gateway": ("settle_claim",),
     "orders": (
         "PublishLifeCycle",
         "PutSalesChannels",
@@ -76,7 +77,7 @@ _ELSEWHERE = {
         "RequestAppointmentMove",
         "RecordAppointmentMove",
         "RecordMissedAppointment",
-        # Of work that points compete for, for which the crowd's channel has no life cycle.
+        # Of work that points compete for: test_offers.py.
         "OfferRing",
         "LookAtOffers",
         "EndOffering",

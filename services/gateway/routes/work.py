@@ -4,6 +4,7 @@ import asyncio
 from typing import Annotated
 
 from fastapi import Query
+from pydantic import BaseModel
 
 from kit import telemetry
 from oms.orders.v1 import orders_service_pb2 as orders
@@ -72,11 +73,12 @@ async def accept(
     key: OptionalKey = None,
 ) -> FulfilmentView:
     """Take offered work. 409 OFFER_GONE says what came first; STOCK_NOT_THERE: its units cannot be held here."""
+    reach = access.reach(caller, fulfilment_id, _NOBODY_ELSE)
     request = orders.AcceptOfferRequest(
-        request_id=act_id("accept", fulfilment_id, caller, body, key),
+        request_id=_answer_id("accept", fulfilment_id, reach, caller, body, key),
         fulfilment_id=fulfilment_id,
         actor=caller.subject,
-        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
+        reach=reach,
         point_id=body.point_id if body else "",
     )
     answer = await clients.act(clients.orders.AcceptOffer, request)
@@ -95,12 +97,13 @@ async def refuse(
     key: OptionalKey = None,
 ) -> FulfilmentView:
     """Do not take offered work, and say why; its units go elsewhere."""
+    reach = access.reach(caller, fulfilment_id, _NOBODY_ELSE)
     request = orders.RefuseOfferRequest(
-        request_id=act_id("refuse", fulfilment_id, caller, body, key),
+        request_id=_answer_id("refuse", fulfilment_id, reach, caller, body, key),
         fulfilment_id=fulfilment_id,
         reason=body.reason,
         actor=caller.subject,
-        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
+        reach=reach,
         point_id=body.point_id,
     )
     return _done((await clients.act(clients.orders.RefuseOffer, request)).fulfilment)
@@ -232,6 +235,18 @@ async def _of_brands(clients: Clients, caller: Caller, work: list[orders.Fulfilm
     asked = [orders.GetFulfilmentRequest(fulfilment_id=one.fulfilment_id) for one in work]
     found = await asyncio.gather(*(clients.read(clients.orders.GetFulfilment, one) for one in asked))
     return [mine for mine, one in zip(work, found, strict=True) if brands & set(one.brands)]
+
+
+def _answer_id(
+    action: str,
+    fulfilment_id: str,
+    reach: orders.Reach,
+    caller: Caller,
+    body: BaseModel | None,
+    key: str | None,
+) -> str:
+    """Several points may be offered the same work: one account that answers for another point acts anew."""
+    return act_id(action, "/".join((fulfilment_id, *reach.point_ids)), caller, body, key)
 
 
 def _view(fulfilment: orders.Fulfilment) -> FulfilmentView:

@@ -88,6 +88,19 @@ async def test_who_works_at_several_points_says_whose_answer_it_is(
     assert list(accepted.reach.point_ids) == ["store-lyon", "store-paris"]
 
 
+async def test_one_account_that_answers_for_two_points_answers_twice(
+    http: httpx.AsyncClient, issuer: Issuer, lyon: dict[str, str], world: World
+) -> None:
+    paris = issuer.bearer(Role.STORE, subject="anna", stores=["store-paris"])
+    for headers in (lyon, paris, lyon):
+        await http.post(ACCEPT, headers=headers)
+        await http.post("/v1/fulfilments/ful_1/refuse", json={"reason": "no_time"}, headers=headers)
+    for rpc in ("AcceptOffer", "RefuseOffer"):
+        first, other, again = (one.request_id for one in world.calls(rpc))
+        assert first == again
+        assert first != other
+
+
 async def test_a_point_reads_work_as_it_is_offered_to_it(
     http: httpx.AsyncClient, lyon: dict[str, str], world: World
 ) -> None:

@@ -164,6 +164,14 @@ async def test_a_repeated_answer_gets_the_first_one_also_when_it_is_settled(shop
     assert await shop.service.accept_offer(asked, work, "anna", NOON) == first
 
 
+async def test_a_request_id_that_was_another_points_wins_nothing(shop: Shop) -> None:
+    _, work = await offer(shop, "key-1", POINTS[:3])
+    await shop.service.accept_offer(of_point(shop, POINTS[1], "click-1"), work, "anna", NOON)
+    with pytest.raises(OmsError) as refused:
+        await shop.service.accept_offer(of_point(shop, POINTS[2], "click-1"), work, "anna", NOON)
+    assert refused.value.reason in ("OFFER_GONE", "OFFER_CLAIMED")
+
+
 async def test_offers_are_nobody_elses(shop: Shop) -> None:
     _, work = await offer(shop, "key-1", POINTS[1:3])
     others = of_point(shop, "store-of-others")
