@@ -148,7 +148,8 @@ class Changing:
     def _opened(self, payment: Payment, means: Part, by: int) -> Tender:
         position = changing.last_position(payment) + 1
         tender = self._authorising.open_tender(payment, position, means, by, "means")
-        return replace(tender, raises=True, superseded=True)
+        until = payment.tenders[-1].needed_until
+        return replace(tender, needed_until=until, raises=True, superseded=True)
 
     async def _add(
         self, tx: AsyncConnection, payment: Payment, tender: Tender, intent: Intent

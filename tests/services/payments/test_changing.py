@@ -160,9 +160,15 @@ async def test_a_decline_leaves_everything_as_it_was(world: World, means: str) -
 
 
 async def test_the_means_that_is_brought_pays_what_cannot_be_had_otherwise(world: World) -> None:
-    await pay(world, NO_INCREMENT)
-    assert (await to(world, 12_500, token("pm_card_amex"))).status is Status.AUTHORIZED
+    until = now() + timedelta(days=20)
+    await world.service.authorize(
+        replace(authorize(world.order_id, tender=token(NO_INCREMENT)), needed_until=until)
+    )
+    assert (await to(world, 12_500, token("pm_card_visa"))).status is Status.AUTHORIZED
     assert await by_tender(world) == [(10_000, 0, 0, 0), (2_500, 0, 0, 0)]
+    ends = (await world.service.get_payment(world.order_id)).payment.tenders[1].expires_at
+    assert ends is not None
+    assert ends > until, "the order needs it as long as the rest"
     await world.service.capture(move(world.order_id, 12_500))
     await world.assert_books_agree()
 
