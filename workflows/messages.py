@@ -444,11 +444,12 @@ class FulfilmentInput:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The state of the order and the fulfilments that were made."""
+    """The state of the order and the fulfilments that were made; or why it is not accepted."""
 
     state: str
     cooling_off_until: str
     fulfilments: list[FulfilmentInput]
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -236,6 +236,11 @@ class OrderWorkflow(Capturing):
             appointment=self._appointment,
         )
         accepted = await self._insist_on(calls.accept_order, request)
+        if accepted.refusal:
+            # A lost task would authorise once more, and meet a payment that is closed.
+            await self._write_down()
+            await self._refuse(Refused(accepted.refusal))
+            return None
         if accepted.state != "VALIDATED":
             self._give_way()
             return None

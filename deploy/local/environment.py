@@ -48,6 +48,7 @@ def secrets(keys: Keys, names: tuple[Secret, ...], addresses: Mapping[str, str])
     known: dict[Secret, tuple[str, str]] = {
         "codec_keys": ("OMS_CODEC_KEYS", keys.codec_keys),
         "provider_api_key": ("OMS_PAYMENT_PROVIDER_API_KEY", keys.provider_api_key),
+        "identity_key": ("OMS_IDENTITY_KEY", keys.identity_key),
         "stored_value_key": ("OMS_STORED_VALUE_KEY", keys.stored_value_key),
         "carrier_api_key": ("OMS_CARRIER_API_KEY", keys.carrier_api_key),
         "carrier_webhook_secret": ("OMS_CARRIER_WEBHOOK_SECRET", keys.carrier_webhook_secret),

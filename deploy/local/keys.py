@@ -29,6 +29,7 @@ class Keys:
     carrier_webhook_secret: str
     warehouse_api_key: str
     warehouse_webhook_secret: str
+    identity_key: str
 
     @property
     def jwt_private_file(self) -> Path:
@@ -58,6 +59,7 @@ def load_or_make(folder: Path) -> Keys:
         carrier_webhook_secret=_kept(folder / "carrier-webhook-secret", _webhook_secret()),
         warehouse_api_key=_kept(folder / "warehouse-api-key", _api_key()),
         warehouse_webhook_secret=_kept(folder / "warehouse-webhook-secret", _standard_secret()),
+        identity_key=_kept(folder / "identity-key", secrets.token_hex(32)),
     )
     if not keys.jwt_private_file.exists():
         _make_token_keys(keys)

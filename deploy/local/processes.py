@@ -37,6 +37,7 @@ Secret = Literal[
     "warehouse_api_key",
     "warehouse_webhook_secret",
     "handover_connections",
+    "identity_key",
 ]
 _PROVIDER_SECRETS: tuple[Secret, ...] = (
     "provider_api_key",
@@ -75,7 +76,7 @@ PROCESSES = (
         needs=("databases",),
         uses=("carrier",),
         database=True,
-        secrets=_CARRIER_SECRETS,
+        secrets=(*_CARRIER_SECRETS, "identity_key"),
     ),
     Process(
         "payment_provider",

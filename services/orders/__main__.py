@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import grpc
 import uvloop
+from pydantic import Field
 
 from kit import db, rpc, telemetry, times
 from kit.feed import Bell
@@ -19,6 +20,7 @@ from services.orders.appointing import Appointments
 from services.orders.carriers import Carrier
 from services.orders.carriers.signed_json import SignedJsonCarrier
 from services.orders.holding import Holding
+from services.orders.identities import Identities
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.offers_rpc import OffersRpc
@@ -45,6 +47,8 @@ class _Settings(ServiceSettings):
     carrier_webhook_secret: str = ""
     # After so long without a word, a carrier is asked for a parcel.
     carrier_silence_seconds: int = 86_400
+    # Of the digests that orders are known by. With another key, orders of before are not known again.
+    identity_key: str = Field(min_length=1)
 
 
 async def main() -> None:
@@ -52,7 +56,7 @@ async def main() -> None:
     telemetry.start("orders")
     engine = db.connect(settings.database_url)
     bell = Bell()
-    service = OrdersService(engine, bell)
+    service = OrdersService(engine, bell, Identities(settings.identity_key))
     refunds = Refunds(engine, bell)
     appointments = Appointments(engine, bell)
     holding = Holding(engine, bell)

@@ -3,7 +3,7 @@
 What the use cases share; each of these is one transaction, and commits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,12 +56,26 @@ class Changes:
         to_answer: Callable[[Decision], Answer],
     ) -> Mapping[str, Any]:
         """A change of an order, and its answer, which a repeated request gets again."""
+
+        async def look_and_decide(_: AsyncConnection, before: Order) -> Decision:
+            return decide(before)
+
+        return await self.on_order_after_a_look(asked, order_id, look_and_decide, to_answer)
+
+    async def on_order_after_a_look(
+        self,
+        asked: Asked,
+        order_id: str,
+        decide: Callable[[AsyncConnection, Order], Awaitable[Decision]],
+        to_answer: Callable[[Decision], Answer],
+    ) -> Mapping[str, Any]:
+        """The same for a rule that has to know more than the order: it is looked up under the order's lock."""
         async with self._engine.begin() as tx:
             first = await requests.first_answer(tx, asked.request_id, asked.content)
             if first is not None:
                 return first
             before = await store.lock_order(tx, order_id)
-            decision = judged(decide(before))
+            decision = judged(await decide(tx, before))
             await self.save(tx, before, decision)
             answer = to_answer(decision)
             await requests.remember(tx, asked.request_id, answer)

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from services.orders.domain.document import DocumentContent, Seller
+from services.orders.domain.fraud_policy import FraudCheck
 from services.orders.domain.model import (
     Address,
     Appointment,
@@ -38,6 +39,7 @@ CUSTOMER = TypeAdapter(Customer)
 ADDRESS = TypeAdapter(Address)
 DOCUMENT_CONTENT = TypeAdapter(DocumentContent)
 DOCUMENT_TERMS = TypeAdapter(DocumentTerms)
+FRAUD_CHECK = TypeAdapter(FraudCheck)
 FULFILMENT = TypeAdapter(Fulfilment)
 FULFILMENTS = TypeAdapter(tuple[Fulfilment, ...])
 FULFILMENT_LINES = TypeAdapter(tuple[FulfilmentLine, ...])

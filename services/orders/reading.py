@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, or_, select, text, tuple_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders import documents as doc
@@ -83,6 +83,19 @@ async def list_orders(tx: AsyncConnection, wanted: OrderFilter, size: int, after
         query = query.where(o.unclaimed_since.is_not(None))
     if after:
         query = query.where(tuple_(o.placed_at, o.order_id) < tuple_(*after))
+    return await read_heads(tx, list((await tx.execute(query)).scalars()))
+
+
+async def list_reviews(tx: AsyncConnection, wanted: OrderFilter, size: int, after: Position | None) -> list[View]:
+    """At most `size` orders that wait for a review, by channel and brand, without ranges and fulfilments."""
+    o = orders.c
+    query = select(o.order_id).where(o.review_until.is_not(None)).order_by(o.review_until, o.order_id).limit(size)
+    if wanted.channel_ids:
+        query = query.where(o.channel_id.in_(wanted.channel_ids))
+    if wanted.brands:
+        query = query.where(o.brands.overlap(list(wanted.brands)))
+    if after:
+        query = query.where(tuple_(o.review_until, o.order_id) > tuple_(*after))
     return await read_heads(tx, list((await tx.execute(query)).scalars()))
 
 
@@ -297,7 +310,21 @@ def _as_seen(work: Fulfilment, offered_to: str | None) -> Fulfilment:
 async def latest_life_cycle(tx: AsyncConnection, life_cycle_id: str) -> LifeCycle | None:
     """The newest version, with publishing of this life cycle locked until the transaction ends."""
     await tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"life_cycle/{life_cycle_id}"))))
+    return await find_life_cycle(tx, life_cycle_id, 0)
+
+
+async def list_life_cycles(tx: AsyncConnection) -> list[LifeCycle]:
+    """The latest version of each, in the order of their ids."""
+    latest = life_cycle.c.life_cycle_id, life_cycle.c.version.desc()
+    query = select(life_cycle).ext(distinct_on(life_cycle.c.life_cycle_id)).order_by(*latest)
+    return [doc.LIFE_CYCLE.validate_python(row._asdict()) for row in await tx.execute(query)]
+
+
+async def find_life_cycle(tx: AsyncConnection, life_cycle_id: str, version: int) -> LifeCycle | None:
+    """A version, or with 0 the latest; None if there is none."""
     query = select(life_cycle).where(life_cycle.c.life_cycle_id == life_cycle_id)
+    if version:
+        query = query.where(life_cycle.c.version == version)
     row = (await tx.execute(query.order_by(life_cycle.c.version.desc()).limit(1))).one_or_none()
     return doc.LIFE_CYCLE.validate_python(row._asdict()) if row else None
 

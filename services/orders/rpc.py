@@ -13,6 +13,7 @@ from services.orders import translate as to
 from services.orders import translate_money as money
 from services.orders import wire
 from services.orders.appointing import Appointments
+from services.orders.domain.holds import review_until
 from services.orders.domain.model import HoldKind
 from services.orders.holding import Holding
 from services.orders.holds_rpc import HoldsRpc
@@ -60,6 +61,18 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
         published = await self._service.publish_life_cycle(to.to_life_cycle(request.life_cycle))
         return pb.PublishLifeCycleResponse(life_cycle=to.from_life_cycle(published))
 
+    @wire.checked
+    async def ListLifeCycles(self, request: pb.ListLifeCyclesRequest, context: Any) -> pb.ListLifeCyclesResponse:
+        found = await self._service.list_life_cycles()
+        return pb.ListLifeCyclesResponse(life_cycles=[to.from_life_cycle(one) for one in found])
+
+    @wire.checked
+    async def GetLifeCycle(self, request: pb.GetLifeCycleRequest, context: Any) -> pb.GetLifeCycleResponse:
+        if request.version < 0:
+            raise InvalidArgument("version", "at least 1; 0 for the latest")
+        found = await self._service.get_life_cycle(request.life_cycle_id, request.version)
+        return pb.GetLifeCycleResponse(life_cycle=to.from_life_cycle(found))
+
     # -- the order ----------------------------------------------------------------------------------------
 
     @wire.checked
@@ -94,6 +107,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             state=to.from_order_state(planned.state),
             cooling_off_until=wire.from_instant(planned.cooling_off_until),
             fulfilments=[to.from_fulfilment(one) for one in planned.fulfilments],
+            refusal=to.from_refusal(planned.refusal) if planned.refusal else None,
         )
 
     @wire.checked
@@ -268,6 +282,16 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
         views = await self._service.list_orders(wanted, size, after)
         positions = [(view.order.placed_at, view.order.order_id) for view in views]
         return pb.ListOrdersResponse(
+            orders=[to.from_view(view) for view in views], page=wire.from_page(positions, size)
+        )
+
+    @wire.checked
+    async def ListReviews(self, request: pb.ListReviewsRequest, context: Any) -> pb.ListReviewsResponse:
+        wanted = OrderFilter(tuple(request.channel_ids), brands=tuple(request.brands))
+        size, after = wire.to_page(request.page)
+        views = await self._service.list_reviews(wanted, size, after)
+        positions = [(until, view.order.order_id) for view in views if (until := review_until(view.order))]
+        return pb.ListReviewsResponse(
             orders=[to.from_view(view) for view in views], page=wire.from_page(positions, size)
         )
 

@@ -10,17 +10,29 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kit import db, outbox, telemetry
-from kit.errors import Conflict, InvalidArgument
+from kit.errors import Conflict, InvalidArgument, NotFound
+from kit.feed import Bell
 from kit.values.ids import derived_id
 from services.orders import documents as doc
 from services.orders import reading, store
 from services.orders.changing import Answer, Asked, events_of
-from services.orders.domain import appointments, capture, fulfilment, order, parcels, pricing, settings, watch
+from services.orders.domain import (
+    appointments,
+    capture,
+    fraud,
+    fulfilment,
+    order,
+    parcels,
+    pricing,
+    settings,
+    watch,
+)
 from services.orders.domain.capture import Outcome
 from services.orders.domain.content import first_difference, forget_means, normal
+from services.orders.domain.fraud_policy import FraudCheck
 from services.orders.domain.model import (
     Address,
     Buyer,
@@ -37,7 +49,8 @@ from services.orders.domain.model import (
     Window,
 )
 from services.orders.domain.offers import as_offered
-from services.orders.domain.states import WORK, FulfilmentState, OfferState, OrderState
+from services.orders.domain.states import UNDONE, WORK, FulfilmentState, OfferState, OrderState
+from services.orders.identities import Identities
 from services.orders.offering import Offering
 from services.orders.reading import OrderFilter, Position, TimelineEntry
 from services.orders.store import View
@@ -48,13 +61,14 @@ _STANDING = (OfferState.OPEN, OfferState.CLAIMED)
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What became of a plan: the state, and the fulfilments that it made."""
+    """What became of a plan: the state, and the fulfilments that it made; or why the order cannot stand."""
 
     state: OrderState
     fulfilments: tuple[Fulfilment, ...]
     cooling_off_until: datetime | None = None
     no_longer_due_minor: int = 0
     currency: str = ""
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +86,10 @@ _PLANNED = TypeAdapter(Planned)
 
 class OrdersService(Offering):
     """The order aggregate: records it, moves it, and decides every race about it."""
+
+    def __init__(self, engine: AsyncEngine, bell: Bell, identities: Identities) -> None:
+        super().__init__(engine, bell)
+        self._identities = identities
 
     # -- settings -----------------------------------------------------------------------------------------
 
@@ -104,6 +122,19 @@ class OrdersService(Offering):
             await reading.add_life_cycle(tx, new)
             return new
 
+    async def list_life_cycles(self) -> list[LifeCycle]:
+        """The latest version of each, in the order of their ids."""
+        async with db.single(self._engine).connect() as tx:
+            return await reading.list_life_cycles(tx)
+
+    async def get_life_cycle(self, life_cycle_id: str, version: int) -> LifeCycle:
+        """A version, or with 0 the latest. NotFound / LIFE_CYCLE_NOT_FOUND."""
+        async with db.single(self._engine).connect() as tx:
+            found = await reading.find_life_cycle(tx, life_cycle_id, version)
+        if found is None:
+            raise NotFound("LIFE_CYCLE_NOT_FOUND", "there is no such life cycle, or no such version of it")
+        return found
+
     # -- the order ----------------------------------------------------------------------------------------
 
     async def record_order(
@@ -121,7 +152,8 @@ class OrdersService(Offering):
             pricing.check(content, buyer, met.channel)
             order_id = derived_id("ord", content.channel_id, idempotency_key)
             decision = order.record(order_id, normal(content), met.life_cycle, placed_at, now)
-            if not await store.record(tx, idempotency_key, decision, buyer):
+            digests = self._identities.of(content, buyer)
+            if not await store.record(tx, idempotency_key, decision, buyer, digests):
                 twin = await store.find_counter(tx, content.channel_id, content.trade, idempotency_key)
                 assert twin is not None, "the channel was there"
                 return await self._recorded_before(tx, twin, content, buyer), True
@@ -160,13 +192,27 @@ class OrdersService(Offering):
         booking_id: str = "",
         slot: Slot | None = None,
     ) -> Planned:
-        """recorded | action_required -> validated; CANCELLING without fulfilments if the customer was faster."""
+        """recorded | action_required -> validated; CANCELLING without fulfilments if the customer was faster.
 
-        def decide(one: Order) -> Decision:
+        With a refusal the order stays as it is until what was begun for it is undone.
+        """
+
+        async def decide(tx: AsyncConnection, one: Order) -> Decision:
             appointment = appointments.kept(one.content, booking_id, slot)
-            return order.accept(one, legs, promise, decision_id, payment, as_of, appointment)
+            check = await self._check_for_fraud(tx, one, as_of)
+            return order.accept(one, legs, promise, decision_id, payment, as_of, appointment, check)
 
-        return _to_planned(await self.on_order(asked, order_id, decide, _planned))
+        return _to_planned(await self.on_order_after_a_look(asked, order_id, decide, _accepted))
+
+    async def _check_for_fraud(self, tx: AsyncConnection, one: Order, as_of: datetime) -> FraudCheck | None:
+        """By the rules of its life cycle, of which most have none; other orders are looked at only for rules."""
+        if one.life_cycle.fraud is None:
+            return None
+        buyer = (await store.read(tx, one.order_id)).buyer
+        looks = fraud.looks(one)
+        digests = self._identities.of(one.content, buyer)
+        seen = await store.see(tx, one, digests, looks) if looks else {}
+        return fraud.assess(one, buyer, seen, as_of)
 
     async def refuse_order(self, asked: Asked, order_id: str, refusal: Refusal, as_of: datetime) -> OrderState:
         """recorded | action_required -> refused."""
@@ -252,6 +298,11 @@ class OrdersService(Offering):
         """A page of orders, newest first."""
         async with self._engine.begin() as tx:
             return await reading.list_orders(tx, wanted, size, after)
+
+    async def list_reviews(self, wanted: OrderFilter, size: int, after: Position | None) -> list[View]:
+        """A page of orders that wait for a fraud review, the earliest deadline first."""
+        async with self._engine.begin() as tx:
+            return await reading.list_reviews(tx, wanted, size, after)
 
     async def get_timeline(self, order_id: str) -> list[TimelineEntry]:
         """Everything that happened to an order, the oldest first."""
@@ -356,6 +407,12 @@ class OrdersService(Offering):
             fulfilment_id,
             lambda one, work: fulfilment.hand_over(one, work, tracking_code, actor, as_of),
         )
+
+
+def _accepted(decision: Decision) -> Answer:
+    refused = fraud.is_refused(decision.order) and decision.order.state not in UNDONE
+    refusal = {"refusal": doc.to_json(doc.REFUSAL, fraud.REFUSAL)} if refused else {}
+    return _planned(decision) | refusal
 
 
 def _planned(decision: Decision) -> Answer:

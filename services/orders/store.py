@@ -18,7 +18,9 @@ from kit.errors import Conflict, Internal, NotFound
 from services.orders import documents as doc
 from services.orders.domain.capture import failed_since
 from services.orders.domain.content import normal
-from services.orders.domain.holds import next_date, open_holds
+from services.orders.domain.fraud import Look, Seen
+from services.orders.domain.fraud_policy import Trait
+from services.orders.domain.holds import next_date, open_holds, review_until
 from services.orders.domain.model import (
     Buyer,
     Content,
@@ -30,6 +32,7 @@ from services.orders.domain.model import (
     SalesChannel,
 )
 from services.orders.domain.parcels import undecided_since
+from services.orders.domain.states import UNDONE, OrderState
 from services.orders.domain.status import customer_status, fine_status
 
 
@@ -43,6 +46,10 @@ class View:
     fine_status: str
     payment_failed_since: datetime | None = None
     undecided_loss_since: datetime | None = None
+
+
+Digests = Mapping[Trait, Sequence[bytes]]
+"""What an order is known by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,9 @@ _RECORD = text(
     ), ranges AS (
         INSERT INTO line_range
         SELECT one.* FROM placed, jsonb_populate_recordset(NULL::line_range, CAST(:ranges AS jsonb)) one
+    ), traits AS (
+        INSERT INTO order_trait
+        SELECT one.* FROM placed, jsonb_populate_recordset(NULL::order_trait, CAST(:traits AS jsonb)) one
     ), told AS (
         INSERT INTO timeline (order_id, at, kind, text, actor, fulfilment_id, data)
         SELECT one.order_id, one.at, one.kind, one.text, one.actor, one.fulfilment_id, one.data
@@ -112,7 +122,9 @@ async def find_counter(tx: AsyncConnection, channel_id: str, trade: str, idempot
     return Counter(channel, doc.LIFE_CYCLE.validate_python(row.life_cycle), row.order_id, digest)
 
 
-async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, buyer: Buyer) -> bool:
+async def record(
+    tx: AsyncConnection, idempotency_key: str, decision: Decision, buyer: Buyer, digests: Digests
+) -> bool:
     """Writes a new order; False when its key was taken meanwhile."""
     order = decision.order
     content = order.content
@@ -120,7 +132,7 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
         **_changing(order),
         "channel_id": content.channel_id,
         "idempotency_key": idempotency_key,
-        "content_digest": "\\x" + content_digest(content, buyer).hex(),
+        "content_digest": _hex(content_digest(content, buyer)),
         "channel_order_number": content.channel_order_number,
         "total_minor": content.total.amount_minor,
         "currency": content.total.currency,
@@ -146,10 +158,22 @@ async def record(tx: AsyncConnection, idempotency_key: str, decision: Decision, 
                 [{"order_id": order.order_id, **doc.to_json(doc.LINE, line)} for line in content.lines]
             ),
             "ranges": json.dumps(_range_rows(order)),
+            "traits": json.dumps(
+                [
+                    {"digest": _hex(one), "recorded_at": head["recorded_at"], "order_id": order.order_id}
+                    for each in digests.values()
+                    for one in each
+                ]
+            ),
             "timeline": json.dumps([_timeline_row(order, one) for one in decision.happenings]),
         },
     )
     return written.first() is not None
+
+
+def _hex(digest: bytes) -> str:
+    """As PostgreSQL reads it."""
+    return "\\x" + digest.hex()
 
 
 _LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade", "booking_id")
@@ -166,6 +190,42 @@ def content_digest(content: Content, buyer: Buyer) -> bytes:
                 del part[name]
     whole = [what, doc.to_json(doc.BUYER, buyer)]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).digest()
+
+
+_SEEN = text(
+    """
+    SELECT count(o.order_id) AS orders,
+           coalesce(sum(o.total_minor) FILTER (WHERE o.currency = :currency), 0) AS amount_minor,
+           count(o.order_id) FILTER (WHERE o.state <> ALL(:undone)) AS standing
+    FROM jsonb_to_recordset(CAST(:looks AS jsonb))
+             AS l (number integer, digests bytea[], since timestamptz, before timestamptz)
+    LEFT JOIN LATERAL (
+        SELECT DISTINCT t.order_id FROM order_trait t
+        WHERE t.digest = ANY(l.digests) AND t.recorded_at > l.since AND t.recorded_at < l.before
+          AND t.order_id <> :order_id) known ON true
+    LEFT JOIN orders o ON o.order_id = known.order_id
+    GROUP BY l.number ORDER BY l.number
+    """
+)
+_UNDONE = sorted((OrderState.REFUSED.value, *UNDONE))
+
+
+async def see(tx: AsyncConnection, order: Order, digests: Digests, looks: Sequence[Look]) -> Mapping[Look, Seen]:
+    """What each look finds of other orders."""
+    wanted = [
+        {
+            "number": number,
+            "digests": [_hex(one) for trait in look.traits for one in digests.get(trait, ())],
+            "since": look.since.isoformat() if look.since else "-infinity",
+            "before": look.before.isoformat() if look.before else "infinity",
+        }
+        for number, look in enumerate(looks)
+    ]
+    about = {"order_id": order.order_id, "currency": order.content.total.currency, "undone": _UNDONE}
+    rows = await tx.execute(_SEEN, {"looks": json.dumps(wanted), **about})
+    return {
+        look: Seen(row.orders, int(row.amount_minor), row.standing) for look, row in zip(looks, rows, strict=True)
+    }
 
 
 # -- loading ----------------------------------------------------------------------------------------------
@@ -328,7 +388,8 @@ _SAVE = text(
             compensation_minor = n.compensation_minor, charge = n.charge,
             payment_failed_since = n.payment_failed_since, holds = n.holds, held_for = n.held_for,
             hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since,
-            unclaimed_since = n.unclaimed_since, appointment = n.appointment
+            unclaimed_since = n.unclaimed_since, appointment = n.appointment,
+            fraud = n.fraud, review_until = n.review_until
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -462,6 +523,8 @@ def _changing(order: Order) -> dict[str, Any]:
         "hold_until": until.isoformat() if (until := next_date(order)) else None,
         "undecided_loss_since": since.isoformat() if (since := undecided_since(order)) else None,
         "unclaimed_since": since.isoformat() if (since := order.unclaimed_since) else None,
+        "fraud": doc.to_json(doc.FRAUD_CHECK, order.fraud) if order.fraud else None,
+        "review_until": until.isoformat() if (until := review_until(order)) else None,
     }
 
 

@@ -34,6 +34,7 @@ life_cycle = Table(
     Column("lost_parcel", Text),
     Column("loss_decision_seconds", Integer),
     Column("competition", JSONB(none_as_null=True)),
+    Column("fraud", JSONB(none_as_null=True)),
 )
 
 sales_channel = Table(
@@ -65,6 +66,7 @@ orders = Table(
     _instant("hold_until"),
     _instant("undecided_loss_since"),
     _instant("unclaimed_since"),
+    _instant("review_until"),
 )
 
 fulfilment = Table(

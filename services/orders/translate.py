@@ -43,6 +43,7 @@ from services.orders.reading import Obligation, TimelineEntry
 from services.orders.store import View
 from services.orders.translate_appointment import from_appointment
 from services.orders.translate_documents import to_terms
+from services.orders.translate_fraud import from_check, from_policy, to_policy
 from services.orders.translate_holds import from_change_rule, from_hold, from_hold_rule, from_label, to_rules
 from services.orders.translate_money import from_charge, from_refund
 from services.orders.translate_parcels import from_parcel
@@ -81,6 +82,7 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         one_of(LostParcel, message.lost_parcel or LostParcel.ASK, "life_cycle.lost_parcel"),
         message.loss_decision_seconds or LOSS_DECISION_SECONDS,
         _to_competition(message),
+        to_policy(message),
     )
 
 
@@ -244,6 +246,7 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         lost_parcel=one.lost_parcel.value,
         loss_decision_seconds=one.loss_decision_seconds,
         competition=_from_competition(one.competition),
+        fraud=from_policy(one.fraud),
     )
 
 
@@ -275,7 +278,7 @@ def from_view(view: View) -> pb.Order:
         placed_at=from_instant(one.placed_at),
         promise=from_window(one.promise),
         cooling_off_until=from_instant(one.cooling_off_until),
-        refusal=_from_refusal(one.refusal) if one.refusal else None,
+        refusal=from_refusal(one.refusal) if one.refusal else None,
         ranges=[
             pb.LineRange(
                 line_number=units.line_number,
@@ -302,6 +305,7 @@ def from_view(view: View) -> pb.Order:
         undecided_loss_since=from_instant(view.undecided_loss_since),
         unclaimed_since=from_instant(one.unclaimed_since),
         appointment=from_appointment(one.appointment),
+        fraud=from_check(one.fraud),
     )
 
 
@@ -342,7 +346,9 @@ def from_facts(view: View) -> pb.OrderFacts:
             pb.LineFacts(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
             for line in content.lines
         ],
-        life_cycle=from_life_cycle(replace(one.life_cycle, cooling_off_seconds=one.cooling_off_seconds)),
+        life_cycle=from_life_cycle(
+            replace(one.life_cycle, cooling_off_seconds=one.cooling_off_seconds, fraud=None)
+        ),
         placed_at=from_instant(one.placed_at),
     )
 
@@ -408,7 +414,7 @@ def _from_line(line: Line) -> pb.OrderLine:
     )
 
 
-def _from_refusal(one: Refusal) -> pb.Refusal:
+def from_refusal(one: Refusal) -> pb.Refusal:
     return pb.Refusal(
         reason=one.reason,
         detail=one.detail,

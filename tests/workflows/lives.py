@@ -214,6 +214,18 @@ async def decided_against(world: World) -> str:
     return order_id
 
 
+async def suspected(world: World) -> str:
+    """Refused when it would be accepted, with its stock held and its money authorised."""
+    return await _placed(world, {NEAR: 3}, quantity=3, channel="judged")
+
+
+async def reviewed_and_let_go(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 2}, quantity=2, channel="judged")
+    await world.let_go(order_id, (await world.hold_of(order_id, "fraud")).hold_id)
+    await world.ship(order_id)
+    return order_id
+
+
 async def pre_ordered(world: World) -> str:
     """Its work begins before the release date, and its parcel leaves on it."""
     released_on = now().date() + timedelta(days=9)
@@ -405,6 +417,8 @@ LIVES: tuple[Life, ...] = (
     refunded_at_the_second_attempt,
     held_by_a_person,
     decided_against,
+    suspected,
+    reviewed_and_let_go,
     pre_ordered,
     held_at_its_point_and_cancelled,
     lost_and_sent_again,

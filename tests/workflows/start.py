@@ -47,6 +47,7 @@ from services.inventory.service import InventoryService
 from services.inventory.watch import StockWatch
 from services.orders.appointing import Appointments
 from services.orders.holding import Holding
+from services.orders.identities import Identities
 from services.orders.offers_rpc import OffersRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
@@ -89,6 +90,8 @@ LIFE_CYCLES = {
     "at-order-slow": (3600, "order"),
     "competing": (0, "shipment"),
     "for-a-person": (0, "shipment"),
+    "judged": (0, "shipment"),
+    "judged-briefly": (0, "shipment"),
 }
 # Those in which points compete: how many each ring asks, and what becomes of work that nobody takes.
 COMPETITIONS = {
@@ -104,7 +107,20 @@ CHANNELS = {
     "prepaid-slow": "at-order-slow",
     "contest": "competing",
     "asked": "for-a-person",
+    "judged": "judged",
+    "judged-briefly": "judged-briefly",
 }
+# Two units are reviewed, three are refused.
+JUDGED = orders.FraudPolicy(
+    rules=[
+        orders.FraudRule(
+            name=f"over-{units}", weight=50, reason="many units", units_over=orders.UnitsOver(quantity=units)
+        )
+        for units in (1, 2)
+    ],
+    review_at=50,
+    refuse_at=100,
+)
 CAP_MINOR = 1000
 EVERY_DAY = range(1, 8)
 _POSITIONS = {NEAR: (48.86, 2.38), MID: (47.90, 1.90), FAR: (43.30, 5.37)}
@@ -197,10 +213,9 @@ async def _serve(
     add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
     of_orders = engines["orders"], bells["orders"]
     tracking = Tracking(*of_orders, {})
-    orders_service = OrdersService(*of_orders)
-    orders_rpc = OrdersRpc(
-        orders_service, Refunds(*of_orders), Holding(*of_orders), tracking, Appointments(*of_orders)
-    )
+    holding = Holding(*of_orders)
+    orders_service = OrdersService(*of_orders, Identities("a key of tests"))
+    orders_rpc = OrdersRpc(orders_service, Refunds(*of_orders), holding, tracking, Appointments(*of_orders))
     add_OrdersServiceServicer_to_server(orders_rpc, server)
     add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
@@ -217,6 +232,7 @@ async def _serve(
     channel = await stack.enter_async_context(rpc.connect(f"127.0.0.1:{port}"))
     _in_background(stack, rpc.periodically("expire_bookings", 0.2, lambda: bookings.expire(now())))
     _in_background(stack, StockFollower(channel, replica).run())
+    _in_background(stack, rpc.periodically("lapse_holds", 0.5, lambda: holding.lapse_holds(now(), 100)))
 
     async def refresh() -> bool:
         await promise.refresh_terms()
@@ -287,6 +303,7 @@ async def _load_channels(world: World) -> None:
         )
     )
     cap = orders.GoodwillCap(role="customer_service", currency="EUR", amount_minor=CAP_MINOR)
+    brief = orders.HoldRule(kind="fraud", seconds=1, default="cancel", roles=["customer_service"])
     for name, (cooling_off, capture_at) in LIFE_CYCLES.items():
         await world.orders.PublishLifeCycle(
             orders.PublishLifeCycleRequest(
@@ -299,6 +316,8 @@ async def _load_channels(world: World) -> None:
                     capture_at=capture_at,
                     goodwill_caps=[cap],
                     competition=COMPETITIONS.get(name),
+                    fraud=JUDGED if name.startswith("judged") else None,
+                    hold_rules=[brief] if name == "judged-briefly" else [],
                 )
             )
         )

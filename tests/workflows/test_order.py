@@ -526,3 +526,31 @@ async def _placed(world: World, lines: dict[str, int], **options: Any) -> str:
     assert placement is not None
     assert placement.state == "validated"
     return recorded.order.order_id
+
+
+async def test_a_suspected_order_is_refused_and_undone_and_nobody_outside_learns_why(world: World) -> None:
+    sku = await world.stock({NEAR: 3})
+    recorded = await world.record({sku: 3}, channel="judged")
+    placement = await world.place(recorded)
+    assert placement is not None
+    assert placement.refusal is not None
+    assert (placement.state, placement.refusal.reason) == ("refused", "FRAUD_SUSPECTED")
+    assert "unit" not in placement.refusal.detail
+    order_id = recorded.order.order_id
+    assert await world.ended(order_id) == "REFUSED"
+    order = await world.order(order_id)
+    assert (order.fraud.score, order.fraud.band) == (100, "refuse")
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+
+async def test_a_review_that_nobody_decides_on_in_time_cancels_the_order(world: World) -> None:
+    sku = await world.stock({NEAR: 2})
+    recorded = await world.record({sku: 2}, channel="judged-briefly")
+    placement = await world.place(recorded)
+    assert placement is not None
+    assert placement.state == "validated"
+    order_id = recorded.order.order_id
+    assert await world.ended(order_id) == "CANCELLED"
+    (review,) = [one for one in (await world.order(order_id)).holds if one.kind == "fraud"]
+    assert (review.outcome, review.default) == ("lapsed", "cancel")
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})

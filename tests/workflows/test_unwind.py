@@ -202,8 +202,26 @@ async def test_the_undoing_itself_may_fail_and_is_finished_all_the_same(world: W
         assert world.faults.is_spent(order_id), f"{step} was never taken"
         await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
 
+    async def live_suspected(step: str) -> None:
+        sku = await world.stock({NEAR: 3})
+        recorded = await world.record({sku: 3}, channel="judged")
+        order_id = recorded.order.order_id
+        world.faults.plan(order_id, step, fault)
+        placing = asyncio.create_task(world.place(recorded))
+        await until(lambda: _exists(world, order_id))
+        await _with_help(world, order_id, _ends(world, order_id, "REFUSED"))
+        await placing
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        assert (await world.order(order_id)).refusal.reason == "FRAUD_SUSPECTED", step
+        await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
     lives = [live(step) for step in UNDO]
-    await asyncio.gather(*lives, *(live_refused(step) for step in (*UNDO[:3], "refuse_order")))
+    refusing = (*UNDO[:3], "refuse_order")
+    await asyncio.gather(
+        *lives,
+        *(live_refused(step) for step in refusing),
+        *(live_suspected(step) for step in ("accept_order", *refusing)),
+    )
 
 
 async def _exists(world: World, order_id: str) -> bool:

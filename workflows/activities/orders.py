@@ -21,6 +21,7 @@ from workflows.messages import (
     Offered,
     OrderStep,
     RefundStep,
+    Refusal,
     RefuseRequest,
     Rerouted,
     RerouteRequest,
@@ -57,6 +58,7 @@ class OrderActivities:
             state=_order_state(reply.state),
             cooling_off_until=text(reply.cooling_off_until),
             fulfilments=[_fulfilment(row, paid_by_channel) for row in reply.fulfilments],
+            refusal=Refusal(reply.refusal.reason, reply.refusal.detail) if reply.HasField("refusal") else None,
         )
 
     @activity.defn

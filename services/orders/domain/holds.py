@@ -82,6 +82,11 @@ def next_date(order: Order) -> datetime | None:
     return min(dates, default=None)
 
 
+def review_until(order: Order) -> datetime | None:
+    """Until when somebody has to review the order; None when nobody has."""
+    return min((one.until for one in open_holds(order) if one.kind is HoldKind.FRAUD and one.until), default=None)
+
+
 # -- beginning --------------------------------------------------------------------------------------------
 
 

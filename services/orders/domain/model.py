@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from kit.values.money import Money
+from services.orders.domain.fraud_policy import FraudCheck, FraudPolicy
 from services.orders.domain.ranges import LineRange
 from services.orders.domain.states import CaptureState, FulfilmentState, OfferState, OrderState, RefundState
 
@@ -226,6 +227,8 @@ class LifeCycle:
     loss_decision_seconds: int = LOSS_DECISION_SECONDS
     # None: work is offered to the planned point alone.
     competition: Competition | None = None
+    # None: orders are not judged.
+    fraud: FraudPolicy | None = None
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -738,6 +741,8 @@ class Order:
     # All there were, oldest first.
     holds: tuple[Hold, ...] = ()
     appointment: Appointment | None = None
+    # What the fraud rules said of it; None where none applied.
+    fraud: FraudCheck | None = None
 
     @property
     def cooling_off_until(self) -> datetime | None:

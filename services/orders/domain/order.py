@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import appointments, changes, holds, parcels, refunds
+from services.orders.domain import appointments, changes, fraud, holds, parcels, refunds
 from services.orders.domain.content import forget_means
 from services.orders.domain.dues import no_longer_due_minor
+from services.orders.domain.fraud_policy import Band, FraudCheck
 from services.orders.domain.model import (
     Appointment,
     CaptureMoment,
@@ -94,16 +95,22 @@ def accept(
     payment: str,
     as_of: datetime,
     appointment: Appointment | None = None,
+    check: FraudCheck | None = None,
 ) -> Decision:
-    """recorded | action_required -> validated; each unit goes to a fulfilment."""
+    """recorded | action_required -> validated; each unit goes to a fulfilment.
+
+    Where the fraud rules say so it is held for a review, or stays as it is, to be refused.
+    """
     check_legs(order.content, legs)
     if payment not in PAYMENT_OUTCOMES:
         raise InvalidArgument("payment", "the payment is authorized or paid_by_channel")
     if promise is None:
         raise InvalidArgument("promise", "an accepted order has a promise to keep")
-    if order.state in UNDONE:
+    if order.state in UNDONE or fraud.is_refused(order):
         return Decision(order)
     validated = _moved(order, OrderState.VALIDATED, as_of)
+    if check and check.band is Band.REFUSE:
+        return fraud.refuse(order, check, as_of)
     if counted(unit for leg in legs for unit in leg.lines) != counted_ranges(order.ranges):
         raise InvalidArgument("legs", "the plan does not cover the order's units exactly", reason="PLAN_MISMATCH")
     ranges, created = place(order, legs, UnitState.RECORDED, decision_id)
@@ -116,8 +123,12 @@ def accept(
         payment_outcome=payment,
         next_action_url="",
         appointment=appointment,
+        fraud=check,
     )
     validated = replace(validated, holds=holds.at_acceptance(validated, legs, as_of))
+    if check and check.band is Band.REVIEW:
+        review = holds.begin(validated, HoldKind.FRAUD, fraud.REVIEW_REASON, as_of)
+        validated = replace(validated, holds=(*validated.holds, review))
     cooling_off_until = as_of + timedelta(seconds=order.cooling_off_seconds)
     decision = _told(
         validated,
@@ -141,7 +152,8 @@ def accept(
         for one in holds.open_holds(validated)
         if one.kind is not HoldKind.COOLING_OFF
     )
-    return replace(decision, created=created, happenings=(*decision.happenings, *held))
+    checked = (fraud.told(check),) if check else ()
+    return replace(decision, created=created, happenings=(*decision.happenings, *checked, *held))
 
 
 def refuse(order: Order, refusal: Refusal, as_of: datetime) -> Decision:

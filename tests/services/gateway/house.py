@@ -79,6 +79,7 @@ from services.inventory.transfers_rpc import TransferRpc
 from services.inventory.watch import StockWatch
 from services.orders.appointing import Appointments
 from services.orders.holding import Holding
+from services.orders.identities import Identities
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.offers_rpc import OffersRpc
@@ -209,7 +210,7 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_ImageServiceServicer_to_server(ImageRpc(Images(*stock, ImageMemory(*stock))), server)
     of_orders = engines["orders"], bells["orders"]
     tracking = Tracking(*of_orders, {})
-    orders_service = OrdersService(*of_orders)
+    orders_service = OrdersService(*of_orders, Identities("a key of tests"))
     orders_rpc = OrdersRpc(
         orders_service, Refunds(*of_orders), Holding(*of_orders), tracking, Appointments(*of_orders)
     )

@@ -32,6 +32,7 @@ from services.orders.changing import Asked
 from services.orders.domain.capture import Outcome
 from services.orders.domain.model import Fulfilment, Window
 from services.orders.holding import Holding
+from services.orders.identities import Identities
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -176,7 +177,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], seconds: float = 
 async def serving_orders(engine: AsyncEngine) -> AsyncIterator[tuple[OrdersService, str]]:
     """The orders service, and where it answers."""
     bell = Bell()
-    service = OrdersService(engine, bell)
+    service = OrdersService(engine, bell, Identities("a key of tests"))
     server = rpc.build_server()
     add_OrdersServiceServicer_to_server(
         OrdersRpc(

@@ -34,6 +34,7 @@ from services.orders.domain.model import (
 )
 from services.orders.domain.parcels import Scan
 from services.orders.domain.pricing import payable_minor
+from services.orders.identities import Identities
 from services.orders.service import OrdersService
 from services.orders.tracking import Tracking
 from services.orders.translate_parcels import asked_by
@@ -48,6 +49,7 @@ BUYER = Buyer(
     Customer("cus_1", "Zoé Plantée", "zoe.plantee@example.org", "+33612345678"),
     Address("Zoé Plantée", ("7 impasse du Secret",), "69002", "Lyon", "FR"),
 )
+IDENTITIES = Identities("a key of tests")
 # None of these may be found outside the table of customers.
 PLANTED = ("Zoé", "Plantée", "zoe.plantee", "12345678", "impasse", "Secret")
 

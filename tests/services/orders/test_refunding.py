@@ -21,7 +21,7 @@ from services.orders.reading import OrderFilter
 from services.orders.refunding import Refunds
 from services.orders.service import OrdersService
 from services.orders.tracking import Tracking
-from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, Shop, leg, line, outcome, rows
+from tests.services.orders.builders import COOLED, IDENTITIES, LIFE_CYCLE, NOON, Shop, leg, line, outcome, rows
 
 CAP = GoodwillCap("service", "EUR", 1000)
 UNIT = RefundWish(RefundKind.GOODS, "withdrawal", "said Zoé", "carol", ("service",), lines=(Units(1, "", 1),))
@@ -37,7 +37,7 @@ def refunds(orders_db: AsyncEngine) -> Refunds:
 @pytest_asyncio.fixture
 async def generous(orders_db: AsyncEngine) -> Shop:
     """A shop whose customer service may give goodwill."""
-    shop = Shop(OrdersService(orders_db, Bell()), Tracking(orders_db, Bell(), {}))
+    shop = Shop(OrdersService(orders_db, Bell(), IDENTITIES), Tracking(orders_db, Bell(), {}))
     await shop.open()
     await shop.service.publish_life_cycle(replace(LIFE_CYCLE, goodwill_caps=(CAP,)))
     return shop

@@ -47,6 +47,7 @@ def address(make_database: MakeDatabase) -> Iterator[str]:
         **os.environ,
         "OMS_LISTEN": listen,
         "OMS_DATABASE_URL": make_database("orders").url,
+        "OMS_IDENTITY_KEY": "a key of tests",
         "PYTHONPATH": os.pathsep.join(["protos/gen", "."]),
     }
     root = Path(__file__).parents[3]

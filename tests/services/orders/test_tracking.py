@@ -22,7 +22,7 @@ from services.orders.reading import OrderFilter
 from services.orders.service import OrdersService
 from services.orders.tracking import Tracking
 from simulators.carrier.webhooks import sign
-from tests.services.orders.builders import LIFE_CYCLE, NOON, PLANTED, Shop, found, leg, outcome, rows
+from tests.services.orders.builders import IDENTITIES, LIFE_CYCLE, NOON, PLANTED, Shop, found, leg, outcome, rows
 from tests.simulators.carrier import API_KEY, WEBHOOK_SECRET, RunningCarrier, running
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -47,7 +47,7 @@ async def adapter(carrier: RunningCarrier) -> AsyncIterator[SignedJsonCarrier]:
 async def tracked(orders_db: AsyncEngine, adapter: SignedJsonCarrier) -> Shop:
     """A shop whose carrier `colis` is the simulator."""
     bell = Bell()
-    made = Shop(OrdersService(orders_db, bell), Tracking(orders_db, bell, {"colis": adapter}))
+    made = Shop(OrdersService(orders_db, bell, IDENTITIES), Tracking(orders_db, bell, {"colis": adapter}))
     await made.open()
     return made
 

@@ -270,6 +270,7 @@ class LifeCycle(_message.Message):
     LOST_PARCEL_FIELD_NUMBER: _builtins.int
     LOSS_DECISION_SECONDS_FIELD_NUMBER: _builtins.int
     COMPETITION_FIELD_NUMBER: _builtins.int
+    FRAUD_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -319,6 +320,10 @@ class LifeCycle(_message.Message):
     def competition(self) -> Global___Competition:
         """Work is offered to several points at once; absent: to the planned point alone."""
 
+    @_builtins.property
+    def fraud(self) -> Global___FraudPolicy:
+        """How orders are judged for fraud before they are accepted; absent: not at all."""
+
     def __init__(
         self,
         *,
@@ -340,14 +345,252 @@ class LifeCycle(_message.Message):
         lost_parcel: _builtins.str = ...,
         loss_decision_seconds: _builtins.int = ...,
         competition: Global___Competition | None = ...,
+        fraud: Global___FraudPolicy | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["competition", b"competition"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["competition", b"competition", "fraud", b"fraud"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LifeCycle: _TypeAlias = LifeCycle  # noqa: Y015
+
+@_typing.final
+class FraudPolicy(_message.Message):
+    """Rules whose weights add up to the score of an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    REVIEW_AT_FIELD_NUMBER: _builtins.int
+    REFUSE_AT_FIELD_NUMBER: _builtins.int
+    review_at: _builtins.int
+    """From this score on the order is held for a review; 0: never."""
+    refuse_at: _builtins.int
+    """From this score on, higher than `review_at`, the order is refused; 0: never."""
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___FraudRule]:
+        """1 to 50, each with a name of its own."""
+
+    def __init__(
+        self,
+        *,
+        rules: _abc.Iterable[Global___FraudRule] | None = ...,
+        review_at: _builtins.int = ...,
+        refuse_at: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refuse_at", b"refuse_at", "review_at", b"review_at", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FraudPolicy: _TypeAlias = FraudPolicy  # noqa: Y015
+
+@_typing.final
+class FraudRule(_message.Message):
+    """One reason for suspicion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AMOUNT_OVER_FIELD_NUMBER: _builtins.int
+    VELOCITY_FIELD_NUMBER: _builtins.int
+    DELIVERED_OUTSIDE_FIELD_NUMBER: _builtins.int
+    NO_EMAIL_FIELD_NUMBER: _builtins.int
+    UNITS_OVER_FIELD_NUMBER: _builtins.int
+    NEW_CUSTOMER_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    weight: _builtins.int
+    """What it adds to the score: 1 to 1000."""
+    reason: _builtins.str
+    """In words, for whoever reviews the order."""
+    @_builtins.property
+    def amount_over(self) -> Global___AmountOver: ...
+    @_builtins.property
+    def velocity(self) -> Global___Velocity: ...
+    @_builtins.property
+    def delivered_outside(self) -> Global___DeliveredOutside: ...
+    @_builtins.property
+    def no_email(self) -> Global___NoEmail: ...
+    @_builtins.property
+    def units_over(self) -> Global___UnitsOver: ...
+    @_builtins.property
+    def new_customer(self) -> Global___NewCustomer: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        weight: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        amount_over: Global___AmountOver | None = ...,
+        velocity: Global___Velocity | None = ...,
+        delivered_outside: Global___DeliveredOutside | None = ...,
+        no_email: Global___NoEmail | None = ...,
+        units_over: Global___UnitsOver | None = ...,
+        new_customer: Global___NewCustomer | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount_over", b"amount_over", "condition", b"condition", "delivered_outside", b"delivered_outside", "new_customer", b"new_customer", "no_email", b"no_email", "units_over", b"units_over", "velocity", b"velocity"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_over", b"amount_over", "condition", b"condition", "delivered_outside", b"delivered_outside", "name", b"name", "new_customer", b"new_customer", "no_email", b"no_email", "reason", b"reason", "units_over", b"units_over", "velocity", b"velocity", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_condition: _TypeAlias = _typing.Literal["amount_over", "velocity", "delivered_outside", "no_email", "units_over", "new_customer"]  # noqa: Y015
+    _WhichOneofArgType_condition: _TypeAlias = _typing.Literal["condition", b"condition"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_condition) -> _WhichOneofReturnType_condition | None: ...
+
+Global___FraudRule: _TypeAlias = FraudRule  # noqa: Y015
+
+@_typing.final
+class AmountOver(_message.Message):
+    """The order's total is more than this. Orders in other currencies are not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    amount_minor: _builtins.int
+    def __init__(
+        self,
+        *,
+        currency: _builtins.str = ...,
+        amount_minor: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "currency", b"currency"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AmountOver: _TypeAlias = AmountOver  # noqa: Y015
+
+@_typing.final
+class Velocity(_message.Message):
+    """With this one, the orders of one person or means come to more than a number, or more than an amount, in so many
+    hours, whatever became of them. At least one of the two is given.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SAME_FIELD_NUMBER: _builtins.int
+    HOURS_FIELD_NUMBER: _builtins.int
+    MORE_THAN_ORDERS_FIELD_NUMBER: _builtins.int
+    MORE_THAN_MINOR_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    same: _builtins.str
+    """Whose: "customer" (its id), "email", "address" (street and postcode of the delivery) or "payment" (the token)."""
+    hours: _builtins.int
+    """1 to 2160."""
+    more_than_orders: _builtins.int
+    """0: their number does not matter."""
+    more_than_minor: _builtins.int
+    """0: their amount does not matter."""
+    currency: _builtins.str
+    """Of the amount; orders in others count as none of it."""
+    def __init__(
+        self,
+        *,
+        same: _builtins.str = ...,
+        hours: _builtins.int = ...,
+        more_than_orders: _builtins.int = ...,
+        more_than_minor: _builtins.int = ...,
+        currency: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currency", b"currency", "hours", b"hours", "more_than_minor", b"more_than_minor", "more_than_orders", b"more_than_orders", "same", b"same"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Velocity: _TypeAlias = Velocity  # noqa: Y015
+
+@_typing.final
+class DeliveredOutside(_message.Message):
+    """The goods go to none of these countries."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COUNTRIES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def countries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ISO 3166-1 alpha-2."""
+
+    def __init__(
+        self,
+        *,
+        countries: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["countries", b"countries"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliveredOutside: _TypeAlias = DeliveredOutside  # noqa: Y015
+
+@_typing.final
+class NoEmail(_message.Message):
+    """The buyer gave no e-mail address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NoEmail: _TypeAlias = NoEmail  # noqa: Y015
+
+@_typing.final
+class UnitsOver(_message.Message):
+    """More units of one article than this."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    quantity: _builtins.int
+    def __init__(
+        self,
+        *,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnitsOver: _TypeAlias = UnitsOver  # noqa: Y015
+
+@_typing.final
+class NewCustomer(_message.Message):
+    """Delivered in one of these modes to a buyer, known by id or e-mail, of whom no earlier order stood."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def modes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """For example "home_express"; empty: all of them."""
+
+    def __init__(
+        self,
+        *,
+        modes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["modes", b"modes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NewCustomer: _TypeAlias = NewCustomer  # noqa: Y015
 
 @_typing.final
 class HoldRule(_message.Message):
@@ -622,6 +865,92 @@ class PublishLifeCycleResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PublishLifeCycleResponse: _TypeAlias = PublishLifeCycleResponse  # noqa: Y015
+
+@_typing.final
+class ListLifeCyclesRequest(_message.Message):
+    """All of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLifeCyclesRequest: _TypeAlias = ListLifeCyclesRequest  # noqa: Y015
+
+@_typing.final
+class ListLifeCyclesResponse(_message.Message):
+    """The latest versions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIFE_CYCLES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def life_cycles(self) -> _containers.RepeatedCompositeFieldContainer[Global___LifeCycle]: ...
+    def __init__(
+        self,
+        *,
+        life_cycles: _abc.Iterable[Global___LifeCycle] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["life_cycles", b"life_cycles"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListLifeCyclesResponse: _TypeAlias = ListLifeCyclesResponse  # noqa: Y015
+
+@_typing.final
+class GetLifeCycleRequest(_message.Message):
+    """Which life cycle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIFE_CYCLE_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    life_cycle_id: _builtins.str
+    version: _builtins.int
+    """0: the latest."""
+    def __init__(
+        self,
+        *,
+        life_cycle_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["life_cycle_id", b"life_cycle_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLifeCycleRequest: _TypeAlias = GetLifeCycleRequest  # noqa: Y015
+
+@_typing.final
+class GetLifeCycleResponse(_message.Message):
+    """A version as it was published."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIFE_CYCLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def life_cycle(self) -> Global___LifeCycle: ...
+    def __init__(
+        self,
+        *,
+        life_cycle: Global___LifeCycle | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["life_cycle", b"life_cycle"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["life_cycle", b"life_cycle"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetLifeCycleResponse: _TypeAlias = GetLifeCycleResponse  # noqa: Y015
 
 @_typing.final
 class Customer(_message.Message):
@@ -1112,6 +1441,7 @@ class Order(_message.Message):
     UNDECIDED_LOSS_SINCE_FIELD_NUMBER: _builtins.int
     UNCLAIMED_SINCE_FIELD_NUMBER: _builtins.int
     APPOINTMENT_FIELD_NUMBER: _builtins.int
+    FRAUD_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
@@ -1191,6 +1521,10 @@ class Order(_message.Message):
     def appointment(self) -> Global___Appointment:
         """Once validated, of an order that has one."""
 
+    @_builtins.property
+    def fraud(self) -> Global___FraudCheck:
+        """What the fraud rules said when it was accepted, for who reviews it only; absent where none applied."""
+
     def __init__(
         self,
         *,
@@ -1221,14 +1555,77 @@ class Order(_message.Message):
         undecided_loss_since: _timestamp_pb2.Timestamp | None = ...,
         unclaimed_since: _timestamp_pb2.Timestamp | None = ...,
         appointment: Global___Appointment | None = ...,
+        fraud: Global___FraudCheck | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "fraud", b"fraud", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fraud", b"fraud", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Order: _TypeAlias = Order  # noqa: Y015
+
+@_typing.final
+class FraudCheck(_message.Message):
+    """What the fraud rules of the life cycle say of an order. Holds no personal data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SCORE_FIELD_NUMBER: _builtins.int
+    BAND_FIELD_NUMBER: _builtins.int
+    HITS_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    score: _builtins.int
+    band: _builtins.str
+    """"pass", "review" or "refuse"."""
+    @_builtins.property
+    def hits(self) -> _containers.RepeatedCompositeFieldContainer[Global___FraudHit]:
+        """The rules that apply."""
+
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        score: _builtins.int = ...,
+        band: _builtins.str = ...,
+        hits: _abc.Iterable[Global___FraudHit] | None = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "band", b"band", "hits", b"hits", "score", b"score"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FraudCheck: _TypeAlias = FraudCheck  # noqa: Y015
+
+@_typing.final
+class FraudHit(_message.Message):
+    """A rule that applies to an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    WEIGHT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    weight: _builtins.int
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        weight: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "rule", b"rule", "weight", b"weight"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FraudHit: _TypeAlias = FraudHit  # noqa: Y015
 
 @_typing.final
 class Hold(_message.Message):
@@ -2477,21 +2874,27 @@ class AcceptOrderResponse(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     COOLING_OFF_UNTIL_FIELD_NUMBER: _builtins.int
     FULFILMENTS_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
     state: Global___OrderState.ValueType
     @_builtins.property
     def cooling_off_until(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def fulfilments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fulfilment]: ...
+    @_builtins.property
+    def refusal(self) -> Global___Refusal:
+        """Why it is not accepted; absent when it is, and when a cancellation came first."""
+
     def __init__(
         self,
         *,
         state: Global___OrderState.ValueType = ...,
         cooling_off_until: _timestamp_pb2.Timestamp | None = ...,
         fulfilments: _abc.Iterable[Global___Fulfilment] | None = ...,
+        refusal: Global___Refusal | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["cooling_off_until", b"cooling_off_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cooling_off_until", b"cooling_off_until", "refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cooling_off_until", b"cooling_off_until", "fulfilments", b"fulfilments", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cooling_off_until", b"cooling_off_until", "fulfilments", b"fulfilments", "refusal", b"refusal", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3191,6 +3594,62 @@ class ListOrdersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListOrdersResponse: _TypeAlias = ListOrdersResponse  # noqa: Y015
+
+@_typing.final
+class ListReviewsRequest(_message.Message):
+    """Which orders to review; empty parts filter nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANNEL_IDS_FIELD_NUMBER: _builtins.int
+    BRANDS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def channel_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def page(self) -> _type_pb2.PageRequest: ...
+    def __init__(
+        self,
+        *,
+        channel_ids: _abc.Iterable[_builtins.str] | None = ...,
+        brands: _abc.Iterable[_builtins.str] | None = ...,
+        page: _type_pb2.PageRequest | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_ids", b"channel_ids", "page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReviewsRequest: _TypeAlias = ListReviewsRequest  # noqa: Y015
+
+@_typing.final
+class ListReviewsResponse(_message.Message):
+    """A page of orders that wait for a review, without ranges and fulfilments."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDERS_FIELD_NUMBER: _builtins.int
+    PAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___Order]: ...
+    @_builtins.property
+    def page(self) -> _type_pb2.PageInfo: ...
+    def __init__(
+        self,
+        *,
+        orders: _abc.Iterable[Global___Order] | None = ...,
+        page: _type_pb2.PageInfo | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders", b"orders", "page", b"page"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReviewsResponse: _TypeAlias = ListReviewsResponse  # noqa: Y015
 
 @_typing.final
 class GetTimelineRequest(_message.Message):

@@ -48,6 +48,16 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.PublishLifeCycleRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.PublishLifeCycleResponse.FromString,
                 _registered_method=True)
+        self.ListLifeCycles = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/ListLifeCycles',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListLifeCyclesRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListLifeCyclesResponse.FromString,
+                _registered_method=True)
+        self.GetLifeCycle = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/GetLifeCycle',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetLifeCycleRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetLifeCycleResponse.FromString,
+                _registered_method=True)
         self.RecordOrder = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/RecordOrder',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordOrderRequest.SerializeToString,
@@ -137,6 +147,11 @@ class OrdersServiceStub:
                 '/oms.orders.v1.OrdersService/ListOrders',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListOrdersRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListOrdersResponse.FromString,
+                _registered_method=True)
+        self.ListReviews = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/ListReviews',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListReviewsRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListReviewsResponse.FromString,
                 _registered_method=True)
         self.GetTimeline = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/GetTimeline',
@@ -256,6 +271,20 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListLifeCycles(self, request, context):
+        """The latest version of each life cycle, in the order of their ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLifeCycle(self, request, context):
+        """One version. NOT_FOUND / LIFE_CYCLE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RecordOrder(self, request, context):
         """Records an order before anything acts on it. Unique by (channel, idempotency key): the same content gives
         the same order, other content ALREADY_EXISTS / IDEMPOTENCY_CONFLICT naming the field.
@@ -265,7 +294,8 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AcceptOrder(self, request, context):
-        """recorded | action_required -> validated: keeps the promise, allocates units to fulfilments.
+        """recorded | action_required -> validated: keeps the promise, allocates units to fulfilments. With a `refusal` in
+        the answer the order stays as it is: whoever drives it undoes what was begun, and then refuses it so.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -381,6 +411,13 @@ class OrdersServiceServicer:
 
     def ListOrders(self, request, context):
         """Orders, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReviews(self, request, context):
+        """Orders that wait for a fraud review, the earliest deadline first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -539,6 +576,16 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.PublishLifeCycleRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.PublishLifeCycleResponse.SerializeToString,
             ),
+            'ListLifeCycles': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLifeCycles,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListLifeCyclesRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListLifeCyclesResponse.SerializeToString,
+            ),
+            'GetLifeCycle': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLifeCycle,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetLifeCycleRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetLifeCycleResponse.SerializeToString,
+            ),
             'RecordOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordOrder,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordOrderRequest.FromString,
@@ -628,6 +675,11 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.ListOrders,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListOrdersRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListOrdersResponse.SerializeToString,
+            ),
+            'ListReviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReviews,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListReviewsRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListReviewsResponse.SerializeToString,
             ),
             'GetTimeline': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTimeline,
@@ -783,6 +835,60 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/PublishLifeCycle',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.PublishLifeCycleRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.PublishLifeCycleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLifeCycles(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/ListLifeCycles',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ListLifeCyclesRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ListLifeCyclesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLifeCycle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/GetLifeCycle',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.GetLifeCycleRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.GetLifeCycleResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1269,6 +1375,33 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/ListOrders',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ListOrdersRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ListOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/ListReviews',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ListReviewsRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ListReviewsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,12 +41,18 @@ class OrdersServiceStub:
     """Creates or replaces the channels that may place orders."""
     PublishLifeCycle: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.PublishLifeCycleRequest, _orders_service_pb2.PublishLifeCycleResponse]
     """Publishes a life cycle; a version never changes once published."""
+    ListLifeCycles: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListLifeCyclesRequest, _orders_service_pb2.ListLifeCyclesResponse]
+    """The latest version of each life cycle, in the order of their ids."""
+    GetLifeCycle: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.GetLifeCycleRequest, _orders_service_pb2.GetLifeCycleResponse]
+    """One version. NOT_FOUND / LIFE_CYCLE_NOT_FOUND."""
     RecordOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordOrderRequest, _orders_service_pb2.RecordOrderResponse]
     """Records an order before anything acts on it. Unique by (channel, idempotency key): the same content gives
     the same order, other content ALREADY_EXISTS / IDEMPOTENCY_CONFLICT naming the field.
     """
     AcceptOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOrderRequest, _orders_service_pb2.AcceptOrderResponse]
-    """recorded | action_required -> validated: keeps the promise, allocates units to fulfilments."""
+    """recorded | action_required -> validated: keeps the promise, allocates units to fulfilments. With a `refusal` in
+    the answer the order stays as it is: whoever drives it undoes what was begun, and then refuses it so.
+    """
     RefuseOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RefuseOrderRequest, _orders_service_pb2.RefuseOrderResponse]
     """recorded | action_required -> refused, with the reason and the line."""
     RequirePaymentAction: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RequirePaymentActionRequest, _orders_service_pb2.RequirePaymentActionResponse]
@@ -85,6 +91,8 @@ class OrdersServiceStub:
     """One order, commercial and logistic view. NOT_FOUND / ORDER_NOT_FOUND."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListOrdersRequest, _orders_service_pb2.ListOrdersResponse]
     """Orders, newest first."""
+    ListReviews: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListReviewsRequest, _orders_service_pb2.ListReviewsResponse]
+    """Orders that wait for a fraud review, the earliest deadline first."""
     GetTimeline: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.GetTimelineRequest, _orders_service_pb2.GetTimelineResponse]
     """Every event and decision of an order, oldest first."""
     ListUnstarted: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListUnstartedRequest, _orders_service_pb2.ListUnstartedResponse]
@@ -149,12 +157,18 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """Creates or replaces the channels that may place orders."""
     PublishLifeCycle: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.PublishLifeCycleRequest, _orders_service_pb2.PublishLifeCycleResponse]  # type: ignore[assignment]
     """Publishes a life cycle; a version never changes once published."""
+    ListLifeCycles: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListLifeCyclesRequest, _orders_service_pb2.ListLifeCyclesResponse]  # type: ignore[assignment]
+    """The latest version of each life cycle, in the order of their ids."""
+    GetLifeCycle: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.GetLifeCycleRequest, _orders_service_pb2.GetLifeCycleResponse]  # type: ignore[assignment]
+    """One version. NOT_FOUND / LIFE_CYCLE_NOT_FOUND."""
     RecordOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordOrderRequest, _orders_service_pb2.RecordOrderResponse]  # type: ignore[assignment]
     """Records an order before anything acts on it. Unique by (channel, idempotency key): the same content gives
     the same order, other content ALREADY_EXISTS / IDEMPOTENCY_CONFLICT naming the field.
     """
     AcceptOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.AcceptOrderRequest, _orders_service_pb2.AcceptOrderResponse]  # type: ignore[assignment]
-    """recorded | action_required -> validated: keeps the promise, allocates units to fulfilments."""
+    """recorded | action_required -> validated: keeps the promise, allocates units to fulfilments. With a `refusal` in
+    the answer the order stays as it is: whoever drives it undoes what was begun, and then refuses it so.
+    """
     RefuseOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RefuseOrderRequest, _orders_service_pb2.RefuseOrderResponse]  # type: ignore[assignment]
     """recorded | action_required -> refused, with the reason and the line."""
     RequirePaymentAction: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RequirePaymentActionRequest, _orders_service_pb2.RequirePaymentActionResponse]  # type: ignore[assignment]
@@ -193,6 +207,8 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """One order, commercial and logistic view. NOT_FOUND / ORDER_NOT_FOUND."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListOrdersRequest, _orders_service_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """Orders, newest first."""
+    ListReviews: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListReviewsRequest, _orders_service_pb2.ListReviewsResponse]  # type: ignore[assignment]
+    """Orders that wait for a fraud review, the earliest deadline first."""
     GetTimeline: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.GetTimelineRequest, _orders_service_pb2.GetTimelineResponse]  # type: ignore[assignment]
     """Every event and decision of an order, oldest first."""
     ListUnstarted: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListUnstartedRequest, _orders_service_pb2.ListUnstartedResponse]  # type: ignore[assignment]
@@ -268,6 +284,22 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         """Publishes a life cycle; a version never changes once published."""
 
     @_abc_1.abstractmethod
+    def ListLifeCycles(
+        self,
+        request: _orders_service_pb2.ListLifeCyclesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.ListLifeCyclesResponse, _abc.Awaitable[_orders_service_pb2.ListLifeCyclesResponse]]:
+        """The latest version of each life cycle, in the order of their ids."""
+
+    @_abc_1.abstractmethod
+    def GetLifeCycle(
+        self,
+        request: _orders_service_pb2.GetLifeCycleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.GetLifeCycleResponse, _abc.Awaitable[_orders_service_pb2.GetLifeCycleResponse]]:
+        """One version. NOT_FOUND / LIFE_CYCLE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
     def RecordOrder(
         self,
         request: _orders_service_pb2.RecordOrderRequest,
@@ -283,7 +315,9 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.AcceptOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.AcceptOrderResponse, _abc.Awaitable[_orders_service_pb2.AcceptOrderResponse]]:
-        """recorded | action_required -> validated: keeps the promise, allocates units to fulfilments."""
+        """recorded | action_required -> validated: keeps the promise, allocates units to fulfilments. With a `refusal` in
+        the answer the order stays as it is: whoever drives it undoes what was begun, and then refuses it so.
+        """
 
     @_abc_1.abstractmethod
     def RefuseOrder(
@@ -418,6 +452,14 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.ListOrdersResponse, _abc.Awaitable[_orders_service_pb2.ListOrdersResponse]]:
         """Orders, newest first."""
+
+    @_abc_1.abstractmethod
+    def ListReviews(
+        self,
+        request: _orders_service_pb2.ListReviewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.ListReviewsResponse, _abc.Awaitable[_orders_service_pb2.ListReviewsResponse]]:
+        """Orders that wait for a fraud review, the earliest deadline first."""
 
     @_abc_1.abstractmethod
     def GetTimeline(
