@@ -443,6 +443,10 @@ def _sales_channel(entry: Mapping[str, Any]) -> orders.SalesChannel:
             seller_name=entry["documents"]["seller"][0],
             seller_lines=entry["documents"]["seller"][1:],
         ),
+        trades=[
+            orders.Trade(name=name, life_cycle_id=life_cycle_id)
+            for name, life_cycle_id in entry.get("trades", {}).items()
+        ],
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.json_format import ParseDict
 
 from cli.stock import facts_file
+from kit.times import from_proto
 from kit.values.gs1 import is_gln, is_gtin
 from oms.inventory.v1 import inventory_service_pb2 as inventory
 from oms.inventory.v1 import merchandising_service_pb2 as merchandising
@@ -17,6 +18,8 @@ from oms.type.v1 import type_pb2 as types
 from retailers.demo import data
 from retailers.demo.data import Retailer
 from services.inventory.domain.import_records import RecordReader
+from services.orders.domain.settings import check_life_cycle
+from services.orders.translate import to_life_cycle
 from services.promise import checks, ruleset_checks, ruleset_text, translate
 
 
@@ -147,7 +150,29 @@ def test_channels_name_points_items_and_categories_that_exist(retailer: Retailer
 def test_channels_live_by_a_life_cycle_that_exists(retailer: Retailer) -> None:
     known = {life_cycle.life_cycle_id for life_cycle in retailer.life_cycles}
     assert {channel.life_cycle_id for channel in retailer.sales_channels} <= known
+    trades = {trade.name: trade.life_cycle_id for one in retailer.sales_channels for trade in one.trades}
+    assert set(trades) == {"fashion", "fresh_food", "heavy_goods", "luxury", "pre_order"}
+    assert set(trades.values()) <= known
     assert [c.channel_id for c in retailer.sales_channels] == [c.channel_id for c in retailer.channels]
+
+
+def test_every_life_cycle_is_one_that_may_be_published(retailer: Retailer) -> None:
+    for one in retailer.life_cycles:
+        check_life_cycle(to_life_cycle(one))
+    by_id = {one.life_cycle_id: one for one in retailer.life_cycles}
+    assert {label.language for label in by_id["fashion"].labels} == {"fr", "en"}
+    assert [one.until for one in by_id["luxury"].change_rules if one.change == "cancel"] == ["pick"]
+    assert by_id["fresh_food"].cooling_off_seconds == 0
+    assert by_id["heavy_goods"].prepare_ahead_seconds > by_id["pre_order"].prepare_ahead_seconds > 0
+
+
+def test_a_game_can_be_ordered_before_its_day(retailer: Retailer) -> None:
+    (game,) = [item for item in retailer.items if item.category_path[-1] == "board-games"]
+    (preorder,) = [one for one in retailer.preorders if one.sku == game.sku]
+    paris = zoneinfo.ZoneInfo("Europe/Paris")
+    assert from_proto(preorder.release_at).astimezone(paris).date().isoformat() == game.release_date
+    opening = [delta for deltas in retailer.opening_stock.values() for delta in deltas]
+    assert sum(delta.quantity for delta in opening if delta.sku == game.sku) >= preorder.quantity
 
 
 def test_opening_stock_is_of_known_items_at_points_that_carry_their_brand(retailer: Retailer) -> None:
