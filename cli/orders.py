@@ -88,7 +88,7 @@ def list_orders(
     found = show.table("order", "placed", "channel", "status", heading, "total")
     for one in page["items"]:
         placed, total = show.moment(one["placed_at"]), show.money(one["total"])
-        words = show.expected(one) if late else show.status(one["customer_status"])
+        words = show.expected(one) if late else show.status(show.customer_words(one))
         words = show.moment(one["payment_failed_since"]) if payment_failed else words
         words = show.moment(one["unclaimed_since"]) if unclaimed else words
         found.add_row(one["id"], placed, one["channel_id"], show.status(one["status"]), words, total)

@@ -1,5 +1,6 @@
 """How orders, money and instants look on a terminal. Shows what it is given; asks nothing."""
 
+import os
 from collections import defaultdict
 from datetime import datetime
 
@@ -53,6 +54,13 @@ def status(word: str) -> str:
     return f"[{colour}]{escape(word)}[/]"
 
 
+def customer_words(order: Json) -> str:
+    """What the customer reads of its status, in the language of this terminal where the trade has words in it."""
+    chosen = next((found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))), "")
+    words: str = order.get("customer_labels", {}).get(chosen[:2], order["customer_status"])
+    return words
+
+
 def table(*headings: str) -> Table:
     """A plain table with these columns."""
     return Table(*headings, box=None, pad_edge=False, header_style="dim")
@@ -65,7 +73,7 @@ def header(order: Json) -> Table:
     rows = {
         "order": order["id"],
         "status": f"{status(order['status'])} ({escape(order['fine_status'])})",
-        "for the customer": status(order["customer_status"]),
+        "for the customer": status(customer_words(order)),
         "channel": escape(f"{order['channel_id']} {order['channel_order_number']}"),
         "placed": moment(order["placed_at"]),
         "promised": f"{window(order['promise'])} ({order['mode']})",
@@ -79,6 +87,9 @@ def header(order: Json) -> Table:
         rows["taken by the channel"] = taken.strftime("%Y-%m-%d %H:%M %Z")
     if held := [escape(hold(one)) for one in order.get("holds", ()) if not one["ended_at"]]:
         rows["held"] = "\n".join(held)
+    if fraud := order.get("fraud"):
+        reasons = "; ".join(f"{one['reason']} ({one['weight']})" for one in fraud["hits"])
+        rows["fraud rules"] = escape(f"{fraud['score']}, {fraud['band']}: {reasons}")
     if order.get("charge"):
         rows["paid at once"] = f"{money(order['charge']['amount'])} {_capture(order['charge'])}"
     if met := order.get("appointment"):

@@ -28,6 +28,7 @@ from services.gateway.routes.handovers import handovers_router
 from services.gateway.routes.health import health_router
 from services.gateway.routes.holds import holds_router
 from services.gateway.routes.images import images_router
+from services.gateway.routes.life_cycles import life_cycles_router
 from services.gateway.routes.merchandising import merchandising_router
 from services.gateway.routes.network import network_router
 from services.gateway.routes.offers import offers_router
@@ -37,6 +38,7 @@ from services.gateway.routes.payment_tasks import payment_tasks_router
 from services.gateway.routes.payments import payments_router
 from services.gateway.routes.promises import promises_router
 from services.gateway.routes.refunds import refunds_router
+from services.gateway.routes.reviews import reviews_router
 from services.gateway.routes.rulesets import rulesets_router
 from services.gateway.routes.shelf import shelf_router
 from services.gateway.routes.stored_value import stored_value_router
@@ -59,6 +61,7 @@ _TAGS = (
         "holds",
         "What keeps an order from going on: stop it, let it go, give it another date, refuse it.",
     ),
+    ("life cycles", "How orders live: deadlines, holds, changes, labels and fraud rules, in versions."),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("hand-over", "Work of points that other systems do: which, how far it is, and where they are silent."),
     ("carrier events", "What carriers say of parcels."),
@@ -144,6 +147,8 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         payments_router,
         payment_tasks_router,
         holds_router,
+        reviews_router,
+        life_cycles_router,
         refunds_router,
         documents_router,
         finance.finance_router,

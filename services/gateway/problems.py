@@ -24,7 +24,7 @@ MEDIA_TYPE = "application/problem+json"
 _MAX_FIELD_CHARACTERS = 200
 _MAX_ERRORS = 50
 # How messages of the services name what the REST body has at its top.
-_WIRE_PREFIXES = ("content.", "page.", "delta.")
+_WIRE_PREFIXES = ("content.", "page.", "delta.", "life_cycle.")
 # Most outages pass by themselves and soon; this one waits for a person.
 _RETRY_AFTER_SECONDS = {"STORAGE_FULL": 30}
 _log = logging.getLogger(__name__)

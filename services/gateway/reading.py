@@ -11,6 +11,8 @@ from services.gateway.schemas.base import Page
 from services.gateway.schemas.orders import OrderFilters, OrderSummary, OrderView, TimelineEntryView
 from services.gateway.wire import message, plain
 
+_FRAUD_CHECKED = "order.fraud_checked"
+
 
 async def visible_order(clients: Clients, caller: Caller, order_id: str) -> orders.Order:
     """The order. Raises NotFound / ORDER_NOT_FOUND also for one that the caller may not see."""
@@ -55,8 +57,8 @@ async def orders_page(clients: Clients, caller: Caller, filters: OrderFilters) -
     return Page(items=items, next_cursor=found.page.next_cursor or None)
 
 
-async def timeline(clients: Clients, order_id: str) -> list[TimelineEntryView]:
-    """Every event and decision of an order, oldest first."""
+async def timeline(clients: Clients, caller: Caller, order_id: str) -> list[TimelineEntryView]:
+    """Every event and decision of an order, oldest first; what fraud rules said of it is for reviewers only."""
     found = await clients.read(clients.orders.GetTimeline, orders.GetTimelineRequest(order_id=order_id))
     return [
         TimelineEntryView.model_validate(
@@ -67,13 +69,15 @@ async def timeline(clients: Clients, order_id: str) -> list[TimelineEntryView]:
             }
         )
         for entry in found.entries
+        if entry.kind != _FRAUD_CHECKED or access.reviews(caller)
     ]
 
 
 def order_view(order: orders.Order, caller: Caller) -> OrderView:
     """The order, with names and addresses only for whom they concern."""
     personal = access.speaks_for(caller, order.content.channel_id)
-    return OrderView.model_validate(_order_values(order, personal=personal))
+    values = _order_values(order, personal=personal)
+    return OrderView.model_validate(values if access.reviews(caller) else values | {"fraud": None})
 
 
 def fulfilment_values(fulfilment: orders.Fulfilment) -> dict[str, Any]:

@@ -101,7 +101,7 @@ async def read_order(request: Request, clients: ClientsAre, order_id: OrderId) -
     caller = session.caller_of(request)
     found = await reading.visible_order(clients, caller, order_id)
     entries, money, documents = await asyncio.gather(
-        reading.timeline(clients, order_id),
+        reading.timeline(clients, caller, order_id),
         _money(clients, caller, found),
         _documents(clients, caller, order_id),
     )

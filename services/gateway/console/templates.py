@@ -10,8 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from kit.values.money import Money
 from services.gateway.auth import Caller
+from services.gateway.console import languages
 from services.gateway.console.navigation import menu_of
 from services.gateway.schemas.base import MoneyView
+from services.gateway.schemas.orders import OrderSummary
 
 FOLDER = Path(__file__).parent / "templates"
 _SAFETY = {
@@ -61,6 +63,11 @@ def _words(value: str | None) -> str:
     return (value or "").replace("_", " ")
 
 
+def _customer_words(order: OrderSummary, wanted: list[str]) -> str:
+    """What the customer reads of its status, in a language of who looks at it."""
+    return languages.words(order.customer_labels, order.customer_status, wanted)
+
+
 _environment = Environment(
     loader=FileSystemLoader(FOLDER),
     autoescape=True,
@@ -75,6 +82,7 @@ _environment.filters.update(
     day=_day,
     short_day=_short_day,
     words=_words,
+    customer_words=_customer_words,
     examples_of=_examples_of,
 )
 
@@ -83,7 +91,9 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> R
     """A page with its menu."""
     caller: Caller | None = getattr(request.state, "caller", None)
     menu = menu_of(caller) if caller else []
-    html = _environment.get_template(template).render(caller=caller, menu=menu, path=request.url.path, **values)
+    known: dict[str, Any] = {"languages": languages.preferred(request.headers.get("accept-language", ""))}
+    known |= {"caller": caller, "menu": menu, "path": request.url.path}
+    html = _environment.get_template(template).render(known | values)
     return HTMLResponse(html, status, _SAFETY)
 
 

@@ -123,7 +123,7 @@ async def move_appointment(
 async def timeline(order_id: OrderId, caller: CallerIs, clients: ClientsAre) -> Listed[TimelineEntryView]:
     """Read every event and decision of an order, oldest first."""
     await reading.check_visible(clients, caller, order_id)
-    return Listed(items=await reading.timeline(clients, order_id))
+    return Listed(items=await reading.timeline(clients, caller, order_id))
 
 
 @orders_router.get("/orders/{order_id}/payment")

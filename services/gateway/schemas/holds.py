@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 from services.gateway.schemas.base import Instant, LongText, RequiredText, Sent, Shown
 
 HoldKind = Literal["cooling_off", "fraud", "payment", "manual", "appointment", "release_date", "stock"]
-_DEFAULTS = Literal["release", "cancel"]
+HoldDefault = Literal["release", "cancel"]
 
 
 class HoldPlacement(Sent):
@@ -21,7 +21,7 @@ class HoldPlacement(Sent):
     reason: RequiredText
     fulfilment_id: RequiredText | None = Field(None, description="Only this work; the whole order without it")
     until: Instant | None = Field(None, description="When it ends by itself; without it somebody must end it")
-    default: _DEFAULTS = Field("release", description="What becomes of the order then")
+    default: HoldDefault = Field("release", description="What becomes of the order then")
 
 
 class HoldRelease(Sent):
@@ -60,7 +60,7 @@ class HoldView(Shown):
     reason: str
     since: datetime
     until: datetime | None = Field(description="When it ends by itself; null: it waits for a person or an event")
-    default: _DEFAULTS = Field(description="What becomes of the order then")
+    default: HoldDefault = Field(description="What becomes of the order then")
     roles: list[str] = Field(description="Who may release, extend or refuse it")
     ended_at: datetime | None
     outcome: Literal["released", "refused", "lapsed", "met", "gone"] | None

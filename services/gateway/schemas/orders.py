@@ -29,6 +29,7 @@ from services.gateway.schemas.base import (
 )
 from services.gateway.schemas.holds import HoldKind, HoldView
 from services.gateway.schemas.refunds import ChargeView
+from services.gateway.schemas.reviews import FraudCheckView
 from services.gateway.schemas.work import FulfilmentView
 
 # Those that end at an address.
@@ -416,6 +417,9 @@ class OrderView(OrderSummary):
     cancellation_reason: str | None
     promise_changes: list[PromiseChangeView]
     compensation: MoneyView | None = Field(description="What lateness has given so far")
+    fraud: FraudCheckView | None = Field(
+        description="Null where no fraud rule applied, and for whoever reviews no orders"
+    )
     charge: ChargeView | None = Field(description="Where the whole order is captured at once, from its release on")
     refusal: RefusalView | None
     appointment: AppointmentView | None

@@ -12,6 +12,7 @@ PARAMETERS = {
     "refund_id": "rfd_1",
     "hold_id": "hld_1",
     "carrier_id": "colisvite",
+    "life_cycle_id": "default",
     "provider": "stripe",
     "endpoint_id": "end_1",
     "system_id": "wms-orleans",

@@ -25,7 +25,7 @@ from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceServicer, add_Sh
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceServicer, add_SupplyServiceServicer_to_server
 from oms.orders.v1 import offers_service_pb2 as offers
 from oms.orders.v1 import orders_service_pb2 as orders
-from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceServicer, add_OrdersServiceServicer_to_server
+from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
 from oms.payments.v1 import payments_service_pb2 as payments
 from oms.payments.v1.payments_service_pb2_grpc import (
     PaymentsServiceServicer,
@@ -54,6 +54,7 @@ from tests.services.gateway import (
     fake_tracking,
     fake_transfers,
 )
+from tests.services.gateway.fake_life_cycles import FakeLifeCycles
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 WINDOW = types.Window(start=times.to_proto(NOON), end=times.to_proto(NOON.replace(day=22)))
@@ -155,10 +156,7 @@ class World:
         return found
 
 
-class FakeOrders(OrdersServiceServicer):
-    def __init__(self, world: World) -> None:
-        self._world = world
-
+class FakeOrders(FakeLifeCycles):
     async def ListObligations(self, request: Any, context: Any) -> orders.ListObligationsResponse:
         return orders.ListObligationsResponse()
 
@@ -215,7 +213,12 @@ class FakeOrders(OrdersServiceServicer):
             text="The order was validated.",
             data_json='{"legs": 1}',
         )
-        return orders.GetTimelineResponse(entries=[entry])
+        check = orders.TimelineEntry(
+            entry_id=2, at=times.to_proto(NOON), kind="order.fraud_checked", text="The fraud rules gave it 60."
+        )
+        placed = self._world.placed.get(request.order_id)
+        suspected = placed is not None and placed.HasField("fraud")
+        return orders.GetTimelineResponse(entries=[entry, check] if suspected else [entry])
 
     async def RequestCancellation(
         self, request: orders.RequestCancellationRequest, context: Any

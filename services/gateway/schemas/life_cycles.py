@@ -1,0 +1,177 @@
+"""How orders of a channel or a trade live. Mirrors the protos; what may be said is checked by orders."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from services.gateway.schemas.base import MAX_INT32, Sent, example
+from services.gateway.schemas.holds import HoldDefault, HoldKind
+
+_Seconds = Annotated[int, Field(ge=0, le=MAX_INT32)]
+_Number = Annotated[int, Field(ge=0, le=MAX_INT32)]
+_Large = Annotated[int, Field(ge=0, le=2**63 - 1)]
+_Role = Annotated[str, Field(description="As in tokens", examples=["customer_service"])]
+_Currency = Annotated[str, Field(description="ISO 4217", examples=["EUR"])]
+
+
+class LatenessRule(Sent):
+    """What an order that is at least so late is given, as a part of its delivery fee."""
+
+    late_seconds: _Seconds
+    fee_basis_points: _Number
+
+
+class GoodwillCap(Sent):
+    """What people of a role may give for one order in all."""
+
+    role: _Role
+    currency: _Currency
+    amount_minor: _Large
+
+
+class HoldRule(Sent):
+    """How a kind of hold ends by itself, and who may end it before."""
+
+    kind: HoldKind
+    seconds: _Seconds = Field(0, description="0: it waits for a person, or its date comes from the plan")
+    default: HoldDefault = "release"
+    roles: list[_Role] = Field(default_factory=list)
+
+
+class ChangeRule(Sent):
+    """Until when people of a role may ask for a change."""
+
+    change: Literal["cancel", "lines", "address"]
+    role: str = Field("", description="Empty: everybody who is not named")
+    until: Literal["never", "release", "pick", "pack", "hand_over"]
+
+
+class StatusLabel(Sent):
+    """A customer status in the words of the trade."""
+
+    status: str = Field(examples=["shipped"])
+    language: str = Field(description="ISO 639-1", examples=["fr"])
+    text: str
+
+
+class AmountOver(Sent):
+    """The total is more than this; never in another currency."""
+
+    currency: _Currency
+    amount_minor: _Large
+
+
+class Velocity(Sent):
+    """With this one, orders that share it are more than a number, or an amount, in so many hours."""
+
+    same: Literal["customer", "email", "address", "payment"]
+    hours: _Number
+    more_than_orders: _Number = Field(0, description="0: their number does not matter")
+    more_than_minor: _Large = Field(0, description="0: their amount does not matter")
+    currency: str = Field("", description="Of the amount; ISO 4217")
+
+
+class DeliveredOutside(Sent):
+    """The goods go to none of these countries."""
+
+    countries: list[str] = Field(description="ISO 3166-1 alpha-2")
+
+
+class NoEmail(Sent):
+    """The buyer gave no e-mail address."""
+
+
+class UnitsOver(Sent):
+    """More units of one article than this."""
+
+    quantity: _Large
+
+
+class NewCustomer(Sent):
+    """To a buyer of whom no earlier order stood."""
+
+    modes: list[str] = Field(default_factory=list, description="Only if delivered so; empty: in any mode")
+
+
+_CONDITIONS = ("amount_over", "velocity", "delivered_outside", "no_email", "units_over", "new_customer")
+
+
+class FraudRule(Sent):
+    """One reason for suspicion, with exactly one condition."""
+
+    name: str
+    weight: _Number = Field(description="What it adds to the score")
+    reason: str = Field(description="In words, for whoever reviews the order")
+    amount_over: AmountOver | None = None
+    velocity: Velocity | None = None
+    delivered_outside: DeliveredOutside | None = None
+    no_email: NoEmail | None = None
+    units_over: UnitsOver | None = None
+    new_customer: NewCustomer | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "FraudRule":
+        if sum(getattr(self, name) is not None for name in _CONDITIONS) != 1:
+            raise PydanticCustomError("exactly_one", "a rule has exactly one condition")
+        return self
+
+
+class FraudPolicy(Sent):
+    """Rules whose weights add up, and from which score on (0: never) an order is reviewed or refused."""
+
+    rules: list[FraudRule]
+    review_at: _Number = 0
+    refuse_at: _Number = 0
+
+
+class LifeCycle(Sent):
+    """How orders live."""
+
+    model_config = example(
+        {
+            "cooling_off_seconds": 1800,
+            "offer_seconds": 3600,
+            "payment_action_seconds": 900,
+            "reroute_limit": 5,
+            "capture_at": "shipment",
+            "hold_rules": [
+                {"kind": "fraud", "seconds": 14400, "default": "cancel", "roles": ["customer_service"]}
+            ],
+            "change_rules": [{"change": "cancel", "role": "channel", "until": "pick"}],
+            "labels": [{"status": "validated", "language": "fr", "text": "En préparation"}],
+            "fraud": {
+                "review_at": 50,
+                "refuse_at": 100,
+                "rules": [
+                    {
+                        "name": "amount",
+                        "weight": 50,
+                        "reason": "more than 800 EUR",
+                        "amount_over": {"currency": "EUR", "amount_minor": 80000},
+                    }
+                ],
+            },
+        }
+    )
+
+    cooling_off_seconds: _Seconds = 0
+    offer_seconds: _Seconds = Field(description="How long a point has to answer an offer")
+    payment_action_seconds: _Seconds = Field(description="How long a customer has to confirm a payment")
+    reroute_limit: _Number = Field(0, description="How often units may look for another point")
+    promise_tolerance_seconds: _Seconds = 0
+    lateness_rules: list[LatenessRule] = Field(default_factory=list)
+    capture_at: Literal["order", "preparation", "shipment"] = "shipment"
+    goodwill_caps: list[GoodwillCap] = Field(default_factory=list)
+    hold_rules: list[HoldRule] = Field(default_factory=list)
+    change_rules: list[ChangeRule] = Field(default_factory=list)
+    labels: list[StatusLabel] = Field(default_factory=list)
+    prepare_ahead_seconds: _Seconds = Field(0, description="How long before its latest start work is given out")
+    fraud: FraudPolicy | None = None
+
+
+class LifeCycleView(LifeCycle):
+    """A published version."""
+
+    life_cycle_id: str
+    version: int
