@@ -5,17 +5,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from kit.errors import InvalidArgument
 from kit.feed import Bell
+from oms.orders.v1 import orders_service_pb2 as pb
+from oms.type.v1 import type_pb2 as types
 from services.orders.domain.fraud_policy import (
+    AmountOver,
     Band,
     Condition,
+    DeliveredOutside,
     FraudPolicy,
     FraudRule,
     NewCustomer,
     NoEmail,
     Trait,
+    UnitsOver,
     Velocity,
 )
 from services.orders.domain.model import Buyer, Customer, HoldDefault, HoldKind, HoldRule, LifeCycle, PaymentTerms
@@ -23,6 +30,9 @@ from services.orders.domain.states import OrderState
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.reading import OrderFilter
+from services.orders.refunding import Refunds
+from services.orders.rpc import OrdersRpc
+from services.orders.translate import from_life_cycle, to_life_cycle
 from tests.services.orders.builders import (
     BUYER,
     IDENTITIES,
@@ -210,3 +220,41 @@ async def test_published_life_cycles_are_listed_by_their_latest_version_and_foun
     assert again.version == 2, "nothing differs"
     assert await outcome(shop.service.get_life_cycle("standard", 3)) == "LIFE_CYCLE_NOT_FOUND"
     assert await outcome(shop.service.get_life_cycle("none", 0)) == "LIFE_CYCLE_NOT_FOUND"
+
+
+def test_every_condition_is_the_same_on_the_wire_and_back() -> None:
+    conditions: tuple[Condition, ...] = (
+        AmountOver("EUR", 100),
+        Velocity(Trait.PAYMENT, 24, 3, 200, "EUR"),
+        DeliveredOutside(("FR", "BE")),
+        NoEmail(),
+        UnitsOver(3),
+        NewCustomer(("home_express",)),
+    )
+    rules = tuple(FraudRule(one.kind, 10, "so", one) for one in conditions)
+    whole = replace(LIFE_CYCLE, fraud=FraudPolicy(rules, 50, 100))
+    assert to_life_cycle(from_life_cycle(whole)) == whole
+    assert to_life_cycle(from_life_cycle(LIFE_CYCLE)) == LIFE_CYCLE
+    nothing = pb.LifeCycle(fraud=pb.FraudPolicy(rules=[pb.FraudRule(name="none")]))
+    policy = to_life_cycle(nothing).fraud
+    assert policy is not None
+    assert policy.rules[0].condition is None
+
+
+async def test_a_page_of_reviews_tells_how_to_go_on(shop: Shop, orders_db: AsyncEngine) -> None:
+    await judge_by(shop, NoEmail())
+    made = [await record(shop, f"key-{i}", GUEST) for i in range(3)]
+    for one in made:
+        await shop.accept(one)
+    rpc = OrdersRpc(shop.service, Refunds(orders_db, Bell()), Holding(orders_db, Bell()))
+    told, cursor = [], ""
+    for size in (2, 1):
+        page = types.PageRequest(size=2, cursor=cursor)
+        answer = await rpc.ListReviews(pb.ListReviewsRequest(page=page), None)
+        assert len(answer.orders) == size
+        assert {one.fraud.score for one in answer.orders} == {60}
+        told += [one.order_id for one in answer.orders]
+        cursor = answer.page.next_cursor
+    assert (told, cursor) == (sorted(made), "")
+    with pytest.raises(InvalidArgument):
+        await rpc.GetLifeCycle(pb.GetLifeCycleRequest(life_cycle_id="standard", version=-1), None)
