@@ -12,6 +12,7 @@ from kit.errors import InvalidArgument
 from kit.feed import Bell
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.type.v1 import type_pb2 as types
+from services.orders.appointing import Appointments
 from services.orders.domain.fraud_policy import (
     AmountOver,
     Band,
@@ -246,7 +247,8 @@ async def test_a_page_of_reviews_tells_how_to_go_on(shop: Shop, orders_db: Async
     made = [await record(shop, f"key-{i}", GUEST) for i in range(3)]
     for one in made:
         await shop.accept(one)
-    rpc = OrdersRpc(shop.service, Refunds(orders_db, Bell()), Holding(orders_db, Bell()))
+    parts = orders_db, Bell()
+    rpc = OrdersRpc(shop.service, Refunds(*parts), Holding(*parts), shop.tracking, Appointments(*parts))
     told, cursor = [], ""
     for size in (2, 1):
         page = types.PageRequest(size=2, cursor=cursor)
