@@ -222,11 +222,12 @@ async def test_an_order_goes_the_whole_way(shop: Shop, orders_db: AsyncEngine) -
     amounts = [work.parcel.amount_minor for work in view.order.fulfilments if work.parcel]
     assert sum(amounts) == view.order.content.total.amount_minor
     types = [row.type for row in await rows(orders_db, "SELECT type FROM outbox ORDER BY id")]
-    fulfilment = ["accepted", "picked", "packed", "captured", "handed_over"]
+    steps = [f"fulfilment.{kind}" for kind in ("accepted", "picked", "packed", "captured", "handed_over")]
+    steps.insert(4, "document.issued")
     assert types == [
         *(f"oms.orders.order.{kind}" for kind in ("recorded", "validated", "released")),
         *["oms.orders.fulfilment.offered"] * 2,
-        *(f"oms.orders.fulfilment.{kind}" for kind in fulfilment * 2),
+        *(f"oms.orders.{step}" for step in steps * 2),
         *["oms.orders.fulfilment.delivered"] * 2,
         "oms.orders.order.closed",
     ]

@@ -22,7 +22,7 @@ from services.orders.domain.model import (
     Units,
     Window,
 )
-from tests.services.orders.builders import LIFE_CYCLE, NOON, content, recorded
+from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, content, recorded
 
 THURSDAY = date(2026, 11, 26)
 HAND_OVER_BY = NOON + timedelta(days=4)
@@ -44,7 +44,7 @@ def met() -> Order:
     leg = Leg("store-lyon", "vallier", "gloves", (Units(1, "SKU-1", 2),), slot().window, HAND_OVER_BY)
     appointment = appointments.kept(order.content, "bkg_1", slot())
     accepted = life.accept(order, [leg], slot().window, "dec_1", "authorized", NOON, appointment)
-    return life.release(accepted.order, NOON).order
+    return life.release(accepted.order, COOLED).order
 
 
 def handed_over(order: Order, at: datetime = HAND_OVER_BY) -> Order:
