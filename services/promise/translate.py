@@ -218,7 +218,7 @@ def to_places(legs: Iterable[pb.LegPlace]) -> list[LegPlace]:
         units: dict[int, int] = {}
         for line in leg.lines:
             units[line.line_number] = units.get(line.line_number, 0) + line.quantity
-        places.append(LegPlace(leg.point_id, units))
+        places.append(LegPlace(leg.point_id, units, leg.decision_id))
     return places
 
 

@@ -108,7 +108,7 @@ def _appointment(kept: Appointment) -> pb.Appointment:
 def place_proto(leg: LegPlace) -> pb.LegPlace:
     """A leg as it was planned."""
     lines = [pb.LegLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity) for line in leg.lines]
-    return pb.LegPlace(point_id=leg.point_id, lines=lines)
+    return pb.LegPlace(point_id=leg.point_id, lines=lines, decision_id=leg.decision_id)
 
 
 def leg_of(leg: pb.Leg) -> Leg:

@@ -1,7 +1,7 @@
 """What a plan takes of the capacity of points and carriers, and what an order gives back."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from services.promise.domain.capacity import Counter, Limits, collected
@@ -11,10 +11,11 @@ from services.promise.domain.plans import Decision, Leg
 
 @dataclass(frozen=True, slots=True)
 class LegPlace:
-    """A leg of an order as it was planned: where, and units by line."""
+    """A leg of an order as it was planned: where, and units by line. `decision_id`: only by this plan."""
 
     point_id: str
     lines: Mapping[int, int]
+    decision_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def at(takings: Iterable[Taking], places: Iterable[LegPlace]) -> list[Taking]:
     left = sorted(takings, key=lambda one: (one.decision_id, one.leg))
     found: list[Taking] = []
     for place in places:
-        alike = [one for one in left if one.place == place]
+        alike = [one for one in left if one.place == place and place.decision_id in ("", one.decision_id)]
         if alike:
             found.append(alike[-1])
             left.remove(alike[-1])

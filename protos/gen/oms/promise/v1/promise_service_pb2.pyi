@@ -1325,7 +1325,10 @@ class LegPlace(_message.Message):
 
     POINT_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    DECISION_ID_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
+    decision_id: _builtins.str
+    """Only as this decision planned it, where several are alike; empty for any."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LegLine]: ...
     def __init__(
@@ -1333,10 +1336,11 @@ class LegPlace(_message.Message):
         *,
         point_id: _builtins.str = ...,
         lines: _abc.Iterable[Global___LegLine] | None = ...,
+        decision_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "point_id", b"point_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision_id", b"decision_id", "lines", b"lines", "point_id", b"point_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
