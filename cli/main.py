@@ -4,6 +4,7 @@ import typer
 
 from cli import (
     capacity,
+    changes,
     demo,
     doctor,
     documents,
@@ -46,6 +47,7 @@ for module in (
     parcels,
     reviews,
     life_cycles,
+    changes,
     payments,
     documents,
     stored_value,

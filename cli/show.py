@@ -90,6 +90,8 @@ def header(order: Json) -> Table:
     if fraud := order.get("fraud"):
         reasons = "; ".join(f"{one['reason']} ({one['weight']})" for one in fraud["hits"])
         rows["fraud rules"] = escape(f"{fraud['score']}, {fraud['band']}: {reasons}")
+    if changes := [escape(change(one)) for one in order.get("changes", ())]:
+        rows["changed"] = "\n".join(changes)
     if order.get("charge"):
         rows["paid at once"] = f"{money(order['charge']['amount'])} {_capture(order['charge'])}"
     if met := order.get("appointment"):
@@ -114,6 +116,15 @@ def hold(found: Json) -> str:
     )
     where = f", work {found['fulfilment_id']}" if found["fulfilment_id"] else ""
     return f"{what} ({then}{where})"
+
+
+def change(found: Json) -> str:
+    """What became of a change, and what could be had instead."""
+    what = f"{found['change_id']} {found['kind']} {found['state']} ({moment(found['asked_at'])}, {found['actor']})"
+    if refusal := found["refusal"]:
+        what += f": {refusal['reason']}, {refusal['detail']}"
+    could = [f"could be had: {window(one['window'])} ({one['mode']})" for one in found["options"]]
+    return "\n".join([what, *could])
 
 
 def _lateness(order: Json) -> dict[str, str]:

@@ -29,7 +29,11 @@ class Story:
         """A committed event; the same event told twice is taken once. Records only: `run` acts."""
         if happening.event_id not in self._taken:
             self._taken.add(happening.event_id)
-            self._happenings[happening.type.rpartition(".")[2]] = happening
+            self._note(happening.type.rpartition(".")[2], happening)
+
+    def _note(self, kind: str, happening: Happening) -> None:
+        """Of each kind the newest is kept."""
+        self._happenings[kind] = happening
 
     @workflow.signal
     def resume(self) -> None:

@@ -15,6 +15,8 @@ from workflows.messages import (
     Accepted,
     AcceptRequest,
     AmountChange,
+    Applied,
+    ApplyRequest,
     AppointmentMoveStep,
     AuthorizeRequest,
     BasketRequest,
@@ -22,10 +24,12 @@ from workflows.messages import (
     BookingRequest,
     CapacityRequest,
     CaptureAnswer,
+    ChangeRefusal,
     FulfilmentStep,
     Hold,
     HoldAnswer,
     HoldChange,
+    Line,
     MissedAppointmentStep,
     MoneyRequest,
     MoveRequest,
@@ -34,6 +38,7 @@ from workflows.messages import (
     PaymentAnswer,
     Plan,
     PlanRequest,
+    Proposal,
     RefundAnswer,
     RefundLook,
     RefundStep,
@@ -178,6 +183,31 @@ async def release_order(request: OrderStep) -> str:
 async def reroute_units(request: RerouteRequest) -> Rerouted:
     """orders: units that lost their place get new fulfilments or are cancelled."""
     return await _step("reroute_units", request, Rerouted)
+
+
+async def work_lines(request: FulfilmentStep) -> list[Line]:
+    """orders: what is left of the work of a point; units of it may have been cancelled."""
+    return await _step("work_lines", request, list[Line])
+
+
+async def read_proposal(request: OrderStep) -> Proposal:
+    """orders: what a change asks for, and what the order holds."""
+    return await _step("read_proposal", request, Proposal)
+
+
+async def apply_change(request: ApplyRequest) -> Applied:
+    """orders: the order is what was asked for; answers the state that the change really has."""
+    return await _step("apply_change", request, Applied)
+
+
+async def refuse_change(request: ChangeRefusal) -> str:
+    """orders: the order stands as it was; answers the state that the change really has."""
+    return await _step("refuse_change", request, str)
+
+
+async def settle_change(request: OrderStep) -> None:
+    """orders: stock, room and money follow a change."""
+    await _step("settle_change", request, str)
 
 
 async def complete_cancellation(request: OrderStep) -> None:

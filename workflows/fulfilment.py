@@ -51,7 +51,7 @@ class FulfilmentWorkflow(Offering, Capturing):
         """The same where points compete for the work."""
         standing = await self._compete(terms)
         if standing.state == "REFUSED":
-            lost = self._lost(self._work.lines, "refused", held=True)
+            lost = self._lost(await self._wanted_lines(), "refused", held=True)
             return FulfilmentOutcome("refused", replace(lost, refused_by=standing.refused_by))
         # It may be picked already: that is told by an event of its own.
         return await self._fulfil("cancelled" if standing.state in NOBODY else "accepted")
@@ -94,10 +94,17 @@ class FulfilmentWorkflow(Offering, Capturing):
 
     async def _give_up(self, answer: str) -> FulfilmentOutcome:
         reason = str(self._happenings[answer].data.get("reason", "")) if self._has(answer) else answer
+        lines = await self._wanted_lines()
         if reason in STOCK_IN_DOUBT:
-            await self._change_holds(calls.report_short, "short", self._work.lines, reason)
+            await self._change_holds(calls.report_short, "short", lines, reason)
         held = reason not in STOCK_IN_DOUBT
-        return FulfilmentOutcome(answer, self._lost(self._work.lines, reason, held=held))
+        return FulfilmentOutcome(answer, self._lost(lines, reason, held=held))
+
+    async def _wanted_lines(self) -> list[Line]:
+        """Those of the work, without units that were cancelled since it began."""
+        if workflow.patched("units-may-be-cancelled"):
+            return await self._insist_on(calls.work_lines, self._step("lines"))
+        return self._work.lines
 
     async def _pick(self) -> str:
         """`picked` if anything was found; what was not found is declared unavailable and planned again."""

@@ -202,10 +202,11 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class LegPlace:
-    """A leg as it was planned: where, and units of lines."""
+    """A leg as it was planned: where, and units of lines. `decision_id`: by this plan, of several alike."""
 
     point_id: str
     lines: list[Line]
+    decision_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -633,6 +634,41 @@ class AppointmentMoveStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a change asks for, beside the order as it stands. `state`: `proposed` until the change is decided.
+
+    `held`: what the order holds now. `due`: what it comes to now.
+    """
+
+    state: str
+    country: str
+    postcode: str
+    mode: str
+    quote_id: str
+    total: Amount
+    lines: list[Line]
+    accepts_later: bool
+    due: Amount
+    held: list[Hold]
+    cooling_off_until: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyRequest:
+    """The plan that a changed order stands on."""
+
+    request_id: str
+    order_id: str
+    change_id: str
+    legs: list[Leg]
+    promise_start: str
+    promise_end: str
+    decision_id: str
+    paid_by_channel: bool
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
 class MissedAppointmentInput:
     """What a MissedAppointmentWorkflow starts with: the data of the event that the customer was not met."""
 
@@ -649,4 +685,24 @@ class MissedAppointmentStep:
     order_id: str
     slot_id: str
     reason: str
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The state that the change really has, and the fulfilments that were made."""
+
+    state: str
+    fulfilments: list[FulfilmentInput]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefusal:
+    """A change that cannot be had, and what could be had instead."""
+
+    request_id: str
+    order_id: str
+    change_id: str
+    refusal: Refusal
+    options: list[Option]
     as_of: str

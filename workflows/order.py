@@ -11,8 +11,8 @@ from temporalio.exceptions import ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies, search_attributes
+    from workflows.amending import CHANGE_TOLD, Amending
     from workflows.calls import StepFailed
-    from workflows.capturing import Capturing
     from workflows.messages import (
         Accepted,
         AcceptRequest,
@@ -37,7 +37,6 @@ with workflow.unsafe.imports_passed_through():
         MoneyRequest,
         Move,
         MoveRequest,
-        Option,
         OrderInput,
         OrderStep,
         Overlay,
@@ -46,27 +45,16 @@ with workflow.unsafe.imports_passed_through():
         Plan,
         PlanRequest,
         Refusal,
-        RefusedLine,
         RefuseRequest,
         RerouteRequest,
         ReserveRequest,
         Shortfall,
     )
-
-_NO_STOCK = ("NO_STOCK", "UNKNOWN_ITEM")
-
-
-class Refused(Exception):
-    """Placement cannot go on."""
-
-    def __init__(self, refusal: Refusal, options: list[Option] | None = None) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
-        self.options = options or []
+    from workflows.refusing import Refused, believe, no_place, sold_out
 
 
 @workflow.defn(name="OrderWorkflow")
-class OrderWorkflow(Capturing):
+class OrderWorkflow(Amending):
     """Drives one order. Stock, money and the order's state belong to their services; this only sequences."""
 
     @workflow.init
@@ -95,7 +83,7 @@ class OrderWorkflow(Capturing):
         """Answers the state that the order ended in."""
         accepted = await self._place()
         if accepted and await self._cool_off(accepted) and await self._take_all():
-            await self._fulfil(accepted.fulfilments)
+            await self._fulfil(self._works)
         state = "REFUSED" if self._refused() else await self._end()
         self._show(state)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -153,7 +141,7 @@ class OrderWorkflow(Capturing):
                 detail = "the promise that was shown cannot be kept"
                 raise Refused(Refusal("PROMISE_CHANGED", detail), plan.options)
             if plan.unplanned:
-                raise Refused(_no_place(plan.unplanned))
+                raise Refused(no_place(plan.unplanned))
             self._undo["release"] = lambda: self._release([], "undo")
             answer = await calls.reserve(self._hold_of(plan, seconds))
             if answer.held:
@@ -161,8 +149,8 @@ class OrderWorkflow(Capturing):
                 self._basket_id = ""
                 return plan
             shortfalls = answer.shortfalls
-            overlays = _believe(overlays, shortfalls)
-        raise Refused(_sold_out(self._order.lines, shortfalls))
+            overlays = believe(overlays, shortfalls)
+        raise Refused(sold_out(self._order.lines, shortfalls))
 
     async def _in_basket(self) -> list[Hold]:
         """What the customer's basket holds already: it can be planned with, wherever it lies."""
@@ -245,6 +233,8 @@ class OrderWorkflow(Capturing):
             self._give_way()
             return None
         self._promised_until = plan.window_end
+        self._works = accepted.fulfilments
+        self._take_room(accepted.fulfilments, plan.decision_id)
         self._show("VALIDATED")
         self._placement = Placement(
             "validated",
@@ -280,12 +270,18 @@ class OrderWorkflow(Capturing):
 
     async def _cool_off(self, accepted: Accepted) -> bool:
         """The customer may still change it, others may hold it; True when it was released to its points."""
-        wait = datetime.fromisoformat(accepted.cooling_off_until) - workflow.now()
-        if wait > timedelta(0) and await self._first_of("cancellation_requested", within=wait):
-            return False
+        end = datetime.fromisoformat(accepted.cooling_off_until)
+        while (wait := end - workflow.now()) > timedelta(0):
+            told = await self._first_of("cancellation_requested", CHANGE_TOLD, within=wait)
+            if told == "cancellation_requested":
+                return False
+            if not told:
+                break
+            await self._carry_out_changes()
         while (state := await self._release_order()) == "VALIDATED":
             # Something holds it still; the orders service watches its dates and tells.
-            await self._first_of("cancellation_requested", "holds_ended")
+            await self._first_of("cancellation_requested", CHANGE_TOLD, "holds_ended")
+            await self._carry_out_changes()
             if self._is_cancelling():
                 return False
         if state != "RELEASED":
@@ -331,8 +327,11 @@ class OrderWorkflow(Capturing):
     async def _fulfil(self, fulfilments: list[FulfilmentInput]) -> None:
         """Each point does its work; units that lose their place get another one, until all have ended."""
         self._start(fulfilments)
-        while self._running or self._lost:
-            await workflow.wait_condition(lambda: bool(self._lost) or not self._running)
+        while self._running or self._lost or self._changes:
+            await workflow.wait_condition(lambda: bool(self._lost or self._changes) or not self._running)
+            if self._is_cancelling():
+                self._changes.clear()
+            await self._carry_out_changes()
             if self._lost:
                 lost = self._lost.pop(0)
                 if not self._is_cancelling():
@@ -418,6 +417,7 @@ class OrderWorkflow(Capturing):
         rerouted = await self._insist_on(calls.reroute_units, request)
         if rerouted.no_longer_due and rerouted.no_longer_due.amount_minor:
             await self._give_money_up(rerouted.no_longer_due, lost)
+        self._take_room(rerouted.fulfilments, request.decision_id)
         self._start(rerouted.fulfilments)
 
     async def _give_money_up(self, amount: Amount, lost: LostUnits) -> None:
@@ -443,7 +443,7 @@ class OrderWorkflow(Capturing):
             answer = await self._take(lost, plan)
             if answer.held:
                 return plan
-            overlays = _believe(overlays, answer.shortfalls)
+            overlays = believe(overlays, answer.shortfalls)
         await self._give_room_back(*gone)
         return None
 
@@ -460,11 +460,22 @@ class OrderWorkflow(Capturing):
 
     async def _end(self) -> str:
         """Closes the order, or cancels it when the orders service says that the customer was faster."""
-        if not self._is_cancelling():
-            state = await self._insist_on(calls.close_order, self._step("close"))
-            if state != "CANCELLING":
+        while not self._is_cancelling():
+            state = await self._close()
+            if state == "RELEASED":
+                # It was changed; the telling is under way.
+                await self._first_of("cancellation_requested", CHANGE_TOLD)
+                await self._carry_out_changes()
+            elif state == "CANCELLING":
+                break
+            else:
                 return state
         return await self._cancel()
+
+    async def _close(self) -> str:
+        self._counts["close"] += 1
+        number = self._counts["close"]
+        return await self._insist_on(calls.close_order, self._step("close" if number == 1 else f"close/{number}"))
 
     def _is_cancelling(self) -> bool:
         return self._cancelling or self._has("cancellation_requested")
@@ -562,32 +573,6 @@ class OrderWorkflow(Capturing):
 
     def _show(self, status: str) -> None:
         workflow.upsert_search_attributes([search_attributes.ORDER_STATUS.value_set(status)])
-
-
-def _no_place(unplanned: list[RefusedLine]) -> Refusal:
-    if any(line.reason in _NO_STOCK for line in unplanned):
-        return Refusal("STOCK_UNAVAILABLE", "not enough stock for these lines", unplanned)
-    return Refusal("NOT_DELIVERABLE", "these lines cannot be delivered to this destination", unplanned)
-
-
-def _sold_out(lines: list[Line], shortfalls: list[Shortfall]) -> Refusal:
-    """Names the lines whose article went while the order was being placed."""
-    available = {s.sku: 0 for s in shortfalls}
-    for shortfall in shortfalls:
-        available[shortfall.sku] += shortfall.available
-    refused = [
-        RefusedLine(line.line_number, line.sku, line.quantity, min(available[line.sku], line.quantity), "NO_STOCK")
-        for line in lines
-        if line.sku in available
-    ]
-    return Refusal("STOCK_UNAVAILABLE", "sold while the order was being placed", refused)
-
-
-def _believe(overlays: list[Overlay], shortfalls: list[Shortfall]) -> list[Overlay]:
-    """The newest true figure of each position."""
-    believed = {(o.sku, o.point_id): o for o in overlays}
-    believed.update({(s.sku, s.point_id): Overlay(s.sku, s.point_id, s.free) for s in shortfalls})
-    return list(believed.values())
 
 
 def _never_again(lost: LostUnits) -> list[Exclusion]:

@@ -9,6 +9,7 @@ from kit import rpc, telemetry, temporal
 from kit.settings import Settings
 from workflows import sweeper
 from workflows.activities.booking import BookingActivities
+from workflows.activities.changes import ChangeActivities
 from workflows.activities.interceptor import AroundActivities
 from workflows.activities.inventory import InventoryActivities
 from workflows.activities.offers import OfferActivities
@@ -61,6 +62,7 @@ def build_worker(
         PromiseActivities(promise),
         OrderActivities(orders),
         OfferActivities(orders, promise),
+        ChangeActivities(orders),
         PaymentActivities(payments),
         BookingActivities(booking),
     )

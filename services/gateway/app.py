@@ -21,6 +21,7 @@ from services.gateway.routes import finance, imports, simulations
 from services.gateway.routes.baskets import baskets_router
 from services.gateway.routes.booking import booking_router
 from services.gateway.routes.capacity import capacity_router
+from services.gateway.routes.changes import changes_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.documents import documents_router
@@ -149,6 +150,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         holds_router,
         reviews_router,
         life_cycles_router,
+        changes_router,
         refunds_router,
         documents_router,
         finance.finance_router,

@@ -25,6 +25,7 @@ from oms.inventory.v1.pause_service_pb2_grpc import PauseServiceStub
 from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
+from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub
 from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceAsyncStub
     from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceAsyncStub
+    from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
@@ -112,6 +114,7 @@ class Clients:
         self.documents: DocumentServiceAsyncStub = DocumentServiceStub(self._channels["orders"])
         self.tracking: TrackingServiceAsyncStub = TrackingServiceStub(self._channels["orders"])
         self.offers: OffersServiceAsyncStub = OffersServiceStub(self._channels["orders"])
+        self.changes: ChangeServiceAsyncStub = ChangeServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
         self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])

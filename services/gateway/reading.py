@@ -120,6 +120,11 @@ def appointment_values(appointment: orders.Appointment) -> dict[str, Any]:
     }
 
 
+def change_values(change: orders.OrderChange) -> dict[str, Any]:
+    """The fields of a ChangeView."""
+    return plain(change)
+
+
 def _order_values(order: orders.Order, *, personal: bool) -> dict[str, Any]:
     values = plain(order)
     content = values["content"] or {}
@@ -136,5 +141,6 @@ def _order_values(order: orders.Order, *, personal: bool) -> dict[str, Any]:
         "appointment": appointment_values(order.appointment) if order.HasField("appointment") else None,
         "fulfilments": [fulfilment_values(one) for one in order.fulfilments],
         "holds": [hold_values(one) for one in order.holds],
+        "changes": [change_values(one) for one in order.changes],
         "customer_labels": {one.language: one.text for one in order.customer_labels},
     }

@@ -11,14 +11,17 @@ from kit import db, rpc, telemetry, times
 from kit.feed import Bell
 from kit.outbox import OutboxRpc
 from kit.settings import ServiceSettings
+from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
+from services.orders.amending import Amending
 from services.orders.appointing import Appointments
 from services.orders.carriers import Carrier
 from services.orders.carriers.signed_json import SignedJsonCarrier
+from services.orders.changes_rpc import ChangesRpc
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.invoicing import Documents
@@ -60,6 +63,7 @@ async def main() -> None:
     refunds = Refunds(engine, bell)
     appointments = Appointments(engine, bell)
     holding = Holding(engine, bell)
+    amending = Amending(engine, bell)
     carriers = _carriers(settings)
     tracking = Tracking(engine, bell, carriers)
     silence = timedelta(seconds=settings.carrier_silence_seconds)
@@ -69,6 +73,7 @@ async def main() -> None:
         add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
         add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
         add_OffersServiceServicer_to_server(OffersRpc(service), server)
+        add_ChangeServiceServicer_to_server(ChangesRpc(amending), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

@@ -13,7 +13,7 @@ from kit import outbox, requests, telemetry
 from kit.feed import Bell
 from services.orders import documents as doc
 from services.orders import invoicing, store
-from services.orders.domain import fulfilment, holds, watch
+from services.orders.domain import fulfilment, holds, replacing, watch
 from services.orders.domain.model import EVERYWHERE, Decision, Fulfilment, Order, Reach
 from services.orders.domain.states import OrderState
 
@@ -117,11 +117,11 @@ class Changes:
 
 
 def judged(decision: Decision) -> Decision:
-    """With what a change means for holds and for the promise, at its own instant."""
+    """With what a change means for holds, for what is proposed and for the promise, at its own instant."""
     if not decision.happenings:
         return decision
     now = decision.order.updated_at
-    return watch.judge(holds.settled(decision, now), now)
+    return watch.judge(replacing.overtaken(holds.settled(decision, now), now), now)
 
 
 def _check_reach(is_within: Within, reach: Reach, one: Order, fulfilment_id: str) -> None:

@@ -21,6 +21,7 @@ from services.orders.domain.model import (
     Line,
     Offer,
     Order,
+    OrderChange,
     Parcel,
     PaymentTerms,
     PromiseChange,
@@ -33,6 +34,8 @@ from services.orders.domain.ranges import LineRange
 
 APPOINTMENT = TypeAdapter(Appointment)
 BUYER = TypeAdapter(Buyer)
+CHANGE = TypeAdapter(OrderChange)
+CHANGES = TypeAdapter(tuple[OrderChange, ...])
 CHARGE = TypeAdapter(Charge)
 CONTENT = TypeAdapter(Content)
 CUSTOMER = TypeAdapter(Customer)

@@ -168,6 +168,7 @@ class Obligation:
     state: OrderState
     currency: str
     homeless: bool
+    changing: bool
     units: tuple[tuple[str, str, int], ...]
     captured_minor: int | None
     refunded_minor: int | None
@@ -181,7 +182,7 @@ class Obligation:
     @property
     def in_flux(self) -> bool:
         """What it holds may be more or less at this moment."""
-        return self.state in MOVING or (self.homeless and self.driven)
+        return self.state in MOVING or ((self.homeless or self.changing) and self.driven)
 
 
 _OPEN_IDS = text(
@@ -195,6 +196,7 @@ _OBLIGATIONS = text(
                       WHERE r.order_id = o.order_id AND r.state = ANY(:homeless))
               OR EXISTS (SELECT 1 FROM fulfilment f JOIN offer q ON q.fulfilment_id = f.fulfilment_id
                          WHERE f.order_id = o.order_id AND q.state = 'claimed') AS homeless,
+              jsonb_path_exists(o.changes, '$[*] ? (@.settled == false || @.state == "proposed")') AS changing,
               (SELECT jsonb_agg(jsonb_build_array(sku, point_id, quantity) ORDER BY sku, point_id)
                FROM (SELECT l.sku, f.point_id, sum(r.to_unit - r.from_unit) AS quantity
                      FROM line_range r
@@ -240,6 +242,7 @@ async def list_obligations(
             OrderState(row.state),
             row.currency,
             row.homeless,
+            row.changing,
             tuple((sku, point_id, quantity) for sku, point_id, quantity in row.units or ()),
             None if row.captured is None else int(row.captured),
             None if row.refunded is None else int(row.refunded),

@@ -292,9 +292,14 @@ async def read_heads(tx: AsyncConnection, order_ids: Sequence[str]) -> list[View
 
 async def lock_order(tx: AsyncConnection, order_id: str) -> Order:
     """The order, which nobody else changes until the transaction ends. NotFound / ORDER_NOT_FOUND."""
+    return (await lock_view(tx, order_id)).order
+
+
+async def lock_view(tx: AsyncConnection, order_id: str) -> View:
+    """The same, with its buyer."""
     if (await tx.execute(_LOCK_ORDER, {"id": order_id})).first() is None:
         raise no_order(order_id)
-    return (await read(tx, order_id)).order
+    return await read(tx, order_id)
 
 
 async def lock_order_of(tx: AsyncConnection, fulfilment_id: str) -> Order:
@@ -389,7 +394,7 @@ _SAVE = text(
             payment_failed_since = n.payment_failed_since, holds = n.holds, held_for = n.held_for,
             hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since,
             unclaimed_since = n.unclaimed_since, appointment = n.appointment,
-            fraud = n.fraud, review_until = n.review_until
+            fraud = n.fraud, review_until = n.review_until, changes = n.changes
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -519,6 +524,7 @@ def _changing(order: Order) -> dict[str, Any]:
         "appointment": doc.to_json(doc.APPOINTMENT, order.appointment) if order.appointment else None,
         "payment_failed_since": since.isoformat() if (since := failed_since(order)) else None,
         "holds": doc.to_json(doc.HOLDS, order.holds),
+        "changes": doc.to_json(doc.CHANGES, order.changes),
         "held_for": sorted({one.kind.value for one in open_holds(order)}),
         "hold_until": until.isoformat() if (until := next_date(order)) else None,
         "undecided_loss_since": since.isoformat() if (since := undecided_since(order)) else None,

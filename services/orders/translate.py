@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from kit import times
 from kit.errors import InvalidArgument
@@ -28,6 +29,7 @@ from services.orders.domain.model import (
     Line,
     LostParcel,
     Order,
+    OrderChange,
     PaymentShare,
     PaymentTerms,
     PromiseChange,
@@ -98,14 +100,24 @@ _MODES = {type_pb2.DeliveryMode.Value(f"DELIVERY_MODE_{mode.name}"): mode for mo
 _MODE_NUMBERS = {mode: number for number, mode in _MODES.items()}
 
 
+def to_mode(number: "type_pb2.DeliveryMode.ValueType") -> DeliveryMode | Literal[""]:
+    """Empty when it was left out."""
+    return _MODES.get(number, "")
+
+
+def from_mode(mode: DeliveryMode | Literal[""]) -> "type_pb2.DeliveryMode.ValueType":
+    """To the wire."""
+    return _MODE_NUMBERS[mode] if mode else type_pb2.DELIVERY_MODE_UNSPECIFIED
+
+
 def to_content(message: pb.OrderContent) -> Content:
     kind = message.payment.WhichOneof("kind")
     return Content(
         channel_id=message.channel_id,
         channel_order_number=message.channel_order_number,
-        lines=tuple(_to_line(line) for line in message.lines),
+        lines=tuple(to_line(line) for line in message.lines),
         total=Money(message.total.amount_minor, message.total.currency),
-        mode=_MODES.get(message.mode, ""),
+        mode=to_mode(message.mode),
         quote_id=message.quote_id,
         payment=PaymentTerms(
             kind or "",
@@ -129,7 +141,7 @@ def to_buyer(message: pb.OrderContent) -> Buyer:
     )
 
 
-def _to_line(message: pb.OrderLine) -> Line:
+def to_line(message: pb.OrderLine) -> Line:
     return Line(
         line_number=message.line_number,
         sku=message.sku,
@@ -306,6 +318,32 @@ def from_view(view: View) -> pb.Order:
         unclaimed_since=from_instant(one.unclaimed_since),
         appointment=from_appointment(one.appointment),
         fraud=from_check(one.fraud),
+        changes=[from_change(each) for each in one.changes],
+    )
+
+
+def from_change(one: OrderChange) -> pb.OrderChange:
+    """Without what was asked for: an applied one is the order."""
+    refusal = one.refusal
+    return pb.OrderChange(
+        change_id=one.change_id,
+        kind=one.kind.value,
+        state=one.state.value,
+        asked_at=from_instant(one.asked_at),
+        actor=one.actor,
+        decided_at=from_instant(one.decided_at),
+        settled=one.settled,
+        refusal=from_refusal(Refusal(refusal.reason, refusal.detail, refusal.lines)) if refusal else None,
+        options=[
+            pb.ChangeOption(
+                mode=from_mode(option.mode),
+                window=from_window(option.window),
+                price=from_money(option.price) if option.price else None,
+                parcels=option.parcels,
+                point_id=option.point_id,
+            )
+            for option in (refusal.options if refusal else ())
+        ],
     )
 
 
@@ -336,7 +374,7 @@ def from_facts(view: View) -> pb.OrderFacts:
         order_id=one.order_id,
         channel_id=content.channel_id,
         destination=type_pb2.Destination(country=view.buyer.ship_to.country, postcode=view.buyer.ship_to.postcode),
-        mode=_MODE_NUMBERS[content.mode] if content.mode else type_pb2.DELIVERY_MODE_UNSPECIFIED,
+        mode=from_mode(content.mode),
         quote_id=content.quote_id,
         basket_id=content.basket_id,
         booking_id=content.booking_id,
@@ -362,7 +400,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         ship_to=from_address(buyer.ship_to),
         lines=[_from_line(line) for line in content.lines],
         total=from_money(content.total),
-        mode=_MODE_NUMBERS[content.mode] if content.mode else type_pb2.DELIVERY_MODE_UNSPECIFIED,
+        mode=from_mode(content.mode),
         quote_id=content.quote_id,
         payment=_from_payment(content.payment),
         source_placed_at=from_instant(content.source_placed_at),

@@ -6,6 +6,8 @@ WAKING = frozenset(
     {
         "oms.orders.order.cancellation_requested",
         "oms.orders.order.holds_ended",
+        "oms.orders.order.lines_cancelled",
+        "oms.orders.order.change_proposed",
         "oms.orders.order.capture_overridden",
         "oms.orders.order.capture_retry_requested",
         "oms.orders.order.refund_retried",

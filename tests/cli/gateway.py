@@ -47,6 +47,9 @@ def serving(state: Path) -> Iterator[CannedGateway]:
         def do_PUT(self) -> None:
             self.answer()
 
+        def do_PATCH(self) -> None:
+            self.answer()
+
         def do_DELETE(self) -> None:
             self.answer()
 

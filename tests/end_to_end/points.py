@@ -83,6 +83,12 @@ _ELSEWHERE = {
         "EndOffering",
         "SettleClaim",
         "AssignWork",
+        "CancelLines",
+        "ChangeAddress",
+        "ProposeChange",
+        "ApplyChange",
+        "RefuseChange",
+        "SettleChange",
     ),
     "inventory": (
         "PutItems",
@@ -158,6 +164,11 @@ _ELSEWHERE = {
         "settle_claim",
         "move_room",
         "declare_doubted",
+        "read_proposal",
+        "change_amount",
+        "apply_change",
+        "refuse_change",
+        "settle_change",
     ),
 }
 

@@ -21,6 +21,7 @@ from oms.inventory.v1.inventory_service_pb2_grpc import (
     add_InventoryServiceServicer_to_server,
 )
 from oms.orders.v1 import orders_service_pb2 as orders
+from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub, add_ChangeServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub, add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub, add_TrackingServiceServicer_to_server
@@ -45,7 +46,9 @@ from services.inventory.baskets_rpc import BasketRpc
 from services.inventory.rpc import InventoryRpc
 from services.inventory.service import InventoryService
 from services.inventory.watch import StockWatch
+from services.orders.amending import Amending
 from services.orders.appointing import Appointments
+from services.orders.changes_rpc import ChangesRpc
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.offers_rpc import OffersRpc
@@ -173,6 +176,7 @@ async def running(
             rulesets=RulesetServiceStub(channel),
             capacity=CapacityServiceStub(channel),
             orders=OrdersServiceStub(channel),
+            changes=ChangeServiceStub(channel),
             tracking=TrackingServiceStub(channel),
             offers=OffersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
@@ -219,6 +223,7 @@ async def _serve(
     add_OrdersServiceServicer_to_server(orders_rpc, server)
     add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
+    add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders)), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
     providers: dict[str, Provider] = {"stripe": stripe, "stored_value": StoredValueProvider(*of_codes)}
     payments = PaymentsService(engines["payments"], bells["payments"], providers, "stripe")

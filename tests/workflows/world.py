@@ -6,7 +6,7 @@ Every test brings its own SKUs and orders, so lives run side by side on one worl
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from kit.times import now, to_proto
 from oms.booking.v1 import booking_service_pb2 as bkg
 from oms.inventory.v1 import basket_service_pb2 as bsk
 from oms.inventory.v1 import inventory_service_pb2 as inv
+from oms.orders.v1 import change_service_pb2 as chg
 from oms.orders.v1 import offers_service_pb2 as ofr
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1 import tracking_service_pb2 as trk
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from oms.booking.v1.booking_service_pb2_grpc import BookingServiceAsyncStub
     from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
+    from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceAsyncStub
@@ -76,6 +78,28 @@ async def until(check: Callable[[], Awaitable[T]], what: str = "") -> T:
     return answer
 
 
+def order_lines(lines: Mapping[str, int], *, free: bool = False) -> list[pb.OrderLine]:
+    """Lines of these quantities by SKU; the first bears the delivery fee."""
+    return [
+        pb.OrderLine(
+            line_number=number,
+            sku=sku,
+            brand="Brume",
+            title=sku,
+            quantity=quantity,
+            net_minor=0 if free else PRICE_MINOR * quantity,
+            shipping_minor=SHIPPING_MINOR if number == 1 and not free else 0,
+        )
+        for number, (sku, quantity) in enumerate(lines.items(), start=1)
+    ]
+
+
+def total_of(rows: Sequence[pb.OrderLine]) -> types.Money:
+    """What the lines come to."""
+    total = sum(row.net_minor + row.tax_minor + row.shipping_minor for row in rows)
+    return types.Money(amount_minor=total, currency="EUR")
+
+
 @dataclass
 class World:
     """Where everything is."""
@@ -91,6 +115,7 @@ class World:
     rulesets: "RulesetServiceAsyncStub"
     capacity: "CapacityServiceAsyncStub"
     orders: "OrdersServiceAsyncStub"
+    changes: "ChangeServiceAsyncStub"
     tracking: "TrackingServiceAsyncStub"
     offers: "OffersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
@@ -237,19 +262,7 @@ class World:
         booking: str = "",
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more."""
-        rows = [
-            pb.OrderLine(
-                line_number=number,
-                sku=sku,
-                brand="Brume",
-                title=sku,
-                quantity=quantity,
-                net_minor=0 if free else PRICE_MINOR * quantity,
-                shipping_minor=SHIPPING_MINOR if number == 1 and not free else 0,
-            )
-            for number, (sku, quantity) in enumerate(lines.items(), start=1)
-        ]
-        total = sum(row.net_minor + row.shipping_minor for row in rows)
+        rows = order_lines(lines, free=free)
         content = pb.OrderContent(
             channel_id=channel,
             customer=pb.Customer(name="Ada Planted", email="ada@planted.example", phone="+33600000000"),
@@ -261,7 +274,7 @@ class World:
                 country="FR",
             ),
             lines=rows,
-            total=types.Money(amount_minor=total, currency="EUR"),
+            total=total_of(rows),
             mode=types.DELIVERY_MODE_APPOINTMENT if booking else types.DELIVERY_MODE_HOME_STANDARD,
             booking_id=booking,
             payment=payment or pb.PaymentTerms(payment_method_token=token),
@@ -515,6 +528,50 @@ class World:
                 request_id=f"cancel/{order_id}", order_id=order_id, reason="changed my mind", actor="customer"
             )
         )
+
+    async def cancel_lines(self, order_id: str, units: Mapping[int, int]) -> pb.OrderChange:
+        """The customer does not want so many units, by line number."""
+        request = chg.CancelLinesRequest(
+            request_id=uuid4().hex,
+            order_id=order_id,
+            lines=[pb.PlannedLine(line_number=number, quantity=count) for number, count in units.items()],
+            reason="too many",
+            actor="customer",
+            roles=["channel"],
+        )
+        return (await self.changes.CancelLines(request)).change
+
+    async def propose(self, order_id: str, lines: Mapping[str, int], **terms: Any) -> pb.OrderChange:
+        """The customer wants these quantities by SKU instead."""
+        rows = order_lines(lines)
+        request = chg.ProposeChangeRequest(
+            request_id=uuid4().hex,
+            order_id=order_id,
+            lines=rows,
+            total=total_of(rows),
+            mode=types.DELIVERY_MODE_HOME_STANDARD,
+            actor="customer",
+            roles=["channel"],
+            **terms,
+        )
+        return (await self.changes.ProposeChange(request)).change
+
+    async def holds_of(self, sku: str) -> dict[str, int]:
+        """Units that are held, by point."""
+        balances = (await self.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
+        return {row.point_id: row.reserved for row in balances if row.reserved}
+
+    async def change_in(self, order_id: str, state: str) -> pb.OrderChange:
+        """The newest change, once it is settled and in this state."""
+
+        async def look() -> pb.OrderChange | None:
+            newest = (await self.order(order_id)).changes[-1]
+            return newest if newest.settled and newest.state != "proposed" else None
+
+        found = await until(look, f"{order_id}: the change is decided")
+        assert found
+        assert found.state == state, found
+        return found
 
     async def hold(self, order_id: str, **terms: Any) -> pb.Hold:
         """Customer service stops the order."""

@@ -8,7 +8,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub
 from oms.promise.v1 import allocation_service_pb2 as allocation
 from oms.promise.v1.allocation_service_pb2_grpc import AllocationServiceStub
-from workflows.activities.orders import leg_proto
+from workflows.activities.orders import to_leg
 from workflows.activities.promise import leg_of, place_proto, question
 from workflows.activities.translate import CALL_SECONDS, instant, text, text_or_empty
 from workflows.messages import Exclusion, FulfilmentStep, Leg, Move, MoveRequest
@@ -65,7 +65,7 @@ class OfferActivities:
                 fulfilment_id=request.fulfilment_id,
                 ring=request.ring,
                 candidates=[
-                    pb.Candidate(leg=leg_proto(one.leg), answer_by=instant(one.answer_by))
+                    pb.Candidate(leg=to_leg(one.leg), answer_by=instant(one.answer_by))
                     for one in request.candidates
                 ],
                 as_of=instant(request.as_of),

@@ -43,7 +43,7 @@ class OrderActivities:
             pb.AcceptOrderRequest(
                 request_id=request.request_id,
                 order_id=request.order_id,
-                legs=[leg_proto(leg) for leg in request.legs],
+                legs=[to_leg(leg) for leg in request.legs],
                 promise=types.Window(start=instant(request.promise_start), end=instant(request.promise_end)),
                 decision_id=request.decision_id,
                 payment=request.payment,
@@ -57,7 +57,7 @@ class OrderActivities:
         return Accepted(
             state=_order_state(reply.state),
             cooling_off_until=text(reply.cooling_off_until),
-            fulfilments=[_fulfilment(row, paid_by_channel) for row in reply.fulfilments],
+            fulfilments=[to_work(row, paid_by_channel) for row in reply.fulfilments],
             refusal=Refusal(reply.refusal.reason, reply.refusal.detail) if reply.HasField("refusal") else None,
         )
 
@@ -104,7 +104,7 @@ class OrderActivities:
             pb.RerouteUnitsRequest(
                 request_id=request.request_id,
                 order_id=request.order_id,
-                legs=[leg_proto(leg) for leg in request.legs],
+                legs=[to_leg(leg) for leg in request.legs],
                 cancelled=_planned(request.cancelled),
                 reason=request.reason,
                 decision_id=request.decision_id,
@@ -116,7 +116,7 @@ class OrderActivities:
         due = reply.no_longer_due
         return Rerouted(
             state=_order_state(reply.state),
-            fulfilments=[_fulfilment(row, request.paid_by_channel) for row in reply.fulfilments],
+            fulfilments=[to_work(row, request.paid_by_channel) for row in reply.fulfilments],
             no_longer_due=amount(due) if reply.HasField("no_longer_due") else None,
         )
 
@@ -266,7 +266,7 @@ def _planned(lines: list[Line]) -> list[pb.PlannedLine]:
     return [pb.PlannedLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity) for line in lines]
 
 
-def leg_proto(leg: Leg) -> pb.PlannedLeg:
+def to_leg(leg: Leg) -> pb.PlannedLeg:
     """A leg for the wire."""
     return pb.PlannedLeg(
         point_id=leg.point_id,
@@ -294,7 +294,7 @@ def _window(start: str, end: str) -> types.Window | None:
     return types.Window(start=instant(start), end=instant(end)) if start else None
 
 
-def _fulfilment(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:
+def to_work(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:
     return FulfilmentInput(
         fulfilment_id=row.fulfilment_id,
         order_id=row.order_id,

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from services.gateway.schemas.base import Instant, LongText, RequiredText, Sent, Shown
 
-HoldKind = Literal["cooling_off", "fraud", "payment", "manual", "appointment", "release_date", "stock"]
+HoldKind = Literal["cooling_off", "fraud", "payment", "manual", "appointment", "release_date", "stock", "change"]
 HoldDefault = Literal["release", "cancel"]
 
 

@@ -409,6 +409,33 @@ class AppointmentView(Shown):
     met_from: str = Field(description="The goods are there in time for this day and any later one")
 
 
+class OptionView(Shown):
+    """A delivery that could be had instead. `price` is null for one that costs what was asked for."""
+
+    mode: Mode | None
+    window: WindowView
+    price: MoneyView | None
+    parcels: int
+    point_id: str
+
+
+class ChangeView(Shown):
+    """A change of an order that stands. While it is proposed, the order stands as it was, and is held for it."""
+
+    change_id: str
+    kind: Literal["address", "lines", "content"]
+    state: Literal["proposed", "applied", "refused"]
+    asked_at: datetime
+    actor: str
+    decided_at: datetime | None
+    settled: bool = Field(description="Whether stock and money follow it already")
+    refusal: RefusalView | None = Field(
+        description="STOCK_UNAVAILABLE, NOT_DELIVERABLE, PAYMENT_DECLINED, PROMISE_CHANGED, TOO_LATE_TO_CHANGE, "
+        "CHANGE_EXPIRED"
+    )
+    options: list[OptionView] = Field(description="Of PROMISE_CHANGED: what could be had")
+
+
 class OrderView(OrderSummary):
     """An order, commercial and logistic. Customer and address are null for whom they do not concern."""
 
@@ -428,6 +455,7 @@ class OrderView(OrderSummary):
     lines: list[LineView]
     units: list[UnitsView]
     fulfilments: list[FulfilmentView]
+    changes: list[ChangeView] = Field(description="All that were asked for since it stands, oldest first")
 
 
 class TimelineEntryView(Shown):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from kit.errors import FailedPrecondition
-from services.orders.domain.model import Change, Order, Stage
+from services.orders.domain.model import Change, Fulfilment, Order, Stage
 from services.orders.domain.states import LEFT_THE_POINT, FulfilmentState, OrderState
 
 # Where a life cycle says nothing: as long as it can be done.
@@ -31,25 +31,37 @@ def until(order: Order, change: Change, roles: Sequence[str]) -> Stage:
 
 def reached(order: Order) -> Stage:
     """How far the first of its units have come."""
-    stages = [_REACHED_BY[one.state] for one in order.fulfilments if one.state in _REACHED_BY]
-    if order.state is OrderState.RELEASED:
-        stages.append(Stage.RELEASE)
+    stages = [reached_by(order, one) for one in order.fulfilments]
     return max(stages, key=_ORDER.index, default=Stage.NEVER)
+
+
+def reached_by(order: Order, work: Fulfilment) -> Stage:
+    """How far the units of this work have come."""
+    released = Stage.RELEASE if order.state is OrderState.RELEASED else Stage.NEVER
+    return _REACHED_BY.get(work.state, released)
+
+
+def is_before(stage: Stage, limit: Stage) -> bool:
+    """Whether what has come to this stage may still be changed until the limit."""
+    return limit is not Stage.NEVER and _ORDER.index(stage) < _ORDER.index(limit)
 
 
 def is_in_time(order: Order, change: Change, roles: Sequence[str]) -> bool:
     """Whether people of these roles may still change it."""
-    limit = _ORDER.index(until(order, change, roles))
-    return limit > 0 and _ORDER.index(reached(order)) < limit
+    return is_before(reached(order), until(order, change, roles))
 
 
 def check_in_time(order: Order, change: Change, roles: Sequence[str]) -> None:
     """Raises FailedPrecondition / TOO_LATE_TO_CANCEL or TOO_LATE_TO_CHANGE, with the stage it had to precede."""
-    if is_in_time(order, change, roles):
-        return
+    if not is_in_time(order, change, roles):
+        raise too_late(order, change, roles)
+
+
+def too_late(order: Order, change: Change, roles: Sequence[str]) -> FailedPrecondition:
+    """What who comes too late is told."""
     limit = until(order, change, roles)
     words = "it may not be changed so" if limit is Stage.NEVER else f"only before {limit.value.replace('_', ' ')}"
-    raise FailedPrecondition(
+    return FailedPrecondition(
         _TOO_LATE[change],
         f"too late: {words}",
         change=change.value,

@@ -27,10 +27,11 @@ def parcel_shipping_minor(order: Order) -> int:
 
 def no_longer_due_minor(before: Order, after: Order) -> int:
     """The money of the units cancelled between two states, with the delivery fee once nothing can bring it."""
-    return _due_minor(before) - _due_minor(after)
+    return due_minor(before) - due_minor(after)
 
 
-def _due_minor(order: Order) -> int:
+def due_minor(order: Order) -> int:
+    """What the order comes to without its cancelled units."""
     lines = order.content.lines
     kept = [one for one in order.ranges if one.state != UnitState.CANCELLED]
     in_parcels = {

@@ -5,7 +5,7 @@ Each function decides on the aggregate that the caller has locked: the first to 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ from services.orders.domain.model import (
     Units,
 )
 from services.orders.domain.plan import lines_of, unit_facts, units_in_words
-from services.orders.domain.ranges import Ranges, shift, take
+from services.orders.domain.ranges import LineRange, Ranges, shift, take
 from services.orders.domain.states import (
     CAPTURE_SETTLED,
     FULFILMENT_MOVES,
@@ -278,13 +278,17 @@ def _check_not_cancelled(work: Fulfilment) -> None:
 
 
 def _shifted(order: Order, work: Fulfilment, state: UnitState) -> Ranges:
-    return shift(order.ranges, lambda one: one.fulfilment_id == work.fulfilment_id, state, work.fulfilment_id)
+    return shift(order.ranges, in_work(work), state, work.fulfilment_id)
+
+
+def in_work(work: Fulfilment) -> Callable[[LineRange], bool]:
+    """Whether units are of this work."""
+    return lambda one: one.fulfilment_id == work.fulfilment_id
 
 
 def without_place(order: Order, work: Fulfilment) -> Order:
     """The units of the work look for another place; those of a lost parcel are known as such."""
-    mine = work.fulfilment_id
-    ranges = shift(order.ranges, lambda one: one.fulfilment_id == mine, UnitState.UNPLACED, work.replaces)
+    ranges = shift(order.ranges, in_work(work), UnitState.UNPLACED, work.replaces)
     return replace(order, ranges=ranges)
 
 

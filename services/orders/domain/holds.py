@@ -28,7 +28,7 @@ from services.orders.domain.states import LEFT_THE_POINT, OPEN_FULFILMENT, Fulfi
 
 # Where a life cycle says nothing: the usual rule of each kind.
 _SERVICE = ("customer_service",)
-_DAY_SECONDS = 86_400
+_DAY_SECONDS, _HOUR_SECONDS = 86_400, 3_600
 USUAL_RULES = {
     HoldKind.COOLING_OFF: HoldRule(HoldKind.COOLING_OFF, 0, HoldDefault.RELEASE, ("channel", *_SERVICE)),
     HoldKind.FRAUD: HoldRule(HoldKind.FRAUD, 2 * _DAY_SECONDS, HoldDefault.CANCEL, _SERVICE),
@@ -37,6 +37,7 @@ USUAL_RULES = {
     HoldKind.APPOINTMENT: HoldRule(HoldKind.APPOINTMENT, 0, HoldDefault.RELEASE, _SERVICE),
     HoldKind.RELEASE_DATE: HoldRule(HoldKind.RELEASE_DATE, 0, HoldDefault.RELEASE, ("supply_chain", *_SERVICE)),
     HoldKind.STOCK: HoldRule(HoldKind.STOCK, 0, HoldDefault.RELEASE, ("supply_chain", *_SERVICE)),
+    HoldKind.CHANGE: HoldRule(HoldKind.CHANGE, _HOUR_SECONDS // 2, HoldDefault.RELEASE, ()),
 }
 # Holds of one point's work have their date from the plan; the order goes on whatever becomes of it.
 OF_WORK = frozenset({HoldKind.APPOINTMENT, HoldKind.RELEASE_DATE, HoldKind.STOCK})

@@ -12,7 +12,14 @@ from typing import Any, Literal
 from kit.values.money import Money
 from services.orders.domain.fraud_policy import FraudCheck, FraudPolicy
 from services.orders.domain.ranges import LineRange
-from services.orders.domain.states import CaptureState, FulfilmentState, OfferState, OrderState, RefundState
+from services.orders.domain.states import (
+    CaptureState,
+    ChangeState,
+    FulfilmentState,
+    OfferState,
+    OrderState,
+    RefundState,
+)
 
 # Three days: what a life cycle gives that does not say.
 LOSS_DECISION_SECONDS = 259_200
@@ -127,6 +134,8 @@ class HoldKind(StrEnum):
     APPOINTMENT = "appointment"
     RELEASE_DATE = "release_date"
     STOCK = "stock"
+    # Somebody changes the order: until that is decided, and stock and money follow.
+    CHANGE = "change"
 
 
 class HoldDefault(StrEnum):
@@ -651,6 +660,69 @@ class Refund:
     settled_at: datetime | None = None
 
 
+class ChangeKind(StrEnum):
+    """What of an order somebody changes: the address within its place, units that are not wanted, or anything."""
+
+    ADDRESS = "address"
+    LINES = "lines"
+    CONTENT = "content"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an order is to become. `other_address`: it goes elsewhere; where, is with the buyer.
+
+    `accepts_later`: whoever asks takes another promise than the one that was given.
+    """
+
+    lines: tuple[Line, ...]
+    total: Money
+    mode: DeliveryMode | Literal[""]
+    quote_id: str = ""
+    standard_shipping: Money | None = None
+    other_address: bool = False
+    accepts_later: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryOption:
+    """A delivery that could be had instead; without a price it costs what was asked for."""
+
+    mode: DeliveryMode | Literal[""]
+    window: Window
+    price: Money | None
+    parcels: int
+    point_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefusal:
+    """Why a change was refused, and what could be had instead."""
+
+    reason: str
+    detail: str = ""
+    lines: tuple[RefusedLine, ...] = ()
+    options: tuple[DeliveryOption, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """A change of an order that stands. `settled`: stock, room and money follow it.
+
+    `wanted`: while it is proposed.
+    """
+
+    change_id: str
+    kind: ChangeKind
+    state: ChangeState
+    asked_at: datetime
+    actor: str
+    decided_at: datetime | None = None
+    settled: bool = True
+    refusal: ChangeRefusal | None = None
+    wanted: Wanted | None = None
+
+
 class Cause(StrEnum):
     """Why a parcel will not be there in time, or that it will be after all."""
 
@@ -743,6 +815,8 @@ class Order:
     appointment: Appointment | None = None
     # What the fraud rules said of it; None where none applied.
     fraud: FraudCheck | None = None
+    # Oldest first.
+    changes: tuple[OrderChange, ...] = ()
 
     @property
     def cooling_off_until(self) -> datetime | None:

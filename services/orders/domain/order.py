@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from kit.errors import FailedPrecondition, InvalidArgument
 from services.orders.domain import appointments, changes, fraud, holds, parcels, refunds
 from services.orders.domain.content import forget_means
-from services.orders.domain.dues import no_longer_due_minor
+from services.orders.domain.dues import due_minor, no_longer_due_minor
 from services.orders.domain.fraud_policy import Band, FraudCheck
 from services.orders.domain.model import (
     Appointment,
@@ -213,7 +213,7 @@ def release(order: Order, as_of: datetime) -> Decision:
         return lapsed
     order = lapsed.order
     released = _moved(order, OrderState.RELEASED, as_of)
-    total = order.content.total.amount_minor
+    total = due_minor(order)
     takes_all = order.life_cycle.capture_at == CaptureMoment.ORDER and order.payment_outcome == "authorized"
     if takes_all and total:
         released = replace(released, charge=Charge(total))
@@ -343,8 +343,11 @@ def complete_cancellation(order: Order, as_of: datetime) -> Decision:
 
 
 def close(order: Order, as_of: datetime) -> Decision:
-    """released -> closed, or cancelled when no unit was kept; every unit must have its final state."""
-    if order.state in (*UNDONE, OrderState.CLOSED):
+    """released -> closed, or cancelled when no unit was kept; every unit must have its final state.
+
+    While stock and money do not follow a change yet, it stays released.
+    """
+    if order.state in (*UNDONE, OrderState.CLOSED) or not all(one.settled for one in order.changes):
         return Decision(order)
     final = in_state(order.ranges, UnitState.DELIVERED, UnitState.RETURNED, UnitState.CANCELLED)
     unfinished = quantity(order.ranges) - quantity(final) - quantity(lost_for_good(order))
@@ -357,7 +360,7 @@ def close(order: Order, as_of: datetime) -> Decision:
         )
     if nothing_left(order.ranges):
         cancelled = _moved(order, OrderState.CANCELLED, as_of)
-        return _told(cancelled, "order.cancelled", "No unit found a place: the order is cancelled.", as_of)
+        return _told(cancelled, "order.cancelled", "No unit was kept: the order is cancelled.", as_of)
     closed = _moved(order, OrderState.CLOSED, as_of)
     has_arrived = len(in_state(order.ranges, UnitState.DELIVERED, UnitState.CANCELLED)) == len(order.ranges)
     text = "Everything has arrived" if has_arrived else "Nothing more is to come"

@@ -4,12 +4,13 @@ Channels own prices and taxes. Amounts are checked and apportioned here, never r
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from kit.errors import InvalidArgument
 from kit.values.allocation import share
 from kit.values.money import Money, is_currency
 from services.orders.domain.appointments import check_content
-from services.orders.domain.model import Buyer, Content, Line, SalesChannel
+from services.orders.domain.model import Address, Buyer, Content, Line, SalesChannel
 from services.orders.domain.ranges import LineRange
 
 BASIS_POINTS = 10_000
@@ -35,6 +36,11 @@ def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
         _check_line(f"lines[{i}]", line, channel)
     _check_total(content, channel)
     _check_standard_shipping(content)
+
+
+def check_change(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
+    """The same for what an order is to become: how it was paid when it was placed is no part of that."""
+    check(replace(content, payment=replace(content.payment, first=())), buyer, channel)
 
 
 def goods_minor(lines: Iterable[Line], ranges: Iterable[LineRange]) -> int:
@@ -66,13 +72,18 @@ def _check_terms(content: Content, buyer: Buyer) -> None:
     if not content.payment.value:
         raise InvalidArgument(f"payment.{content.payment.kind}", "a token or reference is required")
     check_shares(content)
-    country = buyer.ship_to.country
+    check_address(buyer.ship_to)
+
+
+def check_address(address: Address) -> None:
+    """Raises InvalidArgument, naming the field, for an address that no parcel arrives at."""
+    country = address.country
     if not (len(country) == 2 and country.isascii() and country.isalpha() and country.isupper()):
         raise InvalidArgument("ship_to.country", "the country is two upper case letters (ISO 3166-1 alpha-2)")
     for name, value in (
-        ("name", buyer.ship_to.name),
-        ("street_lines", "".join(buyer.ship_to.street_lines)),
-        ("city", buyer.ship_to.city),
+        ("name", address.name),
+        ("street_lines", "".join(address.street_lines)),
+        ("city", address.city),
     ):
         if not value.strip():
             raise InvalidArgument(f"ship_to.{name}", "a parcel needs it to arrive")

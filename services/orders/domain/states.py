@@ -1,4 +1,4 @@
-"""The states of orders, fulfilments, offers, units, captures and refunds, and the one table of moves of each.
+"""The states of orders, fulfilments, offers, units, captures, refunds and changes, and one table of moves of each.
 
 An illegal move always raises IllegalTransition; it never passes in silence.
 """
@@ -98,6 +98,14 @@ class OfferState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class ChangeState(StrEnum):
+    """A change of an order that stands."""
+
+    PROPOSED = "proposed"
+    APPLIED = "applied"
+    REFUSED = "refused"
+
+
 class RefundState(StrEnum):
     """Money that is given back. SUPERSEDED: the undoing of the whole order gave it back before."""
 
@@ -120,6 +128,7 @@ NOT_PREPARED = frozenset(
 HOMELESS_UNITS = frozenset({UnitState.RECORDED, UnitState.UNPLACED})
 
 _O, _F, _U, _C, _R = OrderState, FulfilmentState, UnitState, CaptureState, RefundState
+_H = ChangeState
 
 ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
     _O.RECORDED: frozenset({_O.ACTION_REQUIRED, _O.VALIDATED, _O.REFUSED, _O.CANCELLING}),
@@ -195,6 +204,12 @@ REFUND_MOVES: Mapping[RefundState, frozenset[RefundState]] = {
     _R.SUPERSEDED: frozenset(),
 }
 
+CHANGE_MOVES: Mapping[ChangeState, frozenset[ChangeState]] = {
+    _H.PROPOSED: frozenset({_H.APPLIED, _H.REFUSED}),
+    _H.APPLIED: frozenset(),
+    _H.REFUSED: frozenset(),
+}
+
 # Until it is handed over, a fulfilment can be cancelled: this is what "open" means.
 OPEN_FULFILMENT = frozenset(state for state, moves in FULFILMENT_MOVES.items() if _F.CANCELLED in moves)
 # What a point can see on its work list; a planned fulfilment is not its work yet.
@@ -205,7 +220,9 @@ LEFT_THE_POINT = frozenset({*ON_ITS_WAY, *GONE_ASTRAY, _F.DELIVERED, _F.RETURNED
 CAPTURE_SETTLED = frozenset({_C.CAPTURED, _C.OVERRIDDEN, _C.NOT_NEEDED})
 UNDONE = frozenset({_O.CANCELLING, _O.CANCELLED})
 
-State = TypeVar("State", OrderState, FulfilmentState, UnitState, CaptureState, RefundState, OfferState)
+State = TypeVar(
+    "State", OrderState, FulfilmentState, UnitState, CaptureState, RefundState, OfferState, ChangeState
+)
 
 
 def move(what: str, moves: Mapping[State, frozenset[State]], before: State, after: State) -> State:

@@ -13,6 +13,7 @@ PARAMETERS = {
     "hold_id": "hld_1",
     "carrier_id": "colisvite",
     "life_cycle_id": "default",
+    "change_id": "chg_1",
     "provider": "stripe",
     "endpoint_id": "end_1",
     "system_id": "wms-orleans",

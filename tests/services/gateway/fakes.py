@@ -41,6 +41,7 @@ from tests.services.gateway import (
     fake_baskets,
     fake_booking,
     fake_capacity,
+    fake_changes,
     fake_decisions,
     fake_documents,
     fake_finance,
@@ -790,6 +791,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_capacity.register(world, server)
     fake_tracking.register(world, server)
     fake_handover.register(world, server)
+    fake_changes.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)

@@ -12,6 +12,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.access import ACCESS, PUBLIC
 from services.gateway.auth import Role
 from tests.services.gateway.bodies import PARAMETERS, request_of
+from tests.services.gateway.fake_changes import change
 from tests.services.gateway.fakes import World
 from tests.services.gateway.tokens import Issuer
 
@@ -35,7 +36,7 @@ def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def filled(world: World) -> World:
-    world.add_order(ORDER, "web-fr")
+    world.add_order(ORDER, "web-fr").changes.append(change("lines"))
     world.add_work("ful_1", "store-lyon")
     return world
 

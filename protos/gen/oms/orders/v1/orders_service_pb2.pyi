@@ -603,7 +603,7 @@ class HoldRule(_message.Message):
     DEFAULT_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """"cooling_off", "fraud", "payment", "manual", "appointment", "release_date" or "stock"."""
+    """"cooling_off", "fraud", "payment", "manual", "appointment", "release_date", "stock" or "change"."""
     seconds: _builtins.int
     """Until it ends by itself; 0 for a hold that waits for a person, or whose date comes from the plan."""
     default: _builtins.str
@@ -1442,6 +1442,7 @@ class Order(_message.Message):
     UNCLAIMED_SINCE_FIELD_NUMBER: _builtins.int
     APPOINTMENT_FIELD_NUMBER: _builtins.int
     FRAUD_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
@@ -1525,6 +1526,10 @@ class Order(_message.Message):
     def fraud(self) -> Global___FraudCheck:
         """What the fraud rules said when it was accepted, for who reviews it only; absent where none applied."""
 
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderChange]:
+        """All that were asked for since it stands, oldest first."""
+
     def __init__(
         self,
         *,
@@ -1556,10 +1561,11 @@ class Order(_message.Message):
         unclaimed_since: _timestamp_pb2.Timestamp | None = ...,
         appointment: Global___Appointment | None = ...,
         fraud: Global___FraudCheck | None = ...,
+        changes: _abc.Iterable[Global___OrderChange] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "fraud", b"fraud", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cancellation_reason", b"cancellation_reason", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fraud", b"fraud", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cancellation_reason", b"cancellation_reason", "changes", b"changes", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fraud", b"fraud", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1626,6 +1632,97 @@ class FraudHit(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FraudHit: _TypeAlias = FraudHit  # noqa: Y015
+
+@_typing.final
+class OrderChange(_message.Message):
+    """A change of an order that stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    SETTLED_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    change_id: _builtins.str
+    kind: _builtins.str
+    """"address" (within its country and postcode), "lines" (units that are not wanted) or "content"."""
+    state: _builtins.str
+    """"proposed", "applied" or "refused"."""
+    actor: _builtins.str
+    settled: _builtins.bool
+    """Whether stock and money follow it already."""
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def decided_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def refusal(self) -> Global___Refusal:
+        """STOCK_UNAVAILABLE, NOT_DELIVERABLE, PAYMENT_DECLINED, PROMISE_CHANGED (with `options`), TOO_LATE_TO_CHANGE,
+        CHANGE_EXPIRED.
+        """
+
+    @_builtins.property
+    def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangeOption]: ...
+    def __init__(
+        self,
+        *,
+        change_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        state: _builtins.str = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        actor: _builtins.str = ...,
+        decided_at: _timestamp_pb2.Timestamp | None = ...,
+        settled: _builtins.bool = ...,
+        refusal: Global___Refusal | None = ...,
+        options: _abc.Iterable[Global___ChangeOption] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at", "decided_at", b"decided_at", "refusal", b"refusal"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "asked_at", b"asked_at", "change_id", b"change_id", "decided_at", b"decided_at", "kind", b"kind", "options", b"options", "refusal", b"refusal", "settled", b"settled", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderChange: _TypeAlias = OrderChange  # noqa: Y015
+
+@_typing.final
+class ChangeOption(_message.Message):
+    """A delivery that could be had instead; without a price it costs what was asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODE_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    PARCELS_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    mode: _type_pb2.DeliveryMode.ValueType
+    parcels: _builtins.int
+    point_id: _builtins.str
+    @_builtins.property
+    def window(self) -> _type_pb2.Window: ...
+    @_builtins.property
+    def price(self) -> _type_pb2.Money: ...
+    def __init__(
+        self,
+        *,
+        mode: _type_pb2.DeliveryMode.ValueType = ...,
+        window: _type_pb2.Window | None = ...,
+        price: _type_pb2.Money | None = ...,
+        parcels: _builtins.int = ...,
+        point_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price", "window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "parcels", b"parcels", "point_id", b"point_id", "price", b"price", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeOption: _TypeAlias = ChangeOption  # noqa: Y015
 
 @_typing.final
 class Hold(_message.Message):

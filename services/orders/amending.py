@@ -1,0 +1,237 @@
+"""Changes of orders that stand, one method per RPC. Where an order goes to is written with the buyer only."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kit import requests
+from services.orders import amending_store, store
+from services.orders import documents as doc
+from services.orders.changing import Answer, Asked, Changes, judged
+from services.orders.domain import amending, pricing, replacing
+from services.orders.domain.model import (
+    Address,
+    Buyer,
+    ChangeRefusal,
+    Decision,
+    Fulfilment,
+    Leg,
+    Order,
+    OrderChange,
+    Units,
+    Wanted,
+    Window,
+)
+from services.orders.domain.states import OrderState
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A change after an act, and the order's state."""
+
+    change: OrderChange
+    state: OrderState
+    fulfilments: tuple[Fulfilment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A proposed change beside the order as it stands, and where it is to go."""
+
+    order: Order
+    change: OrderChange
+    country: str
+    postcode: str
+
+
+_CHANGED = TypeAdapter(Changed)
+
+
+class Amending(Changes):
+    """The use cases of changes."""
+
+    async def cancel_lines(
+        self,
+        asked: Asked,
+        order_id: str,
+        wanted: Sequence[Units],
+        reason: str,
+        actor: str,
+        roles: Sequence[str],
+        as_of: datetime,
+    ) -> Changed:
+        """Units that are not wanted, all or none. FailedPrecondition / TOO_LATE_TO_CHANGE, CAPTURE_NOT_SETTLED."""
+
+        def decide(one: Order) -> Decision:
+            return amending.cancel_lines(one, wanted, reason, actor, roles, as_of)
+
+        return _to_changed(await self.on_order(asked, order_id, decide, _newest))
+
+    async def change_address(
+        self,
+        asked: Asked,
+        order_id: str,
+        address: Address,
+        accepts_later: bool,
+        actor: str,
+        roles: Sequence[str],
+        as_of: datetime,
+    ) -> Changed:
+        """Written at once within the same postcode; elsewhere it is proposed, with the order as it is."""
+
+        async def decide(tx: AsyncConnection, view: store.View) -> Decision:
+            one, now = view.order, view.buyer.ship_to
+            pricing.check_address(address)
+            if (address.country, address.postcode) == (now.country, now.postcode):
+                decision = amending.change_address(one, actor, roles, as_of)
+                await amending_store.write_address(tx, order_id, address)
+                return decision
+            wanted = Wanted(
+                one.content.lines,
+                one.content.total,
+                one.content.mode,
+                standard_shipping=one.content.standard_shipping,
+                other_address=True,
+                accepts_later=accepts_later,
+            )
+            decision = replacing.propose(one, wanted, actor, roles, as_of)
+            await amending_store.propose_address(tx, order_id, address)
+            return decision
+
+        return await self._on_view(asked, order_id, decide)
+
+    async def propose(
+        self,
+        asked: Asked,
+        order_id: str,
+        wanted: Wanted,
+        address: Address | None,
+        actor: str,
+        roles: Sequence[str],
+        as_of: datetime,
+    ) -> Changed:
+        """Other content for an order in cooling-off. FailedPrecondition / TOO_LATE_TO_CHANGE, CHANGE_OPEN."""
+
+        async def decide(tx: AsyncConnection, view: store.View) -> Decision:
+            one = view.order
+            goes_elsewhere = address is not None and address != view.buyer.ship_to
+            decision = replacing.propose(one, replace(wanted, other_address=goes_elsewhere), actor, roles, as_of)
+            met = await store.find_counter(tx, one.content.channel_id, one.content.trade, "")
+            assert met is not None, "the order has its channel"
+            buyer = Buyer(view.buyer.customer, address or view.buyer.ship_to)
+            pricing.check_change(replacing.content_of(one, wanted), buyer, met.channel)
+            if address is not None and goes_elsewhere:
+                await amending_store.propose_address(tx, order_id, address)
+            return decision
+
+        return await self._on_view(asked, order_id, decide)
+
+    async def get_proposal(self, order_id: str, change_id: str) -> Proposal:
+        """What a change asks for, and what the order holds. NotFound / CHANGE_NOT_FOUND."""
+        async with self._engine.begin() as tx:
+            view = await store.read(tx, order_id)
+            proposed = await amending_store.proposed_address(tx, order_id)
+        change = amending.find(view.order, change_id)
+        goes_elsewhere = change.wanted is not None and change.wanted.other_address
+        to = proposed if proposed and goes_elsewhere else view.buyer.ship_to
+        return Proposal(view.order, change, to.country, to.postcode)
+
+    async def apply(
+        self,
+        asked: Asked,
+        order_id: str,
+        change_id: str,
+        legs: Sequence[Leg],
+        promise: Window | None,
+        decision_id: str,
+        as_of: datetime,
+    ) -> Changed:
+        """proposed -> applied; REFUSED when something else was faster."""
+
+        async def decide(tx: AsyncConnection, view: store.View) -> Decision:
+            was = amending.find(view.order, change_id)
+            decision = replacing.apply(view.order, change_id, legs, promise, decision_id, as_of)
+            if decision.happenings:
+                await amending_store.replace_content(tx, decision.order)
+                if was.wanted is not None and was.wanted.other_address:
+                    await self._go_elsewhere(tx, order_id)
+            return decision
+
+        return await self._on_view(asked, order_id, decide, change_id)
+
+    async def refuse(
+        self, asked: Asked, order_id: str, change_id: str, refusal: ChangeRefusal, as_of: datetime
+    ) -> Changed:
+        """proposed -> refused."""
+        return _to_changed(
+            await self.on_order(
+                asked,
+                order_id,
+                lambda one: replacing.refuse(one, change_id, refusal, as_of),
+                lambda decision: _answer(decision, change_id),
+            )
+        )
+
+    async def settle(self, asked: Asked, order_id: str, change_id: str, as_of: datetime) -> Changed:
+        """Stock, room and money follow the change."""
+        return _to_changed(
+            await self.on_order(
+                asked,
+                order_id,
+                lambda one: amending.settle(one, change_id, as_of),
+                lambda decision: _answer(decision, change_id),
+            )
+        )
+
+    async def _go_elsewhere(self, tx: AsyncConnection, order_id: str) -> None:
+        address = await amending_store.proposed_address(tx, order_id)
+        assert address is not None, "it was proposed"
+        await amending_store.write_address(tx, order_id, address)
+        await amending_store.propose_address(tx, order_id, None)
+
+    async def _on_view(
+        self,
+        asked: Asked,
+        order_id: str,
+        decide: Callable[[AsyncConnection, store.View], Awaitable[Decision]],
+        change_id: str = "",
+    ) -> Changed:
+        """A change of an order and of what is kept beside it, in one transaction."""
+        async with self._engine.begin() as tx:
+            first = await requests.first_answer(tx, asked.request_id, asked.content)
+            if first is not None:
+                return _to_changed(first)
+            before = await store.lock_view(tx, order_id)
+            decision = judged(await decide(tx, before))
+            await self.save(tx, _seen(before.order, decision.order), decision)
+            answer = _answer(decision, change_id)
+            await requests.remember(tx, asked.request_id, answer)
+        self._bell.ring()
+        return _to_changed(answer)
+
+
+def _seen(before: Order, after: Order) -> Order:
+    """What is still written of the order: with other content its units are all new."""
+    return before if after.content == before.content else replace(before, ranges=())
+
+
+def _newest(decision: Decision) -> Answer:
+    return _answer(decision, "")
+
+
+def _answer(decision: Decision, change_id: str) -> Answer:
+    one = decision.order
+    change = amending.find(one, change_id) if change_id else one.changes[-1]
+    return {
+        "change": doc.to_json(doc.CHANGE, replace(change, wanted=None)),
+        "state": one.state.value,
+        "fulfilments": doc.to_json(doc.FULFILMENTS, decision.created),
+    }
+
+
+def _to_changed(answer: Mapping[str, Any]) -> Changed:
+    return _CHANGED.validate_python(answer)
