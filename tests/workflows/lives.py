@@ -254,6 +254,62 @@ async def held_at_its_point_and_cancelled(world: World) -> str:
     return order_id
 
 
+async def less_in_cooling_off(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 2}, quantity=2, channel="slow")
+    await world.cancel_lines(order_id, {1: 1})
+    await world.change_in(order_id, "applied")
+    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await world.ship(order_id)
+    return order_id
+
+
+async def less_at_its_point(world: World) -> str:
+    """Of two parcels one is not wanted; then the point of the other refuses what is left of it."""
+    order_id = await _placed(world, {NEAR: 2, MID: 2}, quantity=4)
+    await world.cancel_lines(order_id, {1: 3})
+    await world.change_in(order_id, "applied")
+    await world.refuse(order_id)
+    await world.ship(order_id)
+    return order_id
+
+
+async def less_of_what_was_paid_with_the_order(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 2}, quantity=2, channel="prepaid")
+    await world.accept(order_id)
+    await world.cancel_lines(order_id, {1: 1})
+    await world.change_in(order_id, "applied")
+    work = await world.work_in(order_id, orders.FULFILMENT_STATE_ACCEPTED)
+    work = await world.pack(await world.pick(work))
+    await world.deliver(await world.hand_over(work))
+    return order_id
+
+
+async def changed_in_cooling_off(world: World) -> str:
+    """To more, then to less: both are had and given back."""
+    sku = await world.stock({NEAR: 3})
+    recorded = await world.record({sku: 2}, channel="slow")
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    for quantity in (3, 1):
+        await world.propose(order_id, {sku: quantity})
+        await world.change_in(order_id, "applied")
+    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await world.ship(order_id)
+    return order_id
+
+
+async def a_change_that_could_not_be_paid(world: World) -> str:
+    sku = await world.stock({NEAR: 3})
+    recorded = await world.record({sku: 1}, channel="slow", token="pm_card_noIncrement")
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    await world.propose(order_id, {sku: 2})
+    await world.change_in(order_id, "refused")
+    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await world.ship(order_id)
+    return order_id
+
+
 async def _has_cooled_off(world: World, order_id: str) -> bool:
     (cooling_off,) = [one for one in (await world.order(order_id)).holds if one.kind == "cooling_off"]
     return cooling_off.HasField("ended_at")
@@ -434,4 +490,9 @@ LIVES: tuple[Life, ...] = (
     moved_refused_and_met,
     missed_and_met_at_another_time,
     appointment_gone_and_cancelled,
+    less_in_cooling_off,
+    less_at_its_point,
+    less_of_what_was_paid_with_the_order,
+    changed_in_cooling_off,
+    a_change_that_could_not_be_paid,
 )

@@ -571,6 +571,8 @@ class World:
         found = await until(look, f"{order_id}: the change is decided")
         assert found
         assert found.state == state, found
+        # Answered once the story is back at its wait: what makes time pass must not overtake it.
+        await self.story(order_id).query("blocked_by")
         return found
 
     async def hold(self, order_id: str, **terms: Any) -> pb.Hold:

@@ -20,6 +20,7 @@ from services.orders.domain.model import (
     Decision,
     Fulfilment,
     Happening,
+    Hold,
     HoldKind,
     Leg,
     Order,
@@ -118,7 +119,9 @@ def apply(
         late_since=None,
         updated_at=as_of,
     )
-    after = replace(after, holds=(*after.holds, *holds.of_legs(after, legs, created, as_of)))
+    # From here on nothing but stock and money that follow lets it go on.
+    held = (replace(one, until=None) if _is_of_change(one) else one for one in after.holds)
+    after = replace(after, holds=(*held, *holds.of_legs(after, legs, created, as_of)))
     return Decision(after, _told(order, after, change, created, as_of), created)
 
 
@@ -145,7 +148,7 @@ def overtaken(decision: Decision, now: datetime) -> Decision:
         if change.state is not ChangeState.PROPOSED:
             continue
         stands = order.state is OrderState.VALIDATED
-        if stands and any(one.kind is HoldKind.CHANGE for one in holds.open_holds(order)):
+        if stands and any(map(_is_of_change, order.holds)):
             continue
         refusal = (
             ChangeRefusal(EXPIRED, "it was not decided in time")
@@ -156,6 +159,10 @@ def overtaken(decision: Decision, now: datetime) -> Decision:
         told = _told_refused(change, refusal, now)
         return replace(decision, order=having(order, refused), happenings=(*decision.happenings, told))
     return decision
+
+
+def _is_of_change(hold: Hold) -> bool:
+    return hold.kind is HoldKind.CHANGE and hold.ended_at is None
 
 
 def _decided(change: OrderChange, state: ChangeState, as_of: datetime) -> OrderChange:
