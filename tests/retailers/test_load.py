@@ -39,6 +39,7 @@ async def services(
             environment = {
                 "OMS_DATABASE_URL": make_database(name).url,
                 "OMS_INVENTORY_ADDRESS": addresses["inventory"],
+                "OMS_IDENTITY_KEY": "a key of tests",
             }
             await stack.enter_async_context(running(f"services.{name}", address, environment))
         yield addresses
@@ -46,7 +47,7 @@ async def services(
 
 async def test_it_is_loaded_once_and_can_be_sold(services: Mapping[str, str]) -> None:
     first = await load(**services)
-    assert first.things["items"] == 291
+    assert first.things["items"] == 292
     assert first.changed > 288
     second = await load(**services)
     assert second.changed == 0
