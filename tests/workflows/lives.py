@@ -258,7 +258,7 @@ async def less_in_cooling_off(world: World) -> str:
     order_id = await _placed(world, {NEAR: 2}, quantity=2, channel="slow")
     await world.cancel_lines(order_id, {1: 1})
     await world.change_in(order_id, "applied")
-    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await world.cools_off(order_id)
     await world.ship(order_id)
     return order_id
 
@@ -293,7 +293,7 @@ async def changed_in_cooling_off(world: World) -> str:
     for quantity in (3, 1):
         await world.propose(order_id, {sku: quantity})
         await world.change_in(order_id, "applied")
-    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await world.cools_off(order_id)
     await world.ship(order_id)
     return order_id
 
@@ -305,7 +305,7 @@ async def a_change_that_could_not_be_paid(world: World) -> str:
     await world.place(recorded)
     await world.propose(order_id, {sku: 2})
     await world.change_in(order_id, "refused")
-    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await world.cools_off(order_id)
     await world.ship(order_id)
     return order_id
 

@@ -1,7 +1,6 @@
 """Orders that are changed while they stand: afterwards stock, room and money are what the order stands for."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 
@@ -33,7 +32,7 @@ async def test_units_that_are_not_wanted_are_given_back_with_their_money(world: 
     if channel != "market":
         hold = await world.hold(order_id)
         await world.let_go(order_id, hold.hold_id)
-        await _go_on(world, order_id)
+        await world.cools_off(order_id)
     work = await world.accept(order_id)
     assert [line.quantity for line in work.lines] == [2]
     work = await world.pack(await world.pick(work))
@@ -41,11 +40,6 @@ async def test_units_that_are_not_wanted_are_given_back_with_their_money(world: 
     await world.deliver(await world.hand_over(work))
     await _ends(world, order_id, "CLOSED")
     await world.assert_settled(order_id, kept_minor=2 * PRICE_MINOR + SHIPPING_MINOR, sold={sku: 2})
-
-
-async def _go_on(world: World, order_id: str) -> None:
-    """Cooling-off is over."""
-    await world.clock.fast_forward(world.story(order_id), timedelta(hours=1))
 
 
 async def test_units_that_were_captured_with_the_order_are_refunded(world: World) -> None:

@@ -16,7 +16,6 @@ from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, V
 from workflows.messages import Happening
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-HOUR = timedelta(hours=1)
 # Of this one no more can be had than was authorised at the placement.
 RIGID = "pm_card_noIncrement"
 
@@ -29,7 +28,7 @@ async def _placed(world: World, sku: str, quantity: int, **options: Any) -> str:
 
 async def _ships_as(world: World, order_id: str, sold: Mapping[str, int]) -> None:
     """It cools off, goes to its point in one parcel, and is paid as it is."""
-    await world.clock.fast_forward(world.story(order_id), HOUR)
+    await world.cools_off(order_id)
     work = await world.accept(order_id)
     assert {line.sku: line.quantity for line in work.lines} == {sku: count for sku, count in sold.items() if count}
     work = await world.pack(await world.pick(work))

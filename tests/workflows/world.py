@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
@@ -590,6 +590,11 @@ class World:
             await self.orders.RefuseHold(pb.RefuseHoldRequest(**about))
         else:
             await self.orders.ReleaseHold(pb.ReleaseHoldRequest(**about))
+
+    async def cools_off(self, order_id: str) -> None:
+        """Cooling-off is over, and no more time has passed: work that begins then has all of its own."""
+        until_ = (await self.order(order_id)).cooling_off_until.ToDatetime(UTC)
+        await self.clock.fast_forward(self.story(order_id), until_ - now())
 
     async def hold_of(self, order_id: str, kind: str) -> pb.Hold:
         """The open hold of this kind, once there is one."""

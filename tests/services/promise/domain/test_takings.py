@@ -72,6 +72,8 @@ def test_of_legs_that_are_alike_only_the_last_one_is_given_back() -> None:
     later = replace(AT_LILLE, decision_id="dec_2")
     assert takings.at([later, AT_LILLE], [AT_LILLE.place]) == [later]
     assert takings.at([later, AT_LILLE], [AT_LILLE.place] * 3) == [later, AT_LILLE]
+    of_the_first = replace(AT_LILLE.place, decision_id="dec_1")
+    assert takings.at([later, AT_LILLE], [of_the_first] * 2) == [AT_LILLE], "unless its plan is named"
 
 
 @pytest.mark.parametrize(
