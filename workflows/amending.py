@@ -143,6 +143,8 @@ class Amending(Capturing):
     async def _change_content(self, change_id: str) -> None:
         """Applied whole, or undone; which of both the orders service decides."""
         wanted = await self._insist_on(calls.read_proposal, self._change_step(change_id, "proposal"))
+        # A lost task would read again, and find what it has applied itself.
+        await self._write_down()
         if wanted.state != "proposed":
             # Refused before anything was done for it.
             await self._settle(change_id)
