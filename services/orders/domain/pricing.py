@@ -4,7 +4,6 @@ Channels own prices and taxes. Amounts are checked and apportioned here, never r
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from kit.errors import InvalidArgument
 from kit.values.allocation import share
@@ -21,7 +20,16 @@ MAX_QUANTITY = 1_000_000_000
 
 def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
     """Raises InvalidArgument, naming the field, unless the order can be recorded for this channel."""
-    _check_terms(content, buyer)
+    _check_payment(content)
+    check_change(content, buyer, channel)
+
+
+def check_change(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
+    """The same for what an order is to become: how it was paid when it was placed is no part of that."""
+    if not content.mode:
+        raise InvalidArgument("mode", "the delivery mode is required")
+    check_content(content)
+    check_address(buyer.ship_to)
     if content.trade and content.trade not in {one.name for one in channel.trades}:
         raise InvalidArgument("trade", "the channel has no such trade", reason="UNKNOWN_TRADE")
     if not content.lines:
@@ -36,11 +44,6 @@ def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
         _check_line(f"lines[{i}]", line, channel)
     _check_total(content, channel)
     _check_standard_shipping(content)
-
-
-def check_change(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
-    """The same for what an order is to become: how it was paid when it was placed is no part of that."""
-    check(replace(content, payment=replace(content.payment, first=())), buyer, channel)
 
 
 def goods_minor(lines: Iterable[Line], ranges: Iterable[LineRange]) -> int:
@@ -63,16 +66,12 @@ def payable_minor(lines: Iterable[Line]) -> int:
     return sum(line.net_minor + line.tax_minor + line.shipping_minor for line in lines)
 
 
-def _check_terms(content: Content, buyer: Buyer) -> None:
-    if not content.mode:
-        raise InvalidArgument("mode", "the delivery mode is required")
-    check_content(content)
+def _check_payment(content: Content) -> None:
     if not content.payment.kind:
         raise InvalidArgument("payment", "say how the order is paid")
     if not content.payment.value:
         raise InvalidArgument(f"payment.{content.payment.kind}", "a token or reference is required")
     check_shares(content)
-    check_address(buyer.ship_to)
 
 
 def check_address(address: Address) -> None:
