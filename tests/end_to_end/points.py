@@ -52,7 +52,7 @@ POINTS: Mapping[str, Sequence[str]] = {
         "basket_holds", "plan_order", "reserve", "authorize", "confirm_hold", "require_payment_action",
         "accept_order", "refuse_order", "release_order", "offer_fulfilment", "capture", "record_capture",
         "issue_stock", "close_order", "report_short", "reroute_units", "move_hold", "release_hold", "void",
-        "release_capacity", "refund", "unwind_payment", "complete_cancellation",
+        "release_capacity", "refund", "unwind_payment", "complete_cancellation", "work_lines",
     ),
 }  # fmt: skip
 
@@ -74,6 +74,11 @@ _ELSEWHERE = {
         "RequestRefund",
         "RecordRefund",
         "RetryRefund",
+        "PlaceHold",
+        "ReleaseHold",
+        "ExtendHold",
+        "RefuseHold",
+        "lapse_holds",
         "RequestAppointmentMove",
         "RecordAppointmentMove",
         "RecordMissedAppointment",
