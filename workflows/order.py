@@ -107,7 +107,7 @@ class OrderWorkflow(Amending):
         try:
             await self._book()
             plan = await self._hold_stock(policies.HOLD_SECONDS)
-            payment = await self._authorize()
+            payment = await self._authorize(plan)
             plan = await self._keep_hold(plan)
         except Refused as refused:
             await self._refuse(refused)
@@ -171,7 +171,8 @@ class OrderWorkflow(Amending):
         answer = await calls.reserve(self._hold_of(plan, 0))
         return plan if answer.held else await self._hold_stock(0)
 
-    async def _authorize(self) -> PaymentAnswer:
+    async def _authorize(self, plan: Plan) -> PaymentAnswer:
+        """For as long as the promise lasts, where the provider can."""
         if not self._order.total.amount_minor and workflow.patched("nothing-due"):
             # A gift, a sample: no provider authorises nothing, and there is nothing to undo.
             return PaymentAnswer("authorized")
@@ -185,6 +186,7 @@ class OrderWorkflow(Amending):
                 tender=self._order.tender,
                 first=self._order.first,
                 save_means=self._order.save_means,
+                needed_until=plan.window_end,
             )
         )
         if payment.status == "action_required":

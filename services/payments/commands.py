@@ -133,8 +133,8 @@ class Command(Protocol):
 
 
 def content(verb: str, asked: Authorize | ChangeAmount | Move | Settle | Unwind | Resolve | SendLink) -> bytes:
-    """What the request id stands for; only its digest is kept. The point only labels it."""
-    meant = {name: value for name, value in asdict(asked).items() if name != "point_id"}
+    """What the request id stands for; only its digest is kept. The point only labels it, and how long is a wish."""
+    meant = {name: value for name, value in asdict(asked).items() if name not in ("point_id", "needed_until")}
     return json.dumps([verb, meant], sort_keys=True, default=str).encode()
 
 
