@@ -813,5 +813,5 @@ async def serving() -> AsyncIterator[Peers]:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     address = f"127.0.0.1:{port}"
-    yield Peers(Addresses(*[address] * 6), world, health)
+    yield Peers(Addresses(*[address] * 7), world, health)
     await server.stop(0)
