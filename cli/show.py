@@ -171,7 +171,7 @@ def fulfilments(order: Json) -> Table:
             work["point_id"],
             status(work["status"]) + _why(work),
             str(sum(line["quantity"] for line in work["lines"])),
-            f"{work['carrier_id']} {work['service_id']}",
+            "taken along" if work.get("taken") else f"{work['carrier_id']} {work['service_id']}",
             moment(work["hand_over_by"]),
             money(parcel.get("amount")),
             _capture(parcel) if parcel else "-",

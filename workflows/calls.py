@@ -210,9 +210,9 @@ async def settle_change(request: OrderStep) -> None:
     await _step("settle_change", request, str)
 
 
-async def complete_cancellation(request: OrderStep) -> None:
-    """orders: stock and money were undone."""
-    await _step("complete_cancellation", request, str)
+async def complete_cancellation(request: OrderStep) -> str:
+    """orders: stock and money were undone; answers the state that the order ended in."""
+    return await _step("complete_cancellation", request, str)
 
 
 async def close_order(request: OrderStep) -> str:

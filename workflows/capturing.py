@@ -15,7 +15,7 @@ from workflows.messages import CaptureAnswer, MoneyRequest
 Record = Callable[[str, str, str, str], Awaitable[None]]
 _CLOSED = "PAYMENT_CLOSED"
 # The authorisation has ended, or is smaller than the amount: as good as declined.
-_NOT_AUTHORIZED = "CAPTURE_EXCEEDS_AUTHORISATION"
+NOT_AUTHORIZED = "CAPTURE_EXCEEDS_AUTHORISATION"
 
 
 class Capturing(Story):
@@ -59,7 +59,7 @@ class Capturing(Story):
 
 
 def _is_an_answer(reason: str) -> bool:
-    return reason == _CLOSED or (reason == _NOT_AUTHORIZED and workflow.patched("not-authorized-is-declined"))
+    return reason == _CLOSED or (reason == NOT_AUTHORIZED and workflow.patched("not-authorized-is-declined"))
 
 
 def _pause_after(attempt: int) -> timedelta | None:

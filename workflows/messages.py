@@ -75,8 +75,17 @@ class TenderShare:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What the customer takes along from a store at once, and what of the money it is."""
+
+    point_id: str
+    lines: list[Line]
+    amount: Amount
+
+
+@dataclass(frozen=True, slots=True)
 class OrderInput:
-    """What an OrderWorkflow starts with."""
+    """What an OrderWorkflow starts with. `lines` are those that are sent."""
 
     order_id: str
     channel_id: str
@@ -96,6 +105,7 @@ class OrderInput:
     save_means: bool = False
     # Of the slot in which the customer is met.
     booking_id: str = ""
+    taken: Taken | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +163,8 @@ class Placement:
     refusal: Refusal | None = None
     options: list[Option] = field(default_factory=list)
     next_action_url: str = ""
+    # The number of the sales receipt of what was taken along.
+    receipt_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +411,7 @@ class CaptureAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AcceptRequest:
-    """The plan that the order stands on."""
+    """The plan that the order stands on. `taken`: what became of the money of what is taken along."""
 
     request_id: str
     order_id: str
@@ -410,6 +422,7 @@ class AcceptRequest:
     payment: str
     as_of: str
     appointment: Appointment | None = None
+    taken: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,6 +464,7 @@ class Accepted:
     cooling_off_until: str
     fulfilments: list[FulfilmentInput]
     refusal: Refusal | None = None
+    receipt_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

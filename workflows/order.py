@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import calls, policies, search_attributes
+    from workflows import calls, policies, search_attributes, taking
     from workflows.amending import CHANGE_TOLD, Amending
     from workflows.calls import StepFailed
     from workflows.messages import (
@@ -51,10 +51,11 @@ with workflow.unsafe.imports_passed_through():
         Shortfall,
     )
     from workflows.refusing import Refused, believe, no_place, sold_out
+    from workflows.taking import Declined, Taking
 
 
 @workflow.defn(name="OrderWorkflow")
-class OrderWorkflow(Amending):
+class OrderWorkflow(Amending, Taking):
     """Drives one order. Stock, money and the order's state belong to their services; this only sequences."""
 
     @workflow.init
@@ -109,12 +110,15 @@ class OrderWorkflow(Amending):
             plan = await self._hold_stock(policies.HOLD_SECONDS)
             payment = await self._authorize(plan)
             plan = await self._keep_hold(plan)
+            taken = await self._sell(self._order, self._paid_by_channel)
         except Refused as refused:
             await self._refuse(refused)
+        except Declined as declined:
+            await self._refuse(Refused(Refusal("PAYMENT_DECLINED", str(declined))))
         except StepFailed as failed:
             await self._refuse(Refused(Refusal(failed.reason, "a step of placement failed for good")))
         else:
-            return await self._accept(plan, payment)
+            return await self._accept(plan, payment, taken)
         return None
 
     async def _book(self) -> None:
@@ -134,23 +138,33 @@ class OrderWorkflow(Amending):
         shortfalls: list[Shortfall] = []
         in_basket = await self._in_basket()
         for _ in range(policies.PLAN_ATTEMPTS):
-            wanted = self._plan_of(self._order.lines, overlays, self._order.quote_id, in_basket)
-            self._undo["capacity"] = self._give_room_back
-            plan = await calls.plan_order(wanted)
-            if plan.quote_broken:
-                detail = "the promise that was shown cannot be kept"
-                raise Refused(Refusal("PROMISE_CHANGED", detail), plan.options)
-            if plan.unplanned:
-                raise Refused(no_place(plan.unplanned))
+            plan = await self._plan(overlays, in_basket)
             self._undo["release"] = lambda: self._release([], "undo")
-            answer = await calls.reserve(self._hold_of(plan, seconds))
+            answer = await calls.reserve(self._hold_of(plan, seconds, taking.holds_of(self._order)))
             if answer.held:
                 # It is empty now; what the customer puts into it later is for another order.
                 self._basket_id = ""
                 return plan
             shortfalls = answer.shortfalls
-            overlays = believe(overlays, shortfalls)
-        raise Refused(sold_out(self._order.lines, shortfalls))
+            if not self._order.lines or taking.lacks(self._order, shortfalls):
+                break
+            overlays = believe(overlays, taking.beside(self._order, shortfalls))
+        taken = self._order.taken.lines if self._order.taken else []
+        raise Refused(sold_out([*self._order.lines, *taken], shortfalls))
+
+    async def _plan(self, overlays: list[Overlay], in_basket: list[Hold]) -> Plan:
+        """Where what is sent comes from; no legs when all is taken along."""
+        if not self._order.lines:
+            return Plan("", [], "", "", [])
+        wanted = self._plan_of(self._order.lines, overlays, self._order.quote_id, in_basket)
+        self._undo["capacity"] = self._give_room_back
+        plan = await calls.plan_order(wanted)
+        if plan.quote_broken:
+            detail = "the promise that was shown cannot be kept"
+            raise Refused(Refusal("PROMISE_CHANGED", detail), plan.options)
+        if plan.unplanned:
+            raise Refused(no_place(plan.unplanned))
+        return plan
 
     async def _in_basket(self) -> list[Hold]:
         """What the customer's basket holds already: it can be planned with, wherever it lies."""
@@ -168,7 +182,7 @@ class OrderWorkflow(Amending):
             return plan
         await self._write_down()
         await self._release([], "expired")
-        answer = await calls.reserve(self._hold_of(plan, 0))
+        answer = await calls.reserve(self._hold_of(plan, 0, taking.holds_of(self._order)))
         return plan if answer.held else await self._hold_stock(0)
 
     async def _authorize(self, plan: Plan) -> PaymentAnswer:
@@ -213,7 +227,7 @@ class OrderWorkflow(Amending):
             raise Refused(Refusal("CANCELLED", "cancelled by the customer"))
         raise Refused(Refusal("PAYMENT_ACTION_EXPIRED", "the payment was not confirmed in time"))
 
-    async def _accept(self, plan: Plan, payment: PaymentAnswer) -> Accepted | None:
+    async def _accept(self, plan: Plan, payment: PaymentAnswer, taken: str) -> Accepted | None:
         request = AcceptRequest(
             request_id=self._key("accept"),
             order_id=self._order.order_id,
@@ -224,6 +238,7 @@ class OrderWorkflow(Amending):
             payment=payment.status,
             as_of=workflow.now().isoformat(),
             appointment=self._appointment,
+            taken=taken,
         )
         accepted = await self._insist_on(calls.accept_order, request)
         if accepted.refusal:
@@ -243,8 +258,17 @@ class OrderWorkflow(Amending):
             promise_start=plan.window_start,
             promise_end=plan.window_end,
             cooling_off_until=accepted.cooling_off_until,
+            receipt_number=accepted.receipt_number,
         )
+        if taken:
+            self._keep_what_was_sold()
+            await self._let_go(self._order)
         return accepted
+
+    def _keep_what_was_sold(self) -> None:
+        """From here on only the rest of the money is undone."""
+        if self._undo.pop("unwind", None) and not self._paid_by_channel:
+            self._undo["unwind"] = lambda: self._void_rest(self._order)
 
     async def _refuse(self, refused: Refused) -> None:
         await self._unwind()
@@ -307,12 +331,17 @@ class OrderWorkflow(Amending):
         # A lost task would authorise once more, and meet a payment that is captured already.
         await self._write_down()
         cause = f"order/{self._order.order_id}"
-        request = MoneyRequest(self._key("capture"), self._order.order_id, cause, self._order.total)
+        request = MoneyRequest(self._key("capture"), self._order.order_id, cause, self._rest_of_total())
         return await self._collect(request, self._record_capture, "cancellation_requested") != "cancelled"
 
     def _is_paid_at_once(self) -> bool:
-        due = self._order.total.amount_minor and not self._paid_by_channel
+        due = self._rest_of_total().amount_minor and not self._paid_by_channel
         return bool(due) and self._order.life_cycle.capture_at == "order"
+
+    def _rest_of_total(self) -> Amount:
+        """Without what was taken along, which is paid."""
+        total, taken = self._order.total, self._order.taken
+        return Amount(total.amount_minor - taken.amount.amount_minor, total.currency) if taken else total
 
     async def _record_capture(self, name: str, outcome: str, reason: str, next_try_at: str) -> None:
         step = FulfilmentStep(
@@ -484,8 +513,7 @@ class OrderWorkflow(Amending):
 
     async def _cancel(self) -> str:
         await self._unwind()
-        await self._insist_on(calls.complete_cancellation, self._step("cancelled"))
-        return "CANCELLED"
+        return await self._insist_on(calls.complete_cancellation, self._step("cancelled"))
 
     async def _unwind(self) -> None:
         """Undoes what was begun. The steps are independent: one that is stuck does not keep the others."""
@@ -546,12 +574,13 @@ class OrderWorkflow(Amending):
             postcode=self._order.postcode,
         )
 
-    def _hold_of(self, plan: Plan, seconds: int) -> ReserveRequest:
+    def _hold_of(self, plan: Plan, seconds: int, also: Sequence[Hold] = ()) -> ReserveRequest:
+        legs = [Hold(line.sku, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines]
         return ReserveRequest(
             request_id=self._next_key("reserve"),
             order_id=self._order.order_id,
             channel_id=self._order.channel_id,
-            holds=[Hold(line.sku, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines],
+            holds=[*also, *legs],
             time_to_live_seconds=seconds,
             as_of=workflow.now().isoformat(),
             basket_id=self._basket_id,

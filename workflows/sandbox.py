@@ -19,6 +19,7 @@ _PURE = (
     "workflows.policies",
     "workflows.refusing",
     "workflows.search_attributes",
+    "workflows.taking",
 )
 
 

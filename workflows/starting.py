@@ -5,6 +5,7 @@ The workflow's id is derived from the order's, so starting twice is starting onc
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -28,7 +29,17 @@ from kit.times import from_proto
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.type.v1 import type_pb2 as types
 from workflows import search_attributes
-from workflows.messages import Amount, Competition, LifeCycle, Line, OrderInput, Placement, Tender, TenderShare
+from workflows.messages import (
+    Amount,
+    Competition,
+    LifeCycle,
+    Line,
+    OrderInput,
+    Placement,
+    Taken,
+    Tender,
+    TenderShare,
+)
 
 ORDER_WORKFLOW = "OrderWorkflow"
 PLACED_UPDATE = "placed"
@@ -131,6 +142,18 @@ def _competition(life_cycle: orders.LifeCycle) -> Competition | None:
     return Competition(list(life_cycle.competition.rings), life_cycle.competition.ring_seconds)
 
 
+def _lines(facts: Iterable[orders.LineFacts]) -> list[Line]:
+    return [Line(line.line_number, line.sku, line.quantity) for line in facts]
+
+
+def _taken(facts: orders.OrderFacts) -> Taken | None:
+    if not facts.HasField("taken"):
+        return None
+    taken = facts.taken
+    amount = Amount(taken.amount.amount_minor, taken.amount.currency)
+    return Taken(taken.point_id, _lines(taken.lines), amount)
+
+
 def _input(facts: orders.OrderFacts) -> OrderInput:
     kind = facts.payment.WhichOneof("kind") or ""
     return OrderInput(
@@ -144,7 +167,7 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
         tender=Tender(_TENDER_KINDS[kind], getattr(facts.payment, kind), facts.payment.customer_ref),
         first=[_share(one, facts) for one in facts.payment.first],
         save_means=facts.payment.save_means,
-        lines=[Line(line.line_number, line.sku, line.quantity) for line in facts.lines],
+        lines=_lines(facts.lines),
         life_cycle=LifeCycle(
             cooling_off_seconds=facts.life_cycle.cooling_off_seconds,
             offer_seconds=facts.life_cycle.offer_seconds,
@@ -156,4 +179,5 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
         placed_at=from_proto(facts.placed_at).isoformat(),
         basket_id=facts.basket_id,
         booking_id=facts.booking_id,
+        taken=_taken(facts),
     )

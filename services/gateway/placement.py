@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from kit import failpoints, times
 from kit.errors import OmsError
 from oms.booking.v1 import booking_service_pb2 as booking
+from oms.orders.v1 import document_service_pb2 as documents
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.promise.v1 import promise_service_pb2 as promise
 from oms.type.v1 import type_pb2 as types
@@ -84,6 +85,7 @@ async def _from_outcome(clients: Clients, order: orders.Order, outcome: Placemen
         promise=promise_window,
         cooling_off_until=outcome.cooling_off_until or None,
         next_action_url=outcome.next_action_url or None,
+        receipt_number=outcome.receipt_number or None,
     )
 
 
@@ -102,7 +104,17 @@ async def _from_state(clients: Clients, order: orders.Order) -> Response:
         promise=plain(order.promise) if order.HasField("promise") else None,
         cooling_off_until=times.field_or_none(order, "cooling_off_until"),
         next_action_url=order.next_action_url or None,
+        receipt_number=await _receipt_of(clients, order),
     )
+
+
+async def _receipt_of(clients: Clients, order: orders.Order) -> str | None:
+    """Of what was taken along; nothing is asked of an order that is all sent."""
+    if not any(line.taken_at_point_id for line in order.content.lines):
+        return None
+    request = documents.ListDocumentsRequest(order_id=order.order_id, kinds=["sales_receipt"])
+    found = await clients.read(clients.documents.ListDocuments, request)
+    return next((one.number for one in found.documents), None)
 
 
 def _placed(order: orders.Order, **members: Any) -> Response:
@@ -155,6 +167,7 @@ async def _options_now(clients: Clients, order: orders.Order) -> list[PromiseOpt
         lines=[
             promise.BasketLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
             for line in order.content.lines
+            if not line.taken_at_point_id
         ],
         as_of=times.to_proto(times.now()),
     )

@@ -4,7 +4,7 @@ What the use cases share; each of these is one transaction, and commits.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -76,8 +76,7 @@ class Changes:
                 return first
             before = await store.lock_order(tx, order_id)
             decision = judged(await decide(tx, before))
-            await self.save(tx, before, decision)
-            answer = to_answer(decision)
+            answer = to_answer(await self.save(tx, before, decision))
             await requests.remember(tx, asked.request_id, answer)
         self._bell.ring()
         return answer
@@ -108,12 +107,14 @@ class Changes:
         self._bell.ring()
         return after
 
-    async def save(self, tx: AsyncConnection, before: Order, decision: Decision) -> None:
-        """Nothing happened means nothing to write: the answer is the state as it is."""
-        if decision.happenings:
-            await store.save(tx, before, decision)
-            issued = await invoicing.issue(tx, before, decision.order)
-            await outbox.write(tx, [*events_of(decision), *map(invoicing.event_of, issued)])
+    async def save(self, tx: AsyncConnection, before: Order, decision: Decision) -> Decision:
+        """With the documents that it issues. Nothing happened means nothing to write: the answer is the state."""
+        if not decision.happenings:
+            return decision
+        await store.save(tx, before, decision)
+        issued = await invoicing.issue(tx, before, decision.order)
+        await outbox.write(tx, [*events_of(decision), *map(invoicing.event_of, issued)])
+        return replace(decision, issued=tuple(one.number for one in issued))
 
 
 def judged(decision: Decision) -> Decision:

@@ -216,7 +216,7 @@ _OBLIGATIONS = text(
                       ELSE coalesce(sum(r.amount_minor) FILTER (WHERE r.state = 'succeeded'), 0) END
                FROM refund r WHERE r.order_id = o.order_id) AS refunded,
               ARRAY(SELECT f.point_id FROM fulfilment f
-                    WHERE f.order_id = o.order_id AND f.state <> ALL(:not_prepared)
+                    WHERE f.order_id = o.order_id AND f.state <> ALL(:not_prepared) AND NOT f.taken
                     ORDER BY f.point_id) AS prepared_at
        FROM orders o WHERE o.order_id = ANY(:ids) ORDER BY o.order_id"""
 )

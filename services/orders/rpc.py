@@ -102,12 +102,14 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             times.field_or_now(request, "as_of"),
             request.booking_id,
             to_slot(request),
+            request.taken,
         )
         return pb.AcceptOrderResponse(
             state=to.from_order_state(planned.state),
             cooling_off_until=wire.from_instant(planned.cooling_off_until),
             fulfilments=[to.from_fulfilment(one) for one in planned.fulfilments],
             refusal=to.from_refusal(planned.refusal) if planned.refusal else None,
+            receipt_number=planned.receipt_number,
         )
 
     @wire.checked

@@ -61,7 +61,10 @@ _STANDING = (OfferState.OPEN, OfferState.CLAIMED)
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What became of a plan: the state, and the fulfilments that it made; or why the order cannot stand."""
+    """What became of a plan: the state, and the fulfilments that it made; or why the order cannot stand.
+
+    `receipt_number`: of what was taken along.
+    """
 
     state: OrderState
     fulfilments: tuple[Fulfilment, ...]
@@ -69,6 +72,7 @@ class Planned:
     no_longer_due_minor: int = 0
     currency: str = ""
     refusal: Refusal | None = None
+    receipt_number: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,7 @@ class OrdersService(Offering):
         as_of: datetime,
         booking_id: str = "",
         slot: Slot | None = None,
+        taken: str = "",
     ) -> Planned:
         """recorded | action_required -> validated; CANCELLING without fulfilments if the customer was faster.
 
@@ -200,7 +205,7 @@ class OrdersService(Offering):
         async def decide(tx: AsyncConnection, one: Order) -> Decision:
             appointment = appointments.kept(one.content, booking_id, slot)
             check = await self._check_for_fraud(tx, one, as_of)
-            return order.accept(one, legs, promise, decision_id, payment, as_of, appointment, check)
+            return order.accept(one, legs, promise, decision_id, payment, as_of, appointment, check, taken)
 
         return _to_planned(await self.on_order_after_a_look(asked, order_id, decide, _accepted))
 
@@ -423,6 +428,7 @@ def _planned(decision: Decision) -> Answer:
         "cooling_off_until": one.cooling_off_until.isoformat() if one.cooling_off_until else None,
         "no_longer_due_minor": decision.no_longer_due_minor,
         "currency": one.content.total.currency,
+        "receipt_number": next(iter(decision.issued), ""),
     }
 
 

@@ -188,6 +188,9 @@ def content_digest(content: Content, buyer: Buyer) -> bytes:
         for name in names:
             if not part[name]:
                 del part[name]
+    for line in what["lines"]:
+        if not line["taken_at_point_id"]:
+            del line["taken_at_point_id"]
     whole = [what, doc.to_json(doc.BUYER, buyer)]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).digest()
 
@@ -468,7 +471,7 @@ async def save(tx: AsyncConnection, before: Order, decision: Decision) -> None:
         "moved": json.dumps([_fulfilment_row(one) for one in moved]),
         "states_before": json.dumps({one.fulfilment_id: old[one.fulfilment_id].state.value for one in moved}),
         "offers": json.dumps([row for one in moved for row in _offer_rows(old[one.fulfilment_id], one)]),
-        "parcels": json.dumps([_parcel_row(one) for one in moved if one.parcel]),
+        "parcels": json.dumps([_parcel_row(one) for one in (*created, *moved) if one.parcel]),
         "refunds": json.dumps(
             [doc.to_json(doc.REFUND, one) for one in after.refunds if one not in before.refunds]
         ),

@@ -39,6 +39,7 @@ from services.orders.domain.model import (
     Trade,
     Units,
 )
+from services.orders.domain.pricing import taken_minor
 from services.orders.domain.states import FulfilmentState, OrderState
 from services.orders.domain.status import labels
 from services.orders.reading import Obligation, TimelineEntry
@@ -153,6 +154,7 @@ def to_line(message: pb.OrderLine) -> Line:
         tax_rate_basis_points=message.tax_rate_basis_points,
         shipping_minor=message.shipping_minor,
         discounts=tuple(DiscountShare(one.code, one.amount_minor) for one in message.discounts),
+        taken_at_point_id=message.taken_at_point_id,
     )
 
 
@@ -380,14 +382,27 @@ def from_facts(view: View) -> pb.OrderFacts:
         booking_id=content.booking_id,
         total=from_money(content.total),
         payment=_payment_fact(content.payment, view.buyer),
-        lines=[
-            pb.LineFacts(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
-            for line in content.lines
-        ],
+        lines=_line_facts(content.sent),
+        taken=_taken_facts(content),
         life_cycle=from_life_cycle(
             replace(one.life_cycle, cooling_off_seconds=one.cooling_off_seconds, fraud=None)
         ),
         placed_at=from_instant(one.placed_at),
+    )
+
+
+def _line_facts(lines: Iterable[Line]) -> list[pb.LineFacts]:
+    return [pb.LineFacts(line_number=line.line_number, sku=line.sku, quantity=line.quantity) for line in lines]
+
+
+def _taken_facts(content: Content) -> pb.TakenFacts | None:
+    taken = content.taken
+    if not taken:
+        return None
+    return pb.TakenFacts(
+        point_id=taken[0].taken_at_point_id,
+        lines=_line_facts(taken),
+        amount=from_money(Money(taken_minor(taken), content.total.currency)),
     )
 
 
@@ -449,6 +464,7 @@ def _from_line(line: Line) -> pb.OrderLine:
         tax_rate_basis_points=line.tax_rate_basis_points,
         shipping_minor=line.shipping_minor,
         discounts=[pb.DiscountShare(code=one.code, amount_minor=one.amount_minor) for one in line.discounts],
+        taken_at_point_id=line.taken_at_point_id,
     )
 
 
@@ -495,6 +511,7 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         hand_over_from=from_instant(one.hand_over_from),
         replaces=one.replaces,
         unclaimed_since=from_instant(one.unclaimed_since),
+        taken=one.taken,
     )
 
 

@@ -71,6 +71,7 @@ def from_proposal(one: Proposal) -> pb.GetProposalResponse:
         lines=[
             orders.LineFacts(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
             for line in (wanted.lines if wanted else ())
+            if not line.taken_at_point_id
         ],
         accepts_later=wanted.accepts_later if wanted else False,
         due=from_money(Money(due_minor(one.order), content.total.currency)),

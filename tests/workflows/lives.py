@@ -451,6 +451,34 @@ async def appointment_gone_and_cancelled(world: World) -> str:
     return refused.order.order_id
 
 
+async def _taken_along(world: World) -> str:
+    sent, taken = await world.stock({MID: 1}), await world.stock({NEAR: 1})
+    recorded = await world.record({sent: 1}, taken={taken: 1})
+    await world.place(recorded)
+    return recorded.order.order_id
+
+
+async def taken_along_and_the_rest_sent(world: World) -> str:
+    order_id = await _taken_along(world)
+    await world.ship(order_id)
+    return order_id
+
+
+async def taken_along_and_the_rest_cancelled(world: World) -> str:
+    order_id = await _taken_along(world)
+    work = await world.pack(await world.pick(await world.accept(order_id)))
+    await world.parcel_paid(work.fulfilment_id)
+    await world.cancel(order_id)
+    return order_id
+
+
+async def taken_along_all_of_it(world: World) -> str:
+    taken = await world.stock({NEAR: 1})
+    recorded = await world.record({}, taken={taken: 1})
+    await world.place(recorded)
+    return recorded.order.order_id
+
+
 LIVES: tuple[Life, ...] = (
     delivered,
     placed_from_a_basket,
@@ -495,4 +523,7 @@ LIVES: tuple[Life, ...] = (
     less_of_what_was_paid_with_the_order,
     changed_in_cooling_off,
     a_change_that_could_not_be_paid,
+    taken_along_and_the_rest_sent,
+    taken_along_and_the_rest_cancelled,
+    taken_along_all_of_it,
 )

@@ -260,9 +260,22 @@ class World:
         free: bool = False,
         basket: str = "",
         booking: str = "",
+        taken: Mapping[str, int] | None = None,
     ) -> pb.RecordOrderResponse:
-        """An order of these quantities by SKU, recorded and nothing more."""
+        """An order of these quantities by SKU, recorded and nothing more. `taken` is taken along from NEAR."""
         rows = order_lines(lines, free=free)
+        rows += [
+            pb.OrderLine(
+                line_number=number,
+                sku=sku,
+                brand="Brume",
+                title=sku,
+                quantity=quantity,
+                net_minor=0 if free else PRICE_MINOR * quantity,
+                taken_at_point_id=NEAR,
+            )
+            for number, (sku, quantity) in enumerate((taken or {}).items(), start=len(rows) + 1)
+        ]
         content = pb.OrderContent(
             channel_id=channel,
             customer=pb.Customer(name="Ada Planted", email="ada@planted.example", phone="+33600000000"),
@@ -720,7 +733,7 @@ class World:
     async def assert_room(self, order: pb.Order) -> None:
         """The legs that were prepared, and no other, have their place in a day of their point."""
         reply = await self.capacity.ListTakings(cap.ListTakingsRequest(order_id=order.order_id))
-        prepared = [row.point_id for row in order.fulfilments if row.state in PREPARED]
+        prepared = [row.point_id for row in order.fulfilments if row.state in PREPARED and not row.taken]
         taken = sorted(one.point_id for one in reply.takings)
         assert taken == sorted(prepared), f"room is taken at {taken}, prepared was at {sorted(prepared)}: {order}"
 

@@ -44,12 +44,15 @@ class OrderActivities:
                 request_id=request.request_id,
                 order_id=request.order_id,
                 legs=[to_leg(leg) for leg in request.legs],
-                promise=types.Window(start=instant(request.promise_start), end=instant(request.promise_end)),
+                promise=types.Window(
+                    start=instant_or_none(request.promise_start), end=instant_or_none(request.promise_end)
+                ),
                 decision_id=request.decision_id,
                 payment=request.payment,
                 as_of=instant(request.as_of),
                 booking_id=request.appointment.booking_id if request.appointment else "",
                 slot=_slot(request.appointment),
+                taken=request.taken,
             ),
             timeout=CALL_SECONDS,
         )
@@ -59,6 +62,7 @@ class OrderActivities:
             cooling_off_until=text(reply.cooling_off_until),
             fulfilments=[to_work(row, paid_by_channel) for row in reply.fulfilments],
             refusal=Refusal(reply.refusal.reason, reply.refusal.detail) if reply.HasField("refusal") else None,
+            receipt_number=reply.receipt_number,
         )
 
     @activity.defn

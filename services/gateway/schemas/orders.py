@@ -88,6 +88,9 @@ class OrderLine(Sent):
     tax_rate_basis_points: int = Field(ge=0, le=10_000, description="2000 is 20 %")
     shipping_minor: Amount = Field(0, description="The line's share of the delivery fee, tax included")
     discounts: list[DiscountShare] = Field(default_factory=list, max_length=20)
+    taken_at_point_id: Id | Literal[""] = Field(
+        "", description="The store from which the customer takes the units along at once; one in an order, no fee"
+    )
 
 
 _TENDERS = (
@@ -188,7 +191,7 @@ class OrderPlacement(Sent):
     channel_id: Id
     channel_order_number: Text = ""
     customer: Customer = Field(default_factory=Customer)
-    ship_to: Address
+    ship_to: Address | None = Field(None, description="Required, unless every unit is taken along")
     lines: list[OrderLine] = Field(min_length=1, max_length=2_000)
     total: Money = Field(description="The sum of net, tax and shipping of the lines")
     mode: Mode = "home_standard"
@@ -273,6 +276,7 @@ class Placed(Shown):
     promise: WindowView | None = None
     cooling_off_until: datetime | None = None
     next_action_url: str | None = Field(None, description="Where the customer confirms the payment")
+    receipt_number: str | None = Field(None, description="Of what was taken along: `/v1/documents/{number}`")
     status_url: str
     total: MoneyView
     lines: list["LineView"]
@@ -298,6 +302,7 @@ class LineView(Shown):
     tax_rate_basis_points: int
     shipping_minor: int
     discounts: list[DiscountView]
+    taken_at_point_id: str = ""
 
 
 class UnitsView(Shown):

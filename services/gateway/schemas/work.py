@@ -116,6 +116,7 @@ class FulfilmentView(Shown):
     round: int = Field(description="Which attempt at routing made it, from 1")
     decision_id: str
     replaces: str | None = Field(description="The fulfilment whose lost parcel it sends again, already paid")
+    taken: bool = Field(description="The customer took it along from the point: no work, no carrier")
 
 
 class LabelAddress(Shown):

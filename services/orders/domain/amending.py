@@ -28,6 +28,7 @@ from services.orders.domain.model import (
     Stage,
     Units,
 )
+from services.orders.domain.money_back import sent_units
 from services.orders.domain.plan import (
     check_units,
     counted,
@@ -71,14 +72,15 @@ def cancel_lines(
 ) -> Decision:
     """Cancels so many units of lines, all or none; those first that nobody has begun to prepare.
 
-    The delivery fee stays due while a unit is kept. Without one the order is cancelled as a whole.
+    The delivery fee stays due while a unit that is sent is kept. Without one the order is cancelled, but for what
+    was taken along.
     """
     _check_lines(order, wanted)
     check_open(order)
     counts = counted(wanted)
     works = _cancellable(order, roles)
     _check_enough(order, works, counts, roles)
-    if counts.total() == quantity(one for one in order.ranges if one.state != UnitState.CANCELLED):
+    if counts.total() == quantity(sent_units(order)):
         cancelled = life.request_cancellation(order, reason, actor, as_of, roles)
         return replace(cancelled, order=having(cancelled.order, applied(order, ChangeKind.LINES, actor, as_of)))
     if order.charge and not is_settled_ahead(order):

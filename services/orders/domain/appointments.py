@@ -67,7 +67,7 @@ def request_move(order: Order, slot: Slot, actor: str, as_of: datetime) -> Decis
             "APPOINTMENT_MOVING", "another move is under way", wanted_slot_id=appointment.wanted_slot_id
         )
     _check_in_time(order, appointment)
-    gone = any(one.state in LEFT_THE_POINT for one in order.fulfilments)
+    gone = any(one.state in LEFT_THE_POINT for one in order.sent)
     if not gone and slot.day < appointment.met_from:
         raise FailedPrecondition(
             "SLOT_TOO_EARLY",
@@ -160,9 +160,9 @@ def _check_in_time(order: Order, appointment: Appointment) -> None:
     why = ""
     if order.state not in _ALIVE:
         why = f"the order is {order.state.value}"
-    elif any(one.state is FulfilmentState.DELIVERED for one in order.fulfilments):
+    elif any(one.state is FulfilmentState.DELIVERED for one in order.sent):
         why = "a parcel was delivered"
-    elif not appointment.missed_at and any(one.state in LEFT_THE_POINT for one in order.fulfilments):
+    elif not appointment.missed_at and any(one.state in LEFT_THE_POINT for one in order.sent):
         why = "a parcel has left"
     if why:
         raise FailedPrecondition(

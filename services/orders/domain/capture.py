@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from kit.errors import FailedPrecondition, InvalidArgument
+from services.orders.domain import money_back, refunds
 from services.orders.domain.fulfilment import moved, told, without_place
 from services.orders.domain.model import Charge, Decision, Fulfilment, Happening, Order, Parcel
 from services.orders.domain.plan import unit_facts, units_in_words
 from services.orders.domain.states import CAPTURE_MOVES, CaptureState, FulfilmentState, OrderState, move
+from services.orders.domain.taking import rest_is_cancelled
 
 # Why the work of a point was cancelled and its units with it, as its event tells.
 UNPAID = "payment_failed"
@@ -56,7 +58,7 @@ def record(order: Order, work: Fulfilment, outcome: Outcome) -> Decision:
     kind, text, facts = _telling("parcel", state, outcome, about)
     decision = told(order, replace(work, parcel=paid), kind, text, outcome.as_of, actor=outcome.actor, facts=facts)
     happening = replace(decision.happenings[0], told=state != CaptureState.NOT_NEEDED, notes=_notes(outcome))
-    return replace(decision, happenings=(happening,))
+    return _given_back(order, replace(decision, happenings=(happening,)), state, outcome)
 
 
 def record_of_order(order: Order, outcome: Outcome) -> Decision:
@@ -69,7 +71,17 @@ def record_of_order(order: Order, outcome: Outcome) -> Decision:
     about = {"amount_minor": charge.amount_minor, "currency": order.content.total.currency}
     kind, text, facts = _telling("order", state, outcome, about)
     happening = Happening(f"order.{kind}", text, outcome.as_of, facts, notes=_notes(outcome), actor=outcome.actor)
-    return Decision(replace(order, charge=after, updated_at=outcome.as_of), (happening,))
+    decision = Decision(replace(order, charge=after, updated_at=outcome.as_of), (happening,))
+    return _given_back(order, decision, state, outcome)
+
+
+def _given_back(before: Order, decision: Decision, state: CaptureState, outcome: Outcome) -> Decision:
+    """Money that comes after the rest of the order was cancelled goes back; what was taken along keeps its own."""
+    if state != CaptureState.CAPTURED or before.state == OrderState.RELEASED or not rest_is_cancelled(before):
+        return decision
+    after = decision.order
+    back = refunds.of_rest(after, money_back.left_of(after), outcome.as_of)
+    return replace(decision, order=back.order, happenings=(*decision.happenings, *back.happenings))
 
 
 def retry(order: Order, work: Fulfilment, actor: str, as_of: datetime) -> Decision:

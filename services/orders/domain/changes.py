@@ -30,8 +30,8 @@ def until(order: Order, change: Change, roles: Sequence[str]) -> Stage:
 
 
 def reached(order: Order) -> Stage:
-    """How far the first of its units have come."""
-    stages = [reached_by(order, one) for one in order.fulfilments]
+    """How far the first of its units that are sent have come."""
+    stages = [reached_by(order, one) for one in order.sent]
     return max(stages, key=_ORDER.index, default=Stage.NEVER)
 
 

@@ -25,6 +25,7 @@ from services.orders.domain.model import (
     Order,
 )
 from services.orders.domain.states import LEFT_THE_POINT, OPEN_FULFILMENT, FulfilmentState, OrderState
+from services.orders.domain.taking import rest_is_cancelled
 
 # Where a life cycle says nothing: the usual rule of each kind.
 _SERVICE = ("customer_service",)
@@ -336,8 +337,8 @@ def _against(
 
 
 def _has_left(order: Order) -> bool:
-    """What has left cannot be cancelled: the rest of it goes on."""
-    return any(one.state in LEFT_THE_POINT for one in order.fulfilments)
+    """What has left cannot be cancelled: the rest of it goes on. What was taken along has no part in this."""
+    return rest_is_cancelled(order) or any(one.state in LEFT_THE_POINT for one in order.sent)
 
 
 def _with(order: Order, hold: Hold, as_of: datetime) -> Order:

@@ -9,14 +9,24 @@ from dataclasses import replace
 
 from kit.values.allocation import share
 from services.orders.domain.document import Document, DocumentContent, DocumentKind, DocumentLine
-from services.orders.domain.model import Content, DiscountShare, Fulfilment, Line, Order, Refund, TaxPart
+from services.orders.domain.model import (
+    Content,
+    DiscountShare,
+    Fulfilment,
+    Line,
+    Order,
+    Refund,
+    RefundKind,
+    TaxPart,
+    UnitRange,
+)
 from services.orders.domain.money_back import (
     Parts,
     amount_of,
-    kept_units,
     less,
     parts_of_fee,
     parts_of_units,
+    sent_units,
     summed,
 )
 from services.orders.domain.pricing import shipping_minor
@@ -24,7 +34,6 @@ from services.orders.domain.ranges import LineRange, in_fulfilment, without
 from services.orders.domain.states import (
     UNDONE,
     CaptureState,
-    FulfilmentState,
     OrderState,
     RefundState,
     UnitState,
@@ -41,14 +50,18 @@ def is_touched(before: Order, after: Order) -> bool:
 
 def bills(order: Order, issued: Sequence[Document]) -> list[DocumentContent]:
     """What was taken and not billed yet: the parcels that brought it, or the whole order."""
-    if order.state in UNDONE or order.state == OrderState.REFUSED:
+    taken = order.taken
+    if order.state == OrderState.REFUSED or (order.state in UNDONE and not taken):
         return []
     causes = {one.content.cause for one in issued}
     due: list[DocumentContent] = []
+    if taken:
+        receipt = _bill(order, f"receipt/{order.order_id}", order.taken_ranges, 0)
+        due.append(replace(receipt, kind=DocumentKind.SALES_RECEIPT, point_id=taken.point_id))
     if order.charge and order.charge.state == CaptureState.CAPTURED:
-        due.append(_bill(order, f"order/{order.order_id}", order.ranges, shipping_minor(order.content.lines)))
+        due.append(_bill(order, f"order/{order.order_id}", order.sent_ranges, shipping_minor(order.content.lines)))
     else:
-        due += [bill for work in order.fulfilments if (bill := _bill_of_parcel(order, work))]
+        due += [bill for work in order.sent if (bill := _bill_of_parcel(order, work))]
     return [one for one in due if one.cause not in causes and one.amount_minor]
 
 
@@ -61,7 +74,7 @@ def credits(before: Order, order: Order, issued: Sequence[Document]) -> list[Doc
     notes = [one.content for one in issued if one.content.kind == DocumentKind.CREDIT_NOTE]
     causes = {one.cause for one in notes}
     due: list[DocumentContent] = []
-    for refund in order.refunds:
+    for refund in (_billed_part(order, one, billed) for one in order.refunds):
         is_new = _cause_of(refund) not in causes and _is_given_back(order, refund)
         if is_new and _covers(_books(billed, [*notes, *due]), refund.taxes):
             due.append(_credit(order, refund))
@@ -87,10 +100,10 @@ def _bill_of_parcel(order: Order, work: Fulfilment) -> DocumentContent | None:
     parcel = work.parcel
     if parcel is None or not parcel.amount_minor or not _is_paid(order, parcel.capture_state):
         return None
-    cause = f"parcel/{parcel.parcel_id}"
-    if work.state != FulfilmentState.CANCELLED:
-        return _bill(order, cause, in_fulfilment(order.ranges, work.fulfilment_id), parcel.shipping_minor)
-    return _bill(order, cause, (), parcel.shipping_minor) if kept_units(order) else None
+    units = in_fulfilment(order.ranges, work.fulfilment_id)
+    if not units and not sent_units(order):
+        return None
+    return _bill(order, f"parcel/{parcel.parcel_id}", units, parcel.shipping_minor)
 
 
 def _is_paid(order: Order, state: CaptureState) -> bool:
@@ -123,6 +136,29 @@ def _is_given_back(order: Order, refund: Refund) -> bool:
     """By itself, or with the whole order."""
     with_the_order = refund.state == RefundState.SUPERSEDED and order.state == OrderState.CANCELLED
     return refund.state == RefundState.SUCCEEDED or with_the_order
+
+
+def _billed_part(order: Order, refund: Refund, billed: Sequence[DocumentContent]) -> Refund:
+    """What of a refund was billed; all of it, but for units that were cancelled before their bill came.
+
+    Their channel was paid for them: nothing of ours was captured.
+    """
+    units = tuple(
+        LineRange(one.line_number, one.from_unit, one.to_unit, UnitState.CANCELLED) for one in refund.units
+    )
+    unbilled = without(units, [one for bill in billed for one in _units(bill)])
+    if not unbilled or refund.kind != RefundKind.CANCELLED_UNITS:
+        return refund
+    rest = without(units, map(_triple, unbilled))
+    fee_minor = refund.shipping_minor if any(bill.shipping for bill in billed) else 0
+    parts = summed([*parts_of_units(order.content.lines, rest), *parts_of_fee(order.content.lines, fee_minor)])
+    return replace(
+        refund,
+        units=tuple(UnitRange(*_triple(one)) for one in rest),
+        shipping_minor=fee_minor,
+        taxes=_told(parts),
+        amount_minor=amount_of(parts.values()),
+    )
 
 
 def _credit(order: Order, refund: Refund) -> DocumentContent:
@@ -206,7 +242,8 @@ def _fee(contents: Iterable[DocumentContent]) -> Parts:
 
 
 def _covers(books: Parts, parts: Iterable[TaxPart]) -> bool:
-    return all(
+    parts = tuple(parts)
+    return bool(parts) and all(
         part.tax_rate_basis_points in books and part.gross_minor <= books[part.tax_rate_basis_points].gross_minor
         for part in parts
     )

@@ -294,6 +294,8 @@ class Line:
     tax_rate_basis_points: int
     shipping_minor: int
     discounts: tuple[DiscountShare, ...] = ()
+    # The store from which the customer takes its units along; empty when they are sent.
+    taken_at_point_id: str = ""
 
 
 PaymentKind = Literal[
@@ -346,6 +348,16 @@ class Content:
     trade: str = ""
     # Of the slot in which the customer is met.
     booking_id: str = ""
+
+    @property
+    def taken(self) -> tuple[Line, ...]:
+        """What the customer takes along."""
+        return tuple(line for line in self.lines if line.taken_at_point_id)
+
+    @property
+    def sent(self) -> tuple[Line, ...]:
+        """What is sent."""
+        return tuple(line for line in self.lines if not line.taken_at_point_id)
 
     @property
     def brands(self) -> tuple[str, ...]:
@@ -528,6 +540,8 @@ class Fulfilment:
     offers: tuple[Offer, ...] = ()
     # Nobody took it: it waits for a person.
     unclaimed_since: datetime | None = None
+    # The customer took it along from the point when the order was accepted.
+    taken: bool = False
 
 
 class HoldOutcome(StrEnum):
@@ -835,8 +849,31 @@ class Order:
 
     @property
     def cooling_off_seconds(self) -> int:
-        """What is delivered today does not wait."""
-        return 0 if self.content.mode is DeliveryMode.SAME_DAY else self.life_cycle.cooling_off_seconds
+        """What is delivered today does not wait, nor an order of which nothing is sent."""
+        at_once = self.content.mode is DeliveryMode.SAME_DAY or not self.content.sent
+        return 0 if at_once else self.life_cycle.cooling_off_seconds
+
+    @property
+    def taken(self) -> Fulfilment | None:
+        """What the customer took along."""
+        return next((one for one in self.fulfilments if one.taken), None)
+
+    @property
+    def sent(self) -> tuple[Fulfilment, ...]:
+        """All others: what is prepared, and carried."""
+        return tuple(one for one in self.fulfilments if not one.taken)
+
+    @property
+    def taken_ranges(self) -> tuple[LineRange, ...]:
+        """The units that the customer took along."""
+        taken = self.taken
+        return tuple(one for one in self.ranges if taken and one.fulfilment_id == taken.fulfilment_id)
+
+    @property
+    def sent_ranges(self) -> tuple[LineRange, ...]:
+        """The units that are, or were to be, sent."""
+        taken = self.taken
+        return tuple(one for one in self.ranges if not taken or one.fulfilment_id != taken.fulfilment_id)
 
     def fulfilment(self, fulfilment_id: str) -> Fulfilment:
         """The one with this id, which must be of this order."""
@@ -871,3 +908,5 @@ class Decision:
     happenings: tuple[Happening, ...] = ()
     created: tuple[Fulfilment, ...] = ()
     no_longer_due_minor: int = 0
+    # The numbers of the documents that were issued with it.
+    issued: tuple[str, ...] = ()

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kit.values.allocation import share
-from services.orders.domain.model import Fulfilment, Line, Order, Refund, TaxPart
+from services.orders.domain.model import Fulfilment, Line, Order, Refund, RefundKind, TaxPart
 from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
-from services.orders.domain.ranges import Ranges, in_state, without
-from services.orders.domain.states import CaptureState, FulfilmentState, RefundState, UnitState
+from services.orders.domain.ranges import LineRange, Ranges, in_fulfilment, in_state, without
+from services.orders.domain.states import CaptureState, RefundState, UnitState
 
 # By tax rate.
 Parts = Mapping[int, TaxPart]
@@ -62,11 +62,15 @@ def refunded_units(refunds: Iterable[Refund]) -> list[tuple[int, int, int]]:
     ]
 
 
+def sent_units(order: Order) -> Ranges:
+    """The units that were sent, or are to be."""
+    return tuple(one for one in order.sent_ranges if one.state != UnitState.CANCELLED)
+
+
 def kept_units(order: Order) -> Ranges:
-    """The units that the customer has, or is to have."""
+    """Those of them that the customer has, or is to have: the delivery fee is for these."""
     lost = [(one.line_number, one.from_unit, one.to_unit) for one in lost_for_good(order)]
-    gone = (UnitState.CANCELLED, UnitState.RETURNED)
-    return without(tuple(one for one in order.ranges if one.state not in gone), lost)
+    return without(tuple(one for one in sent_units(order) if one.state != UnitState.RETURNED), lost)
 
 
 def lost_for_good(order: Order) -> Ranges:
@@ -77,11 +81,6 @@ def lost_for_good(order: Order) -> Ranges:
         if one.parcel and one.parcel.loss and one.parcel.loss.decision
     }
     return tuple(one for one in in_state(order.ranges, UnitState.LOST) if one.fulfilment_id in decided)
-
-
-def _sent_units(order: Order) -> Ranges:
-    """The units that were sent, or are to be."""
-    return tuple(one for one in order.ranges if one.state != UnitState.CANCELLED)
 
 
 def of_units(order: Order, left: Left, units: Ranges) -> Parts:
@@ -130,9 +129,9 @@ def _taken_units(order: Order) -> Ranges:
     if order.charge and order.charge.state == CaptureState.CAPTURED:
         return order.ranges
     if order.payment_outcome == "paid_by_channel":
-        # Of units that found no place the channel was asked when they were cancelled.
-        return _sent_units(order)
-    paid = {one.fulfilment_id for one in _captured(order) if one.state != FulfilmentState.CANCELLED}
+        # Of units that found no place the channel was asked when they were cancelled, without a refund of ours.
+        return tuple(one for one in order.ranges if one.state != UnitState.CANCELLED or _is_refunded(order, one))
+    paid = {one.fulfilment_id for one in _captured(order)}
     # A replacement comes after what it replaces.
     for one in order.fulfilments:
         if one.replaces in paid:
@@ -140,14 +139,21 @@ def _taken_units(order: Order) -> Ranges:
     return tuple(one for one in order.ranges if one.fulfilment_id in paid)
 
 
+def _is_refunded(order: Order, units: LineRange) -> bool:
+    triples = refunded_units(one for one in order.refunds if one.kind == RefundKind.CANCELLED_UNITS)
+    return not without((units,), triples)
+
+
 def _taken_fee_minor(order: Order) -> int:
     fee = shipping_minor(order.content.lines)
     if order.charge and order.charge.state == CaptureState.CAPTURED:
         return fee
     if order.payment_outcome == "paid_by_channel":
-        return fee if _sent_units(order) else 0
-    brought = sum(one.parcel.shipping_minor for one in _captured(order) if one.parcel)
-    return brought if _sent_units(order) else 0
+        back = sum(one.shipping_minor for one in order.refunds if one.kind == RefundKind.CANCELLED_UNITS)
+        return fee if sent_units(order) else back
+    brought = [one for one in _captured(order) if one.parcel and one.parcel.shipping_minor]
+    has_units = any(in_fulfilment(order.ranges, one.fulfilment_id) for one in brought)
+    return sum(one.parcel.shipping_minor for one in brought if one.parcel) if has_units or sent_units(order) else 0
 
 
 def _captured(order: Order) -> list[Fulfilment]:

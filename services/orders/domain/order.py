@@ -4,12 +4,13 @@ Each function gives the order after it and what happened. A cancellation that ca
 error: the order comes back unchanged.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import appointments, changes, fraud, holds, parcels, refunds
+from services.orders.domain import appointments, changes, fraud, holds, money_back, parcels, refunds, taking
 from services.orders.domain.content import forget_means
 from services.orders.domain.dues import due_minor, no_longer_due_minor
 from services.orders.domain.fraud_policy import Band, FraudCheck
@@ -36,7 +37,6 @@ from services.orders.domain.plan import (
     check_legs,
     check_units,
     counted,
-    counted_ranges,
     nothing_left,
     place,
     unit_facts,
@@ -44,6 +44,7 @@ from services.orders.domain.plan import (
     unplaced,
     waiting_in,
 )
+from services.orders.domain.pricing import taken_minor
 from services.orders.domain.ranges import in_state, quantity, shift, take, whole
 from services.orders.domain.states import (
     FULFILMENT_MOVES,
@@ -96,22 +97,25 @@ def accept(
     as_of: datetime,
     appointment: Appointment | None = None,
     check: FraudCheck | None = None,
+    taken: str = "",
 ) -> Decision:
-    """recorded | action_required -> validated; each unit goes to a fulfilment.
+    """recorded | action_required -> validated; each unit goes to a fulfilment, or along with the customer.
 
-    Where the fraud rules say so it is held for a review, or stays as it is, to be refused.
+    Where the fraud rules say so what is sent is held for a review, or the order stays as it is, to be refused.
+    `taken`: what became of the money of what the customer takes along.
     """
     check_legs(order.content, legs)
     if payment not in PAYMENT_OUTCOMES:
         raise InvalidArgument("payment", "the payment is authorized or paid_by_channel")
-    if promise is None:
+    if promise is None and order.content.sent:
         raise InvalidArgument("promise", "an accepted order has a promise to keep")
     if order.state in UNDONE or fraud.is_refused(order):
         return Decision(order)
     validated = _moved(order, OrderState.VALIDATED, as_of)
     if check and check.band is Band.REFUSE:
         return fraud.refuse(order, check, as_of)
-    if counted(unit for leg in legs for unit in leg.lines) != counted_ranges(order.ranges):
+    sent = Counter({line.line_number: line.quantity for line in order.content.sent})
+    if counted(unit for leg in legs for unit in leg.lines) != sent:
         raise InvalidArgument("legs", "the plan does not cover the order's units exactly", reason="PLAN_MISMATCH")
     ranges, created = place(order, legs, UnitState.RECORDED, decision_id)
     validated = replace(
@@ -126,20 +130,20 @@ def accept(
         fraud=check,
     )
     validated = replace(validated, holds=holds.at_acceptance(validated, legs, as_of))
-    if check and check.band is Band.REVIEW:
+    if check and check.band is Band.REVIEW and order.content.sent:
         review = holds.begin(validated, HoldKind.FRAUD, fraud.REVIEW_REASON, as_of)
         validated = replace(validated, holds=(*validated.holds, review))
     cooling_off_until = as_of + timedelta(seconds=order.cooling_off_seconds)
+    validated, along = taking.take(validated, taken, as_of)
     decision = _told(
         validated,
         "order.validated",
-        f"The order was accepted: delivery promised from {_moment(promise.start)} to {_moment(promise.end)}; "
-        f"it can be changed until {_moment(cooling_off_until)}.",
+        _accepted(promise, cooling_off_until),
         as_of,
         facts={
             "payment": payment,
             "decision_id": decision_id,
-            "promise": {"start": promise.start.isoformat(), "end": promise.end.isoformat()},
+            "promise": {"start": promise.start.isoformat(), "end": promise.end.isoformat()} if promise else None,
             "cooling_off_until": cooling_off_until.isoformat(),
             "fulfilments": [
                 {"fulfilment_id": one.fulfilment_id, "point_id": one.point_id, "lines": unit_facts(one.lines)}
@@ -153,7 +157,16 @@ def accept(
         if one.kind is not HoldKind.COOLING_OFF
     )
     checked = (fraud.told(check),) if check else ()
-    return replace(decision, created=created, happenings=(*decision.happenings, *checked, *held))
+    return replace(decision, created=created, happenings=(*decision.happenings, *along, *checked, *held))
+
+
+def _accepted(promise: Window | None, cooling_off_until: datetime) -> str:
+    if promise is None:
+        return "The order was accepted: all of it is taken along."
+    return (
+        f"The order was accepted: delivery promised from {_moment(promise.start)} to {_moment(promise.end)}; "
+        f"it can be changed until {_moment(cooling_off_until)}."
+    )
 
 
 def refuse(order: Order, refusal: Refusal, as_of: datetime) -> Decision:
@@ -213,7 +226,7 @@ def release(order: Order, as_of: datetime) -> Decision:
         return lapsed
     order = lapsed.order
     released = _moved(order, OrderState.RELEASED, as_of)
-    total = due_minor(order)
+    total = due_minor(order) - taken_minor(order.content.taken)
     takes_all = order.life_cycle.capture_at == CaptureMoment.ORDER and order.payment_outcome == "authorized"
     if takes_all and total:
         released = replace(released, charge=Charge(total))
@@ -306,15 +319,11 @@ def request_cancellation(
         return Decision(order)
     if roles:
         changes.check_in_time(order, Change.CANCEL, roles)
-    gone = [one for one in order.fulfilments if one.state in LEFT_THE_POINT]
-    if gone or order.state in (OrderState.REFUSED, OrderState.CLOSED):
-        why = "a parcel has left" if gone else f"the order is {order.state.value}"
-        raise FailedPrecondition("TOO_LATE_TO_CANCEL", f"too late to cancel: {why}", state=order.state.value)
+    _check_not_too_late(order)
     cancelling = replace(
-        _moved(order, OrderState.CANCELLING, as_of),
+        _without_units(_moved(order, OrderState.CANCELLING, as_of)),
         cancellation_reason=reason,
         next_action_url="",
-        ranges=shift(order.ranges, lambda one: one.state != UnitState.CANCELLED, UnitState.CANCELLED),
         fulfilments=tuple(_stopped(one) if one.state in OPEN_FULFILMENT else one for one in order.fulfilments),
     )
     asked = _told(
@@ -331,13 +340,41 @@ def request_cancellation(
         for before, after in zip(order.fulfilments, cancelling.fulfilments, strict=True)
         if before.state != after.state
     )
-    return replace(asked, happenings=asked.happenings + stopped)
+    told = (*asked.happenings, *stopped)
+    if not order.taken:
+        return replace(asked, happenings=told)
+    # Only this part of the order is undone: its money is given back as a refund of its own.
+    back = refunds.of_rest(cancelling, money_back.left_of(order), as_of)
+    return Decision(back.order, (*told, *back.happenings))
+
+
+def _check_not_too_late(order: Order) -> None:
+    why = ""
+    if any(one.state in LEFT_THE_POINT for one in order.sent):
+        why = "a parcel has left"
+    elif order.state in (OrderState.REFUSED, OrderState.CLOSED):
+        why = f"the order is {order.state.value}"
+    elif taking.rest_is_cancelled(order):
+        why = "all that is left of it was taken along"
+    if why:
+        raise FailedPrecondition("TOO_LATE_TO_CANCEL", f"too late to cancel: {why}", state=order.state.value)
+
+
+def _without_units(order: Order) -> Order:
+    if order.taken:
+        return taking.without_rest(order)
+    ranges = shift(order.ranges, lambda one: one.state != UnitState.CANCELLED, UnitState.CANCELLED)
+    return replace(order, ranges=ranges)
 
 
 def complete_cancellation(order: Order, as_of: datetime) -> Decision:
-    """cancelling -> cancelled: stock and money were undone."""
-    if order.state == OrderState.CANCELLED:
+    """cancelling -> cancelled: stock and money were undone; -> closed when something was taken along."""
+    if order.state in (OrderState.CANCELLED, OrderState.CLOSED):
         return Decision(order)
+    if order.taken:
+        closed = _moved(order, OrderState.CLOSED, as_of)
+        text = "The rest of the order is cancelled; what was taken along stays with the customer."
+        return _told(closed, "order.closed", text, as_of)
     cancelled = replace(_moved(order, OrderState.CANCELLED, as_of), content=forget_means(order.content))
     return _told(cancelled, "order.cancelled", "The order is cancelled: stock and money were given back.", as_of)
 

@@ -1,7 +1,7 @@
 """Turning the legs of a plan into fulfilments: each unit gets its place, or the plan is refused."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -113,12 +113,12 @@ def _fulfilment(
     )
 
 
-def lines_of(content: Content, quantities: Counter[int]) -> tuple[FulfilmentLine, ...]:
+def lines_of(content: Content, quantities: Mapping[int, int]) -> tuple[FulfilmentLine, ...]:
     """The lines of a fulfilment, in the order of their numbers; what has no units is left out."""
     return tuple(
         FulfilmentLine(line.line_number, line.sku, quantities[line.line_number], line.title)
         for line in content.lines
-        if quantities[line.line_number]
+        if quantities.get(line.line_number)
     )
 
 

@@ -29,7 +29,8 @@ def check_change(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
     if not content.mode:
         raise InvalidArgument("mode", "the delivery mode is required")
     check_content(content)
-    check_address(buyer.ship_to)
+    if content.sent:
+        check_address(buyer.ship_to)
     if content.trade and content.trade not in {one.name for one in channel.trades}:
         raise InvalidArgument("trade", "the channel has no such trade", reason="UNKNOWN_TRADE")
     if not content.lines:
@@ -42,6 +43,7 @@ def check_change(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
             raise InvalidArgument(f"lines[{i}].line_number", "a line number is used once in an order")
         seen.add(line.line_number)
         _check_line(f"lines[{i}]", line, channel)
+    _check_taken(content.lines)
     _check_total(content, channel)
     _check_standard_shipping(content)
 
@@ -59,6 +61,11 @@ def goods_minor(lines: Iterable[Line], ranges: Iterable[LineRange]) -> int:
 def shipping_minor(lines: Iterable[Line]) -> int:
     """The delivery fee of the whole order, tax included."""
     return sum(line.shipping_minor for line in lines)
+
+
+def taken_minor(lines: Iterable[Line]) -> int:
+    """What lines that are taken along come to: net and tax."""
+    return sum(line.net_minor + line.tax_minor for line in lines)
 
 
 def payable_minor(lines: Iterable[Line]) -> int:
@@ -107,6 +114,20 @@ def _check_line(path: str, line: Line, channel: SalesChannel) -> None:
     if line.tax_rate_basis_points > BASIS_POINTS:
         raise InvalidArgument(f"{path}.tax_rate_basis_points", "a tax rate is at most 10000 basis points")
     _check_tax(path, line)
+
+
+def _check_taken(lines: Sequence[Line]) -> None:
+    """What is taken along leaves one store, and nobody carries it."""
+    points = {line.taken_at_point_id for line in lines if line.taken_at_point_id}
+    for i, line in enumerate(lines):
+        if line.taken_at_point_id and len(points) > 1:
+            raise InvalidArgument(
+                f"lines[{i}].taken_at_point_id",
+                "what is taken along is taken from one store",
+                reason="TAKEN_FROM_TWO_POINTS",
+            )
+        if line.taken_at_point_id and line.shipping_minor:
+            raise InvalidArgument(f"lines[{i}].shipping_minor", "what is taken along has no delivery fee")
 
 
 def _amounts(line: Line) -> Sequence[tuple[str, int]]:

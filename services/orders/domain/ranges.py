@@ -61,6 +61,16 @@ def shift(
     return merged(_moved(one, state, fulfilment_id) if chosen(one) else one for one in ranges)
 
 
+def cancel(ranges: Ranges, chosen: Callable[[LineRange], bool]) -> Ranges:
+    """Cancels every chosen range; it keeps the fulfilment that it had."""
+    return merged(
+        _moved(one, UnitState.CANCELLED, one.fulfilment_id)
+        if chosen(one) and one.state != UnitState.CANCELLED
+        else one
+        for one in ranges
+    )
+
+
 def take(
     ranges: Ranges,
     counts: Mapping[int, int],

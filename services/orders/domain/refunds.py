@@ -23,7 +23,7 @@ from services.orders.domain.model import (
 )
 from services.orders.domain.money_back import Left
 from services.orders.domain.plan import check_units, counted, counted_ranges
-from services.orders.domain.ranges import Ranges, first, without
+from services.orders.domain.ranges import Ranges, first, in_state, without
 from services.orders.domain.states import (
     REFUND_MOVES,
     UNDONE,
@@ -79,6 +79,23 @@ def of_cancelled_units(before: Order, after: Order, reason: str, as_of: datetime
     units = _common(gone, left.units)
     goods = money_back.of_units(after, left, units)
     rest = money_back.after(left, goods)
+    return _of_cancelled(after, units, goods, rest, reason, as_of)
+
+
+def of_rest(after: Order, left: Left, as_of: datetime) -> Decision:
+    """`after`, with the money of all that was cancelled of an order of which something was taken along.
+
+    `left`: what could be given back before it was cancelled.
+    """
+    units = _common(left.units, in_state(after.ranges, UnitState.CANCELLED))
+    goods = money_back.of_units(after, left, units)
+    return _of_cancelled(after, units, goods, money_back.after(left, goods), "the rest was cancelled", as_of)
+
+
+def _of_cancelled(
+    after: Order, units: Ranges, goods: money_back.Parts, rest: Left, reason: str, as_of: datetime
+) -> Decision:
+    """These units, and the delivery fee once the customer is to have nothing that is sent."""
     fee = money_back.of_fee(after, rest, 0 if money_back.kept_units(after) else rest.fee_minor)
     kind = RefundKind.CANCELLED_UNITS if units else RefundKind.DELIVERY_FEE
     wish = RefundWish(kind, "cancelled", reason, "")

@@ -30,7 +30,7 @@ from services.orders.domain.model import (
     Window,
 )
 from services.orders.domain.plan import check_legs, counted, counted_ranges, place, unit_facts, units_in_words
-from services.orders.domain.ranges import whole
+from services.orders.domain.ranges import merged, whole
 from services.orders.domain.states import (
     CHANGE_MOVES,
     OPEN_FULFILMENT,
@@ -69,7 +69,9 @@ def propose(order: Order, wanted: Wanted, actor: str, roles: Sequence[str], as_o
         raise FailedPrecondition("CHANGE_OPEN", "stock and money do not follow another change yet")
     for one in [Change.LINES, Change.ADDRESS] if wanted.other_address else [Change.LINES]:
         changes.check_in_time(order, one, roles)
-    if content_of(order, wanted) == order.content and not wanted.other_address and not _lacks_units(order):
+    content = content_of(order, wanted)
+    _check_taken(order, content)
+    if content == order.content and not wanted.other_address and not _lacks_units(order):
         raise InvalidArgument("lines", "nothing of the order would change", reason="NOTHING_CHANGES")
     change = replace(begun(order, ChangeKind.CONTENT, ChangeState.PROPOSED, actor, as_of), wanted=wanted)
     hold = holds.begin(order, HoldKind.CHANGE, "it is being changed", as_of)
@@ -78,6 +80,16 @@ def propose(order: Order, wanted: Wanted, actor: str, roles: Sequence[str], as_o
     text = f"A change was asked for: {units_in_words(units)} for {wanted.total}, instead of {order.content.total}."
     facts = {"change_id": change.change_id}
     return Decision(after, (Happening(PROPOSED, text, as_of, facts, actor=actor),))
+
+
+def _check_taken(order: Order, content: Content) -> None:
+    """What was taken along is sold: only what is sent becomes something else that is sent."""
+    if content.taken != order.content.taken:
+        raise InvalidArgument("lines", "what was taken along stays as it is", reason="TAKEN_ALONG")
+    if not order.content.sent:
+        raise FailedPrecondition(TOO_LATE, "too late: all of it was taken along", state=order.state.value)
+    if not content.sent:
+        raise InvalidArgument("lines", "without what is sent, the order is cancelled and not changed")
 
 
 def _lacks_units(order: Order) -> bool:
@@ -103,10 +115,11 @@ def apply(
     check_legs(content, legs)
     if promise is None:
         raise InvalidArgument("promise", "a changed order has a promise to keep")
-    new = tuple(whole(line.line_number, line.quantity) for line in content.lines)
+    new = tuple(whole(line.line_number, line.quantity) for line in content.sent)
     if counted(unit for leg in legs for unit in leg.lines) != counted_ranges(new):
         raise InvalidArgument("legs", "the plan does not cover the lines exactly", reason="PLAN_MISMATCH")
-    ranges, created = place(replace(order, content=content, ranges=new), legs, UnitState.RECORDED, decision_id)
+    before = replace(order, content=content, ranges=merged((*order.taken_ranges, *new)))
+    ranges, created = place(before, legs, UnitState.RECORDED, decision_id)
     replaced = tuple(_replaced(one) for one in order.fulfilments)
     settling = replace(_decided(change, ChangeState.APPLIED, as_of), settled=False)
     after = replace(

@@ -135,7 +135,8 @@ ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
     _O.ACTION_REQUIRED: frozenset({_O.VALIDATED, _O.REFUSED, _O.CANCELLING}),
     _O.VALIDATED: frozenset({_O.RELEASED, _O.CANCELLING}),
     _O.RELEASED: frozenset({_O.CANCELLING, _O.CLOSED, _O.CANCELLED}),
-    _O.CANCELLING: frozenset({_O.CANCELLED}),
+    # Closed when the customer has taken something along.
+    _O.CANCELLING: frozenset({_O.CANCELLED, _O.CLOSED}),
     _O.REFUSED: frozenset(),
     _O.CANCELLED: frozenset(),
     _O.CLOSED: frozenset(),
@@ -161,7 +162,8 @@ FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
 }
 
 UNIT_MOVES: Mapping[UnitState, frozenset[UnitState]] = {
-    _U.RECORDED: frozenset({_U.ALLOCATED, _U.CANCELLED}),
+    # Delivered at once is what the customer takes along from a store.
+    _U.RECORDED: frozenset({_U.ALLOCATED, _U.CANCELLED, _U.DELIVERED}),
     _U.ALLOCATED: frozenset({_U.PICKED, _U.UNPLACED, _U.CANCELLED}),
     # What was to be sent again, and found no place, is lost for good.
     _U.UNPLACED: frozenset({_U.ALLOCATED, _U.CANCELLED, _U.LOST}),

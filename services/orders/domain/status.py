@@ -1,12 +1,13 @@
 """The consolidated status of an order, for the customer and for the inside (SPEC ORD-1).
 
 The status is that of the least advanced unit that is not cancelled, with "partially" when others are ahead of it.
-What was lost and refunded is waited for by nobody, as what was cancelled.
+What was lost and refunded is waited for by nobody, as what was cancelled. Of an order of which something was taken
+along from a store, it is that of the rest.
 """
 
 from services.orders.domain.holds import holds_work, open_holds
 from services.orders.domain.model import HoldKind, Order, StatusLabel
-from services.orders.domain.money_back import lost_for_good
+from services.orders.domain.money_back import lost_for_good, sent_units
 from services.orders.domain.ranges import in_state, quantity
 from services.orders.domain.states import FulfilmentState, OrderState, UnitState
 
@@ -62,9 +63,11 @@ def _journey(order: Order) -> str:
     """How far the goods have come, or empty while none has left."""
     refunded = quantity(lost_for_good(order))
     live = _live(order)
-    counts = {state: quantity(in_state(order.ranges, state)) for state in _LEFT}
+    counts = {state: quantity(in_state(order.sent_ranges, state)) for state in _LEFT}
     counts[UnitState.LOST] -= refunded
     left = sum(counts.values())
+    if live == 0 and order.taken:
+        return "delivered"
     if live == 0:
         return "refunded" if refunded else "cancelled"
     if left < live:
@@ -82,7 +85,7 @@ def _journey(order: Order) -> str:
 
 def _preparation(order: Order) -> str:
     states = {one.state for one in order.fulfilments if not holds_work(order, one) or one.state in _IN_HANDS}
-    if quantity(in_state(order.ranges, UnitState.PACKED)) == _live(order):
+    if quantity(in_state(order.sent_ranges, UnitState.PACKED)) == _live(order):
         return "prepared"
     if not states.isdisjoint(_IN_HANDS):
         return "in preparation"
@@ -90,6 +93,5 @@ def _preparation(order: Order) -> str:
 
 
 def _live(order: Order) -> int:
-    """The units that somebody waits for, or has."""
-    cancelled = quantity(in_state(order.ranges, UnitState.CANCELLED))
-    return quantity(order.ranges) - cancelled - quantity(lost_for_good(order))
+    """The sent units that somebody waits for, or has."""
+    return quantity(sent_units(order)) - quantity(lost_for_good(order))

@@ -31,6 +31,8 @@ class FakeDocuments(DocumentServiceServicer):
 
     async def ListDocuments(self, request: Any, context: Any) -> pb.ListDocumentsResponse:
         self._world.note("ListDocuments", request)
+        if list(request.kinds) == ["sales_receipt"]:
+            return pb.ListDocumentsResponse(documents=[RECEIPT])
         if request.page.cursor:
             return pb.ListDocumentsResponse(documents=[INVOICE])
         return pb.ListDocumentsResponse(documents=[NOTE], page=types.PageInfo(next_cursor="more"))
@@ -76,6 +78,7 @@ INVOICE = _document(
     shipping=[_BOOK],
     totals=[_BOOK, _GOODS],
 )
+RECEIPT = _document("STORE-LYON-SR-2026-000001", "sales_receipt", cause="receipt/ord_1", point_id="store-lyon")
 NOTE = _document(
     "WEB-FR-CN-2026-000001",
     "credit_note",

@@ -12,6 +12,7 @@ OUTCOMES = {
         promise_end="2026-11-22T18:00:00+00:00",
         cooling_off_until="2026-11-20T12:30:00+00:00",
     ),
+    "TAKEN": Placement("validated", receipt_number="STORE-LYON-SR-2026-000001"),
     "SOLD-OUT": Placement(
         "refused",
         refusal=Refusal("STOCK_UNAVAILABLE", "not enough stock", [RefusedLine(1, "SOLD-OUT", 2, 1, "NO_STOCK")]),

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from kit.errors import Unavailable
+from oms.orders.v1 import orders_service_pb2 as orders
 from oms.type.v1 import type_pb2 as types
 from services.gateway.auth import Role
 from services.gateway.console.session import COOKIE
@@ -63,6 +64,21 @@ async def test_a_late_order_says_since_when_what_is_expected_and_what_it_gives(
     order.promise_changes.add(at=WINDOW.start, window=WINDOW)
     late = await http.get(f"/console/orders/{ORDER}")
     assert [word for word in words if word in late.text] == list(words)
+
+
+async def test_an_order_says_what_was_taken_along_and_from_where(
+    http: httpx.AsyncClient, issuer: Issuer, filled: World
+) -> None:
+    await sign_in(http, issuer.token(Role.CUSTOMER_SERVICE))
+    order = filled.placed[ORDER]
+    order.content.lines[0].taken_at_point_id = "store-lyon"
+    along = order.fulfilments.add(fulfilment_id="ful_9", point_id="store-lyon", taken=True)
+    along.state = orders.FULFILMENT_STATE_DELIVERED
+    along.hand_over_by.CopyFrom(WINDOW.start)
+    page = (await http.get(f"/console/orders/{ORDER}")).text
+    assert "taken along from store-lyon" in page
+    assert "ful_9, taken along" in page
+    assert "Hand over by" not in page
 
 
 async def test_the_cookie_is_out_of_reach_of_scripts_and_of_other_sites(

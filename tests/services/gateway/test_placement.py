@@ -79,6 +79,25 @@ async def test_what_is_recorded_is_what_was_sent(channel: Channel, world: World)
     assert not content.HasField("source_placed_at")
 
 
+async def test_what_is_taken_along_is_answered_with_its_receipt_also_when_it_is_asked_again(
+    channel: Channel, world: World
+) -> None:
+    line = {**ORDER_EXAMPLE["lines"][0], "sku": "TAKEN", "shipping_minor": 0, "taken_at_point_id": "store-lyon"}
+    bare = {name: value for name, value in ORDER_EXAMPLE.items() if name != "ship_to"}
+    order: dict[str, Any] = {**bare, "lines": [line], "ship_to": None}
+    for _ in range(2):
+        answer = await channel.place("TAKEN", **order)
+        body = answer.json()
+        assert (answer.status_code, body["receipt_number"]) == (201, "STORE-LYON-SR-2026-000001")
+        assert body["lines"][0]["taken_at_point_id"] == "store-lyon"
+        world.placed[body["id"]].state = orders.ORDER_STATE_CLOSED
+    sent = world.calls("RecordOrder")[0].content
+    assert (sent.lines[0].taken_at_point_id, sent.HasField("ship_to")) == ("store-lyon", False)
+    (asked,) = world.calls("ListDocuments")
+    assert list(asked.kinds) == ["sales_receipt"]
+    assert (await channel.place("VALID", "2")).json()["receipt_number"] is None
+
+
 async def test_a_channel_may_say_when_it_took_the_order(channel: Channel, world: World) -> None:
     await channel.place("VALID", source_placed_at="2010-12-01T08:26:00Z")
     (request,) = world.calls("RecordOrder")

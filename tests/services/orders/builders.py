@@ -90,7 +90,8 @@ def recorded(*lines: Line, life_cycle: LifeCycle = LIFE_CYCLE, **changes: Any) -
 
 
 def accepted(order: Order, *legs: Leg) -> Decision:
-    return life.accept(order, legs, PROMISE, "dec_1", "authorized", NOON)
+    """With the money of what is taken along captured."""
+    return life.accept(order, legs, PROMISE, "dec_1", "authorized", NOON, taken="captured")
 
 
 def released(*legs: Leg, lines: Sequence[Line] = ()) -> Order:

@@ -69,6 +69,7 @@ def test_orders_of_before_the_source_date_keep_their_digest() -> None:
     assert content_digest(content(source_placed_at=NOON), BUYER).hex() != before
     kept = PaymentTerms("payment_method_token", "pm_card_visa", save_means=True)
     assert content_digest(content(payment=kept), BUYER).hex() != before
+    assert content_digest(content(replace(line(), taken_at_point_id="st-lyon")), BUYER).hex() != before
 
 
 async def test_the_same_key_and_content_give_the_same_order(shop: Shop) -> None:

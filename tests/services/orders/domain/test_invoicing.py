@@ -31,7 +31,8 @@ from services.orders.domain.model import (
     Units,
 )
 from services.orders.domain.money_back import left_of, summed
-from services.orders.domain.states import RefundState
+from services.orders.domain.pricing import taken_minor
+from services.orders.domain.states import OrderState, RefundState
 from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, PROMISE, accepted, leg, line, recorded
 from tests.services.orders.domain.test_money import Life, give_back
 
@@ -135,8 +136,18 @@ def _settle(one: Watched, outcome: str = "succeeded") -> None:
             one.order = refunds.record_outcome(one.order, refund.refund_id, outcome, failure, NOON).order
 
 
+def _some_taken(lines: list[Line], seed: int) -> list[Line]:
+    """Some of the lines, or none, or all, are taken along from a store."""
+    choose = random.Random(seed)
+    share = choose.choice((0, 0, 0.4, 1))
+    return [
+        replace(one, taken_at_point_id="st-lyon", shipping_minor=0) if choose.random() < share else one
+        for one in lines
+    ]
+
+
 def _live_and_give_back(amounts: list[tuple[int, int, int, int, int]], seed: int, moment: CaptureMoment) -> None:
-    one = Watched(_basket(amounts), seed, moment, hard=True)
+    one = Watched(_some_taken(_basket(amounts), seed), seed, moment, hard=True)
     one.live()
     assert one.desk.books() == _taken(one.order)
     for _ in range(4):
@@ -155,7 +166,7 @@ def _live_and_give_back(amounts: list[tuple[int, int, int, int, int]], seed: int
 def _live_and_cancel(
     amounts: list[tuple[int, int, int, int, int]], seed: int, moment: CaptureMoment, steps: int
 ) -> None:
-    one = Watched(_basket(amounts), seed, moment)
+    one = Watched(_some_taken(_basket(amounts), seed), seed, moment)
     one.live(steps)
     give_back(one)
     try:
@@ -165,11 +176,21 @@ def _live_and_cancel(
     pending = [refund for refund in one.order.refunds if refund.state == RefundState.PENDING]
     one.order = life.complete_cancellation(one.order, NOON).order
     for refund in pending:
-        # It came first, or the undoing gave the money back before.
-        came_first = one.choose.random() < 0.5
+        # It came first, or the undoing of the whole order gave the money back before.
+        came_first = one.choose.random() < 0.5 or one.order.state == OrderState.CLOSED
         outcome = ("succeeded", "") if came_first else ("failed", refunds.EXCEEDS_CAPTURE)
         one.order = refunds.record_outcome(one.order, refund.refund_id, *outcome, NOON).order
-    assert one.desk.books() == {}
+    if one.order.state == OrderState.CANCELLED:
+        assert one.desk.books() == {}
+        return
+    # What was taken along stays; all else was given back by refunds.
+    _settle(one)
+    kept = sum(net + tax for net, tax in one.desk.books().values())
+    assert kept == one.captured - sum(each.amount_minor for each in one.order.refunds)
+    before = sum(each.amount_minor for each in one.order.refunds if each.kind != RefundKind.CANCELLED_UNITS)
+    along = taken_minor(one.order.content.taken)
+    assert along - before <= kept <= along
+    assert one.desk.books() == _taken(one.order)
 
 
 @settings(max_examples=500, deadline=None)

@@ -27,7 +27,7 @@ from services.orders.domain.model import (
 from services.orders.domain.money_back import left_of
 from services.orders.domain.parcels import Scan, carrier_event
 from services.orders.domain.plan import unplaced
-from services.orders.domain.pricing import goods_minor, shipping_minor
+from services.orders.domain.pricing import goods_minor, shipping_minor, taken_minor
 from services.orders.domain.ranges import quantity
 from services.orders.domain.states import CaptureState, FulfilmentState, OrderState
 from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, accepted, leg, line, recorded
@@ -60,10 +60,10 @@ class Life:
     ) -> None:
         self.choose = random.Random(seed)
         self.said_no_longer_due = 0
-        self.captured = 0
         self.is_hard = hard
         order = recorded(*lines, life_cycle=replace(LIFE_CYCLE, capture_at=moment, goodwill_caps=(_CAP,)))
-        legs = self.legs({one.line_number: one.quantity for one in lines})
+        legs = self.legs({one.line_number: one.quantity for one in order.content.sent})
+        self.captured = taken_minor(order.content.taken)
         self.order = life.release(accepted(order, *legs).order, COOLED).order
         if self.order.charge:
             self.order = capture.record_of_order(self.order, _CAPTURED).order

@@ -27,7 +27,8 @@ if _version_not_supported:
 
 class DocumentServiceStub:
     """Reads the tax documents of orders. They are issued with the change of money that calls for them: an invoice when
-    money is captured, a credit note when a refund succeeded or an order that was paid is cancelled.
+    money is captured, a sales receipt when goods are taken along, a credit note when a refund succeeded or an order that
+    was paid is cancelled.
     """
 
     def __init__(self, channel):
@@ -50,7 +51,8 @@ class DocumentServiceStub:
 
 class DocumentServiceServicer:
     """Reads the tax documents of orders. They are issued with the change of money that calls for them: an invoice when
-    money is captured, a credit note when a refund succeeded or an order that was paid is cancelled.
+    money is captured, a sales receipt when goods are taken along, a credit note when a refund succeeded or an order that
+    was paid is cancelled.
     """
 
     def GetDocument(self, request, context):
@@ -90,7 +92,8 @@ def add_DocumentServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class DocumentService:
     """Reads the tax documents of orders. They are issued with the change of money that calls for them: an invoice when
-    money is captured, a credit note when a refund succeeded or an order that was paid is cancelled.
+    money is captured, a sales receipt when goods are taken along, a credit note when a refund succeeded or an order that
+    was paid is cancelled.
     """
 
     @staticmethod

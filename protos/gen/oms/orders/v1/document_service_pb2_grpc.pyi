@@ -28,7 +28,8 @@ GRPC_VERSION: str
 
 class DocumentServiceStub:
     """Reads the tax documents of orders. They are issued with the change of money that calls for them: an invoice when
-    money is captured, a credit note when a refund succeeded or an order that was paid is cancelled.
+    money is captured, a sales receipt when goods are taken along, a credit note when a refund succeeded or an order that
+    was paid is cancelled.
     """
 
     @_typing.overload
@@ -43,7 +44,8 @@ class DocumentServiceStub:
 @_typing.type_check_only
 class DocumentServiceAsyncStub(DocumentServiceStub):
     """Reads the tax documents of orders. They are issued with the change of money that calls for them: an invoice when
-    money is captured, a credit note when a refund succeeded or an order that was paid is cancelled.
+    money is captured, a sales receipt when goods are taken along, a credit note when a refund succeeded or an order that
+    was paid is cancelled.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -54,7 +56,8 @@ class DocumentServiceAsyncStub(DocumentServiceStub):
 
 class DocumentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads the tax documents of orders. They are issued with the change of money that calls for them: an invoice when
-    money is captured, a credit note when a refund succeeded or an order that was paid is cancelled.
+    money is captured, a sales receipt when goods are taken along, a credit note when a refund succeeded or an order that
+    was paid is cancelled.
     """
 
     @_abc_1.abstractmethod

@@ -1060,6 +1060,7 @@ class OrderLine(_message.Message):
     TAX_RATE_BASIS_POINTS_FIELD_NUMBER: _builtins.int
     SHIPPING_MINOR_FIELD_NUMBER: _builtins.int
     DISCOUNTS_FIELD_NUMBER: _builtins.int
+    TAKEN_AT_POINT_ID_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     """1 and up, unique in the order."""
     sku: _builtins.str
@@ -1074,6 +1075,10 @@ class OrderLine(_message.Message):
     """Basis points: 2000 is 20 %."""
     shipping_minor: _builtins.int
     """The line's share of the delivery fee, tax included."""
+    taken_at_point_id: _builtins.str
+    """The store from which the customer takes the units along, at once; empty: they are sent. One store in an order, and
+    no delivery fee on such a line.
+    """
     @_builtins.property
     def discounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiscountShare]: ...
     def __init__(
@@ -1089,10 +1094,11 @@ class OrderLine(_message.Message):
         tax_rate_basis_points: _builtins.int = ...,
         shipping_minor: _builtins.int = ...,
         discounts: _abc.Iterable[Global___DiscountShare] | None = ...,
+        taken_at_point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "discounts", b"discounts", "line_number", b"line_number", "net_minor", b"net_minor", "quantity", b"quantity", "shipping_minor", b"shipping_minor", "sku", b"sku", "tax_minor", b"tax_minor", "tax_rate_basis_points", b"tax_rate_basis_points", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "discounts", b"discounts", "line_number", b"line_number", "net_minor", b"net_minor", "quantity", b"quantity", "shipping_minor", b"shipping_minor", "sku", b"sku", "taken_at_point_id", b"taken_at_point_id", "tax_minor", b"tax_minor", "tax_rate_basis_points", b"tax_rate_basis_points", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1339,6 +1345,7 @@ class OrderFacts(_message.Message):
     PLACED_AT_FIELD_NUMBER: _builtins.int
     BASKET_ID_FIELD_NUMBER: _builtins.int
     BOOKING_ID_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     channel_id: _builtins.str
     mode: _type_pb2.DeliveryMode.ValueType
@@ -1352,11 +1359,17 @@ class OrderFacts(_message.Message):
     @_builtins.property
     def payment(self) -> Global___PaymentTerms: ...
     @_builtins.property
-    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineFacts]: ...
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineFacts]:
+        """What is sent."""
+
     @_builtins.property
     def life_cycle(self) -> Global___LifeCycle: ...
     @_builtins.property
     def placed_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def taken(self) -> Global___TakenFacts:
+        """What the customer takes along; absent when it is nothing."""
+
     def __init__(
         self,
         *,
@@ -1372,14 +1385,46 @@ class OrderFacts(_message.Message):
         placed_at: _timestamp_pb2.Timestamp | None = ...,
         basket_id: _builtins.str = ...,
         booking_id: _builtins.str = ...,
+        taken: Global___TakenFacts | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "life_cycle", b"life_cycle", "payment", b"payment", "placed_at", b"placed_at", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "life_cycle", b"life_cycle", "payment", b"payment", "placed_at", b"placed_at", "taken", b"taken", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "destination", b"destination", "life_cycle", b"life_cycle", "lines", b"lines", "mode", b"mode", "order_id", b"order_id", "payment", b"payment", "placed_at", b"placed_at", "quote_id", b"quote_id", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "destination", b"destination", "life_cycle", b"life_cycle", "lines", b"lines", "mode", b"mode", "order_id", b"order_id", "payment", b"payment", "placed_at", b"placed_at", "quote_id", b"quote_id", "taken", b"taken", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderFacts: _TypeAlias = OrderFacts  # noqa: Y015
+
+@_typing.final
+class TakenFacts(_message.Message):
+    """What a customer takes along from a store."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___LineFacts]: ...
+    @_builtins.property
+    def amount(self) -> _type_pb2.Money:
+        """To be captured at once."""
+
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        lines: _abc.Iterable[Global___LineFacts] | None = ...,
+        amount: _type_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "lines", b"lines", "point_id", b"point_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakenFacts: _TypeAlias = TakenFacts  # noqa: Y015
 
 @_typing.final
 class LineFacts(_message.Message):
@@ -2458,7 +2503,9 @@ class LineRange(_message.Message):
     "returned".
     """
     fulfilment_id: _builtins.str
-    """Empty while unplaced or cancelled; of units that are sent again, that of their lost parcel while they are unplaced."""
+    """Empty while unplaced; of units that are sent again, that of their lost parcel while they are unplaced. Cancelled
+    units have one where the customer took others of the order along.
+    """
     def __init__(
         self,
         *,
@@ -2503,6 +2550,7 @@ class Fulfilment(_message.Message):
     HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
     REPLACES_FIELD_NUMBER: _builtins.int
     UNCLAIMED_SINCE_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -2515,6 +2563,8 @@ class Fulfilment(_message.Message):
     decision_id: _builtins.str
     replaces: _builtins.str
     """The fulfilment whose lost parcel it sends again; its goods are paid with that one. Empty for any other."""
+    taken: _builtins.bool
+    """The customer took it along from the point when the order was accepted: no work, no carrier."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___FulfilmentLine]: ...
     @_builtins.property
@@ -2569,10 +2619,11 @@ class Fulfilment(_message.Message):
         hand_over_from: _timestamp_pb2.Timestamp | None = ...,
         replaces: _builtins.str = ...,
         unclaimed_since: _timestamp_pb2.Timestamp | None = ...,
+        taken: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2926,6 +2977,7 @@ class AcceptOrderRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     BOOKING_ID_FIELD_NUMBER: _builtins.int
     SLOT_FIELD_NUMBER: _builtins.int
+    TAKEN_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     decision_id: _builtins.str
@@ -2933,6 +2985,8 @@ class AcceptOrderRequest(_message.Message):
     """"authorized" or "paid_by_channel"."""
     booking_id: _builtins.str
     """Of an order with a booking: the slot that the plan keeps."""
+    taken: _builtins.str
+    """What became of the money of what the customer takes along: "captured" or "not_needed"; empty when it is nothing."""
     @_builtins.property
     def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLeg]: ...
     @_builtins.property
@@ -2953,10 +3007,11 @@ class AcceptOrderRequest(_message.Message):
         as_of: _timestamp_pb2.Timestamp | None = ...,
         booking_id: _builtins.str = ...,
         slot: Global___AppointmentSlot | None = ...,
+        taken: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "promise", b"promise", "slot", b"slot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "booking_id", b"booking_id", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "payment", b"payment", "promise", b"promise", "request_id", b"request_id", "slot", b"slot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "booking_id", b"booking_id", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "payment", b"payment", "promise", b"promise", "request_id", b"request_id", "slot", b"slot", "taken", b"taken"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2972,11 +3027,16 @@ class AcceptOrderResponse(_message.Message):
     COOLING_OFF_UNTIL_FIELD_NUMBER: _builtins.int
     FULFILMENTS_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
+    RECEIPT_NUMBER_FIELD_NUMBER: _builtins.int
     state: Global___OrderState.ValueType
+    receipt_number: _builtins.str
+    """Of what was taken along; empty when it was nothing, or free."""
     @_builtins.property
     def cooling_off_until(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
-    def fulfilments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fulfilment]: ...
+    def fulfilments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fulfilment]:
+        """Those that are to be worked on."""
+
     @_builtins.property
     def refusal(self) -> Global___Refusal:
         """Why it is not accepted; absent when it is, and when a cancellation came first."""
@@ -2988,10 +3048,11 @@ class AcceptOrderResponse(_message.Message):
         cooling_off_until: _timestamp_pb2.Timestamp | None = ...,
         fulfilments: _abc.Iterable[Global___Fulfilment] | None = ...,
         refusal: Global___Refusal | None = ...,
+        receipt_number: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cooling_off_until", b"cooling_off_until", "refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cooling_off_until", b"cooling_off_until", "fulfilments", b"fulfilments", "refusal", b"refusal", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cooling_off_until", b"cooling_off_until", "fulfilments", b"fulfilments", "receipt_number", b"receipt_number", "refusal", b"refusal", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3410,7 +3471,7 @@ Global___RerouteUnitsResponse: _TypeAlias = RerouteUnitsResponse  # noqa: Y015
 
 @_typing.final
 class RequestCancellationRequest(_message.Message):
-    """A wish to cancel the whole order."""
+    """A wish to cancel the whole order: all but what the customer has taken along."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -3499,7 +3560,7 @@ Global___CompleteCancellationRequest: _TypeAlias = CompleteCancellationRequest  
 
 @_typing.final
 class CompleteCancellationResponse(_message.Message):
-    """The state after it."""
+    """The state after it: CANCELLED, or CLOSED when the customer has taken something along."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
