@@ -31,6 +31,8 @@ def check_content(content: Content) -> None:
         raise InvalidArgument("booking_id", "delivery by appointment needs the booking of a slot")
     if content.booking_id and content.mode not in _MODES:
         raise InvalidArgument("booking_id", f"only {' and '.join(_MODES)} keep an appointment")
+    if content.booking_id and not content.sent:
+        raise InvalidArgument("booking_id", "what is taken along is brought at no appointment")
 
 
 def kept(content: Content, booking_id: str, slot: Slot | None) -> Appointment | None:
