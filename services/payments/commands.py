@@ -133,7 +133,7 @@ class Command(Protocol):
 
 
 def content(verb: str, asked: Authorize | ChangeAmount | Move | Settle | Unwind | Resolve | SendLink) -> bytes:
-    """What the request id stands for; only its digest is kept. The point only labels it, and how long is a wish."""
+    """What the request id stands for; only its digest is kept. The point labels it, how long is only a wish."""
     meant = {name: value for name, value in asdict(asked).items() if name not in ("point_id", "needed_until")}
     return json.dumps([verb, meant], sort_keys=True, default=str).encode()
 

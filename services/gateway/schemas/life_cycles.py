@@ -125,6 +125,16 @@ class FraudPolicy(Sent):
     refuse_at: _Number = 0
 
 
+class Competition(Sent):
+    """Work is offered to rings of points at once: the first to accept has it."""
+
+    rings: list[_Number] = Field(description="How many further points each ring has")
+    ring_seconds: _Seconds = Field(description="To answer, in the opening hours of each point")
+    fallback: Literal["planned", "customer_service"] = Field(
+        "planned", description="Who has it when nobody took it"
+    )
+
+
 class LifeCycle(Sent):
     """How orders live."""
 
@@ -168,6 +178,10 @@ class LifeCycle(Sent):
     labels: list[StatusLabel] = Field(default_factory=list)
     prepare_ahead_seconds: _Seconds = Field(0, description="How long before its latest start work is given out")
     fraud: FraudPolicy | None = None
+    lost_after_days: _Number = Field(0, description="Of silence, after which a parcel is lost; 0: it never is")
+    lost_parcel: Literal["reship", "refund", "ask"] = Field("ask", description="What becomes of its units")
+    loss_decision_seconds: _Seconds = Field(0, description="For the answer to `ask`; 0: three days")
+    competition: Competition | None = Field(None, description="Null: work is offered to the planned point alone")
 
 
 class LifeCycleView(LifeCycle):

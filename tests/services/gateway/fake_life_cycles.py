@@ -21,6 +21,7 @@ class FakeLifeCycles(OrdersServiceServicer):
                 version=1,
                 offer_seconds=60,
                 capture_at="shipment",
+                lost_parcel="ask",
             )
         ]
 
