@@ -93,6 +93,7 @@ LIFE_CYCLES = {
     "at-order-slow": (3600, "order"),
     "competing": (0, "shipment"),
     "for-a-person": (0, "shipment"),
+    "in-time": (0, "shipment"),
     "judged": (0, "shipment"),
     "judged-briefly": (0, "shipment"),
 }
@@ -110,6 +111,7 @@ CHANNELS = {
     "prepaid-slow": "at-order-slow",
     "contest": "competing",
     "asked": "for-a-person",
+    "in-time": "in-time",
     "judged": "judged",
     "judged-briefly": "judged-briefly",
 }
@@ -318,8 +320,8 @@ async def _load_channels(world: World) -> None:
                     offer_seconds=3600,
                     payment_action_seconds=900,
                     reroute_limit=3,
-                    # Work for an appointment within a week is given out at once.
-                    prepare_ahead_seconds=5 * 86_400,
+                    # Work is given out at once, but for those that wait until it must begin.
+                    prepare_ahead_seconds=0 if name == "in-time" else 30 * 86_400,
                     capture_at=capture_at,
                     goodwill_caps=[cap],
                     competition=COMPETITIONS.get(name),
