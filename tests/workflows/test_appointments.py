@@ -201,3 +201,18 @@ async def test_whom_the_carrier_misses_chooses_another_slot(world: World) -> Non
     await world.appointment_in(order_id, "missed")
     await world.deliver(work)
     assert await world.ended(order_id) == "CLOSED"
+
+
+async def test_work_for_an_appointment_waits_until_it_must_begin(world: World) -> None:
+    slot = (await world.slots())[5]
+    sku = await world.stock({NEAR: 1})
+    booking = await world.hold_slot(slot, "in-time")
+    recorded = await world.record({sku: 1}, booking=booking.booking_id, channel="in-time")
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    hold = await world.hold_of(order_id, "appointment")
+    (work,) = (await world.order(order_id)).fulfilments
+    assert (hold.until, hold.fulfilment_id) == (work.latest_start, work.fulfilment_id)
+    await world.let_go(order_id, hold.hold_id)
+    await world.ship(order_id)
+    assert await world.ended(order_id) == "CLOSED"

@@ -201,10 +201,10 @@ class World:
         found = (await self.booking.ListSlots(asked)).slots
         return [slot for slot in found if slot.slot_id.startswith(pattern.pattern_id)]
 
-    async def hold_slot(self, slot: bkg.Slot, **other: Any) -> bkg.Booking:
-        """A customer of the web shop is about to order."""
+    async def hold_slot(self, slot: bkg.Slot, channel: str = "web", **other: Any) -> bkg.Booking:
+        """A customer of the shop is about to order."""
         asked = bkg.HoldSlotRequest(
-            request_id=uuid4().hex, slot_id=slot.slot_id, channel_id="web", destination=HOME, **other
+            request_id=uuid4().hex, slot_id=slot.slot_id, channel_id=channel, destination=HOME, **other
         )
         return (await self.booking.HoldSlot(asked)).booking
 
