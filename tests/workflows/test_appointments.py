@@ -10,6 +10,7 @@ from kit.times import from_proto, now, to_proto
 from oms.booking.v1 import booking_service_pb2 as bkg
 from oms.orders.v1 import orders_service_pb2 as pb
 from tests.workflows.faults import Fault
+from tests.workflows.test_unwind import EACH_FINAL, EACH_RECOVERABLE
 from tests.workflows.world import MID, NEAR, VISA, World, until
 from workflows.messages import Placement
 
@@ -82,7 +83,7 @@ async def test_an_order_that_is_cancelled_or_declined_gives_its_slot_back(world:
     assert (await world.taken(one), await world.taken(other)) == (0, 0)
 
 
-@pytest.mark.parametrize("fault", [Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE, Fault.TASK_LOST])
+@pytest.mark.parametrize("fault", EACH_RECOVERABLE)
 async def test_whatever_happens_to_a_step_a_place_is_taken_once_and_given_back_once(
     world: World, fault: Fault
 ) -> None:
@@ -101,7 +102,7 @@ async def test_whatever_happens_to_a_step_a_place_is_taken_once_and_given_back_o
     assert await world.taken(slot) == 0
 
 
-@pytest.mark.parametrize("fault", [Fault.FAILS_FOR_GOOD, Fault.ACTS_AND_FAILS_FOR_GOOD])
+@pytest.mark.parametrize("fault", EACH_FINAL)
 async def test_an_order_whose_booking_fails_for_good_is_refused_and_keeps_no_place(
     world: World, fault: Fault
 ) -> None:
@@ -118,7 +119,7 @@ async def test_an_order_whose_booking_fails_for_good_is_refused_and_keeps_no_pla
     assert await world.taken(slot) == 0
 
 
-@pytest.mark.parametrize("fault", [Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE, Fault.TASK_LOST])
+@pytest.mark.parametrize("fault", EACH_RECOVERABLE)
 async def test_whatever_happens_to_a_move_it_is_made_once_and_its_order_told(world: World, fault: Fault) -> None:
     _, first, second = (await world.slots())[:3]
     order_id, _ = await order(world, await world.hold_slot(first))

@@ -8,7 +8,7 @@ import pytest
 from kit.errors import FailedPrecondition
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
-from tests.workflows.test_unwind import EACH, RECOVERABLE, _with_help
+from tests.workflows.test_unwind import EACH, EACH_RECOVERABLE, _with_help
 from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -174,7 +174,7 @@ async def test_what_is_sent_again_is_sent_once_whatever_goes_wrong_with_a_step(w
     await asyncio.gather(*(live(step) for step in AGAIN))
 
 
-@pytest.mark.parametrize("fault", RECOVERABLE)
+@pytest.mark.parametrize("fault", EACH_RECOVERABLE)
 async def test_a_loss_is_refunded_once_whatever_goes_wrong_with_a_step(world: World, fault: Fault) -> None:
     async def live(step: str, decision: str) -> None:
         sku, order_id = await placed(world, {NEAR: 1})

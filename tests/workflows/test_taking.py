@@ -8,7 +8,7 @@ from kit.errors import FailedPrecondition
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as pay
 from tests.workflows.faults import Fault
-from tests.workflows.test_unwind import EACH, FINAL, RECOVERABLE, _ends, _story_ended, _with_help
+from tests.workflows.test_unwind import EACH, EACH_FINAL, EACH_RECOVERABLE, _ends, _story_ended, _with_help
 from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -167,7 +167,7 @@ async def test_what_was_taken_along_comes_back_as_a_refund_only(world: World) ->
 # -- the unwind matrix ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", RECOVERABLE)
+@pytest.mark.parametrize("fault", EACH_RECOVERABLE)
 async def test_a_step_of_taking_that_fails_and_comes_back_changes_nothing(world: World, fault: Fault) -> None:
     async def live(step: str) -> None:
         sent, taken = await asyncio.gather(world.stock({MID: 1}), world.stock({NEAR: 1}))
@@ -185,7 +185,7 @@ async def test_a_step_of_taking_that_fails_and_comes_back_changes_nothing(world:
     await asyncio.gather(*(live(step) for step in (*PLACING, *AFTER)))
 
 
-@pytest.mark.parametrize("fault", FINAL)
+@pytest.mark.parametrize("fault", EACH_FINAL)
 async def test_a_step_before_the_sale_that_fails_for_good_refuses_and_undoes_it(
     world: World, fault: Fault
 ) -> None:
@@ -201,7 +201,7 @@ async def test_a_step_before_the_sale_that_fails_for_good_refuses_and_undoes_it(
     await asyncio.gather(*(live(step) for step in PLACING))
 
 
-@pytest.mark.parametrize("fault", FINAL)
+@pytest.mark.parametrize("fault", EACH_FINAL)
 async def test_after_the_sale_a_step_that_fails_for_good_waits_for_a_person(world: World, fault: Fault) -> None:
     async def live(step: str) -> None:
         sent, taken = await asyncio.gather(world.stock({MID: 1}), world.stock({NEAR: 1}))
