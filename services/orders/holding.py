@@ -4,10 +4,12 @@ What was let go at one instant, a release of thousands of pre-orders, goes to it
 it: so the orders that are placed meanwhile do not wait behind all of them.
 """
 
+import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kit import db, outbox, telemetry
+from kit.errors import OmsError
 from services.orders import documents as doc
 from services.orders import reading, store
 from services.orders.changing import Asked, Changes, events_of, judged
@@ -15,8 +17,11 @@ from services.orders.domain import holds, order
 from services.orders.domain.model import Decision, Hold, HoldDefault, Order
 from services.orders.domain.states import OrderState
 
+_log = logging.getLogger(__name__)
 # Works that were let go and are not with their points yet: more are let go when these have become fewer.
 WAVE = 20
+# Work that is still not with its point after so long waits for something else, and holds nobody up.
+STUCK = timedelta(minutes=5)
 
 
 class Holding(Changes):
@@ -117,10 +122,15 @@ class Holding(Changes):
         """The default of holds whose date has come, for at most `limit` orders; whether there were any."""
         async with db.single(self._engine).connect() as tx:
             order_ids = await reading.list_due_holds(tx, as_of, limit)
-            room = WAVE - await reading.count_let_go(tx, WAVE) if order_ids else 0
+            let_go = await reading.count_let_go(tx, as_of - STUCK, WAVE) if order_ids else 0
+            room = WAVE - let_go
         for order_id in order_ids[:room]:
             with telemetry.about_order(order_id):
-                await self._lapse(order_id, as_of)
+                try:
+                    await self._lapse(order_id, as_of)
+                except OmsError:
+                    # Those that come after it do not wait for it.
+                    _log.exception("the date of a hold has come, and it cannot end")
         return bool(order_ids)
 
     async def _lapse(self, order_id: str, as_of: datetime) -> None:

@@ -131,12 +131,12 @@ async def list_due_holds(tx: AsyncConnection, as_of: datetime, limit: int) -> li
     return list((await tx.execute(query)).scalars())
 
 
-async def count_let_go(tx: AsyncConnection, at_most: int) -> int:
-    """How many works were let go and are not with their points yet, counted up to a number."""
+async def count_let_go(tx: AsyncConnection, since: datetime, at_most: int) -> int:
+    """How many works were let go since then and are not with their points yet, counted up to a number."""
     f = fulfilment.c
     waiting = (
         select(f.fulfilment_id)
-        .where(f.state == FulfilmentState.PLANNED.value, f.let_go_at.is_not(None))
+        .where(f.state == FulfilmentState.PLANNED.value, f.let_go_at >= since)
         .limit(at_most)
         .subquery()
     )

@@ -126,6 +126,20 @@ async def test_pre_orders_are_let_go_no_faster_than_their_points_are_offered_the
     assert offered == 8
 
 
+async def test_work_that_is_stuck_after_it_was_let_go_holds_nobody_up(
+    shop: Shop, held: Holding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "WAVE", 1)
+    orders = [await shop.record(f"key-{number}") for number in range(2)]
+    for order_id in orders:
+        await shop.accept(order_id, pre_ordered())
+        await shop.service.release_order(shop.asked(), order_id, COOLED)
+    assert await held.lapse_holds(MIDNIGHT, 10)
+    assert await held.lapse_holds(MIDNIGHT + holding.STUCK, 10), "the other one still waits"
+    assert await held.lapse_holds(MIDNIGHT + holding.STUCK + timedelta(seconds=1), 10)
+    assert not await held.lapse_holds(MIDNIGHT + holding.STUCK + timedelta(seconds=1), 10)
+
+
 async def test_a_trade_lives_by_its_own_life_cycle(shop: Shop) -> None:
     rules = (
         HoldRule(HoldKind.FRAUD, 3600, HoldDefault.CANCEL, ("customer_service",)),
