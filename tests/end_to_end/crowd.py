@@ -158,7 +158,9 @@ class Crowd:
     async def _read_catalogue(self) -> None:
         items = (await self._gate.get("/v1/items", "supply_chain", size=500))["items"]
         # Fashion only: every parcel carrier takes it.
-        self._items = {item["sku"]: item for item in items if "fashion" in item["category_path"]}
+        # What is not sold yet would wait for its release date.
+        sold = (item for item in items if not item["release_date"])
+        self._items = {item["sku"]: item for item in sold if "fashion" in item["category_path"]}
         path, scope = f"/v1/channels/{CHANNEL}/availability", Scope(channels=(CHANNEL,))
         rows = (await self._gate.get(path, "channel", scope, sku=sorted(self._items)))["items"]
         self._left = {row["sku"]: row["available_now"] for row in rows}
