@@ -14,7 +14,12 @@ async def test_a_process_lives_even_if_nothing_else_does(http: httpx.AsyncClient
 async def test_what_is_missing_is_named(http: httpx.AsyncClient, peers: Peers, app: FastAPI) -> None:
     now = 0.0
     app.state.readiness._clock = lambda: now
-    answer = await http.get("/readyz")
+    for _ in range(10):
+        answer = await http.get("/readyz")
+        if len(answer.json()["facts"]) == 1:
+            break
+        # On a busy machine a service that has just started may be asked for longer than it is waited for.
+        app.state.readiness._looked_at = float("-inf")
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["facts"] == {"worker": "not serving"}, "Temporal is away here"
