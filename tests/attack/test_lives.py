@@ -147,7 +147,8 @@ async def _assert_consistent(world: World, order_id: str, sku: str, units: dict[
     brought = sum(
         row.parcel.shipping.amount_minor
         for row in order.fulfilments
-        if row.state in PREPARED and row.parcel.capture_state == "captured"
+        # Money that came although its parcel was given up keeps the fee, and no other parcel brings it again.
+        if row.parcel.capture_state == "captured"
     )
     fee = SHIPPING_MINOR if order.HasField("charge") else brought
     kept = PRICE_MINOR * delivered + fee if delivered else 0

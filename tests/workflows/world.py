@@ -747,7 +747,7 @@ class World:
             return
         assert payment.status != pay.PAYMENT_STATUS_PENDING
         kept = payment.captured.amount_minor - payment.refunded.amount_minor
-        assert kept == kept_minor
+        assert kept == kept_minor, f"{order_id}: {kept} is kept, not {kept_minor}"
         assert payment.authorized.amount_minor == payment.captured.amount_minor + payment.voided.amount_minor
         for book in await asyncio.to_thread(self.provider.books, order_id):
             assert book["captured"] - book["refunded"] in (0, kept_minor)
