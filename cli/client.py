@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -15,6 +15,7 @@ from deploy.local import tokens
 from deploy.local.keys import load_or_make
 from deploy.local.state import StateFolder
 
+Found = TypeVar("Found")
 Json = dict[str, Any]
 Sign = Callable[[str, tokens.Scope], str]
 # Longer than the gateway waits for the outcome of a placement.
@@ -175,7 +176,7 @@ def _signer(state: Path) -> Sign:
     return lambda role, scope: tokens.sign(keys.jwt_private_file, role, scope)
 
 
-def wait_for(what: str, look: Callable[[], Json | None], seconds: float = 30) -> Json:
+def wait_for(what: str, look: Callable[[], Found | None], seconds: float = 30) -> Found:
     """Looks again and again until there is something; TookTooLong names what was awaited."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
