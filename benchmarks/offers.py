@@ -26,7 +26,7 @@ _LOOK_SECONDS = 0.05
 async def measure(system: System, rounds: int) -> list[Result]:
     """Rounds one after the other; each is a new order."""
     await open_contest(system.stack.addresses, STORES, rounds)
-    await _promised(system)
+    await promised(system)
     single, took, held = list[bool](), list[float](), Counter[str]()
     with reading() as taken:
         for _ in range(rounds):
@@ -44,7 +44,7 @@ async def measure(system: System, rounds: int) -> list[Result]:
     ]
 
 
-async def _promised(system: System) -> None:
+async def promised(system: System) -> None:
     """Returns when the planner has heard of all that."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:

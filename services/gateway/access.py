@@ -45,6 +45,14 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/console/logout"): PUBLIC,
     # Whoever has a payment link may pay.
     ("GET", "/pay/{token}"): PUBLIC,
+    ("GET", "/console/store.css"): PUBLIC,
+    ("GET", "/console/store.js"): PUBLIC,
+    ("GET", "/console/store-worker.js"): PUBLIC,
+    ("GET", "/console/store"): _STORE,
+    ("GET", "/console/store/{point_id}"): _STORE,
+    ("GET", "/console/store/{point_id}/live"): _STORE,
+    ("GET", "/console/store/{point_id}/work/{fulfilment_id}"): _STORE,
+    ("POST", "/console/store/{point_id}/work/{fulfilment_id}"): _STORE,
     # A console page asks for the rights of the endpoint that tells the same.
     ("GET", "/console/orders"): _READING_ORDERS,
     ("GET", "/console/orders/{order_id}"): _READING_ORDERS,

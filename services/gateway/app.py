@@ -16,6 +16,7 @@ from services.gateway.console.documents import document_pages
 from services.gateway.console.finance import finance_pages
 from services.gateway.console.pages import console_router
 from services.gateway.console.paying import paying_router
+from services.gateway.console.store.pages import store_pages
 from services.gateway.readiness import Readiness
 from services.gateway.routes import finance, imports, simulations
 from services.gateway.routes.baskets import baskets_router
@@ -176,6 +177,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         paying_router,
         finance_pages,
         document_pages,
+        store_pages,
     ):
         app.include_router(router)
     problems.install(app)

@@ -18,6 +18,7 @@ from services.orders.domain.states import (
     HOMELESS_UNITS,
     MOVING,
     NOT_PREPARED,
+    WORK,
     FulfilmentState,
     OrderState,
 )
@@ -300,6 +301,28 @@ async def list_work(
         },
     )
     return [_as_seen(doc.FULFILMENT.validate_python(row.document), row.offered_to) for row in rows]
+
+
+# Written out, so that the index of open work serves it.
+_OPEN = ", ".join(f"'{state.value}'" for state in sorted(WORK))
+_MARKS = text(
+    f"""SELECT point_id, md5(string_agg(sign, ' ' ORDER BY sign)) AS mark
+       FROM (
+           SELECT f.point_id, concat_ws('/', f.fulfilment_id, f.state, p.capture_state, f.hand_over_by,
+                                        f.hand_over_from, f.offer_deadline, f.unclaimed_since) AS sign
+           FROM fulfilment f LEFT JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
+           WHERE f.state IN ({_OPEN}) AND f.point_id = ANY(:point_ids)
+           UNION ALL
+           SELECT point_id, fulfilment_id FROM offer WHERE state = 'open' AND point_id = ANY(:point_ids)
+       ) AS work
+       GROUP BY point_id"""
+)
+
+
+async def work_marks(tx: AsyncConnection, point_ids: Sequence[str]) -> dict[str, str]:
+    """By point what its open work looks like, as a text that changes with it; empty without work."""
+    rows = await tx.execute(_MARKS, {"point_ids": list(point_ids)})
+    return dict.fromkeys(point_ids, "") | {row.point_id: row.mark for row in rows}
 
 
 def _as_seen(work: Fulfilment, offered_to: str | None) -> Fulfilment:

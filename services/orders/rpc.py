@@ -26,6 +26,7 @@ from services.orders.translate_appointment import from_appointment, to_slot, to_
 from services.orders.translate_parcels import to_scan
 
 MAX_UNSTARTED = 500
+MAX_MARKS = 1000
 
 
 class OrdersRpc(HoldsRpc, OrdersServiceServicer):
@@ -450,6 +451,12 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
         return pb.ListWorkResponse(
             fulfilments=[to.from_fulfilment(work) for work in works], page=wire.from_page(positions, size)
         )
+
+    @wire.checked
+    async def ListWorkMarks(self, request: pb.ListWorkMarksRequest, context: Any) -> pb.ListWorkMarksResponse:
+        if not 1 <= len(request.point_ids) <= MAX_MARKS:
+            raise InvalidArgument("point_ids", f"1 to {MAX_MARKS} points")
+        return pb.ListWorkMarksResponse(marks=await self._service.work_marks(request.point_ids))
 
     @wire.checked
     async def GetFulfilment(self, request: pb.GetFulfilmentRequest, context: Any) -> pb.GetFulfilmentResponse:

@@ -333,6 +333,11 @@ class OrdersService(Offering):
         async with self._engine.begin() as tx:
             return await reading.list_work(tx, point_ids, states or sorted(WORK), size, after)
 
+    async def work_marks(self, point_ids: Sequence[str]) -> dict[str, str]:
+        """By point a text that changes with its open work."""
+        async with db.single(self._engine).connect() as tx:
+            return await reading.work_marks(tx, point_ids)
+
     async def list_obligations(self, order_ids: Sequence[str], after: str, limit: int) -> list[reading.Obligation]:
         """What the other services must agree with: of these orders, or of those that have not ended."""
         async with db.single(self._engine).connect() as tx:

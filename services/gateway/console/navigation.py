@@ -16,6 +16,9 @@ class Entry:
 
 
 ENTRIES = (
+    Entry(
+        "Store", "/console/store", "The work of your store: offers, picking, packing, hand-over. Made for a phone."
+    ),
     Entry("Orders", "/console/orders", "Every order with its state, its parcels and its timeline."),
     Entry("Finance", "/console/finance", "Money by day and channel, operations, and differences with providers."),
 )

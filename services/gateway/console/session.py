@@ -66,10 +66,15 @@ async def signed_in(request: Request) -> Caller | None:
 
 async def sign_in(request: Request, token: str) -> Caller:
     """Raises Unauthenticated when the token does not hold."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Unauthenticated("CROSS_SITE", "sign in from the console itself")
+    check_same_site(request)
     verifier: TokenVerifier = request.app.state.verifier
     return await verifier.verify(token)
+
+
+def check_same_site(request: Request) -> None:
+    """Raises Unauthenticated / CROSS_SITE for a form that another site sent."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Unauthenticated("CROSS_SITE", "this is done from the console itself")
 
 
 def keep(request: Request, response: Response, token: str, caller: Caller) -> None:

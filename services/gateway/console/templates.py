@@ -16,10 +16,11 @@ from services.gateway.schemas.base import MoneyView
 from services.gateway.schemas.orders import OrderSummary
 
 FOLDER = Path(__file__).parent / "templates"
+# Nothing but our own style sheet is loaded, nothing is run, nobody frames us.
+_POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+# Of pages that run our own script, and talk to nobody but us.
+_POLICY_WITH_SCRIPTS = f"{_POLICY}; script-src 'self'; connect-src 'self'; worker-src 'self'"
 _SAFETY = {
-    # Nothing but our own style sheet is loaded, nothing is run, nobody frames us.
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-    "base-uri 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
@@ -87,17 +88,18 @@ _environment.filters.update(
 )
 
 
-def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
-    """A page with its menu."""
+def page(request: Request, template: str, status: int = 200, *, scripts: bool = False, **values: Any) -> Response:
+    """A page with its menu. `scripts`: it runs our own."""
     caller: Caller | None = getattr(request.state, "caller", None)
     menu = menu_of(caller) if caller else []
     known: dict[str, Any] = {"languages": languages.preferred(request.headers.get("accept-language", ""))}
     known |= {"caller": caller, "menu": menu, "path": request.url.path}
     html = _environment.get_template(template).render(known | values)
-    return HTMLResponse(html, status, _SAFETY)
+    policy = _POLICY_WITH_SCRIPTS if scripts else _POLICY
+    return HTMLResponse(html, status, {"Content-Security-Policy": policy, **_SAFETY})
 
 
-def style() -> Response:
-    """The style sheet."""
+def asset(name: str, media_type: str) -> Response:
+    """A file that pages load."""
     headers = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
-    return Response((FOLDER / "style.css").read_text(), media_type="text/css", headers=headers)
+    return Response((FOLDER / name).read_text(), media_type=media_type, headers=headers)

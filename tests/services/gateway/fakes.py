@@ -96,6 +96,7 @@ class World:
     claims: dict[str, orders.Claim] = field(default_factory=dict)
     settled: "offers.OfferState.ValueType" = offers.OFFER_STATE_ACCEPTED
     moved: bool = True
+    marks: dict[str, str] = field(default_factory=dict)
     # By whom offered work would leave the point that has the offer.
     offered_carriers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
@@ -239,6 +240,14 @@ class FakeOrders(FakeLifeCycles):
         self._world.note("ListWork", request)
         found = [self._as_listed(one.fulfilment) for one in self._world.work.values()]
         return orders.ListWorkResponse(fulfilments=[one for one in found if one.point_id in request.point_ids])
+
+    async def ListWorkMarks(
+        self, request: orders.ListWorkMarksRequest, context: Any
+    ) -> orders.ListWorkMarksResponse:
+        self._world.note("ListWorkMarks", request)
+        return orders.ListWorkMarksResponse(
+            marks={point: self._world.marks.get(point, "") for point in request.point_ids}
+        )
 
     def _as_listed(self, work: orders.Fulfilment) -> orders.Fulfilment:
         listed = orders.Fulfilment()
@@ -384,7 +393,10 @@ class FakeInventory(InventoryServiceServicer):
         return inventory.ListItemsResponse(items=[inventory.Item(sku="SKU-1", weight_grams=5)])
 
     async def ListStockPoints(self, request: Any, context: Any) -> inventory.ListStockPointsResponse:
-        point = inventory.StockPoint(point_id="store-lyon", name="Lyon", type=types.POINT_TYPE_STORE)
+        zone = "Europe/Paris"
+        point = inventory.StockPoint(
+            point_id="store-lyon", name="Lyon", type=types.POINT_TYPE_STORE, time_zone=zone
+        )
         return inventory.ListStockPointsResponse(points=[point])
 
     async def ListChannels(self, request: Any, context: Any) -> inventory.ListChannelsResponse:

@@ -192,6 +192,8 @@ async def test_each_point_finds_its_own_offer_on_its_work_list_while_it_is_open(
         return [(one.point_id, one.carrier_id) for one in found]
 
     assert await listed(PLANNED) == []
+    before = await shop.service.work_marks(POINTS[:3])
+    assert all(before[point] for point in POINTS[1:3])
     assert await listed(POINTS[1]) == [(POINTS[1], f"carrier-of-{POINTS[1]}")]
     assert [point for point, _ in await listed(*POINTS[:3])] == POINTS[1:3]
     first, after = POINTS[1], (NOON + 5 * HOUR, f"{work}/{POINTS[1]}")
@@ -199,6 +201,7 @@ async def test_each_point_finds_its_own_offer_on_its_work_list_while_it_is_open(
     assert [point for point, _ in await listed(*POINTS[:3], after=after)] == [POINTS[2]]
     await shop.service.refuse_offer(of_point(shop, POINTS[1]), work, "no_time", "bob", NOON)
     assert await listed(POINTS[1]) == []
+    assert (await shop.service.work_marks([POINTS[1]]))[POINTS[1]] == ""
     await store_takes(shop, work, POINTS[2])
     [one] = await shop.service.list_work([POINTS[2]], [], 50, None)
     assert (one.state, one.point_id) == (FulfilmentState.ACCEPTED, POINTS[2])

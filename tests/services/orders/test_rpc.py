@@ -392,6 +392,8 @@ async def test_bad_questions_name_the_field(orders: Orders) -> None:
         (stub.ListOrders(pb.ListOrdersRequest(page=type_pb2.PageRequest(cursor="???"))), "page.cursor"),
         (stub.ListOrders(pb.ListOrdersRequest(page=type_pb2.PageRequest(cursor="WzEsMl0"))), "page.cursor"),
         (stub.ListWork(pb.ListWorkRequest(states=[pb.FULFILMENT_STATE_UNSPECIFIED])), "states[0]"),
+        (stub.ListWorkMarks(pb.ListWorkMarksRequest()), "point_ids"),
+        (stub.ListWorkMarks(pb.ListWorkMarksRequest(point_ids=["store-lyon"] * 1001)), "point_ids"),
         (stub.ListUnstarted(pb.ListUnstartedRequest(limit=501)), "limit"),
         (stub.AcceptOrder(acceptance(order_id, legs=[])), "legs"),
         (stub.AcceptOrder(acceptance(order_id, payment="promised")), "payment"),

@@ -584,6 +584,32 @@ async def test_a_work_list_shows_what_must_leave_first(shop: Shop) -> None:
     assert {one.fulfilment_id for one in page + rest} == {late, soon, elsewhere}
 
 
+async def test_the_mark_of_a_point_changes_with_its_open_work_and_with_nothing_else(shop: Shop) -> None:
+    async def marks() -> dict[str, str]:
+        return await shop.service.work_marks(["store-lyon", "store-paris"])
+
+    assert await marks() == {"store-lyon": "", "store-paris": ""}
+    seen = [await marks()]
+
+    async def changed() -> set[str]:
+        seen.append(await marks())
+        return {point for point, mark in seen[-1].items() if mark != seen[-2][point]}
+
+    _, (work,) = await shop.release("k1", leg((1, 2)))
+    assert await changed() == {"store-lyon"}
+    await shop.release("k2", leg((1, 2), point="store-paris"))
+    assert await changed() == {"store-paris"}
+    await shop.record("k3")
+    assert await changed() == set()
+    await shop.pack(work, captured=False)
+    assert await changed() == {"store-lyon"}
+    await shop.service.record_capture(shop.asked(), work, Outcome("captured", "", "", NOON))
+    assert await changed() == {"store-lyon"}
+    await shop.service.hand_over(shop.asked(), work, "", "anna", NOON)
+    assert await changed() == {"store-lyon"}
+    assert seen[-1]["store-lyon"] == ""
+
+
 async def test_a_fulfilment_says_where_its_parcel_goes(shop: Shop) -> None:
     _, (work,) = await shop.release("k1", leg((1, 2)))
     read = await shop.service.get_fulfilment(work)

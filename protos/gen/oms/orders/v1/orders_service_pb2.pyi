@@ -4943,6 +4943,74 @@ class ListWorkResponse(_message.Message):
 Global___ListWorkResponse: _TypeAlias = ListWorkResponse  # noqa: Y015
 
 @_typing.final
+class ListWorkMarksRequest(_message.Message):
+    """Whose work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def point_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """1 to 1000."""
+
+    def __init__(
+        self,
+        *,
+        point_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_ids", b"point_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListWorkMarksRequest: _TypeAlias = ListWorkMarksRequest  # noqa: Y015
+
+@_typing.final
+class ListWorkMarksResponse(_message.Message):
+    """What the open work of each point looks like, as an opaque text: another one says that it changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MarksEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    MARKS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def marks(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """By point; empty for a point without work."""
+
+    def __init__(
+        self,
+        *,
+        marks: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["marks", b"marks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListWorkMarksResponse: _TypeAlias = ListWorkMarksResponse  # noqa: Y015
+
+@_typing.final
 class GetFulfilmentRequest(_message.Message):
     """Which fulfilment."""
 

@@ -243,6 +243,11 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkResponse.FromString,
                 _registered_method=True)
+        self.ListWorkMarks = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/ListWorkMarks',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkMarksRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkMarksResponse.FromString,
+                _registered_method=True)
         self.GetFulfilment = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/GetFulfilment',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetFulfilmentRequest.SerializeToString,
@@ -556,6 +561,13 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListWorkMarks(self, request, context):
+        """Whether the work of points changed: cheap enough to ask for hundreds of points each second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetFulfilment(self, request, context):
         """One fulfilment. NOT_FOUND / FULFILMENT_NOT_FOUND.
         """
@@ -770,6 +782,11 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.ListWork,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkResponse.SerializeToString,
+            ),
+            'ListWorkMarks': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListWorkMarks,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkMarksRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkMarksResponse.SerializeToString,
             ),
             'GetFulfilment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetFulfilment,
@@ -1888,6 +1905,33 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/ListWork',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListWorkMarks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/ListWorkMarks',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkMarksRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ListWorkMarksResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -141,6 +141,8 @@ class OrdersServiceStub:
     """A carrier's scan. Out of order and repeated events are taken calmly; what was lost and is delivered is delivered."""
     ListWork: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListWorkRequest, _orders_service_pb2.ListWorkResponse]
     """A store's work list."""
+    ListWorkMarks: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ListWorkMarksRequest, _orders_service_pb2.ListWorkMarksResponse]
+    """Whether the work of points changed: cheap enough to ask for hundreds of points each second."""
     GetFulfilment: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.GetFulfilmentRequest, _orders_service_pb2.GetFulfilmentResponse]
     """One fulfilment. NOT_FOUND / FULFILMENT_NOT_FOUND."""
 
@@ -257,6 +259,8 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """A carrier's scan. Out of order and repeated events are taken calmly; what was lost and is delivered is delivered."""
     ListWork: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListWorkRequest, _orders_service_pb2.ListWorkResponse]  # type: ignore[assignment]
     """A store's work list."""
+    ListWorkMarks: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ListWorkMarksRequest, _orders_service_pb2.ListWorkMarksResponse]  # type: ignore[assignment]
+    """Whether the work of points changed: cheap enough to ask for hundreds of points each second."""
     GetFulfilment: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.GetFulfilmentRequest, _orders_service_pb2.GetFulfilmentResponse]  # type: ignore[assignment]
     """One fulfilment. NOT_FOUND / FULFILMENT_NOT_FOUND."""
 
@@ -616,6 +620,14 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.ListWorkResponse, _abc.Awaitable[_orders_service_pb2.ListWorkResponse]]:
         """A store's work list."""
+
+    @_abc_1.abstractmethod
+    def ListWorkMarks(
+        self,
+        request: _orders_service_pb2.ListWorkMarksRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.ListWorkMarksResponse, _abc.Awaitable[_orders_service_pb2.ListWorkMarksResponse]]:
+        """Whether the work of points changed: cheap enough to ask for hundreds of points each second."""
 
     @_abc_1.abstractmethod
     def GetFulfilment(
