@@ -30,6 +30,8 @@ def common(addresses: Mapping[str, str], keys: Keys, state: Path) -> dict[str, s
         "OMS_PAYMENT_RETURN_URL": f"http://{addresses['gateway']}/",
         "OMS_PROVIDER_EVENTS_URL": events_url.format(provider="stripe"),
         "OMS_BASIC_PROVIDER_EVENTS_URL": events_url.format(provider="basic"),
+        # 952 is the GS1 prefix for examples.
+        "OMS_GS1_COMPANY_PREFIX": "9520417",
         "OMS_CARRIERS": ",".join(CARRIERS),
         "OMS_CARRIER_URL": f"http://{addresses['carrier']}/{{carrier}}",
         "OMS_CARRIER_EVENTS_URL": f"http://{addresses['gateway']}{CARRIER_EVENTS_PATH}",

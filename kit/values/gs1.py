@@ -1,4 +1,4 @@
-"""GS1 keys: GTIN and GLN with their check digits (GS1 General Specifications, section 7.9)."""
+"""GS1 keys: GTIN, GLN and SSCC with their check digits (GS1 General Specifications, section 7.9)."""
 
 
 def is_gtin(code: str) -> bool:
@@ -9,6 +9,22 @@ def is_gtin(code: str) -> bool:
 def is_gln(code: str) -> bool:
     """A Global Location Number (13 digits) with a right check digit."""
     return len(code) == 13 and _check_digit_holds(code)
+
+
+def is_company_prefix(code: str) -> bool:
+    """7 to 10 digits, as GS1 gives them to companies."""
+    return 7 <= len(code) <= 10 and code.isascii() and code.isdigit()
+
+
+def sscc(company_prefix: str, serial: int) -> str:
+    """A Serial Shipping Container Code: 18 digits. Serials come round after 10 ** (17 - length of the prefix).
+
+    The first digit (the extension digit) is part of the serial: a company of 7 digits has ten thousand million.
+    """
+    digits = 17 - len(company_prefix)
+    reference = f"{serial % 10**digits:0{digits}d}"
+    body = reference[0] + company_prefix + reference[1:]
+    return body + check_digit(body)
 
 
 def check_digit(body: str) -> str:

@@ -53,6 +53,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/console/store/{point_id}/live"): _STORE,
     ("GET", "/console/store/{point_id}/work/{fulfilment_id}"): _STORE,
     ("POST", "/console/store/{point_id}/work/{fulfilment_id}"): _STORE,
+    ("GET", "/console/store/{point_id}/work/{fulfilment_id}/label.pdf"): _STORE,
+    ("GET", "/console/store/{point_id}/work/{fulfilment_id}/packing-slip.pdf"): _STORE,
     # A console page asks for the rights of the endpoint that tells the same.
     ("GET", "/console/orders"): _READING_ORDERS,
     ("GET", "/console/orders/{order_id}"): _READING_ORDERS,
@@ -103,6 +105,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/promises/listing"): _SELLING,
     ("GET", "/v1/points/{point_id}/work"): _STORE_AND_SERVICE,
     ("GET", "/v1/fulfilments/{fulfilment_id}"): _STORE_AND_SERVICE,
+    ("GET", "/v1/fulfilments/{fulfilment_id}/label"): _STORE_AND_SERVICE,
+    ("GET", "/v1/fulfilments/{fulfilment_id}/packing-slip"): _STORE_AND_SERVICE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/accept"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/refuse"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/pick"): _STORE,

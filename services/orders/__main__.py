@@ -2,15 +2,17 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Annotated
 
 import grpc
 import uvloop
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from kit import db, rpc, telemetry, times
 from kit.feed import Bell
 from kit.outbox import OutboxRpc
 from kit.settings import ServiceSettings
+from kit.values.gs1 import is_company_prefix
 from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
@@ -26,6 +28,7 @@ from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
+from services.orders.labelling import Labels
 from services.orders.offers_rpc import OffersRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
@@ -42,6 +45,12 @@ _ASK_SECONDS = 60
 _ASK_BATCH = 50
 
 
+def _company_prefix(value: str) -> str:
+    if not is_company_prefix(value):
+        raise ValueError("a GS1 company prefix has 7 to 10 digits")
+    return value
+
+
 class _Settings(ServiceSettings):
     # The carriers that speak as simulators/carrier does: their ids, and where they are, by `{carrier}`.
     carriers: str = ""
@@ -52,6 +61,8 @@ class _Settings(ServiceSettings):
     carrier_silence_seconds: int = 86_400
     # Of the digests that orders are known by. With another key, orders of before are not known again.
     identity_key: str = Field(min_length=1)
+    # The retailer's own, from GS1: the codes on its parcels' labels begin with it.
+    gs1_company_prefix: Annotated[str, AfterValidator(_company_prefix)]
 
 
 async def main() -> None:
@@ -66,11 +77,12 @@ async def main() -> None:
     amending = Amending(engine, bell)
     carriers = _carriers(settings)
     tracking = Tracking(engine, bell, carriers)
+    labels = Labels(engine, settings.gs1_company_prefix)
     silence = timedelta(seconds=settings.carrier_silence_seconds)
 
     def register(server: grpc.aio.Server) -> None:
         add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding, tracking, appointments), server)
-        add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
+        add_TrackingServiceServicer_to_server(TrackingRpc(tracking, labels), server)
         add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
         add_OffersServiceServicer_to_server(OffersRpc(service), server)
         add_ChangeServiceServicer_to_server(ChangesRpc(amending), server)

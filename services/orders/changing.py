@@ -94,10 +94,10 @@ class Changes:
             if first is not None:
                 if asked.reach != EVERYWHERE:
                     one = (await store.read_of_fulfilment(tx, fulfilment_id)).order
-                    _check_reach(is_within, asked.reach, one, fulfilment_id)
+                    check_reach(is_within, asked.reach, one, fulfilment_id)
                 return doc.FULFILMENT.validate_python(first)
             before = await store.lock_order_of(tx, fulfilment_id)
-            _check_reach(is_within, asked.reach, before, fulfilment_id)
+            check_reach(is_within, asked.reach, before, fulfilment_id)
             # Who works on a fulfilment names no order: from here on the trace does.
             with telemetry.about_order(before.order_id):
                 decision = judged(decide(before, before.fulfilment(fulfilment_id)))
@@ -125,7 +125,7 @@ def judged(decision: Decision) -> Decision:
     return watch.judge(replacing.overtaken(holds.settled(decision, now), now), now)
 
 
-def _check_reach(is_within: Within, reach: Reach, one: Order, fulfilment_id: str) -> None:
+def check_reach(is_within: Within, reach: Reach, one: Order, fulfilment_id: str) -> None:
     """Raises NotFound / FULFILMENT_NOT_FOUND for work that is not the caller's, as if it did not exist."""
     if not is_within(reach, one, one.fulfilment(fulfilment_id)):
         raise store.no_fulfilment(fulfilment_id)

@@ -466,4 +466,5 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             ship_to=to.from_address(work.ship_to) if work.ship_to else None,
             channel_id=work.channel_id,
             brands=work.brands,
+            channel_order_number=work.channel_order_number,
         )

@@ -83,6 +83,7 @@ class Work:
     ship_to: Address | None
     channel_id: str
     brands: tuple[str, ...]
+    channel_order_number: str
 
 
 _PLANNED = TypeAdapter(Planned)
@@ -349,12 +350,13 @@ class OrdersService(Offering):
             view = await store.read_of_fulfilment(tx, fulfilment_id)
         work = view.order.fulfilment(fulfilment_id)
         brands = tuple(sorted(fulfilment.brands(view.order, work)))
-        channel_id = view.order.content.channel_id
+        content = view.order.content
+        of_order = content.channel_id, brands, content.channel_order_number
         if point_ids and work.point_id not in point_ids:
             mine = [one for one in work.offers if one.point_id in point_ids and one.state in _STANDING]
             if mine:
-                return Work(as_offered(work, mine[0]), None, channel_id, brands)
-        return Work(work, view.buyer.ship_to, channel_id, brands)
+                return Work(as_offered(work, mine[0]), None, *of_order)
+        return Work(work, view.buyer.ship_to, *of_order)
 
     # -- fulfilments --------------------------------------------------------------------------------------
 

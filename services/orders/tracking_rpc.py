@@ -7,14 +7,16 @@ from oms.orders.v1 import tracking_service_pb2 as pb
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceServicer
 from services.orders import translate as to
 from services.orders import wire
+from services.orders.labelling import Labels
 from services.orders.tracking import Tracking
 
 
 class TrackingRpc(TrackingServiceServicer):
-    """Its three calls."""
+    """Its calls."""
 
-    def __init__(self, tracking: Tracking) -> None:
+    def __init__(self, tracking: Tracking, labels: Labels) -> None:
         self._tracking = tracking
+        self._labels = labels
 
     async def ReceiveCarrierEvents(
         self, request: pb.ReceiveCarrierEventsRequest, context: Any
@@ -49,3 +51,8 @@ class TrackingRpc(TrackingServiceServicer):
             times.field_or_now(request, "as_of"),
         )
         return pb.DecideLostParcelResponse(fulfilment=to.from_fulfilment(work))
+
+    async def LabelParcel(self, request: pb.LabelParcelRequest, context: Any) -> pb.LabelParcelResponse:
+        wire.check_text(request)
+        sscc = await self._labels.label(request.fulfilment_id, wire.to_reach(request.reach))
+        return pb.LabelParcelResponse(sscc=sscc)

@@ -91,11 +91,11 @@ def asked(request: Message) -> Asked:
     return Asked(
         getattr(request, "request_id", ""),
         kind + b"\0" + content.SerializeToString(deterministic=True),
-        _to_reach(getattr(request, "reach", pb.Reach())),
+        to_reach(getattr(request, "reach", pb.Reach())),
     )
 
 
-def _to_reach(message: pb.Reach) -> Reach:
+def to_reach(message: pb.Reach) -> Reach:
     return Reach(frozenset(message.point_ids), frozenset(message.brands))
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import pypdfium2
 import pytest
+import zxingcpp
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
 from cli.client import Api, Json, body_of
@@ -176,6 +178,13 @@ def test_a_mornings_work_from_the_offer_to_the_carrier(
         if number == 0:
             page.screenshot(path=tmp_path / "leave.png", full_page=True)
             is_usable(page)
+            for paper in ("Packing slip", "Label"):
+                address = page.get_by_role("link", name=paper).get_attribute("href")
+                printed = phone.request.get(f"{stack.gateway_url}{address}").body()
+                sheet = pypdfium2.PdfDocument(printed)[0]
+                assert "44000 Nantes" in sheet.get_textpage().get_text_range()
+            [code] = zxingcpp.read_barcodes(sheet.render(scale=200 / 72).to_pil())
+            assert code.text.startswith("(00)09520417")
         hand_over.click()
         expect(page.get_by_text("Handed over")).to_be_visible()
     assert page.evaluate("window.isStillTheSamePage") is None  # The links are links.

@@ -40,6 +40,7 @@ async def services(
                 "OMS_DATABASE_URL": make_database(name).url,
                 "OMS_INVENTORY_ADDRESS": addresses["inventory"],
                 "OMS_IDENTITY_KEY": "a key of tests",
+                "OMS_GS1_COMPANY_PREFIX": "9520417",
             }
             await stack.enter_async_context(running(f"services.{name}", address, environment))
         yield addresses

@@ -51,6 +51,7 @@ from services.orders.appointing import Appointments
 from services.orders.changes_rpc import ChangesRpc
 from services.orders.holding import Holding
 from services.orders.identities import Identities
+from services.orders.labelling import Labels
 from services.orders.offers_rpc import OffersRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
@@ -224,7 +225,7 @@ async def _serve(
     orders_rpc = OrdersRpc(orders_service, Refunds(*of_orders), holding, tracking, Appointments(*of_orders))
     add_OrdersServiceServicer_to_server(orders_rpc, server)
     add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
-    add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
+    add_TrackingServiceServicer_to_server(TrackingRpc(tracking, Labels(engines["orders"], "9520417")), server)
     add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders)), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
     providers: dict[str, Provider] = {"stripe": stripe, "stored_value": StoredValueProvider(*of_codes)}

@@ -1,20 +1,24 @@
 """The work of points, and what carriers say of their parcels. A point's people act for their own point only."""
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from kit import telemetry
+from kit.errors import FailedPrecondition
 from oms.orders.v1 import orders_service_pb2 as orders
-from services.gateway import access, claims
+from oms.orders.v1 import tracking_service_pb2 as tracking
+from services.gateway import access, claims, printing
 from services.gateway.auth import Caller, Role
 from services.gateway.clients import Clients
 from services.gateway.guard import CallerIs, ClientsAre
+from services.gateway.places import places_of
 from services.gateway.reading import fulfilment_values
 from services.gateway.routes.common import FulfilmentId, OptionalKey, PointId, act_id, new_act_id, router
 from services.gateway.schemas.base import Page
+from services.gateway.schemas.documents import Language
 from services.gateway.schemas.offers import OfferAnswer
 from services.gateway.schemas.work import (
     CaptureOverride,
@@ -35,6 +39,13 @@ work_router = router("store work")
 carriers_router = router("carrier events")
 
 _NOBODY_ELSE: frozenset[Role] = frozenset()
+_PICKED = ("picked", "packed", "handed_over", "delivered", "lost", "damaged", "returning", "returned")
+_PDF: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "To print",
+        "content": {printing.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 @work_router.get("/points/{point_id}/work")
@@ -60,8 +71,55 @@ async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAr
         "ship_to": plain(found.ship_to) if found.HasField("ship_to") else None,
         "channel_id": found.channel_id,
         "brands": list(found.brands),
+        "channel_order_number": found.channel_order_number or None,
     }
     return FulfilmentDetail.model_validate(fulfilment_values(found.fulfilment) | more)
+
+
+@work_router.get("/fulfilments/{fulfilment_id}/label", responses=_PDF, response_class=Response)
+async def print_label(
+    fulfilment_id: FulfilmentId,
+    request: Request,
+    caller: CallerIs,
+    clients: ClientsAre,
+    lang: Language = "en",
+) -> Response:
+    """Print the label of a closed parcel: 100 x 150 mm, with its SSCC as GS1-128. 409 NOT_PACKED before."""
+    found = await read(fulfilment_id, caller, clients)
+    asked = tracking.LabelParcelRequest(
+        fulfilment_id=fulfilment_id, reach=access.reach(caller, fulfilment_id, access.SERVICE)
+    )
+    label = printing.Label(
+        sender=await _sender(request, clients, found),
+        receiver=_receiver(found),
+        carrier=found.carrier_id,
+        service=found.service_id,
+        order_number=_order_number(found),
+        weight_grams=found.parcel.weight_grams if found.parcel else 0,
+        sscc=(await clients.act(clients.tracking.LabelParcel, asked)).sscc,
+    )
+    return _pdf(printing.label_pdf(label, lang), f"label-{fulfilment_id}")
+
+
+@work_router.get("/fulfilments/{fulfilment_id}/packing-slip", responses=_PDF, response_class=Response)
+async def print_slip(
+    fulfilment_id: FulfilmentId,
+    request: Request,
+    caller: CallerIs,
+    clients: ClientsAre,
+    lang: Language = "en",
+) -> Response:
+    """Print what is in a parcel, without prices. 409 NOT_PICKED before it is known."""
+    found = await read(fulfilment_id, caller, clients)
+    if found.status not in _PICKED or found.ship_to is None:
+        raise FailedPrecondition("NOT_PICKED", "a packing slip says what was picked", state=found.status)
+    slip = printing.Slip(
+        sender=await _sender(request, clients, found),
+        receiver=_receiver(found),
+        order_number=_order_number(found),
+        lines=[printing.SlipLine(one.title or one.sku, one.sku, one.quantity) for one in found.lines],
+    )
+    return _pdf(printing.slip_pdf(slip, lang), f"packing-slip-{fulfilment_id}")
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/accept")
@@ -225,6 +283,28 @@ async def carrier_event(body: CarrierEvent, clients: ClientsAre) -> CarrierEvent
             "duplicate": answer.duplicate,
         }
     )
+
+
+async def _sender(request: Request, clients: Clients, found: FulfilmentDetail) -> printing.Party:
+    place = await places_of(request, clients).one(found.point_id)
+    return printing.Party((place.name, f"{place.postcode} {place.city}".strip(), place.country))
+
+
+def _receiver(found: FulfilmentDetail) -> printing.Party:
+    to = found.ship_to
+    if to is None:
+        return printing.Party(())
+    return printing.Party((to.name, *to.street_lines, f"{to.postcode} {to.city}", to.country))
+
+
+def _order_number(found: FulfilmentDetail) -> str:
+    """The channel's own, which the customer knows."""
+    return found.channel_order_number or found.order_id
+
+
+def _pdf(content: bytes, name: str) -> Response:
+    headers = {"Content-Disposition": f'inline; filename="{name}.pdf"', "Cache-Control": "no-store"}
+    return Response(content, media_type=printing.MEDIA_TYPE, headers=headers)
 
 
 async def _of_brands(clients: Clients, caller: Caller, work: list[orders.Fulfilment]) -> list[orders.Fulfilment]:

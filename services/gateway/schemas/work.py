@@ -135,6 +135,7 @@ class FulfilmentDetail(FulfilmentView):
     ship_to: LabelAddress | None
     channel_id: str
     brands: list[str]
+    channel_order_number: str | None
 
 
 class WorkFilters(Paged):

@@ -55,3 +55,20 @@ def test_what_is_not_all_digits_of_a_known_length_is_no_gtin(code: str) -> None:
 def test_a_gln_has_thirteen_digits() -> None:
     assert gs1.is_gln("9501101020016")
     assert not gs1.is_gln("96385074")
+
+
+def test_a_shipping_container_code_has_18_digits_and_tells_parcels_apart() -> None:
+    # The example of GS1 General Specifications, figure 2.2.1-1: extension digit 0, prefix 0614141.
+    assert gs1.sscc("0614141", 123456789) == "006141411234567890"
+    codes = {gs1.sscc("9520417", serial) for serial in (0, 1, 9_999_999_999)}
+    assert {len(code) for code in codes} == {18}
+    assert len(codes) == 3
+    assert gs1.sscc("9520417", 10**10 + 1) == gs1.sscc("9520417", 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_one"), [("952041", False), ("9520417", True), ("9520417000", True), ("95204170001", False)]
+)
+def test_a_company_prefix_has_seven_to_ten_digits(code: str, is_one: bool) -> None:
+    assert gs1.is_company_prefix(code) is is_one
+    assert not gs1.is_company_prefix(code[:-1] + "x")

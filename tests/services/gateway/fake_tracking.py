@@ -35,6 +35,10 @@ class FakeTracking(TrackingServiceServicer):
     ) -> pb.DecideLostParcelResponse:
         return pb.DecideLostParcelResponse(fulfilment=self._act("DecideLostParcel", request))
 
+    async def LabelParcel(self, request: pb.LabelParcelRequest, context: Any) -> pb.LabelParcelResponse:
+        self._act("LabelParcel", request)
+        return pb.LabelParcelResponse(sscc="095204170000000420")
+
     def _act(self, name: str, request: Any) -> orders.Fulfilment:
         self._world.note(name, request)
         if request.fulfilment_id not in self._world.work:

@@ -82,6 +82,7 @@ from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
+from services.orders.labelling import Labels
 from services.orders.offers_rpc import OffersRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
@@ -215,7 +216,7 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
         orders_service, Refunds(*of_orders), Holding(*of_orders), tracking, Appointments(*of_orders)
     )
     add_OrdersServiceServicer_to_server(orders_rpc, server)
-    add_TrackingServiceServicer_to_server(TrackingRpc(tracking), server)
+    add_TrackingServiceServicer_to_server(TrackingRpc(tracking, Labels(engines["orders"], "9520417")), server)
     add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engines["orders"])), server)
     add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)

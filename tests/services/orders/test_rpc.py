@@ -48,6 +48,7 @@ def address(make_database: MakeDatabase) -> Iterator[str]:
         "OMS_LISTEN": listen,
         "OMS_DATABASE_URL": make_database("orders").url,
         "OMS_IDENTITY_KEY": "a key of tests",
+        "OMS_GS1_COMPANY_PREFIX": "9520417",
         "PYTHONPATH": os.pathsep.join(["protos/gen", "."]),
     }
     root = Path(__file__).parents[3]

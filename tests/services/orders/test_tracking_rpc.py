@@ -1,5 +1,6 @@
 """Parcels on their way over gRPC: what is passed on, and errors that name the field."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -10,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import rpc, times
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound, OmsError
+from kit.values import gs1
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1 import tracking_service_pb2 as trk
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub, add_TrackingServiceServicer_to_server
 from services.orders.appointing import Appointments
 from services.orders.holding import Holding
+from services.orders.labelling import Labels
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.tracking_rpc import TrackingRpc
@@ -28,7 +31,7 @@ async def stubs(shop: Shop, orders_db: AsyncEngine) -> AsyncIterator[tuple[Any, 
     parts = orders_db, shop.service._bell
     face = OrdersRpc(shop.service, Refunds(*parts), Holding(*parts), shop.tracking, Appointments(*parts))
     add_OrdersServiceServicer_to_server(face, server)
-    add_TrackingServiceServicer_to_server(TrackingRpc(shop.tracking), server)
+    add_TrackingServiceServicer_to_server(TrackingRpc(shop.tracking, Labels(orders_db, "9520417")), server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with rpc.connect(f"127.0.0.1:{port}") as channel:
@@ -136,3 +139,29 @@ async def test_a_life_cycle_says_what_becomes_of_lost_parcels(shop: Shop, stubs:
         with pytest.raises(InvalidArgument) as caught:
             await publish(**changes)
         assert caught.value.facts["field"] == f"life_cycle.{field}"
+
+
+async def test_a_parcel_has_one_code_from_the_first_time_it_is_asked_for(
+    shop: Shop, stubs: tuple[Any, Any]
+) -> None:
+    works = [(await shop.release(key, leg((1, 2))))[1][0] for key in ("k1", "k2")]
+
+    async def code(work: str, *points: str) -> str:
+        asked = trk.LabelParcelRequest(fulfilment_id=work, reach=pb.Reach(point_ids=points))
+        return str((await stubs[1].LabelParcel(asked)).sscc)
+
+    with pytest.raises(FailedPrecondition, match="NOT_PACKED"):
+        await code(works[0])
+    for work in works:
+        await shop.pack(work, captured=False)
+    # Two printers at once are one parcel.
+    first, again = await asyncio.gather(code(works[0]), code(works[0], "store-lyon"))
+    other = await code(works[1])
+    assert first == again == await code(works[0])
+    assert other != first
+    for one in (first, other):
+        assert (len(one), one[1:8], one[-1]) == (18, "9520417", gs1.check_digit(one[:-1]))
+    with pytest.raises(NotFound, match="FULFILMENT_NOT_FOUND"):
+        await code(works[0], "store-paris")
+    with pytest.raises(NotFound, match="FULFILMENT_NOT_FOUND"):
+        await code("ful_none")

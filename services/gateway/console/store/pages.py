@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -24,6 +24,7 @@ from services.gateway.console import session, templates
 from services.gateway.console.store import words
 from services.gateway.console.store.live import WorkBell, marks_of
 from services.gateway.guard import ClientsAre
+from services.gateway.places import Place, places_of
 from services.gateway.routes import work
 from services.gateway.routes.common import FulfilmentId, PointId
 from services.gateway.schemas.offers import OfferAnswer
@@ -46,51 +47,10 @@ store_pages = APIRouter(route_class=session.PageRoute, include_in_schema=False)
 STEPS = ("offered", "accepted", "picked", "packed")
 REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
 _MOST_SHOWN = 200
-_PLACES_KEPT = timedelta(minutes=1)
 _HEARTBEAT_SECONDS = 15.0
 _FOUND = "found."
 # Says to the page's worker that it may show the page again while there is no network.
 _KEEP_HEADER = "X-Keep-Offline"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A point as its people know it."""
-
-    point_id: str
-    name: str
-    zone: ZoneInfo
-
-
-class Store:
-    """What the pages of one gateway share."""
-
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
-        self.bell = WorkBell(clients)
-        self._places: Mapping[str, Place] = {}
-        self._read_at: datetime | None = None
-
-    async def places(self) -> Mapping[str, Place]:
-        """All points, by id; as they were a minute ago at most."""
-        if self._read_at is None or times.now() - self._read_at > _PLACES_KEPT:
-            found = await self._clients.read(
-                self._clients.inventory.ListStockPoints, inventory.ListStockPointsRequest()
-            )
-            self._places = {
-                one.point_id: Place(one.point_id, one.name or one.point_id, ZoneInfo(one.time_zone or "UTC"))
-                for one in found.points
-            }
-            self._read_at = times.now()
-        return self._places
-
-    async def place(self, caller: Caller, point_id: str) -> Place:
-        """The point, if its work is the caller's. PermissionDenied / POINT_NOT_ALLOWED, NotFound."""
-        access.check_point(caller, point_id, frozenset())
-        place = (await self.places()).get(point_id)
-        if place is None:
-            raise NotFound("POINT_NOT_FOUND", "there is no such point", field="point_id")
-        return place
 
 
 @store_pages.get("/console/store.css")
@@ -118,7 +78,7 @@ async def choose(request: Request, clients: ClientsAre) -> Response:
     mine = access.points_worked(caller, frozenset())
     if mine is not None and len(mine) == 1:
         return RedirectResponse(f"/console/store/{next(iter(mine))}", 303)
-    places = await _store(request, clients).places()
+    places = await places_of(request, clients).all()
     listed = [place for place in places.values() if mine is None or place.point_id in mine]
     return _page(request, "store/choose.html", places=sorted(listed, key=lambda one: one.name))
 
@@ -129,7 +89,7 @@ async def work_list(
 ) -> Response:
     """The open work of a point, by step; without one, the first that has any."""
     caller = session.caller_of(request)
-    place = await _store(request, clients).place(caller, point_id)
+    place = await _own_place(request, clients, point_id)
     # The mark first: what changes meanwhile makes the page fetch itself again.
     mark = (await marks_of(clients, [point_id])).get(point_id, "")
     found = await work.list_work(point_id, WorkFilters(size=_MOST_SHOWN), caller, clients)
@@ -155,15 +115,15 @@ async def work_list(
 async def live(request: Request, clients: ClientsAre, point_id: PointId) -> Response:
     """The marks of the point's work as server-sent events, until the login expires."""
     caller = session.caller_of(request)
-    store = _store(request, clients)
-    await store.place(caller, point_id)
+    await _own_place(request, clients, point_id)
+    bell = _bell(request, clients)
 
     async def events() -> AsyncIterator[bytes]:
         told: str | None = None
-        with store.bell.looking_at(point_id):
+        with bell.looking_at(point_id):
             yield b"retry: 2000\n\n"
             while (left := caller.expires_at - times.now().timestamp()) > 0:
-                mark = await store.bell.changed(point_id, told, min(left, _HEARTBEAT_SECONDS))
+                mark = await bell.changed(point_id, told, min(left, _HEARTBEAT_SECONDS))
                 yield b": nothing changed\n\n" if mark is None else f"data: {mark}\n\n".encode()
                 told = told if mark is None else mark
 
@@ -184,7 +144,7 @@ async def act(request: Request, clients: ClientsAre, point_id: PointId, fulfilme
     """Does the next thing, then shows what follows. A repeated `key` does it once."""
     caller = session.caller_of(request)
     session.check_same_site(request)
-    await _store(request, clients).place(caller, point_id)
+    await _own_place(request, clients, point_id)
     async with request.form(max_files=0, max_fields=2_100) as form:
         name = _text(form, "act")
         doing = _Doing(clients, caller, point_id, fulfilment_id, form, _text(form, "key") or None)
@@ -199,6 +159,26 @@ async def act(request: Request, clients: ClientsAre, point_id: PointId, fulfilme
     if goes_on and _text(form, "from") != "list":
         return RedirectResponse(f"{request.url.path}?done={name}", 303)
     return RedirectResponse(f"/console/store/{point_id}?{urlencode({'step': step, 'done': name})}", 303)
+
+
+@store_pages.get("/console/store/{point_id}/work/{fulfilment_id}/label.pdf")
+async def print_label(
+    request: Request, clients: ClientsAre, point_id: PointId, fulfilment_id: FulfilmentId
+) -> Response:
+    """The carrier's label of a closed parcel."""
+    await _own_place(request, clients, point_id)
+    language = words.language_of(request.headers.get("accept-language", ""))
+    return await work.print_label(fulfilment_id, request, session.caller_of(request), clients, language)
+
+
+@store_pages.get("/console/store/{point_id}/work/{fulfilment_id}/packing-slip.pdf")
+async def print_slip(
+    request: Request, clients: ClientsAre, point_id: PointId, fulfilment_id: FulfilmentId
+) -> Response:
+    """What goes into the parcel, on paper."""
+    await _own_place(request, clients, point_id)
+    language = words.language_of(request.headers.get("accept-language", ""))
+    return await work.print_slip(fulfilment_id, request, session.caller_of(request), clients, language)
 
 
 # -- acts -------------------------------------------------------------------------------------------------
@@ -284,7 +264,7 @@ async def _shown(
     error: OmsError | None = None,
 ) -> Response:
     caller = session.caller_of(request)
-    place = await _store(request, clients).place(caller, point_id)
+    place = await _own_place(request, clients, point_id)
     try:
         found: FulfilmentDetail | None = await work.read(fulfilment_id, caller, clients)
     except NotFound:
@@ -353,9 +333,15 @@ def _page(
     return response
 
 
-def _store(request: Request, clients: Clients) -> Store:
-    """One for each set of clients: a test, or a restart, brings others."""
-    known = getattr(request.app.state, "store", None)
+async def _own_place(request: Request, clients: Clients, point_id: str) -> Place:
+    """The point, if its work is the caller's. PermissionDenied / POINT_NOT_ALLOWED, NotFound / POINT_NOT_FOUND."""
+    access.check_point(session.caller_of(request), point_id, frozenset())
+    return await places_of(request, clients).one(point_id)
+
+
+def _bell(request: Request, clients: Clients) -> WorkBell:
+    """That of the gateway: one for each set of clients, since a test brings others."""
+    known = getattr(request.app.state, "bell", None)
     if known is None or known[0] is not clients:
-        known = request.app.state.store = (clients, Store(clients))
-    return cast(Store, known[1])
+        known = request.app.state.bell = (clients, WorkBell(clients))
+    return cast(WorkBell, known[1])

@@ -57,6 +57,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "missing": ("missing", "manquant"),
     "finish_short": ("Go on without them", "Continuer sans"),
     "ship_to": ("Ship to", "Destinataire"),
+    "slip": ("Packing slip", "Bon de livraison"),
+    "label": ("Label", "Étiquette"),
     "weight": ("Weight of the closed parcel, in grams", "Poids du colis fermé, en grammes"),
     "expected_weight": ("The articles weigh about", "Les articles pèsent environ"),
     "close_parcel": ("Close the parcel", "Fermer le colis"),

@@ -5047,7 +5047,10 @@ class GetFulfilmentResponse(_message.Message):
     SHIP_TO_FIELD_NUMBER: _builtins.int
     CHANNEL_ID_FIELD_NUMBER: _builtins.int
     BRANDS_FIELD_NUMBER: _builtins.int
+    CHANNEL_ORDER_NUMBER_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
+    channel_order_number: _builtins.str
+    """For the packing slip; may be empty."""
     @_builtins.property
     def fulfilment(self) -> Global___Fulfilment: ...
     @_builtins.property
@@ -5063,10 +5066,11 @@ class GetFulfilmentResponse(_message.Message):
         ship_to: Global___Address | None = ...,
         channel_id: _builtins.str = ...,
         brands: _abc.Iterable[_builtins.str] | None = ...,
+        channel_order_number: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment", "ship_to", b"ship_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "fulfilment", b"fulfilment", "ship_to", b"ship_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "fulfilment", b"fulfilment", "ship_to", b"ship_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

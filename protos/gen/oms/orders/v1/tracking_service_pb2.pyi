@@ -198,3 +198,52 @@ class DecideLostParcelResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DecideLostParcelResponse: _TypeAlias = DecideLostParcelResponse  # noqa: Y015
+
+@_typing.final
+class LabelParcelRequest(_message.Message):
+    """Which parcel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
+    fulfilment_id: _builtins.str
+    @_builtins.property
+    def reach(self) -> _orders_service_pb2.Reach:
+        """Absent: any work."""
+
+    def __init__(
+        self,
+        *,
+        fulfilment_id: _builtins.str = ...,
+        reach: _orders_service_pb2.Reach | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reach", b"reach"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment_id", b"fulfilment_id", "reach", b"reach"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LabelParcelRequest: _TypeAlias = LabelParcelRequest  # noqa: Y015
+
+@_typing.final
+class LabelParcelResponse(_message.Message):
+    """What its label bears."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SSCC_FIELD_NUMBER: _builtins.int
+    sscc: _builtins.str
+    """GS1 SSCC: 18 digits, the last one a check digit."""
+    def __init__(
+        self,
+        *,
+        sscc: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["sscc", b"sscc"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LabelParcelResponse: _TypeAlias = LabelParcelResponse  # noqa: Y015

@@ -51,6 +51,11 @@ class TrackingServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_tracking__service__pb2.DecideLostParcelRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_tracking__service__pb2.DecideLostParcelResponse.FromString,
                 _registered_method=True)
+        self.LabelParcel = channel.unary_unary(
+                '/oms.orders.v1.TrackingService/LabelParcel',
+                request_serializer=oms_dot_orders_dot_v1_dot_tracking__service__pb2.LabelParcelRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_tracking__service__pb2.LabelParcelResponse.FromString,
+                _registered_method=True)
 
 
 class TrackingServiceServicer:
@@ -81,6 +86,14 @@ class TrackingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LabelParcel(self, request, context):
+        """The serial shipping container code of a parcel, given when it is first asked for and the same ever after.
+        FAILED_PRECONDITION / NOT_PACKED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrackingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -98,6 +111,11 @@ def add_TrackingServiceServicer_to_server(servicer, server):
                     servicer.DecideLostParcel,
                     request_deserializer=oms_dot_orders_dot_v1_dot_tracking__service__pb2.DecideLostParcelRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_tracking__service__pb2.DecideLostParcelResponse.SerializeToString,
+            ),
+            'LabelParcel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LabelParcel,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_tracking__service__pb2.LabelParcelRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_tracking__service__pb2.LabelParcelResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -183,6 +201,33 @@ class TrackingService:
             '/oms.orders.v1.TrackingService/DecideLostParcel',
             oms_dot_orders_dot_v1_dot_tracking__service__pb2.DecideLostParcelRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_tracking__service__pb2.DecideLostParcelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LabelParcel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.TrackingService/LabelParcel',
+            oms_dot_orders_dot_v1_dot_tracking__service__pb2.LabelParcelRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_tracking__service__pb2.LabelParcelResponse.FromString,
             options,
             channel_credentials,
             insecure,

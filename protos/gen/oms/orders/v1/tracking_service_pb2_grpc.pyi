@@ -45,6 +45,10 @@ class TrackingServiceStub:
     """What becomes of the units of a lost or damaged parcel. FAILED_PRECONDITION / NOT_LOST, ALREADY_DECIDED,
     UNITS_REFUNDED (what was refunded is not sent again).
     """
+    LabelParcel: _grpc.UnaryUnaryMultiCallable[_tracking_service_pb2.LabelParcelRequest, _tracking_service_pb2.LabelParcelResponse]
+    """The serial shipping container code of a parcel, given when it is first asked for and the same ever after.
+    FAILED_PRECONDITION / NOT_PACKED.
+    """
 
 @_typing.type_check_only
 class TrackingServiceAsyncStub(TrackingServiceStub):
@@ -62,6 +66,10 @@ class TrackingServiceAsyncStub(TrackingServiceStub):
     DecideLostParcel: _aio.UnaryUnaryMultiCallable[_tracking_service_pb2.DecideLostParcelRequest, _tracking_service_pb2.DecideLostParcelResponse]  # type: ignore[assignment]
     """What becomes of the units of a lost or damaged parcel. FAILED_PRECONDITION / NOT_LOST, ALREADY_DECIDED,
     UNITS_REFUNDED (what was refunded is not sent again).
+    """
+    LabelParcel: _aio.UnaryUnaryMultiCallable[_tracking_service_pb2.LabelParcelRequest, _tracking_service_pb2.LabelParcelResponse]  # type: ignore[assignment]
+    """The serial shipping container code of a parcel, given when it is first asked for and the same ever after.
+    FAILED_PRECONDITION / NOT_PACKED.
     """
 
 class TrackingServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -95,6 +103,16 @@ class TrackingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_tracking_service_pb2.DecideLostParcelResponse, _abc.Awaitable[_tracking_service_pb2.DecideLostParcelResponse]]:
         """What becomes of the units of a lost or damaged parcel. FAILED_PRECONDITION / NOT_LOST, ALREADY_DECIDED,
         UNITS_REFUNDED (what was refunded is not sent again).
+        """
+
+    @_abc_1.abstractmethod
+    def LabelParcel(
+        self,
+        request: _tracking_service_pb2.LabelParcelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tracking_service_pb2.LabelParcelResponse, _abc.Awaitable[_tracking_service_pb2.LabelParcelResponse]]:
+        """The serial shipping container code of a parcel, given when it is first asked for and the same ever after.
+        FAILED_PRECONDITION / NOT_PACKED.
         """
 
 def add_TrackingServiceServicer_to_server(servicer: TrackingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

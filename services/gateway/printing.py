@@ -1,0 +1,210 @@
+"""What goes on and into a parcel, as PDF: the label and the packing slip. Draws what it is told, asks nobody.
+
+Letters of all languages of Europe (Latin, Greek, Cyrillic); a letter that the font lacks is drawn as a box.
+"""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+from reportlab.graphics.barcode.code128 import Code128
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.units import mm
+from reportlab.lib.utils import simpleSplit
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+Language = Literal["en", "fr"]
+
+MEDIA_TYPE = "application/pdf"
+LABEL_SIZE = (100 * mm, 150 * mm)
+_MARGIN = 6 * mm
+# Lines of a page of A4, when none of them is broken into more than two.
+_ROWS = 20
+_PLAIN, _BOLD = "Roboto", "Roboto-Bold"
+# The function code that begins a GS1-128 barcode, as Code128 of the library takes it; then the key of an SSCC.
+_FNC1, _SSCC_KEY = "\xf1", "00"
+# To what part of its size a text is made smaller before it is broken into lines.
+_SMALLEST = 0.75
+# GS1 General Specifications, 5.5: a quiet zone of ten modules, a height of 32 mm for logistic labels.
+_MODULE, _HEIGHT = 0.495 * mm, 32 * mm
+
+_WORDS = {
+    "from": ("From", "Expéditeur"),
+    "to": ("To", "Destinataire"),
+    "order": ("Order", "Commande"),
+    "weight": ("Weight", "Poids"),
+    "slip": ("Packing slip", "Bon de livraison"),
+    "article": ("Article", "Article"),
+    "units": ("Units", "Quantité"),
+    "thanks": ("Thank you for your order.", "Merci de votre commande."),
+    "page": ("Page", "Page"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who sends or receives, line by line as on an envelope; the name first."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a carrier's label says. `sscc`: 18 digits. `weight_grams`: of the closed parcel."""
+
+    sender: Party
+    receiver: Party
+    carrier: str
+    service: str
+    order_number: str
+    weight_grams: int
+    sscc: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlipLine:
+    """Units of an article."""
+
+    title: str
+    sku: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What is in a parcel, without any price: it may be a gift."""
+
+    sender: Party
+    receiver: Party
+    order_number: str
+    lines: Sequence[SlipLine]
+
+
+def label_pdf(label: Label, language: Language) -> bytes:
+    """One page of 100 x 150 mm for a label printer: who, what way, and the SSCC as a GS1-128 barcode."""
+    word = _words(language)
+
+    def draw(canvas: Canvas) -> None:
+        width, height = LABEL_SIZE
+        inner = width - 2 * _MARGIN
+        y = height - _MARGIN
+        y = _text(canvas, _MARGIN, y, inner, label.carrier, _BOLD, 20)
+        y = _text(canvas, _MARGIN, y, inner, label.service, _PLAIN, 11)
+        y = _rule(canvas, y, width)
+        y = _text(canvas, _MARGIN, y, inner, word("from"), _BOLD, 7)
+        y = _text(canvas, _MARGIN, y, inner, ", ".join(label.sender.lines), _PLAIN, 9)
+        y = _rule(canvas, y, width)
+        y = _text(canvas, _MARGIN, y, inner, word("to"), _BOLD, 7)
+        for line in label.receiver.lines:
+            y = _text(canvas, _MARGIN, y, inner, line, _BOLD, 14)
+        y = _rule(canvas, y, width)
+        kilograms = f"{label.weight_grams / 1000:.3f}".replace(".", "," if language == "fr" else ".")
+        facts = f"{word('order')} {label.order_number}   {word('weight')} {kilograms} kg"
+        _text(canvas, _MARGIN, y, inner, facts, _PLAIN, 9)
+        barcode = Code128(
+            f"{_FNC1}{_SSCC_KEY}{label.sscc}",
+            barWidth=_MODULE,
+            barHeight=_HEIGHT,
+            quiet=True,
+            lquiet=10 * _MODULE,
+            rquiet=10 * _MODULE,
+        )
+        barcode.drawOn(canvas, (width - barcode.width) / 2, _MARGIN + 6 * mm)
+        canvas.setFont(_PLAIN, 12)
+        canvas.drawCentredString(width / 2, _MARGIN, f"({_SSCC_KEY}) {label.sscc}")
+
+    return _document(LABEL_SIZE, f"{word('order')} {label.order_number}", [draw])
+
+
+def slip_pdf(slip: Slip, language: Language) -> bytes:
+    """As many pages of A4 as the lines need: what is in the parcel, and no price."""
+    word = _words(language)
+    parts = [slip.lines[first : first + _ROWS] for first in range(0, len(slip.lines), _ROWS)]
+    pages = [
+        lambda canvas, number=number, part=part: _slip_page(canvas, slip, part, number, len(parts), language)
+        for number, part in enumerate(parts, start=1)
+    ]
+    return _document(A4, f"{word('slip')} {slip.order_number}", pages)
+
+
+def _slip_page(
+    canvas: Canvas, slip: Slip, lines: Sequence[SlipLine], number: int, of: int, language: Language
+) -> None:
+    word = _words(language)
+    width, height = A4
+    left, right = 20 * mm, width - 20 * mm
+    half = (right - left) / 2 - 5 * mm
+    y = height - 20 * mm
+    y = _text(canvas, left, y, right - left, word("slip"), _BOLD, 20)
+    y = _text(canvas, left, y, right - left, f"{word('order')} {slip.order_number}", _PLAIN, 12) - 6 * mm
+    lowest = y
+    for x, title, party in ((left, word("from"), slip.sender), (left + half + 10 * mm, word("to"), slip.receiver)):
+        at = _text(canvas, x, y, half, title, _BOLD, 9)
+        for line in party.lines:
+            at = _text(canvas, x, at, half, line, _PLAIN, 12)
+        lowest = min(lowest, at)
+    y = lowest - 8 * mm
+    _text(canvas, left, y, half, word("article"), _BOLD, 10)
+    canvas.drawRightString(right, y - 10, word("units"))
+    y -= 7 * mm
+    for one in lines:
+        canvas.setLineWidth(0.3)
+        canvas.line(left, y + 1 * mm, right, y + 1 * mm)
+        canvas.setFont(_BOLD, 12)
+        canvas.drawRightString(right, y - 12, str(one.quantity))
+        below = _text(canvas, left, y, right - left - 20 * mm, one.title, _PLAIN, 12)
+        y = _text(canvas, left, below, right - left - 20 * mm, one.sku, _PLAIN, 8) - 2 * mm
+    if number == of:
+        _text(canvas, left, y - 6 * mm, right - left, word("thanks"), _PLAIN, 12)
+    if of > 1:
+        canvas.setFont(_PLAIN, 9)
+        canvas.drawRightString(right, 12 * mm, f"{word('page')} {number} / {of}")
+
+
+def _document(size: tuple[float, float], title: str, pages: Sequence[Callable[[Canvas], None]]) -> bytes:
+    _load_fonts()
+    file = io.BytesIO()
+    canvas = Canvas(file, pagesize=size, invariant=True)
+    canvas.setTitle(title)
+    for draw in pages:
+        draw(canvas)
+        canvas.showPage()
+    canvas.save()
+    return file.getvalue()
+
+
+@cache
+def _load_fonts() -> None:
+    for name, file in ((_PLAIN, "Roboto-Regular.ttf"), (_BOLD, "Roboto-Bold.ttf")):
+        pdfmetrics.registerFont(TTFont(name, str(files("font_roboto") / "files" / file)))
+
+
+def _words(language: Language) -> Callable[[str], str]:
+    return lambda name: _WORDS[name][language == "fr"]
+
+
+def _text(canvas: Canvas, x: float, y: float, width: float, text: str, font: str, size: float) -> float:
+    """A text from `y` down, smaller and then in several lines where it is too long; where the next one begins."""
+    size = _fitting(text, font, size, width, size * _SMALLEST)
+    for line in simpleSplit(text, font, size, width) or [""]:
+        # One word alone may still be too long.
+        canvas.setFont(font, _fitting(line, font, size, width, 0))
+        canvas.drawString(x, y - size, line)
+        y -= size * 1.35
+    return y
+
+
+def _fitting(text: str, font: str, size: float, width: float, smallest: float) -> float:
+    needed = pdfmetrics.stringWidth(text, font, size)
+    return size if needed <= width else max(size * width / needed, smallest)
+
+
+def _rule(canvas: Canvas, y: float, width: float) -> float:
+    canvas.setLineWidth(0.8)
+    canvas.line(_MARGIN, y - 1 * mm, width - _MARGIN, y - 1 * mm)
+    return y - 3 * mm
