@@ -31,7 +31,7 @@ def cancel_lines(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Cancel units of lines that are not picked yet, all or none."""
-    body: Json = {"lines": [_units(one) for one in lines], "reason": reason}
+    body: Json = {"lines": [units_of(one) for one in lines], "reason": reason}
     _send("POST", f"/v1/orders/{order_id}/lines/cancel", body, as_json, state)
 
 
@@ -57,7 +57,8 @@ def change(
     _send("PUT", f"/v1/orders/{order_id}/content", _read(file), as_json, state)
 
 
-def _units(text: str) -> Json:
+def units_of(text: str) -> Json:
+    """So many units of a line, as LINE=UNITS says it."""
     number, _, count = text.partition("=")
     if not (number.isdecimal() and count.isdecimal()):
         raise typer.BadParameter(f"{text!r} is not LINE=UNITS", param_hint="LINES")

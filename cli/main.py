@@ -22,6 +22,7 @@ from cli import (
     stored_value,
     system,
     token,
+    trials,
 )
 from cli.replay import command as replay
 from cli.rules import command as rules
@@ -48,6 +49,7 @@ for module in (
     reviews,
     life_cycles,
     changes,
+    trials,
     payments,
     documents,
     stored_value,

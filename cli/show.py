@@ -94,6 +94,8 @@ def header(order: Json) -> Table:
         rows["changed"] = "\n".join(changes)
     if order.get("charge"):
         rows["paid at once"] = f"{money(order['charge']['amount'])} {_capture(order['charge'])}"
+    if order.get("trial"):
+        rows["tried at home"] = trial(order["trial"])
     if met := order.get("appointment"):
         refused = f", not moved: {met['refusal']}" if met["refusal"] else ""
         rows["appointment"] = escape(f"{met['status']}: {met['slot']['slot_id']} ({met['booking_id']}){refused}")
@@ -125,6 +127,17 @@ def change(found: Json) -> str:
         what += f": {refusal['reason']}, {refusal['detail']}"
     could = [f"could be had: {window(one['window'])} ({one['mode']})" for one in found["options"]]
     return "\n".join([what, *could])
+
+
+def trial(found: Json | None) -> str:
+    """Until when goods are tried at home, or what became of it."""
+    if found is None:
+        return "the trial begins when all has arrived"
+    if found["settled_at"]:
+        kept = sum(one["to_unit"] - one["from_unit"] for one in found["kept"])
+        return f"settled {moment(found['settled_at'])}: {kept} unit{'' if kept == 1 else 's'} kept"
+    said = f", decided {moment(found['decided_at'])}" if found["decided_at"] else ""
+    return f"until {moment(found['ends_at'])}{said}"
 
 
 def _lateness(order: Json) -> dict[str, str]:

@@ -46,6 +46,7 @@ from workflows.messages import (
     Rerouted,
     RerouteRequest,
     ReserveRequest,
+    Restock,
     SavedMeansRequest,
 )
 from workflows.offer_messages import (
@@ -112,6 +113,11 @@ async def report_short(request: HoldChange) -> None:
     await _step("report_short", request, bool)
 
 
+async def restock(request: Restock) -> None:
+    """inventory: units that were given back are in the stock of their point again."""
+    await _step("restock", request, bool)
+
+
 async def issue_stock(request: HoldChange) -> None:
     """inventory: held units leave stock."""
     await _step("issue_stock", request, bool)
@@ -143,6 +149,16 @@ async def change_amount(request: AmountChange) -> PaymentAnswer:
 async def capture(request: MoneyRequest) -> CaptureAnswer:
     """payments: capture a parcel's amount."""
     return await _step("capture", request, CaptureAnswer)
+
+
+async def settle_payment(request: MoneyRequest) -> CaptureAnswer:
+    """payments: capture so much of the order in all, and give up the rest of what is authorised."""
+    return await _step("settle_payment", request, CaptureAnswer)
+
+
+async def authorised_until(request: OrderStep) -> str:
+    """payments: the end of what is authorised and cannot be authorised again; empty when there is none."""
+    return await _step("authorised_until", request, str)
 
 
 async def void(request: MoneyRequest) -> None:

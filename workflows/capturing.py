@@ -13,6 +13,8 @@ from workflows.messages import CaptureAnswer, MoneyRequest
 
 # What is recorded of an attempt: its name, the outcome, the provider's code, when it is tried again.
 Record = Callable[[str, str, str, str], Awaitable[None]]
+# The step of payments that takes it.
+Take = Callable[[MoneyRequest], Awaitable[CaptureAnswer]]
 _CLOSED = "PAYMENT_CLOSED"
 # The authorisation has ended, or is smaller than the amount: as good as declined.
 NOT_AUTHORIZED = "CAPTURE_EXCEEDS_AUTHORISATION"
@@ -21,7 +23,9 @@ NOT_AUTHORIZED = "CAPTURE_EXCEEDS_AUTHORISATION"
 class Capturing(Story):
     """A story that takes money."""
 
-    async def _collect(self, request: MoneyRequest, record: Record, cancelled: str) -> str:
+    async def _collect(
+        self, request: MoneyRequest, record: Record, cancelled: str, take: Take = calls.capture
+    ) -> str:
         """`captured`, `overridden` or `cancelled`. A decline is tried again on a schedule, or when somebody asks.
 
         `request`: without the number of the attempt in its id. `cancelled`: the event that ends it.
@@ -30,7 +34,7 @@ class Capturing(Story):
         while True:
             attempt += 1
             self._happenings.pop("capture_retry_requested", None)
-            answer = await self._try_capture(request, attempt)
+            answer = await self._try_capture(request, attempt, take)
             if answer is None:
                 await self._first_of(cancelled)
                 return "cancelled"
@@ -49,11 +53,11 @@ class Capturing(Story):
                 return "overridden"
             await self._write_down()
 
-    async def _try_capture(self, request: MoneyRequest, attempt: int) -> CaptureAnswer | None:
+    async def _try_capture(self, request: MoneyRequest, attempt: int, take: Take) -> CaptureAnswer | None:
         """None when the payment was closed: the order is being cancelled, and that telling will come."""
         numbered = replace(request, request_id=f"{request.request_id}/{attempt}")
         try:
-            return await self._insist_on(calls.capture, numbered, unless=_is_an_answer)
+            return await self._insist_on(take, numbered, unless=_is_an_answer)
         except StepFailed as failed:
             return None if failed.reason == _CLOSED else CaptureAnswer("failed", failed.reason)
 

@@ -50,10 +50,12 @@ class LifeCycle:
     offer_seconds: int
     payment_action_seconds: int
     reroute_limit: int
-    # "order", "preparation" or "shipment".
+    # "order", "preparation", "shipment" or "trial".
     capture_at: str = "shipment"
     # Points compete for its work.
     competition: Competition | None = None
+    # How long goods are tried at home; 0: they are not.
+    trial_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,6 +425,8 @@ class AcceptRequest:
     as_of: str
     appointment: Appointment | None = None
     taken: str = ""
+    # Of what is to be tried at home; empty where it does not matter.
+    authorised_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -572,6 +576,27 @@ class RefundInput:
     order_id: str
     amount_minor: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestockInput:
+    """What a RestockWorkflow starts with: the data of the event that units were given back at a point."""
+
+    order_id: str
+    point_id: str
+    lines: list[Line]
+    returned_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restock:
+    """Units of an order that lie at their point again since they were given back."""
+
+    request_id: str
+    order_id: str
+    units: Hold
+    returned_at: str
+    as_of: str
 
 
 @dataclass(frozen=True, slots=True)

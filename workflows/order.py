@@ -11,7 +11,7 @@ from temporalio.exceptions import ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies, search_attributes, taking
-    from workflows.amending import CHANGE_TOLD, Amending
+    from workflows.amending import CHANGE_TOLD
     from workflows.calls import StepFailed
     from workflows.messages import (
         Accepted,
@@ -52,10 +52,11 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.refusing import Refused, believe, no_place, sold_out
     from workflows.taking import Declined, Taking
+    from workflows.trying import Trying
 
 
 @workflow.defn(name="OrderWorkflow")
-class OrderWorkflow(Amending, Taking):
+class OrderWorkflow(Trying, Taking):
     """Drives one order. Stock, money and the order's state belong to their services; this only sequences."""
 
     @workflow.init
@@ -85,6 +86,7 @@ class OrderWorkflow(Amending, Taking):
         accepted = await self._place()
         if accepted and await self._cool_off(accepted) and await self._take_all():
             await self._fulfil(self._works)
+            await self._settle_trial()
         state = "REFUSED" if self._refused() else await self._end()
         self._show(state)
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -111,6 +113,7 @@ class OrderWorkflow(Amending, Taking):
             payment = await self._authorize(plan)
             plan = await self._keep_hold(plan)
             taken = await self._sell(self._order, self._paid_by_channel)
+            authorised_until = await self._authorised_until()
         except Refused as refused:
             await self._refuse(refused)
         except Declined as declined:
@@ -118,7 +121,7 @@ class OrderWorkflow(Amending, Taking):
         except StepFailed as failed:
             await self._refuse(Refused(Refusal(failed.reason, "a step of placement failed for good")))
         else:
-            return await self._accept(plan, payment, taken)
+            return await self._accept(plan, payment, taken, authorised_until)
         return None
 
     async def _book(self) -> None:
@@ -200,7 +203,7 @@ class OrderWorkflow(Amending, Taking):
                 tender=self._order.tender,
                 first=self._order.first,
                 save_means=self._order.save_means,
-                needed_until=plan.window_end,
+                needed_until=self._needed_until(plan.window_end),
             )
         )
         if payment.status == "action_required":
@@ -227,7 +230,9 @@ class OrderWorkflow(Amending, Taking):
             raise Refused(Refusal("CANCELLED", "cancelled by the customer"))
         raise Refused(Refusal("PAYMENT_ACTION_EXPIRED", "the payment was not confirmed in time"))
 
-    async def _accept(self, plan: Plan, payment: PaymentAnswer, taken: str) -> Accepted | None:
+    async def _accept(
+        self, plan: Plan, payment: PaymentAnswer, taken: str, authorised_until: str
+    ) -> Accepted | None:
         request = AcceptRequest(
             request_id=self._key("accept"),
             order_id=self._order.order_id,
@@ -239,6 +244,7 @@ class OrderWorkflow(Amending, Taking):
             as_of=workflow.now().isoformat(),
             appointment=self._appointment,
             taken=taken,
+            authorised_until=authorised_until,
         )
         accepted = await self._insist_on(calls.accept_order, request)
         if accepted.refusal:
@@ -373,6 +379,9 @@ class OrderWorkflow(Amending, Taking):
         moment = self._order.life_cycle.capture_at
         if moment == "order" and not self._is_paid_at_once():
             moment = "shipment"
+        if self._is_tried():
+            # Nor does any of its parcels bring money.
+            moment = "order"
         for one in fulfilments:
             paid = "order" if one.replaces else moment
             fulfilment = replace(one, capture_at=paid, competing=self._competing(one))

@@ -32,6 +32,9 @@ ATTENTION_RETRY = timedelta(hours=1)
 # How often it is looked whether somebody brought a refund that failed to an end.
 REFUND_LOOK = timedelta(hours=6)
 
+# For so long at least an order is authorised that is to be tried at home (SPEC PAY-4).
+TRIAL_AUTHORISATION = timedelta(days=11)
+
 # The shortest timer: it ends the workflow task, and so writes down what was decided in it.
 MOMENT = timedelta(milliseconds=1)
 

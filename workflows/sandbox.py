@@ -20,6 +20,7 @@ _PURE = (
     "workflows.refusing",
     "workflows.search_attributes",
     "workflows.taking",
+    "workflows.trying",
 )
 
 

@@ -175,6 +175,7 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
             reroute_limit=facts.life_cycle.reroute_limit,
             capture_at=facts.life_cycle.capture_at or "shipment",
             competition=_competition(facts.life_cycle),
+            trial_days=facts.life_cycle.trial.days,
         ),
         placed_at=from_proto(facts.placed_at).isoformat(),
         basket_id=facts.basket_id,

@@ -20,6 +20,7 @@ from workflows.appointment import AppointmentMoveWorkflow, MissedAppointmentWork
 from workflows.fulfilment import FulfilmentWorkflow
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
+from workflows.restocking import RestockWorkflow
 from workflows.sandbox import sandbox
 
 _SWEEP_SECONDS = 5
@@ -27,6 +28,7 @@ STORIES = (
     OrderWorkflow,
     FulfilmentWorkflow,
     RefundWorkflow,
+    RestockWorkflow,
     AppointmentMoveWorkflow,
     MissedAppointmentWorkflow,
 )

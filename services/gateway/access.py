@@ -78,6 +78,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("PATCH", "/v1/orders/{order_id}/address"): _PLACING,
     ("PUT", "/v1/orders/{order_id}/content"): _PLACING,
     ("GET", "/v1/orders/{order_id}/changes/{change_id}"): _READING_ORDERS,
+    ("POST", "/v1/orders/{order_id}/trial"): _PLACING,
+    ("POST", "/v1/orders/{order_id}/trial/returns"): _STORE_AND_SERVICE,
     ("POST", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("GET", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("POST", "/v1/orders/{order_id}/refunds/{refund_id}/retry"): _MONEY,

@@ -47,6 +47,7 @@ from services.gateway.routes.stored_value import stored_value_router
 from services.gateway.routes.supply import supply_router
 from services.gateway.routes.tracking import tracking_router
 from services.gateway.routes.transfers import lanes_router, transfers_router
+from services.gateway.routes.trials import trials_router
 from services.gateway.routes.webhooks import webhooks_router
 from services.gateway.routes.work import carriers_router, work_router
 
@@ -64,6 +65,7 @@ _TAGS = (
         "What keeps an order from going on: stop it, let it go, give it another date, refuse it.",
     ),
     ("changes", "What becomes of an order that stands: fewer units, another address, other content."),
+    ("trials", "Goods that are tried at home: what is kept and paid, and what comes back."),
     ("life cycles", "How orders live: deadlines, holds, changes, labels and fraud rules, in versions."),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("offers", "Work that points compete for: who may take it and until when, and what nobody took."),
@@ -154,6 +156,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         reviews_router,
         life_cycles_router,
         changes_router,
+        trials_router,
         refunds_router,
         documents_router,
         finance.finance_router,

@@ -30,6 +30,7 @@ from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub
+from oms.orders.v1.trial_service_pb2_grpc import TrialServiceStub
 from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceStub
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from oms.payments.v1.stored_value_service_pb2_grpc import StoredValueServiceStub
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceAsyncStub
+    from oms.orders.v1.trial_service_pb2_grpc import TrialServiceAsyncStub
     from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
     from oms.payments.v1.stored_value_service_pb2_grpc import StoredValueServiceAsyncStub
@@ -115,6 +117,7 @@ class Clients:
         self.tracking: TrackingServiceAsyncStub = TrackingServiceStub(self._channels["orders"])
         self.offers: OffersServiceAsyncStub = OffersServiceStub(self._channels["orders"])
         self.changes: ChangeServiceAsyncStub = ChangeServiceStub(self._channels["orders"])
+        self.trials: TrialServiceAsyncStub = TrialServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
         self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])

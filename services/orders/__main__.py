@@ -18,6 +18,7 @@ from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
+from oms.orders.v1.trial_service_pb2_grpc import add_TrialServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
 from services.orders.amending import Amending
 from services.orders.appointing import Appointments
@@ -35,6 +36,8 @@ from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
 from services.orders.tracking import Tracking
 from services.orders.tracking_rpc import TrackingRpc
+from services.orders.trying import Trying
+from services.orders.trying_rpc import TrialRpc
 
 _SWEEP_SECONDS = 5
 _LET_GO_SECONDS = 1
@@ -75,6 +78,7 @@ async def main() -> None:
     appointments = Appointments(engine, bell)
     holding = Holding(engine, bell)
     amending = Amending(engine, bell)
+    trying = Trying(engine, bell)
     carriers = _carriers(settings)
     tracking = Tracking(engine, bell, carriers)
     labels = Labels(engine, settings.gs1_company_prefix)
@@ -86,6 +90,7 @@ async def main() -> None:
         add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
         add_OffersServiceServicer_to_server(OffersRpc(service), server)
         add_ChangeServiceServicer_to_server(ChangesRpc(amending), server)
+        add_TrialServiceServicer_to_server(TrialRpc(trying), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

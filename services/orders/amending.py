@@ -12,7 +12,7 @@ from kit import requests
 from services.orders import amending_store, store
 from services.orders import documents as doc
 from services.orders.changing import Answer, Asked, Changes, judged
-from services.orders.domain import amending, pricing, replacing
+from services.orders.domain import amending, pricing, replacing, trials
 from services.orders.domain.model import (
     Address,
     Buyer,
@@ -123,7 +123,9 @@ class Amending(Changes):
             met = await store.find_counter(tx, one.content.channel_id, one.content.trade, "")
             assert met is not None, "the order has its channel"
             buyer = Buyer(view.buyer.customer, address or view.buyer.ship_to)
-            pricing.check_change(replacing.content_of(one, wanted), buyer, met.channel)
+            content = replacing.content_of(one, wanted)
+            pricing.check_change(content, buyer, met.channel)
+            trials.check_content(content, buyer, one.life_cycle)
             if address is not None and goes_elsewhere:
                 await amending_store.propose_address(tx, order_id, address)
             return decision

@@ -29,6 +29,7 @@ from services.orders.domain.model import (
     Refusal,
     SalesChannel,
     Trade,
+    Trial,
 )
 from services.orders.domain.ranges import LineRange
 
@@ -60,6 +61,7 @@ REFUND = TypeAdapter(Refund)
 REFUSAL = TypeAdapter(Refusal)
 SALES_CHANNEL = TypeAdapter(SalesChannel)
 TRADES = TypeAdapter(tuple[Trade, ...])
+TRIAL = TypeAdapter(Trial)
 SELLER = TypeAdapter(Seller)
 
 

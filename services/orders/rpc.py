@@ -104,6 +104,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             request.booking_id,
             to_slot(request),
             request.taken,
+            times.field_or_none(request, "authorised_until"),
         )
         return pb.AcceptOrderResponse(
             state=to.from_order_state(planned.state),

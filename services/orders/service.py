@@ -28,6 +28,7 @@ from services.orders.domain import (
     parcels,
     pricing,
     settings,
+    trials,
     watch,
 )
 from services.orders.domain.capture import Outcome
@@ -155,6 +156,7 @@ class OrdersService(Offering):
             if met.order_id:
                 return await self._recorded_before(tx, met, content, buyer), True
             pricing.check(content, buyer, met.channel)
+            trials.check_content(content, buyer, met.life_cycle)
             order_id = derived_id("ord", content.channel_id, idempotency_key)
             decision = order.record(order_id, normal(content), met.life_cycle, placed_at, now)
             digests = self._identities.of(content, buyer)
@@ -197,6 +199,7 @@ class OrdersService(Offering):
         booking_id: str = "",
         slot: Slot | None = None,
         taken: str = "",
+        authorised_until: datetime | None = None,
     ) -> Planned:
         """recorded | action_required -> validated; CANCELLING without fulfilments if the customer was faster.
 
@@ -206,7 +209,9 @@ class OrdersService(Offering):
         async def decide(tx: AsyncConnection, one: Order) -> Decision:
             appointment = appointments.kept(one.content, booking_id, slot)
             check = await self._check_for_fraud(tx, one, as_of)
-            return order.accept(one, legs, promise, decision_id, payment, as_of, appointment, check, taken)
+            return order.accept(
+                one, legs, promise, decision_id, payment, as_of, appointment, check, taken, authorised_until
+            )
 
         return _to_planned(await self.on_order_after_a_look(asked, order_id, decide, _accepted))
 
@@ -422,9 +427,9 @@ class OrdersService(Offering):
 
 
 def _accepted(decision: Decision) -> Answer:
-    refused = fraud.is_refused(decision.order) and decision.order.state not in UNDONE
-    refusal = {"refusal": doc.to_json(doc.REFUSAL, fraud.REFUSAL)} if refused else {}
-    return _planned(decision) | refusal
+    suspected = fraud.is_refused(decision.order) and decision.order.state not in UNDONE
+    refusal = fraud.REFUSAL if suspected else decision.refusal
+    return _planned(decision) | ({"refusal": doc.to_json(doc.REFUSAL, refusal)} if refusal else {})
 
 
 def _planned(decision: Decision) -> Answer:

@@ -397,7 +397,7 @@ _SAVE = text(
             payment_failed_since = n.payment_failed_since, holds = n.holds, held_for = n.held_for,
             hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since,
             unclaimed_since = n.unclaimed_since, appointment = n.appointment,
-            fraud = n.fraud, review_until = n.review_until, changes = n.changes
+            fraud = n.fraud, review_until = n.review_until, changes = n.changes, trial = n.trial
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -534,6 +534,7 @@ def _changing(order: Order) -> dict[str, Any]:
         "unclaimed_since": since.isoformat() if (since := order.unclaimed_since) else None,
         "fraud": doc.to_json(doc.FRAUD_CHECK, order.fraud) if order.fraud else None,
         "review_until": until.isoformat() if (until := review_until(order)) else None,
+        "trial": doc.to_json(doc.TRIAL, order.trial) if order.trial else None,
     }
 
 

@@ -35,6 +35,7 @@ life_cycle = Table(
     Column("loss_decision_seconds", Integer),
     Column("competition", JSONB(none_as_null=True)),
     Column("fraud", JSONB(none_as_null=True)),
+    Column("trial", JSONB(none_as_null=True)),
 )
 
 sales_channel = Table(

@@ -50,6 +50,8 @@ from services.orders.translate_fraud import from_check, from_policy, to_policy
 from services.orders.translate_holds import from_change_rule, from_hold, from_hold_rule, from_label, to_rules
 from services.orders.translate_money import from_charge, from_refund
 from services.orders.translate_parcels import from_parcel
+from services.orders.translate_trial import from_terms, from_trial
+from services.orders.translate_trial import to_terms as to_trial_terms
 from services.orders.wire import from_instant, from_money, from_window, one_of, to_money, to_window
 
 # -- to the domain ----------------------------------------------------------------------------------------
@@ -86,6 +88,7 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         message.loss_decision_seconds or LOSS_DECISION_SECONDS,
         _to_competition(message),
         to_policy(message),
+        to_trial_terms(message),
     )
 
 
@@ -261,6 +264,7 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         loss_decision_seconds=one.loss_decision_seconds,
         competition=_from_competition(one.competition),
         fraud=from_policy(one.fraud),
+        trial=from_terms(one),
     )
 
 
@@ -321,6 +325,7 @@ def from_view(view: View) -> pb.Order:
         appointment=from_appointment(one.appointment),
         fraud=from_check(one.fraud),
         changes=[from_change(each) for each in one.changes],
+        trial=from_trial(one.trial),
     )
 
 

@@ -338,6 +338,7 @@ def _payment_proto(statement: Statement) -> pb.Payment:
     payment = statement.payment
     counting = [one for one in payment.tenders if not one.superseded] or payment.tenders
     ends = [one.expires_at for one in counting if one.expires_at and one.uncaptured]
+    sure = [one.expires_at for one in counting if one.expires_at and one.uncaptured and not one.saved_means]
     return pb.Payment(
         order_id=payment.order_id,
         status=_STATUS[payment.status],
@@ -352,6 +353,7 @@ def _payment_proto(statement: Statement) -> pb.Payment:
         authorization_expires_at=times.to_proto(min(ends)) if ends else None,
         operations=[_operation_proto(operation) for operation in statement.operations],
         tenders=[_tender_proto(one) for one in payment.tenders],
+        sure_until=times.to_proto(min(sure)) if sure else None,
     )
 
 

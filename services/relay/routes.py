@@ -11,6 +11,7 @@ WAKING = frozenset(
         "oms.orders.order.capture_overridden",
         "oms.orders.order.capture_retry_requested",
         "oms.orders.order.refund_retried",
+        "oms.orders.order.trial_settled",
         *(
             f"oms.orders.fulfilment.{what}"
             for what in (
@@ -44,6 +45,7 @@ WAKING = frozenset(
 STARTING = {
     "oms.orders.order.refund_requested": "RefundWorkflow",
     "oms.orders.order.appointment_move_requested": "AppointmentMoveWorkflow",
+    "oms.orders.order.trial_units_back": "RestockWorkflow",
     "oms.booking.booking.missed": "MissedAppointmentWorkflow",
 }
 

@@ -94,6 +94,8 @@ _ELSEWHERE = {
         "ApplyChange",
         "RefuseChange",
         "SettleChange",
+        "DecideTrial",
+        "GiveUnitsBack",
     ),
     "inventory": (
         "PutItems",
@@ -117,6 +119,7 @@ _ELSEWHERE = {
         "tell_turns",
         "close_ended_days",
         "tell_overdue",
+        "RecordTillReturn",
     ),
     "promise": (
         "PutCarriers",
@@ -174,6 +177,9 @@ _ELSEWHERE = {
         "apply_change",
         "refuse_change",
         "settle_change",
+        "settle_payment",
+        "authorised_until",
+        "restock",
     ),
 }
 

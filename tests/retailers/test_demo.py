@@ -151,7 +151,7 @@ def test_channels_live_by_a_life_cycle_that_exists(retailer: Retailer) -> None:
     known = {life_cycle.life_cycle_id for life_cycle in retailer.life_cycles}
     assert {channel.life_cycle_id for channel in retailer.sales_channels} <= known
     trades = {trade.name: trade.life_cycle_id for one in retailer.sales_channels for trade in one.trades}
-    assert set(trades) == {"fashion", "fresh_food", "heavy_goods", "luxury", "pre_order"}
+    assert set(trades) == {"fashion", "try_at_home", "fresh_food", "heavy_goods", "luxury", "pre_order"}
     assert set(trades.values()) <= known
     assert [c.channel_id for c in retailer.sales_channels] == [c.channel_id for c in retailer.channels]
 

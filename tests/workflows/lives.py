@@ -478,6 +478,30 @@ async def taken_along_all_of_it(world: World) -> str:
     return recorded.order.order_id
 
 
+async def tried_and_partly_kept(world: World) -> str:
+    sku = await world.stock({NEAR: 2})
+    recorded = await world.record({sku: 2}, channel="tried", customer_id="cus_1")
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    await world.ship(order_id)
+    await world.decide_trial(order_id, {1: 1})
+    await world.give_back(order_id, {1: 1}, at=NEAR)
+    return order_id
+
+
+async def tried_and_declined_at_first(world: World) -> str:
+    payment = orders.PaymentTerms(payment_method_token="pm_card_captureDeclined")
+    sku = await world.stock({NEAR: 1})
+    recorded = await world.record({sku: 1}, channel="tried", customer_id="cus_1", payment=payment)
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    await world.ship(order_id)
+    await world.decide_trial(order_id, {})
+    await world.order_paid(order_id, "failed")
+    await world.override(order_id)
+    return order_id
+
+
 LIVES: tuple[Life, ...] = (
     delivered,
     placed_from_a_basket,
@@ -525,4 +549,6 @@ LIVES: tuple[Life, ...] = (
     taken_along_and_the_rest_sent,
     taken_along_and_the_rest_cancelled,
     taken_along_all_of_it,
+    tried_and_partly_kept,
+    tried_and_declined_at_first,
 )

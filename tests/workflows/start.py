@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -20,11 +21,13 @@ from oms.inventory.v1.inventory_service_pb2_grpc import (
     InventoryServiceStub,
     add_InventoryServiceServicer_to_server,
 )
+from oms.inventory.v1.shelf_service_pb2_grpc import add_ShelfServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub, add_ChangeServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub, add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub, add_TrackingServiceServicer_to_server
+from oms.orders.v1.trial_service_pb2_grpc import TrialServiceStub, add_TrialServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceStub, add_OutboxServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub, add_PaymentsServiceServicer_to_server
 from oms.payments.v1.stored_value_service_pb2_grpc import (
@@ -43,8 +46,12 @@ from services.booking.rpc import BookingRpc
 from services.booking.service import BookingService
 from services.inventory.baskets import Baskets
 from services.inventory.baskets_rpc import BasketRpc
+from services.inventory.business_days import BusinessDays
+from services.inventory.counting import Counting
 from services.inventory.rpc import InventoryRpc
 from services.inventory.service import InventoryService
+from services.inventory.shelf import Shelf
+from services.inventory.shelf_rpc import ShelfRpc
 from services.inventory.watch import StockWatch
 from services.orders.amending import Amending
 from services.orders.appointing import Appointments
@@ -58,6 +65,8 @@ from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
 from services.orders.tracking import Tracking
 from services.orders.tracking_rpc import TrackingRpc
+from services.orders.trying import Trying
+from services.orders.trying_rpc import TrialRpc
 from services.payments.providers import Provider
 from services.payments.providers.stored_value import StoredValueProvider
 from services.payments.providers.stripe import StripeProvider
@@ -97,6 +106,7 @@ LIFE_CYCLES = {
     "in-time": (0, "shipment"),
     "judged": (0, "shipment"),
     "judged-briefly": (0, "shipment"),
+    "at-home": (0, "trial"),
 }
 # Those in which points compete: how many each ring asks, and what becomes of work that nobody takes.
 COMPETITIONS = {
@@ -115,6 +125,7 @@ CHANNELS = {
     "in-time": "in-time",
     "judged": "judged",
     "judged-briefly": "judged-briefly",
+    "tried": "at-home",
 }
 # Two units are reviewed, three are refused.
 JUDGED = orders.FraudPolicy(
@@ -147,6 +158,12 @@ async def running(
             engines[name] = db.connect(database.url, pool_size=_POOL_SIZE)
             stack.push_async_callback(engines[name].dispose)
         bells = {name: Bell() for name in engines}
+
+        async def watch(as_of: datetime) -> None:
+            service = OrdersService(engines["orders"], bells["orders"], Identities("a key of tests"))
+            while await service.watch_promises(as_of, 100) == 100:
+                pass
+
         channel = await _serve(stack, engines, bells, provider)
         client = await temporal.connect(temporal_address, "default", CODEC_KEYS)
         clock = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
@@ -181,10 +198,12 @@ async def running(
             orders=OrdersServiceStub(channel),
             changes=ChangeServiceStub(channel),
             tracking=TrackingServiceStub(channel),
+            trials=TrialServiceStub(channel),
             offers=OffersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
             stored_value=StoredValueServiceStub(channel),
             booking=BookingServiceStub(channel),
+            watch=watch,
         )
         await _load(world)
         yield world
@@ -213,6 +232,9 @@ async def _serve(
     )
     baskets = BasketRpc(Baskets(engines["inventory"], bells["inventory"]), inventory)
     add_BasketServiceServicer_to_server(baskets, server)
+    of_inventory = engines["inventory"], bells["inventory"]
+    shelf = ShelfRpc(Shelf(*of_inventory), BusinessDays(*of_inventory), Counting(*of_inventory))
+    add_ShelfServiceServicer_to_server(shelf, server)
     promise = PromiseService(engines["promise"], replica, is_public_holiday)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
     add_AllocationServiceServicer_to_server(AllocationRpc(promise), server)
@@ -227,6 +249,7 @@ async def _serve(
     add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking, Labels(engines["orders"], "9520417")), server)
     add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders)), server)
+    add_TrialServiceServicer_to_server(TrialRpc(Trying(*of_orders)), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
     providers: dict[str, Provider] = {"stripe": stripe, "stored_value": StoredValueProvider(*of_codes)}
     payments = PaymentsService(engines["payments"], bells["payments"], providers, "stripe")
@@ -324,6 +347,7 @@ async def _load_channels(world: World) -> None:
                     # Work is given out at once, but for those that wait until it must begin.
                     prepare_ahead_seconds=0 if name == "in-time" else 30 * 86_400,
                     capture_at=capture_at,
+                    lost_after_days=30 if capture_at == "trial" else 0,
                     goodwill_caps=[cap],
                     competition=COMPETITIONS.get(name),
                     fraud=JUDGED if name.startswith("judged") else None,

@@ -17,9 +17,10 @@ from temporalio.client import WorkflowHandle, WorkflowHistory
 from temporalio.worker import Replayer
 
 from kit import temporal
+from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.lives import LIVES, Life
 from tests.workflows.start import CODEC_KEYS
-from tests.workflows.world import World
+from tests.workflows.world import World, until
 from workflows.sandbox import sandbox
 from workflows.worker import STORIES
 
@@ -65,6 +66,22 @@ async def _of_appointment(world: World, order_id: str) -> AsyncIterator[Workflow
         yield story
 
 
+async def _of_trial(world: World, order_id: str) -> AsyncIterator[WorkflowHandle[Any, Any]]:
+    """The stories of what was given back at a point, where something was."""
+    entries = (await world.orders.GetTimeline(orders.GetTimelineRequest(order_id=order_id))).entries
+    if not any(entry.kind == "order.trial_units_back" for entry in entries):
+        return
+    query = f"OrderId = '{order_id}' AND WorkflowType = 'RestockWorkflow'"
+
+    async def found() -> list[str]:
+        return [one.id async for one in world.client.list_workflows(query)]
+
+    for workflow_id in sorted(await until(found, f"{order_id}: what came back")):
+        story = world.client.get_workflow_handle(workflow_id)
+        await story.result()
+        yield story
+
+
 async def test_the_histories_of_today_replay(world: World) -> None:
     async def live(life: Life) -> None:
         order_id = await life(world)
@@ -80,6 +97,8 @@ async def test_the_histories_of_today_replay(world: World) -> None:
             stories.append(story)
         of_refunds = len(stories)
         stories += [story async for story in _of_appointment(world, order_id)]
+        of_appointments = len(stories)
+        stories += [story async for story in _of_trial(world, order_id)]
         for number, story in enumerate(stories):
             history = await story.fetch_history()
             await _replayer().replay_workflow(history)
@@ -89,6 +108,8 @@ async def test_the_histories_of_today_replay(world: World) -> None:
                     kind = f"refund-{number - of_order + 1}"
                 if number >= of_refunds:
                     kind = f"appointment-{number - of_refunds + 1}"
+                if number >= of_appointments:
+                    kind = f"restock-{number - of_appointments + 1}"
                 text = re.sub(r'"identity": *"[^"]*"', '"identity": "test"', history.to_json())
                 (FOLDER / f"{life.__name__}.{version}.{kind}.json").write_text(text + "\n")
 

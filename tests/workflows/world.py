@@ -24,6 +24,7 @@ from oms.orders.v1 import change_service_pb2 as chg
 from oms.orders.v1 import offers_service_pb2 as ofr
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1 import tracking_service_pb2 as trk
+from oms.orders.v1 import trial_service_pb2 as tri
 from oms.payments.v1 import payments_service_pb2 as pay
 from oms.promise.v1 import capacity_service_pb2 as cap
 from oms.promise.v1 import promise_service_pb2 as prm
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceAsyncStub
+    from oms.orders.v1.trial_service_pb2_grpc import TrialServiceAsyncStub
     from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceAsyncStub
     from oms.payments.v1.stored_value_service_pb2_grpc import StoredValueServiceAsyncStub
     from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceAsyncStub
@@ -117,10 +119,13 @@ class World:
     orders: "OrdersServiceAsyncStub"
     changes: "ChangeServiceAsyncStub"
     tracking: "TrackingServiceAsyncStub"
+    trials: "TrialServiceAsyncStub"
     offers: "OffersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
     stored_value: "StoredValueServiceAsyncStub"
     booking: "BookingServiceAsyncStub"
+    # What orders does by itself at an instant, for all orders that wait for one before it.
+    watch: Callable[[datetime], Awaitable[None]]
 
     async def stock(self, units: Mapping[str, int], *, release_date: str = "") -> str:
         """A new article with this stock by point, known to the planner."""
@@ -261,6 +266,7 @@ class World:
         basket: str = "",
         booking: str = "",
         taken: Mapping[str, int] | None = None,
+        customer_id: str = "",
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more. `taken` is taken along from NEAR."""
         rows = order_lines(lines, free=free)
@@ -278,7 +284,12 @@ class World:
         ]
         content = pb.OrderContent(
             channel_id=channel,
-            customer=pb.Customer(name="Ada Planted", email="ada@planted.example", phone="+33600000000"),
+            customer=pb.Customer(
+                customer_id=customer_id,
+                name="Ada Planted",
+                email="ada@planted.example",
+                phone="+33600000000",
+            ),
             ship_to=pb.Address(
                 name="Ada Planted",
                 street_lines=["1 rue Plantée"],
@@ -568,6 +579,22 @@ class World:
             **terms,
         )
         return (await self.changes.ProposeChange(request)).change
+
+    async def decide_trial(self, order_id: str, returns: Mapping[int, int]) -> pb.Trial:
+        """The customer says how many units come back, by line number."""
+        lines = [pb.PlannedLine(line_number=number, quantity=count) for number, count in returns.items()]
+        request = tri.DecideTrialRequest(
+            request_id=uuid4().hex, order_id=order_id, returns=lines, actor="customer"
+        )
+        return (await self.trials.DecideTrial(request)).trial
+
+    async def give_back(self, order_id: str, units: Mapping[int, int], at: str = "") -> pb.Trial:
+        """So many units, by line number, are at a point again, or with a carrier."""
+        lines = [pb.PlannedLine(line_number=number, quantity=count) for number, count in units.items()]
+        request = tri.GiveUnitsBackRequest(
+            request_id=uuid4().hex, order_id=order_id, lines=lines, point_id=at, actor="store"
+        )
+        return (await self.trials.GiveUnitsBack(request)).trial
 
     async def holds_of(self, sku: str) -> dict[str, int]:
         """Units that are held, by point."""

@@ -6,8 +6,10 @@ from temporalio import activity
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from oms.inventory.v1 import basket_service_pb2 as basket_pb
 from oms.inventory.v1 import inventory_service_pb2 as pb
+from oms.inventory.v1 import shelf_service_pb2 as shelf_pb
 from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub
 from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
+from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub
 from workflows.activities.translate import CALL_SECONDS, instant
 from workflows.messages import (
     BasketRequest,
@@ -17,6 +19,7 @@ from workflows.messages import (
     MoveRequest,
     OrderStep,
     ReserveRequest,
+    Restock,
     Shortfall,
 )
 from workflows.offer_messages import DoubtRequest
@@ -28,6 +31,7 @@ class InventoryActivities:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = InventoryServiceStub(channel)
         self._baskets = BasketServiceStub(channel)
+        self._shelf = ShelfServiceStub(channel)
 
     @activity.defn
     async def reserve(self, request: ReserveRequest) -> HoldAnswer:
@@ -139,6 +143,24 @@ class InventoryActivities:
         except (FailedPrecondition, InvalidArgument) as error:
             if error.reason not in ("NOT_ON_HAND", "BUNDLE_HAS_NO_STOCK"):
                 raise
+        return True
+
+    @activity.defn
+    async def restock(self, request: Restock) -> bool:
+        """RecordTillReturn; the receipt is the order."""
+        await self._shelf.RecordTillReturn(
+            shelf_pb.RecordTillReturnRequest(
+                request_id=request.request_id,
+                sku=request.units.sku,
+                point_id=request.units.point_id,
+                quantity=request.units.quantity,
+                returned_at=instant(request.returned_at),
+                actor="workflows",
+                receipt=request.order_id,
+                as_of=instant(request.as_of),
+            ),
+            timeout=CALL_SECONDS,
+        )
         return True
 
     @activity.defn

@@ -53,6 +53,7 @@ class OrderActivities:
                 booking_id=request.appointment.booking_id if request.appointment else "",
                 slot=_slot(request.appointment),
                 taken=request.taken,
+                authorised_until=instant_or_none(request.authorised_until),
             ),
             timeout=CALL_SECONDS,
         )

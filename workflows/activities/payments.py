@@ -11,12 +11,20 @@ from oms.payments.v1 import payments_service_pb2 as pb
 from oms.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from oms.type.v1 import type_pb2 as types
 from workflows.activities.refund_operations import RefundOperations
-from workflows.activities.translate import CALL_SECONDS, PROVIDER_CALL_SECONDS, instant, instant_or_none, money
+from workflows.activities.translate import (
+    CALL_SECONDS,
+    PROVIDER_CALL_SECONDS,
+    instant,
+    instant_or_none,
+    money,
+    text_or_empty,
+)
 from workflows.messages import (
     AmountChange,
     AuthorizeRequest,
     CaptureAnswer,
     MoneyRequest,
+    OrderStep,
     PaymentAnswer,
     RefundAnswer,
     RefundLook,
@@ -130,6 +138,34 @@ class PaymentActivities:
         if state not in ("succeeded", "failed"):
             raise Unavailable("CAPTURE_PENDING", "the provider's answer is not known yet")
         return CaptureAnswer(state, reply.operation.failure_code)
+
+    @activity.defn
+    async def settle_payment(self, request: MoneyRequest) -> CaptureAnswer:
+        """Settle. What was there already succeeded before."""
+        assert request.amount is not None, "what is kept is an amount"
+        reply = await self._stub.Settle(
+            pb.SettleRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                kept=money(request.amount),
+                cause=request.cause,
+                actor=_ACTOR,
+            ),
+            timeout=PROVIDER_CALL_SECONDS,
+        )
+        if not reply.HasField("operation"):
+            return CaptureAnswer("succeeded")
+        state = pb.OperationState.Name(reply.operation.state).removeprefix("OPERATION_STATE_").lower()
+        if state not in ("succeeded", "failed"):
+            raise Unavailable("CAPTURE_PENDING", "the provider's answer is not known yet")
+        return CaptureAnswer(state, reply.operation.failure_code)
+
+    @activity.defn
+    async def authorised_until(self, request: OrderStep) -> str:
+        """GetPayment."""
+        asked = pb.GetPaymentRequest(order_id=request.order_id)
+        payment = (await self._stub.GetPayment(asked, timeout=CALL_SECONDS)).payment
+        return text_or_empty(payment, "sure_until")
 
     @activity.defn
     async def void(self, request: MoneyRequest) -> bool:

@@ -135,6 +135,13 @@ class Competition(Sent):
     )
 
 
+class TrialTerms(Sent):
+    """How long goods are tried at home."""
+
+    days: _Number = Field(7, description="From the arrival of the last parcel")
+    reminder_days: _Number = Field(2, description="So long before the end the customer is reminded")
+
+
 _EXAMPLE: dict[str, Any] = {
     "cooling_off_seconds": 1800,
     "offer_seconds": 3600,
@@ -170,7 +177,7 @@ class LifeCycle(Sent):
     reroute_limit: _Number = Field(0, description="How often units may look for another point")
     promise_tolerance_seconds: _Seconds = 0
     lateness_rules: list[LatenessRule] = Field(default_factory=list)
-    capture_at: Literal["order", "preparation", "shipment"] = "shipment"
+    capture_at: Literal["order", "preparation", "shipment", "trial"] = "shipment"
     goodwill_caps: list[GoodwillCap] = Field(default_factory=list)
     hold_rules: list[HoldRule] = Field(default_factory=list)
     change_rules: list[ChangeRule] = Field(default_factory=list)
@@ -181,6 +188,7 @@ class LifeCycle(Sent):
     lost_parcel: Literal["reship", "refund", "ask"] = Field("ask", description="What becomes of its units")
     loss_decision_seconds: _Seconds = Field(0, description="For the answer to `ask`; 0: three days")
     competition: Competition | None = Field(None, description="Null: work is offered to the planned point alone")
+    trial: TrialTerms | None = Field(None, description="Where money is taken after a trial; null: the usual days")
 
 
 class LifeCycleView(LifeCycle):

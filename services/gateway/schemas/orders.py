@@ -30,6 +30,7 @@ from services.gateway.schemas.base import (
 from services.gateway.schemas.holds import HoldKind, HoldView
 from services.gateway.schemas.refunds import ChargeView
 from services.gateway.schemas.reviews import FraudCheckView
+from services.gateway.schemas.trials import TrialView
 from services.gateway.schemas.work import FulfilmentView
 
 # Those that end at an address.
@@ -452,7 +453,9 @@ class OrderView(OrderSummary):
     fraud: FraudCheckView | None = Field(
         description="Null where no fraud rule applied, and for whoever reviews no orders"
     )
-    charge: ChargeView | None = Field(description="Where the whole order is captured at once, from its release on")
+    charge: ChargeView | None = Field(
+        description="Where the whole order is captured at once, from its release or the end of its trial on"
+    )
     refusal: RefusalView | None
     appointment: AppointmentView | None
     customer: CustomerView | None
@@ -461,6 +464,7 @@ class OrderView(OrderSummary):
     units: list[UnitsView]
     fulfilments: list[FulfilmentView]
     changes: list[ChangeView] = Field(description="All that were asked for since it stands, oldest first")
+    trial: TrialView | None = Field(description="Of what is tried at home, once all has arrived")
 
 
 class TimelineEntryView(Shown):

@@ -6,13 +6,27 @@ given up for want of its money, with the next to be opened, or not at all when t
 
 from services.orders.domain.model import Fulfilment, Order
 from services.orders.domain.pricing import goods_minor, shipping_minor
-from services.orders.domain.ranges import in_fulfilment
+from services.orders.domain.ranges import Ranges, in_fulfilment, without
 from services.orders.domain.states import CAPTURE_SETTLED, CaptureState, FulfilmentState, UnitState
 
 
 def is_settled_ahead(order: Order) -> bool:
     """Whether nothing is to be taken for a parcel: it was taken, or let go, for the whole order."""
     return order.charge is not None and order.charge.state in CAPTURE_SETTLED
+
+
+def charged_units(order: Order) -> Ranges:
+    """The units that the charge of the whole order is for: all that is sent, or what was kept of a trial."""
+    if order.trial is None:
+        return order.sent_ranges
+    kept = [(one.line_number, one.from_unit, one.to_unit) for one in order.trial.kept]
+    others = without(order.ranges, kept)
+    return without(order.ranges, [(one.line_number, one.from_unit, one.to_unit) for one in others])
+
+
+def charged_fee_minor(order: Order) -> int:
+    """What of that charge is delivery fee."""
+    return order.trial.shipping_minor if order.trial else shipping_minor(order.content.lines)
 
 
 def parcel_goods_minor(order: Order, work: Fulfilment) -> int:

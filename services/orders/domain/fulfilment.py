@@ -175,10 +175,11 @@ def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, 
 def _opened(order: Order, work: Fulfilment) -> Parcel:
     """A parcel with the money of its goods; the order's first brings the delivery fee too (SPEC PAY-7).
 
-    What is sent again brings nothing: the parcel that was lost brought it.
+    What is sent again brings nothing: the parcel that was lost brought it. What is tried is paid after the trial.
     """
     shipping = 0 if work.replaces else parcel_shipping_minor(order)
-    is_settled = bool(work.replaces) or is_settled_ahead(order)
+    is_tried = order.life_cycle.capture_at == CaptureMoment.TRIAL
+    is_settled = bool(work.replaces) or is_tried or is_settled_ahead(order)
     return Parcel(
         parcel_id=derived_id("par", work.fulfilment_id),
         amount_minor=0 if work.replaces else parcel_goods_minor(order, work) + shipping,

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from kit.values.allocation import share
 from services.orders.domain.document import Document, DocumentContent, DocumentKind, DocumentLine
+from services.orders.domain.dues import charged_fee_minor, charged_units
 from services.orders.domain.model import (
     Content,
     DiscountShare,
@@ -29,7 +30,6 @@ from services.orders.domain.money_back import (
     sent_units,
     summed,
 )
-from services.orders.domain.pricing import shipping_minor
 from services.orders.domain.ranges import LineRange, in_fulfilment, without
 from services.orders.domain.states import (
     UNDONE,
@@ -59,7 +59,7 @@ def bills(order: Order, issued: Sequence[Document]) -> list[DocumentContent]:
         receipt = _bill(order, f"receipt/{order.order_id}", order.taken_ranges, 0)
         due.append(replace(receipt, kind=DocumentKind.SALES_RECEIPT, point_id=taken.point_id))
     if order.charge and order.charge.state == CaptureState.CAPTURED:
-        due.append(_bill(order, f"order/{order.order_id}", order.sent_ranges, shipping_minor(order.content.lines)))
+        due.append(_bill(order, f"order/{order.order_id}", charged_units(order), charged_fee_minor(order)))
     else:
         due += [bill for work in order.sent if (bill := _bill_of_parcel(order, work))]
     return [one for one in due if one.cause not in causes and one.amount_minor]

@@ -26,11 +26,15 @@ LOSS_DECISION_SECONDS = 259_200
 
 
 class CaptureMoment(StrEnum):
-    """When money is taken: all of it at the order's release, or that of a parcel after its pick or at its pack."""
+    """When money is taken: all of it at the order's release, or that of a parcel after its pick or at its pack.
+
+    TRIAL: that of what the customer keeps, once it was tried at home.
+    """
 
     ORDER = "order"
     PREPARATION = "preparation"
     SHIPMENT = "shipment"
+    TRIAL = "trial"
 
 
 class LostParcel(StrEnum):
@@ -211,6 +215,14 @@ class Competition:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialTerms:
+    """How long goods are tried at home, and how long before the end the customer is reminded."""
+
+    days: int = 7
+    reminder_days: int = 2
+
+
+@dataclass(frozen=True, slots=True)
 class LifeCycle:
     """How orders live. A published version never changes; an order keeps the one it began with."""
 
@@ -238,6 +250,8 @@ class LifeCycle:
     competition: Competition | None = None
     # None: orders are not judged.
     fraud: FraudPolicy | None = None
+    # Where money is taken after a trial.
+    trial: TrialTerms | None = None
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -799,6 +813,23 @@ class Appointment:
 
 
 @dataclass(frozen=True, slots=True)
+class Trial:
+    """Goods that are tried at home. Which of them come back, their ranges say.
+
+    `decided_at`: when the customer said last what comes back. Settled: `kept` is due, with so much of the fee.
+    """
+
+    begun_at: datetime
+    ends_at: datetime
+    remind_at: datetime
+    reminded_at: datetime | None = None
+    decided_at: datetime | None = None
+    settled_at: datetime | None = None
+    kept: tuple[UnitRange, ...] = ()
+    shipping_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """The aggregate. Its ranges hold each unit of each line exactly once."""
 
@@ -821,7 +852,7 @@ class Order:
     # When to look at the promise again if nothing happens before; None when there is nothing to wait for.
     watch_at: datetime | None = None
     compensation_minor: int = 0
-    # Of the whole order, from its release on, where the life cycle takes it then.
+    # Of the whole order, from its release or the end of its trial on, where the life cycle takes it then.
     charge: Charge | None = None
     refunds: tuple[Refund, ...] = ()
     # All there were, oldest first.
@@ -831,6 +862,8 @@ class Order:
     fraud: FraudCheck | None = None
     # Oldest first.
     changes: tuple[OrderChange, ...] = ()
+    # From its beginning on.
+    trial: Trial | None = None
 
     @property
     def cooling_off_until(self) -> datetime | None:
@@ -910,3 +943,5 @@ class Decision:
     no_longer_due_minor: int = 0
     # The numbers of the documents that were issued with it.
     issued: tuple[str, ...] = ()
+    # Why the order cannot be accepted; it stays as it is until what was begun for it is undone.
+    refusal: Refusal | None = None

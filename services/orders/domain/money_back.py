@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kit.values.allocation import share
+from services.orders.domain.dues import charged_fee_minor, charged_units
 from services.orders.domain.model import Fulfilment, Line, Order, Refund, RefundKind, TaxPart
 from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
 from services.orders.domain.ranges import LineRange, Ranges, in_fulfilment, in_state, without
@@ -127,7 +128,7 @@ def together(*several: Parts) -> tuple[TaxPart, ...]:
 
 def _taken_units(order: Order) -> Ranges:
     if order.charge and order.charge.state == CaptureState.CAPTURED:
-        return order.ranges
+        return charged_units(order) if order.trial else order.ranges
     if order.payment_outcome == "paid_by_channel":
         # Of units that found no place the channel was asked when they were cancelled, without a refund of ours.
         return tuple(one for one in order.ranges if one.state != UnitState.CANCELLED or _is_refunded(order, one))
@@ -147,7 +148,7 @@ def _is_refunded(order: Order, units: LineRange) -> bool:
 def _taken_fee_minor(order: Order) -> int:
     fee = shipping_minor(order.content.lines)
     if order.charge and order.charge.state == CaptureState.CAPTURED:
-        return fee
+        return charged_fee_minor(order)
     if order.payment_outcome == "paid_by_channel":
         back = sum(one.shipping_minor for one in order.refunds if one.kind == RefundKind.CANCELLED_UNITS)
         return fee if sent_units(order) else back

@@ -10,7 +10,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import appointments, changes, fraud, holds, money_back, parcels, refunds, taking
+from services.orders.domain import (
+    appointments,
+    changes,
+    fraud,
+    holds,
+    money_back,
+    parcels,
+    refunds,
+    taking,
+    trials,
+)
 from services.orders.domain.content import forget_means
 from services.orders.domain.dues import due_minor, no_longer_due_minor
 from services.orders.domain.fraud_policy import Band, FraudCheck
@@ -98,11 +108,13 @@ def accept(
     appointment: Appointment | None = None,
     check: FraudCheck | None = None,
     taken: str = "",
+    authorised_until: datetime | None = None,
 ) -> Decision:
     """recorded | action_required -> validated; each unit goes to a fulfilment, or along with the customer.
 
     Where the fraud rules say so what is sent is held for a review, or the order stays as it is, to be refused.
-    `taken`: what became of the money of what the customer takes along.
+    `taken`: what became of the money of what the customer takes along. `authorised_until`: the end of what cannot
+    be authorised again, if there is one; what is to be tried at home is not accepted where that is too soon.
     """
     check_legs(order.content, legs)
     if payment not in PAYMENT_OUTCOMES:
@@ -111,6 +123,8 @@ def accept(
         raise InvalidArgument("promise", "an accepted order has a promise to keep")
     if order.state in UNDONE or fraud.is_refused(order):
         return Decision(order)
+    if refusal := trials.too_short(order, promise, authorised_until):
+        return Decision(order, refusal=refusal)
     validated = _moved(order, OrderState.VALIDATED, as_of)
     if check and check.band is Band.REFUSE:
         return fraud.refuse(order, check, as_of)
@@ -387,6 +401,8 @@ def close(order: Order, as_of: datetime) -> Decision:
     if order.state in (*UNDONE, OrderState.CLOSED) or not all(one.settled for one in order.changes):
         return Decision(order)
     final = in_state(order.ranges, UnitState.DELIVERED, UnitState.RETURNED, UnitState.CANCELLED)
+    if trials.is_open(order):
+        raise FailedPrecondition("NOT_FINISHED", "what is tried at home is not settled", state=order.state.value)
     unfinished = quantity(order.ranges) - quantity(final) - quantity(lost_for_good(order))
     if unfinished:
         raise FailedPrecondition(

@@ -71,6 +71,12 @@ def cancel(ranges: Ranges, chosen: Callable[[LineRange], bool]) -> Ranges:
     )
 
 
+def changed(ranges: Ranges, chosen: Ranges, state: UnitState) -> Ranges:
+    """Moves these units, which are among the ranges, to a state; each keeps the fulfilment that it has."""
+    rest = without(ranges, [(one.line_number, one.from_unit, one.to_unit) for one in chosen])
+    return merged((*rest, *(_moved(one, state, one.fulfilment_id) for one in chosen)))
+
+
 def take(
     ranges: Ranges,
     counts: Mapping[int, int],

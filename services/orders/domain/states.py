@@ -61,6 +61,7 @@ class UnitState(StrEnum):
     """A unit of a line.
 
     LOST: with its parcel, which was lost or damaged. UNPLACED of a fulfilment: to be sent again for that one.
+    RETURNING and RETURNED: with its parcel, or by the customer, who had it to try.
     """
 
     RECORDED = "recorded"
@@ -174,7 +175,8 @@ UNIT_MOVES: Mapping[UnitState, frozenset[UnitState]] = {
     _U.LOST: frozenset({_U.UNPLACED, _U.SHIPPED, _U.DELIVERED, _U.RETURNING, _U.RETURNED}),
     _U.RETURNING: frozenset({_U.DELIVERED, _U.LOST, _U.RETURNED}),
     _U.RETURNED: frozenset(),
-    _U.DELIVERED: frozenset(),
+    # What is tried at home may come back.
+    _U.DELIVERED: frozenset({_U.RETURNING, _U.RETURNED}),
     _U.CANCELLED: frozenset(),
 }
 

@@ -44,6 +44,8 @@ def fine_status(order: Order) -> str:
         return f"waiting: {held}"
     if order.state in _BEFORE_WORK:
         return _BEFORE_WORK[order.state][1]
+    if order.state is OrderState.RELEASED and order.trial and not order.trial.settled_at:
+        return "on trial"
     return _journey(order) or _preparation(order)
 
 

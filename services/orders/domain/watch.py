@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from kit.values.allocation import share
 from kit.values.ids import derived_id
 from kit.values.money import Money
-from services.orders.domain import parcels
+from services.orders.domain import parcels, trials
 from services.orders.domain.model import (
     Cause,
     Decision,
@@ -70,7 +70,8 @@ class Outlook:
 
 
 def judge(decision: Decision, now: datetime) -> Decision:
-    """The decision, with what it means for the promise: news, what it gives, and when to look again."""
+    """The decision, with what it means for trial and promise: news, what they give, and when to look again."""
+    decision = trials.follow(decision, now)
     order = decision.order
     promise = order.promise
     # Whom nobody met chooses another appointment: until then nothing is promised.
@@ -80,11 +81,11 @@ def judge(decision: Decision, now: datetime) -> Decision:
     outlooks = look(order, now)
     late = any(one.is_late for one in outlooks if one.is_coming) or (order.late_since and _is_homeless(order))
     late = late or _is_lost(order)
-    deadline = parcels.next_deadline(order)
+    dates = [*(one.look_at for one in outlooks), parcels.next_deadline(order), trials.next_date(order)]
     order = replace(
         order,
         late_since=(order.late_since or now) if late else None,
-        watch_at=min((at for at in (*(one.look_at for one in outlooks), deadline) if at), default=None),
+        watch_at=min((at for at in dates if at), default=None),
     )
     order, missed = _start_missed(order, outlooks, now)
     order, news = _news(order, promise, outlooks, now)

@@ -54,6 +54,7 @@ from tests.services.gateway import (
     fake_stored_value,
     fake_tracking,
     fake_transfers,
+    fake_trials,
 )
 from tests.services.gateway.fake_life_cycles import FakeLifeCycles
 
@@ -804,6 +805,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_tracking.register(world, server)
     fake_handover.register(world, server)
     fake_changes.register(world, server)
+    fake_trials.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)

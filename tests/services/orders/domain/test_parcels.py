@@ -35,7 +35,7 @@ from services.orders.domain.ranges import in_state, quantity
 from services.orders.domain.states import CaptureState, FulfilmentState, OrderState, UnitState
 from services.orders.domain.status import customer_status
 from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, PROMISE, accepted, leg, line, recorded
-from tests.services.orders.domain.test_money import _NEXT, LINES, Life, _lines
+from tests.services.orders.domain.test_money import _NEXT, BEFORE_IT_LEAVES, LINES, Life, _lines
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 F, U = FulfilmentState, UnitState
@@ -490,7 +490,7 @@ class Travels(Life):
 
 
 @settings(max_examples=150, deadline=None)
-@given(LINES, st.integers(0, 2**32), st.sampled_from(CaptureMoment))
+@given(LINES, st.integers(0, 2**32), st.sampled_from(BEFORE_IT_LEAVES))
 def test_what_is_kept_is_what_was_delivered_whatever_became_of_the_parcels(
     amounts: list[tuple[int, int, int, int]], seed: int, moment: CaptureMoment
 ) -> None:

@@ -271,6 +271,7 @@ class LifeCycle(_message.Message):
     LOSS_DECISION_SECONDS_FIELD_NUMBER: _builtins.int
     COMPETITION_FIELD_NUMBER: _builtins.int
     FRAUD_FIELD_NUMBER: _builtins.int
+    TRIAL_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -283,8 +284,8 @@ class LifeCycle(_message.Message):
     promise_tolerance_seconds: _builtins.int
     """How much later than planned a step or a promise may be before anybody is told. At least 0."""
     capture_at: _builtins.str
-    """When money is taken: "order" (all of it, at the release), "preparation" (a parcel's, at its pick) or "shipment"
-    (a parcel's, at its pack); empty means "shipment".
+    """When money is taken: "order" (all of it, at the release), "preparation" (a parcel's, at its pick), "shipment" (a
+    parcel's, at its pack) or "trial" (what the customer keeps, once it was tried at home); empty means "shipment".
     """
     prepare_ahead_seconds: _builtins.int
     """How long before its latest start held work is given to its point. At least 0."""
@@ -324,6 +325,10 @@ class LifeCycle(_message.Message):
     def fraud(self) -> Global___FraudPolicy:
         """How orders are judged for fraud before they are accepted; absent: not at all."""
 
+    @_builtins.property
+    def trial(self) -> Global___TrialTerms:
+        """Where money is taken after a trial, and only there; absent means the usual days."""
+
     def __init__(
         self,
         *,
@@ -346,14 +351,41 @@ class LifeCycle(_message.Message):
         loss_decision_seconds: _builtins.int = ...,
         competition: Global___Competition | None = ...,
         fraud: Global___FraudPolicy | None = ...,
+        trial: Global___TrialTerms | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["competition", b"competition", "fraud", b"fraud"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["competition", b"competition", "fraud", b"fraud", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "trial", b"trial", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LifeCycle: _TypeAlias = LifeCycle  # noqa: Y015
+
+@_typing.final
+class TrialTerms(_message.Message):
+    """How long goods are tried at home."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAYS_FIELD_NUMBER: _builtins.int
+    REMINDER_DAYS_FIELD_NUMBER: _builtins.int
+    days: _builtins.int
+    """From the arrival of the last parcel, 2 to 30; 0 means 7."""
+    reminder_days: _builtins.int
+    """So long before the end the customer is reminded, 1 or more and less than `days`; 0 means 2."""
+    def __init__(
+        self,
+        *,
+        days: _builtins.int = ...,
+        reminder_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "reminder_days", b"reminder_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrialTerms: _TypeAlias = TrialTerms  # noqa: Y015
 
 @_typing.final
 class FraudPolicy(_message.Message):
@@ -1488,6 +1520,7 @@ class Order(_message.Message):
     APPOINTMENT_FIELD_NUMBER: _builtins.int
     FRAUD_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    TRIAL_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
@@ -1575,6 +1608,10 @@ class Order(_message.Message):
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderChange]:
         """All that were asked for since it stands, oldest first."""
 
+    @_builtins.property
+    def trial(self) -> Global___Trial:
+        """Of an order that is tried at home, from its beginning on."""
+
     def __init__(
         self,
         *,
@@ -1607,14 +1644,102 @@ class Order(_message.Message):
         appointment: Global___Appointment | None = ...,
         fraud: Global___FraudCheck | None = ...,
         changes: _abc.Iterable[Global___OrderChange] | None = ...,
+        trial: Global___Trial | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "fraud", b"fraud", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "fraud", b"fraud", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "trial", b"trial", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cancellation_reason", b"cancellation_reason", "changes", b"changes", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fraud", b"fraud", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cancellation_reason", b"cancellation_reason", "changes", b"changes", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fraud", b"fraud", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "trial", b"trial", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Order: _TypeAlias = Order  # noqa: Y015
+
+@_typing.final
+class Trial(_message.Message):
+    """Goods that are tried at home. Which units come back, the states of the ranges say: "delivered" ones are with the
+    customer, "returning" ones are announced, "returned" ones were given back.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEGUN_AT_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    REMIND_AT_FIELD_NUMBER: _builtins.int
+    REMINDED_AT_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    SETTLED_AT_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def begun_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ends_at(self) -> _timestamp_pb2.Timestamp:
+        """Until when units may come back, unless it is settled before."""
+
+    @_builtins.property
+    def remind_at(self) -> _timestamp_pb2.Timestamp:
+        """When the customer is to be reminded."""
+
+    @_builtins.property
+    def reminded_at(self) -> _timestamp_pb2.Timestamp:
+        """Absent until the customer was reminded."""
+
+    @_builtins.property
+    def decided_at(self) -> _timestamp_pb2.Timestamp:
+        """When the customer said last what comes back; absent when he has not."""
+
+    @_builtins.property
+    def settled_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was known, or too late to say, what is kept; absent while it is not."""
+
+    @_builtins.property
+    def kept(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeptUnits]:
+        """The units that are kept, once it is settled."""
+
+    def __init__(
+        self,
+        *,
+        begun_at: _timestamp_pb2.Timestamp | None = ...,
+        ends_at: _timestamp_pb2.Timestamp | None = ...,
+        remind_at: _timestamp_pb2.Timestamp | None = ...,
+        reminded_at: _timestamp_pb2.Timestamp | None = ...,
+        decided_at: _timestamp_pb2.Timestamp | None = ...,
+        settled_at: _timestamp_pb2.Timestamp | None = ...,
+        kept: _abc.Iterable[Global___KeptUnits] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["begun_at", b"begun_at", "decided_at", b"decided_at", "ends_at", b"ends_at", "remind_at", b"remind_at", "reminded_at", b"reminded_at", "settled_at", b"settled_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["begun_at", b"begun_at", "decided_at", b"decided_at", "ends_at", b"ends_at", "kept", b"kept", "remind_at", b"remind_at", "reminded_at", b"reminded_at", "settled_at", b"settled_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Trial: _TypeAlias = Trial  # noqa: Y015
+
+@_typing.final
+class KeptUnits(_message.Message):
+    """Units [from_unit, to_unit) of a line."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_NUMBER_FIELD_NUMBER: _builtins.int
+    FROM_UNIT_FIELD_NUMBER: _builtins.int
+    TO_UNIT_FIELD_NUMBER: _builtins.int
+    line_number: _builtins.int
+    from_unit: _builtins.int
+    to_unit: _builtins.int
+    def __init__(
+        self,
+        *,
+        line_number: _builtins.int = ...,
+        from_unit: _builtins.int = ...,
+        to_unit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["from_unit", b"from_unit", "line_number", b"line_number", "to_unit", b"to_unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeptUnits: _TypeAlias = KeptUnits  # noqa: Y015
 
 @_typing.final
 class FraudCheck(_message.Message):
@@ -2978,6 +3103,7 @@ class AcceptOrderRequest(_message.Message):
     BOOKING_ID_FIELD_NUMBER: _builtins.int
     SLOT_FIELD_NUMBER: _builtins.int
     TAKEN_FIELD_NUMBER: _builtins.int
+    AUTHORISED_UNTIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     decision_id: _builtins.str
@@ -2995,6 +3121,10 @@ class AcceptOrderRequest(_message.Message):
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def slot(self) -> Global___AppointmentSlot: ...
+    @_builtins.property
+    def authorised_until(self) -> _timestamp_pb2.Timestamp:
+        """Until when the authorisation is sure to hold; absent: for as long as it is needed. Looked at for a trial at home."""
+
     def __init__(
         self,
         *,
@@ -3008,10 +3138,11 @@ class AcceptOrderRequest(_message.Message):
         booking_id: _builtins.str = ...,
         slot: Global___AppointmentSlot | None = ...,
         taken: _builtins.str = ...,
+        authorised_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "promise", b"promise", "slot", b"slot"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "authorised_until", b"authorised_until", "promise", b"promise", "slot", b"slot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "booking_id", b"booking_id", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "payment", b"payment", "promise", b"promise", "request_id", b"request_id", "slot", b"slot", "taken", b"taken"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "authorised_until", b"authorised_until", "booking_id", b"booking_id", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "payment", b"payment", "promise", b"promise", "request_id", b"request_id", "slot", b"slot", "taken", b"taken"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

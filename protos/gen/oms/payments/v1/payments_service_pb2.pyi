@@ -379,6 +379,7 @@ class Payment(_message.Message):
     AUTHORIZATION_EXPIRES_AT_FIELD_NUMBER: _builtins.int
     OPERATIONS_FIELD_NUMBER: _builtins.int
     TENDERS_FIELD_NUMBER: _builtins.int
+    SURE_UNTIL_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     status: Global___PaymentStatus.ValueType
     provider: _builtins.str
@@ -404,6 +405,10 @@ class Payment(_message.Message):
     def tenders(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaymentTender]:
         """In their order of use; those that a renewal or another attempt took the place of are among them."""
 
+    @_builtins.property
+    def sure_until(self) -> _timestamp_pb2.Timestamp:
+        """The first end of what is held and cannot be authorised again without the customer; absent when there is none."""
+
     def __init__(
         self,
         *,
@@ -420,10 +425,11 @@ class Payment(_message.Message):
         authorization_expires_at: _timestamp_pb2.Timestamp | None = ...,
         operations: _abc.Iterable[Global___Operation] | None = ...,
         tenders: _abc.Iterable[Global___PaymentTender] | None = ...,
+        sure_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "refunded", b"refunded", "voided", b"voided"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "refunded", b"refunded", "sure_until", b"sure_until", "voided", b"voided"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "decline_code", b"decline_code", "next_action_url", b"next_action_url", "operations", b"operations", "order_id", b"order_id", "provider", b"provider", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "status", b"status", "tenders", b"tenders", "voided", b"voided"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorization_expires_at", b"authorization_expires_at", "authorized", b"authorized", "captured", b"captured", "decline_code", b"decline_code", "next_action_url", b"next_action_url", "operations", b"operations", "order_id", b"order_id", "provider", b"provider", "provider_payment_id", b"provider_payment_id", "refunded", b"refunded", "status", b"status", "sure_until", b"sure_until", "tenders", b"tenders", "voided", b"voided"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
