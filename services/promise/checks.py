@@ -186,6 +186,10 @@ def question(request: PlanRequest) -> None:
         _require(bool(hold.sku), f"own_holds[{i}].sku", "a SKU is required")
         _require(bool(hold.point_id), f"own_holds[{i}].point_id", "a point is required")
         _require(hold.quantity >= 0, f"own_holds[{i}].quantity", "must be 0 or more")
+    for i, awaited in enumerate(request.supply_overlays):
+        for name in ("sku", "point_id", "supply_id"):
+            _require(bool(getattr(awaited, name)), f"supply_overlays[{i}].{name}", "must be said")
+        _require(awaited.units >= 0, f"supply_overlays[{i}].units", "must be 0 or more")
 
 
 def listing(request: PlanRequest) -> None:

@@ -208,6 +208,9 @@ def to_plan_request(request: pb.PlanOrderRequest) -> n.PlanRequest:
         ),
         may_consolidate=request.may_consolidate,
         may_wait=request.may_wait,
+        supply_overlays=tuple(
+            n.SupplyOverlay(o.sku, o.point_id, o.supply_id, o.units) for o in request.supply_overlays
+        ),
     )
 
 

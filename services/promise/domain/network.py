@@ -422,6 +422,16 @@ class StockOverlay:
 
 
 @dataclass(frozen=True, slots=True)
+class SupplyOverlay:
+    """Units of a delivery that the planner must believe over its replica."""
+
+    sku: str
+    point_id: str
+    supply_id: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class OwnHold:
     """Units that the order itself holds: given back before planning."""
 
@@ -471,7 +481,7 @@ class PlanRequest:
     `cooling_off_until`: preparation does not start before, but for modes that have no cooling-off.
     `appointment`: for modes that keep one.
     `may_consolidate`: whoever asks can have parcels meet at a hub, where the ruleset knows what that costs.
-    `may_wait`: stock to come may be planned.
+    `may_wait`: stock to come may be planned; of deliveries in `supply_overlays`, so much.
     """
 
     channel_id: str
@@ -489,3 +499,4 @@ class PlanRequest:
     appointment: Appointment | None = None
     may_consolidate: bool = False
     may_wait: bool = False
+    supply_overlays: tuple[SupplyOverlay, ...] = ()

@@ -116,6 +116,7 @@ class Stages:
         stock = snapshot.stock
         self.is_plain = not are_there(stock, request, ruleset)
         self._excluded = {(one.point_id, one.sku) for one in request.exclusions}
+        self._believed = {(one.sku, one.point_id, one.supply_id): one.units for one in request.supply_overlays}
         coming = stock.coming if request.may_wait and ruleset.max_wait_days else {}
         self._coming = {sku: coming[sku] for sku in demand if sku in coming}
         self._embargoes: dict[str, Release] = {}
@@ -177,10 +178,12 @@ class Stages:
                 continue
             for delivery in by_point.get(point.point_id, ()):
                 of_channel = delivery.channels.get(self._request.channel_id)
-                if of_channel is not None and purpose in of_channel.purposes:
-                    found.append(
-                        SeenComing(sku, point.point_id, delivery.supply_id, of_channel.units, of_channel.due_at)
-                    )
+                if of_channel is None or purpose not in of_channel.purposes:
+                    continue
+                supply_id = delivery.supply_id
+                units = self._believed.get((sku, point.point_id, supply_id), of_channel.units)
+                if units:
+                    found.append(SeenComing(sku, point.point_id, supply_id, units, of_channel.due_at))
         return sorted(found, key=lambda one: (one.due_at, one.sku, one.supply_id))
 
     def _shelf_at(self, point: Point, shelf: Shelf, shelves: Shelves, units: dict[str, int]) -> Shelf:

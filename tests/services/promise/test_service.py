@@ -373,6 +373,8 @@ def the_field(caught: pytest.ExceptionInfo[OmsError]) -> object:
         ({"exclusions": (n.ExcludedPoint("a", ""),)}, "excluded_points[0].reason"),
         ({"overlays": (n.StockOverlay("x", "", 1),)}, "overlays[0].point_id"),
         ({"own_holds": (n.OwnHold("x", "a", -1),)}, "own_holds[0].quantity"),
+        ({"supply_overlays": (n.SupplyOverlay("x", "a", "", 1),)}, "supply_overlays[0].supply_id"),
+        ({"supply_overlays": (n.SupplyOverlay("x", "a", "po-1", -1),)}, "supply_overlays[0].units"),
     ],
 )
 async def test_a_bad_question_names_the_field(

@@ -125,6 +125,18 @@ def test_units_come_to_a_point_that_never_had_the_article() -> None:
     assert lines(best(network, asks(("x", 1)))) == {"a": [("x", 1, "po-1")]}
 
 
+def test_what_is_really_to_be_had_of_a_delivery_is_believed_over_what_was_told() -> None:
+    network = with_coming(
+        snapshot([point("a")], stock({"x": {"a": 1}})),
+        x={"a": (coming("po-1", 3, paris(2)), coming("po-2", 4, paris(4)))},
+    )
+    for left, expected in ((3, "po-1"), (1, "po-2"), (0, "po-2")):
+        overlay = n.SupplyOverlay("x", "a", "po-1", left)
+        outcome = plan(network, asks(("x", 3), supply_overlays=(overlay,)), PATIENT)
+        assert lines(outcome.plans[0])["a"][-1][2] == expected
+        assert sum(one.units for one in outcome.coming if one.supply_id == "po-1") == left, "as it is recorded"
+
+
 def test_units_of_other_channels_purposes_and_excluded_points_do_not_come() -> None:
     for_others = n.Coming("po-1", {"app": n.ComingUnits(5, paris(2), frozenset({n.SHIP}))})
     to_collect = coming("po-2", 5, paris(2), frozenset({n.COLLECT}))

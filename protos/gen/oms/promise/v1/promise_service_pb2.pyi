@@ -1247,6 +1247,7 @@ class PlanOrderRequest(_message.Message):
     REPLACED_LEGS_FIELD_NUMBER: _builtins.int
     MAY_CONSOLIDATE_FIELD_NUMBER: _builtins.int
     MAY_WAIT_FIELD_NUMBER: _builtins.int
+    SUPPLY_OVERLAYS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and content: same decision."""
     order_id: _builtins.str
@@ -1288,6 +1289,10 @@ class PlanOrderRequest(_message.Message):
         carriers is given back with it. Without `promised_until` everything that the order took is.
         """
 
+    @_builtins.property
+    def supply_overlays(self) -> _containers.RepeatedCompositeFieldContainer[Global___SupplyOverlay]:
+        """What of stock to come the planner must believe over its replica (a refused reserve's true figure)."""
+
     def __init__(
         self,
         *,
@@ -1308,14 +1313,45 @@ class PlanOrderRequest(_message.Message):
         replaced_legs: _abc.Iterable[Global___LegPlace] | None = ...,
         may_consolidate: _builtins.bool = ...,
         may_wait: _builtins.bool = ...,
+        supply_overlays: _abc.Iterable[Global___SupplyOverlay] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "destination", b"destination", "not_before", b"not_before", "promised_until", b"promised_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id", "supply_overlays", b"supply_overlays"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlanOrderRequest: _TypeAlias = PlanOrderRequest  # noqa: Y015
+
+@_typing.final
+class SupplyOverlay(_message.Message):
+    """Units of an expected delivery that the channel may really have."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    SUPPLY_ID_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    point_id: _builtins.str
+    supply_id: _builtins.str
+    units: _builtins.int
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        supply_id: _builtins.str = ...,
+        units: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_id", b"point_id", "sku", b"sku", "supply_id", b"supply_id", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SupplyOverlay: _TypeAlias = SupplyOverlay  # noqa: Y015
 
 @_typing.final
 class LegPlace(_message.Message):
