@@ -116,6 +116,8 @@ def hold(found: Json) -> str:
     then = (
         f"until {moment(found['until'])}, then {found['default']}" if found["until"] else "until somebody ends it"
     )
+    if found["default"] == "wait":
+        then = f"expected {moment(found['until'])}"
     where = f", work {found['fulfilment_id']}" if found["fulfilment_id"] else ""
     return f"{what} ({then}{where})"
 

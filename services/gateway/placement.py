@@ -170,6 +170,7 @@ async def _options_now(clients: Clients, order: orders.Order) -> list[PromiseOpt
             if not line.taken_at_point_id
         ],
         as_of=times.to_proto(times.now()),
+        may_wait=order.content.may_wait,
     )
     try:
         quote = await clients.read(clients.promise.Quote, request)

@@ -8,12 +8,15 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from pydantic import TypeAdapter
+
 from kit import db, outbox, telemetry
-from kit.errors import OmsError
+from kit.errors import InvalidArgument, OmsError
 from services.orders import documents as doc
 from services.orders import reading, store
 from services.orders.changing import Asked, Changes, events_of, judged
-from services.orders.domain import holds, order
+from services.orders.domain import awaiting, holds, order
+from services.orders.domain.awaiting import Outcome, Share, Supplied
 from services.orders.domain.model import Decision, Hold, HoldDefault, Order
 from services.orders.domain.states import OrderState
 
@@ -22,6 +25,7 @@ _log = logging.getLogger(__name__)
 WAVE = 20
 # Work that is still not with its point after so long waits for something else, and holds nobody up.
 STUCK = timedelta(minutes=5)
+_SHARES = TypeAdapter(tuple[Share, ...])
 
 
 class Holding(Changes):
@@ -107,6 +111,39 @@ class Holding(Changes):
             hold_id,
             lambda one: order.refuse_hold(one, hold_id, reason, actor, roles, as_of),
         )
+
+    async def record_supply(
+        self,
+        asked: Asked,
+        order_id: str,
+        supply_id: str,
+        outcome: Outcome,
+        quantity: int,
+        due_at: datetime | None,
+        reason: str,
+        as_of: datetime,
+    ) -> tuple[OrderState, tuple[Share, ...]]:
+        """What became of a delivery that the order waits for, and the units of each work that it was about."""
+        if outcome is not Outcome.MOVED and quantity < 1:
+            raise InvalidArgument("quantity", "at least 1")
+        supplied: list[Supplied] = []
+
+        def decide(one: Order) -> Decision:
+            if outcome is Outcome.SERVED:
+                done = awaiting.served(one, supply_id, quantity, as_of)
+            elif outcome is Outcome.LOST:
+                done = awaiting.lost(one, supply_id, quantity, reason, as_of)
+            else:
+                done = awaiting.moved(one, supply_id, due_at, as_of)
+            supplied.append(done)
+            return done.decision
+
+        def to_answer(decision: Decision) -> dict[str, object]:
+            shares = doc.to_json(_SHARES, supplied[-1].shares)
+            return {"state": decision.order.state.value, "shares": shares}
+
+        answer = await self.on_order(asked, order_id, decide, to_answer)
+        return OrderState(answer["state"]), _SHARES.validate_python(answer["shares"])
 
     async def _decide(
         self, asked: Asked, order_id: str, hold_id: str, decide: Callable[[Order], Decision]

@@ -8,6 +8,7 @@ from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceServicer
 from services.orders import translate_holds as to
 from services.orders import wire
+from services.orders.domain.awaiting import Outcome
 from services.orders.holding import Holding
 from services.orders.translate import from_order_state
 
@@ -74,3 +75,17 @@ class HoldsRpc(OrdersServiceServicer):
             times.field_or_now(request, "as_of"),
         )
         return pb.RefuseHoldResponse(hold=to.from_hold(hold), state=from_order_state(state))
+
+    @wire.checked
+    async def RecordSupply(self, request: pb.RecordSupplyRequest, context: Any) -> pb.RecordSupplyResponse:
+        state, shares = await self._holding.record_supply(
+            wire.asked(request),
+            request.order_id,
+            request.supply_id,
+            wire.one_of(Outcome, request.outcome, "outcome"),
+            request.quantity,
+            times.field_or_none(request, "due_at"),
+            request.reason,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.RecordSupplyResponse(state=from_order_state(state), shares=map(to.from_share, shares))

@@ -199,12 +199,18 @@ _OBLIGATIONS = text(
                          WHERE f.order_id = o.order_id AND q.state = 'claimed') AS homeless,
               jsonb_path_exists(o.changes, '$[*] ? (@.settled == false || @.state == "proposed")') AS changing,
               (SELECT jsonb_agg(jsonb_build_array(sku, point_id, quantity) ORDER BY sku, point_id)
-               FROM (SELECT l.sku, f.point_id, sum(r.to_unit - r.from_unit) AS quantity
-                     FROM line_range r
-                     JOIN order_line l ON l.order_id = r.order_id AND l.line_number = r.line_number
-                     JOIN fulfilment f ON f.fulfilment_id = r.fulfilment_id
-                     WHERE r.order_id = o.order_id AND r.state = ANY(:held)
-                     GROUP BY l.sku, f.point_id) AS unit) AS units,
+               FROM (SELECT sku, point_id, sum(quantity) AS quantity
+                     FROM (SELECT l.sku, f.point_id, r.to_unit - r.from_unit AS quantity
+                           FROM line_range r
+                           JOIN order_line l ON l.order_id = r.order_id AND l.line_number = r.line_number
+                           JOIN fulfilment f ON f.fulfilment_id = r.fulfilment_id
+                           WHERE r.order_id = o.order_id AND r.state = ANY(:held)
+                           UNION ALL
+                           -- What is still to come is not held at the point.
+                           SELECT a.sku, f.point_id, -a.quantity
+                           FROM fulfilment f, jsonb_to_recordset(f.awaited) AS a (sku text, quantity bigint)
+                           WHERE f.order_id = o.order_id AND f.state = 'planned') AS one
+                     GROUP BY sku, point_id HAVING sum(quantity) > 0) AS unit) AS units,
               (SELECT CASE WHEN bool_or(state = 'overridden') THEN NULL
                       ELSE coalesce(sum(amount_minor) FILTER (WHERE state = 'captured'), 0) END
                FROM (SELECT p.capture_state AS state, p.amount_minor

@@ -142,6 +142,7 @@ async def record(
         "basket_id": content.basket_id,
         "trade": content.trade,
         "booking_id": content.booking_id,
+        "may_wait": content.may_wait,
         "source_placed_at": content.source_placed_at.isoformat() if content.source_placed_at else None,
         "standard_shipping_minor": content.standard_shipping.amount_minor if content.standard_shipping else None,
         "life_cycle_id": order.life_cycle.life_cycle_id,
@@ -176,7 +177,7 @@ def _hex(digest: bytes) -> str:
     return "\\x" + digest.hex()
 
 
-_LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade", "booking_id")
+_LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade", "booking_id", "may_wait")
 _LATER_PAYMENT_FIELDS = ("first", "save_means")
 
 
@@ -406,7 +407,7 @@ _SAVE = text(
     ), moved AS (
         UPDATE fulfilment f
         SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason,
-            start_missed_at = n.start_missed_at, let_go_at = n.let_go_at,
+            start_missed_at = n.start_missed_at, let_go_at = n.let_go_at, awaited = n.awaited,
             unclaimed_since = n.unclaimed_since, point_id = n.point_id,
             carrier_id = n.carrier_id, service_id = n.service_id, hand_over_by = n.hand_over_by,
             window_start = n.window_start, window_end = n.window_end, latest_start = n.latest_start,

@@ -134,6 +134,7 @@ def to_content(message: pb.OrderContent) -> Content:
         standard_shipping=to_money(message, "standard_shipping"),
         trade=message.trade,
         booking_id=message.booking_id,
+        may_wait=message.may_wait,
     )
 
 
@@ -174,13 +175,14 @@ def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
             next_hand_over_by=times.field_or_none(one, "next_hand_over_by"),
             next_window=to_window(one.next_window, f"legs[{i}].next_window"),
             hand_over_from=times.field_or_none(one, "hand_over_from"),
+            waits_until=times.field_or_none(one, "waits_until"),
         )
         for i, one in enumerate(messages)
     ]
 
 
 def to_units(messages: Iterable[pb.PlannedLine]) -> list[Units]:
-    return [Units(one.line_number, one.sku, one.quantity) for one in messages]
+    return [Units(one.line_number, one.sku, one.quantity, one.supply_id) for one in messages]
 
 
 def to_refusal(message: pb.Refusal) -> Refusal:
@@ -385,6 +387,7 @@ def from_facts(view: View) -> pb.OrderFacts:
         quote_id=content.quote_id,
         basket_id=content.basket_id,
         booking_id=content.booking_id,
+        may_wait=content.may_wait,
         total=from_money(content.total),
         payment=_payment_fact(content.payment, view.buyer),
         lines=_line_facts(content.sent),
@@ -428,6 +431,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         standard_shipping=from_money(content.standard_shipping) if content.standard_shipping else None,
         trade=content.trade,
         booking_id=content.booking_id,
+        may_wait=content.may_wait,
     )
 
 
@@ -517,6 +521,16 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         replaces=one.replaces,
         unclaimed_since=from_instant(one.unclaimed_since),
         taken=one.taken,
+        awaited=[
+            pb.AwaitedUnits(
+                line_number=units.line_number,
+                sku=units.sku,
+                quantity=units.quantity,
+                supply_id=units.supply_id,
+                due_at=from_instant(units.due_at),
+            )
+            for units in one.awaited
+        ],
     )
 
 

@@ -1,6 +1,7 @@
 """Protobuf messages of holds, and of the rules of a life cycle about holds, changes and labels."""
 
 from oms.orders.v1 import orders_service_pb2 as pb
+from services.orders.domain.awaiting import Share
 from services.orders.domain.model import (
     Change,
     ChangeRule,
@@ -11,7 +12,7 @@ from services.orders.domain.model import (
     Stage,
     StatusLabel,
 )
-from services.orders.wire import from_instant, one_of
+from services.orders.wire import from_instant, from_window, one_of
 
 _PATH = "life_cycle."
 Rules = tuple[tuple[HoldRule, ...], tuple[ChangeRule, ...], tuple[StatusLabel, ...]]
@@ -73,4 +74,18 @@ def from_hold(one: Hold) -> pb.Hold:
         ended_at=from_instant(one.ended_at),
         outcome=str(one.outcome),
         actor=one.actor,
+    )
+
+
+def from_share(one: Share) -> pb.SupplyShare:
+    """To the wire."""
+    return pb.SupplyShare(
+        fulfilment_id=one.fulfilment_id,
+        point_id=one.point_id,
+        lines=[
+            pb.PlannedLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
+            for line in one.lines
+        ],
+        emptied=one.emptied,
+        window=from_window(one.window),
     )

@@ -109,3 +109,19 @@ def test_units_of_a_line_are_counted_from_one_and_grouped_by_state() -> None:
     shown = text_of(show.lines(order))
     assert "1 to 2, 4 to 5 delivered; 3 cancelled" in shown
     assert "Dress [blue]" in shown
+
+
+def test_what_waits_for_stock_says_when_it_is_expected_and_not_what_becomes_of_it_then() -> None:
+    hold: Json = {
+        "hold_id": "hld_1",
+        "kind": "stock",
+        "reason": "it waits for 2 x AUB-TEE-NAVY-M of po-4711-1",
+        "until": "2026-11-25T23:00:00Z",
+        "default": "wait",
+        "ended_at": None,
+        "fulfilment_id": "ful_1",
+    }
+    told = show.hold(hold)
+    assert told.startswith("hld_1 stock: it waits for 2 x AUB-TEE-NAVY-M of po-4711-1 (expected ")
+    assert told.endswith(", work ful_1)")
+    assert "then" not in told

@@ -9,6 +9,8 @@ from services.gateway.schemas.base import Instant, LongText, RequiredText, Sent,
 
 HoldKind = Literal["cooling_off", "fraud", "payment", "manual", "appointment", "release_date", "stock", "change"]
 HoldDefault = Literal["release", "cancel"]
+# What waits for stock goes on when its units are there, whatever the date.
+HoldEnd = Literal["release", "cancel", "wait"]
 
 
 class HoldPlacement(Sent):
@@ -59,8 +61,10 @@ class HoldView(Shown):
     fulfilment_id: str | None = Field(description="Null when all of the order is held")
     reason: str
     since: datetime
-    until: datetime | None = Field(description="When it ends by itself; null: it waits for a person or an event")
-    default: HoldDefault = Field(description="What becomes of the order then")
+    until: datetime | None = Field(
+        description="When it ends by itself, or its units are expected; null: it waits for a person or an event"
+    )
+    default: HoldEnd = Field(description="What becomes of the order then; `wait`: until its units are there")
     roles: list[str] = Field(description="Who may release, extend or refuse it")
     ended_at: datetime | None
     outcome: Literal["released", "refused", "lapsed", "met", "gone"] | None

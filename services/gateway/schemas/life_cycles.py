@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from services.gateway.schemas.base import MAX_INT32, Sent, example
-from services.gateway.schemas.holds import HoldDefault, HoldKind
+from services.gateway.schemas.holds import HoldEnd, HoldKind
 
 _Seconds = Annotated[int, Field(ge=0, le=MAX_INT32)]
 _Number = Annotated[int, Field(ge=0, le=MAX_INT32)]
@@ -35,7 +35,7 @@ class HoldRule(Sent):
 
     kind: HoldKind
     seconds: _Seconds = Field(0, description="0: it waits for a person, or its date comes from the plan")
-    default: HoldDefault = "release"
+    default: HoldEnd = Field("release", description="A hold for `stock` always waits until its units are there")
     roles: list[_Role] = Field(default_factory=list)
 
 

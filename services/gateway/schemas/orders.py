@@ -204,6 +204,11 @@ class OrderPlacement(Sent):
         "",
         description="A place held in a delivery slot, for `appointment` and `white_glove`",
     )
+    may_wait: bool = Field(
+        False,
+        description="Units that are still to come may be waited for, as the rules of channel and routing allow; "
+        "needed with a quote that waits",
+    )
     payment: Payment
     standard_shipping: Money | None = Field(
         None,

@@ -147,7 +147,7 @@ class PromiseRequest(Sent):
     )
     may_wait: bool = Field(
         False,
-        description="Units may be waited for that are still to come: to show it, for no order can have it yet",
+        description="Units that are still to come may be waited for; an order of such an option says so too",
     )
 
 

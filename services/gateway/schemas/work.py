@@ -94,6 +94,16 @@ class FulfilmentLineView(Shown):
     title: str
 
 
+class AwaitedUnitsView(Shown):
+    """Units of a line that are still to come, and with which expected delivery."""
+
+    line_number: int
+    sku: str
+    quantity: int
+    supply_id: str
+    due_at: datetime = Field(description="From when they can be counted on")
+
+
 class FulfilmentView(Shown):
     """Work for one point: a preparation order that leaves as one parcel."""
 
@@ -117,6 +127,7 @@ class FulfilmentView(Shown):
     decision_id: str
     replaces: str | None = Field(description="The fulfilment whose lost parcel it sends again, already paid")
     taken: bool = Field(description="The customer took it along from the point: no work, no carrier")
+    awaited: list[AwaitedUnitsView] = Field(description="Until these have come, a hold for `stock` keeps it back")
 
 
 class LabelAddress(Shown):

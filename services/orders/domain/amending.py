@@ -11,7 +11,7 @@ from datetime import datetime
 
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from kit.values.ids import derived_id
-from services.orders.domain import changes, holds, refunds
+from services.orders.domain import awaiting, changes, holds, refunds
 from services.orders.domain import order as life
 from services.orders.domain.dues import due_minor, is_settled_ahead, no_longer_due_minor
 from services.orders.domain.fulfilment import in_work, moved
@@ -164,7 +164,8 @@ def _without_units(
             continue
         missing -= taken
         ranges = take(ranges, taken, in_work(work), UnitState.CANCELLED)
-        less = _with_less(order, work, has - taken)
+        waiting, given_up = awaiting.without(work, taken)
+        less = _with_less(order, waiting, has - taken)
         gone = lines_of(order.content, taken)
         after = _with_work(after, less)
         is_empty = less.state is FulfilmentState.CANCELLED
@@ -174,13 +175,17 @@ def _without_units(
                 "point_id": work.point_id,
                 "lines": unit_facts(gone),
                 "emptied": is_empty,
+                "supplies": [
+                    {"supply_id": one.supply_id, "sku": one.sku, "quantity": one.quantity} for one in given_up
+                ],
             }
         )
         facts = {"reason": CANCELLED_LINES, "lines": unit_facts(gone), "left": unit_facts(less.lines)}
         what = "cancelled" if is_empty else CANCELLED_LINES
         text = f"{units_in_words(gone)} of the work of {work.point_id} were cancelled."
         told.append(Happening(f"fulfilment.{what}", text, as_of, facts, fulfilment=less, actor=actor))
-    return replace(after, ranges=ranges), released, tuple(told)
+    let_go = awaiting.going_on(replace(after, ranges=ranges), as_of)
+    return let_go.order, released, (*told, *let_go.happenings)
 
 
 def _with_less(order: Order, work: Fulfilment, left: Counter[int]) -> Fulfilment:

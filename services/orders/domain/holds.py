@@ -5,6 +5,7 @@ offered (and handed over) when none holds that either. Each function decides on 
 locked.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -37,7 +38,7 @@ USUAL_RULES = {
     HoldKind.MANUAL: HoldRule(HoldKind.MANUAL, 0, HoldDefault.RELEASE, _SERVICE),
     HoldKind.APPOINTMENT: HoldRule(HoldKind.APPOINTMENT, 0, HoldDefault.RELEASE, _SERVICE),
     HoldKind.RELEASE_DATE: HoldRule(HoldKind.RELEASE_DATE, 0, HoldDefault.RELEASE, ("supply_chain", *_SERVICE)),
-    HoldKind.STOCK: HoldRule(HoldKind.STOCK, 0, HoldDefault.RELEASE, ("supply_chain", *_SERVICE)),
+    HoldKind.STOCK: HoldRule(HoldKind.STOCK, 0, HoldDefault.WAIT, ("supply_chain", *_SERVICE)),
     HoldKind.CHANGE: HoldRule(HoldKind.CHANGE, _HOUR_SECONDS // 2, HoldDefault.RELEASE, ()),
 }
 # Holds of one point's work have their date from the plan; the order goes on whatever becomes of it.
@@ -45,6 +46,8 @@ OF_WORK = frozenset({HoldKind.APPOINTMENT, HoldKind.RELEASE_DATE, HoldKind.STOCK
 # The story of the order ends cooling-off at its own timer: others step in only for one that does not.
 STORY_FIRST = timedelta(seconds=30)
 MAX_REASON_LENGTH = 500
+# Deliveries that a reason names.
+_SUPPLIES_TOLD = 3
 ALL_ENDED = "order.holds_ended"
 LAPSED = "order.hold_lapsed"
 
@@ -79,7 +82,7 @@ def next_date(order: Order) -> datetime | None:
     dates = [
         one.until + (STORY_FIRST if one.kind is HoldKind.COOLING_OFF else timedelta(0))
         for one in open_holds(order)
-        if one.until
+        if one.until and one.default is not HoldDefault.WAIT
     ]
     return min(dates, default=None)
 
@@ -108,9 +111,13 @@ def _ended_at_once(cooling_off: Hold, seconds: int) -> tuple[Hold, ...]:
 
 
 def of_legs(order: Order, legs: Sequence[Leg], works: Sequence[Fulfilment], as_of: datetime) -> tuple[Hold, ...]:
-    """The holds of new work: it waits until its release date, or its appointment, asks for it."""
+    """The holds of new work: it waits for its units, and until its release date or appointment asks for it."""
     holds = []
     for leg, work in zip(legs, works, strict=True):
+        if work.awaited and leg.waits_until:
+            rule = replace(rule_of(order.life_cycle, HoldKind.STOCK), default=HoldDefault.WAIT)
+            stock = _begun(order, rule, work.fulfilment_id, waits_for(work), as_of, leg.waits_until - as_of)
+            holds.append(stock)
         if leg.hand_over_from:
             kind, reason = HoldKind.RELEASE_DATE, f"it is sold from {_moment(leg.hand_over_from)} on"
         elif order.content.booking_id:
@@ -123,6 +130,16 @@ def of_legs(order: Order, legs: Sequence[Leg], works: Sequence[Fulfilment], as_o
             rule = rule_of(order.life_cycle, kind)
             holds.append(_begun(order, rule, work.fulfilment_id, reason, as_of, begin - ahead - as_of))
     return tuple(holds)
+
+
+def waits_for(work: Fulfilment) -> str:
+    """For example "it waits for 2 x AUB-TEE-NAVY-M of po-4711-1"."""
+    units = Counter[tuple[str, str]]()
+    for one in work.awaited:
+        units[one.sku, one.supply_id] += one.quantity
+    found = [f"{count} x {sku} of {supply_id}" for (sku, supply_id), count in units.items()]
+    told = ", ".join(found[:_SUPPLIES_TOLD])
+    return f"it waits for {told}" + (f" and {len(found) - _SUPPLIES_TOLD} more" if found[_SUPPLIES_TOLD:] else "")
 
 
 def begin(order: Order, kind: HoldKind, reason: str, as_of: datetime) -> Hold:
@@ -159,6 +176,8 @@ def place(
     """Somebody stops an order that stands, or the work of one point, until it is let go or the date has come."""
     _check_reason(reason)
     _check_date(until, as_of)
+    if default is HoldDefault.WAIT:
+        raise InvalidArgument("default", "release or cancel: only what waits for stock waits on")
     if default is HoldDefault.CANCEL and (fulfilment_id or until is None):
         raise InvalidArgument("default", "only a hold of the whole order, with a date, may cancel it then")
     works = order.fulfilments
@@ -199,6 +218,9 @@ def release(
 ) -> Decision:
     """Somebody who may lets it go on before its date."""
     hold = _decidable(order, hold_id, roles)
+    if hold.kind is HoldKind.STOCK:
+        text = "its units are not there: it goes on when they are; lines or the order can be cancelled"
+        raise FailedPrecondition("NOT_THERE", text, hold_id=hold_id)
     text = f"{_what(order, hold)} may go on{f': {reason}' if reason else ''} ({_words(hold)})."
     told = Happening("order.hold_released", text, as_of, _facts(hold), actor=actor)
     return _ended(order, hold, HoldOutcome.RELEASED, as_of, (told,), actor)
@@ -256,7 +278,7 @@ def lapse(order: Order, cancel: Undo, as_of: datetime) -> Decision:
     """The default of each hold whose date has come; nothing, if there is none."""
     decision = Decision(order)
     for hold in open_holds(order):
-        if hold.until is None or hold.until > as_of:
+        if hold.until is None or hold.until > as_of or hold.default is HoldDefault.WAIT:
             continue
         order = decision.order
         if hold.default is HoldDefault.CANCEL and not _has_left(order):
@@ -280,6 +302,17 @@ def meet(order: Order, kind: HoldKind, fulfilment_id: str, as_of: datetime) -> D
             ended = _ended(decision.order, hold, HoldOutcome.MET, as_of, (told,))
             decision = replace(ended, happenings=(*decision.happenings, *ended.happenings))
     return decision
+
+
+def expect(order: Order, fulfilment_id: str, reason: str, until: datetime | None, as_of: datetime) -> Order:
+    """What the work waits for is less, or comes at another time; None: at one that nobody knows."""
+    holds = tuple(
+        replace(one, reason=reason, until=until or one.until)
+        if one.kind is HoldKind.STOCK and one.fulfilment_id == fulfilment_id and one.ended_at is None
+        else one
+        for one in order.holds
+    )
+    return replace(order, holds=holds, updated_at=as_of)
 
 
 def settled(decision: Decision, as_of: datetime) -> Decision:

@@ -147,6 +147,8 @@ class HoldDefault(StrEnum):
 
     RELEASE = "release"
     CANCEL = "cancel"
+    # Of what waits for stock: the date is when it is expected, and not there nothing goes on.
+    WAIT = "wait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +364,8 @@ class Content:
     trade: str = ""
     # Of the slot in which the customer is met.
     booking_id: str = ""
+    # Units that are still to come may be waited for.
+    may_wait: bool = False
 
     @property
     def taken(self) -> tuple[Line, ...]:
@@ -384,11 +388,23 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """So many units of a line."""
+    """So many units of a line. `supply_id`: of a leg, the delivery that they come with; empty: they are there."""
 
     line_number: int
     sku: str
     quantity: int
+    supply_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedUnits:
+    """Units of a line that come with a delivery, and from when they can be counted on."""
+
+    line_number: int
+    sku: str
+    quantity: int
+    supply_id: str
+    due_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,6 +425,8 @@ class Leg:
     next_window: Window | None = None
     # A release date: the parcel is handed over no earlier.
     hand_over_from: datetime | None = None
+    # When the last of its units to come are due.
+    waits_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -556,6 +574,8 @@ class Fulfilment:
     unclaimed_since: datetime | None = None
     # The customer took it along from the point when the order was accepted.
     taken: bool = False
+    # Of its units, those that are still to come.
+    awaited: tuple[AwaitedUnits, ...] = ()
 
 
 class HoldOutcome(StrEnum):

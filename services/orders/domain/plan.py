@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kit.errors import InvalidArgument
 from kit.values.ids import derived_id
-from services.orders.domain.model import Content, Fulfilment, FulfilmentLine, Leg, Order, Units
+from services.orders.domain.model import AwaitedUnits, Content, Fulfilment, FulfilmentLine, Leg, Order, Units
 from services.orders.domain.ranges import LineRange, Ranges, quantity, take
 from services.orders.domain.states import FulfilmentState, UnitState
 
@@ -28,6 +28,8 @@ def check_legs(content: Content, legs: Sequence[Leg]) -> None:
             raise InvalidArgument(f"legs[{i}].next_hand_over_by", "the next hand-over comes after hand_over_by")
         if not leg.lines:
             raise InvalidArgument(f"legs[{i}].lines", "a leg has at least one line")
+        if leg.waits_until is None and any(one.supply_id for one in leg.lines):
+            raise InvalidArgument(f"legs[{i}].waits_until", "a leg with units to come says when they are due")
         check_units(content, leg.lines, f"legs[{i}].lines")
 
 
@@ -110,6 +112,17 @@ def _fulfilment(
         next_hand_over_by=leg.next_hand_over_by,
         next_window=leg.next_window,
         hand_over_from=leg.hand_over_from,
+        awaited=_awaited(order, leg),
+    )
+
+
+def _awaited(order: Order, leg: Leg) -> tuple[AwaitedUnits, ...]:
+    due_at = leg.waits_until
+    skus = {line.line_number: line.sku for line in order.content.lines}
+    return tuple(
+        AwaitedUnits(one.line_number, skus[one.line_number], one.quantity, one.supply_id, due_at)
+        for one in leg.lines
+        if one.supply_id and due_at
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import changes, holds
+from services.orders.domain import awaiting, changes, holds
 from services.orders.domain.amending import TOO_LATE, begun, check_open, find, having
 from services.orders.domain.fulfilment import moved
 from services.orders.domain.model import (
@@ -67,6 +67,9 @@ def propose(order: Order, wanted: Wanted, actor: str, roles: Sequence[str], as_o
         raise FailedPrecondition(TOO_LATE, "too late: only in cooling-off", state=order.state.value)
     if not all(one.settled for one in order.changes):
         raise FailedPrecondition("CHANGE_OPEN", "stock and money do not follow another change yet")
+    if awaiting.awaits(order):
+        text = "it waits for stock to come: of such an order, lines or all of it can be cancelled"
+        raise FailedPrecondition("WAITS_FOR_STOCK", text, state=order.state.value)
     for one in [Change.LINES, Change.ADDRESS] if wanted.other_address else [Change.LINES]:
         changes.check_in_time(order, one, roles)
     content = content_of(order, wanted)

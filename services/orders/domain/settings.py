@@ -120,6 +120,8 @@ def _check_hold_rules(rules: Sequence[HoldRule]) -> None:
             raise InvalidArgument(f"{path}.seconds", "cooling_off_seconds says how long: 0")
         if one.default is HoldDefault.CANCEL and not one.seconds:
             raise InvalidArgument(f"{path}.default", "only a hold with seconds of its own may cancel the order")
+        if one.default is HoldDefault.WAIT and one.kind is not HoldKind.STOCK:
+            raise InvalidArgument(f"{path}.default", "only what waits for stock waits on: release or cancel")
         if one.kind is HoldKind.CHANGE and (one.roles or one.default is HoldDefault.CANCEL):
             raise InvalidArgument(f"{path}.roles", "a change ends its hold by itself: no roles, release")
         if "" in one.roles:

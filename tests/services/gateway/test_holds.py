@@ -2,10 +2,12 @@
 
 import httpx
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from kit.errors import PermissionDenied
 from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import Role
+from services.gateway.schemas.orders import ORDER_EXAMPLE
 from tests.services.gateway.fakes import HOLD, World
 from tests.services.gateway.tokens import Issuer
 
@@ -99,3 +101,32 @@ async def test_a_cancellation_says_in_which_roles_it_is_asked_for(
 ) -> None:
     await http.post("/v1/orders/ord_1/cancel", json={"reason": "no longer"}, headers=service)
     assert list(world.calls("RequestCancellation")[-1].roles) == ["customer_service"]
+
+
+async def test_an_order_shows_for_which_delivery_it_waits_and_until_when(
+    http: httpx.AsyncClient, service: dict[str, str], world: World
+) -> None:
+    order = world.placed["ord_1"]
+    due_at = Timestamp()
+    due_at.FromJsonString(UNTIL)
+    work = order.fulfilments.add(fulfilment_id="ful_1", order_id="ord_1", point_id="wh-1")
+    work.state = orders.FULFILMENT_STATE_PLANNED
+    work.awaited.add(line_number=1, sku="SKU-1", quantity=2, supply_id="po-1", due_at=due_at)
+    order.holds.add(
+        hold_id="hld_2", kind="stock", fulfilment_id="ful_1", until=due_at, default="wait", since=due_at
+    )
+    one = (await http.get("/v1/orders/ord_1", headers=service)).json()
+    assert one["fulfilments"][0]["awaited"] == [
+        {"line_number": 1, "sku": "SKU-1", "quantity": 2, "supply_id": "po-1", "due_at": UNTIL}
+    ]
+    assert [(hold["kind"], hold["default"], hold["until"]) for hold in one["holds"]][1] == ("stock", "wait", UNTIL)
+
+
+@pytest.mark.parametrize("may_wait", [True, False])
+async def test_an_order_says_whether_it_may_wait(
+    http: httpx.AsyncClient, issuer: Issuer, world: World, may_wait: bool
+) -> None:
+    channel = issuer.bearer(Role.CHANNEL, subject="web", channels=["web-fr"])
+    body = ORDER_EXAMPLE | ({"may_wait": True} if may_wait else {})
+    await http.post("/v1/orders", json=body, headers=channel | {"Idempotency-Key": "waits"})
+    assert world.calls("RecordOrder")[-1].content.may_wait is may_wait

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kit.errors import InvalidArgument
 from kit.feed import Bell
 from services.orders import holding
+from services.orders.domain.awaiting import Outcome
 from services.orders.domain.model import (
+    AwaitedUnits,
     Change,
     ChangeRule,
     HoldDefault,
@@ -20,6 +22,7 @@ from services.orders.domain.model import (
     Stage,
     StatusLabel,
     Trade,
+    Units,
 )
 from services.orders.domain.states import FulfilmentState, OrderState
 from services.orders.holding import Holding
@@ -31,6 +34,7 @@ from tests.services.orders.builders import (
     NOON,
     Shop,
     leg,
+    line,
     outcome,
     rows,
 )
@@ -189,3 +193,33 @@ async def test_a_life_cycle_that_makes_no_sense_is_refused_by_its_field(
     with pytest.raises(InvalidArgument) as refused:
         await shop.service.publish_life_cycle(replace(LIFE_CYCLE, **change))
     assert refused.value.facts["field"] == f"life_cycle.{field}"
+
+
+async def test_what_is_to_come_is_kept_with_its_work_and_owed_by_no_point_until_it_came(
+    shop: Shop, held: Holding
+) -> None:
+    order_id = await shop.record("key-1", line(1, 3))
+    lines = (Units(1, "", 1), Units(1, "", 2, "po-1"))
+    [work] = await shop.accept(order_id, replace(leg((1, 1)), lines=lines, waits_until=MIDNIGHT))
+    await shop.service.release_order(shop.asked(), order_id, COOLED)
+    one = (await shop.service.get_order(order_id)).order
+    assert one.fulfilments[0].awaited == (AwaitedUnits(1, "SKU-1", 2, "po-1", MIDNIGHT),)
+    assert not await held.lapse_holds(MIDNIGHT + timedelta(days=9), 10), "its date ends nothing"
+    [owed] = await shop.service.list_obligations([order_id], "", 1)
+    assert owed.units == (("SKU-1", "store-lyon", 1),), "what is to come is held nowhere"
+    asked = shop.asked()
+    for _ in range(2):
+        state, shares = await held.record_supply(asked, order_id, "po-1", Outcome.SERVED, 1, None, "", MIDNIGHT)
+        assert (state, [share.lines for share in shares]) == (OrderState.RELEASED, [(Units(1, "SKU-1", 1),)])
+    [owed] = await shop.service.list_obligations([order_id], "", 1)
+    assert owed.units == (("SKU-1", "store-lyon", 2),)
+    await held.record_supply(shop.asked(), order_id, "po-1", Outcome.SERVED, 1, None, "", MIDNIGHT)
+    offered = await shop.service.offer_fulfilment(shop.asked(), work, MIDNIGHT)
+    assert offered.state is FulfilmentState.OFFERED
+
+
+async def test_a_delivery_of_which_something_came_or_not_names_how_much(shop: Shop, held: Holding) -> None:
+    order_id = await shop.record()
+    for wanted in (Outcome.SERVED, Outcome.LOST):
+        with pytest.raises(InvalidArgument, match="at least 1"):
+            await held.record_supply(shop.asked(), order_id, "po-1", wanted, 0, None, "", NOON)

@@ -496,3 +496,26 @@ async def test_an_order_says_what_the_other_services_must_know_of_it(orders: Ord
     assert (order_id in still_open, other in still_open) == (True, False)
     too_many = await error_of(stub.ListObligations(pb.ListObligationsRequest(order_ids=["x"] * 501)))
     assert too_many.facts["field"] == "order_ids"
+
+
+async def test_an_order_waits_for_a_delivery_and_is_told_what_became_of_it(orders: Orders) -> None:
+    stub, order_id = orders.stub, (await record(orders)).order.order_id
+    wanted = acceptance(order_id)
+    due_at = Timestamp(seconds=wanted.legs[0].hand_over_by.seconds)
+    wanted.legs[0].waits_until.CopyFrom(due_at)
+    wanted.legs[0].lines[0].supply_id = "po-1"
+    await stub.AcceptOrder(wanted)
+    one = (await stub.GetOrder(pb.GetOrderRequest(order_id=order_id))).order
+    (awaited,) = one.fulfilments[0].awaited
+    assert (awaited.sku, awaited.quantity, awaited.supply_id, awaited.due_at) == ("SKU-1", 2, "po-1", due_at)
+    assert [(hold.kind, hold.default, hold.until) for hold in one.holds][1:] == [("stock", "wait", due_at)]
+    told = pb.RecordSupplyRequest(
+        request_id=key(), order_id=order_id, supply_id="po-1", outcome="lost", quantity=2, reason="supply_short"
+    )
+    reply = await stub.RecordSupply(told)
+    assert reply.state == pb.ORDER_STATE_VALIDATED
+    (share,) = reply.shares
+    assert (share.point_id, share.emptied, share.lines[0].quantity) == ("store-lyon", True, 2)
+    assert share.window == one.fulfilments[0].window
+    told.outcome, told.request_id = "eaten", key()
+    assert (await error_of(stub.RecordSupply(told))).facts["field"] == "outcome"

@@ -639,7 +639,9 @@ class HoldRule(_message.Message):
     seconds: _builtins.int
     """Until it ends by itself; 0 for a hold that waits for a person, or whose date comes from the plan."""
     default: _builtins.str
-    """What becomes of the order then: "release" or "cancel". Empty means "release"."""
+    """What becomes of the order then: "release" or "cancel". Empty means "release". A hold for "stock" always waits
+    until its units are there ("wait").
+    """
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """As in the callers' tokens; who may release, extend or refuse it. Empty: nobody."""
@@ -1156,6 +1158,7 @@ class OrderContent(_message.Message):
     STANDARD_SHIPPING_FIELD_NUMBER: _builtins.int
     TRADE_FIELD_NUMBER: _builtins.int
     BOOKING_ID_FIELD_NUMBER: _builtins.int
+    MAY_WAIT_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """The channel's own number for the order; may be empty."""
@@ -1168,6 +1171,10 @@ class OrderContent(_message.Message):
     """A trade of the channel, if its orders live otherwise; may be empty."""
     booking_id: _builtins.str
     """A booking (BookingService) of a slot in which the customer is met; needed for delivery by appointment."""
+    may_wait: _builtins.bool
+    """Units may be waited for that are still to come, as far as rulesets and channels allow it. A quote that waits
+    needs it.
+    """
     @_builtins.property
     def customer(self) -> Global___Customer: ...
     @_builtins.property
@@ -1209,10 +1216,11 @@ class OrderContent(_message.Message):
         standard_shipping: _type_pb2.Money | None = ...,
         trade: _builtins.str = ...,
         booking_id: _builtins.str = ...,
+        may_wait: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total", "trade", b"trade"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "may_wait", b"may_wait", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total", "trade", b"trade"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1378,12 +1386,14 @@ class OrderFacts(_message.Message):
     BASKET_ID_FIELD_NUMBER: _builtins.int
     BOOKING_ID_FIELD_NUMBER: _builtins.int
     TAKEN_FIELD_NUMBER: _builtins.int
+    MAY_WAIT_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     channel_id: _builtins.str
     mode: _type_pb2.DeliveryMode.ValueType
     quote_id: _builtins.str
     basket_id: _builtins.str
     booking_id: _builtins.str
+    may_wait: _builtins.bool
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
     @_builtins.property
@@ -1418,10 +1428,11 @@ class OrderFacts(_message.Message):
         basket_id: _builtins.str = ...,
         booking_id: _builtins.str = ...,
         taken: Global___TakenFacts | None = ...,
+        may_wait: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["destination", b"destination", "life_cycle", b"life_cycle", "payment", b"payment", "placed_at", b"placed_at", "taken", b"taken", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "destination", b"destination", "life_cycle", b"life_cycle", "lines", b"lines", "mode", b"mode", "order_id", b"order_id", "payment", b"payment", "placed_at", b"placed_at", "quote_id", b"quote_id", "taken", b"taken", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "destination", b"destination", "life_cycle", b"life_cycle", "lines", b"lines", "may_wait", b"may_wait", "mode", b"mode", "order_id", b"order_id", "payment", b"payment", "placed_at", b"placed_at", "quote_id", b"quote_id", "taken", b"taken", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1919,7 +1930,7 @@ class Hold(_message.Message):
     reason: _builtins.str
     """In words, for people."""
     default: _builtins.str
-    """What becomes of the order then: "release" or "cancel"."""
+    """What becomes of the order then: "release" or "cancel"; of "stock" it is "wait": it ends when its units are there."""
     outcome: _builtins.str
     """"released" or "refused" by somebody, "lapsed" at its date, "met" by what it waited for, or "gone" with the order."""
     actor: _builtins.str
@@ -2676,6 +2687,7 @@ class Fulfilment(_message.Message):
     REPLACES_FIELD_NUMBER: _builtins.int
     UNCLAIMED_SINCE_FIELD_NUMBER: _builtins.int
     TAKEN_FIELD_NUMBER: _builtins.int
+    AWAITED_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -2720,6 +2732,10 @@ class Fulfilment(_message.Message):
     def unclaimed_since(self) -> _timestamp_pb2.Timestamp:
         """Since when it waits for a person because no point has taken it; absent while none is needed."""
 
+    @_builtins.property
+    def awaited(self) -> _containers.RepeatedCompositeFieldContainer[Global___AwaitedUnits]:
+        """Units of it that are still to come: until all are there it is held ("stock")."""
+
     def __init__(
         self,
         *,
@@ -2745,14 +2761,51 @@ class Fulfilment(_message.Message):
         replaces: _builtins.str = ...,
         unclaimed_since: _timestamp_pb2.Timestamp | None = ...,
         taken: _builtins.bool = ...,
+        awaited: _abc.Iterable[Global___AwaitedUnits] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Fulfilment: _TypeAlias = Fulfilment  # noqa: Y015
+
+@_typing.final
+class AwaitedUnits(_message.Message):
+    """Units of a line that come with an expected delivery (SupplyService of inventory)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_NUMBER_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    SUPPLY_ID_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    line_number: _builtins.int
+    sku: _builtins.str
+    quantity: _builtins.int
+    supply_id: _builtins.str
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """From when they can be counted on."""
+
+    def __init__(
+        self,
+        *,
+        line_number: _builtins.int = ...,
+        sku: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        supply_id: _builtins.str = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["due_at", b"due_at", "line_number", b"line_number", "quantity", b"quantity", "sku", b"sku", "supply_id", b"supply_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwaitedUnits: _TypeAlias = AwaitedUnits  # noqa: Y015
 
 @_typing.final
 class Claim(_message.Message):
@@ -3015,6 +3068,7 @@ class PlannedLeg(_message.Message):
     NEXT_HAND_OVER_BY_FIELD_NUMBER: _builtins.int
     NEXT_WINDOW_FIELD_NUMBER: _builtins.int
     HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
+    WAITS_UNTIL_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
@@ -3038,6 +3092,10 @@ class PlannedLeg(_message.Message):
     def hand_over_from(self) -> _timestamp_pb2.Timestamp:
         """The parcel is handed over no earlier (a release date); absent when it may leave at once."""
 
+    @_builtins.property
+    def waits_until(self) -> _timestamp_pb2.Timestamp:
+        """When the last of its units to come are due; absent when all are there."""
+
     def __init__(
         self,
         *,
@@ -3051,10 +3109,11 @@ class PlannedLeg(_message.Message):
         next_hand_over_by: _timestamp_pb2.Timestamp | None = ...,
         next_window: _type_pb2.Window | None = ...,
         hand_over_from: _timestamp_pb2.Timestamp | None = ...,
+        waits_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3069,19 +3128,23 @@ class PlannedLine(_message.Message):
     LINE_NUMBER_FIELD_NUMBER: _builtins.int
     SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    SUPPLY_ID_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     sku: _builtins.str
     quantity: _builtins.int
+    supply_id: _builtins.str
+    """Of a leg: the expected delivery that the units come with; empty: they are there."""
     def __init__(
         self,
         *,
         line_number: _builtins.int = ...,
         sku: _builtins.str = ...,
         quantity: _builtins.int = ...,
+        supply_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "sku", b"sku", "supply_id", b"supply_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3599,6 +3662,119 @@ class RerouteUnitsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RerouteUnitsResponse: _TypeAlias = RerouteUnitsResponse  # noqa: Y015
+
+@_typing.final
+class RecordSupplyRequest(_message.Message):
+    """Units came, will not come, or come at another time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    SUPPLY_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    DUE_AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    supply_id: _builtins.str
+    outcome: _builtins.str
+    """"served": the order holds them at the point now; work that waits for nothing more goes on. "lost": they will not
+    come, or are not waited for any more, and look for another place. "moved": they come at another time.
+    """
+    quantity: _builtins.int
+    """Of "served" and "lost"."""
+    reason: _builtins.str
+    """Of "lost", for example "supply_short"."""
+    @_builtins.property
+    def due_at(self) -> _timestamp_pb2.Timestamp:
+        """Of "moved": from when they can be counted on; absent when nobody knows."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        supply_id: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        due_at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "due_at", b"due_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "due_at", b"due_at", "order_id", b"order_id", "outcome", b"outcome", "quantity", b"quantity", "reason", b"reason", "request_id", b"request_id", "supply_id", b"supply_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordSupplyRequest: _TypeAlias = RecordSupplyRequest  # noqa: Y015
+
+@_typing.final
+class RecordSupplyResponse(_message.Message):
+    """Of "served" and "lost" the units that it was about, of "moved" all that wait for the delivery."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
+    state: Global___OrderState.ValueType
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___SupplyShare]: ...
+    def __init__(
+        self,
+        *,
+        state: Global___OrderState.ValueType = ...,
+        shares: _abc.Iterable[Global___SupplyShare] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["shares", b"shares", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordSupplyResponse: _TypeAlias = RecordSupplyResponse  # noqa: Y015
+
+@_typing.final
+class SupplyShare(_message.Message):
+    """Units of a fulfilment. `emptied`: it has no others, and is cancelled."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    EMPTIED_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    fulfilment_id: _builtins.str
+    point_id: _builtins.str
+    emptied: _builtins.bool
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]: ...
+    @_builtins.property
+    def window(self) -> _type_pb2.Window:
+        """Of the parcel, as it is expected now."""
+
+    def __init__(
+        self,
+        *,
+        fulfilment_id: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        lines: _abc.Iterable[Global___PlannedLine] | None = ...,
+        emptied: _builtins.bool = ...,
+        window: _type_pb2.Window | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emptied", b"emptied", "fulfilment_id", b"fulfilment_id", "lines", b"lines", "point_id", b"point_id", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SupplyShare: _TypeAlias = SupplyShare  # noqa: Y015
 
 @_typing.final
 class RequestCancellationRequest(_message.Message):

@@ -88,6 +88,11 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RerouteUnitsRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RerouteUnitsResponse.FromString,
                 _registered_method=True)
+        self.RecordSupply = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RecordSupply',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordSupplyRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordSupplyResponse.FromString,
+                _registered_method=True)
         self.RequestCancellation = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/RequestCancellation',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RequestCancellationRequest.SerializeToString,
@@ -334,6 +339,14 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordSupply(self, request, context):
+        """What became of an expected delivery that units of the order wait for. Of more units than wait, the rest is nothing
+        to the order: it was cancelled meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RequestCancellation(self, request, context):
         """Asks for cancellation. FAILED_PRECONDITION / TOO_LATE_TO_CANCEL once a parcel was handed over.
         Open fulfilments are cancelled in the same transaction.
@@ -386,8 +399,8 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReleaseHold(self, request, context):
-        """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, PERMISSION_DENIED /
-        HOLD_OF_OTHERS.
+        """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, NOT_THERE (it waits for
+        stock), PERMISSION_DENIED / HOLD_OF_OTHERS.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -627,6 +640,11 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.RerouteUnits,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RerouteUnitsRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RerouteUnitsResponse.SerializeToString,
+            ),
+            'RecordSupply': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordSupply,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordSupplyRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordSupplyResponse.SerializeToString,
             ),
             'RequestCancellation': grpc.unary_unary_rpc_method_handler(
                     servicer.RequestCancellation,
@@ -1068,6 +1086,33 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/RerouteUnits',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.RerouteUnitsRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.RerouteUnitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordSupply(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RecordSupply',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordSupplyRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordSupplyResponse.FromString,
             options,
             channel_credentials,
             insecure,

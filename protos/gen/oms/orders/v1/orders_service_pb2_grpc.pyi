@@ -61,6 +61,10 @@ class OrdersServiceStub:
     """End of cooling-off: validated -> released. Answers what really happened (a cancellation may have won)."""
     RerouteUnits: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RerouteUnitsRequest, _orders_service_pb2.RerouteUnitsResponse]
     """Allocates units that lost their place to new fulfilments, and cancels units that found none."""
+    RecordSupply: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordSupplyRequest, _orders_service_pb2.RecordSupplyResponse]
+    """What became of an expected delivery that units of the order wait for. Of more units than wait, the rest is nothing
+    to the order: it was cancelled meanwhile.
+    """
     RequestCancellation: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RequestCancellationRequest, _orders_service_pb2.RequestCancellationResponse]
     """Asks for cancellation. FAILED_PRECONDITION / TOO_LATE_TO_CANCEL once a parcel was handed over.
     Open fulfilments are cancelled in the same transaction.
@@ -80,8 +84,8 @@ class OrdersServiceStub:
     PlaceHold: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.PlaceHoldRequest, _orders_service_pb2.PlaceHoldResponse]
     """Keeps an order, or the work of one point, from going on. FAILED_PRECONDITION / TOO_LATE_TO_HOLD."""
     ReleaseHold: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ReleaseHoldRequest, _orders_service_pb2.ReleaseHoldResponse]
-    """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, PERMISSION_DENIED /
-    HOLD_OF_OTHERS.
+    """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, NOT_THERE (it waits for
+    stock), PERMISSION_DENIED / HOLD_OF_OTHERS.
     """
     ExtendHold: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ExtendHoldRequest, _orders_service_pb2.ExtendHoldResponse]
     """Gives a hold another date. Errors as ReleaseHold."""
@@ -179,6 +183,10 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """End of cooling-off: validated -> released. Answers what really happened (a cancellation may have won)."""
     RerouteUnits: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RerouteUnitsRequest, _orders_service_pb2.RerouteUnitsResponse]  # type: ignore[assignment]
     """Allocates units that lost their place to new fulfilments, and cancels units that found none."""
+    RecordSupply: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordSupplyRequest, _orders_service_pb2.RecordSupplyResponse]  # type: ignore[assignment]
+    """What became of an expected delivery that units of the order wait for. Of more units than wait, the rest is nothing
+    to the order: it was cancelled meanwhile.
+    """
     RequestCancellation: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RequestCancellationRequest, _orders_service_pb2.RequestCancellationResponse]  # type: ignore[assignment]
     """Asks for cancellation. FAILED_PRECONDITION / TOO_LATE_TO_CANCEL once a parcel was handed over.
     Open fulfilments are cancelled in the same transaction.
@@ -198,8 +206,8 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     PlaceHold: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.PlaceHoldRequest, _orders_service_pb2.PlaceHoldResponse]  # type: ignore[assignment]
     """Keeps an order, or the work of one point, from going on. FAILED_PRECONDITION / TOO_LATE_TO_HOLD."""
     ReleaseHold: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ReleaseHoldRequest, _orders_service_pb2.ReleaseHoldResponse]  # type: ignore[assignment]
-    """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, PERMISSION_DENIED /
-    HOLD_OF_OTHERS.
+    """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, NOT_THERE (it waits for
+    stock), PERMISSION_DENIED / HOLD_OF_OTHERS.
     """
     ExtendHold: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ExtendHoldRequest, _orders_service_pb2.ExtendHoldResponse]  # type: ignore[assignment]
     """Gives a hold another date. Errors as ReleaseHold."""
@@ -356,6 +364,16 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         """Allocates units that lost their place to new fulfilments, and cancels units that found none."""
 
     @_abc_1.abstractmethod
+    def RecordSupply(
+        self,
+        request: _orders_service_pb2.RecordSupplyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RecordSupplyResponse, _abc.Awaitable[_orders_service_pb2.RecordSupplyResponse]]:
+        """What became of an expected delivery that units of the order wait for. Of more units than wait, the rest is nothing
+        to the order: it was cancelled meanwhile.
+        """
+
+    @_abc_1.abstractmethod
     def RequestCancellation(
         self,
         request: _orders_service_pb2.RequestCancellationRequest,
@@ -421,8 +439,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.ReleaseHoldRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.ReleaseHoldResponse, _abc.Awaitable[_orders_service_pb2.ReleaseHoldResponse]]:
-        """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, PERMISSION_DENIED /
-        HOLD_OF_OTHERS.
+        """Lets what is held go on. NOT_FOUND / HOLD_NOT_FOUND, FAILED_PRECONDITION / HOLD_ENDED, NOT_THERE (it waits for
+        stock), PERMISSION_DENIED / HOLD_OF_OTHERS.
         """
 
     @_abc_1.abstractmethod
