@@ -62,6 +62,7 @@ class Amending(Capturing):
         def _key(self, step: str) -> str: ...
         def _is_cancelling(self) -> bool: ...
         async def _give_room_back(self, *legs: LegPlace) -> None: ...
+        async def _give_up(self, supply_id: str, quantity: int) -> None: ...
 
     def __init__(self) -> None:
         super().__init__()
@@ -102,7 +103,16 @@ class Amending(Capturing):
             for share in told["released"]
             for line in share["lines"]
         ]
-        await self._insist_on(calls.release_hold, self._hold_change(change_id, "release", holds))
+        supplies = [(share, one) for share in told["released"] for one in share.get("supplies", ())]
+        if supplies:
+            to_come = [
+                Hold(str(one["sku"]), str(share["point_id"]), int(one["quantity"])) for share, one in supplies
+            ]
+            holds = _minus(holds, to_come)
+        if holds:
+            await self._insist_on(calls.release_hold, self._hold_change(change_id, "release", holds))
+        for _, one in supplies:
+            await self._give_up(str(one["supply_id"]), int(one["quantity"]))
         emptied = [str(share["fulfilment_id"]) for share in told["released"] if share["emptied"]]
         if legs := [self._room.pop(one) for one in emptied if one in self._room]:
             await self._give_room_back(*legs)

@@ -58,6 +58,7 @@ from workflows.offer_messages import (
     SettleRequest,
     Standing,
 )
+from workflows.supply_messages import SupplyAnswer, SupplyRequest, SupplyShare, SupplyStep, SupplyUnits
 
 T = TypeVar("T")
 
@@ -86,6 +87,16 @@ async def release_capacity(request: CapacityRequest) -> None:
 async def reserve(request: ReserveRequest) -> HoldAnswer:
     """inventory: hold units at their points, all or none."""
     return await _step("reserve", request, HoldAnswer)
+
+
+async def reserve_supply(request: SupplyRequest) -> SupplyAnswer:
+    """inventory: hold units of expected deliveries for good, all or none."""
+    return await _step("reserve_supply", request, SupplyAnswer)
+
+
+async def release_supply(request: SupplyRequest) -> list[SupplyUnits]:
+    """inventory: give units of deliveries back; answers those that had not come, and accepts that none had not."""
+    return await _step("release_supply", request, list[SupplyUnits])
 
 
 async def basket_holds(request: BasketRequest) -> list[Hold]:
@@ -199,6 +210,11 @@ async def release_order(request: OrderStep) -> str:
 async def reroute_units(request: RerouteRequest) -> Rerouted:
     """orders: units that lost their place get new fulfilments or are cancelled."""
     return await _step("reroute_units", request, Rerouted)
+
+
+async def record_supply(request: SupplyStep) -> list[SupplyShare]:
+    """orders: what became of a delivery; answers the units that it was about, by fulfilment."""
+    return await _step("record_supply", request, list[SupplyShare])
 
 
 async def work_lines(request: FulfilmentStep) -> list[Line]:

@@ -18,11 +18,12 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Units of an order line."""
+    """Units of an order line. `supply_id`: of a leg, the expected delivery that they come with."""
 
     line_number: int
     sku: str
     quantity: int
+    supply_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class OrderInput:
     # Of the slot in which the customer is met.
     booking_id: str = ""
     taken: Taken | None = None
+    # Units that are still to come may be waited for.
+    may_wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,8 @@ class Leg:
     next_window_start: str = ""
     next_window_end: str = ""
     hand_over_from: str = ""
+    # When the last of its units to come are due.
+    waits_until: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +208,16 @@ class Overlay:
     sku: str
     point_id: str
     free: int
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyOverlay:
+    """Units of an expected delivery that are really to be had, to believe over the planner's replica."""
+
+    sku: str
+    point_id: str
+    supply_id: str
+    units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +261,8 @@ class PlanRequest:
     own_holds: list[Hold] = field(default_factory=list)
     replaced: list[LegPlace] = field(default_factory=list)
     appointment: Appointment | None = None
+    may_wait: bool = False
+    supplies: list[SupplyOverlay] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +345,8 @@ class HoldAnswer:
 
     held: bool
     shortfalls: list[Shortfall] = field(default_factory=list)
+    # The same of stock to come.
+    supplies: list[SupplyOverlay] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -558,6 +577,8 @@ class LostUnits:
     captured: bool = False
     replaces: str = ""
     refused_by: list[Exclusion] = field(default_factory=list)
+    # The delivery that they were to come with: their point did nothing wrong.
+    supply_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,14 +49,16 @@ with workflow.unsafe.imports_passed_through():
         RerouteRequest,
         ReserveRequest,
         Shortfall,
+        SupplyOverlay,
     )
     from workflows.refusing import Refused, believe, no_place, sold_out
     from workflows.taking import Declined, Taking
     from workflows.trying import Trying
+    from workflows.waiting import Waiting, awaited_of
 
 
 @workflow.defn(name="OrderWorkflow")
-class OrderWorkflow(Trying, Taking):
+class OrderWorkflow(Trying, Taking, Waiting):
     """Drives one order. Stock, money and the order's state belong to their services; this only sequences."""
 
     @workflow.init
@@ -70,7 +72,7 @@ class OrderWorkflow(Trying, Taking):
         self._undo: dict[str, Callable[[], Awaitable[None]]] = {}
         self._excluded: list[Exclusion] = []
         self._rounds = 0
-        # Of the rounds, those for parcels that were lost: their points did nothing wrong.
+        # Of the rounds, those for parcels that were lost and units that never came.
         self._resends = 0
         self._promised_until = ""
         self._paid_by_channel = False
@@ -138,12 +140,14 @@ class OrderWorkflow(Trying, Taking):
     async def _hold_stock(self, seconds: int) -> Plan:
         """Plans and holds; when stock has gone in between, plans again with the true figures, within bounds."""
         overlays: list[Overlay] = []
+        supplies: list[SupplyOverlay] = []
         shortfalls: list[Shortfall] = []
         in_basket = await self._in_basket()
         for _ in range(policies.PLAN_ATTEMPTS):
-            plan = await self._plan(overlays, in_basket)
-            self._undo["release"] = lambda: self._release([], "undo")
-            answer = await calls.reserve(self._hold_of(plan, seconds, taking.holds_of(self._order)))
+            plan = await self._plan(overlays, in_basket, supplies)
+            self._undo["release"] = self._give_stock_back
+            request = self._hold_of(plan, seconds, taking.holds_of(self._order))
+            answer = await self._hold(request, plan, lambda step, asked: step(asked))
             if answer.held:
                 # It is empty now; what the customer puts into it later is for another order.
                 self._basket_id = ""
@@ -152,14 +156,23 @@ class OrderWorkflow(Trying, Taking):
             if not self._order.lines or taking.lacks(self._order, shortfalls):
                 break
             overlays = believe(overlays, taking.beside(self._order, shortfalls))
+            supplies += answer.supplies
         taken = self._order.taken.lines if self._order.taken else []
         raise Refused(sold_out([*self._order.lines, *taken], shortfalls))
 
-    async def _plan(self, overlays: list[Overlay], in_basket: list[Hold]) -> Plan:
+    async def _give_stock_back(self) -> None:
+        """What is to come first: what comes meanwhile is given back with what is there."""
+        if self._order.may_wait:
+            await self._release_supplies([])
+        await self._release([], "undo")
+
+    async def _plan(
+        self, overlays: list[Overlay], in_basket: list[Hold], supplies: Sequence[SupplyOverlay] = ()
+    ) -> Plan:
         """Where what is sent comes from; no legs when all is taken along."""
         if not self._order.lines:
             return Plan("", [], "", "", [])
-        wanted = self._plan_of(self._order.lines, overlays, self._order.quote_id, in_basket)
+        wanted = self._plan_of(self._order.lines, overlays, self._order.quote_id, in_basket, supplies=supplies)
         self._undo["capacity"] = self._give_room_back
         plan = await calls.plan_order(wanted)
         if plan.quote_broken:
@@ -180,7 +193,12 @@ class OrderWorkflow(Trying, Taking):
         return held
 
     async def _keep_hold(self, plan: Plan) -> Plan:
-        """Confirms the hold; one that expired meanwhile is taken again, elsewhere if its units have gone."""
+        """Confirms the hold; one that expired meanwhile is taken again, elsewhere if its units have gone.
+
+        With units to come it never expires: what is there waits for these.
+        """
+        if awaited_of(plan):
+            return plan
         if await calls.confirm_hold(self._step("confirm")):
             return plan
         await self._write_down()
@@ -364,16 +382,25 @@ class OrderWorkflow(Trying, Taking):
     async def _fulfil(self, fulfilments: list[FulfilmentInput]) -> None:
         """Each point does its work; units that lose their place get another one, until all have ended."""
         self._start(fulfilments)
-        while self._running or self._lost or self._changes:
-            await workflow.wait_condition(lambda: bool(self._lost or self._changes) or not self._running)
+        while self._running or self._is_told() or self._is_owed():
+            await workflow.wait_condition(lambda: self._is_told() or not (self._running or self._is_owed()))
             if self._is_cancelling():
                 self._changes.clear()
+                self._supplies.clear()
             await self._carry_out_changes()
+            await self._follow_supplies()
             if self._lost:
                 lost = self._lost.pop(0)
                 if not self._is_cancelling():
                     await self._write_down()
                     await self._reroute(lost)
+
+    def _is_told(self) -> bool:
+        return bool(self._lost or self._changes or self._supplies)
+
+    def _is_owed(self) -> bool:
+        """Whether it is still to be told what became of units that were given up."""
+        return bool(self._given_up.total()) and not self._is_cancelling()
 
     def _start(self, fulfilments: list[FulfilmentInput]) -> None:
         moment = self._order.life_cycle.capture_at
@@ -430,8 +457,10 @@ class OrderWorkflow(Trying, Taking):
         """
         self._rounds += 1
         is_sent_again = lost.replaces == lost.fulfilment_id
-        self._resends += is_sent_again
-        self._excluded += [] if is_sent_again else _never_again(lost)
+        # Their points did nothing wrong.
+        is_excused = is_sent_again or bool(lost.supply_id)
+        self._resends += is_excused
+        self._excluded += [] if is_excused else _never_again(lost)
         gone = [self._gone.pop(lost.fulfilment_id)] if lost.fulfilment_id in self._gone else []
         plan = None
         if self._rounds - self._resends <= self._order.life_cycle.reroute_limit and not lost.given_up:
@@ -470,12 +499,16 @@ class OrderWorkflow(Trying, Taking):
     async def _find_place(self, lost: LostUnits, gone: list[LegPlace]) -> Plan | None:
         """`gone`: legs whose room the plan takes over. A plan whose stock has gone gives its own to the next."""
         overlays: list[Overlay] = []
+        supplies: list[SupplyOverlay] = []
         if self._appointment:
             # The customer may have moved it since.
             booked = await self._insist_on(calls.look_at_booking, self._booking("look"))
             self._appointment = booked.appointment
         for _ in range(policies.PLAN_ATTEMPTS):
-            wanted = self._plan_of(lost.lines, overlays, "", replaced=gone)
+            wanted = self._plan_of(lost.lines, overlays, "", replaced=gone, supplies=supplies)
+            if lost.replaces:
+                # What is sent again is sent from what is there.
+                wanted = replace(wanted, may_wait=False)
             plan = await self._insist_on(calls.plan_order, wanted)
             if not plan.legs:
                 return None
@@ -484,17 +517,32 @@ class OrderWorkflow(Trying, Taking):
             if answer.held:
                 return plan
             overlays = believe(overlays, answer.shortfalls)
+            supplies += answer.supplies
         await self._give_room_back(*gone)
         return None
 
     async def _take(self, lost: LostUnits, plan: Plan) -> HoldAnswer:
-        """Held units move with their hold; units that were short are held anew."""
+        """Held units move with their hold; units that were short are held anew.
+
+        Of held ones that wait elsewhere for others to come, the hold is given back.
+        """
         if not lost.held:
-            return await self._insist_on(calls.reserve, self._hold_of(plan, 0))
-        taken = [(line, leg.point_id) for leg in plan.legs for line in leg.lines]
+            return await self._hold(self._hold_of(plan, 0), plan, self._insist_on)
+        awaited = awaited_of(plan)
+        answer = await self._hold_supplies(awaited, self._insist_on)
+        if not answer.held:
+            return answer
+        taken = [(line, leg.point_id) for leg in plan.legs for line in leg.lines if not line.supply_id]
         moves = [Move(line.sku, lost.point_id, point_id, line.quantity) for line, point_id in taken]
-        request = MoveRequest(self._next_key("move"), self._order.order_id, moves, workflow.now().isoformat())
-        return await self._insist_on(calls.move_hold, request)
+        if moves:
+            request = MoveRequest(self._next_key("move"), self._order.order_id, moves, workflow.now().isoformat())
+            answer = await self._insist_on(calls.move_hold, request)
+        if not answer.held:
+            for one in awaited:
+                await self._give_up(one.supply_id, one.units)
+        elif awaited:
+            await self._release([Hold(one.sku, lost.point_id, one.units) for one in awaited], "waits elsewhere")
+        return answer
 
     # The end, good or bad.
 
@@ -505,7 +553,7 @@ class OrderWorkflow(Trying, Taking):
             if state == "RELEASED":
                 # It was changed; the telling is under way.
                 await self._first_of("cancellation_requested", CHANGE_TOLD)
-                await self._carry_out_changes()
+                await self._fulfil([])
             elif state == "CANCELLING":
                 break
             else:
@@ -550,6 +598,7 @@ class OrderWorkflow(Trying, Taking):
         quote_id: str,
         own_holds: Sequence[Hold] = (),
         replaced: Sequence[LegPlace] = (),
+        supplies: Sequence[SupplyOverlay] = (),
     ) -> PlanRequest:
         now = workflow.now()
         cooling_off = 0 if self._promised_until else self._order.life_cycle.cooling_off_seconds
@@ -570,6 +619,8 @@ class OrderWorkflow(Trying, Taking):
             own_holds=list(own_holds),
             replaced=list(replaced),
             appointment=self._appointment,
+            may_wait=self._order.may_wait,
+            supplies=[*self._left, *supplies],
         )
 
     def _booking(self, step: str) -> BookingRequest:
@@ -584,13 +635,18 @@ class OrderWorkflow(Trying, Taking):
         )
 
     def _hold_of(self, plan: Plan, seconds: int, also: Sequence[Hold] = ()) -> ReserveRequest:
-        legs = [Hold(line.sku, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines]
+        legs = [
+            Hold(line.sku, leg.point_id, line.quantity)
+            for leg in plan.legs
+            for line in leg.lines
+            if not line.supply_id
+        ]
         return ReserveRequest(
             request_id=self._next_key("reserve"),
             order_id=self._order.order_id,
             channel_id=self._order.channel_id,
             holds=[*also, *legs],
-            time_to_live_seconds=seconds,
+            time_to_live_seconds=0 if awaited_of(plan) else seconds,
             as_of=workflow.now().isoformat(),
             basket_id=self._basket_id,
         )

@@ -19,8 +19,10 @@ _PURE = (
     "workflows.policies",
     "workflows.refusing",
     "workflows.search_attributes",
+    "workflows.supply_messages",
     "workflows.taking",
     "workflows.trying",
+    "workflows.waiting",
 )
 
 

@@ -181,4 +181,5 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
         basket_id=facts.basket_id,
         booking_id=facts.booking_id,
         taken=_taken(facts),
+        may_wait=facts.may_wait,
     )

@@ -16,6 +16,7 @@ from workflows.activities.offers import OfferActivities
 from workflows.activities.orders import OrderActivities
 from workflows.activities.payments import PaymentActivities
 from workflows.activities.promise import PromiseActivities
+from workflows.activities.supply import SupplyActivities
 from workflows.appointment import AppointmentMoveWorkflow, MissedAppointmentWorkflow
 from workflows.fulfilment import FulfilmentWorkflow
 from workflows.order import OrderWorkflow
@@ -61,6 +62,7 @@ def build_worker(
     """A worker with all stories and steps. The sandbox is on."""
     steps = (
         InventoryActivities(inventory),
+        SupplyActivities(inventory, orders),
         PromiseActivities(promise),
         OrderActivities(orders),
         OfferActivities(orders, promise),

@@ -94,11 +94,14 @@ class SupplyService(UseCases):
         self, tx: AsyncConnection, changed: Sequence[tuple[ExpectedDelivery, ExpectedDelivery]], as_of: datetime
     ) -> None:
         holders = await self._holders(tx, [after for _, after in changed], as_of)
+        zones = await deliveries.time_zones(tx, [after.point_id for _, after in changed])
         for before, after in changed:
             holders.events += events.told("short", after, holders.lose(after), as_of)
             if (before.from_date, before.until_date) != (after.from_date, after.until_date):
                 what = "late" if after.until_date > before.until_date else "changed"
-                holders.events += events.told(what, after, holders.waiting(after), as_of)
+                due_at = supply.expected_at(after, zones[after.point_id])
+                found = holders.waiting(after)
+                holders.events += events.told(what, after, found, as_of, due_at if due_at > as_of else None)
         await deliveries.write(tx, [after for _, after in changed])
         await self._write(tx, holders)
 

@@ -31,18 +31,26 @@ def overdue(delivery: ExpectedDelivery, now: datetime) -> Event:
     return _event("expected.overdue", subject, "", now, _facts(delivery))
 
 
-def told(what: str, delivery: ExpectedDelivery, found: Iterable[Share], now: datetime) -> list[Event]:
+def told(
+    what: str,
+    delivery: ExpectedDelivery,
+    found: Iterable[Share],
+    now: datetime,
+    due_at: datetime | None = None,
+) -> list[Event]:
     """One event for each reservation. `what`: served, short, late, changed or cancelled.
 
-    `quantity` are the units that were served or lost or, for late and changed, that still wait.
+    `quantity` are the units that were served or lost or, for late and changed, that still wait. From `due_at` on
+    these can be counted on; without it nobody knows when they come.
     """
+    moves = {"due_at": due_at.isoformat() if due_at else None} if what in ("late", "changed") else {}
     return [
         _event(
             f"expected.{what}",
             f"reservation/{share.reservation_id}",
             _order(share.reservation_id),
             now,
-            {**_facts(delivery), **share._asdict()},
+            {**_facts(delivery), **share._asdict(), **moves},
         )
         for share in found
     ]

@@ -1,4 +1,4 @@
-"""Which events start or wake a workflow, as data. The workflow has the id of the event's subject."""
+"""Which events start or wake a workflow, as data. Mostly the workflow has the id of the event's subject."""
 
 SIGNAL = "happened"
 
@@ -38,8 +38,13 @@ WAKING = frozenset(
         "oms.payments.payment.saved",
         "oms.payments.change.authorized",
         "oms.payments.change.declined",
+        # Of stock to come that an order waits for.
+        *(f"oms.inventory.expected.{what}" for what in ("served", "short", "cancelled", "late", "changed")),
     }
 )
+
+# About a reservation, not about a workflow: they wake the order that holds it. Others that hold have no workflow.
+_OF_RESERVATIONS = "oms.inventory.expected."
 
 # The workflow that carries out what the event says was decided; the event's data is what it starts with.
 STARTING = {
@@ -51,3 +56,14 @@ STARTING = {
 
 # "oms.<source>.<aggregate>.<what>": only these sources need to be read for signals.
 WAKING_SOURCES = frozenset(event_type.split(".")[1] for event_type in {*WAKING, *STARTING})
+
+
+def workflow_of(event_type: str, subject: str, order_id: str) -> str:
+    """The id of the workflow that an event starts or wakes; empty when it is about nobody's."""
+    if event_type in STARTING:
+        return subject
+    if event_type not in WAKING:
+        return ""
+    if event_type.startswith(_OF_RESERVATIONS):
+        return f"order/{order_id}" if order_id else ""
+    return subject

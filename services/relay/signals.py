@@ -52,8 +52,8 @@ class Signals:
         """Starts and wakes whom events are for, then moves the cursor. Returns only when all were told."""
         by_workflow: dict[str, list[Event]] = defaultdict(list)
         for event in events:
-            if event.type in routes.WAKING or event.type in routes.STARTING:
-                by_workflow[event.subject].append(event)
+            if workflow_id := routes.workflow_of(event.type, event.subject, event.order_id):
+                by_workflow[workflow_id].append(event)
         async with asyncio.TaskGroup() as group:
             for workflow_id, its_events in by_workflow.items():
                 group.create_task(self._tell_all(workflow_id, its_events))

@@ -244,6 +244,32 @@ async def pre_ordered(world: World) -> str:
     return order_id
 
 
+async def waited_and_came_in_part(world: World) -> str:
+    """One of two came; for the other there is one elsewhere."""
+    sku = await world.stock({MID: 1})
+    delivery_id = await world.expect(sku, 3)
+    await world.is_promised(sku, 3, may_wait=True)
+    recorded = await world.record({sku: 3}, may_wait=True)
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    await world.hold_of(order_id, "stock")
+    await world.receive(delivery_id, 2, close=True)
+    await world.ship(order_id)
+    await world.ship(order_id)
+    return order_id
+
+
+async def waited_and_cancelled(world: World) -> str:
+    sku = await world.stock({MID: 1})
+    await world.expect(sku, 2)
+    await world.is_promised(sku, 2, may_wait=True)
+    recorded = await world.record({sku: 2}, may_wait=True)
+    await world.place(recorded)
+    await world.hold_of(recorded.order.order_id, "stock")
+    await world.cancel(recorded.order.order_id)
+    return recorded.order.order_id
+
+
 async def held_at_its_point_and_cancelled(world: World) -> str:
     order_id = await _placed(world, {NEAR: 1}, channel="slow")
     work = (await world.order(order_id)).fulfilments[0]
@@ -527,6 +553,8 @@ LIVES: tuple[Life, ...] = (
     suspected,
     reviewed_and_let_go,
     pre_ordered,
+    waited_and_came_in_part,
+    waited_and_cancelled,
     held_at_its_point_and_cancelled,
     lost_and_sent_again,
     lost_and_sent_again_from_the_second_point,

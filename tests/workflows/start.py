@@ -16,12 +16,14 @@ from kit.outbox import OutboxRpc
 from kit.times import now
 from oms.booking.v1.booking_service_pb2_grpc import BookingServiceStub, add_BookingServiceServicer_to_server
 from oms.inventory.v1 import inventory_service_pb2 as inv
+from oms.inventory.v1 import supply_service_pb2 as sup
 from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub, add_BasketServiceServicer_to_server
 from oms.inventory.v1.inventory_service_pb2_grpc import (
     InventoryServiceStub,
     add_InventoryServiceServicer_to_server,
 )
 from oms.inventory.v1.shelf_service_pb2_grpc import add_ShelfServiceServicer_to_server
+from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub, add_SupplyServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub, add_ChangeServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub, add_OffersServiceServicer_to_server
@@ -48,10 +50,13 @@ from services.inventory.baskets import Baskets
 from services.inventory.baskets_rpc import BasketRpc
 from services.inventory.business_days import BusinessDays
 from services.inventory.counting import Counting
+from services.inventory.future import FutureService
 from services.inventory.rpc import InventoryRpc
 from services.inventory.service import InventoryService
 from services.inventory.shelf import Shelf
 from services.inventory.shelf_rpc import ShelfRpc
+from services.inventory.supply import SupplyService
+from services.inventory.supply_rpc import SupplyRpc
 from services.inventory.watch import StockWatch
 from services.orders.amending import Amending
 from services.orders.appointing import Appointments
@@ -180,7 +185,7 @@ async def running(
             interceptors=(faults,),
         )
         await stack.enter_async_context(worker)
-        for name in ("orders", "payments", "booking"):
+        for name in ("orders", "payments", "booking", "inventory"):
             source = Source(name, OutboxServiceStub(await _outbox(stack, engines[name], bells[name], name)))
             signals = Signals(engines["relay"], client, task_queue)
             _in_background(stack, Follower(engines["relay"], engines["relay"], source, signals).run())
@@ -192,6 +197,7 @@ async def running(
             provider=provider,
             inventory=InventoryServiceStub(channel),
             baskets=BasketServiceStub(channel),
+            supply=SupplyServiceStub(channel),
             promise=PromiseServiceStub(channel),
             rulesets=RulesetServiceStub(channel),
             capacity=CapacityServiceStub(channel),
@@ -235,6 +241,8 @@ async def _serve(
     of_inventory = engines["inventory"], bells["inventory"]
     shelf = ShelfRpc(Shelf(*of_inventory), BusinessDays(*of_inventory), Counting(*of_inventory))
     add_ShelfServiceServicer_to_server(shelf, server)
+    supply = SupplyRpc(SupplyService(*of_inventory), FutureService(*of_inventory))
+    add_SupplyServiceServicer_to_server(supply, server)
     promise = PromiseService(engines["promise"], replica, is_public_holiday)
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
     add_AllocationServiceServicer_to_server(AllocationRpc(promise), server)
@@ -333,6 +341,9 @@ async def _load_channels(world: World) -> None:
             ]
         )
     )
+    may_promise = sup.FutureRules(kinds=[sup.EXPECTED_KIND_ON_ORDER], longest_promise_days=60)
+    for name in ("web", "slow"):
+        await world.supply.PutFutureRules(sup.PutFutureRulesRequest(channel_id=name, rules=may_promise))
     cap = orders.GoodwillCap(role="customer_service", currency="EUR", amount_minor=CAP_MINOR)
     brief = orders.HoldRule(kind="fraud", seconds=1, default="cancel", roles=["customer_service"])
     for name, (cooling_off, capture_at) in LIFE_CYCLES.items():
@@ -409,7 +420,9 @@ async def _load_carrier(world: World) -> None:
     await world.promise.PutCarriers(
         prm.PutCarriersRequest(carriers=[prm.Carrier(carrier_id="VAN", name="Van", services=[van, met])])
     )
-    near_first = rules.Ruleset(currency="EUR", split_cost_minor=300, distance_cost_minor_per_kilometre=1)
+    near_first = rules.Ruleset(
+        currency="EUR", split_cost_minor=300, distance_cost_minor_per_kilometre=1, max_wait_days=30
+    )
     await world.rulesets.PublishRuleset(
         rules.PublishRulesetRequest(
             content=rules.RulesetContent(ruleset=near_first), actor="tests", reason="the world begins"

@@ -20,6 +20,7 @@ from kit.times import now, to_proto
 from oms.booking.v1 import booking_service_pb2 as bkg
 from oms.inventory.v1 import basket_service_pb2 as bsk
 from oms.inventory.v1 import inventory_service_pb2 as inv
+from oms.inventory.v1 import supply_service_pb2 as sup
 from oms.orders.v1 import change_service_pb2 as chg
 from oms.orders.v1 import offers_service_pb2 as ofr
 from oms.orders.v1 import orders_service_pb2 as pb
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from oms.booking.v1.booking_service_pb2_grpc import BookingServiceAsyncStub
     from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
+    from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
@@ -113,6 +115,7 @@ class World:
     provider: RunningProvider
     inventory: "InventoryServiceAsyncStub"
     baskets: "BasketServiceAsyncStub"
+    supply: "SupplyServiceAsyncStub"
     promise: "PromiseServiceAsyncStub"
     rulesets: "RulesetServiceAsyncStub"
     capacity: "CapacityServiceAsyncStub"
@@ -146,7 +149,59 @@ class World:
         await self.is_promised(sku, sum(units.values()))
         return sku
 
-    async def is_promised(self, sku: str, quantity: int, *, is_so: bool = True) -> None:
+    async def expect(self, sku: str, quantity: int, point: str = NEAR, days: int = 5) -> str:
+        """A delivery of the article that comes within so many days, known to the planner."""
+        delivery = sup.ExpectedDelivery(
+            delivery_id=f"po-{uuid4().hex[:10]}",
+            sku=sku,
+            point_id=point,
+            kind=sup.EXPECTED_KIND_ON_ORDER,
+            quantity=quantity,
+        )
+        await self.put_expected(delivery, days)
+        return delivery.delivery_id
+
+    async def put_expected(self, delivery: sup.ExpectedDelivery, days: int) -> sup.ExpectedDelivery:
+        """The delivery comes in so many days."""
+        delivery.from_date = delivery.until_date = (now() + timedelta(days=days)).date().isoformat()
+        await self.supply.PutExpectedDeliveries(sup.PutExpectedDeliveriesRequest(deliveries=[delivery]))
+        return delivery
+
+    async def expected(self, delivery_id: str) -> sup.ExpectedDelivery:
+        asked = sup.ListExpectedDeliveriesRequest(delivery_ids=[delivery_id])
+        (found,) = (await self.supply.ListExpectedDeliveries(asked)).deliveries
+        return found
+
+    async def receive(self, delivery_id: str, quantity: int, *, close: bool = False) -> None:
+        """Units of the delivery arrive; `close`: no more will."""
+        request = sup.ReceiveExpectedDeliveryRequest(
+            request_id=uuid4().hex,
+            delivery_id=delivery_id,
+            quantity=quantity,
+            actor="dock",
+            source="test",
+            close=close,
+        )
+        await self.supply.ReceiveExpectedDelivery(request)
+
+    async def cancel_expected(self, delivery_id: str) -> None:
+        """Nothing of the delivery will come."""
+        request = sup.CancelExpectedDeliveryRequest(
+            request_id=uuid4().hex, delivery_id=delivery_id, reason="the supplier has none"
+        )
+        await self.supply.CancelExpectedDelivery(request)
+
+    async def adjust(self, sku: str, point: str, quantity: int) -> None:
+        """So many units more lie at the point."""
+        await self.inventory.AdjustStock(
+            inv.AdjustStockRequest(
+                request_id=uuid4().hex,
+                deltas=[inv.StockDelta(sku=sku, point_id=point, quantity=quantity)],
+                cause=inv.Cause(cause="receipt", actor="test", source="test"),
+            )
+        )
+
+    async def is_promised(self, sku: str, quantity: int, *, is_so: bool = True, may_wait: bool = False) -> None:
         """Returns when the planner, a moment behind the stock, has so many units of the article, or no longer."""
 
         async def look() -> bool:
@@ -156,6 +211,7 @@ class World:
                         channel_id="web",
                         destination=types.Destination(country="FR", postcode="75011"),
                         lines=[prm.BasketLine(line_number=1, sku=sku, quantity=quantity)],
+                        may_wait=may_wait,
                     )
                 )
             except InvalidArgument:
@@ -267,6 +323,7 @@ class World:
         booking: str = "",
         taken: Mapping[str, int] | None = None,
         customer_id: str = "",
+        may_wait: bool = False,
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more. `taken` is taken along from NEAR."""
         rows = order_lines(lines, free=free)
@@ -303,6 +360,7 @@ class World:
             booking_id=booking,
             payment=payment or pb.PaymentTerms(payment_method_token=token),
             basket_id=basket,
+            may_wait=may_wait,
         )
         return await self.orders.RecordOrder(
             pb.RecordOrderRequest(idempotency_key=key or uuid4().hex, content=content, placed_at=to_proto(now()))

@@ -268,7 +268,12 @@ def _fulfilment_state(state: "pb.FulfilmentState.ValueType") -> str:
 
 
 def _planned(lines: list[Line]) -> list[pb.PlannedLine]:
-    return [pb.PlannedLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity) for line in lines]
+    return [
+        pb.PlannedLine(
+            line_number=line.line_number, sku=line.sku, quantity=line.quantity, supply_id=line.supply_id
+        )
+        for line in lines
+    ]
 
 
 def to_leg(leg: Leg) -> pb.PlannedLeg:
@@ -284,6 +289,7 @@ def to_leg(leg: Leg) -> pb.PlannedLeg:
         next_hand_over_by=instant_or_none(leg.next_hand_over_by),
         next_window=_window(leg.next_window_start, leg.next_window_end),
         hand_over_from=instant_or_none(leg.hand_over_from),
+        waits_until=instant_or_none(leg.waits_until),
     )
 
 

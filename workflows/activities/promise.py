@@ -97,6 +97,11 @@ def question(request: PlanRequest) -> pb.PlanOrderRequest:
         not_before=instant(request.not_before),
         replaced_legs=map(place_proto, request.replaced),
         appointment=_appointment(request.appointment) if request.appointment else None,
+        may_wait=request.may_wait,
+        supply_overlays=[
+            pb.SupplyOverlay(sku=row.sku, point_id=row.point_id, supply_id=row.supply_id, units=row.units)
+            for row in request.supplies
+        ],
     )
 
 
@@ -117,7 +122,7 @@ def leg_of(leg: pb.Leg) -> Leg:
         point_id=leg.point_id,
         carrier_id=leg.carrier_id,
         service_id=leg.service_id,
-        lines=[Line(line.line_number, line.sku, line.quantity) for line in leg.lines],
+        lines=[Line(line.line_number, line.sku, line.quantity, line.supply_id) for line in leg.lines],
         window_start=text(leg.window.start),
         window_end=text(leg.window.end),
         hand_over_by=text(leg.hand_over_by),
@@ -126,4 +131,5 @@ def leg_of(leg: pb.Leg) -> Leg:
         next_window_start=text_or_empty(leg.next_window, "start"),
         next_window_end=text_or_empty(leg.next_window, "end"),
         hand_over_from=text_or_empty(leg, "hand_over_from"),
+        waits_until=text_or_empty(leg, "waits_until"),
     )

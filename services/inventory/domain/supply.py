@@ -203,11 +203,14 @@ def is_overdue(delivery: ExpectedDelivery, today: date) -> bool:
 
 def due_at(delivery: ExpectedDelivery, rules: FutureRules, today: date, time_zone: str) -> datetime:
     """From when its units can be counted on: the end of its last day; of an overdue one, the end of the grace."""
-    last_day = delivery.until_date
-    if last_day < today:
-        last_day += timedelta(days=rules.grace_days)
-    midnight = datetime.combine(last_day + timedelta(days=1), time.min, ZoneInfo(time_zone))
-    return midnight.astimezone(UTC)
+    grace = rules.grace_days if delivery.until_date < today else 0
+    return expected_at(delivery, time_zone, grace)
+
+
+def expected_at(delivery: ExpectedDelivery, time_zone: str, grace_days: int = 0) -> datetime:
+    """The end of its last day, or of days of grace after that."""
+    day = delivery.until_date + timedelta(days=grace_days + 1)
+    return datetime.combine(day, time.min, ZoneInfo(time_zone)).astimezone(UTC)
 
 
 def prospects(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import count
+from typing import Any
 
 from sqlalchemy import text
 
@@ -165,6 +166,14 @@ class Supply:
                 {"type": f"oms.inventory.{kind}"},
             )
             return [(row.subject, row.order_id, row.data.get("quantity", 0)) for row in rows]
+
+    async def events(self, kind: str) -> list[dict[str, Any]]:
+        """The data of events of a kind."""
+        async with self.shop.engine.begin() as tx:
+            rows = await tx.execute(
+                text("SELECT data FROM outbox WHERE type = :type ORDER BY id"), {"type": f"oms.inventory.{kind}"}
+            )
+            return [row.data for row in rows]
 
     async def assert_sound(self) -> None:
         """No unit to come is held twice, and stock agrees with its ledger and its declarations."""

@@ -312,6 +312,17 @@ async def test_a_smaller_delivery_takes_from_those_who_took_last(supply: Supply)
     await supply.assert_sound()
 
 
+async def test_who_waits_is_told_from_when_on_the_units_can_be_counted_on(supply: Supply) -> None:
+    await supply.put(delivery())
+    await supply.reserve("ord_1", of(2))
+    await supply.put(delivery(until_date=date(2026, 12, 2)))
+    # The day ends at midnight at the point.
+    (told,) = await supply.events("expected.late")
+    assert told["due_at"] == "2026-12-02T23:00:00+00:00"
+    await supply.service.tell_overdue(datetime(2026, 12, 2, 23, 0, tzinfo=UTC), 10)
+    assert (await supply.events("expected.late"))[-1]["due_at"] is None, "it has passed, and nobody knows more"
+
+
 @pytest.mark.parametrize(
     ("days", "kind"),
     [((5, 9), "late"), ((6, 7), "changed"), ((1, 3), "changed")],

@@ -111,4 +111,13 @@ def test_any_text_as_a_url_is_taken_or_refused_by_name(url: str) -> None:
 
 
 def test_only_sources_that_can_wake_somebody_are_read_for_signals() -> None:
-    assert {"orders", "payments", "booking"} == routes.WAKING_SOURCES
+    assert {"orders", "payments", "booking", "inventory"} == routes.WAKING_SOURCES
+
+
+def test_what_is_told_of_stock_to_come_wakes_the_order_that_waits_and_no_basket() -> None:
+    served = "oms.inventory.expected.served"
+    assert routes.workflow_of(served, "reservation/ord_1", "ord_1") == "order/ord_1"
+    assert routes.workflow_of(served, "reservation/bsk_1", "") == ""
+    assert routes.workflow_of("oms.inventory.expected.received", "expected_delivery/po-1", "") == ""
+    assert routes.workflow_of("oms.orders.fulfilment.picked", "fulfilment/ful_1", "ord_1") == "fulfilment/ful_1"
+    assert routes.workflow_of("oms.orders.order.refund_requested", "refund/rfd_1", "ord_1") == "refund/rfd_1"
