@@ -37,12 +37,13 @@ def demo(
     refuse_first: Annotated[bool, typer.Option(help="The first point refuses; the next one does it.")] = False,
     cancel: Annotated[bool, typer.Option(help="The customer cancels while it is still possible.")] = False,
     lose: Annotated[bool, typer.Option(help="The carrier loses the first parcel; it is sent again.")] = False,
+    personalise: Annotated[str, typer.Option(help="What the customer has put on it, for example a name.")] = "",
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Place an order and follow it to the customer's door, with its stock and its money at each step."""
     console = show.console()
     with Api.of(running_system(state).gateway_url, state) as api:
-        journey = Journey(api, console, sku, quantity)
+        journey = Journey(api, console, sku, quantity, personalise)
         try:
             if cancel:
                 journey.to_cancellation()
@@ -60,7 +61,7 @@ def demo(
 class Journey:
     """One order from the product page to its end."""
 
-    def __init__(self, api: Api, console: Console, sku: str, quantity: int) -> None:
+    def __init__(self, api: Api, console: Console, sku: str, quantity: int, text: str = "") -> None:
         self._api = api
         self._console = console
         self._shop = Shop(api, CHANNEL)
@@ -68,6 +69,7 @@ class Journey:
         self._buyer = Buyer()
         self._sku = sku
         self._quantity = quantity
+        self._text = text
         self.order_id = ""
 
     def to_the_door(self, refusals: int, losses: int = 0) -> None:
@@ -109,13 +111,18 @@ class Journey:
         item = self._shop.items(self._sku)
         if not item:
             raise Differs(f"there is no article {self._sku}")
+        if self._text and not item[0]["personalisations"]:
+            raise Differs(f"nothing is put on {self._sku}")
         self._console.print(f"[bold]{escape(item[0]['title'])}[/] ({self._sku}), {self._quantity} wanted")
         shown = self._shop.availability(self._sku)[0]["available_now"]
         self._console.print(f"available on {CHANNEL}: {shown}")
         basket = [(self._sku, self._quantity)]
-        promise = self._shop.promise(basket, self._buyer)
+        personal = {item[0]["personalisations"][0]["name"]: self._text} if self._text else {}
+        promise = self._shop.promise(basket, self._buyer, personal)
         price = self._tell_promise(promise)
-        content = self._shop.order_content(basket, self._buyer, shipping_minor=price, quote_id=promise["quote_id"])
+        content = self._shop.order_content(
+            basket, self._buyer, shipping_minor=price, quote_id=promise["quote_id"], personal=personal
+        )
         placed = self._shop.place(content)
         self.order_id = placed["id"]
         order = self._shop.wait(
@@ -131,6 +138,11 @@ class Journey:
         self._tell(f"{point} accepts", self._order())
         store.pick(work)
         self._tell(f"{point} picks", self._order())
+        if any(line["personalisations"] for line in work["lines"]):
+            for one in store.texts(work):
+                self._console.print(f"to put on line {one['line_number']}: {escape(one['text'])}")
+            store.personalise(work)
+            self._tell(f"{point} personalises", self._order())
         store.pack(work)
         store.wait_captured(work)
         self._tell(f"{point} packs, the parcel is paid", self._order())
@@ -152,6 +164,8 @@ class Journey:
 
     def _choose_article(self) -> str:
         """One that several stores can send, best one that the warehouse does not have: stores are the story."""
+        if self._text:
+            return next(str(item["sku"]) for item in self._shop.items() if item["personalisations"])
         best = ""
         for row in self._shown():
             points = [point for point in row["points"] if point["available"] >= self._quantity]

@@ -4,7 +4,7 @@ The demo and the end-to-end tests play them. They know the API and nothing behin
 """
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ from cli.client import Api, Json, Problem, wait_for
 from deploy.local.tokens import Scope
 
 STANDARD_RATE_BASIS_POINTS = 2000
+NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,16 @@ class Shop:
         rows: list[Json] = self._api.get(path, "channel", self._scope, sku=list(skus), explain=True)["items"]
         return rows
 
-    def promise(self, basket: Sequence[tuple[str, int]], buyer: Buyer) -> Json:
-        """The ways to have the basket: `quote_id`, `options`, `not_offered`."""
+    def promise(
+        self, basket: Sequence[tuple[str, int]], buyer: Buyer, personal: Mapping[str, str] = NOTHING
+    ) -> Json:
+        """The ways to have the basket: `quote_id`, `options`, `not_offered`. `personal`: as in `order_content`."""
+        lines: list[Json] = [{"sku": sku, "quantity": quantity} for sku, quantity in basket]
+        lines[0]["personalisations"] = list(personal)
         body = {
             "channel_id": self.channel_id,
             "destination": {"country": buyer.country, "postcode": buyer.postcode},
-            "lines": [{"sku": sku, "quantity": quantity} for sku, quantity in basket],
+            "lines": lines,
         }
         return self._api.post("/v1/promises", "channel", body, scope=self._scope)
 
@@ -79,11 +84,15 @@ class Shop:
         shipping_minor: int = 0,
         quote_id: str = "",
         payment: Json | None = None,
+        personal: Mapping[str, str] = NOTHING,
     ) -> Json:
-        """An order priced as the catalogue says; the delivery fee stands on its first line."""
+        """An order priced as the catalogue says; the delivery fee stands on its first line.
+
+        `personal`: the texts that are put on units of that line, by the names that its item has for them.
+        """
         items = self.items(*(sku for sku, _ in basket))
         return {
-            **priced(self.channel_id, items, basket, shipping_minor),
+            **priced(self.channel_id, items, basket, shipping_minor, personal),
             "channel_order_number": f"D-{uuid.uuid4().hex[:8]}",
             "customer": buyer.customer,
             "ship_to": buyer.address,
@@ -120,18 +129,28 @@ class Shop:
         return self.wait(order_id, what, lambda order: order["status"] in statuses, seconds)
 
 
-def priced(channel_id: str, items: Sequence[Json], basket: Sequence[tuple[str, int]], shipping_minor: int) -> Json:
+def priced(
+    channel_id: str,
+    items: Sequence[Json],
+    basket: Sequence[tuple[str, int]],
+    shipping_minor: int,
+    personal: Mapping[str, str] = NOTHING,
+) -> Json:
     """The part of an order that says what is bought and for how much, priced as the catalogue's items say."""
     known = {item["sku"]: item for item in items}
-    lines = [_line(channel_id, number, known[sku], quantity) for number, (sku, quantity) in enumerate(basket, 1)]
+    lines = [
+        _line(channel_id, number, known[sku], quantity, NOTHING if number > 1 else personal)
+        for number, (sku, quantity) in enumerate(basket, 1)
+    ]
     lines[0]["shipping_minor"] = shipping_minor
     total = sum(line["net_minor"] + line["tax_minor"] + line["shipping_minor"] for line in lines)
     return {"channel_id": channel_id, "lines": lines, "total": {"amount_minor": total, "currency": "EUR"}}
 
 
-def _line(channel_id: str, number: int, item: Json, quantity: int) -> Json:
-    prices = {one["channel_id"]: one["price"]["amount_minor"] for one in item["prices"]}
-    paid = prices[channel_id] * quantity
+def _line(channel_id: str, number: int, item: Json, quantity: int, personal: Mapping[str, str]) -> Json:
+    surcharges = [one["surcharges"] for one in item.get("personalisations", []) if one["name"] in personal]
+    prices = [one for some in (item["prices"], *surcharges) for one in some if one["channel_id"] == channel_id]
+    paid = sum(one["price"]["amount_minor"] for one in prices) * quantity
     net = round(paid * 10_000 / (10_000 + STANDARD_RATE_BASIS_POINTS))
     return {
         "line_number": number,
@@ -144,6 +163,7 @@ def _line(channel_id: str, number: int, item: Json, quantity: int) -> Json:
         "tax_rate_basis_points": STANDARD_RATE_BASIS_POINTS,
         "shipping_minor": 0,
         "discounts": [],
+        "personalisations": [{"name": name, "text": text} for name, text in personal.items()],
     }
 
 
@@ -182,6 +202,16 @@ class Store:
         found = [{"line_number": line["line_number"], "quantity": line["quantity"]} for line in work["lines"]]
         found[0]["quantity"] -= missing
         return self._act(work, "pick", {"found": found})
+
+    def personalise(self, work: Json) -> Json:
+        """Puts on the units what was ordered, from beginning to end."""
+        self._act(work, "personalisation-begin")
+        return self._act(work, "personalisation-complete")
+
+    def texts(self, work: Json) -> list[Json]:
+        """What is to be put on them."""
+        texts: list[Json] = self._api.get(f"/v1/fulfilments/{work['id']}", "store", self.scope)["texts"]
+        return texts
 
     def pack(self, work: Json, weight_grams: int = 600) -> Json:
         """Closes the parcel."""

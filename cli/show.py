@@ -167,7 +167,8 @@ def lines(order: Json) -> Table:
         told = "; ".join(f"{', '.join(ranges)} {status(state)}" for state, ranges in states.items())
         paid = line["net_minor"] + line["tax_minor"] + line["shipping_minor"]
         amount = money({"amount_minor": paid, "currency": order["total"]["currency"]})
-        article = escape(f"{line['sku']} {line['title']}")
+        put_on = "".join(f", {one['name']}: {one['text'] or '-'}" for one in line.get("personalisations", ()))
+        article = escape(f"{line['sku']} {line['title']}{put_on}")
         found.add_row(str(line["line_number"]), article, str(line["quantity"]), amount, told)
     return found
 
@@ -196,8 +197,11 @@ def fulfilments(order: Json) -> Table:
 
 
 def _why(work: Json) -> str:
-    """Why it was refused, what becomes of what was lost, or why it goes back; empty for any other."""
+    """Why it was refused, what becomes of what was lost, why it goes back, or what is to be put on its units."""
     parcel = work["parcel"] or {}
+    if work["status"] == "picked" and any(line.get("personalisations") for line in work["lines"]):
+        begun = "being personalised" if work["personalising_since"] else "to personalise"
+        return " (personalised)" if work["personalised_at"] else f" ({begun})"
     if loss := parcel.get("loss"):
         return f" ({loss['decision'] or 'decide by ' + moment(loss['decide_by'])})"
     why = work["refusal_reason"] or parcel.get("failure_reason")

@@ -161,7 +161,7 @@ class FulfilmentWorkflow(Offering, Capturing):
         if happening is None or happening.data.get("reason") != _UNPAID:
             return None
         lost = self._lost(self._lines("cancelled", "lines"), _UNPAID, held=True)
-        return replace(lost, given_up=True, captured=self._captured)
+        return replace(lost, given_up=True, captured=self._captured, spoiled=self._lines("cancelled", "spoiled"))
 
     async def _hand_over(self) -> bool:
         """The scan at hand-over wins against a cancellation that comes after it."""

@@ -18,12 +18,17 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Units of an order line. `supply_id`: of a leg, the expected delivery that they come with."""
+    """Units of an order line.
+
+    `supply_id`: of a leg, the expected delivery that they come with. `personalisations`: the names of what is put
+    on each unit, where that is known.
+    """
 
     line_number: int
     sku: str
     quantity: int
     supply_id: str = ""
+    personalisations: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -565,7 +570,7 @@ class LostUnits:
 
     `given_up`: no other place is looked for. `captured`: their money was taken all the same. `replaces`: they are
     sent again for this fulfilment, whose parcel was lost (it may be `fulfilment_id` itself).
-    `refused_by`: others that did not take them either.
+    `refused_by`: others that did not take them either. `spoiled`: those of them that nobody else can have.
     """
 
     fulfilment_id: str
@@ -579,6 +584,7 @@ class LostUnits:
     refused_by: list[Exclusion] = field(default_factory=list)
     # The delivery that they were to come with: their point did nothing wrong.
     supply_id: str = ""
+    spoiled: list[Line] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

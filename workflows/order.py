@@ -51,6 +51,7 @@ with workflow.unsafe.imports_passed_through():
         Shortfall,
         SupplyOverlay,
     )
+    from workflows.offer_messages import DoubtRequest
     from workflows.refusing import Refused, believe, no_place, sold_out
     from workflows.taking import Declined, Taking
     from workflows.trying import Trying
@@ -469,6 +470,7 @@ class OrderWorkflow(Trying, Taking, Waiting):
             await self._give_room_back(*gone)
         legs = plan.legs if plan else []
         cancelled = _without(lost.lines, legs)
+        await self._write_off(lost.fulfilment_id, lost.point_id, lost.spoiled)
         if cancelled and lost.held:
             holds = [Hold(line.sku, lost.point_id, line.quantity) for line in cancelled]
             await self._release(holds, "no other point")
@@ -569,8 +571,33 @@ class OrderWorkflow(Trying, Taking, Waiting):
         return self._cancelling or self._has("cancellation_requested")
 
     async def _cancel(self) -> str:
+        await self._write_spoiled_off()
         await self._unwind()
         return await self._insist_on(calls.complete_cancellation, self._step("cancelled"))
+
+    async def _write_spoiled_off(self) -> None:
+        """What has something on it is sold to nobody else when their holds end: the cancellation says which."""
+        if not any(line.personalisations for line in self._order.lines):
+            return
+        # The answer of a step may come before what tells of it.
+        await self._first_of("cancellation_requested")
+        for share in self._happenings["cancellation_requested"].data.get("spoiled", []):
+            lines = [
+                Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"])) for row in share["lines"]
+            ]
+            await self._write_off(str(share["fulfilment_id"]), str(share["point_id"]), lines)
+
+    async def _write_off(self, fulfilment_id: str, point_id: str, lines: list[Line]) -> None:
+        for line in lines:
+            request = DoubtRequest(
+                request_id=self._key(f"write-off/{fulfilment_id}/{line.line_number}"),
+                order_id=self._order.order_id,
+                point_id=point_id,
+                line=line,
+                reason="personalised",
+                as_of=workflow.now().isoformat(),
+            )
+            await self._insist_on(calls.declare_doubted, request)
 
     async def _unwind(self) -> None:
         """Undoes what was begun. The steps are independent: one that is stuck does not keep the others."""
@@ -609,7 +636,7 @@ class OrderWorkflow(Trying, Taking, Waiting):
             country=self._order.country,
             postcode=self._order.postcode,
             mode=self._order.mode,
-            lines=lines,
+            lines=self._as_ordered(lines),
             as_of=now.isoformat(),
             not_before=(now + timedelta(seconds=cooling_off)).isoformat(),
             quote_id=quote_id,
@@ -622,6 +649,11 @@ class OrderWorkflow(Trying, Taking, Waiting):
             may_wait=self._order.may_wait,
             supplies=[*self._left, *supplies],
         )
+
+    def _as_ordered(self, lines: list[Line]) -> list[Line]:
+        """With what is put on their units, wherever they were told of."""
+        ordered = {line.line_number: line.personalisations for line in self._order.lines}
+        return [replace(line, personalisations=ordered.get(line.line_number, [])) for line in lines]
 
     def _booking(self, step: str) -> BookingRequest:
         return BookingRequest(

@@ -143,7 +143,10 @@ def _competition(life_cycle: orders.LifeCycle) -> Competition | None:
 
 
 def _lines(facts: Iterable[orders.LineFacts]) -> list[Line]:
-    return [Line(line.line_number, line.sku, line.quantity) for line in facts]
+    return [
+        Line(line.line_number, line.sku, line.quantity, personalisations=list(line.personalisations))
+        for line in facts
+    ]
 
 
 def _taken(facts: orders.OrderFacts) -> Taken | None:

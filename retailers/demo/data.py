@@ -134,10 +134,12 @@ def _item(row: Mapping[str, str], channels: list[dict[str, Any]]) -> inventory.I
 
 
 def _personalisation(field: str, channels: list[dict[str, Any]]) -> inventory.PersonalisationField:
-    name, characters, cents = field.split(":")
+    name, characters, cents, capability, minutes = field.split(":")
     return inventory.PersonalisationField(
         name=name,
         max_characters=int(characters),
+        capability=capability,
+        work_minutes=int(minutes),
         surcharges=[
             inventory.ChannelPrice(
                 channel_id=channel["channel_id"],

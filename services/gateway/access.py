@@ -112,6 +112,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/fulfilments/{fulfilment_id}/accept"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/refuse"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/pick"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/personalisation-begin"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/personalisation-complete"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/pack"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/hand-over"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/capture-override"): _MONEY,

@@ -17,6 +17,7 @@ from oms.orders.v1 import document_service_pb2 as documents
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.promise.v1 import promise_service_pb2 as promise
 from oms.type.v1 import type_pb2 as types
+from services.gateway import personalising
 from services.gateway.clients import Clients
 from services.gateway.problems import PromiseOption, RefusedLineView, problem
 from services.gateway.schemas.base import MoneyView
@@ -38,6 +39,7 @@ async def place_order(
     clients: Clients, body: OrderPlacement, key: str, wait: timedelta, task_queue: str
 ) -> Response:
     """Records the order, then waits for the outcome of its placement, at most `wait`."""
+    await personalising.check_placement(clients, body, key)
     request = orders.RecordOrderRequest(
         idempotency_key=key, content=content_of(body), placed_at=times.to_proto(times.now())
     )
@@ -165,7 +167,12 @@ async def _options_now(clients: Clients, order: orders.Order) -> list[PromiseOpt
         channel_id=order.content.channel_id,
         destination=types.Destination(country=ship_to.country, postcode=ship_to.postcode),
         lines=[
-            promise.BasketLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
+            promise.BasketLine(
+                line_number=line.line_number,
+                sku=line.sku,
+                quantity=line.quantity,
+                personalisations=[one.name for one in line.personalisations],
+            )
             for line in order.content.lines
             if not line.taken_at_point_id
         ],

@@ -125,12 +125,18 @@ def change_values(change: orders.OrderChange) -> dict[str, Any]:
     return plain(change)
 
 
+def _line_values(line: dict[str, Any], *, personal: bool) -> dict[str, Any]:
+    texts = [one | {"text": (one["text"] or None) if personal else None} for one in line["personalisations"]]
+    return line | {"personalisations": texts}
+
+
 def _order_values(order: orders.Order, *, personal: bool) -> dict[str, Any]:
     values = plain(order)
     content = values["content"] or {}
     return {
         **content,
         **values,
+        "lines": [_line_values(line, personal=personal) for line in content.get("lines", [])],
         "id": order.order_id,
         "status": values["state"],
         "next_action_url": order.next_action_url or None,

@@ -266,6 +266,10 @@ class Advancer:
             if error.reason == "NOT_CAPTURED":
                 _wait_for_money(turn, message, error)
                 return work
+            if error.reason == "NOT_PERSONALISED":
+                # The people of the point say over REST that all is put on the units.
+                turn.settle(message, MessageState.WAITING, error.reason)
+                return work
             now = (await self._orders.find(message.fulfilment_id)).work
             if now is not before:
                 # Somebody else was first: it is judged again, by what is so now.

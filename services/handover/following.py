@@ -31,7 +31,8 @@ _PREFIX = "oms.orders.fulfilment."
 _OFFERED = f"{_PREFIX}offered"
 # What its system may have to be told, or what something that it said waits for.
 _WAKING = frozenset(
-    _PREFIX + what for what in ("cancelled", "lapsed", "refused", "short", "captured", "capture_overridden")
+    _PREFIX + what
+    for what in ("cancelled", "lapsed", "refused", "short", "captured", "capture_overridden", "personalised")
 )
 _log = logging.getLogger(__name__)
 

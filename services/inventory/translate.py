@@ -77,7 +77,14 @@ def item_in(message: pb.Item) -> Item:
         format=message.format,
         parts=tuple(Part(part.sku, part.quantity) for part in message.parts),
         personalisations=tuple(
-            Personalisation(field.name, field.max_characters, _prices_in(field.surcharges), field.required)
+            Personalisation(
+                field.name,
+                field.max_characters,
+                _prices_in(field.surcharges),
+                field.required,
+                field.capability,
+                field.work_minutes,
+            )
             for field in message.personalisations
         ),
     )
@@ -123,6 +130,8 @@ def item_out(item: Item) -> pb.Item:
                 max_characters=field.max_characters,
                 surcharges=_prices_out(field.surcharges),
                 required=field.required,
+                capability=field.capability,
+                work_minutes=field.work_minutes,
             )
             for field in item.personalisations
         ],

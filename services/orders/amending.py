@@ -12,16 +12,16 @@ from kit import requests
 from services.orders import amending_store, store
 from services.orders import documents as doc
 from services.orders.changing import Answer, Asked, Changes, judged
-from services.orders.domain import amending, pricing, replacing, trials
+from services.orders.domain import amending, pricing, replacing, texts, trials
 from services.orders.domain.model import (
     Address,
-    Buyer,
     ChangeRefusal,
     Decision,
     Fulfilment,
     Leg,
     Order,
     OrderChange,
+    PersonalText,
     Units,
     Wanted,
     Window,
@@ -113,6 +113,7 @@ class Amending(Changes):
         actor: str,
         roles: Sequence[str],
         as_of: datetime,
+        sent_texts: Sequence[PersonalText] = (),
     ) -> Changed:
         """Other content for an order in cooling-off. FailedPrecondition / TOO_LATE_TO_CHANGE, CHANGE_OPEN."""
 
@@ -122,7 +123,8 @@ class Amending(Changes):
             decision = replacing.propose(one, replace(wanted, other_address=goes_elsewhere), actor, roles, as_of)
             met = await store.find_counter(tx, one.content.channel_id, one.content.trade, "")
             assert met is not None, "the order has its channel"
-            buyer = Buyer(view.buyer.customer, address or view.buyer.ship_to)
+            texts.check_unchanged(view.buyer, sent_texts)
+            buyer = replace(view.buyer, ship_to=address or view.buyer.ship_to)
             content = replacing.content_of(one, wanted)
             pricing.check_change(content, buyer, met.channel)
             trials.check_content(content, buyer, one.life_cycle)

@@ -57,6 +57,7 @@ class ChangesRpc(ChangeServiceServicer):
             request.actor,
             request.roles,
             times.field_or_now(request, "as_of"),
+            to.to_texts(request.lines),
         )
         return pb.ProposeChangeResponse(change=from_change(done.change), state=from_order_state(done.state))
 

@@ -24,6 +24,7 @@ from services.orders.domain.model import (
     OrderChange,
     Parcel,
     PaymentTerms,
+    PersonalText,
     PromiseChange,
     Refund,
     Refusal,
@@ -55,6 +56,7 @@ OFFER = TypeAdapter(Offer)
 ORDER = TypeAdapter(Order)
 PARCEL = TypeAdapter(Parcel)
 PAYMENT = TypeAdapter(PaymentTerms)
+PERSONAL_TEXTS = TypeAdapter(tuple[PersonalText, ...])
 PROMISE_CHANGES = TypeAdapter(tuple[PromiseChange, ...])
 RANGE = TypeAdapter(LineRange)
 REFUND = TypeAdapter(Refund)

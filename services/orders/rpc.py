@@ -382,6 +382,24 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
         return pb.RecordPickResponse(fulfilment=to.from_fulfilment(work))
 
     @wire.checked
+    async def BeginPersonalisation(
+        self, request: pb.BeginPersonalisationRequest, context: Any
+    ) -> pb.BeginPersonalisationResponse:
+        work = await self._service.begin_personalisation(
+            wire.asked(request), request.fulfilment_id, request.actor, times.field_or_now(request, "as_of")
+        )
+        return pb.BeginPersonalisationResponse(fulfilment=to.from_fulfilment(work))
+
+    @wire.checked
+    async def CompletePersonalisation(
+        self, request: pb.CompletePersonalisationRequest, context: Any
+    ) -> pb.CompletePersonalisationResponse:
+        work = await self._service.complete_personalisation(
+            wire.asked(request), request.fulfilment_id, request.actor, times.field_or_now(request, "as_of")
+        )
+        return pb.CompletePersonalisationResponse(fulfilment=to.from_fulfilment(work))
+
+    @wire.checked
     async def CloseParcel(self, request: pb.CloseParcelRequest, context: Any) -> pb.CloseParcelResponse:
         work = await self._service.close_parcel(
             wire.asked(request),
@@ -468,4 +486,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             channel_id=work.channel_id,
             brands=work.brands,
             channel_order_number=work.channel_order_number,
+            texts=[
+                pb.PersonalText(line_number=one.line_number, name=one.name, text=one.text) for one in work.texts
+            ],
         )

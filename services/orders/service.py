@@ -26,6 +26,7 @@ from services.orders.domain import (
     fulfilment,
     order,
     parcels,
+    personalising,
     pricing,
     settings,
     trials,
@@ -43,6 +44,7 @@ from services.orders.domain.model import (
     Leg,
     LifeCycle,
     Order,
+    PersonalText,
     Refusal,
     SalesChannel,
     Slot,
@@ -85,6 +87,7 @@ class Work:
     channel_id: str
     brands: tuple[str, ...]
     channel_order_number: str
+    texts: tuple[PersonalText, ...] = ()
 
 
 _PLANNED = TypeAdapter(Planned)
@@ -361,7 +364,9 @@ class OrdersService(Offering):
             mine = [one for one in work.offers if one.point_id in point_ids and one.state in _STANDING]
             if mine:
                 return Work(as_offered(work, mine[0]), None, *of_order)
-        return Work(work, view.buyer.ship_to, *of_order)
+        numbers = {line.line_number for line in work.lines}
+        texts = tuple(one for one in view.buyer.personalisations if one.line_number in numbers)
+        return Work(work, view.buyer.ship_to, *of_order, texts)
 
     # -- fulfilments --------------------------------------------------------------------------------------
 
@@ -379,6 +384,22 @@ class OrdersService(Offering):
         """accepted -> picked or short."""
         return await self.on_work(
             asked, fulfilment_id, lambda one, work: fulfilment.record_pick(one, work, found, actor, as_of)
+        )
+
+    async def begin_personalisation(
+        self, asked: Asked, fulfilment_id: str, actor: str, as_of: datetime
+    ) -> Fulfilment:
+        """Of picked work; FailedPrecondition / NOT_PICKED, ON_HOLD, NOT_CAPTURED, CANCELLED."""
+        return await self.on_work(
+            asked, fulfilment_id, lambda one, work: personalising.begin(one, work, actor, as_of)
+        )
+
+    async def complete_personalisation(
+        self, asked: Asked, fulfilment_id: str, actor: str, as_of: datetime
+    ) -> Fulfilment:
+        """Of what was begun; FailedPrecondition / NOT_BEGUN, CANCELLED."""
+        return await self.on_work(
+            asked, fulfilment_id, lambda one, work: personalising.complete(one, work, actor, as_of)
         )
 
     async def close_parcel(

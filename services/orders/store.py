@@ -179,6 +179,7 @@ def _hex(digest: bytes) -> str:
 
 _LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade", "booking_id", "may_wait")
 _LATER_PAYMENT_FIELDS = ("first", "save_means")
+_LATER_LINE_FIELDS = ("taken_at_point_id", "personalisations")
 
 
 def content_digest(content: Content, buyer: Buyer) -> bytes:
@@ -190,9 +191,13 @@ def content_digest(content: Content, buyer: Buyer) -> bytes:
             if not part[name]:
                 del part[name]
     for line in what["lines"]:
-        if not line["taken_at_point_id"]:
-            del line["taken_at_point_id"]
-    whole = [what, doc.to_json(doc.BUYER, buyer)]
+        for name in _LATER_LINE_FIELDS:
+            if not line[name]:
+                del line[name]
+    who = doc.to_json(doc.BUYER, buyer)
+    if not buyer.personalisations:
+        del who["personalisations"]
+    whole = [what, who]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).digest()
 
 
@@ -377,7 +382,11 @@ def _buyer(row: dict[str, Any] | None) -> Buyer:
     if row is None:
         return Buyer()
     ship_to = {**row, "name": row["ship_to_name"]}
-    return Buyer(doc.CUSTOMER.validate_python(row), doc.ADDRESS.validate_python(ship_to))
+    return Buyer(
+        doc.CUSTOMER.validate_python(row),
+        doc.ADDRESS.validate_python(ship_to),
+        doc.PERSONAL_TEXTS.validate_python(row["personalisations"]),
+    )
 
 
 # -- saving -----------------------------------------------------------------------------------------------
@@ -408,6 +417,8 @@ _SAVE = text(
         UPDATE fulfilment f
         SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason,
             start_missed_at = n.start_missed_at, let_go_at = n.let_go_at, awaited = n.awaited,
+            start_missed_at = n.start_missed_at, let_go_at = n.let_go_at,
+            personalising_since = n.personalising_since, personalised_at = n.personalised_at,
             unclaimed_since = n.unclaimed_since, point_id = n.point_id,
             carrier_id = n.carrier_id, service_id = n.service_id, hand_over_by = n.hand_over_by,
             window_start = n.window_start, window_end = n.window_end, latest_start = n.latest_start,
@@ -541,7 +552,12 @@ def _changing(order: Order) -> dict[str, Any]:
 
 def _buyer_row(buyer: Buyer) -> dict[str, Any]:
     ship_to = doc.to_json(doc.ADDRESS, buyer.ship_to)
-    return {**ship_to, **doc.to_json(doc.CUSTOMER, buyer.customer), "ship_to_name": buyer.ship_to.name}
+    return {
+        **ship_to,
+        **doc.to_json(doc.CUSTOMER, buyer.customer),
+        "ship_to_name": buyer.ship_to.name,
+        "personalisations": doc.to_json(doc.PERSONAL_TEXTS, buyer.personalisations),
+    }
 
 
 def _fulfilment_row(one: Fulfilment) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from services.orders.domain.model import (
     OrderChange,
     PaymentShare,
     PaymentTerms,
+    PersonalText,
     PromiseChange,
     Refusal,
     RefusedLine,
@@ -143,6 +144,7 @@ def to_buyer(message: pb.OrderContent) -> Buyer:
     return Buyer(
         Customer(who.customer_id, who.name, who.email, who.phone),
         Address(where.name, tuple(where.street_lines), where.postcode, where.city, where.country),
+        to_texts(message.lines),
     )
 
 
@@ -159,6 +161,15 @@ def to_line(message: pb.OrderLine) -> Line:
         shipping_minor=message.shipping_minor,
         discounts=tuple(DiscountShare(one.code, one.amount_minor) for one in message.discounts),
         taken_at_point_id=message.taken_at_point_id,
+        personalisations=tuple(one.name for one in message.personalisations),
+    )
+
+
+def to_texts(lines: Iterable[pb.OrderLine]) -> tuple[PersonalText, ...]:
+    """What is to be put on the units of lines, in the order of their numbers."""
+    ordered = sorted(lines, key=lambda line: line.line_number)
+    return tuple(
+        PersonalText(line.line_number, one.name, one.text) for line in ordered for one in line.personalisations
     )
 
 
@@ -400,7 +411,17 @@ def from_facts(view: View) -> pb.OrderFacts:
 
 
 def _line_facts(lines: Iterable[Line]) -> list[pb.LineFacts]:
-    return [pb.LineFacts(line_number=line.line_number, sku=line.sku, quantity=line.quantity) for line in lines]
+    return [line_facts(line) for line in lines]
+
+
+def line_facts(line: Line) -> pb.LineFacts:
+    """With the names of what is put on it, and no text."""
+    return pb.LineFacts(
+        line_number=line.line_number,
+        sku=line.sku,
+        quantity=line.quantity,
+        personalisations=line.personalisations,
+    )
 
 
 def _taken_facts(content: Content) -> pb.TakenFacts | None:
@@ -421,7 +442,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         channel_order_number=content.channel_order_number,
         customer=pb.Customer(customer_id=who.customer_id, name=who.name, email=who.email, phone=who.phone),
         ship_to=from_address(buyer.ship_to),
-        lines=[_from_line(line) for line in content.lines],
+        lines=[_from_line(line, buyer) for line in content.lines],
         total=from_money(content.total),
         mode=from_mode(content.mode),
         quote_id=content.quote_id,
@@ -461,7 +482,8 @@ def _from_payment(one: PaymentTerms) -> pb.PaymentTerms:
     return message
 
 
-def _from_line(line: Line) -> pb.OrderLine:
+def _from_line(line: Line, buyer: Buyer) -> pb.OrderLine:
+    texts = {one.name: one.text for one in buyer.personalisations if one.line_number == line.line_number}
     return pb.OrderLine(
         line_number=line.line_number,
         sku=line.sku,
@@ -474,6 +496,9 @@ def _from_line(line: Line) -> pb.OrderLine:
         shipping_minor=line.shipping_minor,
         discounts=[pb.DiscountShare(code=one.code, amount_minor=one.amount_minor) for one in line.discounts],
         taken_at_point_id=line.taken_at_point_id,
+        personalisations=[
+            pb.Personalisation(name=name, text=texts.get(name, "")) for name in line.personalisations
+        ],
     )
 
 
@@ -503,7 +528,13 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         service_id=one.service_id,
         state=from_fulfilment_state(one.state),
         lines=[
-            pb.FulfilmentLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity, title=line.title)
+            pb.FulfilmentLine(
+                line_number=line.line_number,
+                sku=line.sku,
+                quantity=line.quantity,
+                title=line.title,
+                personalisations=line.personalisations,
+            )
             for line in one.lines
         ],
         window=from_window(one.window),
@@ -531,6 +562,8 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
             )
             for units in one.awaited
         ],
+        personalising_since=from_instant(one.personalising_since),
+        personalised_at=from_instant(one.personalised_at),
     )
 
 

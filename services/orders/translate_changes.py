@@ -17,6 +17,7 @@ from services.orders.translate import (
     from_change,
     from_fulfilment,
     from_mode,
+    line_facts,
     to_line,
     to_mode,
     to_refusal,
@@ -68,11 +69,7 @@ def from_proposal(one: Proposal) -> pb.GetProposalResponse:
         mode=from_mode(wanted.mode) if wanted else type_pb2.DELIVERY_MODE_UNSPECIFIED,
         quote_id=wanted.quote_id if wanted else "",
         total=from_money(wanted.total) if wanted else None,
-        lines=[
-            orders.LineFacts(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
-            for line in (wanted.lines if wanted else ())
-            if not line.taken_at_point_id
-        ],
+        lines=[line_facts(line) for line in (wanted.lines if wanted else ()) if not line.taken_at_point_id],
         accepts_later=wanted.accepts_later if wanted else False,
         due=from_money(Money(due_minor(one.order), content.total.currency)),
         fulfilments=[from_fulfilment(work) for work in one.order.fulfilments if work.fulfilment_id in held],

@@ -35,7 +35,12 @@ def decision_proto(decision: p.Decision, seen: Sequence[p.SeenStock]) -> pb.Deci
         terms_version=record.terms_version,
         mode=translate.mode_proto(decision.request.mode),
         lines=[
-            promise_pb.BasketLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
+            promise_pb.BasketLine(
+                line_number=line.line_number,
+                sku=line.sku,
+                quantity=line.quantity,
+                personalisations=line.personalisations,
+            )
             for line in decision.request.lines
         ],
         time_zone=record.time_zone,

@@ -42,6 +42,9 @@ def to_item(item: inventory_pb.Item) -> n.Item:
         tags=frozenset(item.tags),
         prices={one.channel_id: _to_money(one.price) for one in item.prices},
         release_date=date.fromisoformat(item.release_date) if item.release_date else None,
+        personalisations={
+            one.name: n.Personalisation(one.capability, one.work_minutes) for one in item.personalisations
+        },
     )
 
 
@@ -255,7 +258,10 @@ def _to_destination(destination: type_pb2.Destination) -> n.Destination:
 
 
 def _to_lines(lines: Iterable[pb.BasketLine]) -> tuple[n.BasketLine, ...]:
-    return tuple(n.BasketLine(line.line_number, line.sku, line.quantity) for line in lines)
+    return tuple(
+        n.BasketLine(line.line_number, line.sku, line.quantity, tuple(sorted(set(line.personalisations))))
+        for line in lines
+    )
 
 
 # -- answers --------------------------------------------------------------------------------------------------

@@ -125,3 +125,28 @@ def test_what_waits_for_stock_says_when_it_is_expected_and_not_what_becomes_of_i
     assert told.startswith("hld_1 stock: it waits for 2 x AUB-TEE-NAVY-M of po-4711-1 (expected ")
     assert told.endswith(", work ful_1)")
     assert "then" not in told
+
+
+@pytest.mark.parametrize(
+    ("since", "done", "told"),
+    [
+        (None, None, "picked (to personalise)"),
+        ("2026-11-25T08:00:00Z", None, "picked (being personalised)"),
+        ("2026-11-25T08:00:00Z", "2026-11-25T09:00:00Z", "picked (personalised)"),
+    ],
+)
+def test_how_far_a_personalisation_is_stands_beside_the_work(
+    since: str | None, done: str | None, told: str
+) -> None:
+    work: Json = {
+        "point_id": "st-lyon",
+        "carrier_id": "hexagone",
+        "service_id": "home",
+        "status": "picked",
+        "lines": [{"quantity": 1, "personalisations": ["engraved_name"]}],
+        "hand_over_by": "2026-11-26T17:00:00Z",
+        "parcel": None,
+        "personalising_since": since,
+        "personalised_at": done,
+    }
+    assert told in text_of(show.fulfilments({"fulfilments": [work]}))

@@ -89,6 +89,9 @@ _ELSEWHERE = {
         "EndOffering",
         "SettleClaim",
         "AssignWork",
+        # Of an order with something on its units: test_personalisation.py.
+        "BeginPersonalisation",
+        "CompletePersonalisation",
         "CancelLines",
         "ChangeAddress",
         "ProposeChange",

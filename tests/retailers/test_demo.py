@@ -69,8 +69,18 @@ def test_bundles_have_parts_that_exist_and_no_stock_and_a_sample_shares_a_refere
     assert not bundles & {delta.sku for deltas in retailer.opening_stock.values() for delta in deltas}
     formats = {(item.reference, item.format) for item in retailer.items if item.reference}
     assert formats == {("CFAU-VELOURS-TC", ""), ("CFAU-VELOURS-TC", "sample")}
-    (embroidered,) = (item for item in retailer.items if item.personalisations)
-    assert embroidered.personalisations[0].max_characters == 3
+
+
+def test_what_is_put_on_articles_can_be_done_where_some_lie(retailer: Retailer) -> None:
+    capable = {point.point_id: set(point.capabilities) for point in retailer.points}
+    fields = {item.sku: item.personalisations[0] for item in retailer.items if item.personalisations}
+    assert {(one.name, one.max_characters, one.capability, one.work_minutes) for one in fields.values()} == {
+        ("engraved_name", 12, "engraving", 480),
+        ("embroidered_initials", 3, "embroidery", 240),
+    }
+    stocked = {(point_id, delta.sku) for point_id, deltas in retailer.opening_stock.items() for delta in deltas}
+    for sku, field in fields.items():
+        assert any(here == sku and field.capability in capable[point_id] for point_id, here in stocked), sku
 
 
 def test_points_stand_in_metropolitan_france_with_right_glns(retailer: Retailer) -> None:

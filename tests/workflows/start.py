@@ -308,7 +308,10 @@ async def _load(world: World) -> None:
 
 
 async def _load_points(world: World) -> None:
-    """Three points, ever farther from the customer; open and collected every day, so that plans never wait."""
+    """Three points, ever farther from the customer; open and collected every day, so that plans never wait.
+
+    The nearest cannot engrave.
+    """
     points = [
         inv.StockPoint(
             point_id=point,
@@ -322,7 +325,7 @@ async def _load_points(world: World) -> None:
             opening_hours=[inv.OpeningHours(weekday=day, opens_minute=0, closes_minute=1440) for day in EVERY_DAY],
             open_on_public_holidays=True,
             collections=[inv.Collection(carrier_id="VAN", weekday=day, cut_off_minute=1080) for day in EVERY_DAY],
-            capabilities=["ship_from_store"],
+            capabilities=["ship_from_store"] if point == NEAR else ["ship_from_store", "engraving"],
             handling_minutes=10,
             ownership="owned",
         )

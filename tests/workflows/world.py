@@ -62,6 +62,9 @@ SHIPPING_MINOR = 490
 PATIENCE_SECONDS = 60.0
 # How long a point has to answer where points compete.
 RING_SECONDS = 300
+ENGRAVED = inv.PersonalisationField(
+    name="engraved_name", max_characters=12, capability="engraving", work_minutes=30
+)
 VISA = "pm_card_visa"
 PREPARED = (
     pb.FULFILMENT_STATE_HANDED_OVER,
@@ -131,9 +134,16 @@ class World:
     watch: Callable[[datetime], Awaitable[None]]
 
     async def stock(self, units: Mapping[str, int], *, release_date: str = "") -> str:
-        """A new article with this stock by point, known to the planner."""
+        """A new article with this stock by point, known to the planner; a name may be engraved on it."""
         sku = f"SKU-{uuid4().hex[:10]}"
-        item = inv.Item(sku=sku, title=sku, brand="Brume", weight_grams=400, release_date=release_date)
+        item = inv.Item(
+            sku=sku,
+            title=sku,
+            brand="Brume",
+            weight_grams=400,
+            release_date=release_date,
+            personalisations=[ENGRAVED],
+        )
         await self.inventory.PutItems(inv.PutItemsRequest(items=[item]))
         deltas = [
             inv.StockDelta(sku=sku, point_id=point, quantity=count) for point, count in units.items() if count
@@ -324,9 +334,15 @@ class World:
         taken: Mapping[str, int] | None = None,
         customer_id: str = "",
         may_wait: bool = False,
+        engraved: str = "",
     ) -> pb.RecordOrderResponse:
-        """An order of these quantities by SKU, recorded and nothing more. `taken` is taken along from NEAR."""
+        """An order of these quantities by SKU, recorded and nothing more. `taken` is taken along from NEAR.
+
+        `engraved`: on the units of the first line.
+        """
         rows = order_lines(lines, free=free)
+        if engraved:
+            rows[0].personalisations.add(name=ENGRAVED.name, text=engraved)
         rows += [
             pb.OrderLine(
                 line_number=number,
@@ -539,6 +555,19 @@ class World:
             actor="store",
         )
         return (await self.orders.RecordPick(request)).fulfilment
+
+    async def begin_engraving(self, work: pb.Fulfilment) -> pb.Fulfilment:
+        request = pb.BeginPersonalisationRequest(
+            request_id=f"engrave/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
+        )
+        return (await self.orders.BeginPersonalisation(request)).fulfilment
+
+    async def engrave(self, work: pb.Fulfilment) -> pb.Fulfilment:
+        await self.begin_engraving(work)
+        request = pb.CompletePersonalisationRequest(
+            request_id=f"engraved/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
+        )
+        return (await self.orders.CompletePersonalisation(request)).fulfilment
 
     async def pack(self, work: pb.Fulfilment) -> pb.Fulfilment:
         request = pb.CloseParcelRequest(

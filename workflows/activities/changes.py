@@ -56,7 +56,10 @@ class ChangeActivities:
             mode=types.DeliveryMode.Name(reply.mode),
             quote_id=reply.quote_id,
             total=amount(reply.total),
-            lines=[Line(line.line_number, line.sku, line.quantity) for line in reply.lines],
+            lines=[
+                Line(line.line_number, line.sku, line.quantity, personalisations=list(line.personalisations))
+                for line in reply.lines
+            ],
             accepts_later=reply.accepts_later,
             due=amount(reply.due),
             held=[Hold(sku, point_id, quantity) for (sku, point_id), quantity in sorted(held.items())],

@@ -310,7 +310,10 @@ def to_work(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:
         fulfilment_id=row.fulfilment_id,
         order_id=row.order_id,
         point_id=row.point_id,
-        lines=[Line(line.line_number, line.sku, line.quantity) for line in row.lines],
+        lines=[
+            Line(line.line_number, line.sku, line.quantity, personalisations=list(line.personalisations))
+            for line in row.lines
+        ],
         paid_by_channel=paid_by_channel,
         replaces=row.replaces,
         window_end=text_or_empty(row.window, "end"),

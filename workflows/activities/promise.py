@@ -80,7 +80,12 @@ def question(request: PlanRequest) -> pb.PlanOrderRequest:
         channel_id=request.channel_id,
         destination=types.Destination(country=request.country, postcode=request.postcode),
         lines=[
-            pb.BasketLine(line_number=line.line_number, sku=line.sku, quantity=line.quantity)
+            pb.BasketLine(
+                line_number=line.line_number,
+                sku=line.sku,
+                quantity=line.quantity,
+                personalisations=line.personalisations,
+            )
             for line in request.lines
         ],
         mode=types.DeliveryMode.Value(request.mode),

@@ -69,6 +69,7 @@ async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAr
     access.check_fulfilment(caller, found, access.SERVICE)
     more = {
         "ship_to": plain(found.ship_to) if found.HasField("ship_to") else None,
+        "texts": [plain(one) for one in found.texts],
         "channel_id": found.channel_id,
         "brands": list(found.brands),
         "channel_order_number": found.channel_order_number or None,
@@ -180,6 +181,37 @@ async def pick(
         reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
     )
     return _done((await clients.act(clients.orders.RecordPick, request)).fulfilment)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/personalisation-begin")
+async def begin_personalisation(
+    fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+) -> FulfilmentView:
+    """Begin to put on the picked units what was ordered; nobody else can have them from here on.
+
+    409 NOT_PICKED, ALREADY_BEGUN, ON_HOLD, NOT_CAPTURED where money is taken at the pick, CANCELLED.
+    """
+    request = orders.BeginPersonalisationRequest(
+        request_id=act_id("personalisation-begin", fulfilment_id, caller, None, key),
+        fulfilment_id=fulfilment_id,
+        actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
+    )
+    return _done((await clients.act(clients.orders.BeginPersonalisation, request)).fulfilment)
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/personalisation-complete")
+async def complete_personalisation(
+    fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
+) -> FulfilmentView:
+    """Say that all is put on the units: they may be packed. 409 NOT_BEGUN before it was begun."""
+    request = orders.CompletePersonalisationRequest(
+        request_id=act_id("personalisation-complete", fulfilment_id, caller, None, key),
+        fulfilment_id=fulfilment_id,
+        actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
+    )
+    return _done((await clients.act(clients.orders.CompletePersonalisation, request)).fulfilment)
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/pack")

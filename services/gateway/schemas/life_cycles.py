@@ -44,7 +44,7 @@ class ChangeRule(Sent):
 
     change: Literal["cancel", "lines", "address"]
     role: str = Field("", description="Empty: everybody who is not named")
-    until: Literal["never", "release", "pick", "pack", "hand_over"]
+    until: Literal["never", "release", "pick", "personalise", "pack", "hand_over"]
 
 
 class StatusLabel(Sent):

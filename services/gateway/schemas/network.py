@@ -67,6 +67,12 @@ class PersonalisationField(Sent):
         default_factory=list, max_length=100, description="Tax included; free where a channel is not named"
     )
     required: bool = False
+    capability: Word | Literal[""] = Field(
+        "", description="What a point must be able to do for it; empty: any can"
+    )
+    work_minutes: int = Field(
+        0, ge=0, le=43_200, description="Working time at the point, beside the handling of the parcel"
+    )
 
 
 class Item(Sent):

@@ -62,6 +62,8 @@ class PersonalisationView(Shown):
     max_characters: int
     surcharges: list[PriceView]
     required: bool
+    capability: str
+    work_minutes: int
 
 
 class ItemView(Shown):

@@ -74,6 +74,13 @@ class DiscountShare(Sent):
     amount_minor: Amount
 
 
+class Personalisation(Sent):
+    """What is put on each unit before it is packed."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", description="As the item names it")]
+    text: Annotated[str, Field(min_length=1, max_length=1_000, description="No longer than the item allows")]
+
+
 class OrderLine(Sent):
     """A line as the channel priced it; amounts are for the whole quantity and never recomputed."""
 
@@ -92,6 +99,7 @@ class OrderLine(Sent):
     taken_at_point_id: Id | Literal[""] = Field(
         "", description="The store from which the customer takes the units along at once; one in an order, no fee"
     )
+    personalisations: list[Personalisation] = Field(default_factory=list, max_length=20)
 
 
 _TENDERS = (
@@ -295,6 +303,13 @@ class DiscountView(Shown):
     amount_minor: int
 
 
+class PersonalisationView(Shown):
+    """What is put on each unit before it is packed; the text is null for whom it does not concern."""
+
+    name: str
+    text: str | None
+
+
 class LineView(Shown):
     """A line as the channel priced it."""
 
@@ -309,6 +324,7 @@ class LineView(Shown):
     shipping_minor: int
     discounts: list[DiscountView]
     taken_at_point_id: str = ""
+    personalisations: list[PersonalisationView] = Field(default_factory=list)
 
 
 class UnitsView(Shown):

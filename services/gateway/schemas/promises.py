@@ -113,6 +113,9 @@ class BasketLine(Sent):
     line_number: int | None = Field(None, ge=1, le=MAX_INT32)
     sku: Sku
     quantity: Quantity
+    personalisations: list[Id] = Field(
+        default_factory=list, max_length=20, description="Names of what is put on each unit, as the item has them"
+    )
 
 
 class PromiseRequest(Sent):

@@ -92,6 +92,7 @@ class FulfilmentLineView(Shown):
     sku: str
     quantity: int
     title: str
+    personalisations: list[str] = Field(description="Names of what is put on each unit before the pack")
 
 
 class AwaitedUnitsView(Shown):
@@ -128,6 +129,8 @@ class FulfilmentView(Shown):
     replaces: str | None = Field(description="The fulfilment whose lost parcel it sends again, already paid")
     taken: bool = Field(description="The customer took it along from the point: no work, no carrier")
     awaited: list[AwaitedUnitsView] = Field(description="Until these have come, a hold for `stock` keeps it back")
+    personalising_since: datetime | None = Field(description="Since when something is put on its units")
+    personalised_at: datetime | None = Field(description="When that was done: before, such work is not packed")
 
 
 class LabelAddress(Shown):
@@ -140,10 +143,19 @@ class LabelAddress(Shown):
     country: str
 
 
+class PersonalTextView(Shown):
+    """What is put on each unit of a line."""
+
+    line_number: int
+    name: str
+    text: str
+
+
 class FulfilmentDetail(FulfilmentView):
     """A fulfilment with where it goes."""
 
     ship_to: LabelAddress | None
+    texts: list[PersonalTextView] = Field(description="To be put on its units; none while it is only offered")
     channel_id: str
     brands: list[str]
     channel_order_number: str | None

@@ -29,13 +29,16 @@ class ChannelPrice:
 class Personalisation:
     """What a customer may have put on an article, for example a name that is engraved.
 
-    `surcharges` are by channel; where a channel is not named it is free.
+    `surcharges` are by channel; where a channel is not named it is free. `capability`: what a point must be able
+    to do for it; empty for what any point can. It takes `work_minutes` of working time there.
     """
 
     name: str
     max_characters: int
     surcharges: tuple[ChannelPrice, ...] = ()
     required: bool = False
+    capability: str = ""
+    work_minutes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

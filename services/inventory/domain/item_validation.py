@@ -11,6 +11,8 @@ from services.inventory.domain.validation import Problem
 
 MAX_PARTS = 50
 MAX_PERSONALISATIONS = 20
+# 30 days of 24 hours.
+MAX_WORK_MINUTES = 43_200
 MAX_FORMAT = 64
 MAX_UNITS_OF_PART = 10_000
 MAX_CHARACTERS = 1_000
@@ -76,6 +78,10 @@ def _check_personalisations(at: str, item: Item) -> Iterator[Problem]:
             yield Problem(f"{here}.name", "not lower case words with underscores, for example engraved_name")
         if not 1 <= field.max_characters <= MAX_CHARACTERS:
             yield Problem(f"{here}.max_characters", f"not between 1 and {MAX_CHARACTERS}")
+        if field.capability:
+            yield from validation.name(f"{here}.capability", field.capability)
+        if not 0 <= field.work_minutes <= MAX_WORK_MINUTES:
+            yield Problem(f"{here}.work_minutes", f"not between 0 and {MAX_WORK_MINUTES}")
         yield from _check_prices(f"{here}.surcharges", field.surcharges)
 
 

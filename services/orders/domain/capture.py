@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import money_back, refunds
+from services.orders.domain import money_back, personalising, refunds
 from services.orders.domain.fulfilment import moved, told, without_place
 from services.orders.domain.model import Charge, Decision, Fulfilment, Happening, Order, Parcel
 from services.orders.domain.plan import unit_facts, units_in_words
@@ -112,6 +112,8 @@ def give_up(order: Order, work: Fulfilment, reason: str, actor: str, as_of: date
     cancelled = moved(work, FulfilmentState.CANCELLED)
     text = f"{units_in_words(work.lines)} of {work.point_id} were given up: the money could not be captured."
     facts = {"reason": UNPAID, "lines": unit_facts(work.lines)}
+    if spoiled := personalising.spoiled_facts(work):
+        facts["spoiled"] = spoiled
     decision = told(without_place(order, work), cancelled, "cancelled", text, as_of, actor=actor, facts=facts)
     return replace(decision, happenings=(replace(decision.happenings[0], notes={"why": reason}),))
 

@@ -8,7 +8,7 @@ from services.orders.domain.states import LEFT_THE_POINT, FulfilmentState, Order
 
 # Where a life cycle says nothing: as long as it can be done.
 USUAL = {Change.CANCEL: Stage.HAND_OVER, Change.LINES: Stage.PICK, Change.ADDRESS: Stage.PACK}
-_ORDER = (Stage.NEVER, Stage.RELEASE, Stage.PICK, Stage.PACK, Stage.HAND_OVER)
+_ORDER = (Stage.NEVER, Stage.RELEASE, Stage.PICK, Stage.PERSONALISE, Stage.PACK, Stage.HAND_OVER)
 _REACHED_BY = {
     FulfilmentState.PICKED: Stage.PICK,
     FulfilmentState.PACKED: Stage.PACK,
@@ -22,11 +22,18 @@ _TOO_LATE = {
 
 
 def until(order: Order, change: Change, roles: Sequence[str]) -> Stage:
-    """The latest stage that one of the roles is given; that of everybody else, when none is named."""
+    """The latest stage that one of the roles is given; that of everybody else, when none is named.
+
+    Once something is put on a unit, only roles that are named may still do without it.
+    """
     rules = [one for one in order.life_cycle.change_rules if one.change is change]
     named = [one.until for one in rules if one.role in roles]
     others = [one.until for one in rules if not one.role] or [USUAL[change]]
-    return max(named or others, key=_ORDER.index)
+    limit = max(named or others, key=_ORDER.index)
+    is_begun = any(one.personalising_since for one in order.sent)
+    if is_begun and not named and change is not Change.ADDRESS:
+        return min(limit, Stage.PERSONALISE, key=_ORDER.index)
+    return limit
 
 
 def reached(order: Order) -> Stage:
@@ -37,6 +44,8 @@ def reached(order: Order) -> Stage:
 
 def reached_by(order: Order, work: Fulfilment) -> Stage:
     """How far the units of this work have come."""
+    if work.state is FulfilmentState.PICKED and work.personalising_since:
+        return Stage.PERSONALISE
     released = Stage.RELEASE if order.state is OrderState.RELEASED else Stage.NEVER
     return _REACHED_BY.get(work.state, released)
 

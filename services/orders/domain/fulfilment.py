@@ -127,7 +127,7 @@ def _check_offered(work: Fulfilment) -> None:
 def record_pick(order: Order, work: Fulfilment, found: Sequence[Units], actor: str, as_of: datetime) -> Decision:
     """accepted -> picked with what was found; nothing found -> short. Missing units lose their place."""
     quantities = _check_found(work, found)
-    _check_not_cancelled(work)
+    check_not_cancelled(work)
     state = FulfilmentState.PICKED if quantities.total() else FulfilmentState.SHORT
     after = moved(work, state)
     ranges = take(order.ranges, quantities, _allocated_to(work), UnitState.PICKED, work.fulfilment_id)
@@ -157,12 +157,17 @@ def record_pick(order: Order, work: Fulfilment, found: Sequence[Units], actor: s
 def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, as_of: datetime) -> Decision:
     """picked -> packed. The parcel brings its goods' money, if it is not paid yet or being paid.
 
-    A point that packs faster than a bank answers is not kept waiting: the money is asked for at the hand-over.
+    First all is put on its units that is to be. A point that packs faster than a bank answers is not kept waiting:
+    the money is asked for at the hand-over.
     """
     if weight_grams < 0:
         raise InvalidArgument("weight_grams", "a weight is not negative")
-    _check_not_cancelled(work)
+    check_not_cancelled(work)
     packed = moved(work, FulfilmentState.PACKED)
+    if not work.personalised_at and any(line.personalisations for line in work.lines):
+        raise FailedPrecondition(
+            "NOT_PERSONALISED", "something is still to be put on its units", state=work.state.value
+        )
     parcel = work.parcel or _opened(order, work)
     packed = replace(packed, parcel=replace(parcel, weight_grams=weight_grams, closed_at=as_of))
     text = f"{work.point_id} packed {units_in_words(packed.lines)}"
@@ -230,7 +235,7 @@ def _allocated_to(work: Fulfilment) -> Any:
 
 def hand_over(order: Order, work: Fulfilment, tracking_code: str, actor: str, as_of: datetime) -> Decision:
     """packed -> handed_over: only with the money captured, not needed, or a decision to go without."""
-    _check_not_cancelled(work)
+    check_not_cancelled(work)
     gone = moved(work, FulfilmentState.HANDED_OVER)
     assert work.parcel is not None, "a packed fulfilment has its parcel"
     if work.parcel.capture_state not in CAPTURE_SETTLED:
@@ -254,9 +259,7 @@ def hand_over(order: Order, work: Fulfilment, tracking_code: str, actor: str, as
 
 
 def _check_may_leave(order: Order, work: Fulfilment, as_of: datetime) -> None:
-    if held := [one for one in holds.open_holds(order) if one.fulfilment_id in ("", work.fulfilment_id)]:
-        kinds = ", ".join(one.kind.value.replace("_", " ") for one in held)
-        raise FailedPrecondition("ON_HOLD", f"the parcel is held: {kinds}", hold_id=held[0].hold_id)
+    holds.check_may_go_on(order, work, "the parcel")
     if work.hand_over_from and as_of < work.hand_over_from:
         raise FailedPrecondition(
             "NOT_BEFORE",
@@ -273,7 +276,8 @@ def moved(work: Fulfilment, state: FulfilmentState) -> Fulfilment:
     return replace(work, state=move("fulfilment", FULFILMENT_MOVES, work.state, state))
 
 
-def _check_not_cancelled(work: Fulfilment) -> None:
+def check_not_cancelled(work: Fulfilment) -> None:
+    """Raises FailedPrecondition / CANCELLED."""
     if work.state == FulfilmentState.CANCELLED:
         raise FailedPrecondition("CANCELLED", "the work was cancelled", state=work.state.value)
 

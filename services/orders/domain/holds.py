@@ -67,6 +67,13 @@ def open_holds(order: Order) -> tuple[Hold, ...]:
     return tuple(one for one in order.holds if one.ended_at is None)
 
 
+def check_may_go_on(order: Order, work: Fulfilment, what: str) -> None:
+    """Before what nobody can undo. Raises FailedPrecondition / ON_HOLD while the order or the work is held."""
+    if held := [one for one in open_holds(order) if one.fulfilment_id in ("", work.fulfilment_id)]:
+        kinds = ", ".join(one.kind.value.replace("_", " ") for one in held)
+        raise FailedPrecondition("ON_HOLD", f"{what} is held: {kinds}", hold_id=held[0].hold_id)
+
+
 def holds_order(order: Order) -> bool:
     """Whether all of the order is held."""
     return any(not one.fulfilment_id for one in open_holds(order))

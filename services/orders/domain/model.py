@@ -175,6 +175,8 @@ class Stage(StrEnum):
     NEVER = "never"
     RELEASE = "release"
     PICK = "pick"
+    # Something is begun to be put on it.
+    PERSONALISE = "personalise"
     PACK = "pack"
     HAND_OVER = "hand_over"
 
@@ -281,11 +283,21 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonalText:
+    """What is put on each unit of a line, under a name that its item knows. Kept out of every representation."""
+
+    line_number: int
+    name: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Buyer:
     """All the personal data of an order, in one place that can be erased."""
 
     customer: Customer = Customer()
     ship_to: Address = Address()
+    personalisations: tuple[PersonalText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +324,8 @@ class Line:
     discounts: tuple[DiscountShare, ...] = ()
     # The store from which the customer takes its units along; empty when they are sent.
     taken_at_point_id: str = ""
+    # The names of what is put on each unit; the texts are with the buyer.
+    personalisations: tuple[str, ...] = ()
 
 
 PaymentKind = Literal[
@@ -437,6 +451,8 @@ class FulfilmentLine:
     sku: str
     quantity: int
     title: str
+    # As of the line.
+    personalisations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -576,6 +592,9 @@ class Fulfilment:
     taken: bool = False
     # Of its units, those that are still to come.
     awaited: tuple[AwaitedUnits, ...] = ()
+    # Since when something is put on its units, and when that was done.
+    personalising_since: datetime | None = None
+    personalised_at: datetime | None = None
 
 
 class HoldOutcome(StrEnum):

@@ -17,6 +17,7 @@ from services.orders.domain import (
     holds,
     money_back,
     parcels,
+    personalising,
     refunds,
     taking,
     trials,
@@ -340,9 +341,9 @@ def request_cancellation(
         next_action_url="",
         fulfilments=tuple(_stopped(one) if one.state in OPEN_FULFILMENT else one for one in order.fulfilments),
     )
-    asked = _told(
-        cancelling, "order.cancellation_requested", "Cancellation of the order was asked for.", as_of, actor=actor
-    )
+    text = "Cancellation of the order was asked for."
+    spoiled = dict(personalising.spoiled_by_cancelling(order))
+    asked = _told(cancelling, "order.cancellation_requested", text, as_of, actor=actor, facts=spoiled)
     stopped = tuple(
         Happening(
             "fulfilment.cancelled",

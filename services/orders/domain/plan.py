@@ -129,7 +129,7 @@ def _awaited(order: Order, leg: Leg) -> tuple[AwaitedUnits, ...]:
 def lines_of(content: Content, quantities: Mapping[int, int]) -> tuple[FulfilmentLine, ...]:
     """The lines of a fulfilment, in the order of their numbers; what has no units is left out."""
     return tuple(
-        FulfilmentLine(line.line_number, line.sku, quantities[line.line_number], line.title)
+        FulfilmentLine(line.line_number, line.sku, quantities[line.line_number], line.title, line.personalisations)
         for line in content.lines
         if quantities.get(line.line_number)
     )

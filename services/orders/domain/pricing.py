@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from kit.errors import InvalidArgument
 from kit.values.allocation import share
 from kit.values.money import Money, is_currency
+from services.orders.domain import texts
 from services.orders.domain.appointments import check_content
 from services.orders.domain.model import Address, Buyer, Content, Line, SalesChannel
 from services.orders.domain.ranges import LineRange
@@ -44,6 +45,7 @@ def check_change(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
         seen.add(line.line_number)
         _check_line(f"lines[{i}]", line, channel)
     _check_taken(content.lines)
+    texts.check(content.lines, buyer)
     _check_total(content, channel)
     _check_standard_shipping(content)
 

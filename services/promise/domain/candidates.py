@@ -27,6 +27,7 @@ from services.promise.domain.network import (
     ZoneTerms,
 )
 from services.promise.domain.offers import Offer, Offers
+from services.promise.domain.personalising import minutes_of
 from services.promise.domain.plans import Rejected, SeenComing, SeenStock
 from services.promise.domain.rates import Step
 from services.promise.domain.rulesets import Ruleset, days_begun
@@ -50,7 +51,8 @@ class Candidate:
     `kept_back`: what the routing buffer keeps of that. `rates` are the carrier's, `steps` the same as they weigh;
     `tariff`: as of its offer.
     `unit_costs`: cover, markdown and short picks of one unit, by name, by SKU.
-    `stage`: by when the point has these units; `start`: when work on them may begin.
+    `stage`: by when the point has these units; `start`: when work on them may begin; `handling`: how much working
+    time it takes, with all that is to be put on what it could contribute.
     """
 
     point: Point
@@ -73,6 +75,7 @@ class Candidate:
     hand_over: HandOver
     window: Window
     start: datetime
+    handling: timedelta
     order_delay: timedelta
     calendar: PointCalendar
     journey: Journey
@@ -128,8 +131,7 @@ class Candidate:
     @property
     def latest_start(self) -> datetime:
         """The last instant at which preparation may begin; its room is taken, so that no day is full for it."""
-        handling = timedelta(minutes=self.point.handling_minutes)
-        return self.calendar.latest_start(self.hand_over.at, handling) or self.start
+        return self.calendar.latest_start(self.hand_over.at, self.handling) or self.start
 
     def next_hand_over(self) -> tuple[HandOver, Window] | None:
         """What becomes of a parcel that misses its hand-over; None when nobody else comes for it in time."""
@@ -139,8 +141,7 @@ class Candidate:
 
     def _latest_order(self, window: Window) -> datetime:
         last = self.journey.last_hand_over(window, self.hand_over)
-        handling = timedelta(minutes=self.point.handling_minutes)
-        start = self.calendar.latest_start(last.at, handling, self.places.is_full)
+        start = self.calendar.latest_start(last.at, self.handling, self.places.is_full)
         return (start if start is not None else self.start) - self.order_delay
 
 
@@ -149,7 +150,8 @@ class Gathered:
     """Everything that was looked at. `stocked`: units by SKU at points that may ship them, carriers aside.
 
     `misfits`: SKUs of which one unit is too long or too heavy for some service. `crowded`: SKUs at points, or for
-    carriers there, that have no room. `met`: reasons why what a point has later cannot be sent.
+    carriers there, that have no room. `met`: reasons why what a point has later cannot be sent. `personal`: SKUs
+    on which something is put.
     """
 
     candidates: list[Candidate] = field(default_factory=list)
@@ -160,6 +162,7 @@ class Gathered:
     crowded: set[str] = field(default_factory=set)
     coming: list[SeenComing] = field(default_factory=list)
     met: set[str] = field(default_factory=set)
+    personal: frozenset[str] = frozenset()
 
     def reject(self, point: Point, reason: str, detail: str, service_id: str = "") -> None:
         """Notes why a point or service is out."""
@@ -199,6 +202,7 @@ class Gatherer:
 
     def gather(self) -> Gathered:
         """Candidates in point order; every other point has its reason."""
+        self._found.personal = frozenset(self._ground.needs)
         self._found.seen = self._ground.shelves.seen(self._place.store, is_all=self._terms.by_carrier)
         for point_id in sorted(self.points):
             point = self.points[point_id]
@@ -286,7 +290,9 @@ class Gatherer:
             return "TOO_FAR", f"{kilometres:.0f} km away, the service goes {furthest}"
         calendar = self._calendars.of_point(point, self._snapshot.is_holiday)
         start = max(self._start, stage.due_at or self._start)
-        work = self._ground.work(point, calendar, start)
+        minutes = point.handling_minutes + minutes_of(self._ground.needs, capacity)
+        handling = timedelta(minutes=minutes)
+        work = self._ground.work(point, calendar, start, handling)
         begin, ready = work.begin, work.ready
         if begin is None or ready is None:
             if work.is_open:
@@ -320,7 +326,7 @@ class Gatherer:
             priority_cost=rules.priority_cost(point.type),
             distance_cost=rules.distance_cost(kilometres),
             lateness_cost=rules.lateness_cost(window.end, self._request.promised_until),
-            capacity_cost=self._pressure(point, calendar, stage),
+            capacity_cost=self._pressure(point, calendar, stage, handling),
             waiting_cost=rules.waiting_cost(self._start, stage.due_at) if stage.due_at else 0,
             distance_kilometres=kilometres,
             prepared_on=begin.day,
@@ -328,6 +334,7 @@ class Gatherer:
             hand_over=hand_over,
             window=window,
             start=start,
+            handling=handling,
             order_delay=self._start - self._request.now,
             calendar=calendar,
             journey=journey,
@@ -335,13 +342,13 @@ class Gatherer:
             tariff=offer.tariff,
         )
 
-    def _pressure(self, point: Point, calendar: PointCalendar, stage: Stage) -> int:
+    def _pressure(self, point: Point, calendar: PointCalendar, stage: Stage, handling: timedelta) -> int:
         """The most of the days begun until the work: nobody waits for units only to come by a calmer day."""
         amount, capacity = self._ruleset.capacity_pressure_minor, self._snapshot.capacity
         if not amount:
             return 0
         begins = (
-            self._ground.work(point, calendar, self._start + day * _DAY).begin
+            self._ground.work(point, calendar, self._start + day * _DAY, handling).begin
             for day in range(1 + (days_begun(self._start, stage.due_at) if stage.due_at else 0))
         )
         return max(

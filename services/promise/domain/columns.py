@@ -91,6 +91,10 @@ class PointColumns:
             self._carrying[brand] = self._where(lambda point: not point.brands or brand in point.brands)
         return self._carrying[brand]
 
+    def able(self, capabilities: frozenset[str]) -> Bools:
+        """Where all of this can be done."""
+        return self._where(lambda point: capabilities <= point.capabilities)
+
     def kilometres(self, to: Position) -> Floats:
         """From each point to where the goods go."""
         known = self._kilometres.get(to)

@@ -7,6 +7,7 @@ from functools import partial
 
 from services.promise.domain.calendars import Begin, PointCalendar
 from services.promise.domain.network import PlanRequest, Point, Position
+from services.promise.domain.personalising import needs_of
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import Shelf, Shelves
 from services.promise.domain.snapshot import Snapshot
@@ -28,10 +29,11 @@ class Ground:
         self, snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, demand: Mapping[str, int]
     ) -> None:
         self.points = snapshot.calendars.columns(snapshot.stock.points)
-        self.shelves = Shelves(snapshot.stock, request, ruleset, demand, self.points)
+        self.needs = needs_of(snapshot.stock.items, request.lines)
+        self.shelves = Shelves(snapshot.stock, request, ruleset, demand, self.points, self.needs)
         self._capacity = snapshot.capacity
         self._known_shelves: dict[tuple[str, bool], Shelf] = {}
-        self._works: dict[tuple[str, datetime], Work] = {}
+        self._works: dict[tuple[str, datetime, timedelta], Work] = {}
 
     def shelf(self, point: Point, *, is_counter: bool) -> Shelf:
         """What the channel may ship from a point, or hand over at its counter."""
@@ -44,15 +46,14 @@ class Ground:
         """From a point to where the goods go."""
         return float(self.points.kilometres(to)[self.points.row[point.point_id]])
 
-    def work(self, point: Point, calendar: PointCalendar, start: datetime) -> Work:
-        """On a parcel that may be begun at `start`."""
-        key = (point.point_id, start)
+    def work(self, point: Point, calendar: PointCalendar, start: datetime, handling: timedelta) -> Work:
+        """On a parcel that may be begun at `start` and takes so much working time."""
+        key = (point.point_id, start, handling)
         if key not in self._works:
-            self._works[key] = self._work(point, calendar, start)
+            self._works[key] = self._work(point, calendar, start, handling)
         return self._works[key]
 
-    def _work(self, point: Point, calendar: PointCalendar, start: datetime) -> Work:
-        handling = timedelta(minutes=point.handling_minutes)
+    def _work(self, point: Point, calendar: PointCalendar, start: datetime, handling: timedelta) -> Work:
         begin = calendar.begins_at(start, handling, partial(self._capacity.is_full, point))
         ready = calendar.ready_at(begin.at, handling) if begin else None
         return Work(begin, ready, ready is not None or calendar.ready_at(start, handling) is not None)

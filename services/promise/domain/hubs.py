@@ -26,6 +26,7 @@ from services.promise.domain.network import (
     ZoneTerms,
 )
 from services.promise.domain.offers import Offer, Offers, appointment_of
+from services.promise.domain.personalising import minutes_of
 from services.promise.domain.rates import Step
 from services.promise.domain.rulesets import Consolidation, Ruleset
 from services.promise.domain.snapshot import Place, Snapshot, place_at
@@ -103,6 +104,9 @@ class Onward:
         )
         self._known: dict[datetime, Departure | None] = {}
         self.start = start_of(meeting.request, TERMS[meeting.request.mode])
+        # With all that is to be put on what it has itself.
+        own = meeting.ground.shelf(hub, is_counter=False).units
+        self._handling = timedelta(minutes=hub.handling_minutes + minutes_of(meeting.ground.needs, own))
         # What it costs whatever meets there; its own room as on the day on which it could begin at once.
         self.shipping_cost = self.parcels.cost_minor - self.parcels.packaging_minor
         self.packaging_cost = self.parcels.packaging_minor
@@ -143,9 +147,8 @@ class Onward:
         return departure.window if departure else None
 
     def _departure(self, all_there: datetime) -> Departure | None:
-        handling = timedelta(minutes=self.hub.handling_minutes)
-        begin = self._calendar.begins_at(all_there, handling, self._places.is_full)
-        ready = self._calendar.ready_at(begin.at, handling) if begin else None
+        begin = self._calendar.begins_at(all_there, self._handling, self._places.is_full)
+        ready = self._calendar.ready_at(begin.at, self._handling) if begin else None
         hand_over = self._journey.hand_over(ready) if ready else None
         window = self._journey.window(hand_over) if hand_over else None
         if not (begin and ready and hand_over and window) or not self._is_in_time(window):
@@ -190,6 +193,7 @@ class Onward:
             hand_over=departure.hand_over,
             window=departure.window,
             start=self.start,
+            handling=self._handling,
             order_delay=self.start - meeting.request.now,
             calendar=self._calendar,
             journey=self._journey,

@@ -66,11 +66,20 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Personalisation:
+    """What may be put on an article: by a point with a capability (empty: any), in so much working time."""
+
+    capability: str = ""
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """What planning needs to know of an article. `prices` by channel, tax included.
 
     `release_date`: nothing is handed over before it, in the zone of the destination.
     `other_sides_millimetres`: the middle one and the shortest; a side that is not known is 0.
+    `personalisations`: by name.
     """
 
     sku: str
@@ -81,6 +90,7 @@ class Item:
     tags: frozenset[str] = frozenset()
     prices: Mapping[str, Money] = field(default_factory=dict)
     release_date: date | None = None
+    personalisations: Mapping[str, Personalisation] = field(default_factory=dict)
 
     @property
     def sides(self) -> Sides:
@@ -451,11 +461,15 @@ class ExcludedPoint:
 
 @dataclass(frozen=True, slots=True)
 class BasketLine:
-    """Units of a SKU. A SKU may stand in several lines: the lines compete for the same stock."""
+    """Units of a SKU. A SKU may stand in several lines: the lines compete for the same stock.
+
+    `personalisations`: the names of what is to be put on each unit.
+    """
 
     line_number: int
     sku: str
     quantity: int
+    personalisations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

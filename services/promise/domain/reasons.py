@@ -25,7 +25,8 @@ _TELLING = (
 def why_not(sku: str, units: int, gathered: Gathered, found: Sequence[Found], ruleset: Ruleset) -> str:
     """Why not all of so many units of a SKU have a place."""
     if gathered.stocked.get(sku, 0) < units:
-        return "NO_STOCK"
+        seen = sum(one.available for one in gathered.seen if one.sku == sku)
+        return "NOT_PERSONALISED" if sku in gathered.personal and seen >= units else "NO_STOCK"
     roomiest: dict[str, int] = {}
     for candidate in gathered.candidates:
         point_id = candidate.point.point_id

@@ -11,6 +11,7 @@ import numpy as np
 
 from services.promise.domain.columns import Bools, Ints, PointColumns, columns_of
 from services.promise.domain.network import COLLECT, NO_FACTS, SHIP, ExcludedPoint, PlanRequest, Point, StockSlice
+from services.promise.domain.personalising import Needs
 from services.promise.domain.plans import SeenStock
 from services.promise.domain.rulesets import Ruleset
 
@@ -65,8 +66,10 @@ class Shelves:
         ruleset: Ruleset,
         demand: Mapping[str, int],
         points: PointColumns,
+        needs: Needs,
     ) -> None:
         self._stock = stock
+        self._needs = needs
         self._request = request
         self._ruleset = ruleset
         self._points = points
@@ -129,6 +132,9 @@ class Shelves:
         for sku in seen:
             if point.brands and (brand := self._stock.items[sku].brand) not in point.brands:
                 return "BRAND_NOT_CARRIED", f"does not carry {brand} ({sku})"
+        for sku in seen:
+            if sku in self._needs and not self._needs[sku].is_met_by(point):
+                return "NOT_PERSONALISED_HERE", f"cannot do {self._needs[sku].in_words()} ({sku})"
         for sku in self._skus:
             if sku in seen or point.point_id not in self._stock.positions.get(sku, ()):
                 return "NO_STOCK", f"no unit of {sku} that the channel may take"
@@ -165,10 +171,12 @@ class Shelves:
                 free[rows[hold.point_id], columns[hold.sku]] += hold.quantity
 
     def _barred(self) -> Bools:
-        """What is excluded, and brands that a point does not carry."""
+        """What is excluded, brands that a point does not carry, and what is to be done that it cannot do."""
         barred = np.zeros((len(self._points.points), len(self._skus)), np.bool_)
         for column, sku in enumerate(self._skus):
             barred[:, column] = ~self._points.carry(self._stock.items[sku].brand)
+            if sku in self._needs:
+                barred[:, column] |= ~self._points.able(self._needs[sku].capabilities)
         for point_id, sku in self._excluded:
             row = self._points.row.get(point_id)
             if row is not None and not sku:

@@ -11,6 +11,7 @@ from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
 from services.promise.domain.network import COLLECT, SHIP, PlanRequest, Point, StockSlice
+from services.promise.domain.personalising import needs_of
 from services.promise.domain.plans import SeenComing
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import NO_UNIT_COSTS, Shelf, Shelves
@@ -117,6 +118,7 @@ class Stages:
         self.is_plain = not are_there(stock, request, ruleset)
         self._excluded = {(one.point_id, one.sku) for one in request.exclusions}
         self._believed = {(one.sku, one.point_id, one.supply_id): one.units for one in request.supply_overlays}
+        self._needs = needs_of(stock.items, request.lines)
         coming = stock.coming if request.may_wait and ruleset.max_wait_days else {}
         self._coming = {sku: coming[sku] for sku in demand if sku in coming}
         self._embargoes: dict[str, Release] = {}
@@ -175,6 +177,8 @@ class Stages:
         found: list[SeenComing] = []
         for sku, by_point in self._coming.items():
             if not self._excluded.isdisjoint(((point.point_id, ""), (point.point_id, sku))):
+                continue
+            if sku in self._needs and not self._needs[sku].is_met_by(point):
                 continue
             for delivery in by_point.get(point.point_id, ()):
                 of_channel = delivery.channels.get(self._request.channel_id)

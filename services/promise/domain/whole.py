@@ -313,7 +313,9 @@ class _Whole:
         ways = self._ways
         here = ways.units[:, ways.columns[sku]]
         if here.sum() < units:
-            return int(here.sum()), "NO_STOCK"
+            seen = self._ground.shelves.stocked().seen[:, ways.columns[sku]].sum()
+            reason = "NOT_PERSONALISED" if sku in self._ground.needs and seen >= units else "NO_STOCK"
+            return int(here.sum()), reason
         offers = ways.gatherer.offers
         met = {reason for _, reason, _ in offers.refused}
         if ways.is_far(sku):

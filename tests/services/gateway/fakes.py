@@ -266,6 +266,16 @@ class FakeOrders(FakeLifeCycles):
     async def RecordPick(self, request: orders.RecordPickRequest, context: Any) -> orders.RecordPickResponse:
         return orders.RecordPickResponse(fulfilment=self._act("RecordPick", request))
 
+    async def BeginPersonalisation(
+        self, request: orders.BeginPersonalisationRequest, context: Any
+    ) -> orders.BeginPersonalisationResponse:
+        return orders.BeginPersonalisationResponse(fulfilment=self._act("BeginPersonalisation", request))
+
+    async def CompletePersonalisation(
+        self, request: orders.CompletePersonalisationRequest, context: Any
+    ) -> orders.CompletePersonalisationResponse:
+        return orders.CompletePersonalisationResponse(fulfilment=self._act("CompletePersonalisation", request))
+
     async def CloseParcel(self, request: orders.CloseParcelRequest, context: Any) -> orders.CloseParcelResponse:
         return orders.CloseParcelResponse(fulfilment=self._act("CloseParcel", request))
 
@@ -391,7 +401,11 @@ class FakeInventory(InventoryServiceServicer):
         return inventory.PutStockPointsResponse(changed=len(request.points))
 
     async def ListItems(self, request: Any, context: Any) -> inventory.ListItemsResponse:
-        return inventory.ListItemsResponse(items=[inventory.Item(sku="SKU-1", weight_grams=5)])
+        self._world.note("ListItems", request)
+        engraved = inventory.PersonalisationField(name="engraved_name", max_characters=4, capability="engraving")
+        known = {"SKU-1", *(sku for sku in request.skus if sku == "VALID")}
+        items = [inventory.Item(sku=sku, weight_grams=5, personalisations=[engraved]) for sku in sorted(known)]
+        return inventory.ListItemsResponse(items=items)
 
     async def ListStockPoints(self, request: Any, context: Any) -> inventory.ListStockPointsResponse:
         zone = "Europe/Paris"

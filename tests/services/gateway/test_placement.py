@@ -42,8 +42,11 @@ class Channel:
     def order_id(self, key: str) -> str:
         return derived_id("ord", "web-fr", self._prefix + key)
 
-    async def place(self, sku: str, key: str = "1", **more: Any) -> httpx.Response:
-        body: dict[str, Any] = ORDER_EXAMPLE | {"lines": [{**ORDER_EXAMPLE["lines"][0], "sku": sku}]} | more
+    async def place(
+        self, sku: str, key: str = "1", line: dict[str, Any] | None = None, **more: Any
+    ) -> httpx.Response:
+        lines = [{**ORDER_EXAMPLE["lines"][0], "sku": sku, **(line or {})}]
+        body: dict[str, Any] = ORDER_EXAMPLE | {"lines": lines} | more
         headers = self._bearer | {"Idempotency-Key": self._prefix + key}
         return await self._http.post("/v1/orders", json=body, headers=headers)
 
@@ -96,6 +99,48 @@ async def test_what_is_taken_along_is_answered_with_its_receipt_also_when_it_is_
     (asked,) = world.calls("ListDocuments")
     assert list(asked.kinds) == ["sales_receipt"]
     assert (await channel.place("VALID", "2")).json()["receipt_number"] is None
+
+
+ZOE = {"name": "engraved_name", "text": "Zoé"}
+
+
+async def test_what_is_put_on_units_is_recorded_and_shown_to_whom_it_concerns(
+    channel: Channel, world: World, http: httpx.AsyncClient, issuer: Issuer
+) -> None:
+    answer = await channel.place("VALID", line={"personalisations": [ZOE]})
+    assert answer.json()["lines"][0]["personalisations"] == [ZOE]
+    assert [name for name, _ in world.asked] == ["ListItems", "RecordOrder"]
+    (sent,) = world.calls("RecordOrder")[0].content.lines[0].personalisations
+    assert (sent.name, sent.text) == ("engraved_name", "Zoé")
+    address = f"/v1/orders/{answer.json()['id']}"
+    for role, text in ((Role.CUSTOMER_SERVICE, "Zoé"), (Role.SUPPLY_CHAIN, None)):
+        read = await http.get(address, headers=issuer.bearer(role))
+        assert read.json()["lines"][0]["personalisations"] == [{"name": "engraved_name", "text": text}]
+
+
+@pytest.mark.parametrize(
+    ("sku", "wanted", "field", "reason"),
+    [
+        ("VALID", ZOE | {"text": "Zoë-L"}, "lines[0].personalisations[0].text", "TEXT_TOO_LONG"),
+        ("VALID", ZOE | {"name": "colour"}, "lines[0].personalisations[0].name", "UNKNOWN_PERSONALISATION"),
+        ("OTHER", ZOE, "lines[0].personalisations[0].name", "UNKNOWN_PERSONALISATION"),
+    ],
+)
+async def test_what_an_article_cannot_have_on_it_is_told_at_the_door_and_nothing_is_recorded(
+    channel: Channel, world: World, sku: str, wanted: dict[str, str], field: str, reason: str
+) -> None:
+    answer = await channel.place(sku, line={"personalisations": [wanted]})
+    assert (answer.status_code, answer.json()["reason"]) == (422, reason)
+    assert answer.json()["errors"][0]["field"] == field
+    assert wanted["text"] not in answer.text
+    assert not world.calls("RecordOrder")
+
+
+async def test_what_was_recorded_under_the_key_is_not_judged_again(channel: Channel) -> None:
+    """What the article may have on it may have changed since: whether it is the same order, orders says."""
+    await channel.place("VALID", line={"personalisations": [ZOE]})
+    again = await channel.place("VALID", line={"personalisations": [ZOE | {"text": "Zoë-L"}]})
+    assert (again.status_code, again.json()["reason"]) == (409, "IDEMPOTENCY_CONFLICT")
 
 
 async def test_a_channel_may_say_when_it_took_the_order(channel: Channel, world: World) -> None:

@@ -15,6 +15,8 @@ ACTS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("accept", "AcceptOffer", None),
     ("refuse", "RefuseOffer", {"reason": "no_staff"}),
     ("pick", "RecordPick", {"found": [{"line_number": 1, "quantity": 1}]}),
+    ("personalisation-begin", "BeginPersonalisation", None),
+    ("personalisation-complete", "CompletePersonalisation", None),
     ("pack", "CloseParcel", {"weight_grams": 700}),
     ("hand-over", "HandOver", {"tracking_code": "6A1"}),
 ]

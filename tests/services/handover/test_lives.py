@@ -165,6 +165,20 @@ async def test_what_shipped_before_its_money_waits_for_it(world: World) -> None:
     assert (await world.handover(work)).state is State.SHIPPED
 
 
+async def test_what_was_packed_waits_until_its_people_say_that_it_is_engraved(world: World) -> None:
+    work = await world.offer(2, engraved="Zoé")
+    await world.until(work, State.SENT)
+    await world.told(work, "acknowledged", "picked", "packed")
+    await world.look()
+    assert await world.state(work) == "picked"
+    assert [one.reason for one in await world.messages(work)] == ["", "", "NOT_PERSONALISED"]
+    assert await world.alerts(work) == []
+    for step in (world.orders.begin_personalisation, world.orders.complete_personalisation):
+        await step(world.asked(), work, "anna", world.now)
+    await world.look()
+    assert await world.state(work) == "packed", "that it is done woke it"
+
+
 async def test_what_shipped_without_its_money_alarms_until_a_person_lets_it_go(world: World) -> None:
     work = await world.offer(2)
     await world.until(work, State.SENT)

@@ -30,7 +30,7 @@ from services.handover.systems.warehouse import Warehouse
 from services.orders.appointing import Appointments
 from services.orders.changing import Asked
 from services.orders.domain.capture import Outcome
-from services.orders.domain.model import Fulfilment, Window
+from services.orders.domain.model import Fulfilment, PersonalText, Window
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.refunding import Refunds
@@ -66,11 +66,18 @@ class Shop:
         )
         await self.orders.put_sales_channels([CHANNEL])
 
-    async def offer(self, *quantities: int, point: str = POINT) -> str:
-        """An order of lines of so many units, offered to the point; the fulfilment's id."""
+    async def offer(self, *quantities: int, point: str = POINT, engraved: str = "") -> str:
+        """An order of lines of so many units, offered to the point; the fulfilment's id.
+
+        `engraved`: on the units of the first line.
+        """
         lines = [line(number, quantity) for number, quantity in enumerate(quantities or (2,), start=1)]
+        buyer = BUYER
+        if engraved:
+            lines[0] = replace(lines[0], personalisations=("name",))
+            buyer = replace(BUYER, personalisations=(PersonalText(1, "name", engraved),))
         key, now = f"key-{next(self._numbers)}", self.now
-        view, _ = await self.orders.record_order(key, content(*lines), BUYER, now, now)
+        view, _ = await self.orders.record_order(key, content(*lines), buyer, now, now)
         order_id = view.order.order_id
         window = Window(now + timedelta(days=2), now + timedelta(days=3))
         way = replace(

@@ -13,13 +13,14 @@ from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from kit.values.ids import derived_id
 from services.orders.changing import Asked
 from services.orders.domain.capture import Outcome
-from services.orders.domain.model import LifeCycle, PaymentShare, PaymentTerms, Reach, Refusal
+from services.orders.domain.model import LifeCycle, PaymentShare, PaymentTerms, PersonalText, Reach, Refusal
 from services.orders.domain.states import FulfilmentState, OrderState, UnitState
 from services.orders.reading import OrderFilter
 from services.orders.store import content_digest
 from tests.services.orders.builders import (
     BUYER,
     CHANNEL,
+    COOLED,
     LIFE_CYCLE,
     NOON,
     PLANTED,
@@ -35,6 +36,8 @@ from tests.services.orders.builders import (
 )
 
 LATE = NOON + timedelta(hours=2)
+RING = line(1, 2, personalisations=("engraved_name",))
+ENGRAVED = PersonalText(1, "engraved_name", "Zoé")
 
 
 # -- placement --------------------------------------------------------------------------------------------
@@ -70,6 +73,45 @@ def test_orders_of_before_the_source_date_keep_their_digest() -> None:
     kept = PaymentTerms("payment_method_token", "pm_card_visa", save_means=True)
     assert content_digest(content(payment=kept), BUYER).hex() != before
     assert content_digest(content(replace(line(), taken_at_point_id="st-lyon")), BUYER).hex() != before
+    assert content_digest(content(replace(line(), personalisations=("name",))), BUYER).hex() != before
+    assert content_digest(content(), replace(BUYER, personalisations=(ENGRAVED,))).hex() != before
+
+
+async def test_a_text_is_read_with_its_order_and_another_one_is_another_order(shop: Shop) -> None:
+    sent, buyer = content(RING), replace(BUYER, personalisations=(ENGRAVED,))
+    view, _ = await shop.service.record_order("key-1", sent, buyer, NOON, NOON)
+    read = await shop.service.get_order(view.order.order_id)
+    assert (read.buyer, read.order.content.lines) == (buyer, (RING,))
+    again, existed = await shop.service.record_order("key-1", sent, buyer, LATE, LATE)
+    assert existed
+    assert again == read
+    other = replace(buyer, personalisations=(replace(ENGRAVED, text="Zoe"),))
+    with pytest.raises(Conflict) as caught:
+        await shop.service.record_order("key-1", sent, other, LATE, LATE)
+    assert caught.value.facts["field"] == "personalisations[0].text"
+
+
+async def test_who_has_the_work_reads_the_texts_of_its_lines_and_says_how_far_it_is(shop: Shop) -> None:
+    buyer = replace(BUYER, personalisations=(ENGRAVED,))
+    view, _ = await shop.service.record_order("key-1", content(RING, line(2, 1)), buyer, NOON, NOON)
+    order_id = view.order.order_id
+    ring, other = await shop.accept(order_id, leg((1, 2)), leg((2, 1), point="store-nice"))
+    await shop.service.release_order(shop.asked(), order_id, COOLED)
+    for one in (ring, other):
+        await shop.service.offer_fulfilment(shop.asked(), one, NOON)
+    assert (await shop.service.get_fulfilment(ring, ["store-lyon"])).texts == (ENGRAVED,)
+    assert (await shop.service.get_fulfilment(other)).texts == ()
+    await shop.service.accept_offer(shop.asked(), ring, "anna", NOON)
+    await shop.service.record_pick(shop.asked(), ring, found((1, 2)), "anna", NOON)
+    assert await outcome(shop.service.close_parcel(shop.asked(), ring, 900, "anna", NOON)) == "NOT_PERSONALISED"
+    begun = await shop.service.begin_personalisation(shop.asked(), ring, "anna", NOON)
+    assert (begun.personalising_since, begun.personalised_at) == (NOON, None)
+    assert begun == (await shop.service.get_fulfilment(ring)).fulfilment
+    done = await shop.service.complete_personalisation(shop.asked(), ring, "anna", LATE)
+    assert done == (await shop.service.get_fulfilment(ring)).fulfilment
+    assert done.personalised_at == LATE
+    packed = await shop.service.close_parcel(shop.asked(), ring, 900, "anna", LATE)
+    assert packed.state is FulfilmentState.PACKED
 
 
 async def test_the_same_key_and_content_give_the_same_order(shop: Shop) -> None:
@@ -284,6 +326,15 @@ async def test_personal_data_stays_in_the_table_of_customers(shop: Shop, orders_
     await shop.service.reroute_units(shop.asked(), order_id, [], found((1, 1), (2, 1)), "NONE", "dec", NOON)
     cancelled = await shop.record("key-2")
     await shop.service.request_cancellation(shop.asked(), cancelled, "Zoé Plantée asked", "customer", NOON)
+    buyer = replace(BUYER, personalisations=(ENGRAVED,))
+    engraved, _ = await shop.service.record_order("key-4", content(RING), buyer, NOON, NOON)
+    (work,) = await shop.accept(engraved.order.order_id)
+    await shop.service.release_order(shop.asked(), engraved.order.order_id, COOLED)
+    await shop.service.offer_fulfilment(shop.asked(), work, NOON)
+    await shop.service.accept_offer(shop.asked(), work, "anna", NOON)
+    await shop.service.record_pick(shop.asked(), work, found((1, 2)), "anna", NOON)
+    await shop.service.begin_personalisation(shop.asked(), work, "anna", NOON)
+    await shop.service.request_cancellation(shop.asked(), engraved.order.order_id, "", "eve", NOON)
     refused = await shop.record("key-3")
     refusal = Refusal("NOT_DELIVERABLE", "impasse du Secret is unknown")
     await shop.service.refuse_order(shop.asked(), refused, refusal, NOON)

@@ -15,7 +15,9 @@ PAN, LID = item("PAN"), item("LID")
 SET = replace(item("SET"), parts=(Part("PAN", 1), Part("LID", 2)))
 CREAM = replace(item("CREAM"), reference="CREAM-50")
 SAMPLE = replace(item("CREAM-S"), reference="CREAM-50", format="sample")
-NAME = Personalisation("engraved_name", 12, (ChannelPrice("web", Money(900, "EUR")),))
+NAME = Personalisation(
+    "engraved_name", 12, (ChannelPrice("web", Money(900, "EUR")),), capability="engraving", work_minutes=480
+)
 
 
 def refused(*items: Item, known: tuple[Item, ...] = (), stocked: tuple[str, ...] = ()) -> list[tuple[str, str]]:
@@ -47,6 +49,9 @@ def test_a_bundle_its_parts_a_format_and_a_personalisation_are_sound() -> None:
         ({"personalisations": (replace(NAME, name="Engraved name"),)}, "personalisations[0].name"),
         ({"personalisations": (replace(NAME, max_characters=0),)}, "personalisations[0].max_characters"),
         ({"personalisations": (NAME, NAME)}, "personalisations[1].name"),
+        ({"personalisations": (replace(NAME, capability="no words"),)}, "personalisations[0].capability"),
+        ({"personalisations": (replace(NAME, work_minutes=-1),)}, "personalisations[0].work_minutes"),
+        ({"personalisations": (replace(NAME, work_minutes=43_201),)}, "personalisations[0].work_minutes"),
         (
             {"personalisations": (replace(NAME, surcharges=(ChannelPrice("web", Money(-1, "EUR")),)),)},
             "personalisations[0].surcharges[0].price.amount_minor",

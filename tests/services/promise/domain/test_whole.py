@@ -57,10 +57,11 @@ def rank(plan: Plan | Unplanned) -> object:
     return plan.total_cost_minor, plan.window, plan.order_before, legs, plan.price
 
 
-def check(seed: int, *, is_once: bool = False, is_sized: bool = False) -> int:
+def check(seed: int, *, is_once: bool = False, is_sized: bool = False, is_personal: bool = False) -> int:
     """How many modes were served, each by the plan that the engine gives. `is_once`: some services come once.
 
-    `is_sized`: services charge for volume or have limits of size, and there are boxes.
+    `is_sized`: services charge for volume or have limits of size, and there are boxes. `is_personal`: something is
+    put on articles that not every point can do.
     """
     random = Random(seed)
     shop, rules = random_network(random, points=random.randint(4, 12)), random_rules(random)
@@ -81,6 +82,8 @@ def check(seed: int, *, is_once: bool = False, is_sized: bool = False) -> int:
         destination=random.choice((TO_PARIS, n.Destination("FR", "75011", "p0"))),
         appointment=random.choice((None, APPOINTMENT)),
     )
+    if is_personal:
+        shop, question = personalised(random, shop), engraved(random, question)
     ground = Ground(shop, question, rules, wanted_units(shop.stock, question))
     served = 0
     for mode in n.Mode:
@@ -92,6 +95,27 @@ def check(seed: int, *, is_once: bool = False, is_sized: bool = False) -> int:
 
 def test_the_best_plan_is_the_first_one_of_the_engine() -> None:
     assert sum(check(seed) for seed in range(250)) > 80
+
+
+def personalised(random: Random, shop: Snapshot) -> Snapshot:
+    points = {
+        key: replace(one, capabilities=one.capabilities | ({"engraving"} if random.random() < 0.5 else set()))
+        for key, one in shop.stock.points.items()
+    }
+    items = {
+        sku: replace(one, personalisations={"name": n.Personalisation("engraving", random.choice((0, 60, 900)))})
+        for sku, one in shop.stock.items.items()
+    }
+    return replace(shop, stock=replace(shop.stock, points=points, items=items))
+
+
+def engraved(random: Random, question: n.PlanRequest) -> n.PlanRequest:
+    lines = (replace(line, personalisations=random.choice(((), ("name",)))) for line in question.lines)
+    return replace(question, lines=tuple(lines))
+
+
+def test_the_best_plan_is_the_first_one_of_the_engine_where_not_every_point_can_personalise() -> None:
+    assert sum(check(seed, is_personal=True) for seed in range(8_000, 8_060)) > 15
 
 
 def coming_once(random: Random, carrier: n.Carrier) -> n.Carrier:

@@ -270,12 +270,18 @@ class PersonalisationField(_message.Message):
     MAX_CHARACTERS_FIELD_NUMBER: _builtins.int
     SURCHARGES_FIELD_NUMBER: _builtins.int
     REQUIRED_FIELD_NUMBER: _builtins.int
+    CAPABILITY_FIELD_NUMBER: _builtins.int
+    WORK_MINUTES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Lower case words with underscores, unique in the item."""
     max_characters: _builtins.int
     """At least 1."""
     required: _builtins.bool
     """Whether the article is not sold without."""
+    capability: _builtins.str
+    """What a point must be able to do for it, as one of its capabilities; empty: any point can."""
+    work_minutes: _builtins.int
+    """Working time that it takes at the point, beside the handling of the parcel; at most 43200 (30 days of 24 hours)."""
     @_builtins.property
     def surcharges(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChannelPrice]:
         """By channel, tax included; free where a channel is not named."""
@@ -287,10 +293,12 @@ class PersonalisationField(_message.Message):
         max_characters: _builtins.int = ...,
         surcharges: _abc.Iterable[Global___ChannelPrice] | None = ...,
         required: _builtins.bool = ...,
+        capability: _builtins.str = ...,
+        work_minutes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_characters", b"max_characters", "name", b"name", "required", b"required", "surcharges", b"surcharges"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capability", b"capability", "max_characters", b"max_characters", "name", b"name", "required", b"required", "surcharges", b"surcharges", "work_minutes", b"work_minutes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

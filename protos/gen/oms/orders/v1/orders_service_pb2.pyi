@@ -676,8 +676,9 @@ class ChangeRule(_message.Message):
     role: _builtins.str
     """Whose; empty for everybody else."""
     until: _builtins.str
-    """"never", "release" (while the order is held or cooling off), "pick", "pack" or "hand_over": until the first unit
-    of the order got there.
+    """"never", "release" (while the order is held or cooling off), "pick", "personalise" (something is begun to be put on
+    it), "pack" or "hand_over": until the first unit of the order got there. Once something is begun to be put on a
+    unit, only a role that is named may go further.
     """
     def __init__(
         self,
@@ -1095,6 +1096,7 @@ class OrderLine(_message.Message):
     SHIPPING_MINOR_FIELD_NUMBER: _builtins.int
     DISCOUNTS_FIELD_NUMBER: _builtins.int
     TAKEN_AT_POINT_ID_FIELD_NUMBER: _builtins.int
+    PERSONALISATIONS_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     """1 and up, unique in the order."""
     sku: _builtins.str
@@ -1115,6 +1117,10 @@ class OrderLine(_message.Message):
     """
     @_builtins.property
     def discounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiscountShare]: ...
+    @_builtins.property
+    def personalisations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Personalisation]:
+        """What is put on each unit; not on units that are taken along."""
+
     def __init__(
         self,
         *,
@@ -1129,14 +1135,41 @@ class OrderLine(_message.Message):
         shipping_minor: _builtins.int = ...,
         discounts: _abc.Iterable[Global___DiscountShare] | None = ...,
         taken_at_point_id: _builtins.str = ...,
+        personalisations: _abc.Iterable[Global___Personalisation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "discounts", b"discounts", "line_number", b"line_number", "net_minor", b"net_minor", "quantity", b"quantity", "shipping_minor", b"shipping_minor", "sku", b"sku", "taken_at_point_id", b"taken_at_point_id", "tax_minor", b"tax_minor", "tax_rate_basis_points", b"tax_rate_basis_points", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "discounts", b"discounts", "line_number", b"line_number", "net_minor", b"net_minor", "personalisations", b"personalisations", "quantity", b"quantity", "shipping_minor", b"shipping_minor", "sku", b"sku", "taken_at_point_id", b"taken_at_point_id", "tax_minor", b"tax_minor", "tax_rate_basis_points", b"tax_rate_basis_points", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderLine: _TypeAlias = OrderLine  # noqa: Y015
+
+@_typing.final
+class Personalisation(_message.Message):
+    """What is put on a unit before it is packed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """As inventory knows it of the item, once in a line."""
+    text: _builtins.str
+    """Personal data: 1 to 1000 characters, and no more than the item allows."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Personalisation: _TypeAlias = Personalisation  # noqa: Y015
 
 @_typing.final
 class OrderContent(_message.Message):
@@ -1478,19 +1511,25 @@ class LineFacts(_message.Message):
     LINE_NUMBER_FIELD_NUMBER: _builtins.int
     SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    PERSONALISATIONS_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     sku: _builtins.str
     quantity: _builtins.int
+    @_builtins.property
+    def personalisations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of what is put on each unit."""
+
     def __init__(
         self,
         *,
         line_number: _builtins.int = ...,
         sku: _builtins.str = ...,
         quantity: _builtins.int = ...,
+        personalisations: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "personalisations", b"personalisations", "quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2688,6 +2727,8 @@ class Fulfilment(_message.Message):
     UNCLAIMED_SINCE_FIELD_NUMBER: _builtins.int
     TAKEN_FIELD_NUMBER: _builtins.int
     AWAITED_FIELD_NUMBER: _builtins.int
+    PERSONALISING_SINCE_FIELD_NUMBER: _builtins.int
+    PERSONALISED_AT_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -2736,6 +2777,14 @@ class Fulfilment(_message.Message):
     def awaited(self) -> _containers.RepeatedCompositeFieldContainer[Global___AwaitedUnits]:
         """Units of it that are still to come: until all are there it is held ("stock")."""
 
+    @_builtins.property
+    def personalising_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when something is put on its units; absent when nothing is, or nobody has begun."""
+
+    @_builtins.property
+    def personalised_at(self) -> _timestamp_pb2.Timestamp:
+        """When that was done."""
+
     def __init__(
         self,
         *,
@@ -2762,10 +2811,12 @@ class Fulfilment(_message.Message):
         unclaimed_since: _timestamp_pb2.Timestamp | None = ...,
         taken: _builtins.bool = ...,
         awaited: _abc.Iterable[Global___AwaitedUnits] | None = ...,
+        personalising_since: _timestamp_pb2.Timestamp | None = ...,
+        personalised_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2856,10 +2907,15 @@ class FulfilmentLine(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
+    PERSONALISATIONS_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     sku: _builtins.str
     quantity: _builtins.int
     title: _builtins.str
+    @_builtins.property
+    def personalisations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of what is put on each unit."""
+
     def __init__(
         self,
         *,
@@ -2867,10 +2923,11 @@ class FulfilmentLine(_message.Message):
         sku: _builtins.str = ...,
         quantity: _builtins.int = ...,
         title: _builtins.str = ...,
+        personalisations: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "sku", b"sku", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "personalisations", b"personalisations", "quantity", b"quantity", "sku", b"sku", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -4566,6 +4623,124 @@ class RecordPickRequest(_message.Message):
 Global___RecordPickRequest: _TypeAlias = RecordPickRequest  # noqa: Y015
 
 @_typing.final
+class BeginPersonalisationRequest(_message.Message):
+    """Something begins to be put on the units of picked work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    fulfilment_id: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginPersonalisationRequest: _TypeAlias = BeginPersonalisationRequest  # noqa: Y015
+
+@_typing.final
+class BeginPersonalisationResponse(_message.Message):
+    """The work after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fulfilment(self) -> Global___Fulfilment: ...
+    def __init__(
+        self,
+        *,
+        fulfilment: Global___Fulfilment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginPersonalisationResponse: _TypeAlias = BeginPersonalisationResponse  # noqa: Y015
+
+@_typing.final
+class CompletePersonalisationRequest(_message.Message):
+    """All is put on them that was to be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    fulfilment_id: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompletePersonalisationRequest: _TypeAlias = CompletePersonalisationRequest  # noqa: Y015
+
+@_typing.final
+class CompletePersonalisationResponse(_message.Message):
+    """The work after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fulfilment(self) -> Global___Fulfilment: ...
+    def __init__(
+        self,
+        *,
+        fulfilment: Global___Fulfilment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CompletePersonalisationResponse: _TypeAlias = CompletePersonalisationResponse  # noqa: Y015
+
+@_typing.final
 class RecordPickResponse(_message.Message):
     """PICKED, or SHORT when nothing was found."""
 
@@ -5355,6 +5530,7 @@ class GetFulfilmentResponse(_message.Message):
     CHANNEL_ID_FIELD_NUMBER: _builtins.int
     BRANDS_FIELD_NUMBER: _builtins.int
     CHANNEL_ORDER_NUMBER_FIELD_NUMBER: _builtins.int
+    TEXTS_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """For the packing slip; may be empty."""
@@ -5366,6 +5542,10 @@ class GetFulfilmentResponse(_message.Message):
 
     @_builtins.property
     def brands(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def texts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonalText]:
+        """Personal data: what is put on the units of its lines. Not for work that is only offered to the point."""
+
     def __init__(
         self,
         *,
@@ -5374,14 +5554,42 @@ class GetFulfilmentResponse(_message.Message):
         channel_id: _builtins.str = ...,
         brands: _abc.Iterable[_builtins.str] | None = ...,
         channel_order_number: _builtins.str = ...,
+        texts: _abc.Iterable[Global___PersonalText] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment", "ship_to", b"ship_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "fulfilment", b"fulfilment", "ship_to", b"ship_to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "fulfilment", b"fulfilment", "ship_to", b"ship_to", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetFulfilmentResponse: _TypeAlias = GetFulfilmentResponse  # noqa: Y015
+
+@_typing.final
+class PersonalText(_message.Message):
+    """What is put on each unit of a line."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_NUMBER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    line_number: _builtins.int
+    name: _builtins.str
+    text: _builtins.str
+    def __init__(
+        self,
+        *,
+        line_number: _builtins.int = ...,
+        name: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "name", b"name", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PersonalText: _TypeAlias = PersonalText  # noqa: Y015
 
 @_typing.final
 class ListObligationsRequest(_message.Message):

@@ -213,6 +213,16 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordPickRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordPickResponse.FromString,
                 _registered_method=True)
+        self.BeginPersonalisation = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/BeginPersonalisation',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.BeginPersonalisationRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.BeginPersonalisationResponse.FromString,
+                _registered_method=True)
+        self.CompletePersonalisation = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/CompletePersonalisation',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationResponse.FromString,
+                _registered_method=True)
         self.CloseParcel = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/CloseParcel',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CloseParcelRequest.SerializeToString,
@@ -523,8 +533,24 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BeginPersonalisation(self, request, context):
+        """Of picked work: something begins to be put on its units, and cannot be taken back. FAILED_PRECONDITION /
+        NOTHING_TO_PERSONALISE, NOT_PICKED, ALREADY_BEGUN, ON_HOLD, NOT_CAPTURED (where money is taken before the pack),
+        CANCELLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompletePersonalisation(self, request, context):
+        """Of what was begun: the work may be packed. FAILED_PRECONDITION / NOT_BEGUN, ALREADY_PERSONALISED, CANCELLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CloseParcel(self, request, context):
-        """picked -> packed: the parcel is closed and its amount known.
+        """picked -> packed: the parcel is closed and its amount known. FAILED_PRECONDITION / NOT_PERSONALISED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -765,6 +791,16 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.RecordPick,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordPickRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordPickResponse.SerializeToString,
+            ),
+            'BeginPersonalisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginPersonalisation,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.BeginPersonalisationRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.BeginPersonalisationResponse.SerializeToString,
+            ),
+            'CompletePersonalisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompletePersonalisation,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationResponse.SerializeToString,
             ),
             'CloseParcel': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseParcel,
@@ -1761,6 +1797,60 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/RecordPick',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordPickRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordPickResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginPersonalisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/BeginPersonalisation',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.BeginPersonalisationRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.BeginPersonalisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompletePersonalisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/CompletePersonalisation',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -127,8 +127,15 @@ class OrdersServiceStub:
     """offered -> lapsed if the deadline has passed at `as_of`; answers what really happened."""
     RecordPick: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordPickRequest, _orders_service_pb2.RecordPickResponse]
     """accepted -> picked: which units were found; the others are short and lose their place."""
+    BeginPersonalisation: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.BeginPersonalisationRequest, _orders_service_pb2.BeginPersonalisationResponse]
+    """Of picked work: something begins to be put on its units, and cannot be taken back. FAILED_PRECONDITION /
+    NOTHING_TO_PERSONALISE, NOT_PICKED, ALREADY_BEGUN, ON_HOLD, NOT_CAPTURED (where money is taken before the pack),
+    CANCELLED.
+    """
+    CompletePersonalisation: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.CompletePersonalisationRequest, _orders_service_pb2.CompletePersonalisationResponse]
+    """Of what was begun: the work may be packed. FAILED_PRECONDITION / NOT_BEGUN, ALREADY_PERSONALISED, CANCELLED."""
     CloseParcel: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.CloseParcelRequest, _orders_service_pb2.CloseParcelResponse]
-    """picked -> packed: the parcel is closed and its amount known."""
+    """picked -> packed: the parcel is closed and its amount known. FAILED_PRECONDITION / NOT_PERSONALISED."""
     RecordCapture: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCaptureRequest, _orders_service_pb2.RecordCaptureResponse]
     """The outcome of the capture of a parcel, or of the whole order; hand-over needs it to be a success, or an override.
     FAILED_PRECONDITION / NOT_PACKED, CAPTURED_BY_PARCEL.
@@ -249,8 +256,15 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """offered -> lapsed if the deadline has passed at `as_of`; answers what really happened."""
     RecordPick: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordPickRequest, _orders_service_pb2.RecordPickResponse]  # type: ignore[assignment]
     """accepted -> picked: which units were found; the others are short and lose their place."""
+    BeginPersonalisation: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.BeginPersonalisationRequest, _orders_service_pb2.BeginPersonalisationResponse]  # type: ignore[assignment]
+    """Of picked work: something begins to be put on its units, and cannot be taken back. FAILED_PRECONDITION /
+    NOTHING_TO_PERSONALISE, NOT_PICKED, ALREADY_BEGUN, ON_HOLD, NOT_CAPTURED (where money is taken before the pack),
+    CANCELLED.
+    """
+    CompletePersonalisation: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.CompletePersonalisationRequest, _orders_service_pb2.CompletePersonalisationResponse]  # type: ignore[assignment]
+    """Of what was begun: the work may be packed. FAILED_PRECONDITION / NOT_BEGUN, ALREADY_PERSONALISED, CANCELLED."""
     CloseParcel: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.CloseParcelRequest, _orders_service_pb2.CloseParcelResponse]  # type: ignore[assignment]
-    """picked -> packed: the parcel is closed and its amount known."""
+    """picked -> packed: the parcel is closed and its amount known. FAILED_PRECONDITION / NOT_PERSONALISED."""
     RecordCapture: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCaptureRequest, _orders_service_pb2.RecordCaptureResponse]  # type: ignore[assignment]
     """The outcome of the capture of a parcel, or of the whole order; hand-over needs it to be a success, or an override.
     FAILED_PRECONDITION / NOT_PACKED, CAPTURED_BY_PARCEL.
@@ -580,12 +594,31 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         """accepted -> picked: which units were found; the others are short and lose their place."""
 
     @_abc_1.abstractmethod
+    def BeginPersonalisation(
+        self,
+        request: _orders_service_pb2.BeginPersonalisationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.BeginPersonalisationResponse, _abc.Awaitable[_orders_service_pb2.BeginPersonalisationResponse]]:
+        """Of picked work: something begins to be put on its units, and cannot be taken back. FAILED_PRECONDITION /
+        NOTHING_TO_PERSONALISE, NOT_PICKED, ALREADY_BEGUN, ON_HOLD, NOT_CAPTURED (where money is taken before the pack),
+        CANCELLED.
+        """
+
+    @_abc_1.abstractmethod
+    def CompletePersonalisation(
+        self,
+        request: _orders_service_pb2.CompletePersonalisationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.CompletePersonalisationResponse, _abc.Awaitable[_orders_service_pb2.CompletePersonalisationResponse]]:
+        """Of what was begun: the work may be packed. FAILED_PRECONDITION / NOT_BEGUN, ALREADY_PERSONALISED, CANCELLED."""
+
+    @_abc_1.abstractmethod
     def CloseParcel(
         self,
         request: _orders_service_pb2.CloseParcelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.CloseParcelResponse, _abc.Awaitable[_orders_service_pb2.CloseParcelResponse]]:
-        """picked -> packed: the parcel is closed and its amount known."""
+        """picked -> packed: the parcel is closed and its amount known. FAILED_PRECONDITION / NOT_PERSONALISED."""
 
     @_abc_1.abstractmethod
     def RecordCapture(

@@ -643,19 +643,27 @@ class BasketLine(_message.Message):
     LINE_NUMBER_FIELD_NUMBER: _builtins.int
     SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    PERSONALISATIONS_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     sku: _builtins.str
     quantity: _builtins.int
+    @_builtins.property
+    def personalisations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The names of what is put on each unit, of those that inventory knows of the item: only points that can do it send
+        the article, and it takes its time. Never the texts.
+        """
+
     def __init__(
         self,
         *,
         line_number: _builtins.int = ...,
         sku: _builtins.str = ...,
         quantity: _builtins.int = ...,
+        personalisations: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "personalisations", b"personalisations", "quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

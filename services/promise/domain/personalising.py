@@ -1,0 +1,52 @@
+"""What is to be put on articles before they are packed: which points can, and how long it takes (SPEC ORD-6).
+
+Units of an article of which any is personalised are all sent from points that can: they lie on one shelf.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from services.promise.domain.network import BasketLine, Item, Point
+
+# A name that the article does not have: no point has this, so that nothing is promised that nobody can do.
+_UNKNOWN = "\0"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Of an article. `minutes` of working time, for one unit as for many: they are worked on side by side."""
+
+    capabilities: frozenset[str]
+    minutes: int
+
+    def is_met_by(self, point: Point) -> bool:
+        """Whether the point can do all of it."""
+        return self.capabilities <= point.capabilities
+
+    def in_words(self) -> str:
+        """What it takes, for example "engraving"."""
+        known = sorted(self.capabilities - {_UNKNOWN})
+        return ", ".join(one.replace("_", " ") for one in known) or "this personalisation"
+
+
+Needs = Mapping[str, Need]
+
+
+def needs_of(items: Mapping[str, Item], lines: Iterable[BasketLine]) -> Needs:
+    """By SKU, of articles that are personalised. What a line asks for is done one after the other."""
+    needs: dict[str, Need] = {}
+    for line in lines:
+        if not line.personalisations or line.sku not in items:
+            continue
+        known = items[line.sku].personalisations
+        wanted = [known.get(name) for name in line.personalisations]
+        capabilities = {one.capability if one else _UNKNOWN for one in wanted} - {""}
+        minutes = sum(one.minutes for one in wanted if one)
+        before = needs.get(line.sku, Need(frozenset(), 0))
+        needs[line.sku] = Need(before.capabilities | capabilities, max(before.minutes, minutes))
+    return needs
+
+
+def minutes_of(needs: Needs, skus: Iterable[str]) -> int:
+    """How long a point works on these articles, beside the handling of the parcel."""
+    return max((needs[sku].minutes for sku in skus if sku in needs), default=0)
