@@ -58,6 +58,8 @@ class Amending(Capturing):
         _order: OrderInput
         _paid_by_channel: bool
         _promised_until: str
+        # Its means is kept: whatever it comes to is authorised later.
+        _is_kept: bool
 
         def _key(self, step: str) -> str: ...
         def _is_cancelling(self) -> bool: ...
@@ -117,7 +119,7 @@ class Amending(Capturing):
         if legs := [self._room.pop(one) for one in emptied if one in self._room]:
             await self._give_room_back(*legs)
         currency = str(told["currency"])
-        if amount := int(told["no_longer_due_minor"]):
+        if (amount := int(told["no_longer_due_minor"])) and not self._is_kept:
             # A channel that was paid is asked to refund.
             give = calls.refund if self._paid_by_channel else calls.void
             cause = f"change/{change_id}"
@@ -197,7 +199,7 @@ class Amending(Capturing):
 
     async def _raise_amount(self, change_id: str, wanted: Proposal, more: More) -> None:
         """What it costs more is authorised before it stands."""
-        if wanted.total.amount_minor <= wanted.due.amount_minor:
+        if wanted.total.amount_minor <= wanted.due.amount_minor or self._is_kept:
             return
         if not wanted.due.amount_minor:
             # Nothing was authorised with the order: there is no payment that could be raised.
@@ -233,7 +235,7 @@ class Amending(Capturing):
             await self._insist_on(calls.release_hold, self._hold_change(change_id, "release", less))
         if self._room:
             await self._give_room_back(*self._room.values())
-        if wanted.total.amount_minor < wanted.due.amount_minor:
+        if wanted.total.amount_minor < wanted.due.amount_minor and not self._is_kept:
             await self._change_amount(change_id, "lower", wanted.total)
         self._order = replace(
             self._order,

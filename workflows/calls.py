@@ -18,6 +18,7 @@ from workflows.messages import (
     Applied,
     ApplyRequest,
     AppointmentMoveStep,
+    AuthorisationStep,
     AuthorizeRequest,
     BasketRequest,
     BookingAnswer,
@@ -36,6 +37,7 @@ from workflows.messages import (
     Offered,
     OrderStep,
     PaymentAnswer,
+    PaymentDue,
     Plan,
     PlanRequest,
     Proposal,
@@ -140,7 +142,7 @@ async def authorize(request: AuthorizeRequest) -> PaymentAnswer:
 
 
 async def save_means(request: AuthorizeRequest) -> PaymentAnswer:
-    """payments: keep the means of an order that is paid later; `saved`, `declined` or `action_required`."""
+    """payments: keep the means of an order that is paid later; authorised at once where that lasts long enough."""
     return await _step("save_means", request, PaymentAnswer)
 
 
@@ -195,6 +197,16 @@ async def accept_order(request: AcceptRequest) -> Accepted:
 async def refuse_order(request: RefuseRequest) -> str:
     """orders: the order cannot stand; answers the state it really has."""
     return await _step("refuse_order", request, str)
+
+
+async def payment_due(request: OrderStep) -> PaymentDue:
+    """orders: from when on an order is to be paid whose means was kept."""
+    return await _step("payment_due", request, PaymentDue)
+
+
+async def record_authorisation(request: AuthorisationStep) -> str:
+    """orders: what became of it; answers the state that the order really has."""
+    return await _step("record_authorisation", request, str)
 
 
 async def require_payment_action(request: OrderStep) -> None:

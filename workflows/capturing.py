@@ -41,7 +41,7 @@ class Capturing(Story):
             if answer.state == "succeeded":
                 await record("captured", "captured", "", "")
                 return "captured"
-            pause = _pause_after(attempt)
+            pause = pause_after(attempt)
             next_try_at = (workflow.now() + pause).isoformat() if pause else ""
             await record(f"capture-failed/{attempt}", "failed", answer.failure_code, next_try_at)
             decision = await self._first_of(
@@ -66,7 +66,7 @@ def _is_an_answer(reason: str) -> bool:
     return reason == _CLOSED or (reason == NOT_AUTHORIZED and workflow.patched("not-authorized-is-declined"))
 
 
-def _pause_after(attempt: int) -> timedelta | None:
+def pause_after(attempt: int) -> timedelta | None:
     """None when the schedule is over: a person decides."""
     schedule = policies.CAPTURE_RETRIES
     return schedule[attempt - 1] if attempt <= len(schedule) else None

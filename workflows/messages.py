@@ -393,6 +393,30 @@ class SavedMeansRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentDue:
+    """From when on an order is to be paid whose means was kept; empty while nothing of it has a date.
+
+    `held`: a decline holds it.
+    """
+
+    state: str
+    authorise_from: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisationStep:
+    """What became of that: `authorized`, `declined` (and when it is tried again, if by itself) or `let_go`."""
+
+    request_id: str
+    order_id: str
+    outcome: str
+    as_of: str
+    reason: str = ""
+    next_try_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AmountChange:
     """Another total of an order that is not captured yet.
 

@@ -52,6 +52,7 @@ with workflow.unsafe.imports_passed_through():
         SupplyOverlay,
     )
     from workflows.offer_messages import DoubtRequest
+    from workflows.paying_ahead import PayingAhead
     from workflows.refusing import Refused, believe, no_place, sold_out
     from workflows.taking import Declined, Taking
     from workflows.trying import Trying
@@ -59,7 +60,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 @workflow.defn(name="OrderWorkflow")
-class OrderWorkflow(Trying, Taking, Waiting):
+class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
     """Drives one order. Stock, money and the order's state belong to their services; this only sequences."""
 
     @workflow.init
@@ -213,18 +214,18 @@ class OrderWorkflow(Trying, Taking, Waiting):
             # A gift, a sample: no provider authorises nothing, and there is nothing to undo.
             return PaymentAnswer("authorized")
         self._undo["unwind"] = self._unwind_payment
-        payment = await calls.authorize(
-            AuthorizeRequest(
-                request_id=self._key("authorize"),
-                order_id=self._order.order_id,
-                channel_id=self._order.channel_id,
-                amount=self._order.total,
-                tender=self._order.tender,
-                first=self._order.first,
-                save_means=self._order.save_means,
-                needed_until=self._needed_until(plan.window_end),
-            )
+        request = AuthorizeRequest(
+            request_id=self._key("authorize"),
+            order_id=self._order.order_id,
+            channel_id=self._order.channel_id,
+            amount=self._order.total,
+            tender=self._order.tender,
+            first=self._order.first,
+            save_means=self._order.save_means,
+            needed_until=self._needed_until(plan.window_end),
         )
+        may_keep = self._may_be_kept(self._order, plan) and workflow.patched("means-are-kept")
+        payment = await (calls.save_means(request) if may_keep else calls.authorize(request))
         if payment.status == "action_required":
             payment = await self._customer_acts(payment)
         if payment.status == "declined":
@@ -232,6 +233,7 @@ class OrderWorkflow(Trying, Taking, Waiting):
         if payment.status == "closed":
             raise Refused(Refusal("PAYMENT_DECLINED", "the payment was closed"))
         self._paid_by_channel = payment.status == "paid_by_channel"
+        self._is_kept = payment.status == "saved"
         return payment
 
     async def _customer_acts(self, payment: PaymentAnswer) -> PaymentAnswer:
@@ -239,9 +241,10 @@ class OrderWorkflow(Trying, Taking, Waiting):
         await calls.require_payment_action(self._step("action", payment.next_action_url))
         self._placement = Placement("action_required", next_action_url=payment.next_action_url)
         wait = timedelta(seconds=self._order.life_cycle.payment_action_seconds)
-        outcome = await self._first_of("cancellation_requested", "authorized", "declined", within=wait)
-        if outcome == "authorized":
-            return PaymentAnswer("authorized")
+        told = ("cancellation_requested", "authorized", "saved", "declined")
+        outcome = await self._first_of(*told, within=wait)
+        if outcome in ("authorized", "saved"):
+            return PaymentAnswer(outcome)
         if outcome == "declined":
             code = str(self._happenings["declined"].data.get("decline_code", ""))
             return PaymentAnswer("declined", decline_code=code)
@@ -329,6 +332,8 @@ class OrderWorkflow(Trying, Taking, Waiting):
             if not told:
                 break
             await self._carry_out_changes()
+        if self._is_kept and not await self._pay_ahead():
+            return False
         while (state := await self._release_order()) == "VALIDATED":
             # Something holds it still; the orders service watches its dates and tells.
             await self._first_of("cancellation_requested", CHANGE_TOLD, "holds_ended")

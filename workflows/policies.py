@@ -26,6 +26,10 @@ PLAN_ATTEMPTS = 4
 # A capture that was declined is tried again after these, then waits for a person.
 CAPTURE_RETRIES = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 
+# Kept means are charged so much earlier at most, each at its own moment: thousands that are released in one second
+# do not ask their provider in one second too.
+AUTHORISE_SPREAD = timedelta(hours=6)
+
 # A step that failed for good is flagged for a person and tried again after this, or at once on `resume`.
 ATTENTION_RETRY = timedelta(hours=1)
 

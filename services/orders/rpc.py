@@ -141,6 +141,24 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
         return pb.ReleaseOrderResponse(state=to.from_order_state(state))
 
     @wire.checked
+    async def GetPaymentDue(self, request: pb.GetPaymentDueRequest, context: Any) -> pb.GetPaymentDueResponse:
+        due = await self._service.payment_due(request.order_id, times.field_or_now(request, "as_of"))
+        return pb.GetPaymentDueResponse(
+            state=to.from_order_state(due.state),
+            authorise_from=wire.from_instant(due.authorise_from),
+            held=due.held,
+        )
+
+    @wire.checked
+    async def RecordAuthorisation(
+        self, request: pb.RecordAuthorisationRequest, context: Any
+    ) -> pb.RecordAuthorisationResponse:
+        state = await self._service.record_authorisation(
+            wire.asked(request), request.order_id, money.to_authorisation(request)
+        )
+        return pb.RecordAuthorisationResponse(state=to.from_order_state(state))
+
+    @wire.checked
     async def RerouteUnits(self, request: pb.RerouteUnitsRequest, context: Any) -> pb.RerouteUnitsResponse:
         planned = await self._service.reroute_units(
             wire.asked(request),

@@ -26,6 +26,7 @@ from services.orders.domain import (
     fulfilment,
     order,
     parcels,
+    paying,
     personalising,
     pricing,
     settings,
@@ -243,6 +244,15 @@ class OrdersService(Offering):
     async def release_order(self, asked: Asked, order_id: str, as_of: datetime) -> OrderState:
         """validated -> released, or what a cancellation made of it."""
         return await self.state_after(asked, order_id, lambda one: order.release(one, as_of))
+
+    async def payment_due(self, order_id: str, as_of: datetime) -> paying.Due:
+        """From when on an order is to be paid whose means was kept."""
+        async with db.single(self._engine).connect() as tx:
+            return paying.due((await store.read(tx, order_id)).order, as_of)
+
+    async def record_authorisation(self, asked: Asked, order_id: str, outcome: paying.Outcome) -> OrderState:
+        """What became of that; FailedPrecondition / NOT_ACCEPTED."""
+        return await self.state_after(asked, order_id, lambda one: paying.record(one, outcome))
 
     async def reroute_units(
         self,

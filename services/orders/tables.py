@@ -36,6 +36,7 @@ life_cycle = Table(
     Column("competition", JSONB(none_as_null=True)),
     Column("fraud", JSONB(none_as_null=True)),
     Column("trial", JSONB(none_as_null=True)),
+    Column("authorise_ahead_seconds", Integer),
 )
 
 sales_channel = Table(

@@ -11,6 +11,7 @@ from kit.values.money import Money
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.type.v1 import type_pb2
 from services.orders.domain.model import (
+    AUTHORISE_AHEAD_SECONDS,
     LOSS_DECISION_SECONDS,
     Address,
     Buyer,
@@ -90,6 +91,7 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         _to_competition(message),
         to_policy(message),
         to_trial_terms(message),
+        message.authorise_ahead_seconds or AUTHORISE_AHEAD_SECONDS,
     )
 
 
@@ -278,6 +280,7 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         competition=_from_competition(one.competition),
         fraud=from_policy(one.fraud),
         trial=from_terms(one),
+        authorise_ahead_seconds=one.authorise_ahead_seconds,
     )
 
 

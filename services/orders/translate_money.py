@@ -3,6 +3,7 @@
 from kit import times
 from kit.values.money import Money
 from oms.orders.v1 import orders_service_pb2 as pb
+from services.orders.domain import paying
 from services.orders.domain.capture import Outcome
 from services.orders.domain.model import Order, Refund, RefundKind, RefundWish, Units
 from services.orders.wire import from_instant, from_money, one_of, to_money
@@ -15,6 +16,15 @@ def to_outcome(message: pb.RecordCaptureRequest) -> Outcome:
         message.actor,
         times.field_or_now(message, "as_of"),
         times.field_or_none(message, "next_try_at"),
+    )
+
+
+def to_authorisation(message: pb.RecordAuthorisationRequest) -> paying.Outcome:
+    return paying.Outcome(
+        message.outcome,
+        message.reason,
+        times.field_or_none(message, "next_try_at"),
+        times.field_or_now(message, "as_of"),
     )
 
 

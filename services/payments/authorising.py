@@ -68,13 +68,20 @@ class Authorising:
     async def save_means(self, asked: Authorize) -> Statement:
         """Keeps the only means without authorising anything: the payment is SAVED, or answers as an authorisation.
 
-        What it is to pay is authorised later, by `authorize` without means.
+        What it is to pay is authorised later, by `authorize` without means; or at once, where its account's
+        authorisations hold for as long as the order needs one.
         """
         for part in asked.tenders:
             if part.means.kind is not MeansKind.PAYMENT_METHOD_TOKEN:
                 raise InvalidArgument("tender", "only a payment_method_token can be kept")
             check_part("tender", part)
-        return await self._ask("save_means", replace(asked, save_means=True), rules.intend_save)
+        lasts = asked.needed_until is not None and all(self._lasts(asked, one.means) for one in asked.tenders)
+        intend = links.authorising if lasts else rules.intend_save
+        return await self._ask("save_means", replace(asked, save_means=True), intend)
+
+    def _lasts(self, asked: Authorize, means: Means) -> bool:
+        abilities = self._providers[self._account(asked.channel_id, means)].abilities
+        return abilities.holds_long_enough(self._clock(), asked.needed_until)
 
     async def _ask(self, verb: str, asked: Authorize, intend: _Intend) -> Statement:
         check_order(asked)

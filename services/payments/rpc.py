@@ -82,7 +82,8 @@ class PaymentsRpc(PaymentsServiceServicer):
     async def SaveMeans(self, request: pb.SaveMeansRequest, context: object) -> pb.SaveMeansResponse:
         with about_order(request.order_id):
             part = _part("tender", request.tender)
-            statement = await self._service.save_means(_authorize(request, [part]))
+            asked = replace(_authorize(request, [part]), needed_until=times.field_or_none(request, "needed_until"))
+            statement = await self._service.save_means(asked)
         return pb.SaveMeansResponse(payment=_payment_proto(statement))
 
     async def Authorize(self, request: pb.AuthorizeRequest, context: object) -> pb.AuthorizeResponse:

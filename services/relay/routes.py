@@ -6,6 +6,7 @@ WAKING = frozenset(
     {
         "oms.orders.order.cancellation_requested",
         "oms.orders.order.holds_ended",
+        "oms.orders.order.wait_changed",
         "oms.orders.order.lines_cancelled",
         "oms.orders.order.change_proposed",
         "oms.orders.order.capture_overridden",

@@ -228,20 +228,51 @@ async def reviewed_and_let_go(world: World) -> str:
 
 async def pre_ordered(world: World) -> str:
     """Its work begins before the release date, and its parcel leaves on it."""
-    released_on = now().date() + timedelta(days=9)
-    sku = await world.stock({NEAR: 1}, release_date=released_on.isoformat())
-    recorded = await world.record({sku: 1}, channel="in-time")
-    order_id = recorded.order.order_id
-    await world.place(recorded)
-    hold = await world.hold_of(order_id, "release_date")
+    order_id = await _pre_ordered(world, days=4)
     await until(lambda: _is_waiting(world, order_id), "its work waits")
-    await world.let_go(order_id, hold.hold_id)
+    await _leaves_on_its_day(world, order_id)
+    return order_id
+
+
+async def pre_ordered_long_before(world: World) -> str:
+    """Its means is kept, and charged two days before its work begins."""
+    order_id = await _pre_ordered(world, days=40)
+    await world.waits_its_days(order_id)
+    await until(lambda: _is_waiting(world, order_id), "its work waits")
+    await _leaves_on_its_day(world, order_id)
+    return order_id
+
+
+async def pre_ordered_and_paid_by_a_link(world: World) -> str:
+    sku = await world.stock({NEAR: 1}, release_date=(now().date() + timedelta(days=40)).isoformat())
+    recorded = await world.record({sku: 1}, channel="paid-early")
+    order_id = recorded.order.order_id
+    world.provider.fault("create", "decline", 1 + len(policies.CAPTURE_RETRIES), order_id)
+    await world.place(recorded)
+    for number, pause in enumerate(policies.CAPTURE_RETRIES, start=1):
+        await world.declined(order_id, number)
+        await world.clock.fast_forward(world.story(order_id), pause)
+    await world.hold_of(order_id, "payment")
+    await world.pays_by_link(order_id)
+    await until(lambda: _is_waiting(world, order_id), "its work waits")
+    await _leaves_on_its_day(world, order_id)
+    return order_id
+
+
+async def _pre_ordered(world: World, days: int) -> str:
+    sku = await world.stock({NEAR: 1}, release_date=(now().date() + timedelta(days=days)).isoformat())
+    recorded = await world.record({sku: 1}, channel="in-time")
+    await world.place(recorded)
+    return recorded.order.order_id
+
+
+async def _leaves_on_its_day(world: World, order_id: str) -> None:
+    await world.let_go(order_id, (await world.hold_of(order_id, "release_date")).hold_id)
     work = await world.pack(await world.pick(await world.accept(order_id)))
     await world.parcel_paid(work.fulfilment_id)
     with pytest.raises(FailedPrecondition, match="NOT_BEFORE"):
         await world.hand_over(work)
     await world.deliver(await world.hand_over(work, at=work.hand_over_from.ToDatetime(UTC)))
-    return order_id
 
 
 async def waited_and_came_in_part(world: World) -> str:
@@ -555,6 +586,8 @@ LIVES: tuple[Life, ...] = (
     pre_ordered,
     waited_and_came_in_part,
     waited_and_cancelled,
+    pre_ordered_long_before,
+    pre_ordered_and_paid_by_a_link,
     held_at_its_point_and_cancelled,
     lost_and_sent_again,
     lost_and_sent_again_from_the_second_point,

@@ -812,6 +812,52 @@ class World:
         await asyncio.to_thread(self.provider.act, order_id, choice)
         await self._tell_payments(order_id)
 
+    async def waits_its_days(self, order_id: str) -> None:
+        """The story has waited for as many days as it wants to, and no more time has passed."""
+
+        async def look() -> timedelta | None:
+            history = await self.story(order_id).fetch_history()
+            timers = [
+                one.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
+                for one in history.events
+                if one.HasField("timer_started_event_attributes")
+            ]
+            return next((one for one in reversed(timers) if one > timedelta(days=1)), None)
+
+        wait = await until(look, f"{order_id}: waits for days")
+        assert wait
+        await self.clock.fast_forward(self.story(order_id), wait)
+
+    async def declined(self, order_id: str, times: int) -> None:
+        """Waits until so many authorisations were declined, and the order was told of each."""
+
+        async def look() -> bool:
+            timeline = (await self.orders.GetTimeline(pb.GetTimelineRequest(order_id=order_id))).entries
+            return sum(one.kind == "order.payment_declined" for one in timeline) >= times
+
+        await until(look, f"{order_id}: declined {times} times")
+
+    async def pays_by_link(self, order_id: str) -> None:
+        """Customer service sends a link, and the customer pays where it leads."""
+        asked = pay.SendPaymentLinkRequest(
+            request_id=uuid4().hex, order_id=order_id, lifetime_seconds=3600, actor="service"
+        )
+        link = (await self.payments.SendPaymentLink(asked)).tender.next_action_url
+        opened = await self.payments.OpenPaymentLink(pay.OpenPaymentLinkRequest(token=link.rpartition("/")[2]))
+        await asyncio.to_thread(self.provider.pay_page, opened.url)
+        await self._tell_payments(order_id)
+
+    async def paid_ahead(self, order_id: str, *statuses: "pay.PaymentStatus.ValueType") -> pay.Payment:
+        """The payment, once it has come to one of these."""
+
+        async def look() -> pay.Payment | None:
+            payment = await self.payment(order_id)
+            return payment if payment.status in statuses else None
+
+        found = await until(look, f"{order_id}: {statuses}")
+        assert found
+        return found
+
     async def authorisation_ends(self, order_id: str) -> None:
         """The provider lets go of what it held, and tells us."""
         book = await asyncio.to_thread(self.provider.book, order_id)

@@ -13,6 +13,7 @@ from workflows.messages import (
     AcceptRequest,
     Appointment,
     AppointmentMoveStep,
+    AuthorisationStep,
     FulfilmentInput,
     FulfilmentStep,
     Leg,
@@ -20,6 +21,7 @@ from workflows.messages import (
     MissedAppointmentStep,
     Offered,
     OrderStep,
+    PaymentDue,
     RefundStep,
     Refusal,
     RefuseRequest,
@@ -97,6 +99,30 @@ class OrderActivities:
         reply = await self._stub.ReleaseOrder(
             pb.ReleaseOrderRequest(
                 request_id=request.request_id, order_id=request.order_id, as_of=instant(request.as_of)
+            ),
+            timeout=CALL_SECONDS,
+        )
+        return _order_state(reply.state)
+
+    @activity.defn
+    async def payment_due(self, request: OrderStep) -> PaymentDue:
+        """GetPaymentDue."""
+        asked = pb.GetPaymentDueRequest(order_id=request.order_id, as_of=instant(request.as_of))
+        reply = await self._stub.GetPaymentDue(asked, timeout=CALL_SECONDS)
+        begin = text(reply.authorise_from) if reply.HasField("authorise_from") else ""
+        return PaymentDue(_order_state(reply.state), begin, reply.held)
+
+    @activity.defn
+    async def record_authorisation(self, request: AuthorisationStep) -> str:
+        """RecordAuthorisation."""
+        reply = await self._stub.RecordAuthorisation(
+            pb.RecordAuthorisationRequest(
+                request_id=request.request_id,
+                order_id=request.order_id,
+                outcome=request.outcome,
+                reason=request.reason,
+                next_try_at=instant_or_none(request.next_try_at),
+                as_of=instant(request.as_of),
             ),
             timeout=CALL_SECONDS,
         )

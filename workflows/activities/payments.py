@@ -70,7 +70,7 @@ class PaymentActivities:
 
     @activity.defn
     async def save_means(self, request: AuthorizeRequest) -> PaymentAnswer:
-        """SaveMeans."""
+        """SaveMeans; authorised at once where that holds for as long as it is needed."""
         reply = await self._stub.SaveMeans(
             pb.SaveMeansRequest(
                 request_id=request.request_id,
@@ -78,6 +78,7 @@ class PaymentActivities:
                 channel_id=request.channel_id,
                 amount=money(request.amount),
                 tender=_tender(request.tender),
+                needed_until=instant_or_none(request.needed_until),
                 cause="placement",
                 actor=_ACTOR,
             ),

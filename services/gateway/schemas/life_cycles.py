@@ -189,6 +189,9 @@ class LifeCycle(Sent):
     loss_decision_seconds: _Seconds = Field(0, description="For the answer to `ask`; 0: three days")
     competition: Competition | None = Field(None, description="Null: work is offered to the planned point alone")
     trial: TrialTerms | None = Field(None, description="Where money is taken after a trial; null: the usual days")
+    authorise_ahead_seconds: _Seconds = Field(
+        0, description="How long before its first work a long wait is paid for; 0: two days"
+    )
 
 
 class LifeCycleView(LifeCycle):

@@ -50,6 +50,8 @@ MAX_REASON_LENGTH = 500
 _SUPPLIES_TOLD = 3
 ALL_ENDED = "order.holds_ended"
 LAPSED = "order.hold_lapsed"
+# When its money is needed has changed.
+WAIT_CHANGED = "order.wait_changed"
 
 Undo = Callable[[Order, str, str, datetime], Decision]
 
@@ -126,7 +128,7 @@ def of_legs(order: Order, legs: Sequence[Leg], works: Sequence[Fulfilment], as_o
             stock = _begun(order, rule, work.fulfilment_id, waits_for(work), as_of, leg.waits_until - as_of)
             holds.append(stock)
         if leg.hand_over_from:
-            kind, reason = HoldKind.RELEASE_DATE, f"it is sold from {_moment(leg.hand_over_from)} on"
+            kind, reason = HoldKind.RELEASE_DATE, f"it is sold from {moment(leg.hand_over_from)} on"
         elif order.content.booking_id:
             kind, reason = HoldKind.APPOINTMENT, "it is prepared for the day of the appointment"
         else:
@@ -205,7 +207,7 @@ def place(
 
 def told_of_beginning(order: Order, hold: Hold, actor: str = "") -> Happening:
     """The order, or one point's work, is held."""
-    then = f" until {_moment(hold.until)}" if hold.until else ""
+    then = f" until {moment(hold.until)}" if hold.until else ""
     facts = {
         "hold_id": hold.hold_id,
         "kind": hold.kind.value,
@@ -230,7 +232,7 @@ def release(
         raise FailedPrecondition("NOT_THERE", text, hold_id=hold_id)
     text = f"{_what(order, hold)} may go on{f': {reason}' if reason else ''} ({_words(hold)})."
     told = Happening("order.hold_released", text, as_of, _facts(hold), actor=actor)
-    return _ended(order, hold, HoldOutcome.RELEASED, as_of, (told,), actor)
+    return _ended(order, hold, HoldOutcome.RELEASED, as_of, (told, *_waits_anew(order, hold, as_of)), actor)
 
 
 def extend(
@@ -240,11 +242,17 @@ def extend(
     hold = _decidable(order, hold_id, roles)
     _check_date(until, as_of)
     after = _with(order, replace(hold, until=until), as_of)
-    text = (
-        f"{_what(order, hold)} is held until {_moment(until)}{f': {reason}' if reason else ''} ({_words(hold)})."
-    )
+    text = f"{_what(order, hold)} is held until {moment(until)}{f': {reason}' if reason else ''} ({_words(hold)})."
     facts = {**_facts(hold), "until": until.isoformat()}
-    return Decision(after, (Happening("order.hold_extended", text, as_of, facts, actor=actor),))
+    told = Happening("order.hold_extended", text, as_of, facts, actor=actor)
+    return Decision(after, (told, *_waits_anew(order, hold, as_of)))
+
+
+def _waits_anew(order: Order, hold: Hold, as_of: datetime) -> tuple[Happening, ...]:
+    """Its story, which has not released it, is told: the order may have to be paid earlier or later."""
+    if not hold.fulfilment_id or order.state is not OrderState.VALIDATED:
+        return ()
+    return (Happening(WAIT_CHANGED, "What the order waits for has another date.", as_of),)
 
 
 def refuse(
@@ -398,5 +406,6 @@ def _facts(hold: Hold) -> dict[str, str]:
     return {"hold_id": hold.hold_id, "kind": hold.kind.value, "fulfilment_id": hold.fulfilment_id}
 
 
-def _moment(instant: datetime) -> str:
+def moment(instant: datetime) -> str:
+    """As people read it."""
     return f"{instant:%-d %b %Y %H:%M %Z}"

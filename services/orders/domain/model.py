@@ -23,6 +23,7 @@ from services.orders.domain.states import (
 
 # Three days: what a life cycle gives that does not say.
 LOSS_DECISION_SECONDS = 259_200
+AUTHORISE_AHEAD_SECONDS = 2 * 86_400
 
 
 class CaptureMoment(StrEnum):
@@ -256,6 +257,8 @@ class LifeCycle:
     fraud: FraudPolicy | None = None
     # Where money is taken after a trial.
     trial: TrialTerms | None = None
+    # How long before its first work begins an order is paid whose means was kept.
+    authorise_ahead_seconds: int = AUTHORISE_AHEAD_SECONDS
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from services.orders.domain import (
     holds,
     money_back,
     parcels,
+    paying,
     personalising,
     refunds,
     taking,
@@ -70,7 +71,7 @@ from services.orders.domain.states import (
     move,
 )
 
-PAYMENT_OUTCOMES = ("authorized", "paid_by_channel")
+PAYMENT_OUTCOMES = ("authorized", "paid_by_channel", paying.SAVED)
 
 
 def record(order_id: str, content: Content, life_cycle: LifeCycle, placed_at: datetime, now: datetime) -> Decision:
@@ -119,7 +120,7 @@ def accept(
     """
     check_legs(order.content, legs)
     if payment not in PAYMENT_OUTCOMES:
-        raise InvalidArgument("payment", "the payment is authorized or paid_by_channel")
+        raise InvalidArgument("payment", "the payment is authorized, paid_by_channel or saved")
     if promise is None and order.content.sent:
         raise InvalidArgument("promise", "an accepted order has a promise to keep")
     if order.state in UNDONE or fraud.is_refused(order):
@@ -232,12 +233,13 @@ def require_payment_action(order: Order, next_action_url: str, as_of: datetime) 
 def release(order: Order, as_of: datetime) -> Decision:
     """validated -> released: the points may work, once the money is there where the life cycle takes it now.
 
-    While something holds the order it stays validated; a hold whose date has come ends first.
+    While something holds the order, or its means is only kept, it stays validated; a hold whose date has come ends
+    first.
     """
     if order.state in UNDONE:
         return Decision(order)
     lapsed = lapse_holds(order, as_of)
-    if lapsed.order.state in UNDONE or holds.holds_order(lapsed.order):
+    if lapsed.order.state in UNDONE or holds.holds_order(lapsed.order) or paying.is_kept(lapsed.order):
         return lapsed
     order = lapsed.order
     released = _moved(order, OrderState.RELEASED, as_of)

@@ -57,6 +57,7 @@ def check_life_cycle(one: LifeCycle) -> None:
         ("promise_tolerance_seconds", one.promise_tolerance_seconds, 0),
         ("prepare_ahead_seconds", one.prepare_ahead_seconds, 0),
         ("loss_decision_seconds", one.loss_decision_seconds, 1),
+        ("authorise_ahead_seconds", one.authorise_ahead_seconds, 1),
     ):
         if value < least:
             raise InvalidArgument(f"life_cycle.{name}", f"at least {least}")

@@ -157,6 +157,7 @@ async def test_a_trade_lives_by_its_own_life_cycle(shop: Shop) -> None:
         change_rules=(ChangeRule(Change.CANCEL, "", Stage.PACK),),
         labels=labels,
         prepare_ahead_seconds=60,
+        authorise_ahead_seconds=3600,
     )
     published = await shop.service.publish_life_cycle(game)
     assert published == await shop.service.publish_life_cycle(game)
@@ -185,6 +186,7 @@ async def test_a_trade_lives_by_its_own_life_cycle(shop: Shop) -> None:
         ({"labels": (StatusLabel("shipped", "fr", ""),)}, "labels[0].text"),
         ({"labels": (StatusLabel("shipped", "fr", "Parti"),) * 2}, "labels[1].language"),
         ({"prepare_ahead_seconds": -1}, "prepare_ahead_seconds"),
+        ({"authorise_ahead_seconds": 0}, "authorise_ahead_seconds"),
     ],
 )
 async def test_a_life_cycle_that_makes_no_sense_is_refused_by_its_field(

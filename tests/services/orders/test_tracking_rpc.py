@@ -117,6 +117,18 @@ async def test_errors_name_the_field(shop: Shop, stubs: tuple[Any, Any]) -> None
     assert nobody.value.reason == "CARRIER_UNKNOWN"
 
 
+async def test_a_long_wait_is_paid_two_days_ahead_unless_its_life_cycle_says_otherwise(
+    stubs: tuple[Any, Any],
+) -> None:
+    orders, _ = stubs
+    for said, meant in ((0, 172_800), (3_600, 3_600)):
+        wanted = pb.LifeCycle(
+            life_cycle_id="lc", offer_seconds=1, payment_action_seconds=1, authorise_ahead_seconds=said
+        )
+        answer = await orders.PublishLifeCycle(pb.PublishLifeCycleRequest(life_cycle=wanted))
+        assert answer.life_cycle.authorise_ahead_seconds == meant
+
+
 async def test_a_life_cycle_says_what_becomes_of_lost_parcels(shop: Shop, stubs: tuple[Any, Any]) -> None:
     orders, _ = stubs
 

@@ -47,6 +47,20 @@ async def kept(world: World) -> set[str]:
     return {*(one.saved_means for one in tenders), *references} - {""}
 
 
+@pytest.mark.parametrize(
+    ("days", "status", "kind"), [(5, Status.AUTHORIZED, Kind.AUTHORIZE), (20, Status.SAVED, Kind.SAVE_MEANS)]
+)
+async def test_what_an_authorisation_outlasts_is_authorised_at_once(
+    world: World, days: int, status: Status, kind: Kind
+) -> None:
+    asked = replace(saving(world), needed_until=now() + timedelta(days=days))
+    answer = await world.service.save_means(asked)
+    assert (answer.payment.status, answer.operations[0].kind) == (status, kind)
+    assert answer.payment.tenders[0].saved_means, "it may be charged again"
+    again = await world.service.save_means(replace(asked, needed_until=now() + timedelta(days=90)))
+    assert again.operations == answer.operations, "the same request is answered as it was"
+
+
 async def test_kept_at_placement_it_is_authorised_before_the_release(world: World) -> None:
     saved = await save(world)
     assert (saved.payment.status, saved.operations[0].kind) == (Status.SAVED, Kind.SAVE_MEANS)

@@ -272,6 +272,7 @@ class LifeCycle(_message.Message):
     COMPETITION_FIELD_NUMBER: _builtins.int
     FRAUD_FIELD_NUMBER: _builtins.int
     TRIAL_FIELD_NUMBER: _builtins.int
+    AUTHORISE_AHEAD_SECONDS_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -297,6 +298,10 @@ class LifeCycle(_message.Message):
     """
     loss_decision_seconds: _builtins.int
     """For that decision, from when it is needed; after it the units are refunded. 0 means three days."""
+    authorise_ahead_seconds: _builtins.int
+    """How long before its first work begins the money of an order is authorised that waits longer than an authorisation
+    holds. 0 means two days.
+    """
     @_builtins.property
     def lateness_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___LatenessRule]:
         """From the shortest delay to the longest, each giving more than the one before; empty: lateness gives nothing."""
@@ -352,10 +357,11 @@ class LifeCycle(_message.Message):
         competition: Global___Competition | None = ...,
         fraud: Global___FraudPolicy | None = ...,
         trial: Global___TrialTerms | None = ...,
+        authorise_ahead_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["competition", b"competition", "fraud", b"fraud", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "trial", b"trial", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorise_ahead_seconds", b"authorise_ahead_seconds", "capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "trial", b"trial", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3638,6 +3644,127 @@ class ReleaseOrderResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReleaseOrderResponse: _TypeAlias = ReleaseOrderResponse  # noqa: Y015
+
+@_typing.final
+class GetPaymentDueRequest(_message.Message):
+    """Which order's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPaymentDueRequest: _TypeAlias = GetPaymentDueRequest  # noqa: Y015
+
+@_typing.final
+class GetPaymentDueResponse(_message.Message):
+    """When an order is to be paid whose means was kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    AUTHORISE_FROM_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    state: Global___OrderState.ValueType
+    held: _builtins.bool
+    """A decline holds it: somebody decides, or the customer pays in another way."""
+    @_builtins.property
+    def authorise_from(self) -> _timestamp_pb2.Timestamp:
+        """Its first work begins so much later as its life cycle says. Absent while nothing of it has a date: whoever waits
+        is told by `order.wait_changed`.
+        """
+
+    def __init__(
+        self,
+        *,
+        state: Global___OrderState.ValueType = ...,
+        authorise_from: _timestamp_pb2.Timestamp | None = ...,
+        held: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["authorise_from", b"authorise_from"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorise_from", b"authorise_from", "held", b"held", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetPaymentDueResponse: _TypeAlias = GetPaymentDueResponse  # noqa: Y015
+
+@_typing.final
+class RecordAuthorisationRequest(_message.Message):
+    """What became of the money of an order whose means was kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NEXT_TRY_AT_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    order_id: _builtins.str
+    outcome: _builtins.str
+    """"authorized", "declined", or "let_go": it was declined, and goes on because somebody decided so."""
+    reason: _builtins.str
+    """The provider's code, of "declined"."""
+    @_builtins.property
+    def next_try_at(self) -> _timestamp_pb2.Timestamp:
+        """Of "declined": when it is tried again by itself; absent when it waits for a person."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        next_try_at: _timestamp_pb2.Timestamp | None = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "next_try_at", b"next_try_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "next_try_at", b"next_try_at", "order_id", b"order_id", "outcome", b"outcome", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordAuthorisationRequest: _TypeAlias = RecordAuthorisationRequest  # noqa: Y015
+
+@_typing.final
+class RecordAuthorisationResponse(_message.Message):
+    """The state after it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    state: Global___OrderState.ValueType
+    def __init__(
+        self,
+        *,
+        state: Global___OrderState.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordAuthorisationResponse: _TypeAlias = RecordAuthorisationResponse  # noqa: Y015
 
 @_typing.final
 class RerouteUnitsRequest(_message.Message):

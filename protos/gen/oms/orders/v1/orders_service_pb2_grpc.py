@@ -83,6 +83,16 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseOrderRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseOrderResponse.FromString,
                 _registered_method=True)
+        self.GetPaymentDue = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/GetPaymentDue',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetPaymentDueRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetPaymentDueResponse.FromString,
+                _registered_method=True)
+        self.RecordAuthorisation = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/RecordAuthorisation',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAuthorisationRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAuthorisationResponse.FromString,
+                _registered_method=True)
         self.RerouteUnits = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/RerouteUnits',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RerouteUnitsRequest.SerializeToString,
@@ -337,6 +347,22 @@ class OrdersServiceServicer:
 
     def ReleaseOrder(self, request, context):
         """End of cooling-off: validated -> released. Answers what really happened (a cancellation may have won).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetPaymentDue(self, request, context):
+        """From when on the money of an order is authorised whose means was kept at its acceptance.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordAuthorisation(self, request, context):
+        """What became of that. A decline that is not tried again by itself holds the order (kind "payment"), until the money
+        is there, somebody decides, or the deadline of its life cycle has come. Answers what really happened.
+        FAILED_PRECONDITION / NOT_ACCEPTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -661,6 +687,16 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.ReleaseOrder,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseOrderRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseOrderResponse.SerializeToString,
+            ),
+            'GetPaymentDue': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetPaymentDue,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetPaymentDueRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.GetPaymentDueResponse.SerializeToString,
+            ),
+            'RecordAuthorisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordAuthorisation,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAuthorisationRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAuthorisationResponse.SerializeToString,
             ),
             'RerouteUnits': grpc.unary_unary_rpc_method_handler(
                     servicer.RerouteUnits,
@@ -1095,6 +1131,60 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/ReleaseOrder',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseOrderRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.ReleaseOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetPaymentDue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/GetPaymentDue',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.GetPaymentDueRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.GetPaymentDueResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordAuthorisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/RecordAuthorisation',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAuthorisationRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.RecordAuthorisationResponse.FromString,
             options,
             channel_credentials,
             insecure,

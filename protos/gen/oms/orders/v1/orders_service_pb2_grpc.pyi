@@ -59,6 +59,13 @@ class OrdersServiceStub:
     """recorded -> action_required: the customer must confirm the payment."""
     ReleaseOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ReleaseOrderRequest, _orders_service_pb2.ReleaseOrderResponse]
     """End of cooling-off: validated -> released. Answers what really happened (a cancellation may have won)."""
+    GetPaymentDue: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.GetPaymentDueRequest, _orders_service_pb2.GetPaymentDueResponse]
+    """From when on the money of an order is authorised whose means was kept at its acceptance."""
+    RecordAuthorisation: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordAuthorisationRequest, _orders_service_pb2.RecordAuthorisationResponse]
+    """What became of that. A decline that is not tried again by itself holds the order (kind "payment"), until the money
+    is there, somebody decides, or the deadline of its life cycle has come. Answers what really happened.
+    FAILED_PRECONDITION / NOT_ACCEPTED.
+    """
     RerouteUnits: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RerouteUnitsRequest, _orders_service_pb2.RerouteUnitsResponse]
     """Allocates units that lost their place to new fulfilments, and cancels units that found none."""
     RecordSupply: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordSupplyRequest, _orders_service_pb2.RecordSupplyResponse]
@@ -188,6 +195,13 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """recorded -> action_required: the customer must confirm the payment."""
     ReleaseOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ReleaseOrderRequest, _orders_service_pb2.ReleaseOrderResponse]  # type: ignore[assignment]
     """End of cooling-off: validated -> released. Answers what really happened (a cancellation may have won)."""
+    GetPaymentDue: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.GetPaymentDueRequest, _orders_service_pb2.GetPaymentDueResponse]  # type: ignore[assignment]
+    """From when on the money of an order is authorised whose means was kept at its acceptance."""
+    RecordAuthorisation: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordAuthorisationRequest, _orders_service_pb2.RecordAuthorisationResponse]  # type: ignore[assignment]
+    """What became of that. A decline that is not tried again by itself holds the order (kind "payment"), until the money
+    is there, somebody decides, or the deadline of its life cycle has come. Answers what really happened.
+    FAILED_PRECONDITION / NOT_ACCEPTED.
+    """
     RerouteUnits: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RerouteUnitsRequest, _orders_service_pb2.RerouteUnitsResponse]  # type: ignore[assignment]
     """Allocates units that lost their place to new fulfilments, and cancels units that found none."""
     RecordSupply: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordSupplyRequest, _orders_service_pb2.RecordSupplyResponse]  # type: ignore[assignment]
@@ -368,6 +382,25 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.ReleaseOrderResponse, _abc.Awaitable[_orders_service_pb2.ReleaseOrderResponse]]:
         """End of cooling-off: validated -> released. Answers what really happened (a cancellation may have won)."""
+
+    @_abc_1.abstractmethod
+    def GetPaymentDue(
+        self,
+        request: _orders_service_pb2.GetPaymentDueRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.GetPaymentDueResponse, _abc.Awaitable[_orders_service_pb2.GetPaymentDueResponse]]:
+        """From when on the money of an order is authorised whose means was kept at its acceptance."""
+
+    @_abc_1.abstractmethod
+    def RecordAuthorisation(
+        self,
+        request: _orders_service_pb2.RecordAuthorisationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RecordAuthorisationResponse, _abc.Awaitable[_orders_service_pb2.RecordAuthorisationResponse]]:
+        """What became of that. A decline that is not tried again by itself holds the order (kind "payment"), until the money
+        is there, somebody decides, or the deadline of its life cycle has come. Answers what really happened.
+        FAILED_PRECONDITION / NOT_ACCEPTED.
+        """
 
     @_abc_1.abstractmethod
     def RerouteUnits(

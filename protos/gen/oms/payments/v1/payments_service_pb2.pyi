@@ -683,6 +683,7 @@ class SaveMeansRequest(_message.Message):
     CAUSE_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     POINT_ID_FIELD_NUMBER: _builtins.int
+    NEEDED_UNTIL_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     channel_id: _builtins.str
@@ -697,6 +698,10 @@ class SaveMeansRequest(_message.Message):
     def tender(self) -> Global___Tender:
         """A payment_method_token."""
 
+    @_builtins.property
+    def needed_until(self) -> _timestamp_pb2.Timestamp:
+        """How long the order would need an authorisation. Absent: it is only kept."""
+
     def __init__(
         self,
         *,
@@ -708,10 +713,11 @@ class SaveMeansRequest(_message.Message):
         cause: _builtins.str = ...,
         actor: _builtins.str = ...,
         point_id: _builtins.str = ...,
+        needed_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "tender", b"tender"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "needed_until", b"needed_until", "tender", b"tender"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "channel_id", b"channel_id", "order_id", b"order_id", "point_id", b"point_id", "request_id", b"request_id", "tender", b"tender"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "cause", b"cause", "channel_id", b"channel_id", "needed_until", b"needed_until", "order_id", b"order_id", "point_id", b"point_id", "request_id", b"request_id", "tender", b"tender"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -143,7 +143,8 @@ class PaymentsServiceServicer:
     def SaveMeans(self, request, context):
         """Keeps the means of an order that is paid later: nothing is authorised, the payment is SAVED, or else ACTION_REQUIRED
         or DECLINED. Authorize without means charges it then, without the customer. Kept means are forgotten when the order
-        was undone, or a day after all its money was taken.
+        was undone, or a day after all its money was taken. Where the account's authorisations hold until `needed_until`,
+        it is authorised at once, and answers as Authorize does.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

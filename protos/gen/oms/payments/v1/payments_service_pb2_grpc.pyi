@@ -39,7 +39,8 @@ class PaymentsServiceStub:
     SaveMeans: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.SaveMeansRequest, _payments_service_pb2.SaveMeansResponse]
     """Keeps the means of an order that is paid later: nothing is authorised, the payment is SAVED, or else ACTION_REQUIRED
     or DECLINED. Authorize without means charges it then, without the customer. Kept means are forgotten when the order
-    was undone, or a day after all its money was taken.
+    was undone, or a day after all its money was taken. Where the account's authorisations hold until `needed_until`,
+    it is authorised at once, and answers as Authorize does.
     """
     Authorize: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizeRequest, _payments_service_pb2.AuthorizeResponse]
     """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error."""
@@ -111,7 +112,8 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     SaveMeans: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.SaveMeansRequest, _payments_service_pb2.SaveMeansResponse]  # type: ignore[assignment]
     """Keeps the means of an order that is paid later: nothing is authorised, the payment is SAVED, or else ACTION_REQUIRED
     or DECLINED. Authorize without means charges it then, without the customer. Kept means are forgotten when the order
-    was undone, or a day after all its money was taken.
+    was undone, or a day after all its money was taken. Where the account's authorisations hold until `needed_until`,
+    it is authorised at once, and answers as Authorize does.
     """
     Authorize: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizeRequest, _payments_service_pb2.AuthorizeResponse]  # type: ignore[assignment]
     """Opens the payment of an order and authorises it. A decline or an action required is an answer, not an error."""
@@ -186,7 +188,8 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_payments_service_pb2.SaveMeansResponse, _abc.Awaitable[_payments_service_pb2.SaveMeansResponse]]:
         """Keeps the means of an order that is paid later: nothing is authorised, the payment is SAVED, or else ACTION_REQUIRED
         or DECLINED. Authorize without means charges it then, without the customer. Kept means are forgotten when the order
-        was undone, or a day after all its money was taken.
+        was undone, or a day after all its money was taken. Where the account's authorisations hold until `needed_until`,
+        it is authorised at once, and answers as Authorize does.
         """
 
     @_abc_1.abstractmethod
