@@ -16,6 +16,7 @@ _PURE = (
     "workflows.messages",
     "workflows.offer_messages",
     "workflows.offering",
+    "workflows.paying_ahead",
     "workflows.policies",
     "workflows.refusing",
     "workflows.search_attributes",
