@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +18,7 @@ from cli.replay.reading import Group, Row, SourceOrder, Terms, columns, read
 from cli.replay.report import Kind, Outcome
 from cli.replay.sending import Sender
 from services.gateway.schemas.orders import OrderPlacement
+from tests.http_server import HttpServer
 
 HEADER = (
     "invoice_no",
@@ -109,8 +110,8 @@ class Gateway:
         self.replies: list[Reply] = []
         self.asked: list[Asked] = []
         self.noticed: Callable[[], object] = lambda: None
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        self._server = HttpServer(("127.0.0.1", 0), self._handler())
+        threading.Thread(target=self._server.serve_forever).start()
 
     @property
     def url(self) -> str:

@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import pytest
 
 from cli.client import Api, Problem
 from cli.stock import imports
+from tests.http_server import HttpServer
 
 NAMES = (
     "read",
@@ -74,7 +75,7 @@ class Gateway(BaseHTTPRequestHandler):
 @pytest.fixture
 def api() -> Iterator[Api]:
     Gateway.asked, Gateway.answers = [], []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Gateway)
+    server = HttpServer(("127.0.0.1", 0), Gateway)
     Thread(target=server.serve_forever, daemon=True).start()
     with Api(f"http://127.0.0.1:{server.server_port}", lambda role, _: f"token-of-{role}") as made:
         yield made

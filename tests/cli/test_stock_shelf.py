@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from cli.client import Json
 from cli.main import app
 from deploy.local.state import RunInfo, StateFolder
+from tests.http_server import HttpServer
 
 runner = CliRunner()
 BALANCE = {"sku": "MUG", "point_id": "LYON", "on_hand": 4, "reserved": 1, "unavailable": 2, "short": 0}
@@ -69,7 +70,7 @@ class Gateway:
             def log_message(self, *_: object) -> None:
                 return
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = HttpServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
 

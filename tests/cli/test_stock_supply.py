@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from deploy.local.state import RunInfo, StateFolder
+from tests.http_server import HttpServer
 
 DELIVERY = {
     "delivery_id": "po-1",
@@ -97,7 +98,7 @@ class Gateway:
             def log_message(self, *_: object) -> None:
                 """Nobody reads it."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = HttpServer(("127.0.0.1", 0), Handler)
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simulators.carrier.webhooks import sign
+from tests.http_server import HttpServer
 from tests.simulators.carrier import API_KEY, WEBHOOK_SECRET, RunningCarrier, running
 
 PATIENCE_SECONDS = 20.0
@@ -40,7 +41,7 @@ class Receiver:
             def log_message(self, *arguments: Any) -> None:
                 return
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = HttpServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/carriers/{{carrier}}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import stripe
 
+from tests.http_server import HttpServer
 from tests.simulators.payment_provider import API_KEY, WEBHOOK_SECRET, RunningProvider, running
 
 
@@ -220,7 +221,7 @@ def test_events_are_signed_ordered_tried_again_and_survive_a_restart(tmp_path: P
         intent = create(provider, **{"metadata[order_id]": "ord_kept"})
         capture(provider, intent["id"], 1000, final=True)
     _Receiver.taken, _Receiver.refused, _Receiver.enough = [], set(), threading.Event()
-    receiver = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
+    receiver = HttpServer(("127.0.0.1", 0), _Receiver)
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     try:
         with running(tmp_path, f"http://127.0.0.1:{receiver.server_address[1]}/events") as provider:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
 from services.orders.tracking import Tracking
+from tests.http_server import HttpServer
 from tests.services.orders.builders import BUYER, CHANNEL, LIFE_CYCLE, content, leg, line
 from tests.simulators.warehouse import API_KEY, WEBHOOK_SECRET, RunningWarehouse
 from tests.simulators.warehouse import running as running_warehouse
@@ -230,7 +231,7 @@ def listening(receive: Callable[[], Receive], loop: asyncio.AbstractEventLoop) -
         def log_message(self, *_: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = HttpServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}"
