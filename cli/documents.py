@@ -130,6 +130,8 @@ def _print(one: Json) -> None:
         for part in one[name]:
             found.add_row(heading, "", *_amounts(part, currency))
     console.print(found)
+    for tender in one["tenders"]:
+        console.print(f"[dim]{escape(tender['kind'].replace('_', ' '))}: {show.money(tender['amount'])}[/]")
 
 
 def _amounts(part: Json, currency: str) -> list[str]:

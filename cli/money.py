@@ -43,6 +43,7 @@ def refund(
     kind: Annotated[str, typer.Option(help="goods, goodwill or delivery_fee.")] = "goods",
     reason: ReasonOption = "other",
     note: Annotated[str, typer.Option(help="For people.")] = "",
+    point: Annotated[str, typer.Option(help="The store whose till gives back what a till has taken.")] = "",
     key: Annotated[str, typer.Option(help="The same key is one refund, however often it is sent.")] = "",
     as_json: JsonOption = False,
     state: StateOption = DEFAULT_STATE,
@@ -53,6 +54,8 @@ def refund(
         body["lines"] = [_line(text) for text in lines]
     if whole:
         body["whole"] = True
+    if point:
+        body["point_id"] = point
     with _asking(state) as api:
         if amount:
             currency = api.get(f"/v1/orders/{order_id}", _ROLE)["total"]["currency"]

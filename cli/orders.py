@@ -1,24 +1,56 @@
-"""`oms order show` and `oms order list`: orders as the running system knows them."""
+"""`oms order place`, `show` and `list`: orders given to the running system, and as it knows them."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import typer
 
 from cli import show
 from cli.client import Api, Problem
-from cli.people import Office
+from cli.people import Office, Shop
 from cli.state import DEFAULT_STATE, StateOption, running_system
 
-order = typer.Typer(help="Look at orders.", no_args_is_help=True)
+order = typer.Typer(help="Place orders and look at them.", no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the API's JSON instead.")]
 
 
 def register(app: typer.Typer) -> None:
+    order.command("place")(place_order)
     order.command("show")(show_order)
     order.command("list")(list_orders)
     app.add_typer(order, name="order")
+
+
+def place_order(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="The body of POST /v1/orders, as JSON.")
+    ],
+    key: Annotated[str, typer.Option(help="The same key is one order, however often it is sent.")] = "",
+    as_json: JsonOption = False,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Place an order as its channel. Exit code 1 if it is refused."""
+    try:
+        content = json.loads(file.read_bytes())
+        channel_id: str = content["channel_id"]
+    except (ValueError, TypeError, KeyError):
+        raise typer.BadParameter("an order is JSON and names its channel_id", param_hint="FILE") from None
+    with Api.of(running_system(state).gateway_url, state) as api:
+        try:
+            placed = Shop(api, channel_id).place(content, key or uuid4().hex)
+        except Problem as problem:
+            typer.echo(str(problem), err=True)
+            raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps(placed, indent=2, ensure_ascii=False))
+        return
+    receipt = f", receipt {placed['receipt_number']}" if placed["receipt_number"] else ""
+    typer.echo(f"{placed['id']}: {placed['status'].replace('_', ' ')}, {show.money(placed['total'])}{receipt}")
+    if placed["next_action_url"]:
+        typer.echo(f"the customer confirms the payment at {placed['next_action_url']}")
 
 
 def show_order(

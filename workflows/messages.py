@@ -66,12 +66,14 @@ class LifeCycle:
 
 @dataclass(frozen=True, slots=True)
 class Tender:
-    """How the order is paid: `payment_method`, `provider_authorisation`, `paid_by_channel` or `stored_value`, and
-    its token. `customer_ref`: who pays, for stored value that is bound to its customer."""
+    """How the order is paid: `payment_method`, `provider_authorisation`, `paid_by_channel`, `stored_value`, `cash`
+    or `till_card`, and its token. `customer_ref`: who pays, for stored value that is bound to its customer.
+    `point_id`: the store whose till took the money."""
 
     kind: str
     reference: str
     customer_ref: str = ""
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +449,7 @@ class MoneyRequest:
     order_id: str
     cause: str
     amount: Amount | None = None
-    # The point that prepared what is captured.
+    # The point that prepared what is captured, or whose till gives back.
     point_id: str = ""
 
 
@@ -627,6 +629,8 @@ class RefundInput:
     order_id: str
     amount_minor: int
     currency: str
+    # The store whose till gives back what a till has taken.
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class RefundWorkflow(Story):
             order_id=self._refund.order_id,
             cause=self._cause,
             amount=Amount(self._refund.amount_minor, self._refund.currency),
+            point_id=self._refund.point_id,
         )
         self._is_refused = False
         try:

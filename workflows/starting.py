@@ -49,6 +49,8 @@ _TENDER_KINDS = {
     "provider_authorisation_id": "provider_authorisation",
     "paid_by_channel_reference": "paid_by_channel",
     "stored_value_code": "stored_value",
+    "cash": "cash",
+    "till_card": "till_card",
 }
 # What keeps the outcome of a placement from us. RPCTimeoutOrCancelledError is the client's word for our own
 # time-out, RuntimeError a lazy client that finds no server.
@@ -131,9 +133,15 @@ def _search_attributes(facts: orders.OrderFacts) -> TypedSearchAttributes:
 
 
 def _share(one: orders.PaymentShare, facts: orders.OrderFacts) -> TenderShare:
+    return TenderShare(_tender(one, facts), Amount(one.amount_minor, facts.total.currency))
+
+
+def _tender(one: orders.PaymentTerms | orders.PaymentShare, facts: orders.OrderFacts) -> Tender:
     kind = one.WhichOneof("kind") or ""
-    tender = Tender(_TENDER_KINDS[kind], getattr(one, kind), facts.payment.customer_ref)
-    return TenderShare(tender, Amount(one.amount_minor, facts.total.currency))
+    named = getattr(one, kind)
+    if isinstance(named, orders.TillReceipt):
+        return Tender(_TENDER_KINDS[kind], named.reference, facts.payment.customer_ref, named.point_id)
+    return Tender(_TENDER_KINDS[kind], named, facts.payment.customer_ref)
 
 
 def _competition(life_cycle: orders.LifeCycle) -> Competition | None:
@@ -158,7 +166,6 @@ def _taken(facts: orders.OrderFacts) -> Taken | None:
 
 
 def _input(facts: orders.OrderFacts) -> OrderInput:
-    kind = facts.payment.WhichOneof("kind") or ""
     return OrderInput(
         order_id=facts.order_id,
         channel_id=facts.channel_id,
@@ -167,7 +174,7 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
         mode=types.DeliveryMode.Name(facts.mode),
         quote_id=facts.quote_id,
         total=Amount(facts.total.amount_minor, facts.total.currency),
-        tender=Tender(_TENDER_KINDS[kind], getattr(facts.payment, kind), facts.payment.customer_ref),
+        tender=_tender(facts.payment, facts),
         first=[_share(one, facts) for one in facts.payment.first],
         save_means=facts.payment.save_means,
         lines=_lines(facts.lines),

@@ -11,6 +11,7 @@ from typing import Any
 from kit.errors import NotFound
 from oms.orders.v1 import document_service_pb2 as documents
 from oms.orders.v1 import orders_service_pb2 as orders
+from oms.payments.v1 import payments_service_pb2 as payments
 from services.gateway import access, reading
 from services.gateway.auth import Caller
 from services.gateway.clients import Clients
@@ -55,7 +56,8 @@ async def detail(clients: Clients, caller: Caller, number: str) -> DocumentDetai
         # Word for word what orders says of a document that does not exist.
         raise NotFound("DOCUMENT_NOT_FOUND", "there is no such document", field="number", number=number) from None
     buyer = _buyer(order) if access.knows_buyer(caller, order.content.channel_id) else None
-    return DocumentDetail.model_validate({**_values(found), "buyer": buyer})
+    tenders = await _tenders(clients, found)
+    return DocumentDetail.model_validate({**_values(found), "buyer": buyer, "tenders": tenders})
 
 
 async def page(clients: Clients, filters: DocumentFilters) -> Page[DocumentView]:
@@ -114,6 +116,25 @@ def _buyer(order: orders.Order) -> dict[str, Any] | None:
     who, where = order.content.customer, order.content.ship_to
     name = who.name or where.name
     return {"name": name, "address": plain(where)} if name else None
+
+
+async def _tenders(clients: Clients, one: documents.Document) -> list[dict[str, Any]]:
+    """What moved for the document's cause: captures of a bill, refunds of a credit note, by kind of means."""
+    try:
+        asked = payments.GetPaymentRequest(order_id=one.order_id)
+        payment = (await clients.read(clients.payments.GetPayment, asked)).payment
+    except NotFound:
+        return []
+    kind = payments.OPERATION_KIND_REFUND if one.kind == "credit_note" else payments.OPERATION_KIND_CAPTURE
+    position = {tender.tender_id: tender.position for tender in payment.tenders}
+    moved: dict[str, int] = {}
+    for done in sorted(payment.operations, key=lambda done: position.get(done.tender_id, 0)):
+        if (done.cause, done.kind, done.state) == (one.cause, kind, payments.OPERATION_STATE_SUCCEEDED):
+            moved[done.tender_kind] = moved.get(done.tender_kind, 0) + done.amount.amount_minor
+    return [
+        {"kind": name, "amount": {"amount_minor": amount, "currency": one.currency}}
+        for name, amount in moved.items()
+    ]
 
 
 def _rows(one: documents.Document) -> list[list[object]]:

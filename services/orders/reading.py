@@ -383,13 +383,14 @@ async def put_channels(tx: AsyncConnection, channels: Sequence[SalesChannel]) ->
             "life_cycle_id": one.life_cycle_id,
             "trades": doc.to_json(doc.TRADES, one.trades),
             "documents": doc.to_json(doc.DOCUMENT_TERMS, one.documents),
+            "till_payments": list(one.till_payments),
         }
         for one in sorted(channels, key=lambda one: one.channel_id)
     ]
     if not rows:
         return 0
     put = insert(sales_channel).values(rows)
-    columns = ("name", "currency", "brands", "life_cycle_id", "trades", "documents")
+    columns = ("name", "currency", "brands", "life_cycle_id", "trades", "documents", "till_payments")
     new = {name: put.excluded[name] for name in columns}
     differs = or_(*(sales_channel.c[name].is_distinct_from(value) for name, value in new.items()))
     written = await tx.execute(

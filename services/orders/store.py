@@ -178,13 +178,16 @@ def _hex(digest: bytes) -> str:
 
 
 _LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade", "booking_id", "may_wait")
-_LATER_PAYMENT_FIELDS = ("first", "save_means")
+_LATER_PAYMENT_FIELDS = ("first", "save_means", "point_id", "amount_minor")
 _LATER_LINE_FIELDS = ("taken_at_point_id", "personalisations")
 
 
 def content_digest(content: Content, buyer: Buyer) -> bytes:
     """Of all that a channel sent; the same content always gives the same digest."""
     what = doc.to_json(doc.CONTENT, normal(content))
+    for share in what["payment"]["first"]:
+        if not share["point_id"]:
+            del share["point_id"]
     # Digests of orders that were recorded before a field was there stay what they are.
     for part, names in ((what, _LATER_FIELDS), (what["payment"], _LATER_PAYMENT_FIELDS)):
         for name in names:

@@ -49,6 +49,7 @@ sales_channel = Table(
     Column("life_cycle_id", Text),
     Column("trades", JSONB),
     Column("documents", JSONB),
+    Column("till_payments", ARRAY(Text)),
 )
 
 orders = Table(

@@ -31,7 +31,6 @@ from services.orders.domain.model import (
     LostParcel,
     Order,
     OrderChange,
-    PaymentShare,
     PaymentTerms,
     PersonalText,
     PromiseChange,
@@ -50,7 +49,7 @@ from services.orders.translate_appointment import from_appointment
 from services.orders.translate_documents import to_terms
 from services.orders.translate_fraud import from_check, from_policy, to_policy
 from services.orders.translate_holds import from_change_rule, from_hold, from_hold_rule, from_label, to_rules
-from services.orders.translate_money import from_charge, from_refund
+from services.orders.translate_money import from_charge, from_payment, from_refund, to_payment
 from services.orders.translate_parcels import from_parcel
 from services.orders.translate_trial import from_terms, from_trial
 from services.orders.translate_trial import to_terms as to_trial_terms
@@ -68,6 +67,7 @@ def to_channel(message: pb.SalesChannel) -> SalesChannel:
         message.life_cycle_id,
         tuple(Trade(one.name, one.life_cycle_id) for one in message.trades),
         to_terms(message.documents),
+        tuple(message.till_payments),
     )
 
 
@@ -118,7 +118,6 @@ def from_mode(mode: DeliveryMode | Literal[""]) -> "type_pb2.DeliveryMode.ValueT
 
 
 def to_content(message: pb.OrderContent) -> Content:
-    kind = message.payment.WhichOneof("kind")
     return Content(
         channel_id=message.channel_id,
         channel_order_number=message.channel_order_number,
@@ -126,12 +125,7 @@ def to_content(message: pb.OrderContent) -> Content:
         total=Money(message.total.amount_minor, message.total.currency),
         mode=to_mode(message.mode),
         quote_id=message.quote_id,
-        payment=PaymentTerms(
-            kind or "",
-            getattr(message.payment, kind) if kind else "",
-            tuple(_to_share(one) for one in message.payment.first),
-            message.payment.save_means,
-        ),
+        payment=to_payment(message.payment),
         source_placed_at=times.field_or_none(message, "source_placed_at"),
         basket_id=message.basket_id,
         standard_shipping=to_money(message, "standard_shipping"),
@@ -449,7 +443,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         total=from_money(content.total),
         mode=from_mode(content.mode),
         quote_id=content.quote_id,
-        payment=_from_payment(content.payment),
+        payment=from_payment(content.payment),
         source_placed_at=from_instant(content.source_placed_at),
         basket_id=content.basket_id,
         standard_shipping=from_money(content.standard_shipping) if content.standard_shipping else None,
@@ -459,29 +453,10 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
     )
 
 
-def _to_share(message: pb.PaymentShare) -> PaymentShare:
-    kind = message.WhichOneof("kind")
-    return PaymentShare(kind or "", getattr(message, kind) if kind else "", message.amount_minor)
-
-
-def _from_share(one: PaymentShare) -> pb.PaymentShare:
-    message = pb.PaymentShare(amount_minor=one.amount_minor)
-    if one.kind:
-        setattr(message, one.kind, one.value)
-    return message
-
-
 def _payment_fact(one: PaymentTerms, buyer: Buyer) -> pb.PaymentTerms:
     """With the customer's id: of means that only their owner may use, and of a credit note that gives back."""
-    message = _from_payment(one)
+    message = from_payment(one)
     message.customer_ref = buyer.customer.customer_id
-    return message
-
-
-def _from_payment(one: PaymentTerms) -> pb.PaymentTerms:
-    message = pb.PaymentTerms(first=[_from_share(share) for share in one.first], save_means=one.save_means)
-    if one.kind:
-        setattr(message, one.kind, one.value)
     return message
 
 

@@ -26,6 +26,7 @@ NOTE: dict[str, Any] = {
     "totals": [PART],
     "corrects": ["WEB-FR-INV-2026-000001"],
     "seller_name": "Acme",
+    "tenders": [{"kind": "till_card", "amount": {"amount_minor": 1234, "currency": "EUR"}}],
 }
 
 
@@ -60,7 +61,8 @@ def test_a_document_is_shown_with_its_rates_and_what_it_corrects(gateway: Canned
     gateway.answers["GET", f"/v1/documents/{NOTE['number']}"] = (200, NOTE)
     code, told = run(tmp_path, "show", NOTE["number"])
     assert code == 0
-    for word in ("[coat]", "5.5 %", "delivery", "10.00 EUR", "corrects WEB-FR-INV-2026-000001", "issued by Acme"):
+    shown = ("[coat]", "5.5 %", "delivery", "10.00 EUR", "corrects WEB-FR-INV-2026-000001", "issued by Acme")
+    for word in (*shown, "till card: 12.34 EUR"):
         assert word in told
 
 

@@ -1,5 +1,6 @@
 """`oms order refund` and its neighbours in front of a gateway with canned answers."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,8 +48,8 @@ def test_lines_an_amount_or_all_is_given_back(tmp_path: Path, gateway: CannedGat
     assert "10.00 EUR" in told.output
     oms(tmp_path, "refund", "ord_1", "--kind", "goodwill", "--amount", "500")
     assert gateway.asked[-1].body["amount"] == {"amount_minor": 500, "currency": "SEK"}
-    oms(tmp_path, "refund", "ord_1", "--whole")
-    assert gateway.asked[-1].body["whole"] is True
+    oms(tmp_path, "refund", "ord_1", "--whole", "--point", "store-lyon")
+    assert (gateway.asked[-1].body["whole"], gateway.asked[-1].body["point_id"]) == (True, "store-lyon")
     assert oms(tmp_path, "refund", "ord_1", "two").exit_code == 2, "no line"
 
 
@@ -81,3 +82,21 @@ def test_what_could_not_be_captured_is_tried_let_go_or_given_up(tmp_path: Path, 
     )
     refused = oms(tmp_path, "give-up", "ful_1", "--reason", "stolen card")
     assert (refused.exit_code, "CAPTURE_NOT_FAILED" in refused.output) == (1, True)
+
+
+def test_an_order_is_placed_as_a_file_says(tmp_path: Path, gateway: CannedGateway) -> None:
+    content = {"channel_id": "till-fr", "payment": {"cash": {"reference": "R-1", "point_id": "store-lyon"}}}
+    file = tmp_path / "order.json"
+    file.write_text(json.dumps(content))
+    placed = {"id": "ord_1", "status": "action_required", "total": {"amount_minor": 5480, "currency": "EUR"}}
+    more = {"receipt_number": "LYON-SR-2026-000001", "next_action_url": "http://bank.example/3ds"}
+    gateway.answers["POST", "/v1/orders"] = 202, placed | more
+    told = oms(tmp_path, "place", str(file), "--key", "k-1")
+    assert (gateway.asked[-1].key, gateway.asked[-1].body) == ("k-1", content)
+    for word in ("ord_1: action required, 54.80 EUR", "receipt LYON-SR-2026-000001", "http://bank.example/3ds"):
+        assert word in told.output
+    gateway.answers["POST", "/v1/orders"] = 422, {"detail": "the channel takes no cash"}
+    refused = oms(tmp_path, "place", str(file))
+    assert (refused.exit_code, "takes no cash" in refused.output) == (1, True)
+    file.write_text("{}")
+    assert oms(tmp_path, "place", str(file)).exit_code == 2

@@ -75,6 +75,7 @@ from services.orders.trying_rpc import TrialRpc
 from services.payments.providers import Provider
 from services.payments.providers.stored_value import StoredValueProvider
 from services.payments.providers.stripe import StripeProvider
+from services.payments.providers.till import TillProvider
 from services.payments.rpc import PaymentsRpc
 from services.payments.service import PaymentsService
 from services.payments.stored_value import StoredValueService
@@ -133,6 +134,7 @@ CHANNELS = {
     "judged": "judged",
     "judged-briefly": "judged-briefly",
     "tried": "at-home",
+    "till": "quick",
 }
 # Two units are reviewed, three are refused.
 JUDGED = orders.FraudPolicy(
@@ -261,7 +263,8 @@ async def _serve(
     add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders)), server)
     add_TrialServiceServicer_to_server(TrialRpc(Trying(*of_orders)), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
-    providers: dict[str, Provider] = {"stripe": stripe, "stored_value": StoredValueProvider(*of_codes)}
+    stored_value = StoredValueProvider(*of_codes)
+    providers: dict[str, Provider] = {"stripe": stripe, "stored_value": stored_value, "till": TillProvider()}
     payments = PaymentsService(engines["payments"], bells["payments"], providers, "stripe")
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     add_StoredValueServiceServicer_to_server(StoredValueRpc(StoredValueService(*of_codes)), server)
@@ -380,6 +383,7 @@ async def _load_channels(world: World) -> None:
                     name=name,
                     currency="EUR",
                     life_cycle_id=life_cycle,
+                    till_payments=["cash", "till_card"] if name == "till" else [],
                 )
                 for name, life_cycle in CHANNELS.items()
             ]

@@ -90,3 +90,57 @@ async def test_a_bank_card_that_is_declined_gives_the_gift_card_back(world: Worl
     assert placement.refusal is not None
     assert placement.refusal.reason == "PAYMENT_DECLINED"
     assert await _books(world, card) == (100, 0)
+
+
+async def test_a_gift_card_and_a_till_pay_an_order_and_the_till_pays_it_out(world: World) -> None:
+    """In the order in which they are said; given back in the reverse one, where there is a till."""
+    taken, sent = await world.stock({NEAR: 1}), await world.stock({NEAR: 1})
+    total = TOTAL + PRICE_MINOR
+    card, code = await _card(world, 1_000)
+    receipt = orders.TillReceipt(reference=f"R-{taken}", point_id=NEAR)
+    payment = orders.PaymentTerms(
+        first=[
+            orders.PaymentShare(stored_value_code=code.stored_value_code, amount_minor=1_000),
+            orders.PaymentShare(cash=receipt, amount_minor=2_000),
+        ],
+        till_card=receipt,
+        amount_minor=total - 3_000,
+    )
+    recorded = await world.record({sent: 1}, taken={taken: 1}, channel="till", payment=payment)
+    order_id = recorded.order.order_id
+    placement = await world.place(recorded)
+    assert placement is not None
+    assert placement.state == "validated"
+    assert await _captured(world, order_id) == [1_000, 1_500, 0]
+    await world.ship(order_id)
+    assert await world.ended(order_id) == "CLOSED"
+    assert await _captured(world, order_id) == [1_000, 2_000, total - 3_000]
+    some = orders.PlannedLine(line_number=1, quantity=1)
+    await world.refund(order_id, kind="goods", lines=[some], point_id=NEAR)
+    (paid_out,) = await world.refunds_in(order_id, "succeeded")
+    assert paid_out.point_id == NEAR
+    await world.refund(order_id, kind="goods", whole=True)
+    _, waits = await world.refunds_in(order_id, "succeeded", "failed")
+    assert (waits.state, waits.failure) == ("failed", "cash_needs_a_till")
+    await world.assert_money(order_id, PRICE_MINOR - 1_000)
+    assert await _books(world, card) == (1_000, 0)
+
+
+async def test_what_a_till_took_pays_one_order(world: World) -> None:
+    sku = await world.stock({NEAR: 2})
+    receipt = orders.TillReceipt(reference=f"R-{sku}", point_id=NEAR)
+    payment = orders.PaymentTerms(cash=receipt, amount_minor=TOTAL)
+    placements = [
+        await world.place(await world.record({sku: 1}, channel="till", payment=payment)) for _ in range(2)
+    ]
+    first, second = (one for one in placements if one is not None)
+    assert first.state == "validated"
+    assert second.refusal is not None
+    assert second.refusal.reason == "AUTHORISATION_ALREADY_USED"
+    assert await world.holds_of(sku) == {NEAR: 1}
+
+
+async def _captured(world: World, order_id: str) -> list[int]:
+    """By means, in their order of use."""
+    payment = await world.payment(order_id)
+    return [one.captured.amount_minor for one in sorted(payment.tenders, key=lambda one: one.position)]

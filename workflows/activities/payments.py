@@ -39,6 +39,7 @@ _TENDER_FIELDS = {
     "paid_by_channel": "paid_by_channel_reference",
     "stored_value": "stored_value_code",
 }
+_AT_A_TILL = ("cash", "till_card")
 
 
 class PaymentActivities:
@@ -218,6 +219,7 @@ class PaymentActivities:
                 amount=money(request.amount) if request.amount else None,
                 cause=request.cause,
                 actor=_ACTOR,
+                point_id=request.point_id,
             ),
             timeout=PROVIDER_CALL_SECONDS,
         )
@@ -288,5 +290,9 @@ def _tenders(request: AuthorizeRequest) -> list[pb.TenderPart]:
 
 
 def _tender(tender: Tender) -> pb.Tender:
-    values: dict[str, Any] = {_TENDER_FIELDS[tender.kind]: tender.reference, "customer_ref": tender.customer_ref}
+    values: dict[str, Any] = {"customer_ref": tender.customer_ref}
+    if tender.kind in _AT_A_TILL:
+        values[tender.kind] = pb.TillReceipt(reference=tender.reference, point_id=tender.point_id)
+    else:
+        values[_TENDER_FIELDS[tender.kind]] = tender.reference
     return pb.Tender(**values)

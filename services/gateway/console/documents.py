@@ -40,6 +40,15 @@ _WORDS: dict[str, tuple[str, str]] = {
     "total": ("Total", "Total"),
     "paid": ("Taken", "Réglé"),
     "given_back": ("Given back", "Remboursé"),
+    "payment_method_token": ("Card or wallet", "Carte ou portefeuille"),
+    "provider_authorisation_id": ("Card or wallet, by the channel", "Carte ou portefeuille, par le canal"),
+    "paid_by_channel_reference": ("Paid to the channel", "Payé au canal"),
+    "saved_means": ("Saved means", "Moyen enregistré"),
+    "terminal": ("Card at the counter", "Carte au comptoir"),
+    "payment_link": ("Payment link", "Lien de paiement"),
+    "stored_value_code": ("Gift card, credit note or voucher", "Carte cadeau, avoir ou bon d'achat"),
+    "cash": ("Cash", "Espèces"),
+    "till_card": ("Card at the till", "Carte en caisse"),
 }
 
 

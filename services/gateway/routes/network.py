@@ -79,9 +79,9 @@ async def put_channels(body: Channels, caller: CallerIs, clients: ClientsAre) ->
     Two services keep the two parts. When the second refuses, the first part is kept: send the whole again.
     """
     channels = body.model_dump()["channels"]
-    selling = ("channel_id", "name", "currency", "brands", "life_cycle_id", "trades", "documents")
+    only_sold = ("life_cycle_id", "trades", "documents", "till_payments")
+    selling = ("channel_id", "name", "currency", "brands", *only_sold)
     terms = [{name: channel[name] for name in selling} for channel in channels]
-    only_sold = ("life_cycle_id", "trades", "documents")
     images = [{name: channel[name] for name in channel if name not in only_sold} for channel in channels]
     sold = await clients.act(
         clients.orders.PutSalesChannels, message(orders.PutSalesChannelsRequest, {"channels": terms})

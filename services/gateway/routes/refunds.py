@@ -29,6 +29,7 @@ async def request_refund(
         "kind": body.kind,
         "reason_code": body.reason_code,
         "reason": body.reason,
+        "point_id": body.point_id,
         "request_id": act_id("refund", order_id, caller, body, key),
         "order_id": order_id,
         "actor": caller.subject,

@@ -101,7 +101,17 @@ class BuyerView(Shown):
     address: AddressView
 
 
+class DocumentTenderView(Shown):
+    """What of a document was paid, or given back, by one kind of means."""
+
+    kind: str = Field(description="As in the order's payment, for example `stored_value_code` or `cash`")
+    amount: MoneyView
+
+
 class DocumentDetail(DocumentView):
     """A document with its buyer: null for whom he does not concern, and once he was erased."""
 
     buyer: BuyerView | None
+    tenders: list[DocumentTenderView] = Field(
+        description="The means whose money it is, in their order of use; none where our books have no money of it"
+    )

@@ -319,6 +319,9 @@ class Channel(Sent):
         default_factory=list, max_length=100, description="Trades whose orders live otherwise: an order names one"
     )
     documents: DocumentTerms = Field(default_factory=DocumentTerms)
+    till_payments: list[Literal["cash", "till_card"]] = Field(
+        default_factory=list, max_length=2, description="What its orders may be paid with at a till of a store"
+    )
 
 
 class Channels(Sent):

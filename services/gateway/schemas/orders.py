@@ -107,25 +107,46 @@ _TENDERS = (
     "provider_authorisation_id",
     "paid_by_channel_reference",
     "stored_value_code",
+    "cash",
+    "till_card",
 )
 
 
+class TillReceipt(Sent):
+    """Money that a till of a store has taken before the order is placed. One receipt pays one order."""
+
+    reference: RequiredText = Field(description="The till's own, for example its receipt's number")
+    point_id: Id
+
+
+def _receipt(how: str) -> Any:
+    """None when it was left out; no null is sent, and none is published."""
+    return Field(default_factory=lambda: None, description=f"{how}, where the channel allows it")
+
+
+def _named(means: Sent) -> set[str]:
+    """The means that the body names."""
+    return means.model_fields_set & set(_TENDERS)
+
+
 class PaymentShare(Sent):
-    """A means that pays an amount of the order: exactly one of the two."""
+    """A means that pays an amount of the order: exactly one of them."""
 
     payment_method_token: RequiredText = Field(default_factory=str)
     stored_value_code: Code = Field(default_factory=str)
+    cash: TillReceipt = _receipt("Taken at a till in cash")
+    till_card: TillReceipt = _receipt("Taken on a store's card terminal")
     amount_minor: Amount = Field(ge=1)
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "PaymentShare":
-        if len(self.model_fields_set & set(_TENDERS)) != 1:
+        if len(_named(self)) != 1:
             raise PydanticCustomError("exactly_one", "name exactly one means of payment")
         return self
 
     def chosen(self) -> dict[str, Any]:
         """The one that was named, with its amount."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
+        return self.model_dump(include={*_named(self), "amount_minor"})
 
 
 class Payment(Sent):
@@ -141,7 +162,11 @@ class Payment(Sent):
     )
     paid_by_channel_reference: RequiredText = Field(default_factory=str, description="The channel has been paid")
     stored_value_code: Code = Field(default_factory=str, description="A gift card, a credit note or a voucher")
-
+    cash: TillReceipt = _receipt("Taken at a till in cash")
+    till_card: TillReceipt = _receipt("Taken on a store's card terminal")
+    amount_minor: Amount = Field(
+        0, description="The rest of the order, which the means pays; to be said of what a till has taken"
+    )
     first: list[PaymentShare] = Field(
         default_factory=list,
         max_length=9,
@@ -153,14 +178,14 @@ class Payment(Sent):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "Payment":
-        if len(self.model_fields_set & set(_TENDERS)) != 1:
+        if len(_named(self)) != 1:
             raise PydanticCustomError("exactly_one", "name exactly one means of payment")
         return self
 
     def chosen(self) -> dict[str, Any]:
         """The one that was named, and what goes with it."""
-        named = {name: getattr(self, name) for name in self.model_fields_set & set(_TENDERS)}
-        return named | {"first": [one.chosen() for one in self.first], "save_means": self.save_means}
+        named = self.model_dump(include={*_named(self), "amount_minor", "save_means"})
+        return named | {"first": [one.chosen() for one in self.first]}
 
 
 _LINE: dict[str, Any] = {

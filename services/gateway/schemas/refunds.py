@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from services.gateway.schemas.base import MAX_INT32, Money, MoneyView, Quantity, Sent, Shown, Text
+from services.gateway.schemas.base import MAX_INT32, Id, Money, MoneyView, Quantity, Sent, Shown, Text
 
 RefundReason = Literal[
     "withdrawal", "damaged", "not_as_described", "lost", "late", "price_adjustment", "gesture", "other"
@@ -60,6 +60,9 @@ class RefundRequest(Sent):
     )
     reason_code: RefundReason
     reason: Text = Field("", description="For people")
+    point_id: Id | Literal[""] = Field(
+        "", description="The store whose till gives back what a till has taken; else a person has to"
+    )
 
     @model_validator(mode="after")
     def _exactly_one(self) -> "RefundRequest":
@@ -107,6 +110,7 @@ class RefundView(Shown):
     settled_at: datetime | None
     failure: str | None = Field(description="Why it failed; it waits for somebody to try it again")
     attempts: int
+    point_id: str = Field("", description="The store whose till gives back what a till has taken")
 
 
 class ChargeView(Shown):

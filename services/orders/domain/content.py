@@ -37,7 +37,7 @@ def _difference(one: Any, other: Any, path: str) -> str:
     if isinstance(one, PaymentTerms) and isinstance(other, PaymentTerms):
         if one.kind != other.kind:
             return path
-        if one.value != other.value:
+        if (one.value, one.point_id) != (other.value, other.point_id):
             return f"{path}.{other.kind}"
         return _fields(one, other, path)
     if is_dataclass(one):

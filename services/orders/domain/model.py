@@ -110,6 +110,8 @@ class SalesChannel:
     life_cycle_id: str
     trades: tuple[Trade, ...] = ()
     documents: DocumentTerms = DocumentTerms()
+    # Of AT_A_TILL: what its orders may be paid with.
+    till_payments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +339,11 @@ PaymentKind = Literal[
     "provider_authorisation_id",
     "paid_by_channel_reference",
     "stored_value_code",
+    "cash",
+    "till_card",
 ]
+# Taken at a till of a store before the order was placed, by the till's own reference.
+AT_A_TILL = ("cash", "till_card")
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,6 +353,8 @@ class PaymentShare:
     kind: PaymentKind
     value: str = field(repr=False)
     amount_minor: int
+    # Of the store whose till took the money.
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +366,10 @@ class PaymentTerms:
     first: tuple[PaymentShare, ...] = ()
     # The customer allows that the means be kept and authorised again for this order.
     save_means: bool = False
+    # Of the store whose till took the money.
+    point_id: str = ""
+    # What the means itself pays; 0 where it is not said.
+    amount_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -704,6 +716,8 @@ class RefundWish:
     lines: tuple[Units, ...] = ()
     amount: Money | None = None
     whole: bool = False
+    # The store whose till gives back what a till has taken.
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -728,6 +742,8 @@ class Refund:
     attempts: int = 1
     failure: str = ""
     settled_at: datetime | None = None
+    # As in the wish.
+    point_id: str = ""
 
 
 class ChangeKind(StrEnum):

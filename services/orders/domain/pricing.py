@@ -10,7 +10,16 @@ from kit.values.allocation import share
 from kit.values.money import Money, is_currency
 from services.orders.domain import texts
 from services.orders.domain.appointments import check_content
-from services.orders.domain.model import Address, Buyer, Content, Line, SalesChannel
+from services.orders.domain.model import (
+    AT_A_TILL,
+    Address,
+    Buyer,
+    Content,
+    Line,
+    PaymentShare,
+    PaymentTerms,
+    SalesChannel,
+)
 from services.orders.domain.ranges import LineRange
 
 BASIS_POINTS = 10_000
@@ -21,8 +30,9 @@ MAX_QUANTITY = 1_000_000_000
 
 def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
     """Raises InvalidArgument, naming the field, unless the order can be recorded for this channel."""
-    _check_payment(content)
+    _check_payment(content, channel)
     check_change(content, buyer, channel)
+    _check_covered(content)
 
 
 def check_change(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
@@ -75,12 +85,59 @@ def payable_minor(lines: Iterable[Line]) -> int:
     return sum(line.net_minor + line.tax_minor + line.shipping_minor for line in lines)
 
 
-def _check_payment(content: Content) -> None:
-    if not content.payment.kind:
+def _check_payment(content: Content, channel: SalesChannel) -> None:
+    payment = content.payment
+    if not payment.kind:
         raise InvalidArgument("payment", "say how the order is paid")
-    if not content.payment.value:
-        raise InvalidArgument(f"payment.{content.payment.kind}", "a token or reference is required")
+    if not payment.value:
+        raise InvalidArgument(f"payment.{payment.kind}", "a token or reference is required")
     check_shares(content)
+    _check_tills(payment, channel)
+    if payment.save_means and payment.kind in AT_A_TILL:
+        raise InvalidArgument("payment.save_means", "what a till has taken cannot be authorised again")
+
+
+def _check_tills(payment: PaymentTerms, channel: SalesChannel) -> None:
+    """What tills have taken is of channels that allow it, and each receipt is used once."""
+    seen: set[tuple[str, str, str]] = set()
+    means: list[tuple[str, PaymentShare | PaymentTerms]] = [
+        (f"payment.first[{number}]", one) for number, one in enumerate(payment.first)
+    ]
+    for path, one in [*means, ("payment", payment)]:
+        if one.kind not in AT_A_TILL:
+            continue
+        field, receipt = f"{path}.{one.kind}", (one.kind, one.point_id, one.value)
+        if one.kind not in channel.till_payments:
+            raise InvalidArgument(
+                field,
+                f"the channel takes no {_TILL_WORDS[one.kind]}",
+                reason="TENDER_NOT_ALLOWED",
+                allowed=", ".join(channel.till_payments),
+            )
+        if not one.point_id:
+            raise InvalidArgument(f"{field}.point_id", "the store of the till is required")
+        if receipt in seen:
+            raise InvalidArgument(field, "a receipt of a till is used once", reason="RECEIPT_USED_TWICE")
+        seen.add(receipt)
+
+
+_TILL_WORDS = {"cash": "cash", "till_card": "card at a till"}
+
+
+def _check_covered(content: Content) -> None:
+    """What the means itself pays is the rest of the order; a till says how much it has taken."""
+    payment = content.payment
+    rest = content.total.amount_minor - sum(one.amount_minor for one in payment.first)
+    is_said = payment.amount_minor or payment.kind in AT_A_TILL
+    if is_said and payment.amount_minor != rest:
+        paid = content.total.amount_minor - rest + payment.amount_minor
+        raise InvalidArgument(
+            "payment.amount_minor",
+            f"the means of payment come to {Money(paid, content.total.currency)}, the total says {content.total}",
+            reason="TENDERS_MISMATCH",
+            expected_minor=rest,
+            amount_minor=payment.amount_minor,
+        )
 
 
 def check_address(address: Address) -> None:

@@ -330,6 +330,7 @@ def _requested(
         reason=wish.reason,
         actor=wish.actor,
         requested_at=as_of,
+        point_id=wish.point_id,
     )
     text = f"{Money(refund.amount_minor, refund.currency)} are to be given back ({_WORDS[wish.kind]})."
     decision = _told(order, refund, "requested", text, as_of, wish.actor, {"reason_code": wish.reason_code})
@@ -364,6 +365,7 @@ def _told(
         "amount_minor": refund.amount_minor,
         "shipping_minor": refund.shipping_minor,
         "currency": refund.currency,
+        **({"point_id": refund.point_id} if refund.point_id else {}),
         **(more or {}),
     }
     happening = Happening(f"order.refund_{what}", text, at, facts, refund_id=refund.refund_id, actor=actor)

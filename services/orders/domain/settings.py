@@ -8,6 +8,7 @@ from services.orders.domain import fraud, trials
 from services.orders.domain.document import check_terms
 from services.orders.domain.holds import OF_WORK
 from services.orders.domain.model import (
+    AT_A_TILL,
     ChangeRule,
     Competition,
     GoodwillCap,
@@ -43,6 +44,9 @@ def check_channels(channels: Sequence[SalesChannel]) -> None:
             if not name or name in names[:j]:
                 raise InvalidArgument(f"channels[{i}].trades[{j}].name", "each trade has a name of its own")
         check_terms(f"channels[{i}].documents", one.documents)
+        for j, kind in enumerate(one.till_payments):
+            if kind not in AT_A_TILL or kind in one.till_payments[:j]:
+                raise InvalidArgument(f"channels[{i}].till_payments[{j}]", f"{' and '.join(AT_A_TILL)}, each once")
 
 
 def check_life_cycle(one: LifeCycle) -> None:

@@ -718,7 +718,27 @@ class FakePayments(PaymentsServiceServicer):
                     amount=amount,
                     cause="placement",
                     intended_at=times.to_proto(NOON),
-                )
+                ),
+                *(
+                    payments.Operation(
+                        operation_id=f"op_{tender_id}_{state}",
+                        kind=payments.OPERATION_KIND_CAPTURE,
+                        state=state,
+                        amount=types.Money(amount_minor=minor, currency="EUR"),
+                        cause="parcel/par_1",
+                        tender_id=tender_id,
+                        tender_kind=kind,
+                    )
+                    for tender_id, kind, minor, state in (
+                        ("ten_2", "cash", 120_000, payments.OPERATION_STATE_FAILED),
+                        ("ten_2", "cash", 120_000, payments.OPERATION_STATE_SUCCEEDED),
+                        ("ten_1", "stored_value_code", 6_000, payments.OPERATION_STATE_SUCCEEDED),
+                    )
+                ),
+            ],
+            tenders=[
+                payments.PaymentTender(tender_id=tender_id, position=position)
+                for position, tender_id in enumerate(("ten_1", "ten_2"))
             ],
         )
         return payments.GetPaymentResponse(payment=payment)

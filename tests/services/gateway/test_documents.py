@@ -46,6 +46,18 @@ async def test_a_document_is_told_with_its_totals_and_its_buyer(
     )
 
 
+async def test_a_document_says_which_means_its_money_is_in_their_order_of_use(
+    http: httpx.AsyncClient, finance: dict[str, str]
+) -> None:
+    told = (await http.get(PATH, headers=finance)).json()
+    assert [(one["kind"], one["amount"]["amount_minor"]) for one in told["tenders"]] == [
+        ("stored_value_code", 6_000),
+        ("cash", 120_000),
+    ]
+    page = (await http.get(f"{PATH}/page", headers=finance)).text
+    assert page.index("Gift card, credit note or voucher") < page.index("Cash") < page.index("1,200.00\u00a0EUR")
+
+
 async def test_whom_the_buyer_does_not_concern_does_not_find_the_document(
     http: httpx.AsyncClient, finance: dict[str, str], issuer: Issuer
 ) -> None:

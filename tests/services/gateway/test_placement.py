@@ -82,6 +82,30 @@ async def test_what_is_recorded_is_what_was_sent(channel: Channel, world: World)
     assert not content.HasField("source_placed_at")
 
 
+async def test_means_of_payment_are_recorded_in_the_order_in_which_they_are_said(
+    channel: Channel, world: World
+) -> None:
+    receipt = {"reference": "R-1", "point_id": "store-lyon"}
+    first = [{"stored_value_code": "ABCD", "amount_minor": 1_000}, {"cash": receipt, "amount_minor": 2_000}]
+    payment: dict[str, Any] = {"till_card": receipt, "amount_minor": 2_480, "first": first}
+    assert (await channel.place("VALID", payment=payment)).status_code == 201
+    sent = world.calls("RecordOrder")[0].content.payment
+    assert [(one.WhichOneof("kind"), one.amount_minor) for one in sent.first] == [
+        ("stored_value_code", 1_000),
+        ("cash", 2_000),
+    ]
+    assert (sent.till_card.reference, sent.till_card.point_id, sent.amount_minor) == ("R-1", "store-lyon", 2_480)
+    assert sent.first[1].cash == sent.till_card
+    for wrong, field in (
+        ({"cash": receipt, "till_card": receipt}, "payment"),
+        ({"cash": None}, "payment.cash"),
+        ({"cash": {"reference": "R-1"}}, "payment.cash.point_id"),
+        ({"till_card": receipt, "first": [{"cash": receipt}]}, "payment.first[0].amount_minor"),
+    ):
+        refused = await channel.place("VALID", "2", payment=wrong)
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, field)
+
+
 async def test_what_is_taken_along_is_answered_with_its_receipt_also_when_it_is_asked_again(
     channel: Channel, world: World
 ) -> None:

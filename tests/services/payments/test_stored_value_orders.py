@@ -125,6 +125,24 @@ async def test_money_taken_at_a_till_is_captured_and_paid_out_where_there_is_a_t
     assert (await service.checking.compare([asked.order_id])).differences == []
 
 
+async def test_a_gift_card_cash_and_a_card_at_the_till_are_used_as_said_and_given_back_in_reverse(
+    cards: Cards, service: PaymentsService
+) -> None:
+    card, code = await cards.issue(1_000)
+    cash, by_card = at_till(MeansKind.CASH, "R-8", 2_000), at_till(MeansKind.TILL_CARD, "R-8")
+    asked = order(5_000, stored_value(code, 1_000), cash, by_card)
+    await service.authorize(asked)
+    for minor, captured in ((2_500, [1_000, 1_500, 0]), (2_500, [1_000, 2_000, 2_000])):
+        await service.capture(move(asked.order_id, minor))
+        tenders = (await service.get_payment(asked.order_id)).payment.tenders
+        assert [one.captured for one in tenders] == captured
+    await service.refund(back(asked.order_id, 4_500, "st-lyon"))
+    tenders = (await service.get_payment(asked.order_id)).payment.tenders
+    assert [one.refunded for one in tenders] == [500, 2_000, 2_000]
+    assert await cards.books(card) == (500, 0)
+    assert await open_tasks(service, asked.order_id) == set()
+
+
 async def test_what_a_till_took_for_an_order_that_is_undone_is_somebodys_task(service: PaymentsService) -> None:
     asked = order(5_000, at_till(MeansKind.CASH, "R-4", 2_000), at_till(MeansKind.TILL_CARD, "T-4"))
     await service.authorize(asked)

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from kit.errors import InvalidArgument
 from kit.values.money import Money
-from services.orders.domain.model import Address, Buyer, Content, DiscountShare, PaymentShare, PaymentTerms
+from services.orders.domain.model import (
+    Address,
+    Buyer,
+    Content,
+    DiscountShare,
+    PaymentKind,
+    PaymentShare,
+    PaymentTerms,
+)
 from services.orders.domain.pricing import check, goods_minor
 from services.orders.domain.ranges import LineRange
 from services.orders.domain.states import UnitState
@@ -112,3 +120,49 @@ def test_what_other_means_pay_first_is_less_than_the_order(first: tuple[PaymentS
 def test_what_its_channel_was_paid_has_no_other_means() -> None:
     terms = PaymentTerms("paid_by_channel_reference", "MKT-1", (GIFT_CARD,))
     assert refusal(content(payment=terms)).facts["field"] == "payment.first"
+
+
+def _at_till(kind: PaymentKind = "cash", amount_minor: int = 6490, **more: Any) -> PaymentTerms:
+    return PaymentTerms(kind, "R-1", point_id="st-lyon", amount_minor=amount_minor, **more)
+
+
+CASH_FIRST = PaymentShare("cash", "R-1", 1_000, "st-lyon")
+TILLS = ("cash", "till_card")
+
+
+def test_what_a_till_took_pays_an_order_alone_or_with_other_means() -> None:
+    channel = replace(CHANNEL, till_payments=TILLS)
+    for payment in (
+        _at_till(),
+        _at_till("till_card", 4_990, first=(GIFT_CARD, CASH_FIRST)),
+        PaymentTerms("stored_value_code", "c", (CASH_FIRST,)),
+    ):
+        check(content(payment=payment), BUYER, channel)
+
+
+@pytest.mark.parametrize(
+    ("payment", "tills", "field", "reason"),
+    [
+        (_at_till(), (), "payment.cash", "TENDER_NOT_ALLOWED"),
+        (_at_till("till_card"), ("cash",), "payment.till_card", "TENDER_NOT_ALLOWED"),
+        (PaymentTerms("stored_value_code", "c", (CASH_FIRST,)), (), "payment.first[0].cash", "TENDER_NOT_ALLOWED"),
+        (replace(_at_till(), value=""), TILLS, "payment.cash", "INVALID_FIELD"),
+        (replace(_at_till(), point_id=""), TILLS, "payment.cash.point_id", "INVALID_FIELD"),
+        (_at_till(amount_minor=0), TILLS, "payment.amount_minor", "TENDERS_MISMATCH"),
+        (_at_till(amount_minor=6489), TILLS, "payment.amount_minor", "TENDERS_MISMATCH"),
+        (_at_till(first=(GIFT_CARD,)), TILLS, "payment.amount_minor", "TENDERS_MISMATCH"),
+        (
+            PaymentTerms("payment_method_token", "t", amount_minor=1),
+            TILLS,
+            "payment.amount_minor",
+            "TENDERS_MISMATCH",
+        ),
+        (_at_till(amount_minor=5490, first=(CASH_FIRST,)), TILLS, "payment.cash", "RECEIPT_USED_TWICE"),
+        (_at_till(save_means=True), TILLS, "payment.save_means", "INVALID_FIELD"),
+    ],
+)
+def test_what_a_till_took_is_refused_naming_the_field(
+    payment: PaymentTerms, tills: tuple[str, ...], field: str, reason: str
+) -> None:
+    caught = refusal(content(payment=payment), till_payments=tills)
+    assert (caught.facts["field"], caught.reason) == (field, reason)

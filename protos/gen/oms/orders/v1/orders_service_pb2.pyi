@@ -118,6 +118,7 @@ class SalesChannel(_message.Message):
     LIFE_CYCLE_ID_FIELD_NUMBER: _builtins.int
     TRADES_FIELD_NUMBER: _builtins.int
     DOCUMENTS_FIELD_NUMBER: _builtins.int
+    TILL_PAYMENTS_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     name: _builtins.str
     currency: _builtins.str
@@ -133,6 +134,10 @@ class SalesChannel(_message.Message):
 
     @_builtins.property
     def documents(self) -> Global___DocumentTerms: ...
+    @_builtins.property
+    def till_payments(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What of "cash" and "till_card" its orders may be paid with: of channels whose orders are placed in a store."""
+
     def __init__(
         self,
         *,
@@ -143,10 +148,11 @@ class SalesChannel(_message.Message):
         life_cycle_id: _builtins.str = ...,
         trades: _abc.Iterable[Global___Trade] | None = ...,
         documents: Global___DocumentTerms | None = ...,
+        till_payments: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["documents", b"documents"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "currency", b"currency", "documents", b"documents", "life_cycle_id", b"life_cycle_id", "name", b"name", "trades", b"trades"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "currency", b"currency", "documents", b"documents", "life_cycle_id", b"life_cycle_id", "name", b"name", "till_payments", b"till_payments", "trades", b"trades"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1275,9 +1281,12 @@ class PaymentTerms(_message.Message):
     PROVIDER_AUTHORISATION_ID_FIELD_NUMBER: _builtins.int
     PAID_BY_CHANNEL_REFERENCE_FIELD_NUMBER: _builtins.int
     STORED_VALUE_CODE_FIELD_NUMBER: _builtins.int
+    CASH_FIELD_NUMBER: _builtins.int
+    TILL_CARD_FIELD_NUMBER: _builtins.int
     CUSTOMER_REF_FIELD_NUMBER: _builtins.int
     FIRST_FIELD_NUMBER: _builtins.int
     SAVE_MEANS_FIELD_NUMBER: _builtins.int
+    AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     payment_method_token: _builtins.str
     """The provider's token of a means of payment."""
     provider_authorisation_id: _builtins.str
@@ -1292,6 +1301,18 @@ class PaymentTerms(_message.Message):
     """
     save_means: _builtins.bool
     """The customer allows that the means be kept and authorised again for this order."""
+    amount_minor: _builtins.int
+    """What the means itself pays, where it is said: then it must be the rest of the order, after `first`. Of what a
+    till has taken it must be said. INVALID_ARGUMENT / TENDERS_MISMATCH.
+    """
+    @_builtins.property
+    def cash(self) -> Global___TillReceipt:
+        """Taken at a till of a store before the order is placed, in cash or on its card terminal; only where the channel
+        has it in `till_payments`. `amount_minor` says how much was taken.
+        """
+
+    @_builtins.property
+    def till_card(self) -> Global___TillReceipt: ...
     @_builtins.property
     def first(self) -> _containers.RepeatedCompositeFieldContainer[Global___PaymentShare]:
         """Used before that means, in this order, each for its amount: the means itself pays the rest of the order."""
@@ -1303,19 +1324,48 @@ class PaymentTerms(_message.Message):
         provider_authorisation_id: _builtins.str = ...,
         paid_by_channel_reference: _builtins.str = ...,
         stored_value_code: _builtins.str = ...,
+        cash: Global___TillReceipt | None = ...,
+        till_card: Global___TillReceipt | None = ...,
         customer_ref: _builtins.str = ...,
         first: _abc.Iterable[Global___PaymentShare] | None = ...,
         save_means: _builtins.bool = ...,
+        amount_minor: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "stored_value_code", b"stored_value_code"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cash", b"cash", "kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "stored_value_code", b"stored_value_code", "till_card", b"till_card"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_ref", b"customer_ref", "first", b"first", "kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "save_means", b"save_means", "stored_value_code", b"stored_value_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "cash", b"cash", "customer_ref", b"customer_ref", "first", b"first", "kind", b"kind", "paid_by_channel_reference", b"paid_by_channel_reference", "payment_method_token", b"payment_method_token", "provider_authorisation_id", b"provider_authorisation_id", "save_means", b"save_means", "stored_value_code", b"stored_value_code", "till_card", b"till_card"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "provider_authorisation_id", "paid_by_channel_reference", "stored_value_code"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "provider_authorisation_id", "paid_by_channel_reference", "stored_value_code", "cash", "till_card"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
 Global___PaymentTerms: _TypeAlias = PaymentTerms  # noqa: Y015
+
+@_typing.final
+class TillReceipt(_message.Message):
+    """Money that a till has taken. One receipt pays one order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFERENCE_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    reference: _builtins.str
+    """The till's own, for example its receipt's number or its terminal's transaction."""
+    point_id: _builtins.str
+    """The store."""
+    def __init__(
+        self,
+        *,
+        reference: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_id", b"point_id", "reference", b"reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TillReceipt: _TypeAlias = TillReceipt  # noqa: Y015
 
 @_typing.final
 class PaymentShare(_message.Message):
@@ -1325,23 +1375,33 @@ class PaymentShare(_message.Message):
 
     PAYMENT_METHOD_TOKEN_FIELD_NUMBER: _builtins.int
     STORED_VALUE_CODE_FIELD_NUMBER: _builtins.int
+    CASH_FIELD_NUMBER: _builtins.int
+    TILL_CARD_FIELD_NUMBER: _builtins.int
     AMOUNT_MINOR_FIELD_NUMBER: _builtins.int
     payment_method_token: _builtins.str
     stored_value_code: _builtins.str
     amount_minor: _builtins.int
     """Above 0, in minor units of the order's currency."""
+    @_builtins.property
+    def cash(self) -> Global___TillReceipt:
+        """As in PaymentTerms."""
+
+    @_builtins.property
+    def till_card(self) -> Global___TillReceipt: ...
     def __init__(
         self,
         *,
         payment_method_token: _builtins.str = ...,
         stored_value_code: _builtins.str = ...,
+        cash: Global___TillReceipt | None = ...,
+        till_card: Global___TillReceipt | None = ...,
         amount_minor: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "payment_method_token", b"payment_method_token", "stored_value_code", b"stored_value_code"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cash", b"cash", "kind", b"kind", "payment_method_token", b"payment_method_token", "stored_value_code", b"stored_value_code", "till_card", b"till_card"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "kind", b"kind", "payment_method_token", b"payment_method_token", "stored_value_code", b"stored_value_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_minor", b"amount_minor", "cash", b"cash", "kind", b"kind", "payment_method_token", b"payment_method_token", "stored_value_code", b"stored_value_code", "till_card", b"till_card"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "stored_value_code"]  # noqa: Y015
+    _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["payment_method_token", "stored_value_code", "cash", "till_card"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_kind) -> _WhichOneofReturnType_kind | None: ...
 
@@ -2422,6 +2482,7 @@ class Refund(_message.Message):
     SETTLED_AT_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     refund_id: _builtins.str
     order_id: _builtins.str
     kind: _builtins.str
@@ -2437,6 +2498,8 @@ class Refund(_message.Message):
     """Why it failed."""
     attempts: _builtins.int
     """From 1."""
+    point_id: _builtins.str
+    """The store whose till gives back what a till has taken; empty when none was named."""
     @_builtins.property
     def amount(self) -> _type_pb2.Money: ...
     @_builtins.property
@@ -2475,10 +2538,11 @@ class Refund(_message.Message):
         settled_at: _timestamp_pb2.Timestamp | None = ...,
         failure: _builtins.str = ...,
         attempts: _builtins.int = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "requested_at", b"requested_at", "settled_at", b"settled_at", "shipping", b"shipping"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "attempts", b"attempts", "failure", b"failure", "kind", b"kind", "order_id", b"order_id", "reason", b"reason", "reason_code", b"reason_code", "refund_id", b"refund_id", "requested_at", b"requested_at", "settled_at", b"settled_at", "shipping", b"shipping", "state", b"state", "taxes", b"taxes", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "attempts", b"attempts", "failure", b"failure", "kind", b"kind", "order_id", b"order_id", "point_id", b"point_id", "reason", b"reason", "reason_code", b"reason_code", "refund_id", b"refund_id", "requested_at", b"requested_at", "settled_at", b"settled_at", "shipping", b"shipping", "state", b"state", "taxes", b"taxes", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -5176,6 +5240,7 @@ class RequestRefundRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     kind: _builtins.str
@@ -5186,6 +5251,10 @@ class RequestRefundRequest(_message.Message):
     reason: _builtins.str
     """For people."""
     actor: _builtins.str
+    point_id: _builtins.str
+    """The store whose till gives back what a till has taken, in cash or on its card terminal. Where none is named that
+    part waits for a person, as a task of payments.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]:
         """Units that are paid and not refunded; each line once. The last of an order take the delivery fee along."""
@@ -5212,10 +5281,11 @@ class RequestRefundRequest(_message.Message):
         actor: _builtins.str = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "as_of", b"as_of", "kind", b"kind", "lines", b"lines", "order_id", b"order_id", "reason", b"reason", "reason_code", b"reason_code", "request_id", b"request_id", "roles", b"roles", "whole", b"whole"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "amount", b"amount", "as_of", b"as_of", "kind", b"kind", "lines", b"lines", "order_id", b"order_id", "point_id", b"point_id", "reason", b"reason", "reason_code", b"reason_code", "request_id", b"request_id", "roles", b"roles", "whole", b"whole"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
