@@ -66,6 +66,16 @@ def test_the_demo_goes_to_the_next_point_when_the_first_refuses(stack: SharedSta
     assert first["point_id"] != second["point_id"]
 
 
+def test_the_demo_has_a_name_engraved_where_it_can_be(stack: SharedStack, office: Office) -> None:
+    done = demo(stack, "--personalise", "Zoé")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "to put on line 1: Zoé" in done.stdout
+    order = office.order(order_in(done.stdout))
+    (work,) = order["fulfilments"]
+    assert (work["status"], work["lines"][0]["personalisations"]) == ("delivered", ["engraved_name"])
+    assert work["personalised_at"] is not None
+
+
 def test_the_demo_shows_everything_undone_after_a_cancellation(stack: SharedStack, office: Office) -> None:
     done = demo(stack, "--cancel")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.feed import Bell
 from services.orders.amending import Amending
-from services.orders.domain.model import ChangeRefusal, Units, Wanted
+from services.orders.domain import personalising
+from services.orders.domain.model import ChangeRefusal, PersonalText, Units, Wanted
 from services.orders.domain.states import ChangeState, OrderState
 from tests.services.orders.builders import (
     BUYER,
@@ -115,6 +116,25 @@ async def test_other_content_is_the_order_once_it_is_applied(shop: Shop, desk: A
     assert [(one.line_number, one.quantity) for one in view.order.ranges] == [(1, 1), (2, 3)]
     # The channel sends the order again, as it was placed: it is the same order.
     assert await shop.record() == order_id
+
+
+async def test_other_content_keeps_what_is_put_on_its_units(shop: Shop, desk: Amending) -> None:
+    engraved = line(1, 2, personalisations=("name",))
+    text = PersonalText(1, "name", "Zoé")
+    buyer = replace(BUYER, personalisations=(text,))
+    view, _ = await shop.service.record_order("key-1", content(engraved), buyer, NOON, NOON)
+    order_id = view.order.order_id
+    await shop.accept(order_id)
+    new = wanted(replace(engraved, quantity=1), line(2, 3))
+    other = replace(text, text="Zoe")
+    with pytest.raises(InvalidArgument) as caught:
+        await desk.propose(shop.asked(), order_id, new, ELSEWHERE, "web", ANYBODY, NOON, [other])
+    assert caught.value.reason == "TEXT_STAYS"
+    done = await desk.propose(shop.asked(), order_id, new, ELSEWHERE, "web", ANYBODY, NOON, [text])
+    legs = [leg((1, 1)), leg((2, 3), point="b")]
+    applied = await desk.apply(shop.asked(), order_id, done.change.change_id, legs, PROMISE, "dec_2", NOON)
+    assert [personalising.is_needed(one) for one in applied.fulfilments] == [True, False]
+    assert (await shop.service.get_order(order_id)).buyer == replace(buyer, ship_to=ELSEWHERE)
 
 
 async def test_what_comes_first_wins_against_a_proposed_change(shop: Shop, desk: Amending) -> None:
