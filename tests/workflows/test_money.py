@@ -228,9 +228,8 @@ async def test_a_parcel_given_up_is_not_sent_and_the_rest_of_the_order_goes_on(w
     await asyncio.gather(live(first_given_up=True), live(first_given_up=False))
 
 
-@pytest.mark.attack
-async def test_money_that_comes_while_its_parcel_is_given_up_is_refunded(world: World) -> None:
-    sku, other = await world.stock({NEAR: 1}), await world.stock({FAR: 1})
+async def _given_up_and_paid(world: World, sku: str, other: str) -> tuple[str, str]:
+    """An order of two parcels, and the one that was given up while its money, with the fee, came."""
     order_id = await _placed(world, {sku: 1, other: 1})
     near = await world.pick(await world.accept(order_id))
     world.provider.fault("capture", "decline", order_id=order_id)
@@ -241,13 +240,30 @@ async def test_money_that_comes_while_its_parcel_is_given_up_is_refunded(world: 
     await until(lambda: _is_asked_again(world, order_id))
     await world.give_up(near.fulfilment_id)
     await world.parcel_paid(near.fulfilment_id, "captured")
+    return order_id, near.fulfilment_id
+
+
+@pytest.mark.attack
+async def test_money_that_comes_while_its_parcel_is_given_up_is_refunded(world: World) -> None:
+    sku, other = await world.stock({NEAR: 1}), await world.stock({FAR: 1})
+    order_id, given_up = await _given_up_and_paid(world, sku, other)
     await world.ship(order_id)
     assert await world.ended(order_id) == "CLOSED"
     # The fee came with the parcel that was given up, and is not captured again with the other one.
     assert await _captured(world, order_id) == 2 * PRICE_MINOR + SHIPPING_MINOR
-    (left,) = [one for one in (await world.order(order_id)).fulfilments if one.fulfilment_id != near.fulfilment_id]
+    (left,) = [one for one in (await world.order(order_id)).fulfilments if one.fulfilment_id != given_up]
     sold = {line.sku: line.quantity for line in left.lines}
     await world.assert_settled(order_id, kept_minor=TOTAL, sold=sold)
+
+
+@pytest.mark.attack
+async def test_the_fee_of_a_given_up_parcel_goes_back_when_the_rest_finds_no_place(world: World) -> None:
+    sku, other = await world.stock({NEAR: 1}), await world.stock({FAR: 1})
+    order_id, _ = await _given_up_and_paid(world, sku, other)
+    await world.refuse(order_id)
+    assert await world.ended(order_id) == "CANCELLED"
+    assert await _captured(world, order_id) == PRICE_MINOR + SHIPPING_MINOR
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 0, other: 0})
 
 
 async def _is_asked_again(world: World, order_id: str) -> bool:

@@ -1,7 +1,8 @@
 """What of an order's total is due, and which parcel brings it (SPEC PAY-2, PAY-7).
 
 Goods are due while their units are not cancelled. The delivery fee comes with the first parcel; when that one is
-given up for want of its money, with the next to be opened, or not at all when there is none.
+given up for want of its money, with the next to be opened, or not at all when there is none. When its money came
+all the same, no other parcel brings the fee; should nothing be sent at last, it goes back as a refund.
 """
 
 from services.orders.domain.model import Fulfilment, Order
@@ -45,14 +46,14 @@ def no_longer_due_minor(before: Order, after: Order) -> int:
 
 
 def due_minor(order: Order) -> int:
-    """What the order comes to without its cancelled units."""
+    """What the order comes to without its cancelled units, with a fee that was taken already."""
     lines = order.content.lines
     kept = [one for one in order.ranges if one.state != UnitState.CANCELLED]
     in_parcels = {
         one.fulfilment_id for one in order.fulfilments if one.parcel and one.state != FulfilmentState.CANCELLED
     }
     fee_can_come = any(one.fulfilment_id not in in_parcels for one in kept)
-    fee_is_due = bool(kept) and (fee_can_come or _brought_fee(order))
+    fee_is_due = fee_can_come or _brought_fee(order)
     return goods_minor(lines, kept) + (shipping_minor(lines) if fee_is_due else 0)
 
 

@@ -27,7 +27,6 @@ from services.orders.domain.money_back import (
     less,
     parts_of_fee,
     parts_of_units,
-    sent_units,
     summed,
 )
 from services.orders.domain.ranges import LineRange, in_fulfilment, without
@@ -101,8 +100,6 @@ def _bill_of_parcel(order: Order, work: Fulfilment) -> DocumentContent | None:
     if parcel is None or not parcel.amount_minor or not _is_paid(order, parcel.capture_state):
         return None
     units = in_fulfilment(order.ranges, work.fulfilment_id)
-    if not units and not sent_units(order):
-        return None
     return _bill(order, f"parcel/{parcel.parcel_id}", units, parcel.shipping_minor)
 
 

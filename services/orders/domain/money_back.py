@@ -13,7 +13,7 @@ from kit.values.allocation import share
 from services.orders.domain.dues import charged_fee_minor, charged_units
 from services.orders.domain.model import Fulfilment, Line, Order, Refund, RefundKind, TaxPart
 from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
-from services.orders.domain.ranges import LineRange, Ranges, in_fulfilment, in_state, without
+from services.orders.domain.ranges import LineRange, Ranges, in_state, without
 from services.orders.domain.states import CaptureState, RefundState, UnitState
 
 # By tax rate.
@@ -152,9 +152,7 @@ def _taken_fee_minor(order: Order) -> int:
     if order.payment_outcome == "paid_by_channel":
         back = sum(one.shipping_minor for one in order.refunds if one.kind == RefundKind.CANCELLED_UNITS)
         return fee if sent_units(order) else back
-    brought = [one for one in _captured(order) if one.parcel and one.parcel.shipping_minor]
-    has_units = any(in_fulfilment(order.ranges, one.fulfilment_id) for one in brought)
-    return sum(one.parcel.shipping_minor for one in brought if one.parcel) if has_units or sent_units(order) else 0
+    return sum(one.parcel.shipping_minor for one in _captured(order) if one.parcel)
 
 
 def _captured(order: Order) -> list[Fulfilment]:

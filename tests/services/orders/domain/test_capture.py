@@ -10,8 +10,8 @@ from services.orders.domain import capture
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome
-from services.orders.domain.model import CaptureMoment, Leg, Line, Order, Units
-from services.orders.domain.states import CaptureState, FulfilmentState, UnitState
+from services.orders.domain.model import CaptureMoment, Leg, Line, Order, RefundKind, Units
+from services.orders.domain.states import CaptureState, FulfilmentState, OrderState, UnitState
 from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, accepted, leg, line, recorded
 
 HOUR = timedelta(hours=1)
@@ -166,3 +166,20 @@ def test_money_that_came_although_its_parcel_was_given_up_keeps_the_fee() -> Non
     after = _packed(gone.order, 1, 1).fulfilments[1].parcel
     assert after is not None
     assert after.amount_minor == 3000
+
+
+def test_a_fee_that_a_given_up_parcel_brought_goes_back_when_nothing_is_sent_at_last() -> None:
+    order = _released(CaptureMoment.SHIPMENT, leg((1, 1)), leg((1, 1), point="store-paris"))
+    order = _packed(order, 0, 1)
+    order = capture.record(order, order.fulfilments[0], FAILED).order
+    order = capture.give_up(order, order.fulfilments[0], "stolen", "", NOON).order
+    order = capture.record(order, order.fulfilments[0], Outcome("captured", "", "", NOON)).order
+    order = life.reroute(order, [], [Units(1, "", 1)], "payment_failed", "", NOON).order
+    assert order.refunds == ()
+    order = work.offer(order, order.fulfilments[1], NOON).order
+    order = work.refuse_offer(order, order.fulfilments[1], "no_time", "", NOON).order
+    gone = life.reroute(order, [], [Units(1, "", 1)], "no_time", "", NOON)
+    assert gone.no_longer_due_minor == 3000, "nothing more is authorised: the fee was captured"
+    (refund,) = gone.order.refunds
+    assert (refund.kind, refund.amount_minor, refund.shipping_minor) == (RefundKind.DELIVERY_FEE, 490, 490)
+    assert life.close(gone.order, NOON).order.state == OrderState.CANCELLED

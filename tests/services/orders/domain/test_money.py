@@ -24,7 +24,7 @@ from services.orders.domain.model import (
     RefundWish,
     Units,
 )
-from services.orders.domain.money_back import left_of
+from services.orders.domain.money_back import left_of, sent_units
 from services.orders.domain.parcels import Scan, carrier_event
 from services.orders.domain.plan import unplaced
 from services.orders.domain.pricing import goods_minor, shipping_minor, taken_minor
@@ -49,7 +49,7 @@ LINES = st.lists(
 class Life:
     """One order's life, its choices taken from a seed, with what was said about its money.
 
-    `hard`: captures fail too, and people give parcels up.
+    `hard`: captures fail too, and people give parcels up, some of whose money comes all the same.
     """
 
     def __init__(
@@ -62,6 +62,8 @@ class Life:
     ) -> None:
         self.choose = random.Random(seed)
         self.said_no_longer_due = 0
+        # Of given-up parcels whose money came: refunded by the story of the order.
+        self.returned = 0
         self.is_hard = hard
         order = recorded(*lines, life_cycle=replace(LIFE_CYCLE, capture_at=moment, goodwill_caps=(_CAP,)))
         legs = self.legs({one.line_number: one.quantity for one in order.content.sent})
@@ -125,11 +127,29 @@ class Life:
             self.order = capture.record(self.order, self.order.fulfilment(id_), failed).order
             assert capture.failed_since(self.order) == NOON
             if self.choose.random() < 0.5:
-                self.order = capture.give_up(self.order, self.order.fulfilment(id_), "stolen", "", NOON).order
+                # Units that wait beside them may bear a minor unit more or less.
+                is_late = self.choose.random() < 0.5 and not unplaced(self.order, "")
+                self.give_up(id_, is_late=is_late)
                 return False
         self.order = capture.record(self.order, self.order.fulfilment(id_), _CAPTURED).order
         self.captured += parcel.amount_minor
         return True
+
+    def give_up(self, id_: str, *, is_late: bool) -> None:
+        """Its units are cancelled; their money, where it came all the same, goes back."""
+        self.order = capture.give_up(self.order, self.order.fulfilment(id_), "stolen", "", NOON).order
+        one = self.order.fulfilment(id_)
+        assert one.parcel is not None
+        if is_late:
+            self.order = capture.record(self.order, one, _CAPTURED).order
+            self.captured += one.parcel.amount_minor
+        units = [Units(part.line_number, part.sku, part.quantity) for part in one.lines]
+        decision = life.reroute(self.order, [], units, "payment_failed", "", NOON)
+        self.order = decision.order
+        if is_late:
+            self.returned += decision.no_longer_due_minor
+        else:
+            self.said_no_longer_due += decision.no_longer_due_minor
 
     def pick(self, id_: str) -> None:
         one = self.order.fulfilment(id_)
@@ -235,8 +255,10 @@ def test_what_is_captured_less_what_is_given_back_is_what_was_sent_at_any_moment
     one.live()
     if not one.is_over():
         return
-    total = one.order.content.total.amount_minor
-    assert one.captured - one.refunded() == sum(one.parcels())
+    lines, total = one.order.content.lines, one.order.content.total.amount_minor
+    sent = sent_units(one.order)
+    kept = goods_minor(lines, sent) + (shipping_minor(lines) if sent else 0)
+    assert one.captured - one.refunded() - one.returned == kept, "the fee is paid where something is sent"
     assert one.captured + one.said_no_longer_due == total
     assert one.captured <= total
     assert capture.failed_since(one.order) is None
@@ -295,7 +317,7 @@ def _wish(one: Life, wish: RefundWish) -> None:
     with suppress(FailedPrecondition):
         one.order = refunds.request(one.order, wish, NOON).order
     left = left_of(one.order)
-    assert one.refunded() + left.amount_minor == one.captured
+    assert one.refunded() + left.amount_minor == one.captured - one.returned
     assert all(part.gross_minor >= 0 and part.tax_minor >= 0 for part in left.parts.values())
     assert left.fee_minor >= 0
 
