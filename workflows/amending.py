@@ -63,8 +63,8 @@ class Amending(Capturing):
 
         def _key(self, step: str) -> str: ...
         def _is_cancelling(self) -> bool: ...
-        async def _give_room_back(self, *legs: LegPlace) -> None: ...
         async def _give_up(self, supply_id: str, quantity: int) -> None: ...
+        async def _give_room_back(self, *legs: LegPlace) -> bool: ...
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,9 +115,7 @@ class Amending(Capturing):
             await self._insist_on(calls.release_hold, self._hold_change(change_id, "release", holds))
         for _, one in supplies:
             await self._give_up(str(one["supply_id"]), int(one["quantity"]))
-        emptied = [str(share["fulfilment_id"]) for share in told["released"] if share["emptied"]]
-        if legs := [self._room.pop(one) for one in emptied if one in self._room]:
-            await self._give_room_back(*legs)
+        await self._give_emptied_room_back(told["released"])
         currency = str(told["currency"])
         if (amount := int(told["no_longer_due_minor"])) and not self._is_kept:
             # A channel that was paid is asked to refund.
@@ -129,6 +127,16 @@ class Amending(Capturing):
             await self._insist_on(give, request)
         self._order = replace(self._order, total=Amount(int(told["due_minor"]), currency))
         await self._settle(change_id)
+
+    async def _give_emptied_room_back(self, released: list[dict[str, Any]]) -> None:
+        """Of work without any units left. Where another point took it, its room has followed, or will not now."""
+        points = {str(share["fulfilment_id"]): str(share["point_id"]) for share in released if share["emptied"]}
+        rooms = [(self._room.pop(work), point) for work, point in points.items() if work in self._room]
+        if stayed := [room for room, point in rooms if room.point_id == point]:
+            await self._give_room_back(*stayed)
+        for room, point in rooms:
+            if room.point_id != point and not await self._give_room_back(room):
+                await self._give_room_back(replace(room, point_id=point))
 
     async def _settle(self, change_id: str) -> None:
         await self._insist_on(calls.settle_change, self._change_step(change_id, "settle"))

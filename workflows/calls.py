@@ -81,9 +81,9 @@ async def plan_order(request: PlanRequest) -> Plan:
     return await _step("plan_order", request, Plan)
 
 
-async def release_capacity(request: CapacityRequest) -> None:
-    """promise: give back what legs took of points and carriers; accepts that they took nothing."""
-    await _step("release_capacity", request, bool)
+async def release_capacity(request: CapacityRequest) -> bool:
+    """promise: give back what legs took of points and carriers; False when they took nothing."""
+    return await _step("release_capacity", request, bool)
 
 
 async def reserve(request: ReserveRequest) -> HoldAnswer:

@@ -175,7 +175,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
         if not self._order.lines:
             return Plan("", [], "", "", [])
         wanted = self._plan_of(self._order.lines, overlays, self._order.quote_id, in_basket, supplies=supplies)
-        self._undo["capacity"] = self._give_room_back
+        self._undo["capacity"] = self._give_all_room_back
         plan = await calls.plan_order(wanted)
         if plan.quote_broken:
             detail = "the promise that was shown cannot be kept"
@@ -612,11 +612,15 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
         request = MoneyRequest(self._key("unwind"), self._order.order_id, "undo")
         await self._insist_on(calls.unwind_payment, request)
 
-    async def _give_room_back(self, *legs: LegPlace) -> None:
-        """What legs took of points and carriers; of all of the order when none is named."""
-        if workflow.patched("capacity"):
-            request = CapacityRequest(self._order.order_id, list(legs))
-            await self._insist_on(calls.release_capacity, request)
+    async def _give_room_back(self, *legs: LegPlace) -> bool:
+        """What legs took of points and carriers; of all of the order when none is named. False: it was nothing."""
+        if not workflow.patched("capacity"):
+            return False
+        request = CapacityRequest(self._order.order_id, list(legs))
+        return await self._insist_on(calls.release_capacity, request)
+
+    async def _give_all_room_back(self) -> None:
+        await self._give_room_back()
 
     async def _give_booking_back(self) -> None:
         await self._insist_on(calls.release_booking, self._booking("give-booking-back"))

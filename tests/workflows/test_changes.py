@@ -7,8 +7,9 @@ import pytest
 from kit.errors import FailedPrecondition
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
+from tests.workflows.test_capacity import takings
 from tests.workflows.test_unwind import EACH, _ends, _with_help
-from tests.workflows.world import MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
+from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -62,6 +63,30 @@ async def test_work_that_lost_all_its_units_ends_and_its_room_is_free(world: Wor
     await _ends(world, order_id, "CLOSED")
     kept = 3 - sum(line.quantity for line in emptied.lines)
     await world.assert_settled(order_id, kept_minor=kept * PRICE_MINOR + SHIPPING_MINOR, sold={sku: kept})
+
+
+async def test_the_room_of_work_that_lost_all_its_units_is_free_also_where_another_point_won_it(
+    world: World,
+) -> None:
+    """At whatever moment: its room follows its winner after the work itself."""
+    one, other = await world.stock({NEAR: 1, MID: 1}), await world.stock({FAR: 1})
+    recorded = await world.record({one: 1, other: 1}, channel="contest")
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    await until(lambda: _both_offered(world, order_id))
+    works = {row.lines[0].sku: row.fulfilment_id for row in (await world.order(order_id)).fulfilments}
+    assert await world.win(works[one], MID)
+    await until(lambda: _has_room_at(world, order_id, MID))
+    await world.cancel_lines(order_id, {1: 1})
+    await world.change_in(order_id, "applied")
+    assert await world.take(works[other], FAR) is None
+    await world.prepare(order_id)
+    await _ends(world, order_id, "CLOSED")
+    await world.assert_settled(order_id, kept_minor=PRICE_MINOR + SHIPPING_MINOR, sold={one: 0, other: 1})
+
+
+async def _has_room_at(world: World, order_id: str, point: str) -> bool:
+    return point in {taking.point_id for taking in await takings(world, order_id)}
 
 
 async def _both_offered(world: World, order_id: str) -> bool:

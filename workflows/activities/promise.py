@@ -68,8 +68,7 @@ class PromiseActivities:
     async def release_capacity(self, request: CapacityRequest) -> bool:
         """ReleaseCapacity."""
         asked = capacity.ReleaseCapacityRequest(order_id=request.order_id, legs=map(place_proto, request.legs))
-        await self._capacity.ReleaseCapacity(asked, timeout=CALL_SECONDS)
-        return True
+        return (await self._capacity.ReleaseCapacity(asked, timeout=CALL_SECONDS)).released > 0
 
 
 def question(request: PlanRequest) -> pb.PlanOrderRequest:

@@ -29,6 +29,7 @@ from services.orders.domain.model import (
     Units,
 )
 from services.orders.domain.money_back import sent_units
+from services.orders.domain.offers import claimed, withdrawn
 from services.orders.domain.plan import (
     check_units,
     counted,
@@ -122,12 +123,17 @@ def check_open(order: Order) -> None:
 
 
 def _cancellable(order: Order, roles: Sequence[str]) -> list[Fulfilment]:
-    """Work whose units may still be cancelled: the least advanced first, of several the one made last."""
+    """Work whose units may still be cancelled: the least advanced first, of several the one made last.
+
+    Not while its stock is being moved to the point that took it: then nobody knows where the units are.
+    """
     limit = changes.until(order, Change.LINES, roles)
     works = [
         one
         for one in order.fulfilments
-        if one.state in _NOT_PICKED and changes.is_before(changes.reached_by(order, one), limit)
+        if one.state in _NOT_PICKED
+        and not claimed(one)
+        and changes.is_before(changes.reached_by(order, one), limit)
     ]
     return sorted(works, key=lambda one: (_NOT_PICKED.index(one.state), -one.round, -one.position))
 
@@ -191,7 +197,7 @@ def _without_units(
 def _with_less(order: Order, work: Fulfilment, left: Counter[int]) -> Fulfilment:
     """The work with these units; without any, it is cancelled as it was."""
     if not left.total():
-        return moved(work, FulfilmentState.CANCELLED)
+        return moved(withdrawn(work), FulfilmentState.CANCELLED)
     return replace(work, lines=lines_of(order.content, left))
 
 

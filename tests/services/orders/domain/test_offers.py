@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from kit.errors import FailedPrecondition, InvalidArgument, NotFound, OmsError, Unavailable
-from services.orders.domain import fulfilment, offers, settings
+from services.orders.domain import amending, fulfilment, offers, settings
 from services.orders.domain import order as life
-from services.orders.domain.model import Competition, Decision, Fallback, Offer, Order, Reach
+from services.orders.domain.model import Competition, Decision, Fallback, Offer, Order, Reach, Units
 from services.orders.domain.states import (
     OFFER_MOVES,
     FulfilmentState,
@@ -417,3 +417,27 @@ def test_a_competition_that_nobody_could_win_names_the_field(competition: Compet
 def test_a_competition_that_makes_sense_is_one() -> None:
     settings.check_life_cycle(replace(LIFE_CYCLE, competition=replace(COMPETITION, fallback=Fallback.PLANNED)))
     assert recorded(life_cycle=replace(LIFE_CYCLE, competition=COMPETITION)).life_cycle.competition == COMPETITION
+
+
+# -- units that are not wanted any more --------------------------------------------------------------------
+
+
+def not_wanted(order: Order, count: int) -> Order:
+    return amending.cancel_lines(order, [Units(1, "", count)], "too many", "web", ["channel"], NOON).order
+
+
+def test_work_without_any_units_left_is_offered_to_nobody() -> None:
+    order = released(leg((1, 1)), leg((1, 1), point="store-lille"))
+    order = offers.offer_ring(order, work_of(order, 1), 1, candidates("store-paris"), {}, NOON).order
+    order = offers.offer_ring(order, work_of(order), 1, candidates(PLANNED), {}, NOON).order
+    gone = work_of(not_wanted(order, 1), 1)
+    assert (gone.state, gone.offers[0].state) == (FulfilmentState.CANCELLED, OfferState.WITHDRAWN)
+
+
+def test_units_that_are_being_moved_to_whoever_took_them_are_not_cancelled() -> None:
+    order = accept(offered(PLANNED, "store-paris"), "store-paris").order
+    with pytest.raises(FailedPrecondition) as refused:
+        not_wanted(order, 1)
+    assert (refused.value.reason, refused.value.facts["cancellable"]) == ("TOO_LATE_TO_CHANGE", 0)
+    order = settle(order, held=True).order
+    assert [line.quantity for line in work_of(not_wanted(order, 1)).lines] == [1]
