@@ -718,6 +718,12 @@ class World:
         else:
             await self.orders.ReleaseHold(pb.ReleaseHoldRequest(**about))
 
+    async def extend(self, order_id: str, hold_id: str, until_: datetime) -> None:
+        """Customer service gives a hold another date."""
+        about: Any = {"request_id": uuid4().hex, "order_id": order_id, "hold_id": hold_id, "reason": "she is away"}
+        about |= {"actor": "service", "roles": ["customer_service"], "until": to_proto(until_)}
+        await self.orders.ExtendHold(pb.ExtendHoldRequest(**about))
+
     async def cools_off(self, order_id: str) -> None:
         """Cooling-off is over, and no more time has passed: work that begins then has all of its own."""
         until_ = (await self.order(order_id)).cooling_off_until.ToDatetime(UTC)
