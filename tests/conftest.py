@@ -19,7 +19,6 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xdist.scheduler import LoadScopeScheduling
 
-from kit import db
 from tests import infra
 from tests.infra import Database
 from tests.otlp import Collector, running_collector
@@ -78,9 +77,8 @@ def _engine_on(service: str) -> Callable[[MakeDatabase], AsyncIterator[AsyncEngi
     async def engine(make_database: MakeDatabase) -> AsyncIterator[AsyncEngine]:
         database = make_database(service)
         database.clean()
-        connected = db.connect(database.url)
-        yield connected
-        await connected.dispose()
+        yield database.engine
+        await database.engine.dispose()
 
     return engine
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
@@ -185,6 +186,11 @@ class Database:
     @property
     def _plain_url(self) -> str:
         return self.admin_url.rsplit("/", 1)[0] + f"/{self.name}"
+
+    @cached_property
+    def engine(self) -> db.AsyncEngine:
+        """For one test after the other: what it has compiled outlives its connections, which each test closes."""
+        return db.connect(self.url)
 
     def clean(self) -> None:
         """Leave in it what its migrations left, and nothing more."""
