@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from tests import infra
 from tests.infra import Database
@@ -26,6 +27,7 @@ from tests.stack import SharedStack, running_stack
 
 STACK_TEST_SECONDS = 240
 STACK_FOLDER = "tests/end_to_end/"
+STACK_SCOPE = "the full system"
 MakeDatabase = Callable[[str], Database]
 
 
@@ -141,7 +143,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 class _OneStack(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "the full system" if path.startswith(STACK_FOLDER) else path
+        return STACK_SCOPE if path.startswith(STACK_FOLDER) else path
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        # It takes longer than any file: begun late, it would go on alone at the end.
+        if STACK_SCOPE in self.workqueue:
+            self.workqueue.move_to_end(STACK_SCOPE, last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
