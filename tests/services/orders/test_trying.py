@@ -45,7 +45,7 @@ async def at_home(shop: Shop) -> str:
 
 
 async def told(db: AsyncEngine) -> list[str]:
-    found = await rows(db, "SELECT type FROM outbox WHERE type LIKE '%trial%' ORDER BY event_id")
+    found = await rows(db, "SELECT type FROM outbox WHERE type LIKE '%trial%' ORDER BY id")
     return [one.type.removeprefix("oms.orders.order.") for one in found]
 
 
