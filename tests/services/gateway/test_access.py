@@ -37,7 +37,8 @@ def routes_of(app: FastAPI) -> Iterator[tuple[str, str]]:
 @pytest.fixture
 def filled(world: World) -> World:
     world.add_order(ORDER, "web-fr").changes.append(change("lines"))
-    world.add_work("ful_1", "store-lyon")
+    # What every paper can be printed of.
+    world.add_work("ful_1", "store-lyon").fulfilment.state = orders.FULFILMENT_STATE_PACKED
     return world
 
 
