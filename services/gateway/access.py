@@ -33,7 +33,6 @@ _READING_DECISIONS = frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE})
 _CARRIER = frozenset({Role.CARRIER})
 _READING_BOOKINGS = _PLACING | _NETWORK | _OPERATOR | _CARRIER
 _MEETING = _CARRIER | {Role.CUSTOMER_SERVICE}
-SERVICE = frozenset({Role.CUSTOMER_SERVICE})
 
 ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/healthz"): PUBLIC,
@@ -275,7 +274,6 @@ _ALL_CHANNELS = frozenset({Role.CUSTOMER_SERVICE, Role.SUPPLY_CHAIN, Role.FINANC
 PLANNERS = _NETWORK
 MONEY = _MONEY
 ASSIGNING = _ASSIGNING
-PLANNERS = _NETWORK
 
 
 def check_role(caller: Caller, allowed: frozenset[Role]) -> None:
