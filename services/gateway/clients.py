@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from temporalio.client import Client
 
 from kit import rpc
-from kit.errors import OmsError, Unavailable
+from kit.errors import DeadlineExceeded, OmsError, Unavailable
 from oms.booking.v1.booking_service_pb2_grpc import BookingServiceStub
 from oms.handover.v1.handover_service_pb2_grpc import HandoverServiceStub
 from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceStub
@@ -72,6 +72,8 @@ if TYPE_CHECKING:
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 _HEALTH_SECONDS = 1.0
+# How long a peer that was away is waited for: a process that was killed is there again by then.
+_BACK_SECONDS = 3.0
 _CHECK_SECONDS = 15.0
 _FILE_SECONDS = 3600.0
 
@@ -126,11 +128,14 @@ class Clients:
         self.handover: HandoverServiceAsyncStub = HandoverServiceStub(self._channels["handover"])
 
     async def read(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
-        """Asks, and asks once more when the peer is away (it may be restarting). Raises OmsError."""
+        """Asks, and once more when the peer is away: it may be back in a moment. Raises OmsError."""
         try:
             return await self.act(method, request)
-        except Unavailable:
-            return await self.act(method, request)
+        except Unavailable as away:
+            try:
+                return await method(request, timeout=_BACK_SECONDS, wait_for_ready=True)
+            except DeadlineExceeded:
+                raise away from None
 
     async def act(self, method: "grpc.aio.UnaryUnaryMultiCallable[Request, Answer]", request: Request) -> Answer:
         """Asks once: whether to act again is the caller's to decide. Raises OmsError."""
