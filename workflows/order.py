@@ -452,7 +452,11 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
                 await self._ask_for_help(0, "FULFILMENT_ENDED_FROM_OUTSIDE")
         if outcome.lost:
             if outcome.state != "lost":
-                self._gone[fulfilment.fulfilment_id] = LegPlace(outcome.lost.point_id, fulfilment.lines)
+                # Another leg of the order may be like it, at the same point.
+                room = self._room.get(fulfilment.fulfilment_id)
+                decision_id = room.decision_id if room else ""
+                place = LegPlace(outcome.lost.point_id, fulfilment.lines, decision_id)
+                self._gone[fulfilment.fulfilment_id] = place
             self._lost.append(outcome.lost)
         self._running.discard(fulfilment.fulfilment_id)
 
@@ -519,7 +523,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
             plan = await self._insist_on(calls.plan_order, wanted)
             if not plan.legs:
                 return None
-            gone = [LegPlace(leg.point_id, leg.lines) for leg in plan.legs]
+            gone = [LegPlace(leg.point_id, leg.lines, plan.decision_id) for leg in plan.legs]
             answer = await self._take(lost, plan)
             if answer.held:
                 return plan
