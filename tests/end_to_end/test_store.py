@@ -200,7 +200,7 @@ def test_a_mornings_work_from_the_offer_to_the_carrier(
             [code] = zxingcpp.read_barcodes(sheet.render(scale=200 / 72).to_pil())
             assert code.text.startswith("(00)09520417")
         hand_over.click()
-        expect(page.get_by_text("Handed over")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Nantes")
     assert page.evaluate("window.isStillTheSamePage") is None  # The links are links.
     assert {work_of(shop, one)["status"] for one in ids} == {"handed_over"}
     assert {work_of(shop, one)["parcel"]["weight_grams"] for one in ids} == {1950}

@@ -69,7 +69,11 @@ async function sendKept() {
 
 const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 
+// How many pages were shown: who fetched one meanwhile has an old one.
+let shown = 0;
+
 function show(page, address) {
+  shown += 1;
   const next = page.getElementById("screen");
   if (!next) {
     location.assign(address);
@@ -87,10 +91,17 @@ let isFetching = false;
 async function refresh() {
   if (isFetching) return;
   isFetching = true;
+  const before = shown;
   try {
     const answer = await fetch(location.href.replace(/[?&]done=[^&]*/, ""));
     const page = parsed(await answer.text());
-    if (page.getElementById("screen")?.dataset.state !== screen().dataset.state) show(page);
+    if (shown !== before) return;
+    const next = page.getElementById("screen");
+    if (next?.dataset.state === screen().dataset.state) return;
+    // What was just done stays said.
+    const said = screen().querySelector(".notice.good");
+    if (next && said && !next.querySelector(".notice")) next.prepend(said);
+    show(page);
   } catch {
     // No network: what is shown stays.
   } finally {
