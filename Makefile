@@ -25,10 +25,10 @@ demo: $(READY) ## place an order on the running system and follow it to the cust
 	@$(BIN)/oms demo
 
 test: $(READY) ## all tests but the attack ones, on real PostgreSQL and Temporal
-	@$(BIN)/python -m pytest tests -n 2 -q $(ARGS)
+	@$(BIN)/python -m pytest tests -n 3 -q $(ARGS)
 
 attack: $(READY) ## thousands of lives and races with fixed seeds (up to 30 minutes)
-	@$(BIN)/python -m pytest tests -m attack -n 2 -q $(ARGS)
+	@$(BIN)/python -m pytest tests -m attack -n 3 -q $(ARGS)
 
 bench: $(READY) ## figures beside their limits; ARGS="acceptance reserve" or ARGS="memory --orders 2000" runs some
 	@$(BIN)/python -m benchmarks $(ARGS)

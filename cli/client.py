@@ -110,10 +110,7 @@ class AsyncApi:
     """The same for many requests at once, and for longer than a token lives."""
 
     def __init__(self, url: str, sign: Sign, connections: int) -> None:
-        # A gateway closes what has been idle for five seconds: a connection is not used again so late.
-        limits = httpx.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=2
-        )
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         # Who waits for one of our own connections is not kept waiting by the gateway.
         timeout = httpx.Timeout(_TIMEOUT_SECONDS, pool=None)
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout, limits=limits)

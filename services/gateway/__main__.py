@@ -66,6 +66,8 @@ async def main() -> None:
         access_log=False,
         log_level="warning",
         server_header=False,
+        # Longer than the minute after which load balancers drop what is idle: they are the first to close.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=5,
     )
     garbage.settle_down()

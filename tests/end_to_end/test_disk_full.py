@@ -99,9 +99,7 @@ class Till:
     """Places orders one by one and shows each answer as it came."""
 
     def __init__(self, system: System, item: Json) -> None:
-        # A connection is given up before the gateway does so: it would be gone at the moment of a request.
-        limits = httpx.Limits(keepalive_expiry=1)
-        self._http = httpx.AsyncClient(base_url=system.stack.gateway_url, timeout=30, limits=limits)
+        self._http = httpx.AsyncClient(base_url=system.stack.gateway_url, timeout=30)
         self._token = system.stack.token("channel", Scope(channels=(CHANNEL,)))
         self._item = item
 

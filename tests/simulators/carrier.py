@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 
 from simulators.carrier.app import create_app
+from tests.http_server import NOTHING_KEPT
 
 API_KEY = "sk_test_carrier"
 WEBHOOK_SECRET = "whsec_carrier"
@@ -22,7 +23,9 @@ class RunningCarrier:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=20, headers={"Authorization": f"Bearer {API_KEY}"})
+        self.http = httpx.Client(
+            base_url=url, timeout=20, limits=NOTHING_KEPT, headers={"Authorization": f"Bearer {API_KEY}"}
+        )
 
     def announce(self, carrier: str, reference: str) -> str:
         """The tracking code of a new shipment."""

@@ -18,6 +18,7 @@ import uvicorn
 from simulators.payment_provider.app import create_app
 from simulators.payment_provider.desk import Account
 from simulators.payment_provider.profiles import BASIC, FULL
+from tests.http_server import NOTHING_KEPT
 
 API_KEY = "sk_test_simulated"
 WEBHOOK_SECRET = "whsec_simulated"
@@ -30,7 +31,7 @@ class RunningProvider:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=20)
+        self.http = httpx.Client(base_url=url, timeout=20, limits=NOTHING_KEPT)
 
     def fault(self, operation: str, kind: str, count: int = 1, order_id: str | None = None) -> None:
         """Orders something to go wrong."""

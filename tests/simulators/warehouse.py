@@ -13,6 +13,7 @@ import httpx
 import uvicorn
 
 from simulators.warehouse.app import create_app
+from tests.http_server import NOTHING_KEPT
 
 API_KEY = "key_simulated"
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"w" * 32).decode()
@@ -23,7 +24,7 @@ class RunningWarehouse:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=20)
+        self.http = httpx.Client(base_url=url, timeout=20, limits=NOTHING_KEPT)
 
     def rule(self, kind: str, **more: Any) -> None:
         """Orders something to go wrong."""
