@@ -30,6 +30,7 @@ def common(addresses: Mapping[str, str], keys: Keys, state: Path) -> dict[str, s
         "OMS_PAYMENT_RETURN_URL": f"http://{addresses['gateway']}/",
         "OMS_PROVIDER_EVENTS_URL": events_url.format(provider="stripe"),
         "OMS_BASIC_PROVIDER_EVENTS_URL": events_url.format(provider="basic"),
+        "OMS_PUBLIC_URL": f"http://{addresses['gateway']}",
         # 952 is the GS1 prefix for examples.
         "OMS_GS1_COMPANY_PREFIX": "9520417",
         "OMS_CARRIERS": ",".join(CARRIERS),
@@ -51,6 +52,7 @@ def secrets(keys: Keys, names: tuple[Secret, ...], addresses: Mapping[str, str])
         "codec_keys": ("OMS_CODEC_KEYS", keys.codec_keys),
         "provider_api_key": ("OMS_PAYMENT_PROVIDER_API_KEY", keys.provider_api_key),
         "identity_key": ("OMS_IDENTITY_KEY", keys.identity_key),
+        "link_key": ("OMS_LINK_KEYS", keys.link_key),
         "stored_value_key": ("OMS_STORED_VALUE_KEY", keys.stored_value_key),
         "carrier_api_key": ("OMS_CARRIER_API_KEY", keys.carrier_api_key),
         "carrier_webhook_secret": ("OMS_CARRIER_WEBHOOK_SECRET", keys.carrier_webhook_secret),

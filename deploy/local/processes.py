@@ -38,6 +38,7 @@ Secret = Literal[
     "warehouse_webhook_secret",
     "handover_connections",
     "identity_key",
+    "link_key",
 ]
 _PROVIDER_SECRETS: tuple[Secret, ...] = (
     "provider_api_key",
@@ -76,7 +77,7 @@ PROCESSES = (
         needs=("databases",),
         uses=("carrier",),
         database=True,
-        secrets=(*_CARRIER_SECRETS, "identity_key"),
+        secrets=(*_CARRIER_SECRETS, "identity_key", "link_key"),
     ),
     Process(
         "payment_provider",

@@ -64,6 +64,9 @@ class _Settings(ServiceSettings):
     carrier_silence_seconds: int = 86_400
     # Of the digests that orders are known by. With another key, orders of before are not known again.
     identity_key: str = Field(min_length=1)
+    # Of the links that customers follow, by comma: new ones are made with the first. And where these lead.
+    link_keys: str = Field(min_length=1)
+    public_url: str = Field(min_length=1)
     # The retailer's own, from GS1: the codes on its parcels' labels begin with it.
     gs1_company_prefix: Annotated[str, AfterValidator(_company_prefix)]
 
