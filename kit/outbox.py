@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kit import db, feed
+from kit.db import Statement
 from kit.values.ids import new_id
 from oms.outbox.v1 import outbox_service_pb2 as pb
 from oms.outbox.v1.outbox_service_pb2_grpc import OutboxServiceServicer
@@ -50,18 +51,27 @@ class Event:
     data: Mapping[str, Any]
 
 
+_INSERT = text(
+    """INSERT INTO outbox (event_id, type, subject, order_id, occurred_at, traceparent, data)
+       VALUES (:event_id, :type, :subject, :order_id, :occurred_at, :traceparent, CAST(:data AS jsonb))"""
+)
+
+
 async def write(tx: AsyncConnection, events: Sequence[Event]) -> None:
     """Adds events to the caller's transaction. Ring the service's bell after its commit."""
+    if events:
+        await db.in_one_trip(tx, *writing(events))
+
+
+def writing(events: Sequence[Event]) -> list[Statement]:
+    """The same, for whoever writes more in the same trip."""
     if not events:
-        return
+        return []
     carrier: dict[str, str] = {}
     inject(carrier)
-    await tx.execute(
-        text(
-            """INSERT INTO outbox (event_id, type, subject, order_id, occurred_at, traceparent, data)
-               VALUES (:event_id, :type, :subject, :order_id, :occurred_at, :traceparent, CAST(:data AS jsonb))"""
-        ),
-        [
+    return [
+        (
+            _INSERT,
             {
                 "event_id": new_id("evt"),
                 "type": event.type,
@@ -70,10 +80,10 @@ async def write(tx: AsyncConnection, events: Sequence[Event]) -> None:
                 "occurred_at": event.occurred_at,
                 "traceparent": carrier.get("traceparent", ""),
                 "data": json.dumps(event.data),
-            }
-            for event in events
-        ],
-    )
+            },
+        )
+        for event in events
+    ]
 
 
 _AFTER = text(

@@ -44,9 +44,19 @@ async def first_answer(tx: AsyncConnection, request_id: str, content: bytes) -> 
     A twin that is in flight is waited for (the unique key blocks until it commits or rolls back).
     Raises Conflict / IDEMPOTENCY_CONFLICT when the id was used with other content.
     """
+    return await begun(tx, await db.rows(tx, *beginning(request_id, content)), request_id, content)
+
+
+def beginning(request_id: str, content: bytes) -> Statement:
+    """`first_answer` for whoever reads more in the same trip; what it gave is for `begun`."""
     if not request_id:
         raise InvalidArgument("request_id", "a request id is required")
-    if await db.rows(tx, _BEGIN, {"id": request_id, "digest": digest(content)}):
+    return _BEGIN, {"id": request_id, "digest": digest(content)}
+
+
+async def begun(tx: AsyncConnection, gave: Rows, request_id: str, content: bytes) -> Mapping[str, Any] | None:
+    """See `first_answer`."""
+    if gave:
         return None
     given = told(await db.rows(tx, *asking([request_id])), {request_id: digest(content)})[request_id]
     if isinstance(given, Conflict):
@@ -81,4 +91,9 @@ def _conflict(request_id: str) -> Conflict:
 
 async def remember(tx: AsyncConnection, request_id: str, answer: Mapping[str, Any]) -> None:
     """Keeps the answer for whoever repeats the request."""
-    await db.rows(tx, _REMEMBER, {"request_id": request_id, "answer": json.dumps(answer)})
+    await db.rows(tx, *remembering(request_id, answer))
+
+
+def remembering(request_id: str, answer: Mapping[str, Any]) -> Statement:
+    """The same, for whoever writes more in the same trip."""
+    return _REMEMBER, {"request_id": request_id, "answer": json.dumps(answer)}

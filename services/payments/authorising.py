@@ -10,7 +10,7 @@ from kit.errors import FailedPrecondition, InvalidArgument
 from kit.feed import Bell
 from kit.values.ids import new_id
 from kit.values.money import Money
-from services.payments import books, store
+from services.payments import books, statements, store
 from services.payments.commands import (
     Authorize,
     Part,
@@ -191,9 +191,9 @@ class Authorising:
         intent = intent_of(asked, self._clock())
         operations = [intend(one, intent.part(number)) for number, one in enumerate(tenders)]
         opened = payment.having(*tenders)
-        if opened.status is not payment.status:
-            await store.save_payment(tx, opened)
-        return await books.record(tx, opened, operations), operations
+        recorded, written = books.recording(opened, operations)
+        await db.in_one_trip(tx, *statements.saving_payment(payment, opened), *written)
+        return recorded, operations
 
     def _tenders(self, payment: Payment, asked: Authorize) -> list[Tender]:
         begin = 1 + max((one.position for one in payment.tenders), default=0)

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
-from kit import outbox
-from kit.db import AsyncConnection
+from kit import db, outbox
+from kit.db import AsyncConnection, Statement
 from kit.errors import FailedPrecondition, NotFound
-from services.payments import store
+from services.payments import statements, store
 from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
 from services.payments.domain.settlement import book
 from services.payments.domain.tasks import Task
@@ -27,17 +27,18 @@ _TO_ORDER = frozenset({_AUTHORIZED, _DECLINED, _SAVED, _MORE_AUTHORIZED, _MORE_D
 
 async def locked(tx: AsyncConnection, order_id: str, *, barred: bool = False) -> Payment:
     """The payment under its lock. Raises PAYMENT_NOT_FOUND, also for a mark that bars one unless `barred`."""
-    payment = await store.lock_payment(tx, order_id)
-    if payment is None or (payment.barred and not barred):
-        raise _not_found(order_id)
-    return payment
+    return known(await store.lock_payment(tx, order_id), order_id, barred=barred)
 
 
 async def existing(tx: AsyncConnection, order_id: str) -> Payment:
     """The payment as it stands. Raises PAYMENT_NOT_FOUND."""
-    payment = await store.read_payment(tx, order_id)
-    if payment is None or payment.barred:
-        raise _not_found(order_id)
+    return known(await store.read_payment(tx, order_id), order_id)
+
+
+def known(payment: Payment | None, order_id: str, *, barred: bool = False) -> Payment:
+    """The payment that was read. Raises PAYMENT_NOT_FOUND, also for a mark that bars one unless `barred`."""
+    if payment is None or (payment.barred and not barred):
+        raise NotFound("PAYMENT_NOT_FOUND", "the order has no payment", order_id=order_id)
     return payment
 
 
@@ -61,44 +62,46 @@ def used_once() -> Iterator[None]:
 
 async def record(tx: AsyncConnection, payment: Payment, operations: Sequence[Operation]) -> Payment:
     """Writes new operations; those that need no provider take their effect at once."""
-    for operation in operations:
-        await store.insert_operation(tx, operation)
-        if operation.state is State.SUCCEEDED:
-            tender = book(payment.tender(operation.tender_id), operation)
-            payment = await save(tx, payment, tender)
-            await write_down(tx, payment, [operation], operation.intended_at)
-    return payment
+    after, written = recording(payment, operations)
+    await _write(tx, written)
+    return after
 
 
 async def save(tx: AsyncConnection, payment: Payment, *changed: Tender) -> Payment:
     """Writes changed tenders back, and the payment when its status follows."""
     after = payment.having(*changed)
-    for tender in changed:
-        await store.save_tender(tx, tender)
-    if after.status is not payment.status:
-        await store.save_payment(tx, after)
+    await _write(tx, statements.saving_payment(payment, after))
     return after
 
 
-async def save_changed(tx: AsyncConnection, payment: Payment, after: Payment) -> Payment:
-    """Writes back the tenders that a decision changed."""
-    changed = [one for one, before in zip(after.tenders, payment.tenders, strict=True) if one != before]
-    return await save(tx, payment, *changed)
-
-
-async def write_down(
-    tx: AsyncConnection,
-    payment: Payment,
-    operations: Sequence[Operation],
-    now: datetime,
-    *,
-    to_workflow: bool = False,
-) -> None:
-    """The ledger's entries and the events of operations that were settled."""
+def recording(payment: Payment, operations: Sequence[Operation]) -> tuple[Payment, list[Statement]]:
+    """The payment with these new operations, and what is to be written for them."""
+    written: list[Statement] = []
     for operation in operations:
+        written.append(statements.inserting_operation(operation))
         if operation.state is State.SUCCEEDED:
-            await store.add_entries(tx, payment.tender(operation.tender_id), operation, now)
-    await outbox.write(tx, _events_of(payment, operations, now, to_workflow=to_workflow))
+            before, payment = payment, payment.having(book(payment.tender(operation.tender_id), operation))
+            written += statements.saving_payment(before, payment)
+            written += writing_down(payment, [operation], operation.intended_at)
+    return payment, written
+
+
+def writing_down(
+    payment: Payment, operations: Sequence[Operation], now: datetime, *, to_workflow: bool = False
+) -> list[Statement]:
+    """The ledger's entries and the events of operations that were settled."""
+    entries = [
+        statement
+        for operation in operations
+        if operation.state is State.SUCCEEDED
+        for statement in statements.adding_entries(payment.tender(operation.tender_id), operation, now)
+    ]
+    return entries + outbox.writing(_events_of(payment, operations, now, to_workflow=to_workflow))
+
+
+async def _write(tx: AsyncConnection, written: Sequence[Statement]) -> None:
+    if written:
+        await db.in_one_trip(tx, *written)
 
 
 async def tell_of_task(tx: AsyncConnection, task: Task) -> None:
@@ -185,7 +188,3 @@ _OF_RAISE = {State.SUCCEEDED: _MORE_AUTHORIZED, State.FAILED: _MORE_DECLINED}
 def _is_raise(tender: Tender, operation: Operation) -> bool:
     own = operation.amount_minor if operation.state is State.SUCCEEDED else 0
     return tender.raises or tender.authorized > own
-
-
-def _not_found(order_id: str) -> NotFound:
-    return NotFound("PAYMENT_NOT_FOUND", "the order has no payment", order_id=order_id)

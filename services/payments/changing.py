@@ -103,7 +103,7 @@ class Changing:
             wanted, operations = changing.lower(wanted, Money(-by, payment.currency), intent)
         else:
             wanted, operations = changing.take_back(wanted, by, intent)
-        payment = await books.save_changed(tx, payment, wanted)
+        payment = await books.save(tx, payment, *wanted.tenders)
         if by > 0 and not operations:
             return await self._raise(tx, payment, known, by, asked, intent)
         return await books.record(tx, payment, operations), operations

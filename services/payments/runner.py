@@ -11,10 +11,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from kit import db, failpoints
-from kit.db import AsyncConnection, AsyncEngine
+from kit.db import AsyncConnection, AsyncEngine, Statement
 from kit.feed import Bell
 from kit.values.ids import new_id
-from services.payments import books, failed_refunds, store
+from services.payments import books, failed_refunds, statements, store
 from services.payments.domain import changing, links, renewing, sharing
 from services.payments.domain.model import Kind, Operation, Payment, State, Status, Tender
 from services.payments.domain.outcome import Outcome, failed
@@ -81,23 +81,20 @@ class Runner:
 
     async def settle(self, operation: Operation, outcome: Outcome, *, announce: bool = False) -> Operation:
         """Commits an outcome once, with what follows from it; whoever comes second finds it settled."""
+        followed: list[Operation] = []
         async with self._engine.begin() as tx:
-            payment = await _locked(tx, operation.order_id)
-            current = await store.read_operation(tx, operation.operation_id)
+            payment, current = await _locked_with(tx, operation)
             if current.state is outcome.state or not (current.unsettled or current.state is State.ACTION_REQUIRED):
                 return current
             now = self._clock()
             settled = settle(payment.tender(current.tender_id), current, outcome, now, new_id("pop"))
-            await store.save_operation(tx, settled.operation)
-            payment = await books.save(tx, payment, settled.tender)
-            told = [settled.operation]
-            if settled.released:
-                await store.insert_operation(tx, settled.released)
-                told.append(settled.released)
             # Of an operation that is only INTENDED, whoever asked is still there, or will ask again.
             alone = announce and current.state is not State.INTENDED
-            await books.write_down(tx, payment, told, now, to_workflow=alone)
-            payment, followed = await self._follow(tx, payment, settled)
+            payment, written = _writing(payment, current, settled, now, to_workflow=alone)
+            is_all = not _may_be_followed(settled.operation)
+            await db.in_one_trip(tx, *written, ends=is_all)
+            if not is_all:
+                payment, followed = await self._follow(tx, payment, settled)
         self._bell.ring()
         for tender in payment.tenders:
             if tender.release_due:
@@ -182,7 +179,6 @@ class Runner:
         operation, tender = settled.operation, settled.tender
         if operation.kind is Kind.REFUND and operation.state is State.FAILED:
             payment = await failed_refunds.take_care(tx, payment, operation, self._policies, self._clock())
-        if operation.kind is not Kind.AUTHORIZE:
             return payment, []
         unsettled = await store.unsettled_of(tx, payment.order_id)
         if tender.renews or tender.raises:
@@ -229,14 +225,13 @@ class Runner:
         """The next try at the provider, the last being known to have done nothing. Raises AnswerLost when another
         has begun it."""
         async with self._engine.begin() as tx:
-            await _locked(tx, operation.order_id)
-            current = await store.read_operation(tx, operation.operation_id)
+            _, current = await _locked_with(tx, operation)
             waits = current.unsettled or current.state is State.ACTION_REQUIRED
             if not waits or current.attempt != operation.attempt:
                 raise AnswerLost("another is asking")
-            current = replace(current, attempt=current.attempt + 1)
-            await store.save_operation(tx, current)
-        return current
+            again = replace(current, attempt=current.attempt + 1)
+            await db.in_one_trip(tx, *statements.saving_operation(current, again))
+        return again
 
     async def _ask_whether_acted(self, tender: Tender, provider: Provider) -> Outcome | None:
         if not tender.provider_payment_id:
@@ -248,12 +243,12 @@ class Runner:
 
     async def _mark_unknown(self, operation: Operation) -> Operation:
         async with self._engine.begin() as tx:
-            await _locked(tx, operation.order_id)
-            current = await store.read_operation(tx, operation.operation_id)
-            if current.state is State.INTENDED:
-                current = replace(current, state=State.UNKNOWN)
-                await store.save_operation(tx, current)
-        return current
+            _, current = await _locked_with(tx, operation)
+            if current.state is not State.INTENDED:
+                return current
+            unknown = replace(current, state=State.UNKNOWN)
+            await db.in_one_trip(tx, *statements.saving_operation(current, unknown))
+        return unknown
 
     async def _as_it_stands(self, operation: Operation) -> tuple[Operation, Tender]:
         async with db.single(self._engine).connect() as tx:
@@ -274,3 +269,36 @@ async def _locked(tx: AsyncConnection, order_id: str) -> Payment:
     payment = await store.lock_payment(tx, order_id)
     assert payment is not None  # operations reference their payment, which is never deleted
     return payment
+
+
+async def _locked_with(tx: AsyncConnection, operation: Operation) -> tuple[Payment, Operation]:
+    """The payment under its lock, and the operation as it then stands."""
+    *of_payment, [row] = await db.in_one_trip(
+        tx,
+        *statements.locking_payment(operation.order_id),
+        statements.reading_operation(operation.operation_id),
+    )
+    payment = statements.payment_of(*of_payment)
+    assert payment is not None  # operations reference their payment, which is never deleted
+    return payment, statements.operation_of(row)
+
+
+def _may_be_followed(operation: Operation) -> bool:
+    """Whether its outcome may mean something for others."""
+    return operation.kind is Kind.AUTHORIZE or (operation.kind, operation.state) == (Kind.REFUND, State.FAILED)
+
+
+def _writing(
+    payment: Payment, current: Operation, settled: Settlement, now: datetime, *, to_workflow: bool
+) -> tuple[Payment, list[Statement]]:
+    """The payment after an outcome, and what is to be written of it."""
+    after = payment.having(settled.tender)
+    written = [
+        *statements.saving_operation(current, settled.operation),
+        *statements.saving_payment(payment, after),
+    ]
+    told = [settled.operation]
+    if settled.released:
+        written.append(statements.inserting_operation(settled.released))
+        told.append(settled.released)
+    return after, written + books.writing_down(after, told, now, to_workflow=to_workflow)

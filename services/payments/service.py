@@ -13,7 +13,7 @@ from kit import db, requests, times
 from kit.db import AsyncConnection, AsyncEngine
 from kit.errors import Unavailable
 from kit.feed import Bell
-from services.payments import books, store
+from services.payments import books, statements, store
 from services.payments.authorising import Authorising
 from services.payments.changing import Change, Changing
 from services.payments.checking import Checking
@@ -241,11 +241,19 @@ class PaymentsService:
 
     async def _move(self, verb: str, asked: Move | Settle, decide: _Decide) -> Movement | None:
         check_order(asked)
+        meant = content(verb, asked)
         async with self._engine.begin() as tx:
-            first = await requests.first_answer(tx, asked.request_id, content(verb, asked))
-            payment = await books.locked(tx, asked.order_id)
+            begun, found, tenders, unsettled = await db.in_one_trip(
+                tx,
+                requests.beginning(asked.request_id, meant),
+                *statements.locking_payment(asked.order_id),
+                statements.reading_unsettled_or_of(asked.order_id, asked.cause),
+            )
+            first = await requests.begun(tx, begun, asked.request_id, meant)
+            payment = books.known(statements.payment_of(found, tenders), asked.order_id)
             if first is None:
-                payment, operations = await self._intend(tx, payment, asked, decide)
+                known = [statements.operation_of(row) for row in unsettled]
+                payment, operations = await self._intend(tx, payment, known, asked, decide)
             else:
                 operations = await store.operations_of_request(tx, operation_ids(first))
         self._bell.ring()
@@ -255,15 +263,22 @@ class PaymentsService:
         return Movement(tuple(await self._runner.carry_out(payment, operations, is_new=is_new)))
 
     async def _intend(
-        self, tx: AsyncConnection, payment: Payment, asked: Move | Settle, decide: _Decide
-    ) -> tuple[Payment, list[Operation]]:
-        known = await store.unsettled_or_of(tx, asked.order_id, asked.cause)
-        after, operations = decide(payment, known, intent_of(asked, self._clock()))
-        payment = await books.save_changed(tx, payment, after)
+        self,
+        tx: AsyncConnection,
+        payment: Payment,
+        known: Sequence[Operation],
+        asked: Move | Settle,
+        decide: _Decide,
+    ) -> _Decision:
+        """Writes what was decided, and commits."""
+        decided, operations = decide(payment, known, intent_of(asked, self._clock()))
         new = [one for one in operations if one.request_id == asked.request_id]
-        payment = await books.record(tx, payment, new)
-        await requests.remember(tx, asked.request_id, answer(operations))
-        return payment, operations
+        wanted = payment.having(*decided.tenders)
+        changed = statements.saving_payment(payment, wanted)
+        after, recorded = books.recording(wanted, new)
+        remembered = requests.remembering(asked.request_id, answer(operations))
+        await db.in_one_trip(tx, *changed, *recorded, remembered, ends=True)
+        return after, operations
 
     # -- unwind ----------------------------------------------------------------------------------------------
 
@@ -276,10 +291,9 @@ class PaymentsService:
                 return mark
             payment = await books.locked(tx, asked.order_id, barred=True)
             if not payment.closing:
+                before = payment
                 payment, _ = sharing.need_less(replace(payment, closing=True), None)
-                for tender in payment.tenders:
-                    await store.save_tender(tx, tender)
-                await store.save_payment(tx, payment)
+                await db.in_one_trip(tx, *statements.saving_payment(before, payment))
         return payment
 
     async def _undo_rest(self, asked: Unwind) -> None:
@@ -304,7 +318,7 @@ class PaymentsService:
             waiting = [o for o in operations if o.unsettled or o.state is State.ACTION_REQUIRED]
             complete = rules.is_undone(payment, waiting)
             if complete and payment.status is not Status.CLOSED:
-                payment = replace(payment, status=Status.CLOSED)
-                await store.save_payment(tx, payment)
+                before, payment = payment, replace(payment, status=Status.CLOSED)
+                await db.in_one_trip(tx, *statements.saving_payment(before, payment))
         self._bell.ring()
         return Statement(payment, operations), complete

@@ -7,10 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Row,
     and_,
-    bindparam,
     case,
     exists,
     func,
@@ -24,11 +22,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kit import db
+from services.payments import statements
 from services.payments.domain import ledger
 from services.payments.domain.model import (
     UNSETTLED,
     Kind,
-    Means,
     MeansKind,
     Operation,
     Payment,
@@ -39,27 +38,8 @@ from services.payments.domain.model import (
 from services.payments.domain.tasks import Resolution, Task, TaskKind
 from services.payments.tables import entry, operation, payment, provider_event, task, tender
 
-# Statements are built once and given their values as parameters: building one takes longer than asking it.
-_OF_ORDER: BindParameter[str] = bindparam("of_order")
-_OF_OPERATION: BindParameter[str] = bindparam("of_operation")
-_READ_PAYMENT = select(payment).where(payment.c.order_id == _OF_ORDER)
-_LOCK_PAYMENT = _READ_PAYMENT.with_for_update()
-_SAVE_PAYMENT = update(payment).where(payment.c.order_id == _OF_ORDER)
 _INSERT_PAYMENT = (
     insert(payment).on_conflict_do_nothing(index_elements=[payment.c.order_id]).returning(payment.c.order_id)
-)
-_TENDERS_OF = select(tender).where(tender.c.order_id == _OF_ORDER).order_by(tender.c.position, tender.c.tender_id)
-_SAVE_TENDER = update(tender).where(tender.c.tender_id == bindparam("of_tender"))
-_READ_OPERATION = select(operation).where(operation.c.operation_id == _OF_OPERATION)
-_SAVE_OPERATION = update(operation).where(operation.c.operation_id == _OF_OPERATION)
-_OPERATIONS_OF = (
-    select(operation)
-    .where(operation.c.order_id == _OF_ORDER)
-    .order_by(operation.c.intended_at, operation.c.operation_id)
-)
-_UNSETTLED_OF = _OPERATIONS_OF.where(operation.c.state.in_(UNSETTLED))
-_UNSETTLED_OR_OF_CAUSE = _OPERATIONS_OF.where(
-    or_(operation.c.state.in_(UNSETTLED), operation.c.cause == bindparam("of_cause"))
 )
 _INSERT_PROVIDER_EVENT = insert(provider_event).on_conflict_do_nothing().returning(provider_event.c.event_id)
 
@@ -68,36 +48,22 @@ _INSERT_PROVIDER_EVENT = insert(provider_event).on_conflict_do_nothing().returni
 
 async def insert_payment(tx: AsyncConnection, new: Payment) -> bool:
     """Adds and locks it; False when the order has one already (its row is then to be locked)."""
-    return (await tx.execute(_INSERT_PAYMENT, _payment_values(new))).first() is not None
+    return (await tx.execute(_INSERT_PAYMENT, statements.payment_values(new))).first() is not None
 
 
 async def lock_payment(tx: AsyncConnection, order_id: str) -> Payment | None:
-    """The payment under its lock: whoever comes next waits. Its tenders are read once the lock is held."""
-    row = (await tx.execute(_LOCK_PAYMENT, {"of_order": order_id})).first()
-    return _payment(row, await _tenders(tx, order_id)) if row else None
+    """The payment under its lock."""
+    return statements.payment_of(*await db.in_one_trip(tx, *statements.locking_payment(order_id)))
 
 
 async def read_payment(tx: AsyncConnection, order_id: str) -> Payment | None:
     """The payment as it stands."""
-    row = (await tx.execute(_READ_PAYMENT, {"of_order": order_id})).first()
-    return _payment(row, await _tenders(tx, order_id)) if row else None
-
-
-async def save_payment(tx: AsyncConnection, changed: Payment) -> None:
-    """Writes it back, without its tenders; the caller holds its lock."""
-    values = _payment_values(changed)
-    await tx.execute(_SAVE_PAYMENT, {"of_order": values.pop("order_id"), **values})
+    return statements.payment_of(*await db.in_one_trip(tx, *statements.reading_payment(order_id)))
 
 
 async def insert_tenders(tx: AsyncConnection, new: Sequence[Tender]) -> None:
     """Adds them; the caller holds the lock of their payment."""
-    await tx.execute(insert(tender), [_tender_values(one) for one in new])
-
-
-async def save_tender(tx: AsyncConnection, changed: Tender) -> None:
-    """Writes it back; the caller holds the lock of its payment."""
-    values = _tender_values(changed)
-    await tx.execute(_SAVE_TENDER, {"of_tender": values.pop("tender_id"), **values})
+    await tx.execute(insert(tender), [statements.tender_values(one) for one in new])
 
 
 async def tender_told_of(
@@ -243,37 +209,20 @@ async def read_tender(tx: AsyncConnection, tender_id: str) -> Tender:
 # -- operations -------------------------------------------------------------------------------------------
 
 
-async def insert_operation(tx: AsyncConnection, new: Operation) -> None:
-    """Adds it."""
-    await tx.execute(insert(operation), {**_operation_values(new), "asked_at": new.intended_at})
-
-
-async def save_operation(tx: AsyncConnection, changed: Operation) -> None:
-    """Writes it back; the caller holds the lock of its payment."""
-    values = _operation_values(changed)
-    await tx.execute(_SAVE_OPERATION, {"of_operation": values.pop("operation_id"), **values})
-
-
 async def read_operation(tx: AsyncConnection, operation_id: str) -> Operation:
     """One that is known to exist."""
-    row = (await tx.execute(_READ_OPERATION, {"of_operation": operation_id})).one()
-    return operation_of(row)
+    [row] = await db.rows(tx, *statements.reading_operation(operation_id))
+    return statements.operation_of(row)
 
 
 async def operations_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
     """All of an order, oldest first."""
-    return [operation_of(row) for row in (await tx.execute(_OPERATIONS_OF, {"of_order": order_id})).all()]
+    return list(map(statements.operation_of, await db.rows(tx, *statements.reading_operations(order_id))))
 
 
 async def unsettled_of(tx: AsyncConnection, order_id: str) -> list[Operation]:
     """Those that still reserve an amount, oldest first."""
-    return [operation_of(row) for row in (await tx.execute(_UNSETTLED_OF, {"of_order": order_id})).all()]
-
-
-async def unsettled_or_of(tx: AsyncConnection, order_id: str, cause: str) -> list[Operation]:
-    """Those that still reserve an amount, and all of this cause, oldest first."""
-    rows = await tx.execute(_UNSETTLED_OR_OF_CAUSE, {"of_order": order_id, "of_cause": cause})
-    return [operation_of(row) for row in rows.all()]
+    return list(map(statements.operation_of, await db.rows(tx, *statements.reading_unsettled(order_id))))
 
 
 async def operations_of_request(tx: AsyncConnection, operation_ids: Sequence[str]) -> list[Operation]:
@@ -338,24 +287,7 @@ async def list_tasks(
     return [_task(row) for row in (await tx.execute(query.limit(limit))).all()]
 
 
-# -- ledger and events ------------------------------------------------------------------------------------
-
-
-async def add_entries(tx: AsyncConnection, of: Tender, done: Operation, now: datetime) -> None:
-    """Writes the ledger's lines of an operation that succeeded. They are never changed."""
-    lines = [
-        {
-            "operation_id": done.operation_id,
-            "account": line.account,
-            "debit_minor": max(line.amount_minor, 0),
-            "credit_minor": max(-line.amount_minor, 0),
-            "currency": line.currency,
-            "recorded_at": now,
-        }
-        for line in ledger.entries_of(of, done)
-    ]
-    if lines:
-        await tx.execute(insert(entry), lines)
+# -- events and checks ------------------------------------------------------------------------------------
 
 
 async def add_provider_event(tx: AsyncConnection, provider: str, event_id: str, kind: str, now: datetime) -> bool:
@@ -412,22 +344,8 @@ async def differences(tx: AsyncConnection) -> list[Difference]:
 # -- rows and objects -------------------------------------------------------------------------------------
 
 
-def _payment_values(of: Payment) -> dict[str, Any]:
-    return {
-        "order_id": of.order_id,
-        "channel_id": of.channel_id,
-        "currency": of.currency,
-        "status": of.status,
-        "closing": of.closing,
-    }
-
-
 def _payment(row: Row[Any], tenders: Sequence[Tender]) -> Payment:
     return Payment(row.order_id, row.channel_id, row.currency, Status(row.status), row.closing, tuple(tenders))
-
-
-async def _tenders(tx: AsyncConnection, order_id: str) -> list[Tender]:
-    return [_tender(row) for row in (await tx.execute(_TENDERS_OF, {"of_order": order_id})).all()]
 
 
 async def _with_tenders(tx: AsyncConnection, rows: Sequence[Row[Any]]) -> list[Payment]:
@@ -438,20 +356,8 @@ async def _with_tenders(tx: AsyncConnection, rows: Sequence[Row[Any]]) -> list[P
     return [_payment(row, found[row.order_id]) for row in rows]
 
 
-def _tender_values(of: Tender) -> dict[str, Any]:
-    values = {name: getattr(of, name) for name in _TENDER_FIELDS}
-    means = {f"means_{name}": getattr(of.means, name) for name in _MEANS_FIELDS}
-    return {**values, **means}
-
-
-_TENDER_FIELDS = [one.name for one in fields(Tender) if one.name != "means"]
-_MEANS_FIELDS = [one.name for one in fields(Means)]
-
-
 def _tender(row: Row[Any]) -> Tender:
-    values = {name: getattr(row, name) for name in _TENDER_FIELDS}
-    means = Means(MeansKind(row.means_kind), row.means_reference, row.means_customer_ref, row.means_point_id)
-    return Tender(**{**values, "status": Status(values["status"]), "means": means})
+    return statements.tender_of([getattr(row, name) for name in statements.TENDER_COLUMNS])
 
 
 _TASK_FIELDS = [one.name for one in fields(Task)]
@@ -468,33 +374,6 @@ def _task(row: Row[Any]) -> Task:
     return Task(**{**values, "kind": TaskKind(row.kind), "resolution": resolution})
 
 
-def _operation_values(of: Operation) -> dict[str, Any]:
-    return {
-        "operation_id": of.operation_id,
-        "request_id": of.request_id,
-        "order_id": of.order_id,
-        "tender_id": of.tender_id,
-        "kind": of.kind,
-        "state": of.state,
-        "amount_minor": of.amount_minor,
-        "currency": of.currency,
-        "cause": of.cause,
-        "actor": of.actor,
-        "provider": of.provider,
-        "provider_reference": of.provider_reference,
-        "failure_code": of.failure_code,
-        "attempt": of.attempt,
-        "final": of.final,
-        "intended_at": of.intended_at,
-        "settled_at": of.settled_at,
-        "channel_id": of.channel_id,
-        "point_id": of.point_id,
-        "tender_kind": of.tender_kind,
-    }
-
-
 def operation_of(row: Row[Any]) -> Operation:
     """A row of the table."""
-    values = dict(row._mapping)
-    del values["asked_at"]
-    return Operation(**{**values, "kind": Kind(values["kind"]), "state": State(values["state"])})
+    return statements.operation_of([getattr(row, name) for name in statements.OPERATION_COLUMNS])
