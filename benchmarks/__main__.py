@@ -27,6 +27,7 @@ from benchmarks import (
     memory,
     offers,
     phones,
+    preorders,
     quotes,
     replica,
     reserve,
@@ -59,6 +60,7 @@ def main(
         Path | None, typer.Option(help="Where baskets come from (UCI 'Online Retail', CSV or .gz); else drawn.")
     ] = None,
     offer_rounds: Annotated[int, typer.Option(min=1, help="How often twenty stores take the same work.")] = 1_000,
+    pre_orders: Annotated[int, typer.Option(min=20, help="How many orders are released at one instant.")] = 5_000,
     results: Annotated[Path, typer.Option(help="Where the figures are written.")] = _RESULTS,
 ) -> None:
     """Measure the system on this machine. Nothing else should run on it."""
@@ -69,6 +71,7 @@ def main(
         "lifecycle": lifecycle.measure,
         "budget": budget.measure,
         "offers": lambda system: offers.measure(system, offer_rounds),
+        "preorders": lambda system: preorders.measure(system, pre_orders),
         "phones": phones.measure,
         "reserve": reserve.measure,
         "reserve_hot": reserve_hot.measure,

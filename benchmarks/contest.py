@@ -14,17 +14,20 @@ from oms.type.v1 import type_pb2 as types
 CHANNEL = "contest"
 _SKU = "OFFERED-TO-ALL"
 _EVERY_DAY = range(1, 8)
-QUESTION: dict[str, Any] = {
-    "channel_id": CHANNEL,
-    "destination": {"country": "FR", "postcode": "69002"},
-    "lines": [{"sku": _SKU, "quantity": 1}],
-}
-"""What promise is asked until it has heard of all that."""
+
+
+def question(channel_id: str = CHANNEL, sku: str = _SKU) -> dict[str, Any]:
+    """What promise is asked until it has heard of all that."""
+    return {
+        "channel_id": channel_id,
+        "destination": {"country": "FR", "postcode": "69002"},
+        "lines": [{"sku": sku, "quantity": 1}],
+    }
 
 
 async def open_contest(addresses: Mapping[str, str], stores: int, units: int) -> None:
     """So many stores, each with so many units, all asked at once; one that nobody takes is the planned one's."""
-    points = [_store(number) for number in range(stores)]
+    points = [store(number) for number in range(stores)]
     async with rpc.connect(addresses["inventory"]) as channel:
         stub = InventoryServiceStub(channel)
         await stub.PutStockPoints(inventory.PutStockPointsRequest(points=points))
@@ -52,8 +55,8 @@ async def open_contest(addresses: Mapping[str, str], stores: int, units: int) ->
         await selling.PutSalesChannels(orders.PutSalesChannelsRequest(channels=[sales]))
 
 
-def _store(number: int) -> inventory.StockPoint:
-    """Around Lyon."""
+def store(number: int) -> inventory.StockPoint:
+    """One around Lyon that is always open."""
     return inventory.StockPoint(
         point_id=f"st-contest-{number:02}",
         name=f"Store {number}",
@@ -76,10 +79,10 @@ def _store(number: int) -> inventory.StockPoint:
     )
 
 
-def content() -> dict[str, Any]:
+def content(channel_id: str = CHANNEL, sku: str = _SKU) -> dict[str, Any]:
     """An order of one unit."""
     return {
-        "channel_id": CHANNEL,
+        "channel_id": channel_id,
         "mode": "home_standard",
         "customer": {"name": "Camille Exemple", "email": "camille@example.org"},
         "ship_to": {
@@ -92,7 +95,7 @@ def content() -> dict[str, Any]:
         "lines": [
             {
                 "line_number": 1,
-                "sku": _SKU,
+                "sku": sku,
                 "brand": "Ondelle",
                 "quantity": 1,
                 "net_minor": 5000,

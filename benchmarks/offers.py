@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from uuid import uuid4
 
-from benchmarks.contest import CHANNEL, QUESTION, content, open_contest
+from benchmarks.contest import CHANNEL, content, open_contest, question
 from benchmarks.figures import Result, result
 from benchmarks.meter import reading
 from benchmarks.system import System
@@ -44,13 +44,15 @@ async def measure(system: System, rounds: int) -> list[Result]:
     ]
 
 
-async def promised(system: System) -> None:
-    """Returns when the planner has heard of all that."""
+async def promised(system: System, channel_id: str = CHANNEL, **asked: str) -> Json:
+    """The first option of an answer, when the planner has heard of all that."""
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        answer = await system.api.send("POST", "/v1/promises", "channel", _SCOPE, json=QUESTION)
+        body = question(channel_id, **asked)
+        answer = await system.api.send("POST", "/v1/promises", "channel", Scope(channels=(channel_id,)), json=body)
         if answer.is_success and answer.json()["options"]:
-            return
+            first: Json = answer.json()["options"][0]
+            return first
         if time.monotonic() > until:
             raise TimeoutError(f"nothing is promised: {answer.text}")
         await asyncio.sleep(_LOOK_SECONDS)
