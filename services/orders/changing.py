@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from kit import outbox, requests, telemetry
+from kit import db, outbox, requests, telemetry
 from kit.feed import Bell
 from services.orders import documents as doc
 from services.orders import invoicing, store
@@ -71,10 +71,13 @@ class Changes:
     ) -> Mapping[str, Any]:
         """The same for a rule that has to know more than the order: it is looked up under the order's lock."""
         async with self._engine.begin() as tx:
-            first = await requests.first_answer(tx, asked.request_id, asked.content)
+            begun, _, found = await db.in_one_trip(
+                tx, requests.beginning(asked.request_id, asked.content), *store.locking(order_id)
+            )
+            first = await requests.begun(tx, begun, asked.request_id, asked.content)
             if first is not None:
                 return first
-            before = await store.lock_order(tx, order_id)
+            before = store.view_of(found, order_id).order
             decision = judged(await decide(tx, before))
             answer = to_answer(await self.save(tx, before, decision))
             await requests.remember(tx, asked.request_id, answer)
@@ -90,13 +93,16 @@ class Changes:
     ) -> Fulfilment:
         """A change of a fulfilment, within the caller's reach; answered with the fulfilment."""
         async with self._engine.begin() as tx:
-            first = await requests.first_answer(tx, asked.request_id, asked.content)
+            begun, _, found = await db.in_one_trip(
+                tx, requests.beginning(asked.request_id, asked.content), *store.locking_of(fulfilment_id)
+            )
+            first = await requests.begun(tx, begun, asked.request_id, asked.content)
             if first is not None:
                 if asked.reach != EVERYWHERE:
                     one = (await store.read_of_fulfilment(tx, fulfilment_id)).order
                     check_reach(is_within, asked.reach, one, fulfilment_id)
                 return doc.FULFILMENT.validate_python(first)
-            before = await store.lock_order_of(tx, fulfilment_id)
+            before = store.order_of(found, fulfilment_id)
             check_reach(is_within, asked.reach, before, fulfilment_id)
             # Who works on a fulfilment names no order: from here on the trace does.
             with telemetry.about_order(before.order_id):

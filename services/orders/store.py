@@ -8,12 +8,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kit import db
+from kit.db import Rows, Statement
 from kit.errors import Conflict, Internal, NotFound
 from services.orders import documents as doc
 from services.orders.domain.capture import failed_since
@@ -114,12 +116,16 @@ _RECORD = text(
 async def find_counter(tx: AsyncConnection, channel_id: str, trade: str, idempotency_key: str) -> Counter | None:
     """None when there is no such channel. A trade that it does not have lives as the channel does."""
     asked = {"channel_id": channel_id, "trade": trade, "idempotency_key": idempotency_key}
-    row = (await tx.execute(_COUNTER, asked)).one_or_none()
-    if row is None:
+    found = await db.rows(tx, _COUNTER, asked)
+    if not found:
         return None
-    channel = doc.SALES_CHANNEL.validate_python(row.channel)
-    digest = bytes(row.content_digest) if row.content_digest else None
-    return Counter(channel, doc.LIFE_CYCLE.validate_python(row.life_cycle), row.order_id, digest)
+    [(channel, life_cycle, order_id, digest)] = found
+    return Counter(
+        doc.SALES_CHANNEL.validate_python(channel),
+        doc.LIFE_CYCLE.validate_python(life_cycle),
+        order_id,
+        bytes(digest) if digest else None,
+    )
 
 
 async def record(
@@ -150,7 +156,8 @@ async def record(
         "placed_at": order.placed_at.isoformat(),
         "recorded_at": order.recorded_at.isoformat(),
     }
-    written = await tx.execute(
+    written = await db.rows(
+        tx,
         _RECORD,
         {
             "head": json.dumps(head),
@@ -169,7 +176,7 @@ async def record(
             "timeline": json.dumps([_timeline_row(order, one) for one in decision.happenings]),
         },
     )
-    return written.first() is not None
+    return bool(written)
 
 
 def _hex(digest: bytes) -> str:
@@ -276,28 +283,67 @@ _WHOLE = text(
                      WHERE r.order_id = o.order_id)""",
     )
 )
+_WHOLE_OF_FULFILMENT = text(
+    _WHOLE.text.replace(
+        ":order_ids", "(ARRAY(SELECT order_id FROM fulfilment WHERE fulfilment_id = :fulfilment_id))"
+    )
+)
 _HEADS = text(_HEAD.format(ranges="NULL", fulfilments="NULL", refunds="NULL"))
 
 # The lock is a statement of its own: what is read after it was committed before it.
-_LOCK_ORDER = text("SELECT order_id FROM orders WHERE order_id = :id FOR UPDATE")
+_LOCK_ORDER = text("SELECT order_id FROM orders WHERE order_id = :order_id FOR UPDATE")
 _LOCK_OF_FULFILMENT = text(
     """SELECT order_id FROM orders
-       WHERE order_id = (SELECT order_id FROM fulfilment WHERE fulfilment_id = :id) FOR UPDATE"""
+       WHERE order_id = (SELECT order_id FROM fulfilment WHERE fulfilment_id = :fulfilment_id) FOR UPDATE"""
 )
 _ORDER_OF_FULFILMENT = text("SELECT order_id FROM fulfilment WHERE fulfilment_id = :id")
 
 
+class _Whole(NamedTuple):
+    """A row of an order with all that hangs on it."""
+
+    head: dict[str, Any]
+    life_cycle: dict[str, Any]
+    buyer: dict[str, Any] | None
+    lines: list[dict[str, Any]]
+    ranges: list[dict[str, Any]] | None
+    fulfilments: list[dict[str, Any]] | None
+    refunds: list[dict[str, Any]] | None
+
+
 async def read(tx: AsyncConnection, order_id: str) -> View:
     """The whole order at one instant. NotFound / ORDER_NOT_FOUND."""
-    row = (await tx.execute(_WHOLE, {"order_ids": [order_id]})).one_or_none()
-    if row is None:
+    return view_of(await db.rows(tx, _WHOLE, {"order_ids": [order_id]}), order_id)
+
+
+def locking(order_id: str) -> tuple[Statement, Statement]:
+    """For `view_of` the second: the order, which nobody else changes until the transaction ends."""
+    return (_LOCK_ORDER, {"order_id": order_id}), (_WHOLE, {"order_ids": [order_id]})
+
+
+def locking_of(fulfilment_id: str) -> tuple[Statement, Statement]:
+    """For `order_of` the second: the order of a fulfilment, locked."""
+    asked = {"fulfilment_id": fulfilment_id}
+    return (_LOCK_OF_FULFILMENT, asked), (_WHOLE_OF_FULFILMENT, asked)
+
+
+def view_of(found: Rows, order_id: str) -> View:
+    """The order that was read. NotFound / ORDER_NOT_FOUND."""
+    if not found:
         raise no_order(order_id)
-    return _view(row)
+    return _view(_Whole(*found[0]))
+
+
+def order_of(found: Rows, fulfilment_id: str) -> Order:
+    """The order of a fulfilment that was read. NotFound / FULFILMENT_NOT_FOUND."""
+    if not found:
+        raise no_fulfilment(fulfilment_id)
+    return _view(_Whole(*found[0])).order
 
 
 async def read_heads(tx: AsyncConnection, order_ids: Sequence[str]) -> list[View]:
     """Orders without ranges and fulfilments, in the order asked for."""
-    rows = (await tx.execute(_HEADS, {"order_ids": list(order_ids)})).all()
+    rows = map(_Whole._make, await db.rows(tx, _HEADS, {"order_ids": list(order_ids)}))
     views = {row.head["order_id"]: _view(row) for row in rows}
     return [views[order_id] for order_id in order_ids]
 
@@ -309,17 +355,14 @@ async def lock_order(tx: AsyncConnection, order_id: str) -> Order:
 
 async def lock_view(tx: AsyncConnection, order_id: str) -> View:
     """The same, with its buyer."""
-    if (await tx.execute(_LOCK_ORDER, {"id": order_id})).first() is None:
-        raise no_order(order_id)
-    return await read(tx, order_id)
+    _, found = await db.in_one_trip(tx, *locking(order_id))
+    return view_of(found, order_id)
 
 
 async def lock_order_of(tx: AsyncConnection, fulfilment_id: str) -> Order:
     """The order of a fulfilment, locked. NotFound / FULFILMENT_NOT_FOUND."""
-    row = (await tx.execute(_LOCK_OF_FULFILMENT, {"id": fulfilment_id})).one_or_none()
-    if row is None:
-        raise no_fulfilment(fulfilment_id)
-    return (await read(tx, row.order_id)).order
+    _, found = await db.in_one_trip(tx, *locking_of(fulfilment_id))
+    return order_of(found, fulfilment_id)
 
 
 async def read_of_fulfilment(tx: AsyncConnection, fulfilment_id: str) -> View:
@@ -345,8 +388,8 @@ def no_order(order_id: str) -> NotFound:
     return NotFound("ORDER_NOT_FOUND", "there is no such order", field="order_id", order_id=order_id)
 
 
-def _view(row: Any) -> View:
-    head: dict[str, Any] = row.head
+def _view(row: _Whole) -> View:
+    head = row.head
     promise = {"start": head["promise_start"], "end": head["promise_end"]} if head["promise_start"] else None
     content = {
         **head,
@@ -499,7 +542,7 @@ async def save(tx: AsyncConnection, before: Order, decision: Decision) -> None:
         "timeline": json.dumps([_timeline_row(after, one) for one in decision.happenings]),
     }
     try:
-        rows = (await tx.execute(_SAVE, parameters)).scalar_one()
+        [(rows,)] = await db.rows(tx, _SAVE, parameters)
     except IntegrityError as error:
         raise _known(error) from error
     if rows != 1 + len(created) + len(moved):

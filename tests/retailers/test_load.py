@@ -41,6 +41,8 @@ async def services(
                 "OMS_INVENTORY_ADDRESS": addresses["inventory"],
                 "OMS_IDENTITY_KEY": "a key of tests",
                 "OMS_GS1_COMPANY_PREFIX": "9520417",
+                "OMS_LINK_KEYS": "test",
+                "OMS_PUBLIC_URL": "https://shop.test",
             }
             await stack.enter_async_context(running(f"services.{name}", address, environment))
         yield addresses

@@ -49,6 +49,8 @@ def address(make_database: MakeDatabase) -> Iterator[str]:
         "OMS_DATABASE_URL": make_database("orders").url,
         "OMS_IDENTITY_KEY": "a key of tests",
         "OMS_GS1_COMPANY_PREFIX": "9520417",
+        "OMS_LINK_KEYS": "test",
+        "OMS_PUBLIC_URL": "https://shop.test",
         "PYTHONPATH": os.pathsep.join(["protos/gen", "."]),
     }
     root = Path(__file__).parents[3]

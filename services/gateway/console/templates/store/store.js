@@ -3,7 +3,7 @@
 
 const KEPT = "oms.kept";
 const RETRY_MS = 4000;
-const SCANNER_PAUSE_MS = 80;
+const SCANNER_PAUSE_MS = 400;
 const words = document.body.dataset;
 const screen = () => document.getElementById("screen");
 
@@ -87,26 +87,39 @@ function show(page, address) {
 }
 
 let isFetching = false;
+// What is being fetched may be older than what was told meanwhile, or shown.
+let isStale = false;
 
 async function refresh() {
+  isStale = true;
   if (isFetching) return;
   isFetching = true;
-  const before = shown;
   try {
-    const answer = await fetch(location.href.replace(/[?&]done=[^&]*/, ""));
-    const page = parsed(await answer.text());
-    if (shown !== before) return;
-    const next = page.getElementById("screen");
-    if (next?.dataset.state === screen().dataset.state) return;
-    // What was just done stays said.
-    const said = screen().querySelector(".notice.good");
-    if (next && said && !next.querySelector(".notice")) next.prepend(said);
-    show(page);
+    while (isStale) {
+      isStale = false;
+      await fetchPage();
+    }
   } catch {
     // No network: what is shown stays.
   } finally {
     isFetching = false;
   }
+}
+
+async function fetchPage() {
+  const before = shown;
+  const answer = await fetch(location.href.replace(/[?&]done=[^&]*/, ""));
+  const page = parsed(await answer.text());
+  if (shown !== before) {
+    isStale = true;
+    return;
+  }
+  const next = page.getElementById("screen");
+  if (next?.dataset.state === screen().dataset.state) return;
+  // What was just done stays said.
+  const said = screen().querySelector(".notice.good");
+  if (next && said && !next.querySelector(".notice")) next.prepend(said);
+  show(page);
 }
 
 document.addEventListener("submit", async (event) => {
