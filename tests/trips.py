@@ -1,24 +1,34 @@
-"""Counts how often a connection is sent something and waited for, as the wire itself tells."""
+"""Counts how often connections are sent something and waited for, as the wire itself tells."""
 
 import tempfile
 from collections.abc import Awaitable
+from contextlib import AsyncExitStack
+from typing import Any
 
 from psycopg import pq
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 
 async def round_trips(engine: AsyncEngine, act: Awaitable[object]) -> int:
-    """Of an act that uses one connection of an engine that has no more than one."""
-    async with engine.connect() as connection:
-        driver = (await connection.get_raw_connection()).driver_connection
-    assert driver is not None
+    """Of an act that is content with the connections that the engine has, or with one."""
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
+    known: list[Any] = []
+    async with AsyncExitStack() as taken:
+        for _ in range(pool.checkedin() or 1):
+            connection = await taken.enter_async_context(engine.connect())
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            known.append(driver.pgconn)
     with tempfile.TemporaryFile("w+") as wire:
-        driver.pgconn.trace(wire.fileno())
-        driver.pgconn.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS)
+        for one in known:
+            one.trace(wire.fileno())
+            one.set_trace_flags(pq.Trace.SUPPRESS_TIMESTAMPS)
         try:
             await act
         finally:
-            driver.pgconn.untrace()
+            for one in known:
+                one.untrace()
         wire.seek(0)
         messages = [line.rstrip().split("\t") for line in wire]
     # What the server waits for before it answers.

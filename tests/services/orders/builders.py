@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import OmsError
@@ -166,18 +166,3 @@ async def outcome(act: Awaitable[Any]) -> str:
     except OmsError as error:
         return error.reason
     return "done"
-
-
-async def statements(engine: AsyncEngine, act: Awaitable[Any]) -> int:
-    """How many statements it sends; beginning and committing are two more round trips."""
-    sent: list[str] = []
-
-    def note(*arguments: Any) -> None:
-        sent.append(arguments[2])
-
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    try:
-        await act
-    finally:
-        event.remove(engine.sync_engine, "before_cursor_execute", note)
-    return len(sent)

@@ -46,8 +46,8 @@ from tests.services.orders.builders import (
     leg,
     outcome,
     rows,
-    statements,
 )
+from tests.trips import round_trips
 
 EVERYTHING = OrderFilter()
 GUEST = replace(BUYER, customer=Customer(name="Guest"))
@@ -202,10 +202,10 @@ async def test_reviews_are_a_queue_by_deadline(shop: Shop, orders_db: AsyncEngin
 
 async def test_who_has_no_rules_pays_nothing_for_them(shop: Shop, orders_db: AsyncEngine) -> None:
     plain = await shop.record("plain")
-    without = await statements(orders_db, shop.accept(plain))
+    without = await round_trips(orders_db, shop.accept(plain))
     await judge_by(shop, Velocity(Trait.EMAIL, 1, 5), Velocity(Trait.ADDRESS, 24, 5), NewCustomer())
     judged = await shop.record("judged")
-    assert await statements(orders_db, shop.accept(judged)) == without + 2, "the buyer, and one query for all"
+    assert await round_trips(orders_db, shop.accept(judged)) == without + 2, "the buyer, and one query for all"
 
 
 async def test_published_life_cycles_are_listed_by_their_latest_version_and_found_by_any(shop: Shop) -> None:
