@@ -438,6 +438,7 @@ def _sales_channel(entry: Mapping[str, Any]) -> orders.SalesChannel:
         name=entry["name"],
         currency=entry["currency"],
         brands=entry["brands"],
+        till_payments=entry.get("till_payments", []),
         life_cycle_id=entry["life_cycle"],
         documents=orders.DocumentTerms(
             series=entry["documents"]["series"],

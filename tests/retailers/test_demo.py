@@ -34,7 +34,7 @@ def test_it_has_the_size_of_a_small_retailer(retailer: Retailer) -> None:
     assert kinds.count(types.POINT_TYPE_STORE) == 12
     assert kinds.count(types.POINT_TYPE_SUPPLIER) == 1
     assert 250 <= len(retailer.items) <= 350
-    assert len(retailer.channels) == 3
+    assert len(retailer.channels) == 4
     assert len(retailer.carriers) == 4
     assert {item.brand for item in retailer.items} == {"Ondelle", "Cairn"}
 
