@@ -35,7 +35,7 @@ _IN_FLIGHT = 8
 _TIMES = 1_000
 _WARM_UP = 200
 _ROUNDS = 5
-_AMOUNT = 10**12
+_AMOUNT = 10_000_000
 
 
 class Instant(StripeProvider):
