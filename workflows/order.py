@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
         FulfilmentInput,
         FulfilmentOutcome,
         FulfilmentStep,
+        Happening,
         Hold,
         HoldAnswer,
         HoldChange,
@@ -58,6 +59,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.trying import Trying
     from workflows.waiting import Waiting, awaited_of
 
+# As if it were a kind of event: cooling-off ended before its timer.
+_LET_GO = "cooling_off_let_go"
+
 
 @workflow.defn(name="OrderWorkflow")
 class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
@@ -79,6 +83,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
         self._promised_until = ""
         self._paid_by_channel = False
         self._cancelling = False
+        self._is_cooling_off = False
         self._lost: list[LostUnits] = []
         # By fulfilment: legs that ended unprepared.
         self._gone: dict[str, LegPlace] = {}
@@ -325,13 +330,15 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
     async def _cool_off(self, accepted: Accepted) -> bool:
         """The customer may still change it, others may hold it; True when it was released to its points."""
         end = datetime.fromisoformat(accepted.cooling_off_until)
+        self._is_cooling_off = True
         while (wait := end - workflow.now()) > timedelta(0):
-            told = await self._first_of("cancellation_requested", CHANGE_TOLD, within=wait)
+            told = await self._first_of("cancellation_requested", CHANGE_TOLD, _LET_GO, within=wait)
             if told == "cancellation_requested":
                 return False
-            if not told:
+            if told != CHANGE_TOLD:
                 break
             await self._carry_out_changes()
+        self._is_cooling_off = False
         if self._is_kept and not await self._pay_ahead():
             return False
         while (state := await self._release_order()) == "VALIDATED":
@@ -345,6 +352,12 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
             return False
         self._show(state)
         return True
+
+    def _note(self, kind: str, happening: Happening) -> None:
+        """That nothing holds the order any more ends its cooling-off: somebody let it go before the timer."""
+        super()._note(kind, happening)
+        if kind == "holds_ended" and self._is_cooling_off and workflow.patched("cooling-off-is-let-go"):
+            self._happenings[_LET_GO] = happening
 
     async def _release_order(self) -> str:
         """Asks whether the points may work. What is told from here on is news."""

@@ -360,6 +360,21 @@ async def test_an_order_is_released_when_its_cooling_off_ends(world: World) -> N
     await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
 
 
+async def test_an_order_whose_cooling_off_somebody_ends_goes_on_at_once(world: World) -> None:
+    """Held by a person as well, it goes on with the last of the two; no time passes in this test."""
+    sku = await world.stock({NEAR: 1})
+    recorded = await world.record({sku: 1}, channel="slow")
+    await world.place(recorded)
+    order_id = recorded.order.order_id
+    stopped = await world.hold(order_id)
+    for hold_id in ((await world.hold_of(order_id, "cooling_off")).hold_id, stopped.hold_id):
+        assert (await world.order(order_id)).state == orders.ORDER_STATE_VALIDATED
+        await world.let_go(order_id, hold_id)
+    await world.ship(order_id)
+    assert await world.ended(order_id) == "CLOSED"
+    await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
+
+
 # Points
 
 
