@@ -12,7 +12,7 @@ from temporalio import workflow
 from workflows import calls, policies
 from workflows.attention import Story
 from workflows.calls import StepFailed
-from workflows.messages import Competing, FulfilmentInput, FulfilmentStep, Hold, LegPlace, PlanRequest
+from workflows.messages import Competing, FulfilmentInput, FulfilmentStep, Hold, LegPlace, Line, PlanRequest
 from workflows.offer_messages import (
     Claim,
     DoubtRequest,
@@ -57,7 +57,8 @@ class Offering(Story):
         """The points of the ring are asked; while the work is held nobody is, and then the best of that day."""
         for attempt in count(1):
             self._happenings.pop("hold_ended", None)
-            ranked = await self._insist_on(calls.rank_points, self._question(terms, ring))
+            lines = await self._lines_left(f"{ring}" if attempt == 1 else f"{ring}/{attempt}")
+            ranked = await self._insist_on(calls.rank_points, self._question(terms, ring, lines))
             # A lost task would rank anew, and meet the ring that was opened with the first ranking.
             await self._write_down()
             request = RingRequest(
@@ -142,7 +143,7 @@ class Offering(Story):
         if self._is_doubted or not own or own[0] not in STOCK_IN_DOUBT:
             return
         self._is_doubted = True
-        for line in self._work.lines:
+        for line in await self._lines_left("doubted"):
             request = DoubtRequest(
                 request_id=self._offering_key(f"doubt/{line.line_number}"),
                 order_id=self._work.order_id,
@@ -162,9 +163,16 @@ class Offering(Story):
             await self._insist_on(calls.move_room, request)
         return standing
 
-    def _question(self, terms: Competing, ring: int) -> RankRequest:
+    async def _lines_left(self, step: str) -> list[Line]:
+        """Of the work, without units that were cancelled since it was planned."""
+        if not workflow.patched("offers-of-what-is-left"):
+            return self._work.lines
+        return await self._insist_on(calls.work_lines, self._at(f"lines/{step}"))
+
+    def _question(self, terms: Competing, ring: int, lines: list[Line]) -> RankRequest:
+        """Its room was taken with all that was planned, and is given back with that."""
         now = workflow.now().isoformat()
-        lines, point_id = self._work.lines, self._work.point_id
+        point_id = self._work.point_id
         question = PlanRequest(
             request_id=self._offering_key(f"rank/{ring}"),
             order_id=self._work.order_id,
@@ -177,7 +185,7 @@ class Offering(Story):
             not_before=now,
             promised_until=terms.promised_until,
             own_holds=[Hold(line.sku, point_id, line.quantity) for line in lines],
-            replaced=[LegPlace(point_id, lines)],
+            replaced=[LegPlace(point_id, self._work.lines)],
         )
         return RankRequest(self._work.order_id, question, terms.ring_seconds)
 

@@ -88,6 +88,20 @@ async def test_all_of_a_ring_refused_and_the_next_is_asked_at_once_then_the_plan
     assert await takings(world, order_id) == []
 
 
+async def test_the_next_ring_is_of_points_that_have_what_is_left_of_the_work(world: World) -> None:
+    sku = await world.stock({NEAR: 2, MID: 1})
+    recorded = await world.record({sku: 2}, channel="contest")
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    work = await world.asked_for(order_id, NEAR)
+    await world.cancel_lines(order_id, {1: 1})
+    await world.change_in(order_id, "applied")
+    await world.decline(work, NEAR)
+    assert await world.asked_for(order_id, MID) == work
+    assert await world.win(work, MID)
+    assert (await delivered(world, order_id, sku)).point_id == MID
+
+
 async def test_nobody_answers_ring_after_ring_and_the_planned_point_has_it(world: World) -> None:
     order_id, sku = await placed(world, {NEAR: 1, MID: 1, FAR: 1})
     work = await world.asked_for(order_id, NEAR, MID)
