@@ -388,6 +388,8 @@ def complete_cancellation(order: Order, as_of: datetime) -> Decision:
     """cancelling -> cancelled: stock and money were undone; -> closed when something was taken along."""
     if order.state in (OrderState.CANCELLED, OrderState.CLOSED):
         return Decision(order)
+    # Stock and money of all of it were given back: no change of it has anything to follow any more.
+    order = replace(order, changes=tuple(replace(one, settled=True) for one in order.changes))
     if order.taken:
         closed = _moved(order, OrderState.CLOSED, as_of)
         text = "The rest of the order is cancelled; what was taken along stays with the customer."

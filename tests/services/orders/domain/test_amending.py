@@ -138,6 +138,16 @@ def test_in_cooling_off_the_order_waits_until_stock_and_money_follow() -> None:
     assert amending.settle(settled.order, order.changes[0].change_id, COOLED).happenings == ()
 
 
+def test_a_cancelled_order_has_no_change_that_anything_is_to_follow() -> None:
+    less = cancel(two_parcels(), (1, 1))
+    assert not less.changes[0].settled
+    cancelling = judged(life.request_cancellation(less, "no longer", "web", NOON)).order
+    done = judged(life.complete_cancellation(cancelling, NOON)).order
+    assert (done.state, done.changes[0].state) == (OrderState.CANCELLED, ChangeState.APPLIED)
+    assert done.changes[0].settled
+    assert amending.settle(done, done.changes[0].change_id, NOON).order == done, "told late, it is no news"
+
+
 def test_an_order_is_not_closed_before_its_changes_are_settled() -> None:
     order = cancel(two_parcels(), (1, 4))
     done = replace(
