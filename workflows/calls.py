@@ -11,13 +11,13 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 from workflows import policies
+from workflows.appointment_messages import AppointmentMoveStep, WorksToDate
 from workflows.messages import (
     Accepted,
     AcceptRequest,
     AmountChange,
     Applied,
     ApplyRequest,
-    AppointmentMoveStep,
     AuthorisationStep,
     AuthorizeRequest,
     BasketRequest,
@@ -347,6 +347,11 @@ async def move_booking(request: BookingRequest) -> BookingAnswer:
 async def look_at_booking(request: BookingRequest) -> BookingAnswer:
     """booking: the place that the order has now."""
     return await _step("look_at_booking", request, BookingAnswer)
+
+
+async def works_to_date(request: OrderStep) -> WorksToDate:
+    """orders: work whose parcel has not left, and where it goes."""
+    return await _step("works_to_date", request, WorksToDate)
 
 
 async def record_appointment_move(request: AppointmentMoveStep) -> str:

@@ -714,17 +714,10 @@ class AppointmentMoveInput:
     booking_id: str
     slot_id: str
     number: int
-
-
-@dataclass(frozen=True, slots=True)
-class AppointmentMoveStep:
-    """What became of a move of this number."""
-
-    request_id: str
-    order_id: str
-    number: int
-    answer: BookingAnswer
-    as_of: str
+    # Of the slot that is asked for; empty of moves of before work followed its appointment.
+    date: str = ""
+    window_start: str = ""
+    window_end: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """Appointments of orders: a move is decided here, and carried out by the story that its event starts."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from services.orders import documents as doc
 from services.orders.changing import Answer, Asked, Changes
-from services.orders.domain import appointments
-from services.orders.domain.model import Appointment, Decision, Order, Slot
+from services.orders.domain import appointments, moving
+from services.orders.domain.model import Appointment, Decision, Leg, Order, Slot
 from services.orders.domain.states import OrderState
 
 
@@ -22,14 +24,24 @@ class Appointments(Changes):
         return doc.APPOINTMENT.validate_python(answer)
 
     async def record_move(
-        self, asked: Asked, order_id: str, number: int, slot: Slot | None, refusal: str, as_of: datetime
+        self,
+        asked: Asked,
+        order_id: str,
+        number: int,
+        slot: Slot | None,
+        refusal: str,
+        as_of: datetime,
+        dated: Mapping[str, Leg] = MappingProxyType({}),
     ) -> OrderState:
-        """What became of the move of this number: the new slot, or why there is none."""
+        """What became of the move of this number: the new slot, or why there is none.
+
+        `dated`: by fulfilment, work that begins and leaves at other times for the new slot.
+        """
 
         def decide(one: Order) -> Decision:
             if slot is None:
                 return appointments.record_refusal(one, number, refusal, as_of)
-            return appointments.record_move(one, number, slot, as_of)
+            return moving.record_move(one, number, slot, as_of, dated)
 
         return await self.state_after(asked, order_id, decide)
 

@@ -23,6 +23,7 @@ from services.orders.refunding import Refunds
 from services.orders.service import OrdersService
 from services.orders.tracking import Tracking
 from services.orders.translate_appointment import from_appointment, to_slot, to_wanted_slot
+from services.orders.translate_dated import to_dated
 from services.orders.translate_parcels import to_scan
 
 MAX_UNSTARTED = 500
@@ -265,6 +266,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             to_slot(request),
             request.refusal,
             times.field_or_now(request, "as_of"),
+            to_dated(request),
         )
         return pb.RecordAppointmentMoveResponse(state=to.from_order_state(state))
 

@@ -153,6 +153,28 @@ async def test_a_customer_moves_the_appointment_and_that_is_the_new_promise(worl
     assert await world.ended(order_id) == "CLOSED"
 
 
+async def test_work_that_waits_for_its_day_follows_the_appointment_there_and_back(world: World) -> None:
+    first, second = (await world.slots())[5], (await world.slots())[8]
+    sku = await world.stock({NEAR: 1})
+    booking = await world.hold_slot(first, "in-time")
+    recorded = await world.record({sku: 1}, booking=booking.booking_id, channel="in-time")
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    planned = (await world.order(order_id)).fulfilments[0]
+    begins = [from_proto(planned.latest_start)]
+    for slot in (second, first):
+        await world.move_appointment(order_id, slot)
+        (work,) = (await world.order(order_id)).fulfilments
+        assert (await world.hold_of(order_id, "appointment")).until == work.latest_start
+        begins.append(from_proto(work.latest_start))
+        assert timedelta(0) < from_proto(slot.window.start) - from_proto(work.hand_over_by) < timedelta(days=4)
+    assert begins[0] < begins[1]
+    assert begins[2] == begins[0]
+    await world.let_go(order_id, (await world.hold_of(order_id, "appointment")).hold_id)
+    await world.ship(order_id)
+    assert await world.ended(order_id) == "CLOSED"
+
+
 async def test_a_point_that_refuses_is_replaced_for_the_appointment_as_it_is_now(world: World) -> None:
     _, first, second = (await world.slots())[:3]
     order_id, _ = await order(world, await world.hold_slot(first))

@@ -8,11 +8,11 @@ from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
 from oms.type.v1 import type_pb2 as types
 from workflows.activities.translate import CALL_SECONDS, amount, instant, instant_or_none, text, text_or_empty
+from workflows.appointment_messages import AppointmentMoveStep, WorksToDate, WorkToDate
 from workflows.messages import (
     Accepted,
     AcceptRequest,
     Appointment,
-    AppointmentMoveStep,
     AuthorisationStep,
     FulfilmentInput,
     FulfilmentStep,
@@ -30,6 +30,14 @@ from workflows.messages import (
 )
 
 _ACTOR = "workflows"
+# Of works whose parcel has not left.
+_TO_LEAVE = (
+    pb.FULFILMENT_STATE_PLANNED,
+    pb.FULFILMENT_STATE_OFFERED,
+    pb.FULFILMENT_STATE_ACCEPTED,
+    pb.FULFILMENT_STATE_PICKED,
+    pb.FULFILMENT_STATE_PACKED,
+)
 
 
 class OrderActivities:
@@ -244,10 +252,26 @@ class OrderActivities:
                 slot=_slot(request.answer.appointment),
                 refusal=request.answer.refusal,
                 as_of=instant(request.as_of),
+                dated=[
+                    pb.DatedWork(fulfilment_id=one.fulfilment_id, leg=to_leg(one.leg)) for one in request.dated
+                ],
             ),
             timeout=CALL_SECONDS,
         )
         return _order_state(reply.state)
+
+    @activity.defn
+    async def works_to_date(self, request: OrderStep) -> WorksToDate:
+        """GetOrder; of the buyer, nothing but country and postcode."""
+        asked = pb.GetOrderRequest(order_id=request.order_id)
+        one = (await self._stub.GetOrder(asked, timeout=CALL_SECONDS)).order
+        return WorksToDate(
+            channel_id=one.content.channel_id,
+            country=one.content.ship_to.country,
+            postcode=one.content.ship_to.postcode,
+            mode=types.DeliveryMode.Name(one.content.mode),
+            works=[_to_date(work) for work in one.fulfilments if work.state in _TO_LEAVE and not work.awaited],
+        )
 
     @activity.defn
     async def record_missed_appointment(self, request: MissedAppointmentStep) -> str:
@@ -331,15 +355,30 @@ def _window(start: str, end: str) -> types.Window | None:
     return types.Window(start=instant(start), end=instant(end)) if start else None
 
 
+def _to_date(row: pb.Fulfilment) -> WorkToDate:
+    return WorkToDate(
+        fulfilment_id=row.fulfilment_id,
+        point_id=row.point_id,
+        carrier_id=row.carrier_id,
+        service_id=row.service_id,
+        lines=_lines(row),
+        window_end=text(row.window.end),
+    )
+
+
+def _lines(row: pb.Fulfilment) -> list[Line]:
+    return [
+        Line(line.line_number, line.sku, line.quantity, personalisations=list(line.personalisations))
+        for line in row.lines
+    ]
+
+
 def to_work(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:
     return FulfilmentInput(
         fulfilment_id=row.fulfilment_id,
         order_id=row.order_id,
         point_id=row.point_id,
-        lines=[
-            Line(line.line_number, line.sku, line.quantity, personalisations=list(line.personalisations))
-            for line in row.lines
-        ],
+        lines=_lines(row),
         paid_by_channel=paid_by_channel,
         replaces=row.replaces,
         window_end=text_or_empty(row.window, "end"),

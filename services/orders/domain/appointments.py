@@ -4,8 +4,10 @@ Who has a place in a slot is decided by booking. Here it is decided whether the 
 recorded what came of it: the customer's new promise.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from kit.errors import FailedPrecondition, InvalidArgument
 from services.orders.domain.model import (
@@ -15,6 +17,7 @@ from services.orders.domain.model import (
     DeliveryMode,
     Fulfilment,
     Happening,
+    Leg,
     Order,
     Slot,
 )
@@ -86,6 +89,9 @@ def request_move(order: Order, slot: Slot, actor: str, as_of: datetime) -> Decis
         "from_slot_id": appointment.slot.slot_id,
         "slot_id": slot.slot_id,
         "number": number,
+        "date": slot.day.isoformat(),
+        "window_start": slot.window.start.isoformat(),
+        "window_end": slot.window.end.isoformat(),
     }
     asked = Happening(
         "order.appointment_move_requested",
@@ -98,8 +104,14 @@ def request_move(order: Order, slot: Slot, actor: str, as_of: datetime) -> Decis
     return Decision(replace(order, appointment=moving, updated_at=as_of), (asked,))
 
 
-def record_move(order: Order, number: int, slot: Slot, as_of: datetime) -> Decision:
-    """The booking has moved: that is the new promise, and what was told of the old one counts no more."""
+def record_move(
+    order: Order,
+    number: int,
+    slot: Slot,
+    as_of: datetime,
+    dated: Mapping[str, Leg] = MappingProxyType({}),
+) -> Decision:
+    """The new slot is the promise of the order and of its work; what follows from that is in moving.py."""
     appointment = _moving(order, number)
     if appointment is None:
         return Decision(order)
@@ -110,7 +122,7 @@ def record_move(order: Order, number: int, slot: Slot, as_of: datetime) -> Decis
         promise=slot.window,
         promise_changes=(),
         late_since=None,
-        fulfilments=tuple(_with_window(one, appointment, slot) for one in order.fulfilments),
+        fulfilments=tuple(_following(one, appointment, slot, dated) for one in order.fulfilments),
         updated_at=as_of,
     )
     facts = {
@@ -172,12 +184,29 @@ def _check_in_time(order: Order, appointment: Appointment) -> None:
         )
 
 
-def _with_window(one: Fulfilment, before: Appointment, slot: Slot) -> Fulfilment:
-    """A parcel that misses its collection by no more days than the appointment moved is in time all the same."""
+def _following(one: Fulfilment, before: Appointment, slot: Slot, dated: Mapping[str, Leg]) -> Fulfilment:
+    """A parcel that has new times leaves by them, until it has left.
+
+    One that keeps its own, and misses its collection by no more days than the appointment moved, is in time.
+    """
     if one.state not in _TO_COME:
         return one
-    room = slot.day - before.met_from
-    return replace(one, window=slot.window, next_hand_over_by=one.hand_over_by + room, next_window=slot.window)
+    leg = dated.get(one.fulfilment_id)
+    if leg and leg.hand_over_by and one.state in OPEN_FULFILMENT and not one.offers:
+        return replace(
+            one,
+            window=slot.window,
+            hand_over_by=leg.hand_over_by,
+            latest_start=leg.latest_start,
+            next_hand_over_by=leg.next_hand_over_by,
+            next_window=leg.next_window,
+            start_missed_at=None,
+        )
+    # By how much it was in time for the slot before.
+    in_time = one.next_hand_over_by if one.next_window == before.slot.window else None
+    room = slot.day - before.slot.day
+    next_hand_over_by = (in_time or one.hand_over_by) + room
+    return replace(one, window=slot.window, next_hand_over_by=next_hand_over_by, next_window=slot.window)
 
 
 def _slot(slot: Slot) -> str:

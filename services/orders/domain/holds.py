@@ -46,6 +46,7 @@ OF_WORK = frozenset({HoldKind.APPOINTMENT, HoldKind.RELEASE_DATE, HoldKind.STOCK
 # The story of the order ends cooling-off at its own timer: others step in only for one that does not.
 STORY_FIRST = timedelta(seconds=30)
 MAX_REASON_LENGTH = 500
+_FOR_ITS_DAY = "it is prepared for the day of the appointment"
 # Deliveries that a reason names.
 _SUPPLIES_TOLD = 3
 ALL_ENDED = "order.holds_ended"
@@ -130,7 +131,7 @@ def of_legs(order: Order, legs: Sequence[Leg], works: Sequence[Fulfilment], as_o
         if leg.hand_over_from:
             kind, reason = HoldKind.RELEASE_DATE, f"it is sold from {moment(leg.hand_over_from)} on"
         elif order.content.booking_id:
-            kind, reason = HoldKind.APPOINTMENT, "it is prepared for the day of the appointment"
+            kind, reason = HoldKind.APPOINTMENT, _FOR_ITS_DAY
         else:
             continue
         begin = leg.latest_start or leg.hand_over_from
@@ -328,6 +329,39 @@ def expect(order: Order, fulfilment_id: str, reason: str, until: datetime | None
         for one in order.holds
     )
     return replace(order, holds=holds, updated_at=as_of)
+
+
+def following(order: Order, fulfilment_ids: Sequence[str], as_of: datetime) -> tuple[Order, tuple[Happening, ...]]:
+    """Work that is to be done for another appointment is held until that asks for it, earlier or later.
+
+    What had no hold because its time had come has one when it has not begun and the new time is to come. What
+    somebody has let go stays so.
+    """
+    ahead = timedelta(seconds=order.life_cycle.prepare_ahead_seconds)
+    after, told = order, list[Happening]()
+    for work in order.fulfilments:
+        begin = work.latest_start - ahead if work.latest_start else None
+        if work.fulfilment_id not in fulfilment_ids or begin is None:
+            continue
+        its = [
+            one
+            for one in after.holds
+            if one.kind is HoldKind.APPOINTMENT and one.fulfilment_id == work.fulfilment_id
+        ]
+        held = next((one for one in its if one.ended_at is None), None)
+        if held and held.until != begin:
+            # A time that has come already ends it with the next look.
+            later = replace(held, until=max(begin, as_of))
+            after = _with(after, later, as_of)
+            text = f"{_what(order, held)} is held until {moment(begin)}: its appointment has moved."
+            facts = {**_facts(held), "until": begin.isoformat()}
+            told += [Happening("order.hold_extended", text, as_of, facts), *_waits_anew(after, later, as_of)]
+        elif not its and begin > as_of and work.state is FulfilmentState.PLANNED:
+            rule = rule_of(order.life_cycle, HoldKind.APPOINTMENT)
+            new = _begun(after, rule, work.fulfilment_id, _FOR_ITS_DAY, as_of, begin - as_of)
+            after = replace(after, holds=(*after.holds, new))
+            told += [told_of_beginning(after, new), *_waits_anew(after, new, as_of)]
+    return after, tuple(told)
 
 
 def settled(decision: Decision, as_of: datetime) -> Decision:

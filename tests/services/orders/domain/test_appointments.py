@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import appointments, watch
+from services.orders.domain import appointments, holds, watch
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome, record
@@ -15,6 +15,7 @@ from services.orders.domain.model import (
     Appointment,
     Decision,
     DeliveryMode,
+    HoldKind,
     LatenessRule,
     Leg,
     Order,
@@ -22,6 +23,7 @@ from services.orders.domain.model import (
     Units,
     Window,
 )
+from services.orders.domain.moving import record_move
 from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, content, recorded
 
 THURSDAY = date(2026, 11, 26)
@@ -177,6 +179,81 @@ def test_a_parcel_that_leaves_later_by_no_more_days_than_it_moved_is_in_time() -
     for days, is_late in ((1, False), (5, False), (6, True)):
         at = HAND_OVER_BY + timedelta(days=days)
         judged = watch.judge(Decision(order), at).order
+        assert (judged.late_since is not None) is is_late, days
+
+
+def waiting(*, ahead_seconds: int = 3600) -> Order:
+    """The same order, not begun: its work is to begin on Monday noon, and is held until an hour before."""
+    cycle = replace(LATE_GIVES, prepare_ahead_seconds=ahead_seconds)
+    order = recorded(mode=DeliveryMode.WHITE_GLOVE, booking_id="bkg_1", life_cycle=cycle)
+    leg = replace(_leg(slot()), latest_start=HAND_OVER_BY - timedelta(days=1))
+    appointment = appointments.kept(order.content, "bkg_1", slot())
+    accepted = life.accept(order, [leg], slot().window, "dec_1", "authorized", NOON, appointment)
+    return life.release(accepted.order, COOLED).order
+
+
+def _leg(of: Slot, days: int = 0) -> Leg:
+    """Its parcel leaves so many days later than for Thursday, and its work begins a day before."""
+    by = HAND_OVER_BY + timedelta(days=days)
+    units = (Units(1, "SKU-1", 2),)
+    return Leg("store-lyon", "vallier", "gloves", units, of.window, by, latest_start=by - timedelta(days=1))
+
+
+def dated(order: Order, to: Slot, days: int, at: datetime = NOON) -> Order:
+    moving = appointments.request_move(order, to, "ana", at).order
+    assert moving.appointment is not None
+    (work,) = moving.fulfilments
+    legs = {work.fulfilment_id: _leg(to, days)}
+    return watch.judge(record_move(moving, moving.appointment.moves, to, at, legs), at).order
+
+
+def held_until(order: Order) -> datetime | None:
+    (hold,) = [one for one in order.holds if one.kind is HoldKind.APPOINTMENT]
+    return hold.until if hold.ended_at is None else None
+
+
+def test_work_that_has_not_begun_follows_its_appointment_later_and_earlier() -> None:
+    order = waiting()
+    begin = HAND_OVER_BY - timedelta(days=1, hours=1)
+    assert held_until(order) == begin
+    later_on = dated(order, later(days=9), 7)
+    (work_,) = later_on.fulfilments
+    assert (held_until(later_on), work_.hand_over_by) == (
+        begin + timedelta(days=7),
+        HAND_OVER_BY + timedelta(days=7),
+    )
+    assert work_.window == later(days=9).window
+    earlier = dated(later_on, later(days=2), 1)
+    assert held_until(earlier) == begin + timedelta(days=1)
+    assert watch.judge(Decision(earlier), HAND_OVER_BY + timedelta(days=2)).order.late_since
+
+
+def test_work_whose_new_time_has_come_goes_on_at_once() -> None:
+    at = HAND_OVER_BY + timedelta(days=3)
+    order = dated(dated(waiting(), later(days=9), 7), later(days=5), 4, at)
+    assert held_until(order) == at
+    let_go = life.lapse_holds(order, at)
+    assert "fulfilment.hold_ended" in [one.kind for one in let_go.happenings]
+
+
+def test_work_that_was_to_begin_at_once_is_held_for_a_later_day_unless_somebody_let_it_go() -> None:
+    order = waiting(ahead_seconds=30 * 86_400)
+    assert not [one for one in order.holds if one.kind is HoldKind.APPOINTMENT]
+    cycle = replace(order.life_cycle, prepare_ahead_seconds=0)
+    assert held_until(dated(replace(order, life_cycle=cycle), later(days=9), 7))
+    order = waiting()
+    (hold,) = [one for one in order.holds if one.kind is HoldKind.APPOINTMENT]
+    order = holds.release(order, hold.hold_id, "", "carol", ("customer_service",), NOON).order
+    assert held_until(dated(order, later(days=9), 7)) is None
+
+
+def test_work_without_new_times_keeps_its_own_and_is_as_much_in_time_as_its_last_ones() -> None:
+    """Its parcel leaves a week later; then the customer wants it two days after that, and nobody plans that."""
+    order = moved(dated(waiting(), later(days=7), 7), later(days=9))
+    left_by = HAND_OVER_BY + timedelta(days=7)
+    assert order.fulfilments[0].hand_over_by == left_by
+    for days, is_late in ((2, False), (3, True)):
+        judged = watch.judge(Decision(order), left_by + timedelta(days=days)).order
         assert (judged.late_since is not None) is is_late, days
 
 

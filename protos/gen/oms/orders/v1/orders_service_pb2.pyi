@@ -3448,6 +3448,7 @@ class RecordAppointmentMoveRequest(_message.Message):
     SLOT_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    DATED_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     number: _builtins.int
@@ -3458,6 +3459,10 @@ class RecordAppointmentMoveRequest(_message.Message):
     def slot(self) -> Global___AppointmentSlot: ...
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def dated(self) -> _containers.RepeatedCompositeFieldContainer[Global___DatedWork]:
+        """With a slot: work that begins and leaves at other times because of it. All other work keeps its times."""
+
     def __init__(
         self,
         *,
@@ -3467,14 +3472,40 @@ class RecordAppointmentMoveRequest(_message.Message):
         slot: Global___AppointmentSlot | None = ...,
         refusal: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        dated: _abc.Iterable[Global___DatedWork] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "slot", b"slot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "number", b"number", "order_id", b"order_id", "refusal", b"refusal", "request_id", b"request_id", "slot", b"slot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "dated", b"dated", "number", b"number", "order_id", b"order_id", "refusal", b"refusal", "request_id", b"request_id", "slot", b"slot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordAppointmentMoveRequest: _TypeAlias = RecordAppointmentMoveRequest  # noqa: Y015
+
+@_typing.final
+class DatedWork(_message.Message):
+    """The leg that a planner gives work at its own point for another slot: of it the times are taken."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    LEG_FIELD_NUMBER: _builtins.int
+    fulfilment_id: _builtins.str
+    @_builtins.property
+    def leg(self) -> Global___PlannedLeg: ...
+    def __init__(
+        self,
+        *,
+        fulfilment_id: _builtins.str = ...,
+        leg: Global___PlannedLeg | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["leg", b"leg"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment_id", b"fulfilment_id", "leg", b"leg"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DatedWork: _TypeAlias = DatedWork  # noqa: Y015
 
 @_typing.final
 class RecordAppointmentMoveResponse(_message.Message):
