@@ -6,13 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kit import requests
-from services.orders import amending_store, store
+from kit.feed import Bell
+from services.orders import amending_store, judging, store
 from services.orders import documents as doc
 from services.orders.changing import Answer, Asked, Changes, judged
 from services.orders.domain import amending, pricing, replacing, texts, trials
+from services.orders.domain.fraud_policy import FraudCheck
 from services.orders.domain.model import (
     Address,
     ChangeRefusal,
@@ -26,7 +28,8 @@ from services.orders.domain.model import (
     Wanted,
     Window,
 )
-from services.orders.domain.states import OrderState
+from services.orders.domain.states import ChangeState, OrderState
+from services.orders.identities import Identities
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,10 @@ _CHANGED = TypeAdapter(Changed)
 
 class Amending(Changes):
     """The use cases of changes."""
+
+    def __init__(self, engine: AsyncEngine, bell: Bell, identities: Identities) -> None:
+        super().__init__(engine, bell)
+        self._identities = identities
 
     async def cancel_lines(
         self,
@@ -157,11 +164,12 @@ class Amending(Changes):
         """proposed -> applied; REFUSED when something else was faster."""
 
         async def decide(tx: AsyncConnection, view: store.View) -> Decision:
-            was = amending.find(view.order, change_id)
-            decision = replacing.apply(view.order, change_id, legs, promise, decision_id, as_of)
-            if decision.happenings:
+            wanted = amending.find(view.order, change_id).wanted
+            check = await self._judged(tx, view, wanted, as_of) if wanted else None
+            decision = replacing.apply(view.order, change_id, legs, promise, decision_id, as_of, check)
+            if amending.find(decision.order, change_id).state is ChangeState.APPLIED and wanted:
                 await amending_store.replace_content(tx, decision.order)
-                if was.wanted is not None and was.wanted.other_address:
+                if wanted.other_address:
                     await self._go_elsewhere(tx, order_id)
             return decision
 
@@ -190,6 +198,15 @@ class Amending(Changes):
                 lambda decision: _answer(decision, change_id),
             )
         )
+
+    async def _judged(
+        self, tx: AsyncConnection, view: store.View, wanted: Wanted, as_of: datetime
+    ) -> FraudCheck | None:
+        """What the fraud rules say of what the order is to become, where it is to go."""
+        after = replace(view.order, content=replacing.content_of(view.order, wanted))
+        to = await amending_store.proposed_address(tx, view.order.order_id) if wanted.other_address else None
+        buyer = replace(view.buyer, ship_to=to or view.buyer.ship_to)
+        return await judging.judge_changed(tx, self._identities, view, after, buyer, as_of)
 
     async def _go_elsewhere(self, tx: AsyncConnection, order_id: str) -> None:
         address = await amending_store.proposed_address(tx, order_id)

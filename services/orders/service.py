@@ -17,7 +17,7 @@ from kit.errors import Conflict, InvalidArgument, NotFound
 from kit.feed import Bell
 from kit.values.ids import derived_id
 from services.orders import documents as doc
-from services.orders import reading, store
+from services.orders import judging, reading, store
 from services.orders.changing import Answer, Asked, events_of
 from services.orders.domain import (
     appointments,
@@ -220,14 +220,11 @@ class OrdersService(Offering):
         return _to_planned(await self.on_order_after_a_look(asked, order_id, decide, _accepted))
 
     async def _check_for_fraud(self, tx: AsyncConnection, one: Order, as_of: datetime) -> FraudCheck | None:
-        """By the rules of its life cycle, of which most have none; other orders are looked at only for rules."""
+        """By the rules of its life cycle, of which most have none."""
         if one.life_cycle.fraud is None:
             return None
         buyer = (await store.read(tx, one.order_id)).buyer
-        looks = fraud.looks(one)
-        digests = self._identities.of(one.content, buyer)
-        seen = await store.see(tx, one, digests, looks) if looks else {}
-        return fraud.assess(one, buyer, seen, as_of)
+        return await judging.judge(tx, self._identities, one, buyer, as_of)
 
     async def refuse_order(self, asked: Asked, order_id: str, refusal: Refusal, as_of: datetime) -> OrderState:
         """recorded | action_required -> refused."""

@@ -247,6 +247,15 @@ async def see(tx: AsyncConnection, order: Order, digests: Digests, looks: Sequen
     }
 
 
+_DIGESTS = text("SELECT digest FROM order_trait WHERE recorded_at = :recorded_at AND order_id = :order_id")
+
+
+async def digests_of(tx: AsyncConnection, order: Order) -> frozenset[bytes]:
+    """All that an order is known by, since it was recorded."""
+    rows = await tx.execute(_DIGESTS, {"recorded_at": order.recorded_at, "order_id": order.order_id})
+    return frozenset(bytes(row.digest) for row in rows)
+
+
 # -- loading ----------------------------------------------------------------------------------------------
 
 FULFILMENT_JSON = """

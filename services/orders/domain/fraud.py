@@ -167,6 +167,25 @@ def told(check: FraudCheck) -> Happening:
     return Happening(CHECKED, text, check.at, notes=notes, told=False)
 
 
+def of_changed(order: Order, check: FraudCheck | None) -> FraudCheck | None:
+    """What is known of an order once it was changed: with the rules for which a reviewer let it pass before."""
+    if check is None or order.fraud is None:
+        return check or order.fraud
+    again = {one.rule for one in check.hits}
+    passed = _passed(order)
+    kept = tuple(one for one in order.fraud.hits if one.rule in passed and one.rule not in again)
+    return replace(check, score=check.score + sum(one.weight for one in kept), hits=(*kept, *check.hits))
+
+
+def asks_for_review(order: Order, check: FraudCheck | None) -> bool:
+    """Whether a change has given a new reason to look at the order; what holds it already is not said twice."""
+    if check is None or check.band is not Band.REVIEW:
+        return False
+    known = {one.rule for one in order.fraud.hits} if order.fraud else set()
+    is_held = any(one.kind is HoldKind.FRAUD and one.ended_at is None for one in order.holds)
+    return not is_held and any(one.rule not in known for one in check.hits)
+
+
 # -- what a life cycle may say ----------------------------------------------------------------------------
 
 

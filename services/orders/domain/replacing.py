@@ -9,8 +9,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import awaiting, changes, holds
+from services.orders.domain import awaiting, changes, fraud, holds
 from services.orders.domain.amending import TOO_LATE, begun, check_open, find, having
+from services.orders.domain.fraud_policy import Band, FraudCheck
 from services.orders.domain.fulfilment import moved
 from services.orders.domain.model import (
     Change,
@@ -106,10 +107,12 @@ def apply(
     promise: Window | None,
     decision_id: str,
     as_of: datetime,
+    check: FraudCheck | None = None,
 ) -> Decision:
     """proposed -> applied: the order is what was asked for, on a new plan. Unchanged when it was refused before.
 
-    Cooling-off goes on as it began.
+    Cooling-off goes on as it began. `check`: what the fraud rules say of what it becomes; they may ask for a
+    review, or refuse the change.
     """
     change = find(order, change_id)
     if change.wanted is None or change.state is not ChangeState.PROPOSED:
@@ -121,6 +124,8 @@ def apply(
     new = tuple(whole(line.line_number, line.quantity) for line in content.sent)
     if counted(unit for leg in legs for unit in leg.lines) != counted_ranges(new):
         raise InvalidArgument("legs", "the plan does not cover the lines exactly", reason="PLAN_MISMATCH")
+    if check and check.band is Band.REFUSE:
+        return _suspected(order, change, check, as_of)
     before = replace(order, content=content, ranges=merged((*order.taken_ranges, *new)))
     ranges, created = place(before, legs, UnitState.RECORDED, decision_id)
     replaced = tuple(_replaced(one) for one in order.fulfilments)
@@ -138,7 +143,19 @@ def apply(
     # From here on nothing but stock and money that follow lets it go on.
     held = (replace(one, until=None) if _is_of_change(one) else one for one in after.holds)
     after = replace(after, holds=(*held, *holds.of_legs(after, legs, created, as_of)))
-    return Decision(after, _told(order, after, change, created, as_of), created)
+    told = _told(order, after, change, created, as_of)
+    if fraud.asks_for_review(order, check):
+        review = holds.begin(after, HoldKind.FRAUD, fraud.REVIEW_REASON, as_of)
+        after = replace(after, holds=(*after.holds, review))
+        told = (*told, holds.told_of_beginning(after, review))
+    checked = (fraud.told(check),) if check else ()
+    return Decision(replace(after, fraud=fraud.of_changed(order, check)), (*told, *checked), created)
+
+
+def _suspected(order: Order, change: OrderChange, check: FraudCheck, as_of: datetime) -> Decision:
+    """What it would become is refused, as an order that is placed so would be; what it is was let pass."""
+    refused = refuse(order, change.change_id, ChangeRefusal(fraud.REFUSAL.reason, fraud.REFUSAL.detail), as_of)
+    return replace(refused, happenings=(fraud.told(check), *refused.happenings))
 
 
 def refuse(order: Order, change_id: str, refusal: ChangeRefusal, as_of: datetime) -> Decision:

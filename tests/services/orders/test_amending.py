@@ -14,6 +14,7 @@ from services.orders.domain.model import ChangeRefusal, PersonalText, Units, Wan
 from services.orders.domain.states import ChangeState, OrderState
 from tests.services.orders.builders import (
     BUYER,
+    IDENTITIES,
     NOON,
     PLANTED,
     PROMISE,
@@ -32,7 +33,7 @@ ELSEWHERE = replace(BUYER.ship_to, postcode="75011", city="Paris", street_lines=
 
 @pytest.fixture
 def desk(orders_db: AsyncEngine) -> Amending:
-    return Amending(orders_db, Bell())
+    return Amending(orders_db, Bell(), IDENTITIES)
 
 
 def wanted(*lines: object) -> Wanted:

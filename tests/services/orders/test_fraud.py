@@ -12,6 +12,7 @@ from kit.errors import InvalidArgument
 from kit.feed import Bell
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.type.v1 import type_pb2 as types
+from services.orders.amending import Amending
 from services.orders.appointing import Appointments
 from services.orders.domain.fraud_policy import (
     AmountOver,
@@ -26,7 +27,16 @@ from services.orders.domain.fraud_policy import (
     UnitsOver,
     Velocity,
 )
-from services.orders.domain.model import Buyer, Customer, HoldDefault, HoldKind, HoldRule, LifeCycle, PaymentTerms
+from services.orders.domain.model import (
+    Buyer,
+    Customer,
+    HoldDefault,
+    HoldKind,
+    HoldRule,
+    LifeCycle,
+    PaymentTerms,
+    Wanted,
+)
 from services.orders.domain.states import OrderState
 from services.orders.holding import Holding
 from services.orders.identities import Identities
@@ -44,6 +54,7 @@ from tests.services.orders.builders import (
     Shop,
     content,
     leg,
+    line,
     outcome,
     rows,
 )
@@ -156,6 +167,33 @@ async def test_a_refusal_is_answered_kept_and_repeated(shop: Shop, orders_db: As
     assert "score" not in events
     entries = await shop.service.get_timeline(order_id)
     assert [one.data["score"] for one in entries if one.kind == "order.fraud_checked"] == [100]
+
+
+async def test_a_changed_order_is_judged_where_it_goes_then_and_by_the_means_that_it_had(
+    shop: Shop, orders_db: AsyncEngine
+) -> None:
+    desk = Amending(orders_db, Bell(), IDENTITIES)
+    await judge_by(
+        shop,
+        DeliveredOutside(("FR",)),
+        Velocity(Trait.PAYMENT, 1, more_than_minor=3 * 6490 - 1, currency="EUR"),
+        hold_seconds=3600,
+    )
+    made = [await record(shop, f"key-{i}") for i in range(2)]
+    assert [await band(shop, one) for one in made] == [None, None]
+    abroad = replace(BUYER.ship_to, country="BE", postcode="1000", city="Bruxelles")
+    moved = await desk.change_address(shop.asked(), made[0], abroad, True, "web", ("channel",), NOON)
+    await desk.apply(shop.asked(), made[0], moved.change.change_id, [leg((1, 2))], PROMISE, "dec_2", NOON)
+    more = content(line(1, 5, net_minor=12_500, tax_minor=2_500))
+    wanted = Wanted(more.lines, more.total, more.mode)
+    asked = await desk.propose(shop.asked(), made[1], wanted, None, "web", ("channel",), NOON)
+    await desk.apply(shop.asked(), made[1], asked.change.change_id, [leg((1, 5))], PROMISE, "dec_2", NOON)
+    for order_id, rule in zip(made, ("delivered_outside-1", "velocity-2"), strict=True):
+        one = (await shop.service.get_order(order_id)).order
+        assert one.fraud is not None
+        assert [hit.rule for hit in one.fraud.hits] == [rule]
+    queue = await shop.service.list_reviews(EVERYTHING, 10, None)
+    assert {view.order.order_id for view in queue} == set(made)
 
 
 async def test_a_cancellation_wins_over_a_refusal(shop: Shop) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from kit.errors import InvalidArgument
 from kit.values.money import Money
-from services.orders.domain import fraud, holds
+from services.orders.changing import judged
+from services.orders.domain import amending, fraud, holds, replacing
 from services.orders.domain import order as life
 from services.orders.domain.fraud import Look, Seen
 from services.orders.domain.fraud_policy import (
@@ -34,10 +35,12 @@ from services.orders.domain.model import (
     HoldKind,
     HoldRule,
     LifeCycle,
+    Line,
     Order,
+    Wanted,
 )
 from services.orders.domain.settings import check_life_cycle
-from services.orders.domain.states import OrderState, UnitState
+from services.orders.domain.states import ChangeState, OrderState, UnitState
 from tests.services.orders.builders import (
     BUYER,
     COOLED,
@@ -45,6 +48,7 @@ from tests.services.orders.builders import (
     NOON,
     PROMISE,
     accepted,
+    content,
     leg,
     line,
     recorded,
@@ -241,6 +245,69 @@ def test_an_order_that_passes_is_accepted_as_ever() -> None:
     kept = accept(order, fraud.assess(order, NAMELESS, {}, NOON))
     assert (kept.state, holds.review_until(kept)) == (OrderState.VALIDATED, None)
     assert accepted(recorded(), leg((1, 2))).order.fraud is None
+
+
+# -- changed orders -------------------------------------------------------------------------------------------
+
+
+BY_AMOUNT = rule(AmountOver("EUR", TOTAL), 60, name="amount")
+
+
+def of_units(count: int) -> Line:
+    return line(1, count, net_minor=2500 * count, tax_minor=500 * count)
+
+
+def changed(order: Order, check: FraudCheck | None, units: int = 5) -> Order:
+    """The order is to be of so many units instead, and the rules say this of it."""
+    made = content(of_units(units))
+    wanted = Wanted(made.lines, made.total, made.mode)
+    order = replacing.propose(order, wanted, "web", ("channel",), NOON).order
+    change_id = order.changes[-1].change_id
+    order = judged(replacing.apply(order, change_id, [leg((1, units))], PROMISE, "dec_2", NOON, check)).order
+    return judged(amending.settle(order, change_id, NOON)).order
+
+
+def judge(order: Order, units: int, buyer: Buyer = NAMELESS) -> FraudCheck | None:
+    return fraud.assess(replace(order, content=content(of_units(units))), buyer, {}, NOON)
+
+
+def open_reviews(order: Order) -> int:
+    return sum(one.kind is HoldKind.FRAUD for one in holds.open_holds(order))
+
+
+def test_an_order_that_becomes_suspicious_is_held_and_one_that_does_not_is_not() -> None:
+    order = accept(recorded(life_cycle=judging(BY_AMOUNT)), None)
+    after = changed(order, judge(order, 5))
+    assert (after.changes[-1].state, open_reviews(after)) == (ChangeState.APPLIED, 1)
+    assert life.release(after, COOLED).order.state is OrderState.VALIDATED
+    less = changed(order, judge(order, 1), units=1)
+    assert (less.changes[-1].state, less.fraud, open_reviews(less)) == (ChangeState.APPLIED, None, 0)
+
+
+def test_a_change_to_what_would_not_be_accepted_is_refused_and_the_order_stands() -> None:
+    order = accept(recorded(life_cycle=judging(replace(BY_AMOUNT, weight=100))), None)
+    after = changed(order, judge(order, 5))
+    assert after.changes[-1].refusal is not None
+    assert (after.changes[-1].state, after.changes[-1].refusal.reason) == (ChangeState.REFUSED, "FRAUD_SUSPECTED")
+    assert (after.content, after.fulfilments, after.fraud) == (order.content, order.fulfilments, None)
+    assert life.release(after, COOLED).order.state is OrderState.RELEASED
+
+
+def test_a_changed_order_is_reviewed_for_what_is_new_only() -> None:
+    order = recorded(life_cycle=judging(rule(NoEmail(), 50), BY_AMOUNT, refuse_at=0))
+    order = accept(order, judge(order, 2))
+    held = changed(order, judge(order, 5))
+    assert open_reviews(held) == 1, "the review that is open is of all of it"
+    (review,) = [one for one in holds.open_holds(order) if one.kind is HoldKind.FRAUD]
+    order = holds.release(order, review.hold_id, "known", "carol", ("customer_service",), NOON).order
+    assert open_reviews(changed(order, judge(order, 1), units=1)) == 0
+    more = changed(order, judge(order, 5))
+    assert open_reviews(more) == 1
+    assert more.fraud is not None
+    assert (more.fraud.score, [one.rule for one in more.fraud.hits]) == (110, ["rule", "amount"])
+    (review,) = [one for one in holds.open_holds(more) if one.kind is HoldKind.FRAUD]
+    more = holds.release(more, review.hold_id, "known", "carol", ("customer_service",), NOON).order
+    assert open_reviews(changed(more, judge(more, 6), units=6)) == 0, "all that the rules say of it was let pass"
 
 
 # -- what a life cycle may say ----------------------------------------------------------------------------
