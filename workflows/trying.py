@@ -49,6 +49,12 @@ class Trying(Amending):
         cause = f"order/{self._order.order_id}"
         request = MoneyRequest(self._key("settle"), self._order.order_id, cause, amount)
         if amount.amount_minor:
-            await self._collect(request, self._record_capture, "cancellation_requested", calls.settle_payment)
+            told = await self._collect(
+                request, self._record_capture, "cancellation_requested", calls.settle_payment
+            )
+            if told == "overridden" and workflow.patched("trial-let-go-is-given-up"):
+                # Nobody takes it any more: the customer's bank is not to keep it until the authorisation ends.
+                rest = MoneyRequest(self._key("settle/give-up"), self._order.order_id, cause)
+                await self._insist_on(calls.void, rest)
         else:
             await self._insist_on(calls.settle_payment, request)

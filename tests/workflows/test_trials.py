@@ -114,6 +114,19 @@ async def test_time_reminds_once_and_takes_what_did_not_come_back(world: World) 
         await world.assert_settled(order_id, kept_minor=amount, sold={sku: 3})
 
 
+async def test_a_scan_that_is_told_after_the_settlement_counts_and_its_money_goes_back(world: World) -> None:
+    sku, order_id = await at_home(world)
+    end = (await world.order(order_id)).trial.ends_at.ToDatetime(UTC)
+    await world.watch(end + timedelta(minutes=1))
+    assert await world.ended(order_id) == "CLOSED"
+    await world.give_back(order_id, {1: 2}, when=end - timedelta(minutes=1))
+    (refund,) = await world.refunds_in(order_id, "succeeded")
+    assert (refund.kind, refund.amount.amount_minor) == ("goods", 2 * PRICE_MINOR)
+    await world.assert_settled(order_id, kept_minor=PRICE_MINOR + SHIPPING_MINOR, sold={sku: 3})
+    with pytest.raises(FailedPrecondition, match="TRIAL_OVER"):
+        await world.give_back(order_id, {1: 1}, when=end + timedelta(seconds=1))
+
+
 async def test_a_lost_parcel_is_not_waited_for_and_not_paid(world: World) -> None:
     sku = await world.stock({NEAR: 1, MID: 1})
     recorded = await world.record({sku: 2}, channel="tried", customer_id="cus_1")
@@ -167,7 +180,7 @@ async def test_what_cannot_be_found_anywhere_is_neither_tried_nor_paid(world: Wo
 
 
 async def test_a_declined_settlement_waits_for_a_person_as_any_capture(world: World) -> None:
-    _, order_id = await at_home(world, payment=DECLINES)
+    sku, order_id = await at_home(world, payment=DECLINES)
     await world.decide_trial(order_id, {})
     charge = await world.order_paid(order_id, "failed")
     assert (charge.reason, charge.amount.amount_minor) == ("do_not_honor", 3 * PRICE_MINOR + SHIPPING_MINOR)
@@ -178,6 +191,7 @@ async def test_a_declined_settlement_waits_for_a_person_as_any_capture(world: Wo
     await world.override(order_id)
     assert await world.ended(order_id) == "CLOSED"
     assert await captures(world, order_id) == []
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 3})
 
 
 @pytest.mark.parametrize("fault", EACH)

@@ -675,11 +675,18 @@ class World:
         )
         return (await self.trials.DecideTrial(request)).trial
 
-    async def give_back(self, order_id: str, units: Mapping[int, int], at: str = "") -> pb.Trial:
-        """So many units, by line number, are at a point again, or with a carrier."""
+    async def give_back(
+        self, order_id: str, units: Mapping[int, int], at: str = "", when: datetime | None = None
+    ) -> pb.Trial:
+        """So many units, by line number, are at a point again, or with a carrier; now, or since then."""
         lines = [pb.PlannedLine(line_number=number, quantity=count) for number, count in units.items()]
         request = tri.GiveUnitsBackRequest(
-            request_id=uuid4().hex, order_id=order_id, lines=lines, point_id=at, actor="store"
+            request_id=uuid4().hex,
+            order_id=order_id,
+            lines=lines,
+            point_id=at,
+            actor="store",
+            as_of=to_proto(when) if when else None,
         )
         return (await self.trials.GiveUnitsBack(request)).trial
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import money_back, personalising, refunds
+from services.orders.domain import money_back, personalising, refunds, trials
 from services.orders.domain.fulfilment import moved, told, without_place
 from services.orders.domain.model import Charge, Decision, Fulfilment, Happening, Order, Parcel
 from services.orders.domain.plan import unit_facts, units_in_words
@@ -72,6 +72,10 @@ def record_of_order(order: Order, outcome: Outcome) -> Decision:
     kind, text, facts = _telling("order", state, outcome, about)
     happening = Happening(f"order.{kind}", text, outcome.as_of, facts, notes=_notes(outcome), actor=outcome.actor)
     decision = Decision(replace(order, charge=after, updated_at=outcome.as_of), (happening,))
+    if state == CaptureState.CAPTURED:
+        # Of a trial: it may have been told meanwhile that some of what it was taken for came back in time.
+        late = trials.late_refunds(decision.order, outcome.as_of)
+        decision = Decision(late.order, (*decision.happenings, *late.happenings))
     return _given_back(order, decision, state, outcome)
 
 

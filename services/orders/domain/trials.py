@@ -4,6 +4,7 @@ Units that are tried are delivered, announced ones returning, and those that wer
 captured before the trial is settled; then the whole order has one charge, for what is kept.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.ids import derived_id
 from kit.values.money import Money
+from services.orders.domain import money_back, refunds
 from services.orders.domain.model import (
     Buyer,
     CaptureMoment,
@@ -141,26 +143,52 @@ def decide(order: Order, returns: Sequence[Units], actor: str, as_of: datetime) 
 def give_back(order: Order, lines: Sequence[Units], point_id: str, actor: str, as_of: datetime) -> Decision:
     """Units that the customer gave back, announced ones first: at a point, or to a carrier (no point).
 
-    Raises NO_TRIAL, TRIAL_OVER, NOT_AT_HOME.
+    What was given back while the trial was open counts whenever it is told: once it is settled, the money of such
+    units is given back as far as it was taken. Raises NO_TRIAL, TRIAL_OVER, NOT_AT_HOME.
     """
-    _check_open(order, as_of)
+    _check_was_open(order, as_of)
     if not lines:
         raise InvalidArgument("lines", "say what was given back")
     _check_at_home(order, lines, "lines")
     wanted, at_home = counted(lines), _at_home(order)
     announced = in_state(at_home, UnitState.RETURNING)
     back = first(announced, wanted & counted_ranges(announced))
-    back += first(in_state(at_home, UnitState.DELIVERED), wanted - counted_ranges(announced))
+    back += _kept(order, in_state(at_home, UnitState.DELIVERED), wanted - counted_ranges(announced))
     number = str(sum(one.quantity for one in in_state(order.ranges, UnitState.RETURNED)))
-    after = replace(order, ranges=changed(order.ranges, back, UnitState.RETURNED), updated_at=as_of)
+    now = max(order.updated_at, as_of)
+    after = replace(order, ranges=changed(order.ranges, back, UnitState.RETURNED), updated_at=now)
+    refunded = late_refunds(after, now)
+    after = refunded.order
     units = _units(order, back)
     facts = {"point_id": point_id, "lines": unit_facts(units), "returned_at": as_of.isoformat()}
     if not point_id:
         text = f"A carrier has {_words(units)}, which the customer gave back."
-        return Decision(after, (Happening("order.trial_units_scanned", text, as_of, facts, actor=actor),))
+        told = Happening("order.trial_units_scanned", text, as_of, facts, actor=actor)
+        return Decision(after, (told, *refunded.happenings))
     text = f"The customer gave {_words(units)} back at {point_id}."
     story = f"restock/{derived_id('rst', order.order_id, number)}"
-    return Decision(after, (Happening(UNITS_BACK, text, as_of, facts, actor=actor, story=story),))
+    told = Happening(UNITS_BACK, text, as_of, facts, actor=actor, story=story)
+    return Decision(after, (told, *refunded.happenings))
+
+
+def _kept(order: Order, delivered: Ranges, wanted: Counter[int]) -> Ranges:
+    """Of units that were not announced: those first whose money is not given back already."""
+    owed = without(delivered, money_back.refunded_units(order.refunds))
+    of_those = wanted & counted_ranges(owed)
+    return first(owed, of_those) + first(without(delivered, _triples(owed)), wanted - of_those)
+
+
+def late_refunds(order: Order, now: datetime) -> Decision:
+    """The money of units that count as kept, of which it was told later that they came back in time.
+
+    As far as it was taken: where it is taken later, this is asked again then; what was let go is not owed.
+    """
+    if order.trial is None or order.trial.settled_at is None:
+        return Decision(order)
+    kept = [(one.line_number, one.from_unit, one.to_unit) for one in order.trial.kept]
+    returned = in_state(order.ranges, UnitState.RETURNED)
+    back = without(returned, _triples(without(returned, kept)))
+    return refunds.of_parcel(order, back, refunds.WITHDRAWAL, now) if back else Decision(order)
 
 
 # -- what follows from facts and time ---------------------------------------------------------------------
@@ -291,14 +319,25 @@ def _fee_minor(order: Order, kept: Ranges) -> int:
 
 
 def _check_open(order: Order, as_of: datetime) -> None:
+    """Raises unless something of the trial can still be decided."""
+    _check_was_open(order, as_of)
+    if order.trial and order.trial.settled_at:
+        raise _over(order.trial.settled_at)
+
+
+def _check_was_open(order: Order, at: datetime) -> None:
+    """Raises unless the trial was open at that instant, settled or not by now."""
     if order.life_cycle.trial is None or order.state in (OrderState.REFUSED, *UNDONE):
         raise FailedPrecondition("NO_TRIAL", "nothing of the order is tried at home", state=order.state.value)
     trial = order.trial
-    if trial and (trial.settled_at or trial.ends_at <= as_of):
-        ended_at = trial.settled_at or trial.ends_at
-        raise FailedPrecondition(
-            "TRIAL_OVER", f"the trial is over since {_moment(ended_at)}", ended_at=ended_at.isoformat()
-        )
+    if trial and at >= (ended_at := min(trial.settled_at or trial.ends_at, trial.ends_at)):
+        raise _over(trial.settled_at or ended_at)
+
+
+def _over(ended_at: datetime) -> FailedPrecondition:
+    return FailedPrecondition(
+        "TRIAL_OVER", f"the trial is over since {_moment(ended_at)}", ended_at=ended_at.isoformat()
+    )
 
 
 def _check_at_home(order: Order, units: Sequence[Units], path: str) -> None:

@@ -368,6 +368,44 @@ def test_too_late_is_told_with_the_instant() -> None:
     assert none.value.reason == "NO_TRIAL"
 
 
+def test_a_scan_in_time_that_is_told_late_gives_back_what_was_taken_for_its_units() -> None:
+    paid = taken(later(decided(arrived(), l1=2).order, END).order)
+    late = back(paid, point="", when=END - HOUR, l1=2)
+    assert kinds(late) == ["order.trial_units_scanned", "order.refund_requested"]
+    (refund,) = late.order.refunds
+    assert (refund.kind, refund.amount_minor, refund.shipping_minor) == (RefundKind.GOODS, 4000, 0)
+    assert customer_status(late.order) == "partially returned"
+    closed = life.close(paid, END).order
+    all_back = back(closed, when=END - HOUR, l1=3, l2=2).order
+    assert all_back.refunds[0].amount_minor == kept_minor(paid), "the fee goes with the last"
+    assert left_of(all_back).amount_minor == 0
+    with pytest.raises(FailedPrecondition, match="NOT_AT_HOME"):
+        back(late.order, when=END - HOUR, l1=2)
+
+
+def test_money_that_is_taken_after_a_late_scan_is_given_back_then_and_what_was_let_go_is_not() -> None:
+    due = later(arrived(), END).order
+    failed = capture.record_of_order(due, Outcome("failed", "declined", "", END)).order
+    scanned_late = back(failed, point="", when=END - HOUR, l2=1)
+    assert (kept_minor(scanned_late.order), scanned_late.order.refunds) == (12490, ())
+    paid = capture.record_of_order(scanned_late.order, Outcome("captured", "", "", END + DAY))
+    assert [one.kind for one in paid.happenings] == ["order.captured", "order.refund_requested"]
+    assert paid.order.refunds[0].amount_minor == 3000
+    let_go = capture.record_of_order(scanned_late.order, Outcome("overridden", "a gesture", "carol", END)).order
+    assert let_go.refunds == ()
+    assert back(let_go, point="", when=END - HOUR, l2=1).order.refunds == ()
+
+
+def test_a_late_scan_is_of_units_whose_money_was_not_given_back_already() -> None:
+    paid = taken(later(arrived(), END).order)
+    wish = RefundWish(RefundKind.GOODS, "damaged", "", "carol", lines=units(l1=1))
+    refunded = refunds.request(paid, wish, END).order
+    twice = back(refunded, when=END - HOUR, l1=2).order
+    assert [one.amount_minor for one in twice.refunds] == [2000, 4000]
+    thrice = back(twice, when=END - HOUR, l1=1).order
+    assert thrice.refunds == twice.refunds, "the last unit was refunded before"
+
+
 # -- money ------------------------------------------------------------------------------------------------
 
 

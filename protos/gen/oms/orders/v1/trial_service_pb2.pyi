@@ -98,7 +98,7 @@ class GiveUnitsBackRequest(_message.Message):
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_orders_service_pb2.PlannedLine]: ...
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
-        """When it happened."""
+        """When it happened: until the trial ended, or was settled."""
 
     def __init__(
         self,

@@ -69,6 +69,8 @@ class TrialServiceServicer:
 
     def GiveUnitsBack(self, request, context):
         """Units were given back, announced or not: at a point, where they go to stock, or to a carrier (its first scan).
+        What happened in time counts whenever it is told: after the settlement the money of such units is refunded (kind
+        goods) as far as it was taken, or once it is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,7 +43,10 @@ class TrialServiceStub:
     FAILED_PRECONDITION / TRIAL_NOT_BEGUN while something is still to arrive.
     """
     GiveUnitsBack: _grpc.UnaryUnaryMultiCallable[_trial_service_pb2.GiveUnitsBackRequest, _trial_service_pb2.GiveUnitsBackResponse]
-    """Units were given back, announced or not: at a point, where they go to stock, or to a carrier (its first scan)."""
+    """Units were given back, announced or not: at a point, where they go to stock, or to a carrier (its first scan).
+    What happened in time counts whenever it is told: after the settlement the money of such units is refunded (kind
+    goods) as far as it was taken, or once it is.
+    """
 
 @_typing.type_check_only
 class TrialServiceAsyncStub(TrialServiceStub):
@@ -60,7 +63,10 @@ class TrialServiceAsyncStub(TrialServiceStub):
     FAILED_PRECONDITION / TRIAL_NOT_BEGUN while something is still to arrive.
     """
     GiveUnitsBack: _aio.UnaryUnaryMultiCallable[_trial_service_pb2.GiveUnitsBackRequest, _trial_service_pb2.GiveUnitsBackResponse]  # type: ignore[assignment]
-    """Units were given back, announced or not: at a point, where they go to stock, or to a carrier (its first scan)."""
+    """Units were given back, announced or not: at a point, where they go to stock, or to a carrier (its first scan).
+    What happened in time counts whenever it is told: after the settlement the money of such units is refunded (kind
+    goods) as far as it was taken, or once it is.
+    """
 
 class TrialServiceServicer(metaclass=_abc_1.ABCMeta):
     """The trial begins when everything has arrived. It is settled as soon as it is known of every unit whether it is kept,
@@ -86,6 +92,9 @@ class TrialServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _trial_service_pb2.GiveUnitsBackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_trial_service_pb2.GiveUnitsBackResponse, _abc.Awaitable[_trial_service_pb2.GiveUnitsBackResponse]]:
-        """Units were given back, announced or not: at a point, where they go to stock, or to a carrier (its first scan)."""
+        """Units were given back, announced or not: at a point, where they go to stock, or to a carrier (its first scan).
+        What happened in time counts whenever it is told: after the settlement the money of such units is refunded (kind
+        goods) as far as it was taken, or once it is.
+        """
 
 def add_TrialServiceServicer_to_server(servicer: TrialServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
