@@ -21,6 +21,7 @@ def register(_: typer.Typer) -> None:
     order.command("cancel-lines")(cancel_lines)
     order.command("change-address")(change_address)
     order.command("change")(change)
+    order.command("plan-again")(plan_again)
 
 
 def cancel_lines(
@@ -55,6 +56,11 @@ def change(
 ) -> None:
     """Change an order in cooling-off: FILE holds its lines, total and mode as they are to be."""
     _send("PUT", f"/v1/orders/{order_id}/content", _read(file), as_json, state)
+
+
+def plan_again(order_id: OrderArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
+    """Send at once, from what is there, what an order waits for; or it waits on, and the reason is told."""
+    _send("POST", f"/v1/orders/{order_id}/plan-again", {}, as_json, state)
 
 
 def units_of(text: str) -> Json:

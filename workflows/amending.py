@@ -37,6 +37,8 @@ from workflows.messages import (
 from workflows.refusing import Refused, believe, no_place, sold_out
 
 _TOLD = ("lines_cancelled", "change_proposed")
+# The kind of a change by which an order stops waiting.
+_PLAN_AGAIN = "plan_again"
 # As if it were a kind of event: some change waits to be carried out.
 CHANGE_TOLD = "change_told"
 
@@ -62,6 +64,7 @@ class Amending(Capturing):
         _is_kept: bool
 
         def _key(self, step: str) -> str: ...
+        async def _plan_again(self, change_id: str, wanted: Proposal) -> None: ...
         def _is_cancelling(self) -> bool: ...
         async def _give_up(self, supply_id: str, quantity: int) -> None: ...
         async def _give_room_back(self, *legs: LegPlace) -> bool: ...
@@ -169,6 +172,9 @@ class Amending(Capturing):
             # Refused before anything was done for it.
             await self._settle(change_id)
             return
+        if wanted.kind == _PLAN_AGAIN:
+            await self._plan_again(change_id, wanted)
+            return
         more = More()
         try:
             plan = await self._find_more(change_id, wanted, more)
@@ -192,7 +198,7 @@ class Amending(Capturing):
             plan = await self._insist_on(calls.plan_order, self._plan_change(change_id, number, wanted, overlays))
             more.legs = [LegPlace(leg.point_id, leg.lines, plan.decision_id) for leg in plan.legs]
             _check_plan(plan, wanted, self._promised_until)
-            holds = _minus(_holds_of(plan), wanted.held)
+            holds = _minus(holds_of(plan), wanted.held)
             if not holds:
                 return plan
             answer = await self._insist_on(calls.reserve, self._reserve_more(change_id, number, holds))
@@ -239,8 +245,11 @@ class Amending(Capturing):
 
     async def _follow_change(self, change_id: str, wanted: Proposal, plan: Plan, applied: Applied) -> None:
         """The order is another: what it held and does not need is given back."""
-        if less := _minus(wanted.held, _holds_of(plan)):
+        if less := _minus(wanted.held, holds_of(plan)):
             await self._insist_on(calls.release_hold, self._hold_change(change_id, "release", less))
+        # It is planned from what is there: what it waited for is for others.
+        for one in wanted.awaited:
+            await self._give_up(one.supply_id, one.units)
         if self._room:
             await self._give_room_back(*self._room.values())
         if wanted.total.amount_minor < wanted.due.amount_minor and not self._is_kept:
@@ -321,7 +330,8 @@ def _check_plan(plan: Plan, wanted: Proposal, promised_until: str) -> None:
         raise Refused(Refusal("PROMISE_CHANGED", "it would arrive later than promised"), [found])
 
 
-def _holds_of(plan: Plan) -> list[Hold]:
+def holds_of(plan: Plan) -> list[Hold]:
+    """What a plan needs of stock that is there."""
     return [Hold(line.sku, leg.point_id, line.quantity) for leg in plan.legs for line in leg.lines]
 
 

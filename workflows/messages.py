@@ -724,7 +724,7 @@ class AppointmentMoveInput:
 class Proposal:
     """What a change asks for, beside the order as it stands. `state`: `proposed` until the change is decided.
 
-    `held`: what the order holds now. `due`: what it comes to now.
+    `held`: what the order holds now. `due`: what it comes to now. `awaited`: what of it is still to come.
     """
 
     state: str
@@ -738,6 +738,11 @@ class Proposal:
     due: Amount
     held: list[Hold]
     cooling_off_until: str
+    awaited: list[SupplyOverlay] = field(default_factory=list)
+    # What is changed; when the last parcel that waits is expected, and the works that wait with all they have.
+    kind: str = "content"
+    expected_by: str = ""
+    emptied: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

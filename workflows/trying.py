@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 from temporalio import workflow
 
 from workflows import calls, policies
-from workflows.amending import CHANGE_TOLD, Amending
+from workflows.amending import CHANGE_TOLD
 from workflows.messages import Amount, MoneyRequest, OrderStep
+from workflows.planning_again import PlanningAgain
 
 _SETTLED = "trial_settled"
 
 
-class Trying(Amending):
+class Trying(PlanningAgain):
     """A story of an order that may be tried at home."""
 
     if TYPE_CHECKING:

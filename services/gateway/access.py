@@ -76,6 +76,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/orders/{order_id}/lines/cancel"): _PLACING,
     ("PATCH", "/v1/orders/{order_id}/address"): _PLACING,
     ("PUT", "/v1/orders/{order_id}/content"): _PLACING,
+    ("POST", "/v1/orders/{order_id}/plan-again"): _ASSIGNING,
     ("GET", "/v1/orders/{order_id}/changes/{change_id}"): _READING_ORDERS,
     ("POST", "/v1/orders/{order_id}/trial"): _PLACING,
     ("POST", "/v1/orders/{order_id}/trial/returns"): _STORE_AND_SERVICE,

@@ -13,10 +13,11 @@ from kit.feed import Bell
 from services.orders import amending_store, judging, store
 from services.orders import documents as doc
 from services.orders.changing import Answer, Asked, Changes, judged
-from services.orders.domain import amending, pricing, replacing, texts, trials
+from services.orders.domain import amending, planning_again, pricing, replacing, texts, trials
 from services.orders.domain.fraud_policy import FraudCheck
 from services.orders.domain.model import (
     Address,
+    ChangeKind,
     ChangeRefusal,
     Decision,
     Fulfilment,
@@ -141,6 +142,14 @@ class Amending(Changes):
 
         return await self._on_view(asked, order_id, decide)
 
+    async def plan_again(self, asked: Asked, order_id: str, actor: str, as_of: datetime) -> Changed:
+        """What an order waits for, from what is there. FailedPrecondition / NOT_RELEASED, NOTHING_AWAITED."""
+
+        def decide(one: Order) -> Decision:
+            return planning_again.propose(one, actor, as_of)
+
+        return _to_changed(await self.on_order(asked, order_id, decide, _newest))
+
     async def get_proposal(self, order_id: str, change_id: str) -> Proposal:
         """What a change asks for, and what the order holds. NotFound / CHANGE_NOT_FOUND."""
         async with self._engine.begin() as tx:
@@ -166,6 +175,8 @@ class Amending(Changes):
         async def decide(tx: AsyncConnection, view: store.View) -> Decision:
             wanted = amending.find(view.order, change_id).wanted
             check = await self._judged(tx, view, wanted, as_of) if wanted else None
+            if amending.find(view.order, change_id).kind is ChangeKind.PLAN_AGAIN:
+                return planning_again.apply(view.order, change_id, legs, decision_id, as_of)
             decision = replacing.apply(view.order, change_id, legs, promise, decision_id, as_of, check)
             if amending.find(decision.order, change_id).state is ChangeState.APPLIED and wanted:
                 await amending_store.replace_content(tx, decision.order)

@@ -62,6 +62,13 @@ class ChangesRpc(ChangeServiceServicer):
         return pb.ProposeChangeResponse(change=from_change(done.change), state=from_order_state(done.state))
 
     @wire.checked
+    async def PlanAgain(self, request: pb.PlanAgainRequest, context: Any) -> pb.PlanAgainResponse:
+        done = await self._amending.plan_again(
+            wire.asked(request), request.order_id, request.actor, times.field_or_now(request, "as_of")
+        )
+        return pb.PlanAgainResponse(change=from_change(done.change), state=from_order_state(done.state))
+
+    @wire.checked
     async def GetProposal(self, request: pb.GetProposalRequest, context: Any) -> pb.GetProposalResponse:
         return changes.from_proposal(await self._amending.get_proposal(request.order_id, request.change_id))
 

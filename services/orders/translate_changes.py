@@ -1,5 +1,7 @@
 """Protobuf messages of changes to domain records and back."""
 
+from dataclasses import replace
+
 from kit.values.money import Money
 from oms.orders.v1 import change_service_pb2 as pb
 from oms.orders.v1 import orders_service_pb2 as orders
@@ -8,10 +10,12 @@ from services.orders.amending import Proposal
 from services.orders.domain.dues import due_minor
 from services.orders.domain.model import (
     Address,
+    ChangeKind,
     ChangeRefusal,
     DeliveryOption,
     Wanted,
 )
+from services.orders.domain.planning_again import waiting
 from services.orders.domain.states import HELD_UNITS
 from services.orders.translate import (
     from_change,
@@ -63,13 +67,19 @@ def from_proposal(one: Proposal) -> pb.GetProposalResponse:
     """Without a name or a street; what was decided already has nothing to carry out."""
     content, wanted = one.order.content, one.change.wanted
     held = {units.fulfilment_id for units in one.order.ranges if units.state in HELD_UNITS}
+    lines = tuple(line for line in wanted.lines if not line.taken_at_point_id) if wanted else ()
+    if one.change.kind is ChangeKind.PLAN_AGAIN:
+        units = waiting(one.order)
+        lines = tuple(
+            replace(line, quantity=count) for line in content.lines if (count := units[line.line_number])
+        )
     return pb.GetProposalResponse(
         change=from_change(one.change),
         destination=type_pb2.Destination(country=one.country, postcode=one.postcode),
         mode=from_mode(wanted.mode) if wanted else type_pb2.DELIVERY_MODE_UNSPECIFIED,
         quote_id=wanted.quote_id if wanted else "",
         total=from_money(wanted.total) if wanted else None,
-        lines=[line_facts(line) for line in (wanted.lines if wanted else ()) if not line.taken_at_point_id],
+        lines=map(line_facts, lines),
         accepts_later=wanted.accepts_later if wanted else False,
         due=from_money(Money(due_minor(one.order), content.total.currency)),
         fulfilments=[from_fulfilment(work) for work in one.order.fulfilments if work.fulfilment_id in held],

@@ -224,13 +224,71 @@ async def test_a_unit_that_comes_while_it_is_cancelled_is_given_back(world: Worl
     await asyncio.gather(*(live() for _ in range(4)))
 
 
-async def test_other_content_is_refused_while_it_waits(world: World) -> None:
+async def test_other_content_is_had_from_what_is_there_or_the_order_waits_on(world: World) -> None:
     sku, delivery_id, order_id = await _waits(world, channel="slow")
-    with pytest.raises(FailedPrecondition, match="waits for stock"):
-        await world.propose(order_id, {sku: 1})
-    await world.cancel(order_id)
-    await _ends(world, order_id, "CANCELLED")
-    await _settled(world, order_id, sku, delivery_id, 0, sold=0)
+    await world.propose(order_id, {sku: 3})
+    refused = await world.change_in(order_id, "refused")
+    assert refused.refusal.reason == "STOCK_UNAVAILABLE"
+    assert (await _awaited(world, order_id), (await world.expected(delivery_id)).held) == (2, 2)
+    await world.propose(order_id, {sku: 1})
+    await world.change_in(order_id, "applied")
+    assert (await _awaited(world, order_id), (await world.expected(delivery_id)).held) == (0, 0)
+    assert await world.holds_of(sku) == {MID: 1}
+    await world.cools_off(order_id)
+    await world.ship(order_id)
+    await _ends(world, order_id, "CLOSED")
+    await _settled(world, order_id, sku, delivery_id, 1, sold=1)
+
+
+async def test_a_unit_that_comes_while_the_order_becomes_another_is_given_back(world: World) -> None:
+    """Half of what it waits for is there already; the rest comes while it is changed."""
+    sku, delivery_id, order_id = await _waits(world, channel="slow")
+    other = await world.stock({NEAR: 1})
+    await world.receive(delivery_id, 1)
+    await asyncio.gather(world.receive(delivery_id, 1), world.propose(order_id, {other: 1}))
+    await world.change_in(order_id, "applied")
+    await world.cools_off(order_id)
+    await world.ship(order_id)
+    await _ends(world, order_id, "CLOSED")
+    await _settled(world, order_id, sku, delivery_id, 1, sold=0)
+
+
+async def test_customer_service_ends_the_waiting_when_the_units_can_be_had_and_never_loses_any(
+    world: World,
+) -> None:
+    """One of two came; for the other there is first nothing elsewhere, then one."""
+    sku, delivery_id = await _coming(world, 2)
+    order_id, _ = await _place(world, sku, 3)
+    await _released(world, order_id)
+    await world.receive(delivery_id, 1)
+    await _comes_to(world, order_id, 1)
+    await world.plan_again(order_id)
+    refused = await world.change_in(order_id, "refused")
+    assert refused.refusal.reason == "STOCK_UNAVAILABLE"
+    assert (await _awaited(world, order_id), (await world.expected(delivery_id)).held) == (1, 1)
+    await world.bring(sku, FAR, 1)
+    await world.plan_again(order_id)
+    await world.change_in(order_id, "applied")
+    assert (await _awaited(world, order_id), (await world.expected(delivery_id)).held) == (0, 0)
+    for _ in range(3):
+        await world.ship(order_id)
+    await _ends(world, order_id, "CLOSED")
+    assert (await world.order(order_id)).fulfilments[-1].point_id == FAR
+    await _settled(world, order_id, sku, delivery_id, 3, sold=3)
+
+
+async def test_a_delivery_that_comes_while_the_order_stops_waiting_is_given_back(world: World) -> None:
+    """Whichever of both is first."""
+    sku, delivery_id = await _coming(world, 1, {MID: 1})
+    order_id, _ = await _place(world, sku, 2)
+    await _released(world, order_id)
+    await world.bring(sku, FAR, 1)
+    told = await asyncio.gather(world.receive(delivery_id, 1), world.plan_again(order_id), return_exceptions=True)
+    assert all("NOTHING_AWAITED" in str(one) for one in told if isinstance(one, Exception))
+    await world.ship(order_id)
+    await world.ship(order_id)
+    await _ends(world, order_id, "CLOSED")
+    await _settled(world, order_id, sku, delivery_id, 2, sold=2)
 
 
 @pytest.mark.parametrize("fault", EACH_RECOVERABLE)

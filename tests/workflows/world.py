@@ -182,6 +182,14 @@ class World:
         (found,) = (await self.supply.ListExpectedDeliveries(asked)).deliveries
         return found
 
+    async def bring(self, sku: str, point: str, units: int) -> None:
+        """So many more units lie there, and the planner knows."""
+        delta = inv.StockDelta(sku=sku, point_id=point, quantity=units)
+        cause = inv.Cause(cause="receipt", actor="store", source="test")
+        asked = inv.AdjustStockRequest(request_id=uuid4().hex, deltas=[delta], cause=cause)
+        await self.inventory.AdjustStock(asked)
+        await self.is_promised(sku, units)
+
     async def receive(self, delivery_id: str, quantity: int, *, close: bool = False) -> None:
         """Units of the delivery arrive; `close`: no more will."""
         request = sup.ReceiveExpectedDeliveryRequest(
@@ -651,6 +659,11 @@ class World:
             roles=["channel"],
         )
         return (await self.changes.CancelLines(request)).change
+
+    async def plan_again(self, order_id: str) -> pb.OrderChange:
+        """Customer service does not want the order to wait any more."""
+        request = chg.PlanAgainRequest(request_id=uuid4().hex, order_id=order_id, actor="service")
+        return (await self.changes.PlanAgain(request)).change
 
     async def propose(self, order_id: str, lines: Mapping[str, int], **terms: Any) -> pb.OrderChange:
         """The customer wants these quantities by SKU instead."""

@@ -23,6 +23,7 @@ from workflows.messages import (
     OrderStep,
     Proposal,
     RefusedLine,
+    SupplyOverlay,
 )
 
 
@@ -46,9 +47,13 @@ class ChangeActivities:
         asked = pb.GetProposalRequest(order_id=request.order_id, change_id=request.detail)
         reply = await self._stub.GetProposal(asked, timeout=CALL_SECONDS)
         held: Counter[tuple[str, str]] = Counter()
+        awaited: Counter[tuple[str, str, str]] = Counter()
         for work in reply.fulfilments:
             for line in work.lines:
                 held[line.sku, work.point_id] += line.quantity
+            for one in work.awaited:
+                held[one.sku, work.point_id] -= one.quantity
+                awaited[one.sku, work.point_id, one.supply_id] += one.quantity
         return Proposal(
             state=reply.change.state,
             country=reply.destination.country,
@@ -62,7 +67,11 @@ class ChangeActivities:
             ],
             accepts_later=reply.accepts_later,
             due=amount(reply.due),
-            held=[Hold(sku, point_id, quantity) for (sku, point_id), quantity in sorted(held.items())],
+            held=[Hold(sku, point_id, quantity) for (sku, point_id), quantity in sorted(held.items()) if quantity],
+            awaited=[SupplyOverlay(*where, units) for where, units in sorted(awaited.items())],
+            kind=reply.change.kind,
+            expected_by=max((text(work.window.end) for work in reply.fulfilments if work.awaited), default=""),
+            emptied=[work.fulfilment_id for work in reply.fulfilments if work.awaited and _waits_whole(work)],
             cooling_off_until=text(reply.cooling_off_until),
         )
 
@@ -115,6 +124,10 @@ class ChangeActivities:
             timeout=CALL_SECONDS,
         )
         return reply.change.state
+
+
+def _waits_whole(work: orders.Fulfilment) -> bool:
+    return sum(one.quantity for one in work.awaited) == sum(line.quantity for line in work.lines)
 
 
 def _refused(line: RefusedLine) -> orders.RefusedLine:

@@ -84,6 +84,30 @@ async def change_content(
     return await _outcome(clients, request, order_id, answer.change)
 
 
+@changes_router.post("/orders/{order_id}/plan-again", response_model=ChangedOrder, responses=_PENDING)
+async def plan_again(
+    order_id: OrderId,
+    caller: CallerIs,
+    clients: ClientsAre,
+    request: Request,
+    key: OptionalKey = None,
+) -> Response:
+    """Stop waiting for stock to come: its units are sent from what is there, earlier, or it waits on.
+
+    Nothing is given up before all of it is held elsewhere: `state` says whether it is, `refusal` why not
+    (STOCK_UNAVAILABLE, NOT_DELIVERABLE, or PROMISE_CHANGED where waiting is no later). 202: read `status_url`.
+    409 NOTHING_AWAITED, NOT_RELEASED (in cooling-off PUT content is had from what is there), CHANGE_OPEN.
+    """
+    await reading.visible_order(clients, caller, order_id)
+    values = {
+        "request_id": new_act_id(f"plan-again/{order_id}", caller, key),
+        "order_id": order_id,
+        "actor": caller.subject,
+    }
+    answer = await clients.act(clients.changes.PlanAgain, message(changes.PlanAgainRequest, values))
+    return await _outcome(clients, request, order_id, answer.change)
+
+
 @changes_router.get("/orders/{order_id}/changes/{change_id}")
 async def read_change(
     order_id: OrderId, change_id: ChangeId, caller: CallerIs, clients: ClientsAre

@@ -475,7 +475,7 @@ class ChangeView(Shown):
     """A change of an order that stands. While it is proposed, the order stands as it was, and is held for it."""
 
     change_id: str
-    kind: Literal["address", "lines", "content"]
+    kind: Literal["address", "lines", "content", "plan_again"]
     state: Literal["proposed", "applied", "refused"]
     asked_at: datetime
     actor: str

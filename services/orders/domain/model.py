@@ -747,11 +747,15 @@ class Refund:
 
 
 class ChangeKind(StrEnum):
-    """What of an order somebody changes: the address within its place, units that are not wanted, or anything."""
+    """What of an order somebody changes: the address within its place, units that are not wanted, or anything.
+
+    Or nothing, but where units come from that it waits for.
+    """
 
     ADDRESS = "address"
     LINES = "lines"
     CONTENT = "content"
+    PLAN_AGAIN = "plan_again"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import awaiting, changes, fraud, holds
+from services.orders.domain import changes, fraud, holds
 from services.orders.domain.amending import TOO_LATE, begun, check_open, find, having
 from services.orders.domain.fraud_policy import Band, FraudCheck
 from services.orders.domain.fulfilment import moved
@@ -68,9 +68,6 @@ def propose(order: Order, wanted: Wanted, actor: str, roles: Sequence[str], as_o
         raise FailedPrecondition(TOO_LATE, "too late: only in cooling-off", state=order.state.value)
     if not all(one.settled for one in order.changes):
         raise FailedPrecondition("CHANGE_OPEN", "stock and money do not follow another change yet")
-    if awaiting.awaits(order):
-        text = "it waits for stock to come: of such an order, lines or all of it can be cancelled"
-        raise FailedPrecondition("WAITS_FOR_STOCK", text, state=order.state.value)
     for one in [Change.LINES, Change.ADDRESS] if wanted.other_address else [Change.LINES]:
         changes.check_in_time(order, one, roles)
     content = content_of(order, wanted)
@@ -180,8 +177,9 @@ def overtaken(decision: Decision, now: datetime) -> Decision:
     for change in order.changes:
         if change.state is not ChangeState.PROPOSED:
             continue
-        stands = order.state is OrderState.VALIDATED
-        if stands and any(map(_is_of_change, order.holds)):
+        plans_again = change.kind is ChangeKind.PLAN_AGAIN
+        stands = order.state is (OrderState.RELEASED if plans_again else OrderState.VALIDATED)
+        if stands and (plans_again or any(map(_is_of_change, order.holds))):
             continue
         refusal = (
             ChangeRefusal(EXPIRED, "it was not decided in time")
@@ -204,7 +202,8 @@ def _decided(change: OrderChange, state: ChangeState, as_of: datetime) -> OrderC
 
 
 def _replaced(work: Fulfilment) -> Fulfilment:
-    return moved(work, FulfilmentState.CANCELLED) if work.state in OPEN_FULFILMENT else work
+    """It waits for nothing: what was reserved for it to come is given back."""
+    return replace(moved(work, FulfilmentState.CANCELLED), awaited=()) if work.state in OPEN_FULFILMENT else work
 
 
 def _told(

@@ -41,6 +41,10 @@ class FakeChanges(ChangeServiceServicer):
             self._world.placed[request.order_id].changes.append(change("content"))
         return pb.ProposeChangeResponse(change=proposed)
 
+    async def PlanAgain(self, request: Any, context: Any) -> pb.PlanAgainResponse:
+        self._world.note("PlanAgain", request)
+        return pb.PlanAgainResponse(change=change("plan_again"))
+
 
 def register(world: "World", server: grpc.aio.Server) -> None:
     """Adds it to a server."""

@@ -82,3 +82,17 @@ async def test_only_who_speaks_for_the_channel_changes_its_orders(
     assert (await http.put(f"{ORDER}/content", json=CONTENT, headers=finance)).status_code == 403
     unknown = await http.get(f"{ORDER}/changes/chg_9", headers=finance)
     assert (unknown.status_code, unknown.json()["reason"]) == (404, "CHANGE_NOT_FOUND")
+
+
+async def test_customer_service_ends_a_wait_and_a_channel_does_not(
+    http: httpx.AsyncClient, channel: dict[str, str], issuer: Issuer, world: World
+) -> None:
+    assert (await http.post(f"{ORDER}/plan-again", headers=channel)).status_code == 403
+    service = issuer.bearer(Role.CUSTOMER_SERVICE, subject="carol")
+    told = await http.post(f"{ORDER}/plan-again", headers=service)
+    assert (told.status_code, told.json()["kind"], told.json()["state"]) == (200, "plan_again", "applied")
+    (asked,) = world.calls("PlanAgain")
+    assert (asked.order_id, asked.actor) == ("ord_1", "carol")
+    world.failures["PlanAgain"] = [FailedPrecondition("NOTHING_AWAITED", "the order waits for no stock")]
+    refused = await http.post(f"{ORDER}/plan-again", headers=service)
+    assert (refused.status_code, refused.json()["reason"]) == (409, "NOTHING_AWAITED")

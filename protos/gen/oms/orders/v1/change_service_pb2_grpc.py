@@ -53,6 +53,11 @@ class ChangeServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_change__service__pb2.ProposeChangeRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_change__service__pb2.ProposeChangeResponse.FromString,
                 _registered_method=True)
+        self.PlanAgain = channel.unary_unary(
+                '/oms.orders.v1.ChangeService/PlanAgain',
+                request_serializer=oms_dot_orders_dot_v1_dot_change__service__pb2.PlanAgainRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_change__service__pb2.PlanAgainResponse.FromString,
+                _registered_method=True)
         self.GetProposal = channel.unary_unary(
                 '/oms.orders.v1.ChangeService/GetProposal',
                 request_serializer=oms_dot_orders_dot_v1_dot_change__service__pb2.GetProposalRequest.SerializeToString,
@@ -106,6 +111,15 @@ class ChangeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PlanAgain(self, request, context):
+        """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
+        change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
+        waiting is no later): then it waits on, and has lost nothing. NOT_RELEASED, NOTHING_AWAITED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetProposal(self, request, context):
         """What a change asks for, and what the order holds now; no personal data. NOT_FOUND / CHANGE_NOT_FOUND.
         """
@@ -151,6 +165,11 @@ def add_ChangeServiceServicer_to_server(servicer, server):
                     servicer.ProposeChange,
                     request_deserializer=oms_dot_orders_dot_v1_dot_change__service__pb2.ProposeChangeRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_change__service__pb2.ProposeChangeResponse.SerializeToString,
+            ),
+            'PlanAgain': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanAgain,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_change__service__pb2.PlanAgainRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_change__service__pb2.PlanAgainResponse.SerializeToString,
             ),
             'GetProposal': grpc.unary_unary_rpc_method_handler(
                     servicer.GetProposal,
@@ -258,6 +277,33 @@ class ChangeService:
             '/oms.orders.v1.ChangeService/ProposeChange',
             oms_dot_orders_dot_v1_dot_change__service__pb2.ProposeChangeRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_change__service__pb2.ProposeChangeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanAgain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.ChangeService/PlanAgain',
+            oms_dot_orders_dot_v1_dot_change__service__pb2.PlanAgainRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_change__service__pb2.PlanAgainResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,11 @@ class ChangeServiceStub:
     """
     ProposeChange: _grpc.UnaryUnaryMultiCallable[_change_service_pb2.ProposeChangeRequest, _change_service_pb2.ProposeChangeResponse]
     """validated: what the order is to become. It is told to the order's story (`order.change_proposed`)."""
+    PlanAgain: _grpc.UnaryUnaryMultiCallable[_change_service_pb2.PlanAgainRequest, _change_service_pb2.PlanAgainResponse]
+    """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
+    change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
+    waiting is no later): then it waits on, and has lost nothing. NOT_RELEASED, NOTHING_AWAITED.
+    """
     GetProposal: _grpc.UnaryUnaryMultiCallable[_change_service_pb2.GetProposalRequest, _change_service_pb2.GetProposalResponse]
     """What a change asks for, and what the order holds now; no personal data. NOT_FOUND / CHANGE_NOT_FOUND."""
     ApplyChange: _grpc.UnaryUnaryMultiCallable[_change_service_pb2.ApplyChangeRequest, _change_service_pb2.ApplyChangeResponse]
@@ -77,6 +82,11 @@ class ChangeServiceAsyncStub(ChangeServiceStub):
     """
     ProposeChange: _aio.UnaryUnaryMultiCallable[_change_service_pb2.ProposeChangeRequest, _change_service_pb2.ProposeChangeResponse]  # type: ignore[assignment]
     """validated: what the order is to become. It is told to the order's story (`order.change_proposed`)."""
+    PlanAgain: _aio.UnaryUnaryMultiCallable[_change_service_pb2.PlanAgainRequest, _change_service_pb2.PlanAgainResponse]  # type: ignore[assignment]
+    """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
+    change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
+    waiting is no later): then it waits on, and has lost nothing. NOT_RELEASED, NOTHING_AWAITED.
+    """
     GetProposal: _aio.UnaryUnaryMultiCallable[_change_service_pb2.GetProposalRequest, _change_service_pb2.GetProposalResponse]  # type: ignore[assignment]
     """What a change asks for, and what the order holds now; no personal data. NOT_FOUND / CHANGE_NOT_FOUND."""
     ApplyChange: _aio.UnaryUnaryMultiCallable[_change_service_pb2.ApplyChangeRequest, _change_service_pb2.ApplyChangeResponse]  # type: ignore[assignment]
@@ -121,6 +131,17 @@ class ChangeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_change_service_pb2.ProposeChangeResponse, _abc.Awaitable[_change_service_pb2.ProposeChangeResponse]]:
         """validated: what the order is to become. It is told to the order's story (`order.change_proposed`)."""
+
+    @_abc_1.abstractmethod
+    def PlanAgain(
+        self,
+        request: _change_service_pb2.PlanAgainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_change_service_pb2.PlanAgainResponse, _abc.Awaitable[_change_service_pb2.PlanAgainResponse]]:
+        """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
+        change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
+        waiting is no later): then it waits on, and has lost nothing. NOT_RELEASED, NOTHING_AWAITED.
+        """
 
     @_abc_1.abstractmethod
     def GetProposal(

@@ -1936,7 +1936,9 @@ class OrderChange(_message.Message):
     OPTIONS_FIELD_NUMBER: _builtins.int
     change_id: _builtins.str
     kind: _builtins.str
-    """"address" (within its country and postcode), "lines" (units that are not wanted) or "content"."""
+    """"address" (within its country and postcode), "lines" (units that are not wanted), "content", or "plan_again"
+    (units to come, from what is there).
+    """
     state: _builtins.str
     """"proposed", "applied" or "refused"."""
     actor: _builtins.str
@@ -5863,6 +5865,7 @@ class Obligation(_message.Message):
     CAPTURED_FIELD_NUMBER: _builtins.int
     PREPARED_AT_FIELD_NUMBER: _builtins.int
     REFUNDED_FIELD_NUMBER: _builtins.int
+    AWAITED_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     driven: _builtins.bool
@@ -5885,6 +5888,10 @@ class Obligation(_message.Message):
     def refunded(self) -> _type_pb2.Money:
         """The money that its refunds gave back; absent while one of them is under way or has failed."""
 
+    @_builtins.property
+    def awaited(self) -> _containers.RepeatedCompositeFieldContainer[Global___AwaitedSupply]:
+        """Units of deliveries that it waits for: so many must be reserved for it."""
+
     def __init__(
         self,
         *,
@@ -5896,14 +5903,39 @@ class Obligation(_message.Message):
         captured: _type_pb2.Money | None = ...,
         prepared_at: _abc.Iterable[_builtins.str] | None = ...,
         refunded: _type_pb2.Money | None = ...,
+        awaited: _abc.Iterable[Global___AwaitedSupply] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "refunded", b"refunded"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "driven", b"driven", "in_flux", b"in_flux", "order_id", b"order_id", "prepared_at", b"prepared_at", "refunded", b"refunded", "state", b"state", "units", b"units"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "captured", b"captured", "driven", b"driven", "in_flux", b"in_flux", "order_id", b"order_id", "prepared_at", b"prepared_at", "refunded", b"refunded", "state", b"state", "units", b"units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Obligation: _TypeAlias = Obligation  # noqa: Y015
+
+@_typing.final
+class AwaitedSupply(_message.Message):
+    """Units of an expected delivery (SupplyService of inventory)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUPPLY_ID_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    supply_id: _builtins.str
+    quantity: _builtins.int
+    def __init__(
+        self,
+        *,
+        supply_id: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "supply_id", b"supply_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AwaitedSupply: _TypeAlias = AwaitedSupply  # noqa: Y015
 
 @_typing.final
 class ObligedUnits(_message.Message):
