@@ -21,7 +21,7 @@ from cli.state import DEFAULT_STATE, StateOption, running_system
 # In the order in which they are asked; the words say what each compares.
 CHECKS = {
     "stock": "balances with their ledger and with what is held",
-    "orders": "open orders with their holds, captured money and workflows",
+    "orders": "open orders with their holds, stock to come, captured money and workflows",
     "holds": "holds with the orders that need them",
     "room": "room that is taken at points with the orders that need it",
     "appointments": "places in delivery slots with the orders that have them",

@@ -17,7 +17,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from kit import times
-from kit.errors import InvalidArgument, Unavailable
+from kit.errors import InvalidArgument, NotFound, Unavailable
 from oms.booking.v1 import booking_service_pb2 as booking
 from oms.inventory.v1 import inventory_service_pb2 as inventory
 from oms.inventory.v1 import supply_service_pb2 as supply
@@ -71,7 +71,7 @@ async def stock(clients: Clients) -> Checked:
 
 
 async def open_orders(clients: Clients, which: Which) -> Checked:
-    """Orders that have not ended: their units are held, their money is captured, their workflow runs."""
+    """Orders that have not ended: their units are held or reserved, their money captured, their workflow runs."""
     asked = orders.ListObligationsRequest(order_ids=which.order_id, page=_page(which))
     found = await clients.check(clients.orders.ListObligations, asked)
     obliged = list(found.obligations)
@@ -79,16 +79,18 @@ async def open_orders(clients: Clients, which: Which) -> Checked:
     if not ids:
         return Checked(checked=0)
     driven = [one.order_id for one in obliged if one.driven]
-    holds, paid, states = await asyncio.gather(
+    holds, paid, states, reserved = await asyncio.gather(
         clients.check(clients.inventory.ListHolds, inventory.ListHoldsRequest(reservation_ids=ids)),
         clients.check(clients.payments.BatchGetPayments, payments.BatchGetPaymentsRequest(order_ids=ids)),
         _workflow_states(clients.temporal, driven),
+        _reserved(clients, obliged),
     )
     held = {one.reservation_id: one for one in holds.reservations}
     payment_of = {one.order_id: one for one in paid.payments}
     differences: list[DifferenceView] = []
     for one in obliged:
         differences += _holds_of(one, held.get(one.order_id))
+        differences += _supplies_of(one, reserved.get(one.order_id))
         differences += _money_of(one, payment_of.get(one.order_id) or payments.Payment())
         if one.driven and states[one.order_id] != _RUNNING.name:
             state = states[one.order_id]
@@ -262,6 +264,46 @@ def _holds_of(order: orders.Obligation, held: inventory.Reservation | None) -> l
     if held and held.HasField("expires_at"):
         differences.append(_differs("HOLD_MAY_EXPIRE", order.order_id, "confirmed", "held", order.order_id))
     return differences
+
+
+async def _reserved(clients: Clients, obliged: Sequence[orders.Obligation]) -> dict[str, Counter[str]]:
+    """By order that waits and is told of its deliveries: the units of each that are reserved for it."""
+    waiting = [one.order_id for one in obliged if one.awaited and one.state == orders.ORDER_STATE_RELEASED]
+
+    async def of(order_id: str) -> Counter[str]:
+        asked = supply.GetFutureReservationRequest(reservation_id=order_id)
+        try:
+            found = await clients.check(clients.supply.GetFutureReservation, asked)
+        except NotFound:
+            return Counter()
+        units: Counter[str] = Counter()
+        for line in found.reservation.lines:
+            units[line.delivery_id] += line.quantity
+        return units
+
+    reserved: dict[str, Counter[str]] = {}
+    for start in range(0, len(waiting), _DESCRIBED_AT_ONCE):
+        some = waiting[start : start + _DESCRIBED_AT_ONCE]
+        reserved |= zip(some, await asyncio.gather(*map(of, some)), strict=True)
+    return reserved
+
+
+def _supplies_of(order: orders.Obligation, reserved: Counter[str] | None) -> list[DifferenceView]:
+    """What it waits for is what is reserved of each delivery."""
+    if order.in_flux or reserved is None:
+        return []
+    wanted = Counter({one.supply_id: one.quantity for one in order.awaited})
+    return [
+        _differs(
+            "SUPPLY_NOT_RESERVED",
+            f"{order.order_id}: delivery {supply_id}",
+            wanted[supply_id],
+            reserved[supply_id],
+            order.order_id,
+        )
+        for supply_id in sorted({*wanted, *reserved})
+        if wanted[supply_id] != reserved[supply_id]
+    ]
 
 
 def _money_of(order: orders.Obligation, payment: payments.Payment) -> list[DifferenceView]:

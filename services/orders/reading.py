@@ -162,7 +162,7 @@ class Obligation:
     """What an order stands for elsewhere. `captured_minor` is None where a person let a parcel go unpaid,
     `refunded_minor` while a refund is under way or has failed.
 
-    `prepared_at`: the point of each fulfilment that is prepared or was.
+    `prepared_at`: the point of each fulfilment that is prepared or was. `awaited`: units to come, by delivery.
     """
 
     order_id: str
@@ -174,6 +174,7 @@ class Obligation:
     captured_minor: int | None
     refunded_minor: int | None
     prepared_at: tuple[str, ...]
+    awaited: tuple[tuple[str, int], ...]
 
     @property
     def driven(self) -> bool:
@@ -224,7 +225,12 @@ _OBLIGATIONS = text(
                FROM refund r WHERE r.order_id = o.order_id) AS refunded,
               ARRAY(SELECT f.point_id FROM fulfilment f
                     WHERE f.order_id = o.order_id AND f.state <> ALL(:not_prepared) AND NOT f.taken
-                    ORDER BY f.point_id) AS prepared_at
+                    ORDER BY f.point_id) AS prepared_at,
+              (SELECT jsonb_agg(jsonb_build_array(supply_id, quantity) ORDER BY supply_id)
+               FROM (SELECT a.supply_id, sum(a.quantity) AS quantity
+                     FROM fulfilment f, jsonb_to_recordset(f.awaited) AS a (supply_id text, quantity bigint)
+                     WHERE f.order_id = o.order_id AND f.state = 'planned'
+                     GROUP BY a.supply_id) AS supply) AS awaited
        FROM orders o WHERE o.order_id = ANY(:ids) ORDER BY o.order_id"""
 )
 
@@ -254,6 +260,7 @@ async def list_obligations(
             None if row.captured is None else int(row.captured),
             None if row.refunded is None else int(row.refunded),
             tuple(row.prepared_at),
+            tuple((supply_id, int(quantity)) for supply_id, quantity in row.awaited or ()),
         )
         for row in rows
     ]

@@ -232,6 +232,7 @@ def from_obligation(one: Obligation) -> pb.Obligation:
         captured=money(one.captured_minor),
         refunded=money(one.refunded_minor),
         prepared_at=one.prepared_at,
+        awaited=[pb.AwaitedSupply(supply_id=supply_id, quantity=count) for supply_id, count in one.awaited],
     )
 
 

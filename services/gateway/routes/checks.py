@@ -24,7 +24,7 @@ async def stock(clients: ClientsAre) -> Checked:
 
 @checks_router.get("/orders")
 async def open_orders(which: Annotated[Which, Query()], clients: ClientsAre) -> Checked:
-    """Compare open orders with their holds, their captured money and their workflows."""
+    """Compare open orders with their holds, what they wait for, their captured money and their workflows."""
     return await checking.open_orders(clients, which)
 
 

@@ -104,6 +104,9 @@ class World:
     transfer_differences: list[Any] = field(default_factory=list)
     failures: dict[str, list[OmsError]] = field(default_factory=dict)
     oversold: bool = False
+    obligations: list[orders.Obligation] = field(default_factory=list)
+    # Of po-4711-1, by order.
+    reserved: dict[str, int] = field(default_factory=dict)
 
     def note(self, name: str, request: Any) -> None:
         """Writes the call down; raises what was ordered for it."""
@@ -161,7 +164,7 @@ class World:
 
 class FakeOrders(FakeLifeCycles):
     async def ListObligations(self, request: Any, context: Any) -> orders.ListObligationsResponse:
-        return orders.ListObligationsResponse()
+        return orders.ListObligationsResponse(obligations=self._world.obligations)
 
     async def RecordOrder(self, request: orders.RecordOrderRequest, context: Any) -> orders.RecordOrderResponse:
         self._world.note("RecordOrder", request)
@@ -601,6 +604,14 @@ class FakeSupply(SupplyServiceServicer):
         found = [supply.FutureAvailability(sku=sku, available_now=3, future=[window]) for sku in request.skus]
         return supply.GetFutureAvailabilityResponse(availabilities=found)
 
+    async def GetFutureReservation(self, request: Any, context: Any) -> supply.GetFutureReservationResponse:
+        if request.reservation_id not in self._world.reserved:
+            raise NotFound("RESERVATION_NOT_FOUND", "there is no such reservation")
+        units = self._world.reserved[request.reservation_id]
+        lines = [supply.FutureLine(delivery_id="po-4711-1", quantity=units)]
+        found = supply.FutureReservation(reservation_id=request.reservation_id, lines=lines)
+        return supply.GetFutureReservationResponse(reservation=found)
+
     async def FindSupplyDifferences(self, request: Any, context: Any) -> supply.FindSupplyDifferencesResponse:
         found = supply.SupplyDifference(delivery_id="po-4711-1", open=40, held=41)
         return supply.FindSupplyDifferencesResponse(differences=[found] if self._world.oversold else [])
@@ -699,6 +710,9 @@ class FakePayments(PaymentsServiceServicer):
 
     async def FindDifferences(self, request: Any, context: Any) -> payments.FindDifferencesResponse:
         return payments.FindDifferencesResponse(checked=1)
+
+    async def BatchGetPayments(self, request: Any, context: Any) -> payments.BatchGetPaymentsResponse:
+        return payments.BatchGetPaymentsResponse()
 
     async def CompareWithProvider(self, request: Any, context: Any) -> payments.CompareWithProviderResponse:
         return payments.CompareWithProviderResponse()

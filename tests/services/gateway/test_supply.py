@@ -7,6 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from oms.inventory.v1 import supply_service_pb2 as supply
+from oms.orders.v1 import orders_service_pb2 as orders
 from oms.type.v1 import type_pb2 as types
 from services.gateway.auth import Role
 from tests.services.gateway.bodies import request_of
@@ -134,6 +135,28 @@ async def test_more_held_than_comes_is_found_by_the_check_of_stock(
     world.oversold = True
     (found,) = (await http.get("/v1/checks/stock", headers=operator)).json()["differences"]
     assert (found["kind"], found["subject"]) == ("MORE_HELD_THAN_COMES", "delivery po-4711-1")
+
+
+async def test_what_orders_wait_for_is_compared_with_what_is_reserved_for_them(
+    http: httpx.AsyncClient, issuer: Issuer, world: World
+) -> None:
+    waits = [orders.AwaitedSupply(supply_id="po-4711-1", quantity=2)]
+    released = orders.ORDER_STATE_RELEASED
+    world.obligations = [
+        orders.Obligation(order_id="ord_right", state=released, awaited=waits),
+        orders.Obligation(order_id="ord_less", state=released, awaited=waits),
+        orders.Obligation(order_id="ord_none", state=released, awaited=waits),
+        orders.Obligation(order_id="ord_changing", state=released, awaited=waits, in_flux=True),
+        # Until it is released, its story is not told of deliveries.
+        orders.Obligation(order_id="ord_cools", state=orders.ORDER_STATE_VALIDATED, awaited=waits),
+    ]
+    world.reserved = {"ord_right": 2, "ord_less": 1}
+    answer = await http.get("/v1/checks/orders", headers=issuer.bearer(Role.OPERATOR))
+    found = [(one["kind"], one["order_id"], one["expected"], one["found"]) for one in answer.json()["differences"]]
+    assert found == [
+        ("SUPPLY_NOT_RESERVED", "ord_less", "2", "1"),
+        ("SUPPLY_NOT_RESERVED", "ord_none", "2", "0"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,7 @@ async def test_what_is_to_come_is_kept_with_its_work_and_owed_by_no_point_until_
     assert not await held.lapse_holds(MIDNIGHT + timedelta(days=9), 10), "its date ends nothing"
     [owed] = await shop.service.list_obligations([order_id], "", 1)
     assert owed.units == (("SKU-1", "store-lyon", 1),), "what is to come is held nowhere"
+    assert owed.awaited == (("po-1", 2),)
     asked = shop.asked()
     for _ in range(2):
         state, shares = await held.record_supply(asked, order_id, "po-1", Outcome.SERVED, 1, None, "", MIDNIGHT)
