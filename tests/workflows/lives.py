@@ -48,6 +48,13 @@ async def delivered_after_cooling_off(world: World) -> str:
     return order_id
 
 
+async def let_go_in_cooling_off(world: World) -> str:
+    order_id = await _placed(world, {NEAR: 1}, channel="slow")
+    await world.let_go(order_id, (await world.hold_of(order_id, "cooling_off")).hold_id)
+    await world.ship(order_id)
+    return order_id
+
+
 async def cancelled_in_cooling_off(world: World) -> str:
     order_id = await _placed(world, {NEAR: 1}, channel="slow")
     await world.cancel(order_id)
@@ -286,6 +293,38 @@ async def waited_and_came_in_part(world: World) -> str:
     await world.hold_of(order_id, "stock")
     await world.receive(delivery_id, 2, close=True)
     await world.ship(order_id)
+    await world.ship(order_id)
+    return order_id
+
+
+async def waited_and_planned_again(world: World) -> str:
+    sku = await world.stock({MID: 1})
+    await world.expect(sku, 1)
+    await world.is_promised(sku, 1, may_wait=True)
+    recorded = await world.record({sku: 2}, may_wait=True)
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    await world.hold_of(order_id, "stock")
+    await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+    await world.bring(sku, FAR, 1)
+    await world.plan_again(order_id)
+    await world.change_in(order_id, "applied")
+    await world.ship(order_id)
+    await world.ship(order_id)
+    return order_id
+
+
+async def waited_and_became_another(world: World) -> str:
+    sku = await world.stock({MID: 1})
+    await world.expect(sku, 2)
+    await world.is_promised(sku, 2, may_wait=True)
+    recorded = await world.record({sku: 2}, may_wait=True, channel="slow")
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    await world.hold_of(order_id, "stock")
+    await world.propose(order_id, {sku: 1})
+    await world.change_in(order_id, "applied")
+    await world.cools_off(order_id)
     await world.ship(order_id)
     return order_id
 
@@ -563,6 +602,7 @@ LIVES: tuple[Life, ...] = (
     delivered,
     placed_from_a_basket,
     delivered_after_cooling_off,
+    let_go_in_cooling_off,
     cancelled_in_cooling_off,
     cancelled_after_capture,
     declined,
@@ -585,6 +625,8 @@ LIVES: tuple[Life, ...] = (
     reviewed_and_let_go,
     pre_ordered,
     waited_and_came_in_part,
+    waited_and_planned_again,
+    waited_and_became_another,
     waited_and_cancelled,
     pre_ordered_long_before,
     pre_ordered_and_paid_by_a_link,
