@@ -61,3 +61,13 @@ def test_a_file_says_what_an_order_is_to_become_or_where_it_goes(tmp_path: Path,
     assert told.exit_code == 1
     assert "PROMISE_CHANGED, later" in told.output
     assert "could be had:" in told.output
+
+
+def test_an_order_stops_waiting_or_says_why_it_waits_on(tmp_path: Path, gateway: CannedGateway) -> None:
+    path = f"{ORDER}/plan-again"
+    gateway.answers["POST", path] = 200, CHANGE | {"kind": "plan_again"}
+    assert "chg_1 plan_again applied" in oms(tmp_path, "plan-again", "ord_1").output
+    refusal = {"reason": "STOCK_UNAVAILABLE", "detail": "not enough stock for these lines"}
+    gateway.answers["POST", path] = 200, CHANGE | {"kind": "plan_again", "state": "refused", "refusal": refusal}
+    told = oms(tmp_path, "plan-again", "ord_1")
+    assert (told.exit_code, "STOCK_UNAVAILABLE" in told.output) == (1, True)

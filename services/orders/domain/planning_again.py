@@ -38,7 +38,8 @@ def waiting(order: Order) -> Counter[int]:
     units: Counter[int] = Counter()
     for work in order.fulfilments:
         if work.state in OPEN_FULFILMENT:
-            units += counted(work.awaited)
+            for one in work.awaited:
+                units[one.line_number] += one.quantity
     return units
 
 

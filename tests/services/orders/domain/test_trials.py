@@ -398,7 +398,7 @@ def test_money_that_is_taken_after_a_late_scan_is_given_back_then_and_what_was_l
 
 def test_a_late_scan_is_of_units_whose_money_was_not_given_back_already() -> None:
     paid = taken(later(arrived(), END).order)
-    wish = RefundWish(RefundKind.GOODS, "damaged", "", "carol", lines=units(l1=1))
+    wish = RefundWish(RefundKind.GOODS, "damaged", "", "carol", lines=tuple(units(l1=1)))
     refunded = refunds.request(paid, wish, END).order
     twice = back(refunded, when=END - HOUR, l1=2).order
     assert [one.amount_minor for one in twice.refunds] == [2000, 4000]

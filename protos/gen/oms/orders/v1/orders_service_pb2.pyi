@@ -1951,7 +1951,7 @@ class OrderChange(_message.Message):
     @_builtins.property
     def refusal(self) -> Global___Refusal:
         """STOCK_UNAVAILABLE, NOT_DELIVERABLE, PAYMENT_DECLINED, PROMISE_CHANGED (with `options`), TOO_LATE_TO_CHANGE,
-        CHANGE_EXPIRED.
+        CHANGE_EXPIRED, FRAUD_SUSPECTED.
         """
 
     @_builtins.property
