@@ -31,6 +31,7 @@ class Keys:
     warehouse_webhook_secret: str
     identity_key: str
     link_key: str
+    sms_api_key: str
 
     @property
     def jwt_private_file(self) -> Path:
@@ -62,6 +63,7 @@ def load_or_make(folder: Path) -> Keys:
         warehouse_webhook_secret=_kept(folder / "warehouse-webhook-secret", _standard_secret()),
         identity_key=_kept(folder / "identity-key", secrets.token_hex(32)),
         link_key=_kept(folder / "link-key", secrets.token_hex(32)),
+        sms_api_key=_kept(folder / "sms-api-key", _api_key()),
     )
     if not keys.jwt_private_file.exists():
         _make_token_keys(keys)

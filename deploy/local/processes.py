@@ -24,6 +24,8 @@ DEFAULT_PORTS = {
     "payment_provider": 9200,
     "carrier": 9201,
     "warehouse": 9202,
+    "messages": 9203,
+    "smtp": 9204,
 }
 Secret = Literal[
     "codec_keys",
@@ -39,6 +41,7 @@ Secret = Literal[
     "handover_connections",
     "identity_key",
     "link_key",
+    "sms_api_key",
 ]
 _PROVIDER_SECRETS: tuple[Secret, ...] = (
     "provider_api_key",
@@ -71,13 +74,14 @@ PROCESSES = (
     Process("inventory", "services.inventory", needs=("databases",), database=True),
     Process("promise", "services.promise", needs=("databases",), uses=("inventory",), database=True),
     Process("carrier", "simulators.carrier", health="/healthz", replicated=False, secrets=_CARRIER_SECRETS),
+    Process("messages", "simulators.messages", health="/healthz", replicated=False, secrets=("sms_api_key",)),
     Process(
         "orders",
         "services.orders",
         needs=("databases",),
-        uses=("carrier",),
+        uses=("carrier", "messages"),
         database=True,
-        secrets=(*_CARRIER_SECRETS, "identity_key", "link_key"),
+        secrets=(*_CARRIER_SECRETS, "identity_key", "link_key", "sms_api_key"),
     ),
     Process(
         "payment_provider",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import grpc
 import uvloop
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from kit import db, rpc, telemetry, times
 from kit.feed import Bell
@@ -15,6 +15,7 @@ from kit.settings import ServiceSettings
 from kit.values.gs1 import is_company_prefix
 from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
@@ -25,11 +26,19 @@ from services.orders.appointing import Appointments
 from services.orders.carriers import Carrier
 from services.orders.carriers.signed_json import SignedJsonCarrier
 from services.orders.changes_rpc import ChangesRpc
+from services.orders.domain.milestones import Way
+from services.orders.domain.notifications import QuietHours
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.labelling import Labels
+from services.orders.links import Links
+from services.orders.messaging import Sender
+from services.orders.messaging.http_sms import HttpSmsSender
+from services.orders.messaging.smtp import SmtpSender, SmtpServer
+from services.orders.notifications_rpc import NotificationRpc
+from services.orders.notifying import Notifying
 from services.orders.offers_rpc import OffersRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
@@ -46,12 +55,27 @@ _WAVE_SECONDS = 0.05
 _SWEEP_BATCH = 100
 _ASK_SECONDS = 60
 _ASK_BATCH = 50
+_NOTIFY_SECONDS = 1
+# Sent at once; each needs a connection to the database for a moment.
+_NOTIFY_BATCH = 4
 
 
 def _company_prefix(value: str) -> str:
     if not is_company_prefix(value):
         raise ValueError("a GS1 company prefix has 7 to 10 digits")
     return value
+
+
+def _hours(value: object) -> QuietHours | None:
+    """For example "21-8"; None when it is empty."""
+    if not isinstance(value, str):
+        raise ValueError("hours are text")
+    begin, _, end = value.partition("-")
+    if not value:
+        return None
+    if not (begin.isdigit() and end.isdigit() and int(begin) < 24 and int(end) < 24 and begin != end):
+        raise ValueError("two hours from 0 to 23, for example 21-8")
+    return QuietHours(int(begin), int(end))
 
 
 class _Settings(ServiceSettings):
@@ -67,6 +91,14 @@ class _Settings(ServiceSettings):
     # Of the links that customers follow, by comma: new ones are made with the first. And where these lead.
     link_keys: str = Field(min_length=1)
     public_url: str = Field(min_length=1)
+    # Where mails to customers are handed in (messaging/smtp.py), and who they are from; empty: no mail is sent.
+    smtp_url: str = ""
+    mail_from: str = ""
+    # The same of SMS (messaging/http_sms.py); none is sent between these hours of where the goods go.
+    sms_url: str = ""
+    sms_api_key: str = ""
+    sms_from: str = ""
+    sms_quiet_hours: Annotated[QuietHours | None, BeforeValidator(_hours)] = QuietHours()
     # The retailer's own, from GS1: the codes on its parcels' labels begin with it.
     gs1_company_prefix: Annotated[str, AfterValidator(_company_prefix)]
 
@@ -87,6 +119,8 @@ async def main() -> None:
     tracking = Tracking(engine, bell, carriers)
     labels = Labels(engine, settings.gs1_company_prefix)
     silence = timedelta(seconds=settings.carrier_silence_seconds)
+    links = Links(settings.link_keys.split(","), settings.public_url)
+    notifying = Notifying(engine, links, _senders(settings), settings.sms_quiet_hours)
 
     def register(server: grpc.aio.Server) -> None:
         add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding, tracking, appointments), server)
@@ -95,6 +129,7 @@ async def main() -> None:
         add_OffersServiceServicer_to_server(OffersRpc(service), server)
         add_ChangeServiceServicer_to_server(ChangesRpc(amending), server)
         add_TrialServiceServicer_to_server(TrialRpc(trying), server)
+        add_NotificationServiceServicer_to_server(NotificationRpc(notifying), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:
@@ -117,12 +152,20 @@ async def main() -> None:
             "ask_carriers", _ASK_SECONDS, lambda: tracking.ask_silent(silence, times.now(), _ASK_BATCH)
         )
 
-    background = [sweep, let_go, ask_carriers] if carriers else [sweep, let_go]
+    async def notify() -> None:
+        await rpc.periodically("send_notifications", _NOTIFY_SECONDS, send_due)
+
+    async def send_due() -> None:
+        while await notifying.send_due(times.now(), _NOTIFY_BATCH) == _NOTIFY_BATCH:
+            pass
+
+    background = [sweep, let_go, notify, *([ask_carriers] if carriers else [])]
     try:
         await rpc.serve(settings.listen, register, background=background)
     finally:
         for carrier in carriers.values():
             await carrier.close()
+        await notifying.close()
         await engine.dispose()
 
 
@@ -136,6 +179,17 @@ def _carriers(settings: _Settings) -> dict[str, Carrier]:
         for carrier_id in settings.carriers.split(",")
         if carrier_id
     }
+
+
+def _senders(settings: _Settings) -> dict[Way, Sender]:
+    senders: dict[Way, Sender] = {}
+    if settings.smtp_url:
+        senders[Way.MAIL] = SmtpSender(SmtpServer.at(settings.smtp_url), settings.mail_from)
+    if settings.sms_url:
+        senders[Way.SMS] = HttpSmsSender(
+            url=settings.sms_url, api_key=settings.sms_api_key, sender=settings.sms_from
+        )
+    return senders
 
 
 if __name__ == "__main__":

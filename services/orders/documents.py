@@ -32,6 +32,7 @@ from services.orders.domain.model import (
     Trade,
     Trial,
 )
+from services.orders.domain.notifications import Notification
 from services.orders.domain.ranges import LineRange
 
 APPOINTMENT = TypeAdapter(Appointment)
@@ -52,6 +53,7 @@ HOLDS = TypeAdapter(tuple[Hold, ...])
 HOLD = TypeAdapter(Hold)
 LIFE_CYCLE = TypeAdapter(LifeCycle)
 LINE = TypeAdapter(Line)
+NOTIFICATION = TypeAdapter(Notification)
 OFFER = TypeAdapter(Offer)
 ORDER = TypeAdapter(Order)
 PARCEL = TypeAdapter(Parcel)

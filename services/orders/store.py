@@ -18,6 +18,7 @@ from kit import db
 from kit.db import Rows, Statement
 from kit.errors import Conflict, Internal, NotFound
 from services.orders import documents as doc
+from services.orders.domain import notifications
 from services.orders.domain.capture import failed_since
 from services.orders.domain.content import normal
 from services.orders.domain.fraud import Look, Seen
@@ -187,6 +188,7 @@ def _hex(digest: bytes) -> str:
 _LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade", "booking_id", "may_wait")
 _LATER_PAYMENT_FIELDS = ("first", "save_means", "point_id", "amount_minor")
 _LATER_LINE_FIELDS = ("taken_at_point_id", "personalisations")
+_LATER_CUSTOMER_FIELDS = ("language", "notify_by")
 
 
 def content_digest(content: Content, buyer: Buyer) -> bytes:
@@ -205,6 +207,9 @@ def content_digest(content: Content, buyer: Buyer) -> bytes:
             if not line[name]:
                 del line[name]
     who = doc.to_json(doc.BUYER, buyer)
+    for name in _LATER_CUSTOMER_FIELDS:
+        if not who["customer"][name]:
+            del who["customer"][name]
     if not buyer.personalisations:
         del who["personalisations"]
     whole = [what, who]
@@ -515,6 +520,10 @@ _SAVE = text(
         INSERT INTO timeline (order_id, at, kind, text, actor, fulfilment_id, data)
         SELECT one.order_id, one.at, one.kind, one.text, one.actor, one.fulfilment_id, one.data
         FROM jsonb_populate_recordset(NULL::timeline, CAST(:timeline AS jsonb)) one
+    ), notified AS (
+        INSERT INTO notification
+        SELECT * FROM jsonb_populate_recordset(NULL::notification, CAST(:notifications AS jsonb))
+        ON CONFLICT DO NOTHING
     )
     SELECT (SELECT count(*) FROM saved) + (SELECT count(*) FROM created) + (SELECT count(*) FROM moved) AS rows
     """
@@ -522,7 +531,7 @@ _SAVE = text(
 
 
 async def save(tx: AsyncConnection, before: Order, decision: Decision) -> None:
-    """Writes what a decision changed of the locked order, and its timeline."""
+    """Writes what a decision changed of the locked order, its timeline, and what its customer is to be told."""
     after = decision.order
     old = {one.fulfilment_id: one for one in before.fulfilments}
     created = [one for one in after.fulfilments if one.fulfilment_id not in old]
@@ -549,6 +558,9 @@ async def save(tx: AsyncConnection, before: Order, decision: Decision) -> None:
         ),
         "ranges": json.dumps([row for row, one in _ranges(after) if one not in unchanged]),
         "timeline": json.dumps([_timeline_row(after, one) for one in decision.happenings]),
+        "notifications": json.dumps(
+            [doc.to_json(doc.NOTIFICATION, one) for one in notifications.of(before, decision)]
+        ),
     }
     try:
         [(rows,)] = await db.rows(tx, _SAVE, parameters)

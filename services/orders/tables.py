@@ -37,6 +37,7 @@ life_cycle = Table(
     Column("fraud", JSONB(none_as_null=True)),
     Column("trial", JSONB(none_as_null=True)),
     Column("authorise_ahead_seconds", Integer),
+    Column("notifications", JSONB),
 )
 
 sales_channel = Table(

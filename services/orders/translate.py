@@ -50,6 +50,8 @@ from services.orders.translate_documents import to_terms
 from services.orders.translate_fraud import from_check, from_policy, to_policy
 from services.orders.translate_holds import from_change_rule, from_hold, from_hold_rule, from_label, to_rules
 from services.orders.translate_money import from_charge, from_payment, from_refund, to_payment
+from services.orders.translate_notifications import from_rule as from_notification_rule
+from services.orders.translate_notifications import to_rules as to_notification_rules
 from services.orders.translate_parcels import from_parcel
 from services.orders.translate_trial import from_terms, from_trial
 from services.orders.translate_trial import to_terms as to_trial_terms
@@ -92,6 +94,7 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         to_policy(message),
         to_trial_terms(message),
         message.authorise_ahead_seconds or AUTHORISE_AHEAD_SECONDS,
+        to_notification_rules(message),
     )
 
 
@@ -138,7 +141,7 @@ def to_content(message: pb.OrderContent) -> Content:
 def to_buyer(message: pb.OrderContent) -> Buyer:
     who, where = message.customer, message.ship_to
     return Buyer(
-        Customer(who.customer_id, who.name, who.email, who.phone),
+        Customer(who.customer_id, who.name, who.email, who.phone, who.language, tuple(who.notify_by)),
         Address(where.name, tuple(where.street_lines), where.postcode, where.city, where.country),
         to_texts(message.lines),
     )
@@ -276,6 +279,7 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         fraud=from_policy(one.fraud),
         trial=from_terms(one),
         authorise_ahead_seconds=one.authorise_ahead_seconds,
+        notifications=[from_notification_rule(rule) for rule in one.notifications],
     )
 
 
@@ -402,7 +406,7 @@ def from_facts(view: View) -> pb.OrderFacts:
         lines=_line_facts(content.sent),
         taken=_taken_facts(content),
         life_cycle=from_life_cycle(
-            replace(one.life_cycle, cooling_off_seconds=one.cooling_off_seconds, fraud=None)
+            replace(one.life_cycle, cooling_off_seconds=one.cooling_off_seconds, fraud=None, notifications=())
         ),
         placed_at=from_instant(one.placed_at),
     )
@@ -438,7 +442,14 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
     return pb.OrderContent(
         channel_id=content.channel_id,
         channel_order_number=content.channel_order_number,
-        customer=pb.Customer(customer_id=who.customer_id, name=who.name, email=who.email, phone=who.phone),
+        customer=pb.Customer(
+            customer_id=who.customer_id,
+            name=who.name,
+            email=who.email,
+            phone=who.phone,
+            language=who.language,
+            notify_by=who.notify_by,
+        ),
         ship_to=from_address(buyer.ship_to),
         lines=[_from_line(line, buyer) for line in content.lines],
         total=from_money(content.total),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from kit.values.money import Money
 from services.orders.domain.fraud_policy import FraudCheck, FraudPolicy
+from services.orders.domain.milestones import NotificationRule
 from services.orders.domain.ranges import LineRange
 from services.orders.domain.states import (
     CaptureState,
@@ -261,6 +262,8 @@ class LifeCycle:
     trial: TrialTerms | None = None
     # How long before its first work begins an order is paid whose means was kept.
     authorise_ahead_seconds: int = AUTHORISE_AHEAD_SECONDS
+    # What customers are told, and how.
+    notifications: tuple[NotificationRule, ...] = ()
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -274,6 +277,10 @@ class Customer:
     name: str = field(default="", repr=False)
     email: str = field(default="", repr=False)
     phone: str = field(default="", repr=False)
+    # To write to him in: ISO 639-1; empty where the channel does not know.
+    language: str = field(default="", repr=False)
+    # How he wants to be told of the order (`mail`, `sms`, or `none` alone); empty: as the life cycle says.
+    notify_by: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

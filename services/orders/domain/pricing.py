@@ -10,6 +10,7 @@ from kit.values.allocation import share
 from kit.values.money import Money, is_currency
 from services.orders.domain import texts
 from services.orders.domain.appointments import check_content
+from services.orders.domain.milestones import check_wishes
 from services.orders.domain.model import (
     AT_A_TILL,
     Address,
@@ -31,6 +32,7 @@ MAX_QUANTITY = 1_000_000_000
 def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
     """Raises InvalidArgument, naming the field, unless the order can be recorded for this channel."""
     _check_payment(content, channel)
+    check_wishes(buyer.customer.language, buyer.customer.notify_by)
     check_change(content, buyer, channel)
     _check_covered(content)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kit.errors import InvalidArgument
 from kit.values.money import is_currency
-from services.orders.domain import fraud, trials
+from services.orders.domain import fraud, notifications, trials
 from services.orders.domain.document import check_terms
 from services.orders.domain.holds import OF_WORK
 from services.orders.domain.model import (
@@ -77,6 +77,7 @@ def check_life_cycle(one: LifeCycle) -> None:
     if one.fraud:
         fraud.check_policy(one.fraud, one.hold_rules)
     trials.check_life_cycle(one)
+    notifications.check_life_cycle(one)
 
 
 def _check_lateness_rules(rules: Sequence[LatenessRule]) -> None:

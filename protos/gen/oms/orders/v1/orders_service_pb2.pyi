@@ -279,6 +279,7 @@ class LifeCycle(_message.Message):
     FRAUD_FIELD_NUMBER: _builtins.int
     TRIAL_FIELD_NUMBER: _builtins.int
     AUTHORISE_AHEAD_SECONDS_FIELD_NUMBER: _builtins.int
+    NOTIFICATIONS_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -340,6 +341,10 @@ class LifeCycle(_message.Message):
     def trial(self) -> Global___TrialTerms:
         """Where money is taken after a trial, and only there; absent means the usual days."""
 
+    @_builtins.property
+    def notifications(self) -> _containers.RepeatedCompositeFieldContainer[Global___NotificationRule]:
+        """What customers are told, and how; at most one for each milestone. Empty: they are told nothing."""
+
     def __init__(
         self,
         *,
@@ -364,14 +369,43 @@ class LifeCycle(_message.Message):
         fraud: Global___FraudPolicy | None = ...,
         trial: Global___TrialTerms | None = ...,
         authorise_ahead_seconds: _builtins.int = ...,
+        notifications: _abc.Iterable[Global___NotificationRule] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["competition", b"competition", "fraud", b"fraud", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorise_ahead_seconds", b"authorise_ahead_seconds", "capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "trial", b"trial", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorise_ahead_seconds", b"authorise_ahead_seconds", "capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "notifications", b"notifications", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "trial", b"trial", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LifeCycle: _TypeAlias = LifeCycle  # noqa: Y015
+
+@_typing.final
+class NotificationRule(_message.Message):
+    """How customers are told of a milestone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MILESTONE_FIELD_NUMBER: _builtins.int
+    WAYS_FIELD_NUMBER: _builtins.int
+    milestone: _builtins.str
+    """"accepted", "shipped"...: see NotificationService."""
+    @_builtins.property
+    def ways(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"mail" and "sms", each once. None: customers are not told of it."""
+
+    def __init__(
+        self,
+        *,
+        milestone: _builtins.str = ...,
+        ways: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["milestone", b"milestone", "ways", b"ways"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NotificationRule: _TypeAlias = NotificationRule  # noqa: Y015
 
 @_typing.final
 class TrialTerms(_message.Message):
@@ -1009,11 +1043,19 @@ class Customer(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     EMAIL_FIELD_NUMBER: _builtins.int
     PHONE_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    NOTIFY_BY_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """The customer system's id; may be empty for a guest."""
     name: _builtins.str
     email: _builtins.str
     phone: _builtins.str
+    language: _builtins.str
+    """In which the customer is written to: ISO 639-1; empty for the language of the country the goods go to."""
+    @_builtins.property
+    def notify_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """How the customer wants to be told of the order: "mail", "sms", or "none" alone. Empty: however the life cycle says."""
+
     def __init__(
         self,
         *,
@@ -1021,10 +1063,12 @@ class Customer(_message.Message):
         name: _builtins.str = ...,
         email: _builtins.str = ...,
         phone: _builtins.str = ...,
+        language: _builtins.str = ...,
+        notify_by: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "email", b"email", "name", b"name", "phone", b"phone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "email", b"email", "language", b"language", "name", b"name", "notify_by", b"notify_by", "phone", b"phone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,1 @@
+"""Customers' mailboxes and phones, for one machine and for tests."""
