@@ -206,6 +206,7 @@ def _say_what_next(console: Console, stack: Stack, seconds: float) -> None:
         ("gateway", url),
         ("API documentation", f"{url}/docs"),
         ("console", f"{url}/console"),
+        ("mails and SMS", f"http://{stack.listen_address('messages')}"),
         ("Temporal UI", f"http://{stack.listen_address('temporal_ui')}"),
         ("data and logs", str(stack.state.folder)),
         ("a token for a role", f"{oms} token ROLE{at}"),

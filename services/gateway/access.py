@@ -80,6 +80,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/orders/{order_id}/changes/{change_id}"): _READING_ORDERS,
     ("POST", "/v1/orders/{order_id}/trial"): _PLACING,
     ("POST", "/v1/orders/{order_id}/trial/returns"): _STORE_AND_SERVICE,
+    ("GET", "/v1/orders/{order_id}/notifications"): _PLACING,
+    ("POST", "/v1/orders/{order_id}/notifications/{notification_id}/resend"): SERVICE,
     ("POST", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("GET", "/v1/orders/{order_id}/refunds"): _MONEY,
     ("POST", "/v1/orders/{order_id}/refunds/{refund_id}/retry"): _MONEY,

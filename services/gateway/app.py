@@ -33,6 +33,7 @@ from services.gateway.routes.images import images_router
 from services.gateway.routes.life_cycles import life_cycles_router
 from services.gateway.routes.merchandising import merchandising_router
 from services.gateway.routes.network import network_router
+from services.gateway.routes.notifications import notifications_router
 from services.gateway.routes.offers import offers_router
 from services.gateway.routes.orders import orders_router
 from services.gateway.routes.pauses import pauses_router
@@ -66,6 +67,7 @@ _TAGS = (
     ),
     ("changes", "What becomes of an order that stands: fewer units, another address, other content."),
     ("trials", "Goods that are tried at home: what is kept and paid, and what comes back."),
+    ("notifications", "What customers were told of their orders by mail and SMS, and what is to be sent again."),
     ("life cycles", "How orders live: deadlines, holds, changes, labels and fraud rules, in versions."),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("offers", "Work that points compete for: who may take it and until when, and what nobody took."),
@@ -157,6 +159,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         life_cycles_router,
         changes_router,
         trials_router,
+        notifications_router,
         refunds_router,
         documents_router,
         finance.finance_router,

@@ -98,6 +98,8 @@ _ELSEWHERE = {
         "ApplyChange",
         "RefuseChange",
         "SettleChange",
+        "send_notifications",
+        "ResendNotification",
         "DecideTrial",
         "GiveUnitsBack",
     ),

@@ -142,6 +142,42 @@ class TrialTerms(Sent):
     reminder_days: _Number = Field(2, description="So long before the end the customer is reminded")
 
 
+Milestone = Literal[
+    "payment_needed",
+    "accepted",
+    "not_accepted",
+    "payment_failed",
+    "changed",
+    "change_refused",
+    "address_changed",
+    "part_cancelled",
+    "cancelled",
+    "promise_changed",
+    "stock_moved",
+    "appointment_moved",
+    "appointment_not_moved",
+    "appointment_missed",
+    "shipped",
+    "out_for_delivery",
+    "delivery_failed",
+    "delivered",
+    "parcel_lost",
+    "sent_again",
+    "returning",
+    "refunded",
+    "trial_begun",
+    "trial_reminder",
+    "trial_settled",
+]
+
+
+class NotificationRule(Sent):
+    """How customers are told of a milestone: in each of these ways."""
+
+    milestone: Milestone
+    ways: list[Literal["mail", "sms"]] = Field(description="None: they are not told of it")
+
+
 _EXAMPLE: dict[str, Any] = {
     "cooling_off_seconds": 1800,
     "offer_seconds": 3600,
@@ -151,6 +187,7 @@ _EXAMPLE: dict[str, Any] = {
     "hold_rules": [{"kind": "fraud", "seconds": 14400, "default": "cancel", "roles": ["customer_service"]}],
     "change_rules": [{"change": "cancel", "role": "channel", "until": "pick"}],
     "labels": [{"status": "validated", "language": "fr", "text": "En préparation"}],
+    "notifications": [{"milestone": "shipped", "ways": ["mail", "sms"]}],
     "fraud": {
         "review_at": 50,
         "refuse_at": 100,
@@ -191,6 +228,9 @@ class LifeCycle(Sent):
     trial: TrialTerms | None = Field(None, description="Where money is taken after a trial; null: the usual days")
     authorise_ahead_seconds: _Seconds = Field(
         0, description="How long before its first work a long wait is paid for; 0: two days"
+    )
+    notifications: list[NotificationRule] = Field(
+        default_factory=list, description="What customers are told, and how; without any they are told nothing"
     )
 
 

@@ -55,6 +55,14 @@ class Customer(Sent):
     name: Text = ""
     email: Text = ""
     phone: Text = ""
+    language: str = Field(
+        "", pattern=r"^([a-z]{2})?$", description="To write to him in (ISO 639-1); empty: that of where it goes"
+    )
+    notify_by: list[Literal["mail", "sms", "none"]] = Field(
+        default_factory=list,
+        max_length=2,
+        description="How he wants to be told of the order, `none` alone; empty: as its life cycle says",
+    )
 
 
 class Address(Sent):
@@ -369,6 +377,8 @@ class CustomerView(Shown):
     name: str
     email: str
     phone: str
+    language: str = ""
+    notify_by: list[str] = Field(default_factory=list)
 
 
 class AddressView(Shown):

@@ -11,6 +11,7 @@ PARAMETERS = {
     "fulfilment_id": "ful_1",
     "refund_id": "rfd_1",
     "hold_id": "hld_1",
+    "notification_id": "ntf_1",
     "carrier_id": "colisvite",
     "life_cycle_id": "default",
     "change_id": "chg_1",

@@ -48,6 +48,7 @@ from tests.services.gateway import (
     fake_handover,
     fake_images,
     fake_merchandising,
+    fake_notifications,
     fake_offers,
     fake_rulesets,
     fake_simulations,
@@ -854,6 +855,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_handover.register(world, server)
     fake_changes.register(world, server)
     fake_trials.register(world, server)
+    fake_notifications.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)
