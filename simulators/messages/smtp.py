@@ -1,6 +1,7 @@
 """The mailboxes' SMTP server, on the event loop of the pages."""
 
 import asyncio
+import logging
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -11,6 +12,8 @@ from aiosmtpd.smtp import SMTP
 from simulators.messages.faults import Faults
 from simulators.messages.inbox import Inbox
 
+# At its usual level the server writes down from whom and to whom each mail goes.
+logging.getLogger("mail.log").setLevel(logging.WARNING)
 _MAX_BYTES = 2 * 1024 * 1024
 _TAKEN = "250 Message accepted for delivery"
 

@@ -28,7 +28,8 @@ class HttpSmsSender:
 
     async def send(self, message: Message) -> None:
         """As `Sender` says."""
-        to = "".join(one for one in message.to if one not in " .-()/")
+        # People write +33 (0)6: the zero is for those who call from inside.
+        to = "".join(one for one in message.to.replace("(0)", "") if one not in " .-()/")
         if not (to.removeprefix("+").isascii() and to.removeprefix("+").isdigit() and 4 <= len(to) <= 16):
             raise NotSent("bad_number", is_final=True)
         body = json.dumps({"to": to, "from": self._from, "text": message.text}).encode()

@@ -20,7 +20,7 @@ NOON = times.to_proto(datetime(2026, 11, 20, 12, 0, tzinfo=UTC))
 
 def notification(order_id: str, **changes: Any) -> pb.Notification:
     """That its parcel was shipped."""
-    made = {
+    made: dict[str, Any] = {
         "notification_id": "ntf_1",
         "order_id": order_id,
         "milestone": "shipped",

@@ -82,7 +82,7 @@ async def of_mail(notifying: Notifying, order_id: str) -> Notification:
 async def test_an_acceptance_is_said_once_by_mail_and_sms_however_many_send(
     shop: Shop, notifying: Notifying, messages: Messages, orders_db: AsyncEngine
 ) -> None:
-    order_id = await accepted(shop)
+    order_id = await accepted(shop, phone="+33 (0)6 12.34.56-78")
     other = Notifying(orders_db, LINKS, senders(messages))
     counts = await asyncio.gather(*(one.send_due(NOON, 10) for one in (notifying, other) * 3))
     assert sum(counts) == 2
