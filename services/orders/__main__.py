@@ -1,12 +1,13 @@
 """Starts the orders process: its wiring, and the only reader of its environment."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Annotated
 
 import grpc
 import uvloop
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from kit import db, rpc, telemetry, times
 from kit.feed import Bell
@@ -66,16 +67,10 @@ def _company_prefix(value: str) -> str:
     return value
 
 
-def _hours(value: object) -> QuietHours | None:
-    """For example "21-8"; None when it is empty."""
-    if not isinstance(value, str):
-        raise ValueError("hours are text")
-    begin, _, end = value.partition("-")
-    if not value:
-        return None
-    if not (begin.isdigit() and end.isdigit() and int(begin) < 24 and int(end) < 24 and begin != end):
-        raise ValueError("two hours from 0 to 23, for example 21-8")
-    return QuietHours(int(begin), int(end))
+def _quiet(value: str) -> str:
+    if value and not re.fullmatch(r"([01]?\d|2[0-3])-([01]?\d|2[0-3])", value):
+        raise ValueError("two hours from 0 to 23, for example 21-8; or nothing")
+    return value
 
 
 class _Settings(ServiceSettings):
@@ -98,7 +93,7 @@ class _Settings(ServiceSettings):
     sms_url: str = ""
     sms_api_key: str = ""
     sms_from: str = ""
-    sms_quiet_hours: Annotated[QuietHours | None, BeforeValidator(_hours)] = QuietHours()
+    sms_quiet_hours: Annotated[str, AfterValidator(_quiet)] = "21-8"
     # The retailer's own, from GS1: the codes on its parcels' labels begin with it.
     gs1_company_prefix: Annotated[str, AfterValidator(_company_prefix)]
 
@@ -120,7 +115,7 @@ async def main() -> None:
     labels = Labels(engine, settings.gs1_company_prefix)
     silence = timedelta(seconds=settings.carrier_silence_seconds)
     links = Links(settings.link_keys.split(","), settings.public_url)
-    notifying = Notifying(engine, links, _senders(settings), settings.sms_quiet_hours)
+    notifying = Notifying(engine, links, _senders(settings), _quiet_hours(settings))
 
     def register(server: grpc.aio.Server) -> None:
         add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding, tracking, appointments), server)
@@ -190,6 +185,11 @@ def _senders(settings: _Settings) -> dict[Way, Sender]:
             url=settings.sms_url, api_key=settings.sms_api_key, sender=settings.sms_from
         )
     return senders
+
+
+def _quiet_hours(settings: _Settings) -> QuietHours | None:
+    begin, _, end = settings.sms_quiet_hours.partition("-")
+    return QuietHours(int(begin), int(end)) if begin else None
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ MAX_ATTEMPTS times, with growing pauses; then it has failed, which customer serv
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -41,9 +42,9 @@ _outcomes = metrics.get_meter(__name__).create_counter(
     description="What became of notifications to customers, by milestone, way and outcome",
 )
 _NOTIFICATION: TypeAdapter[Notification] = doc.NOTIFICATION
-# A try that takes longer is given up, well before anybody else may claim it.
+# A try that takes longer is given up: all of a batch are over before anybody else may claim them.
 TRY_SECONDS = 30.0
-CLAIM_LASTS = timedelta(minutes=2)
+CLAIM_LASTS = timedelta(minutes=3)
 QUIET = "quiet_hours"
 
 
@@ -72,7 +73,11 @@ class Notifying:
         """How many were claimed. Several processes may call it at once: each has its own."""
         async with self._engine.begin() as tx:
             claimed = await notes.claim(tx, now, now + CLAIM_LASTS, limit)
-        await asyncio.gather(*(self._send(one, now) for one in claimed))
+        # Those of one order one after the other, as they happened.
+        of_orders: dict[str, list[Notification]] = defaultdict(list)
+        for one in sorted(claimed, key=lambda one: one.happened_at):
+            of_orders[one.order_id].append(one)
+        await asyncio.gather(*(self._send_all(each, now) for each in of_orders.values()))
         return len(claimed)
 
     async def list(self, order_id: str) -> list[Notification]:
@@ -101,6 +106,10 @@ class Notifying:
         """Ends what the senders keep open."""
         for sender in self._senders.values():
             await sender.close()
+
+    async def _send_all(self, several: Sequence[Notification], now: datetime) -> None:
+        for one in several:
+            await self._send(one, now)
 
     # -- one of them --------------------------------------------------------------------------------------
 
