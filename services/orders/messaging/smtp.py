@@ -66,8 +66,9 @@ class SmtpSender:
         """As `Sender` says. 4xx and a server that is away: for now; 5xx to this address or mail: for ever."""
         try:
             mail = self._mail(message)
-        except (ValueError, MessageError) as error:
-            raise NotSent("bad_address", is_final=True) from error
+        except (ValueError, MessageError):
+            # What is said of it quotes it.
+            raise NotSent("bad_address", is_final=True) from None
         server = self._server
         client = aiosmtplib.SMTP(
             hostname=server.host,
