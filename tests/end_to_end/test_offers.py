@@ -7,7 +7,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from benchmarks.contest import CHANNEL, QUESTION, content, open_contest
+from benchmarks.contest import CHANNEL, content, open_contest, question
 from cli.client import Api, Json, Problem, wait_for
 from deploy.local.tokens import Scope
 from tests.stack import SharedStack
@@ -22,7 +22,7 @@ def contest(stack: SharedStack) -> Iterator[Api]:
     """The gateway, of a system where three stores compete."""
     asyncio.run(open_contest(stack.addresses, STORES, units=20))
     with Api.of(stack.gateway_url, stack.state) as api:
-        wait_for("a promise", lambda: api.post("/v1/promises", "channel", QUESTION, scope=_SCOPE)["options"])
+        wait_for("a promise", lambda: api.post("/v1/promises", "channel", question(), scope=_SCOPE)["options"])
         yield api
 
 
