@@ -15,6 +15,7 @@ from kit.outbox import OutboxRpc
 from kit.settings import ServiceSettings
 from kit.values.gs1 import is_company_prefix
 from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
+from oms.orders.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
@@ -27,6 +28,9 @@ from services.orders.appointing import Appointments
 from services.orders.carriers import Carrier
 from services.orders.carriers.signed_json import SignedJsonCarrier
 from services.orders.changes_rpc import ChangesRpc
+from services.orders.codes import Codes
+from services.orders.collecting import Collecting
+from services.orders.collecting_rpc import CollectionRpc
 from services.orders.domain.milestones import Way
 from services.orders.domain.notifications import QuietHours
 from services.orders.holding import Holding
@@ -83,7 +87,8 @@ class _Settings(ServiceSettings):
     carrier_silence_seconds: int = 86_400
     # Of the digests that orders are known by. With another key, orders of before are not known again.
     identity_key: str = Field(min_length=1)
-    # Of the links that customers follow, by comma: new ones are made with the first. And where these lead.
+    # Of the links that customers follow and of the codes by which they collect, by comma: new ones are made with
+    # the first. And where the links lead.
     link_keys: str = Field(min_length=1)
     public_url: str = Field(min_length=1)
     # Where mails to customers are handed in (messaging/smtp.py), and who they are from; empty: no mail is sent.
@@ -110,6 +115,8 @@ async def main() -> None:
     holding = Holding(engine, bell)
     amending = Amending(engine, bell, identities)
     trying = Trying(engine, bell)
+    codes = Codes(settings.link_keys.split(","))
+    collecting = Collecting(engine, bell, codes, Identities(settings.identity_key))
     carriers = _carriers(settings)
     tracking = Tracking(engine, bell, carriers)
     labels = Labels(engine, settings.gs1_company_prefix)
@@ -125,6 +132,7 @@ async def main() -> None:
         add_ChangeServiceServicer_to_server(ChangesRpc(amending), server)
         add_TrialServiceServicer_to_server(TrialRpc(trying), server)
         add_NotificationServiceServicer_to_server(NotificationRpc(notifying), server)
+        add_CollectionServiceServicer_to_server(CollectionRpc(collecting), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

@@ -13,7 +13,7 @@ from kit.feed import Bell
 from services.orders import amending_store, judging, store
 from services.orders import documents as doc
 from services.orders.changing import Answer, Asked, Changes, judged
-from services.orders.domain import amending, planning_again, pricing, replacing, texts, trials
+from services.orders.domain import amending, collection_terms, planning_again, pricing, replacing, texts, trials
 from services.orders.domain.fraud_policy import FraudCheck
 from services.orders.domain.model import (
     Address,
@@ -134,6 +134,7 @@ class Amending(Changes):
             texts.check_unchanged(view.buyer, sent_texts)
             buyer = replace(view.buyer, ship_to=address or view.buyer.ship_to)
             content = replacing.content_of(one, wanted)
+            collection_terms.check_change(one.content, content)
             pricing.check_change(content, buyer, met.channel)
             trials.check_content(content, buyer, one.life_cycle)
             if address is not None and goes_elsewhere:

@@ -13,6 +13,7 @@ from services.orders.domain.model import (
     Charge,
     Content,
     Customer,
+    CustomerChoice,
     DocumentTerms,
     Fulfilment,
     FulfilmentLine,
@@ -40,6 +41,7 @@ BUYER = TypeAdapter(Buyer)
 CHANGE = TypeAdapter(OrderChange)
 CHANGES = TypeAdapter(tuple[OrderChange, ...])
 CHARGE = TypeAdapter(Charge)
+CHOICES = TypeAdapter(tuple[CustomerChoice, ...])
 CONTENT = TypeAdapter(Content)
 CUSTOMER = TypeAdapter(Customer)
 ADDRESS = TypeAdapter(Address)

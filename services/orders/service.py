@@ -22,6 +22,7 @@ from services.orders.changing import Answer, Asked, events_of
 from services.orders.domain import (
     appointments,
     capture,
+    collecting,
     fraud,
     fulfilment,
     order,
@@ -421,7 +422,11 @@ class OrdersService(Offering):
 
     async def record_capture(self, asked: Asked, fulfilment_id: str, outcome: Outcome) -> Fulfilment:
         """What became of the parcel's money."""
-        return await self.on_work(asked, fulfilment_id, lambda one, work: capture.record(one, work, outcome))
+
+        def decide(one: Order, work: Fulfilment) -> Decision:
+            return collecting.after_capture(capture.record(one, work, outcome), fulfilment_id, outcome)
+
+        return await self.on_work(asked, fulfilment_id, decide)
 
     async def record_capture_of_order(self, asked: Asked, order_id: str, outcome: Outcome) -> OrderState:
         """What became of the money of the whole order; FailedPrecondition / CAPTURED_BY_PARCEL."""

@@ -150,6 +150,7 @@ async def record(
         "trade": content.trade,
         "booking_id": content.booking_id,
         "may_wait": content.may_wait,
+        "collect_at_point_id": content.collect_at_point_id,
         "source_placed_at": content.source_placed_at.isoformat() if content.source_placed_at else None,
         "standard_shipping_minor": content.standard_shipping.amount_minor if content.standard_shipping else None,
         "life_cycle_id": order.life_cycle.life_cycle_id,
@@ -185,7 +186,15 @@ def _hex(digest: bytes) -> str:
     return "\\x" + digest.hex()
 
 
-_LATER_FIELDS = ("source_placed_at", "basket_id", "standard_shipping", "trade", "booking_id", "may_wait")
+_LATER_FIELDS = (
+    "source_placed_at",
+    "basket_id",
+    "standard_shipping",
+    "trade",
+    "booking_id",
+    "may_wait",
+    "collect_at_point_id",
+)
 _LATER_PAYMENT_FIELDS = ("first", "save_means", "point_id", "amount_minor")
 _LATER_LINE_FIELDS = ("taken_at_point_id", "personalisations")
 _LATER_CUSTOMER_FIELDS = ("language", "notify_by")
@@ -467,7 +476,8 @@ _SAVE = text(
             payment_failed_since = n.payment_failed_since, holds = n.holds, held_for = n.held_for,
             hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since,
             unclaimed_since = n.unclaimed_since, appointment = n.appointment,
-            fraud = n.fraud, review_until = n.review_until, changes = n.changes, trial = n.trial
+            fraud = n.fraud, review_until = n.review_until, changes = n.changes, trial = n.trial,
+            choices = n.choices
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -478,7 +488,7 @@ _SAVE = text(
         SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason,
             start_missed_at = n.start_missed_at, let_go_at = n.let_go_at, awaited = n.awaited,
             personalising_since = n.personalising_since, personalised_at = n.personalised_at,
-            unclaimed_since = n.unclaimed_since, point_id = n.point_id,
+            collection = n.collection, unclaimed_since = n.unclaimed_since, point_id = n.point_id,
             carrier_id = n.carrier_id, service_id = n.service_id, hand_over_by = n.hand_over_by,
             window_start = n.window_start, window_end = n.window_end, latest_start = n.latest_start,
             next_hand_over_by = n.next_hand_over_by, next_window_start = n.next_window_start,
@@ -494,7 +504,8 @@ _SAVE = text(
     ), parcels AS (
         INSERT INTO parcel SELECT * FROM jsonb_populate_recordset(NULL::parcel, CAST(:parcels AS jsonb))
         ON CONFLICT (parcel_id) DO UPDATE
-        SET weight_grams = excluded.weight_grams, closed_at = excluded.closed_at,
+        SET amount_minor = excluded.amount_minor, shipping_minor = excluded.shipping_minor,
+            weight_grams = excluded.weight_grams, closed_at = excluded.closed_at,
             capture_state = excluded.capture_state, capture_reason = excluded.capture_reason,
             capture_failed_since = excluded.capture_failed_since,
             capture_next_try_at = excluded.capture_next_try_at,
@@ -613,6 +624,7 @@ def _changing(order: Order) -> dict[str, Any]:
         "fraud": doc.to_json(doc.FRAUD_CHECK, order.fraud) if order.fraud else None,
         "review_until": until.isoformat() if (until := review_until(order)) else None,
         "trial": doc.to_json(doc.TRIAL, order.trial) if order.trial else None,
+        "choices": doc.to_json(doc.CHOICES, order.choices),
     }
 
 

@@ -38,6 +38,7 @@ life_cycle = Table(
     Column("trial", JSONB(none_as_null=True)),
     Column("authorise_ahead_seconds", Integer),
     Column("notifications", JSONB),
+    Column("collection", JSONB),
 )
 
 sales_channel = Table(

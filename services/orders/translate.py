@@ -19,7 +19,9 @@ from services.orders.domain.model import (
     Competition,
     Content,
     Customer,
+    CustomerChoice,
     DeliveryMode,
+    DeliveryOption,
     DiscountShare,
     Fallback,
     Fulfilment,
@@ -46,6 +48,9 @@ from services.orders.domain.status import labels
 from services.orders.reading import Obligation, TimelineEntry
 from services.orders.store import View
 from services.orders.translate_appointment import from_appointment
+from services.orders.translate_collection import from_collection, from_units
+from services.orders.translate_collection import from_terms as from_collection_terms
+from services.orders.translate_collection import to_terms as to_collection_terms
 from services.orders.translate_documents import to_terms
 from services.orders.translate_fraud import from_check, from_policy, to_policy
 from services.orders.translate_holds import from_change_rule, from_hold, from_hold_rule, from_label, to_rules
@@ -95,6 +100,7 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         to_trial_terms(message),
         message.authorise_ahead_seconds or AUTHORISE_AHEAD_SECONDS,
         to_notification_rules(message),
+        to_collection_terms(message),
     )
 
 
@@ -135,6 +141,7 @@ def to_content(message: pb.OrderContent) -> Content:
         trade=message.trade,
         booking_id=message.booking_id,
         may_wait=message.may_wait,
+        collect_at_point_id=message.collect_at_point_id,
     )
 
 
@@ -280,6 +287,7 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         trial=from_terms(one),
         authorise_ahead_seconds=one.authorise_ahead_seconds,
         notifications=[from_notification_rule(rule) for rule in one.notifications],
+        collection=from_collection_terms(one),
     )
 
 
@@ -341,6 +349,7 @@ def from_view(view: View) -> pb.Order:
         fraud=from_check(one.fraud),
         changes=[from_change(each) for each in one.changes],
         trial=from_trial(one.trial),
+        choices=[from_choice(each) for each in one.choices],
     )
 
 
@@ -356,16 +365,36 @@ def from_change(one: OrderChange) -> pb.OrderChange:
         decided_at=from_instant(one.decided_at),
         settled=one.settled,
         refusal=from_refusal(Refusal(refusal.reason, refusal.detail, refusal.lines)) if refusal else None,
-        options=[
-            pb.ChangeOption(
-                mode=from_mode(option.mode),
-                window=from_window(option.window),
-                price=from_money(option.price) if option.price else None,
-                parcels=option.parcels,
-                point_id=option.point_id,
-            )
-            for option in (refusal.options if refusal else ())
-        ],
+        options=[from_option(option) for option in (refusal.options if refusal else ())],
+    )
+
+
+def from_option(option: DeliveryOption) -> pb.ChangeOption:
+    """To the wire."""
+    return pb.ChangeOption(
+        mode=from_mode(option.mode),
+        window=from_window(option.window),
+        price=from_money(option.price) if option.price else None,
+        parcels=option.parcels,
+        point_id=option.point_id,
+    )
+
+
+def from_choice(one: CustomerChoice) -> pb.CustomerChoice:
+    """What the customer was asked."""
+    return pb.CustomerChoice(
+        choice_id=one.choice_id,
+        fulfilment_id=one.fulfilment_id,
+        point_id=one.point_id,
+        reason=one.reason,
+        lines=from_units(one.units),
+        options=map(from_option, one.options),
+        asked_at=from_instant(one.asked_at),
+        until=from_instant(one.until),
+        kind=one.kind,
+        chosen_point_id=one.chosen_point_id,
+        decided_at=from_instant(one.decided_at),
+        actor=one.actor,
     )
 
 
@@ -395,7 +424,7 @@ def from_facts(view: View) -> pb.OrderFacts:
     return pb.OrderFacts(
         order_id=one.order_id,
         channel_id=content.channel_id,
-        destination=type_pb2.Destination(country=view.buyer.ship_to.country, postcode=view.buyer.ship_to.postcode),
+        destination=from_destination(view),
         mode=from_mode(content.mode),
         quote_id=content.quote_id,
         basket_id=content.basket_id,
@@ -410,6 +439,14 @@ def from_facts(view: View) -> pb.OrderFacts:
         ),
         placed_at=from_instant(one.placed_at),
     )
+
+
+def from_destination(view: View) -> type_pb2.Destination:
+    """Where it goes, as coarse as planning needs it; or is collected, with whatever is known of its customer."""
+    where, point_id = view.buyer.ship_to, view.order.content.collect_at_point_id
+    if point_id and not (where.country and where.postcode):
+        return type_pb2.Destination(point_id=point_id)
+    return type_pb2.Destination(country=where.country, postcode=where.postcode, point_id=point_id)
 
 
 def _line_facts(lines: Iterable[Line]) -> list[pb.LineFacts]:
@@ -462,6 +499,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         trade=content.trade,
         booking_id=content.booking_id,
         may_wait=content.may_wait,
+        collect_at_point_id=content.collect_at_point_id,
     )
 
 
@@ -554,6 +592,8 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         ],
         personalising_since=from_instant(one.personalising_since),
         personalised_at=from_instant(one.personalised_at),
+        collected=one.is_collected,
+        collection=from_collection(one.collection) if one.collection else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Protobuf messages of changes to domain records and back."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from kit.values.money import Money
@@ -49,7 +50,12 @@ def to_wanted(message: pb.ProposeChangeRequest) -> Wanted:
 def to_change_refusal(message: pb.RefuseChangeRequest) -> ChangeRefusal:
     """Why not, and what could be had instead."""
     refusal = to_refusal(message.refusal)
-    options = [
+    return ChangeRefusal(refusal.reason, refusal.detail, refusal.lines, to_options(message.options))
+
+
+def to_options(messages: Iterable[orders.ChangeOption]) -> tuple[DeliveryOption, ...]:
+    """Those that say when."""
+    return tuple(
         DeliveryOption(
             to_mode(one.mode),
             window,
@@ -57,10 +63,9 @@ def to_change_refusal(message: pb.RefuseChangeRequest) -> ChangeRefusal:
             one.parcels,
             one.point_id,
         )
-        for i, one in enumerate(message.options)
+        for i, one in enumerate(messages)
         if (window := to_window(one.window, f"options[{i}].window"))
-    ]
-    return ChangeRefusal(refusal.reason, refusal.detail, refusal.lines, tuple(options))
+    )
 
 
 def from_proposal(one: Proposal) -> pb.GetProposalResponse:

@@ -46,7 +46,10 @@ class PromiseRpc(PromiseServiceServicer):
         appointments = [
             translate.to_appointment(one, f"appointments[{i}]") for i, one in enumerate(request.appointments)
         ]
-        return translate.quote_proto(await self._service.quote(translate.to_quote_question(request), appointments))
+        question = translate.to_quote_question(request)
+        if request.elsewhere:
+            return translate.quote_proto(await self._service.quote_elsewhere(question))
+        return translate.quote_proto(await self._service.quote(question, appointments))
 
     async def QuoteListing(self, request: pb.QuoteListingRequest, context: object) -> pb.QuoteListingResponse:
         """What can be promised of a page of articles."""
@@ -65,6 +68,12 @@ class PromiseRpc(PromiseServiceServicer):
                 replaced=translate.to_places(request.replaced_legs),
             )
         return translate.plan_order_proto(decision)
+
+    async def GetClosings(self, request: pb.GetClosingsRequest, context: object) -> pb.GetClosingsResponse:
+        """When a point closes on its next opening days."""
+        from_at = times.field_or_now(request, "from_at")
+        closings = await self._service.closings(request.point_id, from_at, request.days)
+        return pb.GetClosingsResponse(closings=map(times.to_proto, closings))
 
     async def GetReplicaStatus(
         self, request: pb.GetReplicaStatusRequest, context: object

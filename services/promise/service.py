@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -25,6 +26,8 @@ from services.promise.domain.network import (
     Appointment,
     Box,
     Carrier,
+    Destination,
+    ExcludedPoint,
     IsHoliday,
     Limits,
     PlanRequest,
@@ -40,6 +43,7 @@ from services.promise.store import Recorded
 from services.promise.terms import Terms
 
 QUOTE_LIFE = timedelta(minutes=30)
+MAX_CLOSINGS = 100
 # Expired quotes are kept a while: a broken promise may be asked about.
 QUOTE_MEMORY = timedelta(days=1)
 # How often an order is planned when others take the room of its plan meanwhile.
@@ -122,6 +126,19 @@ class PromiseService:
 
     async def quote(self, request: PlanRequest, appointments: Sequence[Appointment] = ()) -> Quote:
         """What can be promised, for every mode (that of `request` does not matter)."""
+        return await self._quote(request, appointments)
+
+    async def quote_elsewhere(self, request: PlanRequest) -> Quote:
+        """The same near the store of the destination, which cannot do it: others to collect at, or a delivery."""
+        here = request.destination
+        store = self._replica.slice(()).points.get(here.point_id)
+        if store is None:
+            raise InvalidArgument("destination.point_id", f"there is no point {here.point_id}", "UNKNOWN_POINT")
+        place = (here.country, here.postcode) if here.postcode else (store.country, store.postcode)
+        excluded = (*request.exclusions, ExcludedPoint(store.point_id, "elsewhere"))
+        return await self._quote(replace(request, destination=Destination(*place), exclusions=excluded), ())
+
+    async def _quote(self, request: PlanRequest, appointments: Sequence[Appointment]) -> Quote:
         self._check(request)
         checks.appointments(appointments)
         terms = await self.refresh_terms()
@@ -239,6 +256,17 @@ class PromiseService:
         snapshot = await self._snapshot(request, terms, given_back)
         ruleset = terms.judge(request.now, again=bool(request.exclusions))
         return await asyncio.to_thread(ranking.rank, snapshot, request, ruleset, answer_within)
+
+    async def closings(self, point_id: str, from_at: datetime, days: int) -> list[datetime]:
+        """The end of each of a point's next opening days; fewer than asked for when no more are known."""
+        if not 1 <= days <= MAX_CLOSINGS:
+            raise InvalidArgument("days", f"1 to {MAX_CLOSINGS}")
+        point = self._replica.slice(()).points.get(point_id)
+        if point is None:
+            raise InvalidArgument("point_id", f"there is no point {point_id}", "UNKNOWN_POINT")
+        terms = await self.refresh_terms()
+        calendar = self._calendars.under(terms.carriers).of_point(point, self._is_holiday)
+        return list(islice(calendar.closings(from_at), days))
 
     async def move_room(
         self,

@@ -12,6 +12,7 @@ _ORDER = (Stage.NEVER, Stage.RELEASE, Stage.PICK, Stage.PERSONALISE, Stage.PACK,
 _REACHED_BY = {
     FulfilmentState.PICKED: Stage.PICK,
     FulfilmentState.PACKED: Stage.PACK,
+    FulfilmentState.READY: Stage.PACK,
     **dict.fromkeys(LEFT_THE_POINT, Stage.HAND_OVER),
 }
 _TOO_LATE = {

@@ -41,7 +41,12 @@ def parcel_shipping_minor(order: Order) -> int:
 
 
 def no_longer_due_minor(before: Order, after: Order) -> int:
-    """The money of the units cancelled between two states, with the delivery fee once nothing can bring it."""
+    """The money of the units cancelled between two states, with the delivery fee once nothing can bring it.
+
+    Of what a till of the store was to take nothing ever was due to us.
+    """
+    if before.content.is_paid_in_store:
+        return 0
     return due_minor(before) - due_minor(after)
 
 

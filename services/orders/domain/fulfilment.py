@@ -147,10 +147,10 @@ def record_pick(order: Order, work: Fulfilment, found: Sequence[Units], actor: s
         facts = {"found": unit_facts(after.lines), "short": unit_facts(missing)}
     order = replace(order, ranges=ranges)
     if state == FulfilmentState.PICKED and order.life_cycle.capture_at == CaptureMoment.PREPARATION:
-        parcel = _opened(order, work)
+        parcel = opened(order, work)
         after = replace(after, parcel=parcel)
         text += _to_capture(" ", parcel)
-        facts |= _parcel_facts(parcel)
+        facts |= parcel_facts(parcel)
     return told(order, after, state.value, text, as_of, actor=actor, facts=facts)
 
 
@@ -163,31 +163,39 @@ def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, 
     if weight_grams < 0:
         raise InvalidArgument("weight_grams", "a weight is not negative")
     check_not_cancelled(work)
+    if work.is_collected:
+        raise FailedPrecondition("COLLECTED", "its customer collects it: it is put aside, not packed")
     packed = moved(work, FulfilmentState.PACKED)
-    if not work.personalised_at and any(line.personalisations for line in work.lines):
-        raise FailedPrecondition(
-            "NOT_PERSONALISED", "something is still to be put on its units", state=work.state.value
-        )
-    parcel = work.parcel or _opened(order, work)
+    check_personalised(work)
+    parcel = work.parcel or opened(order, work)
     packed = replace(packed, parcel=replace(parcel, weight_grams=weight_grams, closed_at=as_of))
     text = f"{work.point_id} packed {units_in_words(packed.lines)}"
     text += _to_capture(": ", parcel) or "."
     order = replace(order, ranges=_shifted(order, work, UnitState.PACKED))
-    facts = {**_parcel_facts(parcel), "lines": unit_facts(packed.lines)}
+    facts = {**parcel_facts(parcel), "lines": unit_facts(packed.lines)}
     return told(order, packed, "packed", text, as_of, actor=actor, facts=facts)
 
 
-def _opened(order: Order, work: Fulfilment) -> Parcel:
+def check_personalised(work: Fulfilment) -> None:
+    """Raises FailedPrecondition / NOT_PERSONALISED."""
+    if not work.personalised_at and any(line.personalisations for line in work.lines):
+        raise FailedPrecondition(
+            "NOT_PERSONALISED", "something is still to be put on its units", state=work.state.value
+        )
+
+
+def opened(order: Order, work: Fulfilment) -> Parcel:
     """A parcel with the money of its goods; the order's first brings the delivery fee too (SPEC PAY-7).
 
     What is sent again brings nothing: the parcel that was lost brought it. What is tried is paid after the trial.
     """
     shipping = 0 if work.replaces else parcel_shipping_minor(order)
     is_tried = order.life_cycle.capture_at == CaptureMoment.TRIAL
-    is_settled = bool(work.replaces) or is_tried or is_settled_ahead(order)
+    in_store = order.content.is_paid_in_store
+    is_settled = bool(work.replaces) or is_tried or in_store or is_settled_ahead(order)
     return Parcel(
         parcel_id=derived_id("par", work.fulfilment_id),
-        amount_minor=0 if work.replaces else parcel_goods_minor(order, work) + shipping,
+        amount_minor=0 if work.replaces or in_store else parcel_goods_minor(order, work) + shipping,
         currency=order.content.total.currency,
         weight_grams=0,
         closed_at=None,
@@ -203,7 +211,7 @@ def _to_capture(before: str, parcel: Parcel) -> str:
     return f"{before}{Money(parcel.amount_minor, parcel.currency)} to capture."
 
 
-def _parcel_facts(parcel: Parcel) -> dict[str, Any]:
+def parcel_facts(parcel: Parcel) -> dict[str, Any]:
     return {"parcel_id": parcel.parcel_id, "amount_minor": parcel.amount_minor, "currency": parcel.currency}
 
 

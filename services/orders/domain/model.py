@@ -57,6 +57,9 @@ class DeliveryMode(StrEnum):
     APPOINTMENT = "appointment"
     RELAY_POINT = "relay_point"
     LOCKER = "locker"
+    # Collected at a store that has all of it; of the second kind nothing is paid before the store's till.
+    CLICK_AND_COLLECT = "click_and_collect"
+    E_RESERVATION = "e_reservation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +234,21 @@ class TrialTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionTerms:
+    """How long what is ready at a store waits for its customer, in opening days of the point.
+
+    `reminder_days`: before the end. `reservation_hours`: of what is not paid; 0: until the end of the next opening
+    day. `choice_hours`: for the customer's answer about what the store does not have ready.
+    """
+
+    keep_days: int = 7
+    reminder_days: int = 2
+    reservation_hours: int = 0
+    choice_hours: int = 48
+    code_attempts: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class LifeCycle:
     """How orders live. A published version never changes; an order keeps the one it began with."""
 
@@ -264,6 +282,7 @@ class LifeCycle:
     authorise_ahead_seconds: int = AUTHORISE_AHEAD_SECONDS
     # What customers are told, and how.
     notifications: tuple[NotificationRule, ...] = ()
+    collection: CollectionTerms = CollectionTerms()
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -402,6 +421,18 @@ class Content:
     booking_id: str = ""
     # Units that are still to come may be waited for.
     may_wait: bool = False
+    # The store at which the customer collects it.
+    collect_at_point_id: str = ""
+
+    @property
+    def is_collected(self) -> bool:
+        """Whether the customer comes to a store for it."""
+        return self.mode in (DeliveryMode.CLICK_AND_COLLECT, DeliveryMode.E_RESERVATION)
+
+    @property
+    def is_paid_in_store(self) -> bool:
+        """Whether a till of the store takes its money, and nobody else."""
+        return self.mode is DeliveryMode.E_RESERVATION
 
     @property
     def taken(self) -> tuple[Line, ...]:
@@ -579,6 +610,40 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Handing:
+    """Who is at the counter, and for what. `proof`: "code", or the kind of an identity document."""
+
+    at: datetime
+    units: tuple[Units, ...]
+    proof: str
+    collected_by: str
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What waits at a counter for its customer, and how that ended. Its code is kept nowhere."""
+
+    ready_at: datetime
+    keep_until: datetime
+    remind_at: datetime | None
+    reminded_at: datetime | None = None
+    shelf: str = ""
+    # Somebody gave the customer another date than the terms do.
+    extended: bool = False
+    wrong_codes: int = 0
+    locked_at: datetime | None = None
+    # While its money is taken; after that, whoever had it.
+    handing: Handing | None = None
+    collected_at: datetime | None = None
+    overdue_at: datetime | None = None
+    # What goes back to its shelf.
+    put_back: tuple[Units, ...] = ()
+    put_back_since: datetime | None = None
+    put_back_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fulfilment:
     """Work for one point: a preparation order that leaves as one parcel."""
 
@@ -617,6 +682,13 @@ class Fulfilment:
     # Since when something is put on its units, and when that was done.
     personalising_since: datetime | None = None
     personalised_at: datetime | None = None
+    # Of what its customer collects at the point, once it is ready.
+    collection: Collection | None = None
+
+    @property
+    def is_collected(self) -> bool:
+        """Whether its customer comes to the point for it: nobody carries it."""
+        return not self.carrier_id and not self.taken
 
 
 class HoldOutcome(StrEnum):
@@ -820,6 +892,27 @@ class OrderChange:
     wanted: Wanted | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerChoice:
+    """Units of what is collected that their store does not have ready: the customer says what becomes of them.
+
+    `kind`: empty while it is open; "store", "delivery" or "refund".
+    """
+
+    choice_id: str
+    fulfilment_id: str
+    point_id: str
+    reason: str
+    units: tuple[Units, ...]
+    options: tuple[DeliveryOption, ...]
+    asked_at: datetime
+    until: datetime
+    kind: str = ""
+    chosen_point_id: str = ""
+    decided_at: datetime | None = None
+    actor: str = ""
+
+
 class Cause(StrEnum):
     """Why a parcel will not be there in time, or that it will be after all."""
 
@@ -933,6 +1026,8 @@ class Order:
     changes: tuple[OrderChange, ...] = ()
     # From its beginning on.
     trial: Trial | None = None
+    # Oldest first.
+    choices: tuple[CustomerChoice, ...] = ()
 
     @property
     def cooling_off_until(self) -> datetime | None:
@@ -951,8 +1046,9 @@ class Order:
 
     @property
     def cooling_off_seconds(self) -> int:
-        """What is delivered today does not wait, nor an order of which nothing is sent."""
-        at_once = self.content.mode is DeliveryMode.SAME_DAY or not self.content.sent
+        """What is delivered today, or put aside unpaid, does not wait, nor an order of which nothing is sent."""
+        modes = (DeliveryMode.SAME_DAY, DeliveryMode.E_RESERVATION)
+        at_once = self.content.mode in modes or not self.content.sent
         return 0 if at_once else self.life_cycle.cooling_off_seconds
 
     @property
@@ -1012,5 +1108,6 @@ class Decision:
     no_longer_due_minor: int = 0
     # The numbers of the documents that were issued with it.
     issued: tuple[str, ...] = ()
-    # Why the order cannot be accepted; it stays as it is until what was begun for it is undone.
+    # Why the order cannot be accepted: it stays as it is until what was begun for it is undone. Or why a code is
+    # none.
     refusal: Refusal | None = None

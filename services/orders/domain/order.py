@@ -13,6 +13,7 @@ from kit.errors import FailedPrecondition, InvalidArgument
 from services.orders.domain import (
     appointments,
     changes,
+    collecting,
     fraud,
     holds,
     money_back,
@@ -71,7 +72,7 @@ from services.orders.domain.states import (
     move,
 )
 
-PAYMENT_OUTCOMES = ("authorized", "paid_by_channel", paying.SAVED)
+PAYMENT_OUTCOMES = ("authorized", "paid_by_channel", paying.SAVED, collecting.IN_STORE)
 
 
 def record(order_id: str, content: Content, life_cycle: LifeCycle, placed_at: datetime, now: datetime) -> Decision:
@@ -120,7 +121,9 @@ def accept(
     """
     check_legs(order.content, legs)
     if payment not in PAYMENT_OUTCOMES:
-        raise InvalidArgument("payment", "the payment is authorized, paid_by_channel or saved")
+        raise InvalidArgument("payment", "the payment is authorized, paid_by_channel, saved or in_store")
+    if (payment == collecting.IN_STORE) != order.content.is_paid_in_store:
+        raise InvalidArgument("payment", "a till of the store takes the money of an e-reservation, of no other")
     if promise is None and order.content.sent:
         raise InvalidArgument("promise", "an accepted order has a promise to keep")
     if order.state in UNDONE or fraud.is_refused(order):
@@ -154,7 +157,7 @@ def accept(
     decision = _told(
         validated,
         "order.validated",
-        _accepted(promise, cooling_off_until),
+        _accepted(order.content, promise, cooling_off_until),
         as_of,
         facts={
             "payment": payment,
@@ -176,9 +179,14 @@ def accept(
     return replace(decision, created=created, happenings=(*decision.happenings, *along, *checked, *held))
 
 
-def _accepted(promise: Window | None, cooling_off_until: datetime) -> str:
+def _accepted(content: Content, promise: Window | None, cooling_off_until: datetime) -> str:
     if promise is None:
         return "The order was accepted: all of it is taken along."
+    if content.is_collected:
+        return (
+            f"The order was accepted: promised to be ready at {content.collect_at_point_id} from "
+            f"{_moment(promise.start)}; it can be changed until {_moment(cooling_off_until)}."
+        )
     return (
         f"The order was accepted: delivery promised from {_moment(promise.start)} to {_moment(promise.end)}; "
         f"it can be changed until {_moment(cooling_off_until)}."
@@ -341,7 +349,9 @@ def request_cancellation(
         _without_units(_moved(order, OrderState.CANCELLING, as_of)),
         cancellation_reason=reason,
         next_action_url="",
-        fulfilments=tuple(_stopped(one) if one.state in OPEN_FULFILMENT else one for one in order.fulfilments),
+        fulfilments=tuple(
+            _stopped(one, as_of) if one.state in OPEN_FULFILMENT else one for one in order.fulfilments
+        ),
     )
     text = "Cancellation of the order was asked for."
     spoiled = dict(personalising.spoiled_by_cancelling(order))
@@ -461,9 +471,9 @@ def _not_sent_again(units: Sequence[Units], as_of: datetime) -> tuple[Happening,
     return (Happening("order.units_lost", text, as_of, {"lines": unit_facts(units)}),)
 
 
-def _stopped(work: Fulfilment) -> Fulfilment:
+def _stopped(work: Fulfilment, as_of: datetime) -> Fulfilment:
     state = move("fulfilment", FULFILMENT_MOVES, work.state, FulfilmentState.CANCELLED)
-    return replace(withdrawn(work), state=state)
+    return replace(withdrawn(collecting.to_put_back(work, as_of)), state=state)
 
 
 def _moved(order: Order, state: OrderState, as_of: datetime) -> Order:

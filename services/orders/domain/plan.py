@@ -15,7 +15,9 @@ from services.orders.domain.states import FulfilmentState, UnitState
 def check_legs(content: Content, legs: Sequence[Leg]) -> None:
     """Raises InvalidArgument, naming the field, for a leg that nobody could work on."""
     for i, leg in enumerate(legs):
-        for name in ("point_id", "carrier_id", "service_id"):
+        # Nobody carries what is collected where it lies.
+        at_counter = content.is_collected and not leg.carrier_id and not leg.service_id
+        for name in ("point_id",) if at_counter else ("point_id", "carrier_id", "service_id"):
             if not getattr(leg, name):
                 raise InvalidArgument(f"legs[{i}].{name}", "a leg names its point, carrier and service")
         if leg.hand_over_by is None:

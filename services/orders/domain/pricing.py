@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from kit.errors import InvalidArgument
 from kit.values.allocation import share
 from kit.values.money import Money, is_currency
-from services.orders.domain import texts
+from services.orders.domain import collection_terms, texts
 from services.orders.domain.appointments import check_content
 from services.orders.domain.milestones import check_wishes
 from services.orders.domain.model import (
@@ -42,7 +42,8 @@ def check_change(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
     if not content.mode:
         raise InvalidArgument("mode", "the delivery mode is required")
     check_content(content)
-    if content.sent:
+    collection_terms.check_content(content, buyer)
+    if content.sent and not content.is_collected:
         check_address(buyer.ship_to)
     if content.trade and content.trade not in {one.name for one in channel.trades}:
         raise InvalidArgument("trade", "the channel has no such trade", reason="UNKNOWN_TRADE")
@@ -89,6 +90,10 @@ def payable_minor(lines: Iterable[Line]) -> int:
 
 def _check_payment(content: Content, channel: SalesChannel) -> None:
     payment = content.payment
+    if content.is_paid_in_store:
+        if payment.kind or payment.first:
+            raise InvalidArgument("payment", "an e-reservation is paid at a till of the store: no payment here")
+        return
     if not payment.kind:
         raise InvalidArgument("payment", "say how the order is paid")
     if not payment.value:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kit.errors import InvalidArgument
 from kit.values.money import is_currency
-from services.orders.domain import fraud, notifications, trials
+from services.orders.domain import collection_terms, fraud, notifications, trials
 from services.orders.domain.document import check_terms
 from services.orders.domain.holds import OF_WORK
 from services.orders.domain.model import (
@@ -78,6 +78,7 @@ def check_life_cycle(one: LifeCycle) -> None:
         fraud.check_policy(one.fraud, one.hold_rules)
     trials.check_life_cycle(one)
     notifications.check_life_cycle(one)
+    collection_terms.check_terms(one.collection)
 
 
 def _check_lateness_rules(rules: Sequence[LatenessRule]) -> None:

@@ -55,6 +55,8 @@ class FulfilmentState(StrEnum):
     # On its way back to who sent it, and back there.
     RETURNING = "returning"
     RETURNED = "returned"
+    # Put aside at the counter where its customer collects it.
+    READY = "ready"
 
 
 class UnitState(StrEnum):
@@ -147,7 +149,8 @@ FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
     _F.PLANNED: frozenset({_F.OFFERED, _F.CANCELLED}),
     _F.OFFERED: frozenset({_F.ACCEPTED, _F.REFUSED, _F.LAPSED, _F.CANCELLED}),
     _F.ACCEPTED: frozenset({_F.PICKED, _F.SHORT, _F.CANCELLED}),
-    _F.PICKED: frozenset({_F.PACKED, _F.CANCELLED}),
+    _F.PICKED: frozenset({_F.PACKED, _F.READY, _F.CANCELLED}),
+    _F.READY: frozenset({_F.DELIVERED, _F.CANCELLED}),
     _F.PACKED: frozenset({_F.HANDED_OVER, _F.CANCELLED}),
     _F.HANDED_OVER: frozenset({_F.DELIVERED, _F.LOST, _F.DAMAGED, _F.RETURNING, _F.RETURNED}),
     # A parcel that was believed lost is found again.
@@ -170,7 +173,8 @@ UNIT_MOVES: Mapping[UnitState, frozenset[UnitState]] = {
     _U.UNPLACED: frozenset({_U.ALLOCATED, _U.CANCELLED, _U.LOST}),
     # What was picked or packed loses its place when its parcel is given up for want of its money.
     _U.PICKED: frozenset({_U.PACKED, _U.UNPLACED, _U.CANCELLED}),
-    _U.PACKED: frozenset({_U.SHIPPED, _U.UNPLACED, _U.CANCELLED}),
+    # Delivered from there is what its customer collects.
+    _U.PACKED: frozenset({_U.SHIPPED, _U.DELIVERED, _U.UNPLACED, _U.CANCELLED}),
     _U.SHIPPED: frozenset({_U.DELIVERED, _U.LOST, _U.RETURNING, _U.RETURNED}),
     _U.LOST: frozenset({_U.UNPLACED, _U.SHIPPED, _U.DELIVERED, _U.RETURNING, _U.RETURNED}),
     _U.RETURNING: frozenset({_U.DELIVERED, _U.LOST, _U.RETURNED}),

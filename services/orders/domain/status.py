@@ -21,11 +21,13 @@ _BEFORE_WORK = {
 }
 CUSTOMER_STATUSES = frozenset(words for words, _ in _BEFORE_WORK.values()) | {
     "partially shipped",
+    "ready for collection",
+    "choice required",
     "shipped",
     "partially delivered",
     "delivered",
 }
-_IN_HANDS = (FulfilmentState.ACCEPTED, FulfilmentState.PICKED, FulfilmentState.PACKED)
+_IN_HANDS = (FulfilmentState.ACCEPTED, FulfilmentState.PICKED, FulfilmentState.PACKED, FulfilmentState.READY)
 _WITH_A_POINT = (*_IN_HANDS, FulfilmentState.PLANNED, FulfilmentState.OFFERED)
 # From the least advanced on: in this order they speak for units that have left.
 _LEFT = (UnitState.LOST, UnitState.RETURNING, UnitState.SHIPPED, UnitState.DELIVERED, UnitState.RETURNED)
@@ -35,7 +37,7 @@ def customer_status(order: Order) -> str:
     """What the customer reads."""
     if order.state in _BEFORE_WORK:
         return _BEFORE_WORK[order.state][0]
-    return _journey(order) or "validated"
+    return _journey(order) or _waiting(order) or "validated"
 
 
 def fine_status(order: Order) -> str:
@@ -46,7 +48,7 @@ def fine_status(order: Order) -> str:
         return _BEFORE_WORK[order.state][1]
     if order.state is OrderState.RELEASED and order.trial and not order.trial.settled_at:
         return "on trial"
-    return _journey(order) or _preparation(order)
+    return _journey(order) or _waiting(order) or _preparation(order)
 
 
 def labels(order: Order) -> tuple[StatusLabel, ...]:
@@ -73,7 +75,8 @@ def _journey(order: Order) -> str:
     if live == 0:
         return "refunded" if refunded else "cancelled"
     if left < live:
-        return "partially shipped" if left else ""
+        partly = "partially delivered" if order.content.is_collected else "partially shipped"
+        return partly if left else ""
     if counts[UnitState.RETURNED] == live:
         return "returned"
     for state in (UnitState.LOST, UnitState.RETURNING):
@@ -83,6 +86,17 @@ def _journey(order: Order) -> str:
         ahead = counts[UnitState.DELIVERED] + counts[UnitState.RETURNED]
         return "partially delivered" if ahead else "shipped"
     return "partially returned" if counts[UnitState.RETURNED] else "delivered"
+
+
+def _waiting(order: Order) -> str:
+    """Of an order whose customer is asked, or awaited at a counter with all of it; empty for any other."""
+    if any(not one.kind for one in order.choices) and order.state is OrderState.RELEASED:
+        return "choice required"
+    ready = {one.fulfilment_id for one in order.fulfilments if one.state is FulfilmentState.READY}
+    waiting = [one for one in sent_units(order) if one.state is not UnitState.DELIVERED]
+    if ready and all(one.fulfilment_id in ready for one in waiting):
+        return "ready for collection"
+    return ""
 
 
 def _preparation(order: Order) -> str:

@@ -84,6 +84,8 @@ def check_content(content: Content, buyer: Buyer, life_cycle: LifeCycle) -> None
             raise InvalidArgument(
                 f"lines[{i}].taken_at_point_id", "what is tried at home is sent", reason="TRIAL_SENT_ONLY"
             )
+    if content.is_collected:
+        raise InvalidArgument("mode", "what is tried at home is sent there", reason="TRIAL_SENT_ONLY")
     if not buyer.customer.customer_id:
         raise InvalidArgument(
             "customer.customer_id", "only who is logged in tries at home", reason="TRIAL_NEEDS_CUSTOMER"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from kit.values.allocation import share
 from kit.values.ids import derived_id
 from kit.values.money import Money
-from services.orders.domain import parcels, trials
+from services.orders.domain import collecting, parcels, trials
 from services.orders.domain.model import (
     Cause,
     Decision,
@@ -71,7 +71,7 @@ class Outlook:
 
 def judge(decision: Decision, now: datetime) -> Decision:
     """The decision, with what it means for trial and promise: news, what they give, and when to look again."""
-    decision = trials.follow(decision, now)
+    decision = collecting.follow(trials.follow(decision, now), now)
     order = decision.order
     promise = order.promise
     # Whom nobody met chooses another appointment: until then nothing is promised.
@@ -81,7 +81,8 @@ def judge(decision: Decision, now: datetime) -> Decision:
     outlooks = look(order, now)
     late = any(one.is_late for one in outlooks if one.is_coming) or (order.late_since and _is_homeless(order))
     late = late or _is_lost(order)
-    dates = [*(one.look_at for one in outlooks), parcels.next_deadline(order), trials.next_date(order)]
+    waits = (parcels.next_deadline(order), trials.next_date(order), collecting.next_date(order))
+    dates = [*(one.look_at for one in outlooks), *waits]
     order = replace(
         order,
         late_since=(order.late_since or now) if late else None,
@@ -111,6 +112,9 @@ def look(order: Order, now: datetime) -> tuple[Outlook, ...]:
 def _outlook(work: Fulfilment, planned: Window, promise: Window, tolerance: timedelta, now: datetime) -> Outlook:
     promised = min(planned, promise, key=_end)
     arrived_at = work.parcel.delivered_at if work.parcel else None
+    if work.collection:
+        # What was promised is that it is ready; when its customer comes is up to him.
+        arrived_at = work.collection.ready_at
     if arrived_at:
         if arrived_at <= promised.end + tolerance:
             return Outlook(work, promised, promised, Cause.IN_TIME, None)

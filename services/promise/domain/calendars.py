@@ -149,6 +149,14 @@ class PointCalendar:
                     return Window(max(opens, at), closes)
         return None
 
+    def closings(self, at: datetime) -> Iterator[datetime]:
+        """The end of each opening day that is not over at `at`, in order."""
+        first = at.astimezone(self._zone).date() - _DAY
+        for offset in range(HORIZON_DAYS):
+            hours = self._open(first + offset * _DAY)
+            if hours and hours[-1][1] > at:
+                yield hours[-1][1]
+
     def hand_overs(
         self, carrier_id: str, ready: datetime, has_room: Callable[[HandOver], bool] = _always
     ) -> Iterator[HandOver]:

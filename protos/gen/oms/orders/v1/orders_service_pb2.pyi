@@ -80,6 +80,8 @@ class _FulfilmentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Fulfi
     FULFILMENT_STATE_RETURNING: _FulfilmentState.ValueType  # 22
     """The parcel is on its way back to the point, and has come back."""
     FULFILMENT_STATE_RETURNED: _FulfilmentState.ValueType  # 23
+    FULFILMENT_STATE_READY: _FulfilmentState.ValueType  # 350
+    """Put aside at the counter where its customer collects it."""
 
 class FulfilmentState(_FulfilmentState, metaclass=_FulfilmentStateEnumTypeWrapper):
     """The life of a preparation order."""
@@ -103,6 +105,8 @@ FULFILMENT_STATE_DAMAGED: FulfilmentState.ValueType  # 21
 FULFILMENT_STATE_RETURNING: FulfilmentState.ValueType  # 22
 """The parcel is on its way back to the point, and has come back."""
 FULFILMENT_STATE_RETURNED: FulfilmentState.ValueType  # 23
+FULFILMENT_STATE_READY: FulfilmentState.ValueType  # 350
+"""Put aside at the counter where its customer collects it."""
 Global___FulfilmentState: _TypeAlias = FulfilmentState  # noqa: Y015
 
 @_typing.final
@@ -280,6 +284,7 @@ class LifeCycle(_message.Message):
     TRIAL_FIELD_NUMBER: _builtins.int
     AUTHORISE_AHEAD_SECONDS_FIELD_NUMBER: _builtins.int
     NOTIFICATIONS_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -345,6 +350,10 @@ class LifeCycle(_message.Message):
     def notifications(self) -> _containers.RepeatedCompositeFieldContainer[Global___NotificationRule]:
         """What customers are told, and how; at most one for each milestone. Empty: they are told nothing."""
 
+    @_builtins.property
+    def collection(self) -> Global___CollectionTerms:
+        """How long it waits for its customer what is collected at a store; absent means the usual terms."""
+
     def __init__(
         self,
         *,
@@ -370,10 +379,11 @@ class LifeCycle(_message.Message):
         trial: Global___TrialTerms | None = ...,
         authorise_ahead_seconds: _builtins.int = ...,
         notifications: _abc.Iterable[Global___NotificationRule] | None = ...,
+        collection: Global___CollectionTerms | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["competition", b"competition", "fraud", b"fraud", "trial", b"trial"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "competition", b"competition", "fraud", b"fraud", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorise_ahead_seconds", b"authorise_ahead_seconds", "capture_at", b"capture_at", "change_rules", b"change_rules", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "notifications", b"notifications", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "trial", b"trial", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorise_ahead_seconds", b"authorise_ahead_seconds", "capture_at", b"capture_at", "change_rules", b"change_rules", "collection", b"collection", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "notifications", b"notifications", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "trial", b"trial", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -406,6 +416,46 @@ class NotificationRule(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NotificationRule: _TypeAlias = NotificationRule  # noqa: Y015
+
+@_typing.final
+class CollectionTerms(_message.Message):
+    """What is ready at a store waits so long. Days are opening days of the point."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEEP_DAYS_FIELD_NUMBER: _builtins.int
+    REMINDER_DAYS_FIELD_NUMBER: _builtins.int
+    RESERVATION_HOURS_FIELD_NUMBER: _builtins.int
+    CHOICE_HOURS_FIELD_NUMBER: _builtins.int
+    CODE_ATTEMPTS_FIELD_NUMBER: _builtins.int
+    keep_days: _builtins.int
+    """Of what is paid, 1 to 60; 0 means 7."""
+    reminder_days: _builtins.int
+    """So many days before the end the customer is reminded, 0 or more and less than `keep_days`; absent means 2."""
+    reservation_hours: _builtins.int
+    """Of an e-reservation, 1 to 720; 0: until the point closes for the second time, so that it is kept a whole day."""
+    choice_hours: _builtins.int
+    """In which the customer answers what becomes of units that the store does not have ready, 1 to 336; 0 means 48."""
+    code_attempts: _builtins.int
+    """So many wrong codes lock a collection, 1 to 20; 0 means 5."""
+    def __init__(
+        self,
+        *,
+        keep_days: _builtins.int = ...,
+        reminder_days: _builtins.int | None = ...,
+        reservation_hours: _builtins.int = ...,
+        choice_hours: _builtins.int = ...,
+        code_attempts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_reminder_days", b"_reminder_days", "reminder_days", b"reminder_days"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reminder_days", b"_reminder_days", "choice_hours", b"choice_hours", "code_attempts", b"code_attempts", "keep_days", b"keep_days", "reminder_days", b"reminder_days", "reservation_hours", b"reservation_hours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__reminder_days: _TypeAlias = _typing.Literal["reminder_days"]  # noqa: Y015
+    _WhichOneofArgType__reminder_days: _TypeAlias = _typing.Literal["_reminder_days", b"_reminder_days"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reminder_days) -> _WhichOneofReturnType__reminder_days | None: ...
+
+Global___CollectionTerms: _TypeAlias = CollectionTerms  # noqa: Y015
 
 @_typing.final
 class TrialTerms(_message.Message):
@@ -1248,6 +1298,7 @@ class OrderContent(_message.Message):
     TRADE_FIELD_NUMBER: _builtins.int
     BOOKING_ID_FIELD_NUMBER: _builtins.int
     MAY_WAIT_FIELD_NUMBER: _builtins.int
+    COLLECT_AT_POINT_ID_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """The channel's own number for the order; may be empty."""
@@ -1264,6 +1315,8 @@ class OrderContent(_message.Message):
     """Units may be waited for that are still to come, as far as rulesets and channels allow it. A quote that waits
     needs it.
     """
+    collect_at_point_id: _builtins.str
+    """Where the customer collects it, for the modes of which all is at one store: as a quote's option says."""
     @_builtins.property
     def customer(self) -> Global___Customer: ...
     @_builtins.property
@@ -1306,10 +1359,11 @@ class OrderContent(_message.Message):
         trade: _builtins.str = ...,
         booking_id: _builtins.str = ...,
         may_wait: _builtins.bool = ...,
+        collect_at_point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer", b"customer", "lines", b"lines", "may_wait", b"may_wait", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total", "trade", b"trade"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "collect_at_point_id", b"collect_at_point_id", "customer", b"customer", "lines", b"lines", "may_wait", b"may_wait", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total", "trade", b"trade"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1681,6 +1735,7 @@ class Order(_message.Message):
     FRAUD_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     TRIAL_FIELD_NUMBER: _builtins.int
+    CHOICES_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     state: Global___OrderState.ValueType
     customer_status: _builtins.str
@@ -1772,6 +1827,10 @@ class Order(_message.Message):
     def trial(self) -> Global___Trial:
         """Of an order that is tried at home, from its beginning on."""
 
+    @_builtins.property
+    def choices(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomerChoice]:
+        """What its customer was asked because a store cannot have it ready, oldest first."""
+
     def __init__(
         self,
         *,
@@ -1805,14 +1864,78 @@ class Order(_message.Message):
         fraud: Global___FraudCheck | None = ...,
         changes: _abc.Iterable[Global___OrderChange] | None = ...,
         trial: Global___Trial | None = ...,
+        choices: _abc.Iterable[Global___CustomerChoice] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "fraud", b"fraud", "late_since", b"late_since", "life_cycle", b"life_cycle", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "refusal", b"refusal", "trial", b"trial", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cancellation_reason", b"cancellation_reason", "changes", b"changes", "charge", b"charge", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fraud", b"fraud", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "trial", b"trial", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cancellation_reason", b"cancellation_reason", "changes", b"changes", "charge", b"charge", "choices", b"choices", "compensation", b"compensation", "content", b"content", "cooling_off_until", b"cooling_off_until", "current_promise", b"current_promise", "customer_labels", b"customer_labels", "customer_status", b"customer_status", "fine_status", b"fine_status", "fraud", b"fraud", "fulfilments", b"fulfilments", "holds", b"holds", "late_since", b"late_since", "life_cycle", b"life_cycle", "next_action_url", b"next_action_url", "order_id", b"order_id", "payment_failed_since", b"payment_failed_since", "placed_at", b"placed_at", "promise", b"promise", "promise_changes", b"promise_changes", "ranges", b"ranges", "refunds", b"refunds", "refusal", b"refusal", "state", b"state", "trial", b"trial", "unclaimed_since", b"unclaimed_since", "undecided_loss_since", b"undecided_loss_since", "updated_at", b"updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Order: _TypeAlias = Order  # noqa: Y015
+
+@_typing.final
+class CustomerChoice(_message.Message):
+    """Units of what is collected that their store does not have ready: the customer says what becomes of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHOICE_ID_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    ASKED_AT_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CHOSEN_POINT_ID_FIELD_NUMBER: _builtins.int
+    DECIDED_AT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    choice_id: _builtins.str
+    fulfilment_id: _builtins.str
+    point_id: _builtins.str
+    reason: _builtins.str
+    kind: _builtins.str
+    """Empty while it is open; "store", "delivery" or "refund"."""
+    chosen_point_id: _builtins.str
+    actor: _builtins.str
+    """Who said so; empty when it was time."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]: ...
+    @_builtins.property
+    def options(self) -> _containers.RepeatedCompositeFieldContainer[Global___ChangeOption]: ...
+    @_builtins.property
+    def asked_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """After it they are refunded."""
+
+    @_builtins.property
+    def decided_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        choice_id: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        lines: _abc.Iterable[Global___PlannedLine] | None = ...,
+        options: _abc.Iterable[Global___ChangeOption] | None = ...,
+        asked_at: _timestamp_pb2.Timestamp | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        kind: _builtins.str = ...,
+        chosen_point_id: _builtins.str = ...,
+        decided_at: _timestamp_pb2.Timestamp | None = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at", "decided_at", b"decided_at", "until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "asked_at", b"asked_at", "choice_id", b"choice_id", "chosen_point_id", b"chosen_point_id", "decided_at", b"decided_at", "fulfilment_id", b"fulfilment_id", "kind", b"kind", "lines", b"lines", "options", b"options", "point_id", b"point_id", "reason", b"reason", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerChoice: _TypeAlias = CustomerChoice  # noqa: Y015
 
 @_typing.final
 class Trial(_message.Message):
@@ -2845,6 +2968,8 @@ class Fulfilment(_message.Message):
     AWAITED_FIELD_NUMBER: _builtins.int
     PERSONALISING_SINCE_FIELD_NUMBER: _builtins.int
     PERSONALISED_AT_FIELD_NUMBER: _builtins.int
+    COLLECTED_FIELD_NUMBER: _builtins.int
+    COLLECTION_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -2859,6 +2984,8 @@ class Fulfilment(_message.Message):
     """The fulfilment whose lost parcel it sends again; its goods are paid with that one. Empty for any other."""
     taken: _builtins.bool
     """The customer took it along from the point when the order was accepted: no work, no carrier."""
+    collected: _builtins.bool
+    """The customer collects it at the point: no carrier."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___FulfilmentLine]: ...
     @_builtins.property
@@ -2901,6 +3028,10 @@ class Fulfilment(_message.Message):
     def personalised_at(self) -> _timestamp_pb2.Timestamp:
         """When that was done."""
 
+    @_builtins.property
+    def collection(self) -> Global___Collection:
+        """From when it is ready on."""
+
     def __init__(
         self,
         *,
@@ -2929,14 +3060,103 @@ class Fulfilment(_message.Message):
         awaited: _abc.Iterable[Global___AwaitedUnits] | None = ...,
         personalising_since: _timestamp_pb2.Timestamp | None = ...,
         personalised_at: _timestamp_pb2.Timestamp | None = ...,
+        collected: _builtins.bool = ...,
+        collection: Global___Collection | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "collected", b"collected", "collection", b"collection", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Fulfilment: _TypeAlias = Fulfilment  # noqa: Y015
+
+@_typing.final
+class Collection(_message.Message):
+    """How what is collected waits, and how it ended. The code is in none of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    READY_AT_FIELD_NUMBER: _builtins.int
+    KEEP_UNTIL_FIELD_NUMBER: _builtins.int
+    REMIND_AT_FIELD_NUMBER: _builtins.int
+    REMINDED_AT_FIELD_NUMBER: _builtins.int
+    SHELF_FIELD_NUMBER: _builtins.int
+    WRONG_CODES_FIELD_NUMBER: _builtins.int
+    LOCKED_AT_FIELD_NUMBER: _builtins.int
+    HANDING_SINCE_FIELD_NUMBER: _builtins.int
+    COLLECTED_AT_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    COLLECTED_BY_FIELD_NUMBER: _builtins.int
+    OVERDUE_AT_FIELD_NUMBER: _builtins.int
+    PUT_BACK_FIELD_NUMBER: _builtins.int
+    PUT_BACK_SINCE_FIELD_NUMBER: _builtins.int
+    PUT_BACK_AT_FIELD_NUMBER: _builtins.int
+    shelf: _builtins.str
+    """Where it lies."""
+    wrong_codes: _builtins.int
+    proof: _builtins.str
+    """"code" or the kind of an identity document."""
+    collected_by: _builtins.str
+    """"customer" or "other"."""
+    @_builtins.property
+    def ready_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def keep_until(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def remind_at(self) -> _timestamp_pb2.Timestamp:
+        """Absent: the customer is not reminded."""
+
+    @_builtins.property
+    def reminded_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def locked_at(self) -> _timestamp_pb2.Timestamp:
+        """Since when the code may not be tried."""
+
+    @_builtins.property
+    def handing_since(self) -> _timestamp_pb2.Timestamp:
+        """Its money is being taken, for somebody who is at the counter since."""
+
+    @_builtins.property
+    def collected_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def overdue_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was given up because nobody came."""
+
+    @_builtins.property
+    def put_back(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]:
+        """What goes back to its shelf, since when, and when that was done."""
+
+    @_builtins.property
+    def put_back_since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def put_back_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        ready_at: _timestamp_pb2.Timestamp | None = ...,
+        keep_until: _timestamp_pb2.Timestamp | None = ...,
+        remind_at: _timestamp_pb2.Timestamp | None = ...,
+        reminded_at: _timestamp_pb2.Timestamp | None = ...,
+        shelf: _builtins.str = ...,
+        wrong_codes: _builtins.int = ...,
+        locked_at: _timestamp_pb2.Timestamp | None = ...,
+        handing_since: _timestamp_pb2.Timestamp | None = ...,
+        collected_at: _timestamp_pb2.Timestamp | None = ...,
+        proof: _builtins.str = ...,
+        collected_by: _builtins.str = ...,
+        overdue_at: _timestamp_pb2.Timestamp | None = ...,
+        put_back: _abc.Iterable[Global___PlannedLine] | None = ...,
+        put_back_since: _timestamp_pb2.Timestamp | None = ...,
+        put_back_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collected_at", b"collected_at", "handing_since", b"handing_since", "keep_until", b"keep_until", "locked_at", b"locked_at", "overdue_at", b"overdue_at", "put_back_at", b"put_back_at", "put_back_since", b"put_back_since", "ready_at", b"ready_at", "remind_at", b"remind_at", "reminded_at", b"reminded_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["collected_at", b"collected_at", "collected_by", b"collected_by", "handing_since", b"handing_since", "keep_until", b"keep_until", "locked_at", b"locked_at", "overdue_at", b"overdue_at", "proof", b"proof", "put_back", b"put_back", "put_back_at", b"put_back_at", "put_back_since", b"put_back_since", "ready_at", b"ready_at", "remind_at", b"remind_at", "reminded_at", b"reminded_at", "shelf", b"shelf", "wrong_codes", b"wrong_codes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Collection: _TypeAlias = Collection  # noqa: Y015
 
 @_typing.final
 class AwaitedUnits(_message.Message):

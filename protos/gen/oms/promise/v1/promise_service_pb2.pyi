@@ -684,6 +684,7 @@ class QuoteRequest(_message.Message):
     APPOINTMENTS_FIELD_NUMBER: _builtins.int
     MAY_CONSOLIDATE_FIELD_NUMBER: _builtins.int
     MAY_WAIT_FIELD_NUMBER: _builtins.int
+    ELSEWHERE_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     may_consolidate: _builtins.bool
     """Parcels may meet at a hub and leave as one shipment, where the ruleset knows what joining them costs. Only for
@@ -692,6 +693,10 @@ class QuoteRequest(_message.Message):
     may_wait: _builtins.bool
     """Units may be waited for that are still to come, where the ruleset allows it. Only for whoever plans the order so
     too.
+    """
+    elsewhere: _builtins.bool
+    """The store of the destination cannot do it: others near it are offered to collect at. A country and a postcode say
+    where a delivery goes; without them it is priced to the place of the store.
     """
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
@@ -723,10 +728,11 @@ class QuoteRequest(_message.Message):
         appointments: _abc.Iterable[Global___Appointment] | None = ...,
         may_consolidate: _builtins.bool = ...,
         may_wait: _builtins.bool = ...,
+        elsewhere: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "not_before", b"not_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointments", b"appointments", "as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "not_before", b"not_before"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointments", b"appointments", "as_of", b"as_of", "channel_id", b"channel_id", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "elsewhere", b"elsewhere", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "not_before", b"not_before"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1659,3 +1665,56 @@ class ListedOption(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListedOption: _TypeAlias = ListedOption  # noqa: Y015
+
+@_typing.final
+class GetClosingsRequest(_message.Message):
+    """Of which point, and from when on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    FROM_AT_FIELD_NUMBER: _builtins.int
+    DAYS_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    days: _builtins.int
+    """1 to 100."""
+    @_builtins.property
+    def from_at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        from_at: _timestamp_pb2.Timestamp | None = ...,
+        days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["from_at", b"from_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "from_at", b"from_at", "point_id", b"point_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetClosingsRequest: _TypeAlias = GetClosingsRequest  # noqa: Y015
+
+@_typing.final
+class GetClosingsResponse(_message.Message):
+    """The end of each of so many opening days, the first the one that `from_at` is on if it is open then or later that
+    day; fewer when no more are known.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLOSINGS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def closings(self) -> _containers.RepeatedCompositeFieldContainer[_timestamp_pb2.Timestamp]: ...
+    def __init__(
+        self,
+        *,
+        closings: _abc.Iterable[_timestamp_pb2.Timestamp] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closings", b"closings"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetClosingsResponse: _TypeAlias = GetClosingsResponse  # noqa: Y015

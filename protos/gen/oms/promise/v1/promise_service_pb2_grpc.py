@@ -76,6 +76,11 @@ class PromiseServiceStub:
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderRequest.SerializeToString,
                 response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderResponse.FromString,
                 _registered_method=True)
+        self.GetClosings = channel.unary_unary(
+                '/oms.promise.v1.PromiseService/GetClosings',
+                request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsRequest.SerializeToString,
+                response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsResponse.FromString,
+                _registered_method=True)
         self.GetReplicaStatus = channel.unary_unary(
                 '/oms.promise.v1.PromiseService/GetReplicaStatus',
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetReplicaStatusRequest.SerializeToString,
@@ -145,6 +150,13 @@ class PromiseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetClosings(self, request, context):
+        """When a point closes on its next opening days. INVALID_ARGUMENT / UNKNOWN_POINT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetReplicaStatus(self, request, context):
         """How fresh the stock replica is.
         """
@@ -194,6 +206,11 @@ def add_PromiseServiceServicer_to_server(servicer, server):
                     servicer.PlanOrder,
                     request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderRequest.FromString,
                     response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderResponse.SerializeToString,
+            ),
+            'GetClosings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetClosings,
+                    request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsRequest.FromString,
+                    response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsResponse.SerializeToString,
             ),
             'GetReplicaStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReplicaStatus,
@@ -419,6 +436,33 @@ class PromiseService:
             '/oms.promise.v1.PromiseService/PlanOrder',
             oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderRequest.SerializeToString,
             oms_dot_promise_dot_v1_dot_promise__service__pb2.PlanOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetClosings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.promise.v1.PromiseService/GetClosings',
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsRequest.SerializeToString,
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsResponse.FromString,
             options,
             channel_credentials,
             insecure,

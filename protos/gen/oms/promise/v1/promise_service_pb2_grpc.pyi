@@ -53,6 +53,8 @@ class PromiseServiceStub:
     """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
     needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
     """
+    GetClosings: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.GetClosingsRequest, _promise_service_pb2.GetClosingsResponse]
+    """When a point closes on its next opening days. INVALID_ARGUMENT / UNKNOWN_POINT."""
     GetReplicaStatus: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.GetReplicaStatusRequest, _promise_service_pb2.GetReplicaStatusResponse]
     """How fresh the stock replica is."""
 
@@ -81,6 +83,8 @@ class PromiseServiceAsyncStub(PromiseServiceStub):
     """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
     needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
     """
+    GetClosings: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.GetClosingsRequest, _promise_service_pb2.GetClosingsResponse]  # type: ignore[assignment]
+    """When a point closes on its next opening days. INVALID_ARGUMENT / UNKNOWN_POINT."""
     GetReplicaStatus: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.GetReplicaStatusRequest, _promise_service_pb2.GetReplicaStatusResponse]  # type: ignore[assignment]
     """How fresh the stock replica is."""
 
@@ -154,6 +158,14 @@ class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
         """Where to ship from: ranked plans, and the record of the decision. No stock is held; the room that the first plan
         needs at points and carriers is taken with it (CapacityService). UNAVAILABLE / CAPACITY_CONTENDED.
         """
+
+    @_abc_1.abstractmethod
+    def GetClosings(
+        self,
+        request: _promise_service_pb2.GetClosingsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promise_service_pb2.GetClosingsResponse, _abc.Awaitable[_promise_service_pb2.GetClosingsResponse]]:
+        """When a point closes on its next opening days. INVALID_ARGUMENT / UNKNOWN_POINT."""
 
     @_abc_1.abstractmethod
     def GetReplicaStatus(
