@@ -301,6 +301,7 @@ class Amending(Capturing):
             as_of=now.isoformat(),
             not_before=max(now, datetime.fromisoformat(wanted.cooling_off_until)).isoformat(),
             quote_id="" if wanted.accepts_later else wanted.quote_id,
+            collect_at=self._order.collect_at,
             promised_until=self._promised_until,
             overlays=overlays,
             own_holds=wanted.held,

@@ -12,6 +12,13 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError,
 
 from workflows import policies
 from workflows.appointment_messages import AppointmentMoveStep, WorksToDate
+from workflows.collection_messages import (
+    AskRequest,
+    Choice,
+    ClosingsRequest,
+    DatesRequest,
+    OptionsRequest,
+)
 from workflows.messages import (
     Accepted,
     AcceptRequest,
@@ -35,6 +42,7 @@ from workflows.messages import (
     MoneyRequest,
     MoveRequest,
     Offered,
+    Option,
     OrderStep,
     PaymentAnswer,
     PaymentDue,
@@ -362,6 +370,31 @@ async def record_appointment_move(request: AppointmentMoveStep) -> str:
 async def record_missed_appointment(request: MissedAppointmentStep) -> str:
     """orders: the customer was not met; answers the state of the order."""
     return await _step("record_missed_appointment", request, str)
+
+
+async def closings(request: ClosingsRequest) -> list[str]:
+    """promise: when a point closes on its next opening days."""
+    return await _step("closings", request, list[str])
+
+
+async def set_collection_dates(request: DatesRequest) -> None:
+    """orders: until when what waits at a counter is kept."""
+    await _step("set_collection_dates", request, bool)
+
+
+async def collection_options(request: OptionsRequest) -> list[Option]:
+    """promise: where else units can be collected, or how they could be delivered; none when there is no way."""
+    return await _step("collection_options", request, list[Option])
+
+
+async def ask_customer(request: AskRequest) -> str:
+    """orders: the customer is asked; empty when the order is being cancelled."""
+    return await _step("ask_customer", request, str)
+
+
+async def read_choice(request: OrderStep) -> Choice:
+    """orders: what the customer chose; the detail is the question."""
+    return await _step("read_choice", request, Choice)
 
 
 async def _step(name: str, request: object, result_type: type[T]) -> T:

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies
-    from workflows.capturing import Capturing
+    from workflows.collecting import Keeping
     from workflows.messages import (
         Amount,
         Competing,
@@ -29,7 +29,7 @@ _UNPAID = "payment_failed"
 
 
 @workflow.defn(name="FulfilmentWorkflow")
-class FulfilmentWorkflow(Offering, Capturing):
+class FulfilmentWorkflow(Offering, Keeping):
     """Drives one fulfilment to its end. The orders service decides each race; this story is told."""
 
     @workflow.init
@@ -62,6 +62,8 @@ class FulfilmentWorkflow(Offering, Capturing):
             answer = await self._pick()
         if answer == "short":
             return FulfilmentOutcome("short", await self._report_short())
+        if answer == "picked" and self._work.collected:
+            return await self._until_collected()
         if answer == "picked" and await self._prepare() and await self._hand_over():
             return await self._travel()
         return FulfilmentOutcome("cancelled", self._given_up())

@@ -118,6 +118,8 @@ class OrderInput:
     taken: Taken | None = None
     # Units that are still to come may be waited for.
     may_wait: bool = False
+    # The store at which it is collected.
+    collect_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,8 @@ class PlanRequest:
     appointment: Appointment | None = None
     may_wait: bool = False
     supplies: list[SupplyOverlay] = field(default_factory=list)
+    # The store at which it is collected.
+    collect_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -508,6 +512,8 @@ class FulfilmentInput:
     # By when the planned point would have it delivered.
     window_end: str = ""
     competing: Competing | None = None
+    # Its customer collects it at the point.
+    collected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

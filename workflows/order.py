@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies, search_attributes, taking
     from workflows.amending import CHANGE_TOLD
     from workflows.calls import StepFailed
+    from workflows.collecting import Asking
     from workflows.messages import (
         Accepted,
         AcceptRequest,
@@ -31,7 +32,6 @@ with workflow.unsafe.imports_passed_through():
         Hold,
         HoldAnswer,
         HoldChange,
-        Leg,
         LegPlace,
         Line,
         LostUnits,
@@ -54,7 +54,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.offer_messages import DoubtRequest
     from workflows.paying_ahead import PayingAhead
-    from workflows.refusing import Refused, believe, no_place, sold_out
+    from workflows.refusing import Refused, believe, never_again, no_place, sold_out, without
     from workflows.taking import Declined, Taking
     from workflows.trying import Trying
     from workflows.waiting import Waiting, awaited_of
@@ -64,7 +64,7 @@ _LET_GO = "cooling_off_let_go"
 
 
 @workflow.defn(name="OrderWorkflow")
-class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
+class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
     """Drives one order. Stock, money and the order's state belong to their services; this only sequences."""
 
     @workflow.init
@@ -215,6 +215,8 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
 
     async def _authorize(self, plan: Plan) -> PaymentAnswer:
         """For as long as the promise lasts, where the provider can."""
+        if self._is_paid_in_store():
+            return PaymentAnswer("in_store")
         if not self._order.total.amount_minor and workflow.patched("nothing-due"):
             # A gift, a sample: no provider authorises nothing, and there is nothing to undo.
             return PaymentAnswer("authorized")
@@ -379,7 +381,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
 
     def _is_paid_at_once(self) -> bool:
         due = self._rest_of_total().amount_minor and not self._paid_by_channel
-        return bool(due) and self._order.life_cycle.capture_at == "order"
+        return bool(due) and self._order.life_cycle.capture_at == "order" and not self._is_paid_in_store()
 
     def _rest_of_total(self) -> Amount:
         """Without what was taken along, which is paid."""
@@ -425,7 +427,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
         moment = self._order.life_cycle.capture_at
         if moment == "order" and not self._is_paid_at_once():
             moment = "shipment"
-        if self._is_tried():
+        if self._is_tried() or self._is_paid_in_store():
             # Nor does any of its parcels bring money.
             moment = "order"
         for one in fulfilments:
@@ -438,7 +440,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
     def _competing(self, work: FulfilmentInput) -> Competing | None:
         """None where the planned point alone is asked. Nobody need be faster than that, if it is late itself."""
         competition = self._order.life_cycle.competition
-        if competition is None:
+        if competition is None or work.collected:
             return None
         return Competing(
             rings=competition.rings,
@@ -478,12 +480,15 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
 
         Those of a lost parcel were captured: without another place they are refunded.
         """
+        if self._is_asked_about(lost):
+            await self._ask_and_follow(lost)
+            return
         self._rounds += 1
         is_sent_again = lost.replaces == lost.fulfilment_id
         # Their points did nothing wrong.
         is_excused = is_sent_again or bool(lost.supply_id)
         self._resends += is_excused
-        self._excluded += [] if is_excused else _never_again(lost)
+        self._excluded += [] if is_excused else never_again(lost)
         gone = [self._gone.pop(lost.fulfilment_id)] if lost.fulfilment_id in self._gone else []
         plan = None
         if self._rounds - self._resends <= self._order.life_cycle.reroute_limit and not lost.given_up:
@@ -491,7 +496,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
         elif gone:
             await self._give_room_back(*gone)
         legs = plan.legs if plan else []
-        cancelled = _without(lost.lines, legs)
+        cancelled = without(lost.lines, legs)
         await self._write_off(lost.fulfilment_id, lost.point_id, lost.spoiled)
         if cancelled and lost.held:
             holds = [Hold(line.sku, lost.point_id, line.quantity) for line in cancelled]
@@ -655,7 +660,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
     ) -> PlanRequest:
         now = workflow.now()
         cooling_off = 0 if self._promised_until else self._order.life_cycle.cooling_off_seconds
-        return PlanRequest(
+        wanted = PlanRequest(
             request_id=self._next_key("plan"),
             order_id=self._order.order_id,
             channel_id=self._order.channel_id,
@@ -674,7 +679,9 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
             appointment=self._appointment,
             may_wait=self._order.may_wait,
             supplies=[*self._left, *supplies],
+            collect_at=self._order.collect_at,
         )
+        return self._as_chosen(wanted)
 
     def _as_ordered(self, lines: list[Line]) -> list[Line]:
         """With what is put on their units, wherever they were told of."""
@@ -727,20 +734,3 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead):
 
     def _show(self, status: str) -> None:
         workflow.upsert_search_attributes([search_attributes.ORDER_STATUS.value_set(status)])
-
-
-def _never_again(lost: LostUnits) -> list[Exclusion]:
-    """A point that refused or kept silent is out for this order; one that was short, for the article only."""
-    if lost.held:
-        return [Exclusion(lost.point_id, lost.reason), *lost.refused_by]
-    return [Exclusion(lost.point_id, lost.reason, sku) for sku in sorted({line.sku for line in lost.lines})]
-
-
-def _without(lines: list[Line], legs: list[Leg]) -> list[Line]:
-    """The units of `lines` that no leg takes."""
-    taken = Counter[int]()
-    for leg in legs:
-        for line in leg.lines:
-            taken[line.line_number] += line.quantity
-    left = [(line, line.quantity - taken[line.line_number]) for line in lines]
-    return [Line(line.line_number, line.sku, quantity) for line, quantity in left if quantity > 0]

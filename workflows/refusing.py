@@ -1,6 +1,18 @@
 """Why a plan, or an order, cannot be had: as stories tell each other, and in what figures they believe."""
 
-from workflows.messages import Line, Option, Overlay, Refusal, RefusedLine, Shortfall
+from collections import Counter
+
+from workflows.messages import (
+    Exclusion,
+    Leg,
+    Line,
+    LostUnits,
+    Option,
+    Overlay,
+    Refusal,
+    RefusedLine,
+    Shortfall,
+)
 
 _NO_STOCK = ("NO_STOCK", "UNKNOWN_ITEM")
 
@@ -39,3 +51,20 @@ def believe(overlays: list[Overlay], shortfalls: list[Shortfall]) -> list[Overla
     believed = {(o.sku, o.point_id): o for o in overlays}
     believed.update({(s.sku, s.point_id): Overlay(s.sku, s.point_id, s.free) for s in shortfalls})
     return list(believed.values())
+
+
+def never_again(lost: LostUnits) -> list[Exclusion]:
+    """A point that refused or kept silent is out for this order; one that was short, for the article only."""
+    if lost.held:
+        return [Exclusion(lost.point_id, lost.reason), *lost.refused_by]
+    return [Exclusion(lost.point_id, lost.reason, sku) for sku in sorted({line.sku for line in lost.lines})]
+
+
+def without(lines: list[Line], legs: list[Leg]) -> list[Line]:
+    """The units of `lines` that no leg takes."""
+    taken = Counter[int]()
+    for leg in legs:
+        for line in leg.lines:
+            taken[line.line_number] += line.quantity
+    left = [(line, line.quantity - taken[line.line_number]) for line in lines]
+    return [Line(line.line_number, line.sku, quantity) for line, quantity in left if quantity > 0]

@@ -13,6 +13,8 @@ _PURE = (
     "workflows.attention",
     "workflows.calls",
     "workflows.capturing",
+    "workflows.collecting",
+    "workflows.collection_messages",
     "workflows.messages",
     "workflows.offer_messages",
     "workflows.offering",

@@ -138,6 +138,9 @@ def _share(one: orders.PaymentShare, facts: orders.OrderFacts) -> TenderShare:
 
 def _tender(one: orders.PaymentTerms | orders.PaymentShare, facts: orders.OrderFacts) -> Tender:
     kind = one.WhichOneof("kind") or ""
+    if not kind:
+        # A till of the store takes the money, once the customer is there.
+        return Tender("", "", facts.payment.customer_ref)
     named = getattr(one, kind)
     if isinstance(named, orders.TillReceipt):
         return Tender(_TENDER_KINDS[kind], named.reference, facts.payment.customer_ref, named.point_id)
@@ -192,4 +195,5 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
         booking_id=facts.booking_id,
         taken=_taken(facts),
         may_wait=facts.may_wait,
+        collect_at=facts.destination.point_id,
     )

@@ -10,6 +10,7 @@ from kit.settings import Settings
 from workflows import sweeper
 from workflows.activities.booking import BookingActivities
 from workflows.activities.changes import ChangeActivities
+from workflows.activities.collecting import CollectionActivities
 from workflows.activities.interceptor import AroundActivities
 from workflows.activities.inventory import InventoryActivities
 from workflows.activities.offers import OfferActivities
@@ -66,6 +67,7 @@ def build_worker(
         PromiseActivities(promise),
         OrderActivities(orders),
         OfferActivities(orders, promise),
+        CollectionActivities(orders, promise),
         ChangeActivities(orders),
         PaymentActivities(payments),
         BookingActivities(booking),

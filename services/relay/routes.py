@@ -13,6 +13,7 @@ WAKING = frozenset(
         "oms.orders.order.capture_retry_requested",
         "oms.orders.order.refund_retried",
         "oms.orders.order.trial_settled",
+        "oms.orders.order.collection_chosen",
         *(
             f"oms.orders.fulfilment.{what}"
             for what in (
@@ -25,6 +26,9 @@ WAKING = frozenset(
                 "picked",
                 "short",
                 "packed",
+                "ready_for_collection",
+                "collecting",
+                "collected",
                 "capture_overridden",
                 "capture_retry_requested",
                 "handed_over",

@@ -26,6 +26,10 @@ from oms.inventory.v1.shelf_service_pb2_grpc import add_ShelfServiceServicer_to_
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub, add_SupplyServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub, add_ChangeServiceServicer_to_server
+from oms.orders.v1.collection_service_pb2_grpc import (
+    CollectionServiceStub,
+    add_CollectionServiceServicer_to_server,
+)
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub, add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub, add_TrackingServiceServicer_to_server
@@ -61,6 +65,9 @@ from services.inventory.watch import StockWatch
 from services.orders.amending import Amending
 from services.orders.appointing import Appointments
 from services.orders.changes_rpc import ChangesRpc
+from services.orders.codes import Codes
+from services.orders.collecting import Collecting
+from services.orders.collecting_rpc import CollectionRpc
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.labelling import Labels
@@ -209,6 +216,7 @@ async def running(
             changes=ChangeServiceStub(channel),
             tracking=TrackingServiceStub(channel),
             trials=TrialServiceStub(channel),
+            collections=CollectionServiceStub(channel),
             offers=OffersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
             stored_value=StoredValueServiceStub(channel),
@@ -263,6 +271,8 @@ async def _serve(
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking, Labels(engines["orders"], "9520417")), server)
     add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders, identities)), server)
     add_TrialServiceServicer_to_server(TrialRpc(Trying(*of_orders)), server)
+    collecting = Collecting(*of_orders, Codes(["a key of tests"]), Identities("a key of tests"))
+    add_CollectionServiceServicer_to_server(CollectionRpc(collecting), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
     stored_value = StoredValueProvider(*of_codes)
     providers: dict[str, Provider] = {"stripe": stripe, "stored_value": stored_value, "till": TillProvider()}
@@ -331,7 +341,12 @@ async def _load_points(world: World) -> None:
             opening_hours=[inv.OpeningHours(weekday=day, opens_minute=0, closes_minute=1440) for day in EVERY_DAY],
             open_on_public_holidays=True,
             collections=[inv.Collection(carrier_id="VAN", weekday=day, cut_off_minute=1080) for day in EVERY_DAY],
-            capabilities=["ship_from_store"] if point == NEAR else ["ship_from_store", "engraving"],
+            capabilities=[
+                "ship_from_store",
+                "click_and_collect",
+                "e_reservation",
+                *(["engraving"] if point != NEAR else []),
+            ],
             handling_minutes=10,
             ownership="owned",
         )

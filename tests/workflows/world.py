@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
     from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
+    from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceAsyncStub
@@ -85,6 +86,14 @@ async def until(check: Callable[[], Awaitable[T]], what: str = "") -> T:
     return answer
 
 
+def _mode(booking: str, collect_at: str, *, reserved: bool) -> "types.DeliveryMode.ValueType":
+    if booking:
+        return types.DELIVERY_MODE_APPOINTMENT
+    if reserved:
+        return types.DELIVERY_MODE_E_RESERVATION
+    return types.DELIVERY_MODE_CLICK_AND_COLLECT if collect_at else types.DELIVERY_MODE_HOME_STANDARD
+
+
 def order_lines(lines: Mapping[str, int], *, free: bool = False) -> list[pb.OrderLine]:
     """Lines of these quantities by SKU; the first bears the delivery fee."""
     return [
@@ -126,6 +135,7 @@ class World:
     changes: "ChangeServiceAsyncStub"
     tracking: "TrackingServiceAsyncStub"
     trials: "TrialServiceAsyncStub"
+    collections: "CollectionServiceAsyncStub"
     offers: "OffersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
     stored_value: "StoredValueServiceAsyncStub"
@@ -343,12 +353,18 @@ class World:
         customer_id: str = "",
         may_wait: bool = False,
         engraved: str = "",
+        collect_at: str = "",
+        reserved: bool = False,
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more. `taken` is taken along from NEAR.
+
+        `collect_at`: the customer collects it there, paid before or, `reserved`, at the till.
 
         `engraved`: on the units of the first line.
         """
         rows = order_lines(lines, free=free)
+        if reserved:
+            rows[0].shipping_minor = 0
         if engraved:
             rows[0].personalisations.add(name=ENGRAVED.name, text=engraved)
         rows += [
@@ -380,9 +396,10 @@ class World:
             ),
             lines=rows,
             total=total_of(rows),
-            mode=types.DELIVERY_MODE_APPOINTMENT if booking else types.DELIVERY_MODE_HOME_STANDARD,
+            mode=_mode(booking, collect_at, reserved=reserved),
+            collect_at_point_id=collect_at,
             booking_id=booking,
-            payment=payment or pb.PaymentTerms(payment_method_token=token),
+            payment=None if reserved else payment or pb.PaymentTerms(payment_method_token=token),
             basket_id=basket,
             may_wait=may_wait,
         )

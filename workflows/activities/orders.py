@@ -382,4 +382,5 @@ def to_work(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:
         paid_by_channel=paid_by_channel,
         replaces=row.replaces,
         window_end=text_or_empty(row.window, "end"),
+        collected=row.collected,
     )

@@ -77,7 +77,9 @@ def question(request: PlanRequest) -> pb.PlanOrderRequest:
         request_id=request.request_id,
         order_id=request.order_id,
         channel_id=request.channel_id,
-        destination=types.Destination(country=request.country, postcode=request.postcode),
+        destination=types.Destination(
+            country=request.country, postcode=request.postcode, point_id=request.collect_at
+        ),
         lines=[
             pb.BasketLine(
                 line_number=line.line_number,

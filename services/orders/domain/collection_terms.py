@@ -47,6 +47,8 @@ def check_change(before: Content, after: Content) -> None:
     """Raises InvalidArgument where an order would be collected otherwise, or elsewhere, or no longer."""
     if before.mode != after.mode and (before.is_collected or after.is_collected):
         raise InvalidArgument("mode", "what is collected is placed anew to be sent, and the other way round")
+    if before.is_paid_in_store and before.total != after.total:
+        raise InvalidArgument("total", "an e-reservation is placed anew for other goods")
 
 
 def opening_days(order: Order) -> int:
