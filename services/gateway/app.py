@@ -24,6 +24,7 @@ from services.gateway.routes.booking import booking_router
 from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.changes import changes_router
 from services.gateway.routes.checks import checks_router
+from services.gateway.routes.collections import collections_router
 from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.documents import documents_router
 from services.gateway.routes.handovers import handovers_router
@@ -68,6 +69,7 @@ _TAGS = (
     ("changes", "What becomes of an order that stands: fewer units, another address, other content."),
     ("trials", "Goods that are tried at home: what is kept and paid, and what comes back."),
     ("notifications", "What customers were told of their orders by mail and SMS, and what is to be sent again."),
+    ("click and collect", "What customers collect at a store: put aside, handed over, kept, put back; no-shows."),
     ("life cycles", "How orders live: deadlines, holds, changes, labels and fraud rules, in versions."),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("offers", "Work that points compete for: who may take it and until when, and what nobody took."),
@@ -160,6 +162,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         changes_router,
         trials_router,
         notifications_router,
+        collections_router,
         refunds_router,
         documents_router,
         finance.finance_router,

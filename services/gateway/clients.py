@@ -26,6 +26,7 @@ from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub
+from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceStub
 from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
 from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceStub
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceAsyncStub
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
+    from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
     from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceAsyncStub
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
@@ -123,6 +125,7 @@ class Clients:
         self.changes: ChangeServiceAsyncStub = ChangeServiceStub(self._channels["orders"])
         self.trials: TrialServiceAsyncStub = TrialServiceStub(self._channels["orders"])
         self.notifications: NotificationServiceAsyncStub = NotificationServiceStub(self._channels["orders"])
+        self.collections: CollectionServiceAsyncStub = CollectionServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
         self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])

@@ -66,7 +66,7 @@ async def _outcome(
 
 def content_of(body: OrderPlacement) -> orders.OrderContent:
     """The order as `orders` records it."""
-    values = body.model_dump(exclude={"payment"}) | {"payment": body.payment.chosen()}
+    values = body.model_dump(exclude={"payment"}) | {"payment": body.payment.chosen() if body.payment else None}
     return message(orders.OrderContent, values)
 
 

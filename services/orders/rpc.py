@@ -506,6 +506,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             channel_id=work.channel_id,
             brands=work.brands,
             channel_order_number=work.channel_order_number,
+            customer_name=work.customer_name,
             texts=[
                 pb.PersonalText(line_number=one.line_number, name=one.name, text=one.text) for one in work.texts
             ],

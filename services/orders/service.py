@@ -5,7 +5,7 @@ Nothing here calls another service.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -90,6 +90,8 @@ class Work:
     brands: tuple[str, ...]
     channel_order_number: str
     texts: tuple[PersonalText, ...] = ()
+    # Of what its customer collects.
+    customer_name: str = field(default="", repr=False)
 
 
 _PLANNED = TypeAdapter(Planned)
@@ -374,7 +376,8 @@ class OrdersService(Offering):
                 return Work(as_offered(work, mine[0]), None, *of_order)
         numbers = {line.line_number for line in work.lines}
         texts = tuple(one for one in view.buyer.personalisations if one.line_number in numbers)
-        return Work(work, view.buyer.ship_to, *of_order, texts)
+        name = view.buyer.customer.name if work.is_collected else ""
+        return Work(work, view.buyer.ship_to, *of_order, texts, name)
 
     # -- fulfilments --------------------------------------------------------------------------------------
 

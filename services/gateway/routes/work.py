@@ -73,6 +73,7 @@ async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAr
         "channel_id": found.channel_id,
         "brands": list(found.brands),
         "channel_order_number": found.channel_order_number or None,
+        "customer_name": found.customer_name or None,
     }
     return FulfilmentDetail.model_validate(fulfilment_values(found.fulfilment) | more)
 

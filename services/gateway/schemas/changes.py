@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
+from services.gateway.schemas.addresses import Address
 from services.gateway.schemas.base import (
     MAX_INT32,
     LongId,
@@ -12,7 +13,7 @@ from services.gateway.schemas.base import (
     Quantity,
     Sent,
 )
-from services.gateway.schemas.orders import ORDER_EXAMPLE, Address, ChangeView, Mode, OrderLine
+from services.gateway.schemas.orders import ORDER_EXAMPLE, ChangeView, Mode, OrderLine
 
 _LATER = "Take a later promise than the one that was given; else it is refused with what could be had"
 

@@ -178,6 +178,20 @@ class NotificationRule(Sent):
     ways: list[Literal["mail", "sms"]] = Field(description="None: they are not told of it")
 
 
+class CollectionTerms(Sent):
+    """How long what is ready at a store waits for its customer, in opening days of the point."""
+
+    keep_days: int = Field(7, ge=1, le=60)
+    reminder_days: int = Field(2, ge=0, le=59, description="Before the end; 0: the customer is not reminded")
+    reservation_hours: int = Field(
+        0, ge=0, le=720, description="Of an e-reservation; 0: until the point closes on its next opening day"
+    )
+    choice_hours: int = Field(
+        48, ge=1, le=336, description="To say what becomes of what the store does not have ready"
+    )
+    code_attempts: int = Field(5, ge=1, le=20, description="So many wrong codes lock a collection")
+
+
 _EXAMPLE: dict[str, Any] = {
     "cooling_off_seconds": 1800,
     "offer_seconds": 3600,
@@ -232,6 +246,7 @@ class LifeCycle(Sent):
     notifications: list[NotificationRule] = Field(
         default_factory=list, description="What customers are told, and how; without any they are told nothing"
     )
+    collection: CollectionTerms | None = Field(None, description="Null: the usual terms")
 
 
 class LifeCycleView(LifeCycle):

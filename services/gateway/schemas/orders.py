@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from services.gateway.schemas.addresses import Address
 from services.gateway.schemas.base import (
     MAX_INT32,
     MAX_QUANTITY,
     Amount,
     Code,
-    Country,
     Id,
     Instant,
     LongId,
@@ -19,7 +19,6 @@ from services.gateway.schemas.base import (
     Money,
     MoneyView,
     Paged,
-    Postcode,
     RequiredText,
     Sent,
     Shown,
@@ -27,14 +26,25 @@ from services.gateway.schemas.base import (
     Text,
     WindowView,
 )
+from services.gateway.schemas.collections import CustomerChoiceView
 from services.gateway.schemas.holds import HoldKind, HoldView
 from services.gateway.schemas.refunds import ChargeView
 from services.gateway.schemas.reviews import FraudCheckView
 from services.gateway.schemas.trials import TrialView
 from services.gateway.schemas.work import FulfilmentView
 
-# Those that end at an address.
-Mode = Literal["home_standard", "home_express", "same_day", "white_glove", "appointment", "relay_point", "locker"]
+# Those that end at an address, or at a store that has all of it.
+Mode = Literal[
+    "home_standard",
+    "home_express",
+    "same_day",
+    "white_glove",
+    "appointment",
+    "relay_point",
+    "locker",
+    "click_and_collect",
+    "e_reservation",
+]
 OrderStatus = Literal[
     "recorded", "action_required", "refused", "validated", "released", "cancelling", "cancelled", "closed"
 ]
@@ -63,16 +73,6 @@ class Customer(Sent):
         max_length=2,
         description="How he wants to be told of the order, `none` alone; empty: as its life cycle says",
     )
-
-
-class Address(Sent):
-    """A postal address."""
-
-    name: RequiredText
-    street_lines: list[RequiredText] = Field(min_length=1, max_length=4)
-    postcode: Postcode
-    city: RequiredText
-    country: Country
 
 
 class DiscountShare(Sent):
@@ -233,7 +233,7 @@ class OrderPlacement(Sent):
     channel_id: Id
     channel_order_number: Text = ""
     customer: Customer = Field(default_factory=Customer)
-    ship_to: Address | None = Field(None, description="Required, unless every unit is taken along")
+    ship_to: Address | None = Field(None, description="Required, unless every unit is taken along or collected")
     lines: list[OrderLine] = Field(min_length=1, max_length=2_000)
     total: Money = Field(description="The sum of net, tax and shipping of the lines")
     mode: Mode = "home_standard"
@@ -250,7 +250,14 @@ class OrderPlacement(Sent):
         description="Units that are still to come may be waited for, as the rules of channel and routing allow; "
         "needed with a quote that waits",
     )
-    payment: Payment
+    collect_at_point_id: Id | Literal[""] = Field(
+        "",
+        description="The store at which it is collected, for `click_and_collect` and `e_reservation`: "
+        "the `point_id` of a promise",
+    )
+    payment: Annotated[Payment | None, Field(validate_default=True)] = Field(
+        None, description="Required, but for an `e_reservation`: a till of the store takes its money"
+    )
     standard_shipping: Money | None = Field(
         None,
         description="What standard delivery would have cost, if less than the fee: a withdrawal gives that back",
@@ -262,6 +269,13 @@ class OrderPlacement(Sent):
         None,
         description="When the channel took the order, if it reaches us later; `placed_at` and deadlines are ours",
     )
+
+    @field_validator("payment")
+    @classmethod
+    def _is_said(cls, payment: Payment | None, info: ValidationInfo) -> Payment | None:
+        if payment is None and info.data.get("mode") != "e_reservation":
+            raise PydanticCustomError("missing", "Field required")
+        return payment
 
 
 class OrderFilters(Paged):
@@ -521,6 +535,10 @@ class OrderView(OrderSummary):
     fulfilments: list[FulfilmentView]
     changes: list[ChangeView] = Field(description="All that were asked for since it stands, oldest first")
     trial: TrialView | None = Field(description="Of what is tried at home, once all has arrived")
+    collect_at_point_id: str = Field(description="Where the customer collects it; empty: it is sent")
+    choices: list[CustomerChoiceView] = Field(
+        description="What its customer was asked because a store does not have it ready, oldest first"
+    )
 
 
 class TimelineEntryView(Shown):

@@ -19,6 +19,7 @@ from services.gateway.schemas.base import (
     Text,
     WindowView,
 )
+from services.gateway.schemas.collections import CollectionView
 
 FulfilmentStatus = Literal[
     "planned",
@@ -36,6 +37,7 @@ FulfilmentStatus = Literal[
     "damaged",
     "returning",
     "returned",
+    "ready",
 ]
 CarrierStatus = Literal[
     "in_transit", "out_for_delivery", "delivery_failed", "delivered", "lost", "damaged", "returning", "returned"
@@ -131,6 +133,8 @@ class FulfilmentView(Shown):
     awaited: list[AwaitedUnitsView] = Field(description="Until these have come, a hold for `stock` keeps it back")
     personalising_since: datetime | None = Field(description="Since when something is put on its units")
     personalised_at: datetime | None = Field(description="When that was done: before, such work is not packed")
+    collected: bool = Field(description="Its customer collects it at the point: it is put aside, not packed")
+    collection: CollectionView | None = Field(description="From when it is ready on")
 
 
 class LabelAddress(Shown):
@@ -159,12 +163,13 @@ class FulfilmentDetail(FulfilmentView):
     channel_id: str
     brands: list[str]
     channel_order_number: str | None
+    customer_name: str | None = Field(description="Of what is collected: whose document is looked at")
 
 
 class WorkFilters(Paged):
     """Which work of a point; without status, all that is open."""
 
-    status: list[FulfilmentStatus] = Field(default_factory=list, max_length=15)
+    status: list[FulfilmentStatus] = Field(default_factory=list, max_length=16)
 
 
 class OfferRefusal(Sent):

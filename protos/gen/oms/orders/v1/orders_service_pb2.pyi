@@ -6025,9 +6025,12 @@ class GetFulfilmentResponse(_message.Message):
     BRANDS_FIELD_NUMBER: _builtins.int
     CHANNEL_ORDER_NUMBER_FIELD_NUMBER: _builtins.int
     TEXTS_FIELD_NUMBER: _builtins.int
+    CUSTOMER_NAME_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """For the packing slip; may be empty."""
+    customer_name: _builtins.str
+    """Personal data, of what its customer collects at the point: whose document is looked at. Empty of any other work."""
     @_builtins.property
     def fulfilment(self) -> Global___Fulfilment: ...
     @_builtins.property
@@ -6049,10 +6052,11 @@ class GetFulfilmentResponse(_message.Message):
         brands: _abc.Iterable[_builtins.str] | None = ...,
         channel_order_number: _builtins.str = ...,
         texts: _abc.Iterable[Global___PersonalText] | None = ...,
+        customer_name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment", "ship_to", b"ship_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "fulfilment", b"fulfilment", "ship_to", b"ship_to", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer_name", b"customer_name", "fulfilment", b"fulfilment", "ship_to", b"ship_to", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
