@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem, TookTooLong
+from cli.client import Api, Json, Problem, TookTooLong, wait_for
 from cli.people import Buyer, CaptureFailed, Carrier, Office, Service, Shop, Store
 from cli.state import DEFAULT_STATE, StateOption, running_system
 
@@ -38,14 +38,18 @@ def demo(
     cancel: Annotated[bool, typer.Option(help="The customer cancels while it is still possible.")] = False,
     lose: Annotated[bool, typer.Option(help="The carrier loses the first parcel; it is sent again.")] = False,
     personalise: Annotated[str, typer.Option(help="What the customer has put on it, for example a name.")] = "",
+    collect: Annotated[bool, typer.Option(help="The customer collects it at a store near by.")] = False,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Place an order and follow it to the customer's door, with its stock and its money at each step."""
     console = show.console()
     with Api.of(running_system(state).gateway_url, state) as api:
-        journey = Journey(api, console, sku, quantity, personalise)
+        kind = CollectedJourney if collect else Journey
+        journey = kind(api, console, sku, quantity, personalise)
         try:
-            if cancel:
+            if isinstance(journey, CollectedJourney):
+                journey.to_the_counter()
+            elif cancel:
                 journey.to_cancellation()
             else:
                 journey.to_the_door(
@@ -119,11 +123,7 @@ class Journey:
         basket = [(self._sku, self._quantity)]
         personal = {item[0]["personalisations"][0]["name"]: self._text} if self._text else {}
         promise = self._shop.promise(basket, self._buyer, personal)
-        price = self._tell_promise(promise)
-        content = self._shop.order_content(
-            basket, self._buyer, shipping_minor=price, quote_id=promise["quote_id"], personal=personal
-        )
-        placed = self._shop.place(content)
+        placed = self._shop.place(self._content(basket, promise, personal))
         self.order_id = placed["id"]
         order = self._shop.wait(
             self.order_id, "an outcome of the placement", lambda one: one["status"] != "recorded"
@@ -131,6 +131,13 @@ class Journey:
         if order["status"] != "validated":
             raise Differs(f"the order is {order['status']}, not validated")
         self._tell("placed", order)
+
+    def _content(self, basket: list[tuple[str, int]], promise: Json, personal: dict[str, str]) -> Json:
+        """What is ordered of what was promised: standard delivery."""
+        price = self._tell_promise(promise)
+        return self._shop.order_content(
+            basket, self._buyer, shipping_minor=price, quote_id=promise["quote_id"], personal=personal
+        )
 
     def _prepare(self, store: Store, work: Json) -> None:
         point = store.point_id
@@ -280,6 +287,49 @@ class Journey:
         wrong = [f"{name} is {found[name]}, not {wanted[name]}" for name in wanted if found[name] != wanted[name]]
         if wrong:
             raise Differs("; ".join(wrong))
+
+
+class CollectedJourney(Journey):
+    """One order from the product page to the counter."""
+
+    def to_the_counter(self) -> None:
+        """Placed, released, picked, put aside, collected, closed. Raises Differs if it ends otherwise."""
+        self._place()
+        self._tell("released", self._shop.wait_status(self.order_id, "released"))
+        work = self._next_work()
+        if work is None:
+            raise Differs("no store has the work")
+        store = Store(self._api, work["point_id"])
+        work = store.wait_offer(self.order_id)
+        store.accept(work)
+        store.pick(work)
+        self._tell(f"{store.point_id} accepts and picks", self._order())
+        store.put_aside(work, "B-12")
+        self._tell(f"{store.point_id} puts it aside", self._order())
+        code = self._code()
+        self._console.print(f"the customer's code: [bold]{code}[/]")
+        store.collect(work, code)
+        self._wait_collected(work)
+        self._wait_issued()
+        self._tell("the customer has it, and it is paid", self._order())
+        self._tell("closed", self._shop.wait_status(self.order_id, "closed", "cancelled"))
+        self._tell_timeline()
+        self._check_delivered()
+        self._console.print(f"\n[green]Collected, captured, closed.[/] oms order show {self.order_id}")
+
+    def _content(self, basket: list[tuple[str, int]], promise: Json, personal: dict[str, str]) -> Json:
+        offered = [one for one in promise["options"] if one["mode"] == "click_and_collect"]
+        if not offered:
+            raise Differs("no store near the customer has it to be collected")
+        self._tell_promise(promise)
+        content = self._shop.order_content(basket, self._buyer, quote_id=promise["quote_id"], personal=personal)
+        return content | {"mode": "click_and_collect", "collect_at_point_id": offered[0]["point_id"]}
+
+    def _code(self) -> str:
+        return str(self._shop.codes(self.order_id)[0]["code"])
+
+    def _wait_collected(self, work: Json) -> None:
+        wait_for(f"the payment of {work['id']}", lambda: self._fulfilment(work["id"])["status"] == "delivered")
 
 
 def _units_sent(order: Json) -> int:

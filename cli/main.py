@@ -5,6 +5,7 @@ import typer
 from cli import (
     capacity,
     changes,
+    collecting,
     demo,
     doctor,
     documents,
@@ -52,6 +53,7 @@ for module in (
     changes,
     trials,
     notifications,
+    collecting,
     payments,
     documents,
     stored_value,

@@ -110,6 +110,12 @@ class Shop:
         """The order as it stands."""
         return self._api.get(f"/v1/orders/{order_id}", "channel", self._scope)
 
+    def codes(self, order_id: str) -> list[Json]:
+        """By which the customer collects what is ready."""
+        path = f"/v1/orders/{order_id}/collection-codes"
+        rows: list[Json] = self._api.get(path, "channel", self._scope)["items"]
+        return rows
+
     def cancel(self, order_id: str, reason: str = "changed my mind") -> Json:
         """Asks for cancellation."""
         return self._api.post(f"/v1/orders/{order_id}/cancel", "channel", {"reason": reason}, scope=self._scope)
@@ -220,6 +226,14 @@ class Store:
     def hand_over(self, work: Json, tracking_code: str = "") -> Json:
         """Gives the parcel to the carrier."""
         return self._act(work, "hand-over", {"tracking_code": tracking_code})
+
+    def put_aside(self, work: Json, shelf: str = "") -> Json:
+        """Keeps what was picked for its customer."""
+        return self._act(work, "ready", {"shelf": shelf})
+
+    def collect(self, work: Json, code: str) -> Json:
+        """Hands over what waits to whoever has the code."""
+        return self._act(work, "collect", {"code": code})
 
     def wait_captured(self, work: Json) -> Json:
         """The work once its parcel may leave."""

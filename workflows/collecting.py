@@ -18,6 +18,7 @@ from workflows.capturing import Capturing
 from workflows.collection_messages import AskRequest, Choice, ClosingsRequest, DatesRequest, OptionsRequest
 from workflows.messages import (
     Amount,
+    CapacityRequest,
     Exclusion,
     FulfilmentInput,
     FulfilmentOutcome,
@@ -79,6 +80,8 @@ class Keeping(Capturing):
         if happening.get("reason") != _NOT_COLLECTED:
             return FulfilmentOutcome("cancelled", self._given_up())
         await self._give_back(self._lines("cancelled", "lines"), happening)
+        room = CapacityRequest(self._work.order_id, [LegPlace(self._point_id, self._work.lines)])
+        await self._insist_on(calls.release_capacity, room)
         return FulfilmentOutcome("cancelled")
 
     async def _date_it(self) -> None:

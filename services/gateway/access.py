@@ -54,6 +54,9 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/console/store/{point_id}/work/{fulfilment_id}"): _STORE,
     ("GET", "/console/store/{point_id}/work/{fulfilment_id}/label.pdf"): _STORE,
     ("GET", "/console/store/{point_id}/work/{fulfilment_id}/packing-slip.pdf"): _STORE,
+    ("GET", "/console/store/{point_id}/counter"): _STORE,
+    ("GET", "/console/store/{point_id}/counter/{fulfilment_id}"): _STORE,
+    ("POST", "/console/store/{point_id}/counter/{fulfilment_id}"): _STORE,
     # A console page asks for the rights of the endpoint that tells the same.
     ("GET", "/console/orders"): _READING_ORDERS,
     ("GET", "/console/orders/{order_id}"): _READING_ORDERS,

@@ -16,6 +16,7 @@ from services.gateway.console.documents import document_pages
 from services.gateway.console.finance import finance_pages
 from services.gateway.console.pages import console_router
 from services.gateway.console.paying import paying_router
+from services.gateway.console.store.collecting import collecting_pages
 from services.gateway.console.store.pages import store_pages
 from services.gateway.readiness import Readiness
 from services.gateway.routes import finance, imports, simulations
@@ -187,6 +188,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         finance_pages,
         document_pages,
         store_pages,
+        collecting_pages,
     ):
         app.include_router(router)
     problems.install(app)

@@ -208,6 +208,11 @@ _ELSEWHERE = {
         "settle_payment",
         "authorised_until",
         "restock",
+        "closings",
+        "set_collection_dates",
+        "collection_options",
+        "ask_customer",
+        "read_choice",
     ),
 }
 

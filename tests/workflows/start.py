@@ -103,7 +103,18 @@ from services.relay.signals import Signals
 from tests.conftest import MakeDatabase
 from tests.simulators.payment_provider import API_KEY, WEBHOOK_SECRET, RunningProvider
 from tests.workflows.faults import Faults
-from tests.workflows.world import FAR, MET, MID, NEAR, RING_SECONDS, SHIPPING_MINOR, World, until
+from tests.workflows.world import (
+    ACROSS,
+    BESIDE,
+    FAR,
+    MET,
+    MID,
+    NEAR,
+    RING_SECONDS,
+    SHIPPING_MINOR,
+    World,
+    until,
+)
 from workflows.worker import build_worker
 
 CODEC_KEYS = "test:" + "A" * 43
@@ -156,7 +167,13 @@ JUDGED = orders.FraudPolicy(
 )
 CAP_MINOR = 1000
 EVERY_DAY = range(1, 8)
-_POSITIONS = {NEAR: (48.86, 2.38), MID: (47.90, 1.90), FAR: (43.30, 5.37)}
+_POSITIONS = {
+    NEAR: (48.86, 2.38),
+    MID: (47.90, 1.90),
+    FAR: (43.30, 5.37),
+    BESIDE: (48.84, 2.30),
+    ACROSS: (48.90, 2.25),
+}
 # Enough for hundreds of orders at once: the pool of a production service is smaller, and there are more of them.
 _POOL_SIZE = 12
 

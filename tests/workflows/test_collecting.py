@@ -16,7 +16,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as pay
 from tests.workflows.faults import Fault
 from tests.workflows.test_unwind import EACH, RECOVERABLE, _with_help
-from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
+from tests.workflows.world import ACROSS, BESIDE, FAR, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 DAY = timedelta(days=1)
@@ -230,13 +230,13 @@ async def test_a_store_that_refuses_or_is_short_lets_the_customer_choose(world: 
     total = 2 * PRICE_MINOR + SHIPPING_MINOR
 
     async def another_store() -> None:
-        sku, order_id = await placed(world, {NEAR: 2, MID: 2})
+        sku, order_id = await placed(world, {NEAR: 2, BESIDE: 2})
         await world.refuse(order_id, "no_staff")
         offered = await asked(world, order_id)
-        assert {one.point_id for one in offered.options} == {MID, ""}
-        await choose(world, order_id, "store", MID)
+        assert {one.point_id for one in offered.options} == {BESIDE, ""}
+        await choose(world, order_id, "store", BESIDE)
         await put_aside(world, order_id)
-        assert await world.holds_of(sku) == {MID: 2}
+        assert await world.holds_of(sku) == {BESIDE: 2}
         await collected(world, order_id)
         await _ends(world, order_id, "CLOSED")
         await world.assert_settled(order_id, kept_minor=total, sold={sku: 2})
@@ -250,7 +250,7 @@ async def test_a_store_that_refuses_or_is_short_lets_the_customer_choose(world: 
         await world.assert_settled(order_id, kept_minor=total, sold={sku: 2})
 
     async def part_of_it() -> None:
-        sku, order_id = await placed(world, {NEAR: 2, MID: 2})
+        sku, order_id = await placed(world, {NEAR: 2, BESIDE: 2})
         await put_aside(world, order_id, missing=1)
         await choose(world, order_id, "refund")
         await collected(world, order_id)
@@ -276,15 +276,15 @@ async def test_a_store_that_refuses_or_is_short_lets_the_customer_choose(world: 
 
     async def asked_twice() -> None:
         """The other store refuses too: it is not sent on from there either."""
-        sku, order_id = await placed(world, {NEAR: 2, MID: 2, FAR: 2})
+        sku, order_id = await placed(world, {NEAR: 2, BESIDE: 2, ACROSS: 2})
         await world.refuse(order_id, "no_staff")
-        await choose(world, order_id, "store", MID)
+        await choose(world, order_id, "store", BESIDE)
         work = await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
-        assert work.point_id == MID
+        assert work.point_id == BESIDE
         await world.refuse(order_id, "no_staff")
         again = await asked(world, order_id, 2)
         assert NEAR not in {one.point_id for one in again.options}
-        await choose(world, order_id, "store", FAR, 2)
+        await choose(world, order_id, "store", ACROSS, 2)
         await put_aside(world, order_id)
         await collected(world, order_id)
         await _ends(world, order_id, "CLOSED")
@@ -302,7 +302,7 @@ async def test_a_store_that_refuses_or_is_short_lets_the_customer_choose(world: 
 
 
 async def test_who_does_not_answer_is_refunded_at_the_deadline(world: World) -> None:
-    sku, order_id = await placed(world, {NEAR: 2, MID: 2})
+    sku, order_id = await placed(world, {NEAR: 2, BESIDE: 2})
     await world.refuse(order_id, "no_staff")
     choice = await asked(world, order_id)
     assert (await world.order(order_id)).customer_status == "choice required"
@@ -354,12 +354,12 @@ async def test_whatever_goes_wrong_with_a_step_what_is_not_collected_is_undone(w
 @pytest.mark.parametrize("fault", EACH)
 async def test_whatever_goes_wrong_with_a_step_the_customer_has_what_he_chose(world: World, fault: Fault) -> None:
     async def live(step: str) -> None:
-        sku, order_id = await placed(world, {NEAR: 2, MID: 2})
+        sku, order_id = await placed(world, {NEAR: 2, BESIDE: 2})
         world.faults.plan(order_id, step, fault)
 
         async def go() -> None:
             await world.refuse(order_id, "no_staff")
-            await choose(world, order_id, "store", MID)
+            await choose(world, order_id, "store", BESIDE)
             await put_aside(world, order_id)
             await collected(world, order_id)
             await _ends(world, order_id, "CLOSED")

@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NEAR, MID, FAR = "NEAR", "MID", "FAR"
+# In the town of NEAR, where whoever collects can go instead.
+BESIDE, ACROSS = "BESIDE", "ACROSS"
 MET = "VAN-MET"
 HOME = types.Destination(country="FR", postcode="75011")
 PRICE_MINOR = 2500

@@ -42,6 +42,7 @@ from tests.services.gateway import (
     fake_booking,
     fake_capacity,
     fake_changes,
+    fake_collections,
     fake_decisions,
     fake_documents,
     fake_finance,
@@ -856,6 +857,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_changes.register(world, server)
     fake_trials.register(world, server)
     fake_notifications.register(world, server)
+    fake_collections.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)

@@ -15,6 +15,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "which_store": ("Which store?", "Quel magasin ?"),
     "sign_out": ("Sign out", "Se déconnecter"),
     "work": ("Work", "Travail"),
+    "counter": ("Counter", "Comptoir"),
+    "to_counter": ("Put aside for the customer", "Mettre de côté pour le client"),
     "offered": ("New", "Nouveau"),
     "accepted": ("Pick", "Prélever"),
     "picked": ("Pack", "Emballer"),

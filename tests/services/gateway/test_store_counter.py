@@ -1,0 +1,123 @@
+"""The store's counter without a browser: what waits, whose code is asked for, and what goes back to its shelf."""
+
+import httpx
+import pytest
+
+from kit.errors import FailedPrecondition
+from oms.orders.v1 import orders_service_pb2 as orders
+from services.gateway.auth import Role
+from services.gateway.console.store import collecting_words
+from tests.services.gateway.fake_collections import CODE, waiting
+from tests.services.gateway.fakes import World
+from tests.services.gateway.test_console import sign_in
+from tests.services.gateway.tokens import Issuer
+
+COUNTER = "/console/store/store-lyon/counter"
+WORK = f"{COUNTER}/ful_1"
+
+
+@pytest.fixture
+async def anna(http: httpx.AsyncClient, issuer: Issuer, world: World) -> httpx.AsyncClient:
+    """Signed in at her store, where one order waits for its customer."""
+    found = world.add_work("ful_1", "store-lyon")
+    found.fulfilment.CopyFrom(waiting())
+    found.customer_name = "Zoé Plantée"
+    await sign_in(http, issuer.token(Role.STORE, subject="anna", stores=["store-lyon"]))
+    return http
+
+
+def put(world: World, state: "orders.FulfilmentState.ValueType", capture: str = "") -> orders.Fulfilment:
+    work = world.work["ful_1"].fulfilment
+    work.state = state
+    if capture:
+        work.parcel.capture_state = capture
+    return work
+
+
+async def test_the_counter_lists_what_waits_and_what_goes_back(anna: httpx.AsyncClient, world: World) -> None:
+    page = (await anna.get(COUNTER)).text
+    assert 'data-work="ful_1"' in page
+    assert "B-12" in page
+    assert 'data-put-back="ful_1"' in page
+    found = (await anna.get(f"{COUNTER}?order=RD_1")).text
+    assert 'data-work="ful_1"' in found
+    assert 'data-work="ful_1"' not in (await anna.get(f"{COUNTER}?order=XYZ")).text
+    back = await anna.post(WORK, data={"act": "put_back", "key": "k1"})
+    assert (back.status_code, back.headers["location"]) == (303, f"{COUNTER}?done=put_back")
+    (asked,) = world.calls("ConfirmPutBack")
+    assert list(asked.reach.point_ids) == ["store-lyon"]
+
+
+async def test_whose_it_is_is_shown_and_the_code_is_asked_for(anna: httpx.AsyncClient, world: World) -> None:
+    shown = await anna.get(WORK)
+    assert shown.status_code == 200
+    assert "Zoé Plantée" in shown.text
+    assert 'name="code"' in shown.text
+    # Nothing with a name is kept on a phone.
+    assert "x-keep-offline" not in shown.headers
+    sent = {"act": "collect", "key": "k1", "code": CODE.lower(), "taken.1": "1", "document_kind": "passport"}
+    done = await anna.post(WORK, data=sent)
+    assert done.status_code in (200, 303, 409)
+    (asked,) = world.calls("Collect")
+    assert (asked.code, asked.document_kind, asked.collected_by, asked.lines[0].quantity) == (
+        CODE.lower(),
+        "",
+        "customer",
+        1,
+    )
+    document = {"act": "collect", "key": "k2", "taken.1": "2", "document_kind": "passport"}
+    led = await anna.post(WORK, data=document)
+    assert (led.status_code, led.headers["location"]) == (303, f"{WORK}?done=collect")
+    assert world.calls("Collect")[-1].document_kind == "passport"
+    nothing = await anna.post(WORK, data={"act": "collect", "key": "k3", "taken.1": "0", "code": CODE})
+    assert nothing.status_code == 422
+
+
+async def test_a_wrong_code_is_told_in_the_associates_words(anna: httpx.AsyncClient, world: World) -> None:
+    sent = {"act": "collect", "key": "k1", "code": "AAAAAA", "taken.1": "2"}
+    told = await anna.post(WORK, data=sent, headers={"Accept-Language": "fr"})
+    assert told.status_code == 409
+    # Written as HTML writes an apostrophe.
+    assert "est pas son code" in told.text
+    world.failures["Collect"] = [FailedPrecondition("CODE_LOCKED", "too many")]
+    assert "customer service" in (await anna.post(WORK, data=sent)).text
+
+
+async def test_each_state_says_what_to_do(anna: httpx.AsyncClient, world: World) -> None:
+    put(world, orders.FULFILMENT_STATE_PICKED)
+    assert 'value="ready"' in (await anna.get(WORK)).text
+    aside = await anna.post(WORK, data={"act": "ready", "key": "k1", "shelf": "B-12"})
+    assert (aside.status_code, aside.headers["location"]) == (303, f"{COUNTER}?done=ready")
+    # The list of work leads to the counter, and never to a parcel.
+    assert f'href="{WORK}"' in (await anna.get("/console/store/store-lyon?step=picked")).text
+    assert "close_parcel" not in (await anna.get("/console/store/store-lyon/work/ful_1")).text
+    work = put(world, orders.FULFILMENT_STATE_READY, "pending")
+    work.collection.handing_since.GetCurrentTime()
+    assert 'name="code"' not in (await anna.get(WORK)).text
+    work.collection.ClearField("handing_since")
+    put(world, orders.FULFILMENT_STATE_READY, "failed")
+    failed = (await anna.get(WORK)).text
+    assert 'name="code"' in failed
+    assert "last payment failed" in failed
+    work.collection.locked_at.GetCurrentTime()
+    assert 'name="code"' not in (await anna.get(WORK)).text
+    put(world, orders.FULFILMENT_STATE_DELIVERED, "captured")
+    assert "Hand it over now" in (await anna.get(WORK)).text
+    put(world, orders.FULFILMENT_STATE_CANCELLED)
+    assert (await anna.get(WORK)).status_code == 404
+
+
+async def test_an_associate_sees_the_own_counter_only(
+    http: httpx.AsyncClient, issuer: Issuer, anna: httpx.AsyncClient
+) -> None:
+    for path in ("/console/store/store-paris/counter", "/console/store/store-paris/counter/ful_1"):
+        assert (await anna.get(path)).status_code == 403
+        assert (await anna.post(path, data={"act": "put_back"})).status_code in (403, 405)
+    await sign_in(http, issuer.token(Role.CHANNEL, subject="web", channels=["web-fr"]))
+    assert (await http.get(COUNTER)).status_code == 403
+
+
+def test_the_counter_speaks_both_languages() -> None:
+    english, french = collecting_words.words_in("en"), collecting_words.words_in("fr")
+    assert english.keys() == french.keys()
+    assert not [name for name in english if not english[name] or not french[name]]
