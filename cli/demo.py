@@ -325,6 +325,16 @@ class CollectedJourney(Journey):
         content = self._shop.order_content(basket, self._buyer, quote_id=promise["quote_id"], personal=personal)
         return content | {"mode": "click_and_collect", "collect_at_point_id": offered[0]["point_id"]}
 
+    def _choose_article(self) -> str:
+        """The first that a store near the customer hands over."""
+        for row in self._shown():
+            if not any(point["available"] >= self._quantity for point in row["points"]):
+                continue
+            promise = self._shop.promise([(row["sku"], self._quantity)], self._buyer)
+            if any(one["mode"] == "click_and_collect" for one in promise["options"]):
+                return str(row["sku"])
+        raise Differs("no store near the customer hands anything over")
+
     def _code(self) -> str:
         return str(self._shop.codes(self.order_id)[0]["code"])
 

@@ -11,6 +11,12 @@ from kit.errors import FailedPrecondition
 from kit.times import now
 from oms.booking.v1 import booking_service_pb2 as booking
 from oms.orders.v1 import orders_service_pb2 as orders
+from tests.workflows.collected_lives import (
+    collected_at_another_store,
+    collected_in_part,
+    reserved_and_collected,
+    short_at_the_counter_and_refunded,
+)
 from tests.workflows.faults import Fault
 from tests.workflows.world import FAR, MID, NEAR, RING_SECONDS, World, until
 from workflows import policies
@@ -654,4 +660,8 @@ LIVES: tuple[Life, ...] = (
     taken_along_all_of_it,
     tried_and_partly_kept,
     tried_and_declined_at_first,
+    collected_in_part,
+    collected_at_another_store,
+    short_at_the_counter_and_refunded,
+    reserved_and_collected,
 )

@@ -39,7 +39,7 @@ work_router = router("store work")
 carriers_router = router("carrier events")
 
 _NOBODY_ELSE: frozenset[Role] = frozenset()
-_PICKED = ("picked", "packed", "handed_over", "delivered", "lost", "damaged", "returning", "returned")
+_PICKED = ("picked", "ready", "packed", "handed_over", "delivered", "lost", "damaged", "returning", "returned")
 _PDF: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "To print",

@@ -26,7 +26,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "passport": ("Passport", "Passeport"),
     "driving_licence": ("Driving licence", "Permis de conduire"),
     "residence_permit": ("Residence permit", "Titre de séjour"),
-    "somebody_else": ("Somebody else collects it", "Une autre personne le retire"),
+    "who_collects": ("Who collects it", "Qui le retire"),
+    "the_customer": ("The customer", "Le client"),
+    "somebody_else": ("Somebody else, with the code", "Une autre personne, avec le code"),
     "taken": ("taken", "pris"),
     "hand_to_customer": ("Hand over", "Remettre au client"),
     "locked": (
