@@ -29,10 +29,18 @@ _ON_ITS_WAY = (
     pb.FULFILMENT_STATE_RETURNING,
     pb.FULFILMENT_STATE_RETURNED,
 )
+# What its customer collects waits prepared, as what a carrier takes does.
+_PREPARED = (pb.FULFILMENT_STATE_READY,)
+
+
+def _state_of(name: str, number: int) -> Work:
+    if number in _PREPARED:
+        return Work.PACKED
+    return Work.HANDED_OVER if number in _ON_ITS_WAY else Work(name.removeprefix("FULFILMENT_STATE_").lower())
+
+
 _WORK: Mapping[int, Work] = {
-    number: Work.HANDED_OVER if number in _ON_ITS_WAY else Work(name.removeprefix("FULFILMENT_STATE_").lower())
-    for name, number in pb.FulfilmentState.items()
-    if number
+    number: _state_of(name, number) for name, number in pb.FulfilmentState.items() if number
 }
 
 
