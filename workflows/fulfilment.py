@@ -188,7 +188,7 @@ class FulfilmentWorkflow(Offering, Keeping):
         request = HoldChange(
             request_id=self._key(step),
             order_id=self._work.order_id,
-            holds=[Hold(line.sku, self._point_id, line.quantity) for line in lines],
+            holds=[Hold(line.sku, self._point_id, line.quantity, line.reason) for line in lines],
             reason=reason,
             as_of=workflow.now().isoformat(),
         )
@@ -197,7 +197,10 @@ class FulfilmentWorkflow(Offering, Keeping):
     def _lines(self, kind: str, name: str) -> list[Line]:
         happening: Happening | None = self._happenings.get(kind)
         rows = happening.data.get(name, []) if happening else []
-        return [Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"])) for row in rows]
+        return [
+            Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"]), reason=str(row.get("reason", "")))
+            for row in rows
+        ]
 
     def _lost(self, lines: list[Line], reason: str, *, held: bool) -> LostUnits:
         lost = LostUnits(self._work.fulfilment_id, self._point_id, lines, reason, held)

@@ -21,7 +21,7 @@ class Line:
     """Units of an order line.
 
     `supply_id`: of a leg, the expected delivery that they come with. `personalisations`: the names of what is put
-    on each unit, where that is known.
+    on each unit, where that is known. `reason`: of units that a pick missed, why.
     """
 
     line_number: int
@@ -29,15 +29,17 @@ class Line:
     quantity: int
     supply_id: str = ""
     personalisations: list[str] = field(default_factory=list)
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Units of a SKU held at a point."""
+    """Units of a SKU held at a point. `reason`: of missing ones, why, where that is known."""
 
     sku: str
     point_id: str
     quantity: int
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ _FACTS: Mapping[str, tuple[str, str, Callable[[str], Any]]] = {
     "markdown_date": ("markdown", "from_date", str),
     "markdown_percent": ("markdown", "basis_points", _decimal(2)),
     "daily_sales": ("sales_rate", "daily_thousandths", _decimal(3)),
+    "location": ("location", "location", str),
+    "walk_order": ("location", "walk_order", _whole),
 }
 _ORDER: Mapping[str, Callable[[str], Any]] = {"source": str, "source_sequence": _whole, "source_updated_at": str}
 COLUMNS = (*_KEYS, *_FACTS, *_ORDER)

@@ -57,6 +57,15 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/console/store/{point_id}/counter"): _STORE,
     ("GET", "/console/store/{point_id}/counter/{fulfilment_id}"): _STORE,
     ("POST", "/console/store/{point_id}/counter/{fulfilment_id}"): _STORE,
+    ("POST", "/console/store/{point_id}/pick-lists"): _STORE,
+    ("GET", "/console/store/{point_id}/pick-lists/{pick_list_id}"): _STORE,
+    ("POST", "/console/store/{point_id}/pick-lists/{pick_list_id}"): _STORE,
+    ("GET", "/console/store/{point_id}/pick-lists/{pick_list_id}/print.pdf"): _STORE,
+    ("GET", "/console/store/{point_id}/shelf"): _STORE,
+    ("POST", "/console/store/{point_id}/shelf"): _STORE,
+    ("GET", "/console/store/{point_id}/manifests"): _STORE,
+    ("POST", "/console/store/{point_id}/manifests"): _STORE,
+    ("GET", "/console/store/{point_id}/manifests/{manifest_id}/print.pdf"): _STORE,
     # A console page asks for the rights of the endpoint that tells the same.
     ("GET", "/console/orders"): _READING_ORDERS,
     ("GET", "/console/orders/{order_id}"): _READING_ORDERS,
@@ -131,6 +140,16 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/fulfilments/{fulfilment_id}/personalisation-complete"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/pack"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/hand-over"): _STORE,
+    ("POST", "/v1/points/{point_id}/pick-lists"): _STORE,
+    ("GET", "/v1/points/{point_id}/pick-lists"): _STORE_AND_SERVICE,
+    ("GET", "/v1/pick-lists/{pick_list_id}"): _STORE_AND_SERVICE,
+    ("GET", "/v1/pick-lists/{pick_list_id}/print"): _STORE_AND_SERVICE,
+    ("POST", "/v1/pick-lists/{pick_list_id}/put-back"): _STORE,
+    ("POST", "/v1/pick-lists/{pick_list_id}/finish"): _STORE,
+    ("POST", "/v1/points/{point_id}/manifests"): _STORE,
+    ("GET", "/v1/points/{point_id}/manifests"): _STORE_AND_SERVICE,
+    ("GET", "/v1/manifests/{manifest_id}"): _STORE_AND_SERVICE,
+    ("GET", "/v1/manifests/{manifest_id}/print"): _STORE_AND_SERVICE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/capture-override"): _MONEY,
     ("POST", "/v1/fulfilments/{fulfilment_id}/capture-retry"): _MONEY,
     ("POST", "/v1/fulfilments/{fulfilment_id}/give-up"): _MONEY,
@@ -183,7 +202,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/checks/payments"): _OPERATOR,
     ("GET", "/v1/checks/events"): _OPERATOR,
     ("PUT", "/v1/items"): _NETWORK,
-    ("GET", "/v1/items"): _NETWORK,
+    ("GET", "/v1/items"): _SHELF,
     ("PUT", "/v1/stock-points"): _NETWORK,
     ("GET", "/v1/stock-points"): _NETWORK,
     ("PUT", "/v1/channels"): _NETWORK,
@@ -440,6 +459,20 @@ def reach(caller: Caller, fulfilment_id: str, others: frozenset[Role]) -> orders
     if points is not None and not points:
         raise _no_fulfilment(fulfilment_id)
     return orders.Reach(point_ids=sorted(points or ()), brands=sorted(brands or ()))
+
+
+def reach_of_point(caller: Caller, point_id: str, others: frozenset[Role]) -> orders.Reach:
+    """The same for what several works of a point make up. Raises PermissionDenied / POINT_NOT_ALLOWED."""
+    check_point(caller, point_id, others)
+    return orders.Reach(point_ids=[point_id], brands=sorted(brands_seen(caller) or ()))
+
+
+def reach_of(caller: Caller, others: frozenset[Role], hidden: NotFound) -> orders.Reach:
+    """The same for a thing of a point that is not known yet. Raises `hidden` when the caller has no point."""
+    points = points_worked(caller, others)
+    if points is not None and not points:
+        raise hidden
+    return orders.Reach(point_ids=sorted(points or ()), brands=sorted(brands_seen(caller) or ()))
 
 
 def receiving_points(caller: Caller, delivery_id: str) -> list[str]:

@@ -17,7 +17,10 @@ from services.gateway.console.finance import finance_pages
 from services.gateway.console.pages import console_router
 from services.gateway.console.paying import paying_router
 from services.gateway.console.store.collecting import collecting_pages
+from services.gateway.console.store.manifests import manifest_pages
 from services.gateway.console.store.pages import store_pages
+from services.gateway.console.store.picking import picking_pages
+from services.gateway.console.store.shelf import shelf_pages
 from services.gateway.readiness import Readiness
 from services.gateway.routes import finance, imports, simulations
 from services.gateway.routes.baskets import baskets_router
@@ -33,6 +36,7 @@ from services.gateway.routes.health import health_router
 from services.gateway.routes.holds import holds_router
 from services.gateway.routes.images import images_router
 from services.gateway.routes.life_cycles import life_cycles_router
+from services.gateway.routes.manifests import manifests_router
 from services.gateway.routes.merchandising import merchandising_router
 from services.gateway.routes.network import network_router
 from services.gateway.routes.notifications import notifications_router
@@ -41,6 +45,7 @@ from services.gateway.routes.orders import orders_router
 from services.gateway.routes.pauses import pauses_router
 from services.gateway.routes.payment_tasks import payment_tasks_router
 from services.gateway.routes.payments import payments_router
+from services.gateway.routes.picking import picking_router
 from services.gateway.routes.promises import promises_router
 from services.gateway.routes.refunds import refunds_router
 from services.gateway.routes.reviews import reviews_router
@@ -73,6 +78,8 @@ _TAGS = (
     ("click and collect", "What customers collect at a store: put aside, handed over, kept, put back; no-shows."),
     ("life cycles", "How orders live: deadlines, holds, changes, labels and fraud rules, in versions."),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
+    ("pick lists", "Works that one person picks together, in walking order: who has which, and what was found."),
+    ("manifests", "What carriers took from points, many parcels at a time."),
     ("offers", "Work that points compete for: who may take it and until when, and what nobody took."),
     ("hand-over", "Work of points that other systems do: which, how far it is, and where they are silent."),
     ("carrier events", "What carriers say of parcels."),
@@ -151,6 +158,8 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         baskets_router,
         images_router,
         work_router,
+        picking_router,
+        manifests_router,
         offers_router,
         carriers_router,
         tracking_router,
@@ -189,6 +198,9 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         document_pages,
         store_pages,
         collecting_pages,
+        picking_pages,
+        shelf_pages,
+        manifest_pages,
     ):
         app.include_router(router)
     problems.install(app)

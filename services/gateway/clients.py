@@ -28,9 +28,11 @@ from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub
 from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceStub
 from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
+from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceStub
 from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceStub
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub
+from oms.orders.v1.picking_service_pb2_grpc import PickingServiceStub
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub
 from oms.orders.v1.trial_service_pb2_grpc import TrialServiceStub
 from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceStub
@@ -58,9 +60,11 @@ if TYPE_CHECKING:
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
     from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
+    from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceAsyncStub
     from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceAsyncStub
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
+    from oms.orders.v1.picking_service_pb2_grpc import PickingServiceAsyncStub
     from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceAsyncStub
     from oms.orders.v1.trial_service_pb2_grpc import TrialServiceAsyncStub
     from oms.payments.v1.finance_service_pb2_grpc import FinanceServiceAsyncStub
@@ -123,6 +127,8 @@ class Clients:
         self.tracking: TrackingServiceAsyncStub = TrackingServiceStub(self._channels["orders"])
         self.offers: OffersServiceAsyncStub = OffersServiceStub(self._channels["orders"])
         self.changes: ChangeServiceAsyncStub = ChangeServiceStub(self._channels["orders"])
+        self.picking: PickingServiceAsyncStub = PickingServiceStub(self._channels["orders"])
+        self.manifests: ManifestServiceAsyncStub = ManifestServiceStub(self._channels["orders"])
         self.trials: TrialServiceAsyncStub = TrialServiceStub(self._channels["orders"])
         self.notifications: NotificationServiceAsyncStub = NotificationServiceStub(self._channels["orders"])
         self.collections: CollectionServiceAsyncStub = CollectionServiceStub(self._channels["orders"])

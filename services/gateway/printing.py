@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
+from fastapi import Response
 from reportlab.graphics.barcode.code128 import Code128
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
@@ -21,10 +22,17 @@ from reportlab.pdfgen.canvas import Canvas
 Language = Literal["en", "fr"]
 
 MEDIA_TYPE = "application/pdf"
+PDF_RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "To print",
+        "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 LABEL_SIZE = (100 * mm, 150 * mm)
 _MARGIN = 6 * mm
 # Lines of a page of A4, when none of them is broken into more than two.
 _ROWS = 20
+_SHEET_ROWS = 22
 _PLAIN, _BOLD = "Roboto", "Roboto-Bold"
 # The function code that begins a GS1-128 barcode, as Code128 of the library takes it; then the key of an SSCC.
 _FNC1, _SSCC_KEY = "\xf1", "00"
@@ -83,6 +91,32 @@ class Slip:
     receiver: Party
     order_number: str
     lines: Sequence[SlipLine]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a sheet. `share`: of its width; figures stand at its right."""
+
+    title: str
+    share: float
+    is_figure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table on A4. `facts` stand below the title, `below` under the last row, each with a line to write on."""
+
+    title: str
+    facts: Sequence[str]
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+    below: Sequence[str] = ()
+
+
+def pdf_response(content: bytes, name: str) -> Response:
+    """Shown by a browser, kept by nobody."""
+    headers = {"Content-Disposition": f'inline; filename="{name}.pdf"', "Cache-Control": "no-store"}
+    return Response(content, media_type=MEDIA_TYPE, headers=headers)
 
 
 def label_pdf(label: Label, language: Language) -> bytes:
@@ -164,6 +198,63 @@ def _slip_page(
     if of > 1:
         canvas.setFont(_PLAIN, 9)
         canvas.drawRightString(right, 12 * mm, f"{word('page')} {number} / {of}")
+
+
+def sheet_pdf(sheet: Sheet, language: Language) -> bytes:
+    """As many pages of A4 as the rows need."""
+    parts = [sheet.rows[first : first + _SHEET_ROWS] for first in range(0, max(1, len(sheet.rows)), _SHEET_ROWS)]
+    pages = [
+        lambda canvas, number=number, part=part: _sheet_page(canvas, sheet, part, number, len(parts), language)
+        for number, part in enumerate(parts, start=1)
+    ]
+    return _document(A4, sheet.title, pages)
+
+
+def _sheet_page(
+    canvas: Canvas, sheet: Sheet, rows: Sequence[Sequence[str]], number: int, of: int, language: Language
+) -> None:
+    word = _words(language)
+    width, height = A4
+    left, right = 15 * mm, width - 15 * mm
+    y = _text(canvas, left, height - 15 * mm, right - left, sheet.title, _BOLD, 18)
+    for fact in sheet.facts:
+        y = _text(canvas, left, y, right - left, fact, _PLAIN, 10)
+    y = _sheet_row(canvas, sheet.columns, [one.title for one in sheet.columns], left, right, y - 4 * mm, _BOLD)
+    for row in rows:
+        canvas.setLineWidth(0.3)
+        canvas.line(left, y + 0.5 * mm, right, y + 0.5 * mm)
+        y = _sheet_row(canvas, sheet.columns, row, left, right, y - 0.5 * mm, _PLAIN) - 1 * mm
+    if number == of:
+        for text in sheet.below:
+            y = _text(canvas, left, y - 10 * mm, 60 * mm, text, _PLAIN, 10)
+            canvas.line(left + 62 * mm, y + 2 * mm, right, y + 2 * mm)
+    if of > 1:
+        canvas.setFont(_PLAIN, 9)
+        canvas.drawRightString(right, 10 * mm, f"{word('page')} {number} / {of}")
+
+
+def _sheet_row(
+    canvas: Canvas,
+    columns: Sequence[Column],
+    cells: Sequence[str],
+    left: float,
+    right: float,
+    y: float,
+    font: str,
+) -> float:
+    """Where the next row begins: below the longest of its cells."""
+    whole, lowest = right - left, y
+    for column, cell in zip(columns, cells, strict=True):
+        room = whole * column.share - 2 * mm
+        if column.is_figure:
+            canvas.setFont(font, _fitting(cell, font, 10, room, 0))
+            canvas.drawRightString(left + room, y - 10, cell)
+            below = y - 13.5
+        else:
+            below = _text(canvas, left, y, room, cell, font, 10)
+        lowest = min(lowest, below)
+        left += whole * column.share
+    return lowest
 
 
 def _document(size: tuple[float, float], title: str, pages: Sequence[Callable[[Canvas], None]]) -> bytes:

@@ -16,6 +16,7 @@ from services.inventory.domain.facts import (
     Content,
     Fact,
     FactKind,
+    Location,
     Markdown,
     Outcome,
     Plan,
@@ -36,6 +37,7 @@ KINDS = {
     FactKind.PLAN: pb.FACT_KIND_PLAN,
     FactKind.MARKDOWN: pb.FACT_KIND_MARKDOWN,
     FactKind.SALES_RATE: pb.FACT_KIND_SALES_RATE,
+    FactKind.LOCATION: pb.FACT_KIND_LOCATION,
 }
 DEPTHS = {
     Depth.ONE: pb.DEPTH_ONE,
@@ -82,6 +84,8 @@ def _content_in(message: pb.PositionFacts, kind: FactKind, field: str) -> Conten
             return Assortment(said.in_assortment)
         case pb.SalesRate() if said.HasField("daily_thousandths"):
             return SalesRate(said.daily_thousandths)
+        case pb.ShelfLocation() if said != pb.ShelfLocation():
+            return Location(said.location, said.walk_order)
         case pb.ReplenishmentPlan() if said != pb.ReplenishmentPlan():
             if not said.HasField("is_replenished"):
                 raise InvalidArgument(f"{field}.is_replenished", "it is needed")

@@ -13,7 +13,7 @@ from services.inventory.domain.baskets import reservation_id
 from services.inventory.domain.catalogue import Edit
 from services.inventory.domain.ledger import Position
 from services.inventory.service import InventoryService
-from services.inventory.shelf_translate import declaration_out, reason_in
+from services.inventory.shelf_translate import declaration_out, reason_in, short_reasons_in
 from services.inventory.watch import StockWatch
 from services.inventory.watch_translate import message_out
 
@@ -38,7 +38,11 @@ class InventoryRpc(InventoryServiceServicer):
     async def ListItems(self, request: pb.ListItemsRequest, context: object) -> pb.ListItemsResponse:
         asked = paging.read(request.page, [""])
         found = await self._service.list_items(
-            request.skus, str(asked.after[0]), asked.size + 1, reference=request.reference
+            request.skus,
+            str(asked.after[0]),
+            asked.size + 1,
+            reference=request.reference,
+            gtins=request.gtins,
         )
         rows, page = paging.split(asked, found, lambda item: [item.sku])
         return pb.ListItemsResponse(items=[t.item_out(item) for item in rows], page=page)
@@ -223,6 +227,7 @@ class InventoryRpc(InventoryServiceServicer):
                 lines=t.lines_in(request.lines),
                 actor=request.actor,
                 as_of=times.field_or_now(request, "as_of"),
+                reasons=short_reasons_in(request.reasons),
             )
         )
         return pb.ReportShortResponse(balances=[t.balance_out(balance) for balance in balances])

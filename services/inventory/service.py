@@ -6,6 +6,7 @@ It never decides where an order ships from, and calls nobody.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -54,11 +55,17 @@ class InventoryService(UseCases):
             check(item_validation.check_catalogue(items, neighbours, stocked))
             return await catalogue.put_items(tx, items, edit)
 
-    async def list_items(self, skus: Sequence[str], after: str, limit: int, *, reference: str = "") -> list[Item]:
-        """Items in SKU order after one; no SKUs and no reference means all."""
-        check(validation.skus(skus), validation.sku("reference", reference) if reference else ())
+    async def list_items(
+        self, skus: Sequence[str], after: str, limit: int, *, reference: str = "", gtins: Sequence[str] = ()
+    ) -> list[Item]:
+        """Items in SKU order after one; no SKUs, no reference and no GTINs means all."""
+        check(
+            validation.skus(skus),
+            validation.sku("reference", reference) if reference else (),
+            validation.gtins(gtins),
+        )
         async with self._engine.begin() as tx:
-            return await catalogue.items(tx, skus or None, after, limit, reference=reference)
+            return await catalogue.items(tx, skus or None, after, limit, reference=reference, gtins=gtins)
 
     async def put_stock_points(self, points: Sequence[StockPoint], edit: Edit) -> int:
         """Creates or replaces; how many rows really changed."""
@@ -243,10 +250,10 @@ class InventoryService(UseCases):
             validation.identifier("reservation_id", command.reservation_id),
             validation.check_lines(command.lines),
             validation.text("actor", command.actor, required=True),
+            validation.check_short_reasons(command.reasons or (), command.lines),
         )
-        return await self._take(
-            command, holds.report_short, Cause("short_pick", command.actor, command.request_id)
-        )
+        rule = partial(holds.report_short, reasons=command.reasons or ())
+        return await self._take(command, rule, Cause(declarations.SHORT_PICK, command.actor, command.request_id))
 
     async def _take(
         self, command: commands.Issue | commands.ReportShort, rule: "_TakingRule", cause: Cause

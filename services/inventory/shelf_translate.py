@@ -10,6 +10,7 @@ from oms.inventory.v1 import shelf_service_pb2 as shelf
 from services.inventory.domain.business_day import AdjustmentReport
 from services.inventory.domain.counts import Count, CountLine, CountState
 from services.inventory.domain.declarations import Declaration, Ending, Reason
+from services.inventory.domain.holds import ShortReason
 from services.inventory.domain.receiving import Receipt, ReceiptLine
 from services.inventory.domain.shelf_commands import CountedLine
 from services.inventory.domain.till import Effect
@@ -43,6 +44,12 @@ def reason_in(number: int, word: str) -> Reason:
     if number not in _REASONS_IN:
         raise InvalidArgument("reason", "not a reason")
     return _REASONS_IN[pb.DeclarationReason.ValueType(number)]
+
+
+def short_reasons_in(reasons: Iterable[pb.ShortReason]) -> tuple[ShortReason, ...] | None:
+    """None when none is said: a request without them is the same as before there were any."""
+    found = [ShortReason(one.sku, one.point_id, one.quantity, reason_in(one.reason, "")) for one in reasons]
+    return tuple(found) or None
 
 
 def declaration_out(one: Declaration) -> pb.Declaration:

@@ -17,9 +17,11 @@ from kit.values.gs1 import is_company_prefix
 from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
 from oms.orders.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from oms.orders.v1.manifest_service_pb2_grpc import add_ManifestServiceServicer_to_server
 from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
+from oms.orders.v1.picking_service_pb2_grpc import add_PickingServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
 from oms.orders.v1.trial_service_pb2_grpc import add_TrialServiceServicer_to_server
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
@@ -39,12 +41,16 @@ from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.labelling import Labels
 from services.orders.links import Links
+from services.orders.manifesting import Manifests
+from services.orders.manifests_rpc import ManifestRpc
 from services.orders.messaging import Sender
 from services.orders.messaging.http_sms import HttpSmsSender
 from services.orders.messaging.smtp import SmtpSender, SmtpServer
 from services.orders.notifications_rpc import NotificationRpc
 from services.orders.notifying import Notifying
 from services.orders.offers_rpc import OffersRpc
+from services.orders.picking import PickLists
+from services.orders.picking_rpc import PickingRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
@@ -120,6 +126,8 @@ async def main() -> None:
     carriers = _carriers(settings)
     tracking = Tracking(engine, bell, carriers)
     labels = Labels(engine, settings.gs1_company_prefix)
+    pick_lists = PickLists(engine, bell)
+    manifests = Manifests(engine, bell, settings.gs1_company_prefix)
     silence = timedelta(seconds=settings.carrier_silence_seconds)
     links = Links(settings.link_keys.split(","), settings.public_url)
     notifying = Notifying(engine, links, _senders(settings), _quiet_hours(settings))
@@ -133,6 +141,8 @@ async def main() -> None:
         add_TrialServiceServicer_to_server(TrialRpc(trying), server)
         add_NotificationServiceServicer_to_server(NotificationRpc(notifying), server)
         add_CollectionServiceServicer_to_server(CollectionRpc(collecting), server)
+        add_PickingServiceServicer_to_server(PickingRpc(pick_lists), server)
+        add_ManifestServiceServicer_to_server(ManifestRpc(manifests), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

@@ -1,7 +1,9 @@
 """The codes on parcels' labels. A parcel has its own from the first time that it is asked for."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from kit.errors import FailedPrecondition
 from kit.values.gs1 import sscc
@@ -18,6 +20,22 @@ _SERIAL = text(
        SELECT serial FROM given UNION ALL SELECT serial FROM parcel_label WHERE parcel_id = :parcel_id"""
 )
 _LABELLED = LEFT_THE_POINT | {FulfilmentState.PACKED}
+
+
+_SERIALS = text(
+    """SELECT parcel_id, serial FROM parcel_label WHERE parcel_id = ANY(CAST(:parcel_ids AS text[]))"""
+)
+_GIVE = text(
+    """INSERT INTO parcel_label (parcel_id)
+       SELECT unnest(CAST(:parcel_ids AS text[])) ON CONFLICT DO NOTHING"""
+)
+
+
+async def codes(tx: AsyncConnection, company_prefix: str, parcel_ids: Sequence[str]) -> dict[str, str]:
+    """The SSCC of each of these closed parcels, given now to those that had no label yet."""
+    await tx.execute(_GIVE, {"parcel_ids": sorted(parcel_ids)})
+    rows = await tx.execute(_SERIALS, {"parcel_ids": list(parcel_ids)})
+    return {row.parcel_id: sscc(company_prefix, row.serial) for row in rows}
 
 
 class Labels:

@@ -322,7 +322,8 @@ _MARKS = text(
     f"""SELECT point_id, md5(string_agg(sign, ' ' ORDER BY sign)) AS mark
        FROM (
            SELECT f.point_id, concat_ws('/', f.fulfilment_id, f.state, p.capture_state, f.hand_over_by,
-                                        f.hand_over_from, f.offer_deadline, f.unclaimed_since) AS sign
+                                        f.hand_over_from, f.offer_deadline, f.unclaimed_since,
+                                        f.picking ->> 'pick_list_id') AS sign
            FROM fulfilment f LEFT JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
            WHERE f.state IN ({_OPEN}) AND f.point_id = ANY(:point_ids)
            UNION ALL

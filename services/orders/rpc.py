@@ -14,6 +14,7 @@ from services.orders import translate_money as money
 from services.orders import wire
 from services.orders.appointing import Appointments
 from services.orders.domain.holds import review_until
+from services.orders.domain.missing_units import Missing
 from services.orders.domain.model import HoldKind
 from services.orders.holding import Holding
 from services.orders.holds_rpc import HoldsRpc
@@ -398,6 +399,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             to.to_units(request.found),
             request.actor,
             times.field_or_now(request, "as_of"),
+            [Missing(one.line_number, one.reason, one.note) for one in request.missing],
         )
         return pb.RecordPickResponse(fulfilment=to.from_fulfilment(work))
 

@@ -29,6 +29,7 @@ from services.orders.domain import (
     parcels,
     paying,
     personalising,
+    picking,
     pricing,
     settings,
     trials,
@@ -37,6 +38,7 @@ from services.orders.domain import (
 from services.orders.domain.capture import Outcome
 from services.orders.domain.content import first_difference, forget_means, normal
 from services.orders.domain.fraud_policy import FraudCheck
+from services.orders.domain.missing_units import Missing
 from services.orders.domain.model import (
     Address,
     Buyer,
@@ -390,12 +392,21 @@ class OrdersService(Offering):
         return await self.on_work(asked, fulfilment_id, lambda one, work: fulfilment.lapse_offer(one, work, as_of))
 
     async def record_pick(
-        self, asked: Asked, fulfilment_id: str, found: Sequence[Units], actor: str, as_of: datetime
+        self,
+        asked: Asked,
+        fulfilment_id: str,
+        found: Sequence[Units],
+        actor: str,
+        as_of: datetime,
+        reasons: Sequence[Missing] = (),
     ) -> Fulfilment:
-        """accepted -> picked or short."""
-        return await self.on_work(
-            asked, fulfilment_id, lambda one, work: fulfilment.record_pick(one, work, found, actor, as_of)
-        )
+        """accepted -> picked or short. FailedPrecondition / CANCELLED, PICKED_BY_ANOTHER."""
+
+        def decide(one: Order, work: Fulfilment) -> Decision:
+            picking.check_may_pick(work, actor)
+            return fulfilment.record_pick(one, work, found, actor, as_of, reasons)
+
+        return await self.on_work(asked, fulfilment_id, decide)
 
     async def begin_personalisation(
         self, asked: Asked, fulfilment_id: str, actor: str, as_of: datetime

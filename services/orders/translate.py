@@ -594,6 +594,19 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         personalised_at=from_instant(one.personalised_at),
         collected=one.is_collected,
         collection=from_collection(one.collection) if one.collection else None,
+        picking=from_picking(one),
+    )
+
+
+def from_picking(one: Fulfilment) -> pb.Picking | None:
+    """None unless somebody picks it now."""
+    if one.picking is None or one.state != FulfilmentState.ACCEPTED:
+        return None
+    return pb.Picking(
+        pick_list_id=one.picking.pick_list_id,
+        slot=one.picking.slot,
+        actor=one.picking.actor,
+        since=from_instant(one.picking.since),
     )
 
 

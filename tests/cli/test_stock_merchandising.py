@@ -94,8 +94,8 @@ def test_a_line_says_what_its_cells_say_and_nothing_of_empty_ones(file: Path) ->
     full, sparse = records(
         file,
         f"{names}\n"
-        "PAN,st-lyon,yes,yes,2,6,2026-12-01,2027-01-13,12.5,0.25,erp,7,2026-11-20T12:00:00Z\n"
-        "POT,st-lyon,,,,,,,,0,,,\n",
+        "PAN,st-lyon,yes,yes,2,6,2026-12-01,2027-01-13,12.5,0.25,A-03-2,30,erp,7,2026-11-20T12:00:00Z\n"
+        "POT,st-lyon,,,,,,,,0,,,,,\n",
         "bi",
     )
     assert full == {
@@ -105,6 +105,7 @@ def test_a_line_says_what_its_cells_say_and_nothing_of_empty_ones(file: Path) ->
         "plan": {"is_replenished": True, "min_quantity": 2, "target_quantity": 6, "next_date": "2026-12-01"},
         "markdown": {"from_date": "2027-01-13", "basis_points": 1250},
         "sales_rate": {"daily_thousandths": 250},
+        "location": {"location": "A-03-2", "walk_order": 30},
         "source": "erp",
         "source_sequence": 7,
         "source_updated_at": "2026-11-20T12:00:00Z",

@@ -24,6 +24,12 @@ from workflows.messages import (
 )
 from workflows.offer_messages import DoubtRequest
 
+_REASONS = {
+    "damaged": pb.DECLARATION_REASON_DAMAGED,
+    "being_sold": pb.DECLARATION_REASON_BEING_SOLD,
+    "other": pb.DECLARATION_REASON_OTHER,
+}
+
 
 class InventoryActivities:
     """One call each."""
@@ -122,6 +128,7 @@ class InventoryActivities:
                 lines=_lines(request.holds),
                 actor="workflows",
                 as_of=instant(request.as_of),
+                reasons=_reasons(request.holds),
             ),
             timeout=CALL_SECONDS,
         )
@@ -181,6 +188,15 @@ class InventoryActivities:
 
 def _lines(holds: list[Hold]) -> list[pb.HoldLine]:
     return [pb.HoldLine(sku=hold.sku, point_id=hold.point_id, quantity=hold.quantity) for hold in holds]
+
+
+def _reasons(holds: list[Hold]) -> list[pb.ShortReason]:
+    """Of those that were not just not found, which is what inventory takes missing units for."""
+    return [
+        pb.ShortReason(sku=hold.sku, point_id=hold.point_id, quantity=hold.quantity, reason=_REASONS[hold.reason])
+        for hold in holds
+        if hold.reason in _REASONS
+    ]
 
 
 def _shortfalls(rows: object) -> list[Shortfall]:

@@ -50,7 +50,8 @@ async def put_items(body: Items, caller: CallerIs, clients: ClientsAre) -> Chang
 async def list_items(filters: Annotated[ItemFilters, Query()], clients: ClientsAre) -> Page[ItemView]:
     """List items in SKU order: all, some, or the formats of one article."""
     request = message(
-        inventory.ListItemsRequest, {"page": filters.page, "skus": filters.sku, "reference": filters.reference}
+        inventory.ListItemsRequest,
+        {"page": filters.page, "skus": filters.sku, "reference": filters.reference, "gtins": filters.gtin},
     )
     found = await clients.read(clients.inventory.ListItems, request)
     items = [shown(item, ItemView) for item in found.items]

@@ -1,7 +1,7 @@
 """The work of points, and what carriers say of their parcels. A point's people act for their own point only."""
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel
@@ -40,12 +40,6 @@ carriers_router = router("carrier events")
 
 _NOBODY_ELSE: frozenset[Role] = frozenset()
 _PICKED = ("picked", "ready", "packed", "handed_over", "delivered", "lost", "damaged", "returning", "returned")
-_PDF: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "To print",
-        "content": {printing.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
-    }
-}
 
 
 @work_router.get("/points/{point_id}/work")
@@ -78,7 +72,7 @@ async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAr
     return FulfilmentDetail.model_validate(fulfilment_values(found.fulfilment) | more)
 
 
-@work_router.get("/fulfilments/{fulfilment_id}/label", responses=_PDF, response_class=Response)
+@work_router.get("/fulfilments/{fulfilment_id}/label", responses=printing.PDF_RESPONSES, response_class=Response)
 async def print_label(
     fulfilment_id: FulfilmentId,
     request: Request,
@@ -100,10 +94,12 @@ async def print_label(
         weight_grams=found.parcel.weight_grams if found.parcel else 0,
         sscc=(await clients.act(clients.tracking.LabelParcel, asked)).sscc,
     )
-    return _pdf(printing.label_pdf(label, lang), f"label-{fulfilment_id}")
+    return printing.pdf_response(printing.label_pdf(label, lang), f"label-{fulfilment_id}")
 
 
-@work_router.get("/fulfilments/{fulfilment_id}/packing-slip", responses=_PDF, response_class=Response)
+@work_router.get(
+    "/fulfilments/{fulfilment_id}/packing-slip", responses=printing.PDF_RESPONSES, response_class=Response
+)
 async def print_slip(
     fulfilment_id: FulfilmentId,
     request: Request,
@@ -121,7 +117,7 @@ async def print_slip(
         order_number=_order_number(found),
         lines=[printing.SlipLine(one.title or one.sku, one.sku, one.quantity) for one in found.lines],
     )
-    return _pdf(printing.slip_pdf(slip, lang), f"packing-slip-{fulfilment_id}")
+    return printing.pdf_response(printing.slip_pdf(slip, lang), f"packing-slip-{fulfilment_id}")
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/accept")
@@ -173,11 +169,15 @@ async def refuse(
 async def pick(
     fulfilment_id: FulfilmentId, body: Pick, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
 ) -> FulfilmentView:
-    """Say what was found of every line; the rest is short and goes elsewhere."""
+    """Say what was found of every line; the rest is short, with its reason, and goes elsewhere.
+
+    409 PICKED_BY_ANOTHER while it is on somebody else's pick list.
+    """
     request = orders.RecordPickRequest(
         request_id=act_id("pick", fulfilment_id, caller, body, key),
         fulfilment_id=fulfilment_id,
         found=[sent(orders.PlannedLine, one) for one in body.found],
+        missing=[sent(orders.MissingUnits, one) for one in body.missing],
         actor=caller.subject,
         reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
     )
@@ -333,11 +333,6 @@ def _receiver(found: FulfilmentDetail) -> printing.Party:
 def _order_number(found: FulfilmentDetail) -> str:
     """The channel's own, which the customer knows."""
     return found.channel_order_number or found.order_id
-
-
-def _pdf(content: bytes, name: str) -> Response:
-    headers = {"Content-Disposition": f'inline; filename="{name}.pdf"', "Cache-Control": "no-store"}
-    return Response(content, media_type=printing.MEDIA_TYPE, headers=headers)
 
 
 async def _of_brands(clients: Clients, caller: Caller, work: list[orders.Fulfilment]) -> list[orders.Fulfilment]:

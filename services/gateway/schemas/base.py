@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 # No NUL (PostgreSQL refuses it) and no other control character (a log or a label would suffer).
-_ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
+ONE_LINE = r"^[^\x00-\x1f\x7f]*$"
 _ID = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 _SERIES = r"^[A-Z0-9]([A-Z0-9-]*[A-Z0-9])?$"
 _WORD = r"^[a-z][a-z0-9_]*$"
@@ -69,9 +69,9 @@ Instant = Annotated[
     AfterValidator(_storable),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-02T09:30:00Z"]}),
 ]
-Text = Annotated[str, Field(max_length=200, pattern=_ONE_LINE)]
-RequiredText = Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE)]
-LongText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=_ONE_LINE)]
+Text = Annotated[str, Field(max_length=200, pattern=ONE_LINE)]
+RequiredText = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
+LongText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=ONE_LINE)]
 Id = Annotated[str, Field(min_length=1, max_length=64, pattern=_ID)]
 LongId = Annotated[str, Field(min_length=1, max_length=200, pattern=_ID)]
 Sku = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._/-]+$")]

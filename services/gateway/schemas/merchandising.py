@@ -19,7 +19,7 @@ from services.gateway.schemas.base import (
 )
 from services.gateway.schemas.supply import Day
 
-FactKind = Literal["assortment", "plan", "markdown", "sales_rate"]
+FactKind = Literal["assortment", "plan", "markdown", "sales_rate", "location"]
 FactsOutcome = Literal["changed", "unchanged", "stale"]
 RateSource = Literal["imported", "computed"]
 NoCover = Literal["no_sales", "no_rate"]
@@ -62,6 +62,15 @@ class SalesRate(Sent):
     daily_thousandths: DailyThousandths | None = None
 
 
+class Location(Sent):
+    """Where the article lies in the point. Empty: taken back."""
+
+    location: Annotated[str, Field(max_length=64, examples=["A-03-2"])] = Field(
+        "", description="Aisle, bay and shelf, as the point's people say it; required but in an empty location"
+    )
+    walk_order: int = Field(0, ge=0, le=10**9, description="Its turn on a walk through the point, least first")
+
+
 class PositionFactsSent(Sent):
     """What a source says of one article at one point. A fact that is left out stays as it is."""
 
@@ -71,6 +80,7 @@ class PositionFactsSent(Sent):
     plan: Plan | None = None
     markdown: Markdown | None = None
     sales_rate: SalesRate | None = None
+    location: Location | None = None
     source: Text = ""
     source_sequence: Annotated[int, Field(ge=0, le=2**63 - 1)] = 0
     source_updated_at: Instant | None = None
@@ -91,6 +101,7 @@ class PositionFacts(Sent):
                             "plan": {"is_replenished": True, "min_quantity": 2, "target_quantity": 6},
                             "markdown": {"from_date": "2027-01-13", "basis_points": 3000},
                             "sales_rate": {"daily_thousandths": 250},
+                            "location": {"location": "A-03-2", "walk_order": 30},
                             "source": "erp",
                             "source_sequence": 17,
                         }
@@ -181,6 +192,14 @@ class SalesRateView(Shown):
     stated: StatedView
 
 
+class LocationView(Shown):
+    """Where the article lies in the point; empty when it was taken back."""
+
+    location: str
+    walk_order: int
+    stated: StatedView
+
+
 class PositionFactsView(Shown):
     """What is known of one article at one point; null for what nobody spoke of."""
 
@@ -190,6 +209,7 @@ class PositionFactsView(Shown):
     plan: PlanView | None
     markdown: MarkdownView | None
     sales_rate: SalesRateView | None
+    location: LocationView | None
 
 
 class FactVersionView(Shown):

@@ -153,6 +153,11 @@ class ItemFilters(Paged):
     reference: Annotated[
         str, Field(pattern=r"^([A-Za-z0-9._/-]{1,64})?$", description="Only the formats of this article")
     ] = ""
+    gtin: list[Annotated[str, Field(pattern=r"^[0-9]{8,14}$", examples=["4006381333931"])]] = Field(
+        default_factory=list,
+        max_length=500,
+        description="Only those with one of these codes, as scanners read them",
+    )
 
 
 class Position(Sent):

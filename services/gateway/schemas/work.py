@@ -1,12 +1,13 @@
 """The work of points: fulfilments, what associates say of them, what carriers say of their parcels."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from services.gateway.schemas.base import (
     MAX_INT32,
+    ONE_LINE,
     Count,
     Id,
     Instant,
@@ -107,6 +108,15 @@ class AwaitedUnitsView(Shown):
     due_at: datetime = Field(description="From when they can be counted on")
 
 
+class PickingView(Shown):
+    """Who picks a work together with other work; nobody else does until it is put back."""
+
+    pick_list_id: str
+    slot: str = Field(description="Its container on the list: A to Z")
+    actor: str
+    since: datetime
+
+
 class FulfilmentView(Shown):
     """Work for one point: a preparation order that leaves as one parcel."""
 
@@ -135,6 +145,7 @@ class FulfilmentView(Shown):
     personalised_at: datetime | None = Field(description="When that was done: before, such work is not packed")
     collected: bool = Field(description="Its customer collects it at the point: it is put aside, not packed")
     collection: CollectionView | None = Field(description="From when it is ready on")
+    picking: PickingView | None = Field(description="Who picks it on a pick list now")
 
 
 class LabelAddress(Shown):
@@ -188,12 +199,29 @@ class Found(Sent):
     quantity: Count
 
 
+MissingReason = Literal["not_found", "damaged", "being_sold", "other"]
+Note = Annotated[
+    str, Field(max_length=200, pattern=ONE_LINE, description="Required with `other`; never about a person")
+]
+
+
+class MissingUnits(Sent):
+    """Why units of a line are missing; the units are declared unavailable for it."""
+
+    line_number: int = Field(ge=1, le=MAX_INT32)
+    reason: MissingReason
+    note: Note = ""
+
+
 class Pick(Sent):
-    """Every line of the fulfilment, with the quantity found."""
+    """Every line of the fulfilment, with the quantity found, and why others are missing."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"found": [{"line_number": 1, "quantity": 2}]}]})
 
     found: list[Found] = Field(min_length=1, max_length=2_000)
+    missing: list[MissingUnits] = Field(
+        default_factory=list, max_length=2_000, description="Of lines that are short; others were not found"
+    )
 
 
 class Pack(Sent):

@@ -7,7 +7,7 @@ from typing import Any
 
 from services.inventory.domain.catalogue import Purpose
 from services.inventory.domain.declarations import Reason
-from services.inventory.domain.holds import HoldLine, HoldMove
+from services.inventory.domain.holds import HoldLine, HoldMove, ShortReason
 from services.inventory.domain.ledger import Cause
 
 
@@ -107,13 +107,14 @@ class MoveReservation:
 
 @dataclass(frozen=True, slots=True)
 class ReportShort:
-    """Held units that are not there."""
+    """Held units that are not there. `reasons`: of those that were not simply not found."""
 
     request_id: str
     reservation_id: str
     lines: tuple[HoldLine, ...]
     actor: str
     as_of: datetime
+    reasons: tuple[ShortReason, ...] | None = None
 
 
 Command = (

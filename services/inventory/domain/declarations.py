@@ -4,6 +4,7 @@ At every position the balance's `unavailable` is the sum of what is left of its 
 here that takes a book changes both together. Declarations change under the lock of their position's balance.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,9 @@ from services.inventory.domain.ledger import (
     declare_unavailable,
     release_unavailable,
 )
+
+# The cause of units that a picker did not find; of others their reason stands behind it: "short_pick_damaged".
+SHORT_PICK = "short_pick"
 
 
 class Reason(StrEnum):
@@ -83,12 +87,29 @@ def declare(book: Book, declaration: Declaration, cause: Cause) -> Balance:
 def of_short_pick(
     movements: Iterable[Movement], request_id: str, actor: str, now: datetime
 ) -> tuple[Declaration, ...]:
-    """What a picker did not find, where that took units out of the image."""
+    """What a picker did not find or could not send, where that took units out of the image."""
+    missing: Counter[tuple[Position, Reason]] = Counter()
+    for moved in movements:
+        if moved.unavailable > 0:
+            missing[moved.position, _of_pick(moved.cause)] += moved.unavailable
     return tuple(
-        opened(request_id, moved.position, moved.unavailable, Reason.NOT_FOUND, actor, request_id, now)
-        for moved in movements
-        if moved.unavailable > 0
+        opened(
+            # Units of one position may be missing for several reasons.
+            request_id if reason is Reason.NOT_FOUND else f"{request_id}/{reason}",
+            position,
+            units,
+            reason,
+            actor,
+            request_id,
+            now,
+        )
+        for (position, reason), units in missing.items()
     )
+
+
+def _of_pick(cause: Cause) -> Reason:
+    reason = cause.cause.removeprefix(SHORT_PICK).removeprefix("_")
+    return Reason.of(reason) if reason else Reason.NOT_FOUND
 
 
 def of_causes(movements: Iterable[Movement], request_id: str, now: datetime) -> tuple[Declaration, ...]:

@@ -1,4 +1,5 @@
-"""What other systems say of an article at a point (SPEC STK-15): assortment, plan, markdown date, sales rate.
+"""What other systems say of an article at a point (SPEC STK-15, STO-5): assortment, plan, markdown date, sales
+rate, location.
 
 Each fact is kept by itself: a record that speaks of one leaves the others as they are, so that a system of prices
 and a system of orders can both speak of a position without knowing of each other. Where nobody said a thing it is
@@ -20,6 +21,8 @@ MAX_BASIS_POINTS = 10_000
 MAX_DAILY_THOUSANDTHS = MAX_QUANTITY * 1_000
 # As far as the gateway takes instants, too.
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 1, 1)
+MAX_LOCATION_LENGTH = 64
+MAX_WALK_ORDER = 1_000_000_000
 
 
 class FactKind(StrEnum):
@@ -29,6 +32,7 @@ class FactKind(StrEnum):
     PLAN = "plan"
     MARKDOWN = "markdown"
     SALES_RATE = "sales_rate"
+    LOCATION = "location"
 
 
 # A measured rate is another one each day, for every position: its last value counts, not its history.
@@ -67,7 +71,15 @@ class SalesRate:
     daily_thousandths: int
 
 
-Content = Assortment | Plan | Markdown | SalesRate
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the article lies in the point, in the words of its people, and its turn on a walk through it."""
+
+    location: str
+    walk_order: int = 0
+
+
+Content = Assortment | Plan | Markdown | SalesRate | Location
 
 
 def plain(content: Content) -> dict[str, Any]:
@@ -233,6 +245,8 @@ def _check_content(at: str, content: Content | None) -> Iterator[Problem]:
                 yield Problem(f"{at}.basis_points", f"not between 1 and {MAX_BASIS_POINTS}")
         case SalesRate(daily) if not 0 <= daily <= MAX_DAILY_THOUSANDTHS:
             yield Problem(f"{at}.daily_thousandths", f"not between 0 and {MAX_DAILY_THOUSANDTHS}")
+        case Location():
+            yield from _check_location(at, content)
 
 
 def _check_plan(at: str, plan: Plan) -> Iterator[Problem]:
@@ -245,6 +259,14 @@ def _check_plan(at: str, plan: Plan) -> Iterator[Problem]:
         yield Problem(f"{at}.target_quantity", "below min_quantity")
     if plan.next_date is not None:
         yield from _check_day(f"{at}.next_date", plan.next_date)
+
+
+def _check_location(at: str, content: Location) -> Iterator[Problem]:
+    yield from validation.text(f"{at}.location", content.location)
+    if not 1 <= len(content.location.strip()) <= MAX_LOCATION_LENGTH:
+        yield Problem(f"{at}.location", f"1 to {MAX_LOCATION_LENGTH} characters are needed, for example A-03-2")
+    if not 0 <= content.walk_order <= MAX_WALK_ORDER:
+        yield Problem(f"{at}.walk_order", f"not between 0 and {MAX_WALK_ORDER}")
 
 
 def _check_day(field: str, day: date) -> Iterator[Problem]:

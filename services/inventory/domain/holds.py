@@ -55,6 +55,20 @@ class HoldLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ShortReason:
+    """Units of a short pick that are missing for this reason (`declarations.Reason`), and not just not found."""
+
+    sku: str
+    point_id: str
+    quantity: int
+    reason: str
+
+    @property
+    def position(self) -> Position:
+        return Position(self.sku, self.point_id)
+
+
+@dataclass(frozen=True, slots=True)
 class HoldMove:
     """Held units that change their point."""
 
@@ -343,8 +357,15 @@ def _must_have_one_composition(reservation: Reservation, moves: Iterable[HoldMov
             )
 
 
-def report_short(book: Book, reservation: Reservation, wishes: Sequence[HoldLine], cause: Cause) -> Reservation:
-    """Held units were not found: the hold goes and they leave the image at once.
+def report_short(
+    book: Book,
+    reservation: Reservation,
+    wishes: Sequence[HoldLine],
+    cause: Cause,
+    reasons: Sequence[ShortReason] = (),
+) -> Reservation:
+    """Held units are missing: the hold goes and they leave the image at once, for their reason (not found, unless
+    `reasons` says more of some of them).
 
     Units that a count had found missing already, or that somebody has declared before, are in no image: they are
     only given back. Of a bundle all parts leave it, until somebody says which of them are there after all.
@@ -352,19 +373,32 @@ def report_short(book: Book, reservation: Reservation, wishes: Sequence[HoldLine
     held = reservation.held()
     wanted = _sum_up(wishes)
     _must_hold(reservation, held, wanted)
-    for position, quantity in wanted.items():
+    for position, quantity, why in _by_reason(wanted, reasons, cause):
         for one, units in reservation.stock(position, quantity):
             balance = book.balance(one)
             known_missing = min(units, balance.short)
             undeclared = max(0, balance.on_hand - balance.unavailable)
             book.move(
                 one,
-                cause,
+                why,
                 reserved=-units,
                 unavailable=min(units - known_missing, undeclared),
                 reservation_id=reservation.reservation_id,
             )
     return _holding(reservation, held - wanted)
+
+
+def _by_reason(
+    wanted: Mapping[Position, int], reasons: Iterable[ShortReason], cause: Cause
+) -> Iterator[tuple[Position, int, Cause]]:
+    """Units of a position that are missing for one reason, with the cause that names it."""
+    left = Counter(wanted)
+    for one in reasons:
+        left[one.position] -= one.quantity
+        yield one.position, one.quantity, replace(cause, cause=f"{cause.cause}_{one.reason}")
+    for position, quantity in left.items():
+        if quantity:
+            yield position, quantity, cause
 
 
 def _move(

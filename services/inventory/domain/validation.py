@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,7 +13,7 @@ from kit.values import gs1
 from kit.values.money import is_currency
 from services.inventory.domain.catalogue import BufferRule, Channel, Edit, Exclusion, Purpose, StockPoint
 from services.inventory.domain.commands import StockDelta
-from services.inventory.domain.holds import HoldLine, HoldMove
+from services.inventory.domain.holds import HoldLine, HoldMove, ShortReason
 from services.inventory.domain.ledger import Cause
 
 MAX_QUANTITY = 1_000_000_000
@@ -232,6 +233,27 @@ def check_lines(lines: Sequence[HoldLine], *, required: bool = True) -> Iterator
         yield from sku(f"lines[{i}].sku", line.sku)
         yield from name(f"lines[{i}].point_id", line.point_id)
         yield from quantity(f"lines[{i}].quantity", line.quantity)
+
+
+def gtins(values: Sequence[str]) -> Iterator[Problem]:
+    """Codes that scanners read."""
+    if len(values) > MAX_LINES:
+        yield Problem("gtins", f"at most {MAX_LINES}")
+    for i, value in enumerate(values):
+        if not gs1.is_gtin(value):
+            yield Problem(f"gtins[{i}]", "not a GTIN-8, -12, -13 or -14 with a right check digit")
+
+
+def check_short_reasons(reasons: Sequence[ShortReason], lines: Sequence[HoldLine]) -> Iterator[Problem]:
+    """Reasons of one ReportShort: of its lines, and of no more units than they have."""
+    left = Counter({line.position: 0 for line in lines})
+    for line in lines:
+        left[line.position] += line.quantity
+    for i, one in enumerate(reasons):
+        yield from quantity(f"reasons[{i}].quantity", one.quantity)
+        left[one.position] -= one.quantity
+        if left[one.position] < 0:
+            yield Problem(f"reasons[{i}].quantity", f"more units of {one.position.sku} than are missing")
 
 
 def check_moves(moves: Sequence[HoldMove]) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, delete, insert, or_, select, text, tuple_
+from sqlalchemy import Table, delete, func, insert, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -92,13 +92,18 @@ async def items(
     limit: int | None = None,
     *,
     reference: str = "",
+    gtins: Sequence[str] = (),
 ) -> list[Item]:
-    """Items in SKU order; None for all. With a reference only its formats."""
+    """Items in SKU order; None for all. With a reference only its formats, with GTINs only those that have one."""
     query = select(tables.item).where(tables.item.c.sku > after).order_by(tables.item.c.sku).limit(limit)
     if skus is not None:
         query = query.where(tables.item.c.sku.in_(skus))
     if reference:
         query = query.where(tables.item.c.reference == reference)
+    if gtins:
+        # As the index has them.
+        code = func.lpad(tables.item.c.gtin, 14, "0")
+        query = query.where(tables.item.c.gtin != "", code.in_([one.rjust(14, "0") for one in gtins]))
     return [_to_item(row) for row in (await tx.execute(query)).mappings()]
 
 

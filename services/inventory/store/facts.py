@@ -15,6 +15,7 @@ from services.inventory.domain.facts import (
     Fact,
     FactKey,
     FactKind,
+    Location,
     Markdown,
     Plan,
     SalesRate,
@@ -35,6 +36,7 @@ _CONTENTS: dict[FactKind, type[Content]] = {
     FactKind.PLAN: Plan,
     FactKind.MARKDOWN: Markdown,
     FactKind.SALES_RATE: SalesRate,
+    FactKind.LOCATION: Location,
 }
 
 

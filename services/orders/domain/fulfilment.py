@@ -13,8 +13,9 @@ from typing import Any
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.ids import derived_id
 from kit.values.money import Money
-from services.orders.domain import holds
+from services.orders.domain import holds, missing_units
 from services.orders.domain.dues import is_settled_ahead, parcel_goods_minor, parcel_shipping_minor
+from services.orders.domain.missing_units import Missing
 from services.orders.domain.model import (
     CaptureMoment,
     Decision,
@@ -124,12 +125,23 @@ def _check_offered(work: Fulfilment) -> None:
 # -- pick and pack ----------------------------------------------------------------------------------------
 
 
-def record_pick(order: Order, work: Fulfilment, found: Sequence[Units], actor: str, as_of: datetime) -> Decision:
-    """accepted -> picked with what was found; nothing found -> short. Missing units lose their place."""
+def record_pick(
+    order: Order,
+    work: Fulfilment,
+    found: Sequence[Units],
+    actor: str,
+    as_of: datetime,
+    reasons: Sequence[Missing] = (),
+) -> Decision:
+    """accepted -> picked with what was found; nothing found -> short. Missing units lose their place.
+
+    `reasons`: why lines are short; of a line that they do not name, its units were not found.
+    """
     quantities = _check_found(work, found)
+    why = missing_units.check(work, quantities, reasons)
     check_not_cancelled(work)
     state = FulfilmentState.PICKED if quantities.total() else FulfilmentState.SHORT
-    after = moved(work, state)
+    after = replace(moved(work, state), picking=None)
     ranges = take(order.ranges, quantities, _allocated_to(work), UnitState.PICKED, work.fulfilment_id)
     ranges = shift(ranges, _allocated_to(work), UnitState.UNPLACED, work.replaces)
     missing = tuple(
@@ -138,20 +150,21 @@ def record_pick(order: Order, work: Fulfilment, found: Sequence[Units], actor: s
         if quantities[line.line_number] < line.quantity
     )
     if state == FulfilmentState.SHORT:
-        text = f"{work.point_id} found none of {units_in_words(work.lines)}."
-        facts: dict[str, Any] = {"short": unit_facts(missing)}
+        text = f"{work.point_id} picked none of {units_in_words(work.lines)}"
+        facts: dict[str, Any] = {"short": missing_units.facts(missing, why)}
     else:
         after = replace(after, lines=lines_of(order.content, quantities))
         text = f"{work.point_id} picked {units_in_words(after.lines)}"
-        text += f"; {units_in_words(missing)} not found." if missing else "."
-        facts = {"found": unit_facts(after.lines), "short": unit_facts(missing)}
+        facts = {"found": unit_facts(after.lines), "short": missing_units.facts(missing, why)}
+    text += f"{missing_units.in_words(missing, why)}."
     order = replace(order, ranges=ranges)
     if state == FulfilmentState.PICKED and order.life_cycle.capture_at == CaptureMoment.PREPARATION:
         parcel = opened(order, work)
         after = replace(after, parcel=parcel)
         text += _to_capture(" ", parcel)
         facts |= parcel_facts(parcel)
-    return told(order, after, state.value, text, as_of, actor=actor, facts=facts)
+    notes = missing_units.notes(why)
+    return told(order, after, state.value, text, as_of, actor=actor, facts=facts, notes=notes)
 
 
 def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, as_of: datetime) -> Decision:
@@ -314,8 +327,9 @@ def told(
     *,
     actor: str = "",
     facts: dict[str, Any] | None = None,
+    notes: dict[str, Any] | None = None,
 ) -> Decision:
     """The order with this work in it, and the telling of it."""
     fulfilments = tuple(after if one.fulfilment_id == after.fulfilment_id else one for one in order.fulfilments)
-    happening = Happening(f"fulfilment.{kind}", text, at, facts or {}, fulfilment=after, actor=actor)
+    happening = Happening(f"fulfilment.{kind}", text, at, facts or {}, notes or {}, after, actor=actor)
     return Decision(replace(order, fulfilments=fulfilments, updated_at=at), (happening,))

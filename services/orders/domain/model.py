@@ -643,6 +643,15 @@ class Collection:
     put_back_at: datetime | None = None
 
 
+class Picking:
+    """Who picks a work, on which list, and into which container there. `actor`: a subject, never a name."""
+
+    pick_list_id: str
+    slot: str
+    actor: str
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Fulfilment:
     """Work for one point: a preparation order that leaves as one parcel."""
@@ -689,6 +698,9 @@ class Fulfilment:
     def is_collected(self) -> bool:
         """Whether its customer comes to the point for it: nobody carries it."""
         return not self.carrier_id and not self.taken
+
+    # Who picks it, with other work; counts while it is accepted.
+    picking: Picking | None = None
 
 
 class HoldOutcome(StrEnum):

@@ -10,6 +10,8 @@ PARAMETERS = {
     "point_id": "store-lyon",
     "fulfilment_id": "ful_1",
     "refund_id": "rfd_1",
+    "pick_list_id": "pkl_1",
+    "manifest_id": "man_1",
     "hold_id": "hld_1",
     "notification_id": "ntf_1",
     "carrier_id": "colisvite",

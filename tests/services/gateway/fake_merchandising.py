@@ -22,6 +22,7 @@ FACTS = pb.PositionFacts(
     assortment=pb.Assortment(in_assortment=False, stated=STATED),
     plan=pb.ReplenishmentPlan(is_replenished=True, min_quantity=2, target_quantity=6, stated=STATED),
     markdown=pb.Markdown(stated=STATED),
+    location=pb.ShelfLocation(location="A-03-2", walk_order=30, stated=STATED),
 )
 COVERS = (
     pb.Cover(

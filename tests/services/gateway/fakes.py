@@ -25,6 +25,7 @@ from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceServicer, add_Sh
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceServicer, add_SupplyServiceServicer_to_server
 from oms.orders.v1 import offers_service_pb2 as offers
 from oms.orders.v1 import orders_service_pb2 as orders
+from oms.orders.v1 import picking_service_pb2 as picking
 from oms.orders.v1.orders_service_pb2_grpc import add_OrdersServiceServicer_to_server
 from oms.payments.v1 import payments_service_pb2 as payments
 from oms.payments.v1.payments_service_pb2_grpc import (
@@ -53,6 +54,7 @@ from tests.services.gateway import (
     fake_offers,
     fake_rulesets,
     fake_simulations,
+    fake_store_work,
     fake_stored_value,
     fake_tracking,
     fake_transfers,
@@ -109,6 +111,7 @@ class World:
     obligations: list[orders.Obligation] = field(default_factory=list)
     # Of po-4711-1, by order.
     reserved: dict[str, int] = field(default_factory=dict)
+    pick_list: picking.PickList = field(default_factory=fake_store_work.pick_list)
 
     def note(self, name: str, request: Any) -> None:
         """Writes the call down; raises what was ordered for it."""
@@ -409,6 +412,8 @@ class FakeInventory(InventoryServiceServicer):
         self._world.note("ListItems", request)
         engraved = inventory.PersonalisationField(name="engraved_name", max_characters=4, capability="engraving")
         known = {"SKU-1", *(sku for sku in request.skus if sku == "VALID")}
+        if request.gtins:
+            known = {"SKU-1"} if "4006381333931" in request.gtins else set()
         items = [inventory.Item(sku=sku, weight_grams=5, personalisations=[engraved]) for sku in sorted(known)]
         return inventory.ListItemsResponse(items=items)
 
@@ -858,6 +863,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_trials.register(world, server)
     fake_notifications.register(world, server)
     fake_collections.register(world, server)
+    fake_store_work.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)

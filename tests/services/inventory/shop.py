@@ -27,7 +27,8 @@ _PICKS_UNLIKE_THE_LEDGER = text(
     """SELECT * FROM (SELECT sku, point_id, sum(found) AS found, sum(missed) AS missed
                       FROM pick GROUP BY sku, point_id) AS kept
        FULL JOIN (SELECT sku, point_id, -sum(on_hand_delta) AS issued, sum(unavailable_delta) AS not_found
-                  FROM movement WHERE cause IN ('issue', 'short_pick') GROUP BY sku, point_id) AS told
+                  FROM movement WHERE cause = 'issue' OR starts_with(cause, 'short_pick')
+                  GROUP BY sku, point_id) AS told
             USING (sku, point_id)
        WHERE (coalesce(found, 0), coalesce(missed, 0)) <> (coalesce(issued, 0), coalesce(not_found, 0))"""
 )

@@ -71,6 +71,21 @@ async def test_items_are_listed_in_order_after_a_key(shop: Shop) -> None:
     assert [found.sku for found in await shop.service.list_items(["SOFA", "DRESS"], "", 1)] == ["DRESS"]
 
 
+async def test_an_article_is_found_by_its_code_however_long_it_was_read(shop: Shop) -> None:
+    codes = {"PAN": "036000291452", "SOFA": "4006381333931", "DRESS": ""}
+    await shop.service.put_items([replace(item(sku), gtin=gtin) for sku, gtin in codes.items()], EDIT)
+
+    async def found(*gtins: str) -> list[str]:
+        return [one.sku for one in await shop.service.list_items([], "", 10, gtins=gtins)]
+
+    assert await found("036000291452") == await found("0036000291452") == ["PAN"]
+    assert await found("04006381333931", "0036000291452") == ["PAN", "SOFA"]
+    assert await found("00000000") == []
+    with pytest.raises(InvalidArgument) as error:
+        await found("4006381333931", "4006381333932")
+    assert error.value.facts["field"] == "gtins[1]"
+
+
 async def test_a_channel_cannot_name_a_point_that_is_not_there(shop: Shop) -> None:
     with pytest.raises(InvalidArgument) as error:
         await shop.service.put_channels([with_rules(activated_points=("LYON", "MARS"))], EDIT)

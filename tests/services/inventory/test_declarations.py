@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kit.errors import Conflict, FailedPrecondition, InvalidArgument, NotFound
 from services.inventory.domain import commands
 from services.inventory.domain.declarations import Ending, Reason
+from services.inventory.domain.holds import ShortReason
 from services.inventory.domain.ledger import Balance, Cause
 from tests.services.inventory.shelves import MINUTE, ShelfShop
 from tests.services.inventory.shop import NOON, line
@@ -113,6 +114,39 @@ async def test_a_short_pick_is_a_declaration_of_the_picker(shop: ShelfShop) -> N
     (one,) = await shop.declared()
     assert (one.quantity, one.reason, one.actor, one.source) == (2, Reason.NOT_FOUND, "picker_9", "short-1")
     await shop.assert_sound()
+
+
+async def test_what_a_picker_says_of_missing_units_is_the_reason_of_their_declarations(shop: ShelfShop) -> None:
+    await shop.reserve("ord_1", line("DRESS", 4))
+    reasons = (ShortReason("DRESS", "LYON", 1, Reason.DAMAGED), ShortReason("DRESS", "LYON", 1, Reason.BEING_SOLD))
+    short = commands.ReportShort("short-1", "ord_1", (line("DRESS", 3), line("DRESS", 1)), "p", NOON, reasons)
+    for _ in range(2):
+        await shop.service.report_short(short)
+    assert {(one.reason, one.quantity) for one in await shop.declared()} == {
+        (Reason.NOT_FOUND, 2),
+        (Reason.DAMAGED, 1),
+        (Reason.BEING_SOLD, 1),
+    }
+    await shop.assert_sound()
+
+
+@pytest.mark.parametrize(
+    ("reason", "field"),
+    [
+        (ShortReason("DRESS", "LYON", 2, Reason.DAMAGED), "reasons[0].quantity"),
+        (ShortReason("DRESS", "PARIS", 1, Reason.DAMAGED), "reasons[0].quantity"),
+        (ShortReason("DRESS", "LYON", 0, Reason.DAMAGED), "reasons[0].quantity"),
+    ],
+)
+async def test_a_reason_is_of_no_more_units_than_are_missing(
+    shop: ShelfShop, reason: ShortReason, field: str
+) -> None:
+    await shop.reserve("ord_1", line("DRESS", 2))
+    short = commands.ReportShort("short-1", "ord_1", (line("DRESS", 1),), "picker_9", NOON, (reason,))
+    with pytest.raises(InvalidArgument) as refusal:
+        await shop.service.report_short(short)
+    assert refusal.value.facts["field"] == field
+    assert not await shop.declared()
 
 
 async def test_units_that_were_known_to_be_missing_are_not_declared(shop: ShelfShop) -> None:

@@ -34,6 +34,7 @@ FACTS = pb.PositionFacts(
     plan=pb.ReplenishmentPlan(is_replenished=True, min_quantity=2, target_quantity=6, next_date="2026-12-01"),
     markdown=pb.Markdown(from_date="2027-01-13", basis_points=3000),
     sales_rate=pb.SalesRate(daily_thousandths=250),
+    location=pb.ShelfLocation(location="A-03-2", walk_order=30),
     source="erp",
     source_sequence=7,
     source_updated_at=to_proto(NOW),
@@ -111,7 +112,7 @@ async def test_facts_go_in_whole_and_come_back_as_they_were_with_who_said_them(
     again.CopyFrom(found)
     again.source, again.source_sequence = "erp", 8
     assert [one.outcome for one in await put(merchandising, again)] == [pb.FACTS_OUTCOME_UNCHANGED]
-    for kind in ("assortment", "plan", "markdown", "sales_rate"):
+    for kind in ("assortment", "plan", "markdown", "sales_rate", "location"):
         getattr(found, kind).ClearField("stated")
         assert getattr(found, kind) == getattr(FACTS, kind)
 

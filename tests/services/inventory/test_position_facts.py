@@ -12,6 +12,7 @@ from services.inventory.domain.facts import (
     Content,
     Fact,
     FactKind,
+    Location,
     Markdown,
     Outcome,
     Plan,
@@ -25,7 +26,7 @@ from tests.services.inventory.shop import NOON, Shop
 
 HOUR = timedelta(hours=1)
 DRESS, PAN, SOFA = (Position(sku, "LYON") for sku in ("DRESS", "PAN", "SOFA"))
-ASSORTMENT, PLAN, MARKDOWN, SALES_RATE = FactKind
+ASSORTMENT, PLAN, MARKDOWN, SALES_RATE, LOCATION = FactKind
 NO_NUMBER = 2**63 - 1
 
 
@@ -64,6 +65,7 @@ async def test_what_is_said_is_read_back_whole(merchandising: Merchandising) -> 
         PLAN: Plan(True, 2, 6, date(2026, 12, 1)),
         MARKDOWN: Markdown(date(2027, 1, 13), 3_000),
         SALES_RATE: SalesRate(0),
+        LOCATION: Location("A-03-2", 30),
     }
     assert (await put(merchandising, said, sequence=7, updated_at=NOON - HOUR)).outcome is Outcome.CHANGED
     assert await contents(merchandising) == said

@@ -6,6 +6,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from services.gateway.console import languages
+from services.gateway.console.store import more_words
 
 Language = Literal["en", "fr"]
 
@@ -149,12 +150,12 @@ def language_of(accept_language: str) -> Language:
 
 def words_in(language: Language) -> dict[str, str]:
     """All words, by name."""
-    return {name: pair[language == "fr"] for name, pair in _WORDS.items()}
+    return {name: pair[language == "fr"] for name, pair in {**_WORDS, **more_words.WORDS}.items()}
 
 
 def problem_in(language: Language, reason: str, detail: str) -> str:
     """Why something was not done; `detail` where nothing better is known."""
-    pair = _PROBLEMS.get(reason)
+    pair = _PROBLEMS.get(reason) or more_words.PROBLEMS.get(reason)
     return pair[language == "fr"] if pair else detail
 
 

@@ -14,6 +14,7 @@ from services.inventory.domain.facts import (
     Fact,
     FactKey,
     FactKind,
+    Location,
     Markdown,
     Outcome,
     Plan,
@@ -123,6 +124,10 @@ DAY = date(2026, 12, 1)
         (record(SalesRate(0), FactKind.SALES_RATE, source="a\nb"), "source"),
         (record(SalesRate(0), FactKind.SALES_RATE, position=Position("", "LYON")), "sku"),
         (record(SalesRate(0), FactKind.SALES_RATE, position=Position("PAN", "a b")), "point_id"),
+        (record(Location(""), FactKind.LOCATION), "location.location"),
+        (record(Location("A" * 65), FactKind.LOCATION), "location.location"),
+        (record(Location("A\n1"), FactKind.LOCATION), "location.location"),
+        (record(Location("A", -1), FactKind.LOCATION), "location.walk_order"),
         (Record(PAN, {}), ""),
     ],
 )
@@ -143,11 +148,13 @@ def test_a_record_that_breaks_a_rule_is_named_with_its_field(sent: Record, field
         Markdown(DAY, 10_000),
         SalesRate(0),
         SalesRate(10**12),
+        Location("A", 10**9),
         None,
     ],
 )
 def test_what_lies_at_the_edge_of_a_rule_may_be_said(content: Content | None) -> None:
     kinds = {Plan: FactKind.PLAN, Markdown: FactKind.MARKDOWN, SalesRate: FactKind.SALES_RATE}
+    kinds |= {Location: FactKind.LOCATION}
     assert not list(facts.check([record(content, kinds.get(type(content), FactKind.PLAN))], "planner"))
 
 

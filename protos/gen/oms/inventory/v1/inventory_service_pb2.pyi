@@ -722,6 +722,7 @@ class ListItemsRequest(_message.Message):
     PAGE_FIELD_NUMBER: _builtins.int
     SKUS_FIELD_NUMBER: _builtins.int
     REFERENCE_FIELD_NUMBER: _builtins.int
+    GTINS_FIELD_NUMBER: _builtins.int
     reference: _builtins.str
     """Only the formats of this reference; empty for all."""
     @_builtins.property
@@ -730,16 +731,23 @@ class ListItemsRequest(_message.Message):
     def skus(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Empty for all."""
 
+    @_builtins.property
+    def gtins(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only those with one of these GTINs, of whatever length their codes were read with; empty for all. INVALID_ARGUMENT
+        names `gtins[0]`.
+        """
+
     def __init__(
         self,
         *,
         page: _type_pb2.PageRequest | None = ...,
         skus: _abc.Iterable[_builtins.str] | None = ...,
         reference: _builtins.str = ...,
+        gtins: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["page", b"page"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page", b"page", "reference", b"reference", "skus", b"skus"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gtins", b"gtins", "page", b"page", "reference", b"reference", "skus", b"skus"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2176,6 +2184,36 @@ class MoveReservationResponse(_message.Message):
 Global___MoveReservationResponse: _TypeAlias = MoveReservationResponse  # noqa: Y015
 
 @_typing.final
+class ShortReason(_message.Message):
+    """Why held units are missing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    point_id: _builtins.str
+    quantity: _builtins.int
+    reason: Global___DeclarationReason.ValueType
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        point_id: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        reason: Global___DeclarationReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_id", b"point_id", "quantity", b"quantity", "reason", b"reason", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShortReason: _TypeAlias = ShortReason  # noqa: Y015
+
+@_typing.final
 class ReportShortRequest(_message.Message):
     """Held units that are not there."""
 
@@ -2186,6 +2224,7 @@ class ReportShortRequest(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     reservation_id: _builtins.str
     actor: _builtins.str
@@ -2193,6 +2232,10 @@ class ReportShortRequest(_message.Message):
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___HoldLine]: ...
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShortReason]:
+        """Why, for units of `lines` that were not simply not found: never more than `lines` has of a position."""
+
     def __init__(
         self,
         *,
@@ -2201,10 +2244,11 @@ class ReportShortRequest(_message.Message):
         lines: _abc.Iterable[Global___HoldLine] | None = ...,
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        reasons: _abc.Iterable[Global___ShortReason] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "lines", b"lines", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "lines", b"lines", "reasons", b"reasons", "request_id", b"request_id", "reservation_id", b"reservation_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

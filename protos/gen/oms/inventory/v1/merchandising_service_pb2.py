@@ -26,23 +26,23 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from oms.type.v1 import type_pb2 as oms_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,oms/inventory/v1/merchandising_service.proto\x12\x10oms.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16oms/type/v1/type.proto\"\xa8\x01\n\x06Stated\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x17\n\x0fsource_sequence\x18\x02 \x01(\x03\x12\x35\n\x11source_updated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12/\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"d\n\nAssortment\x12\x1a\n\rin_assortment\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12(\n\x06stated\x18\x02 \x01(\x0b\x32\x18.oms.inventory.v1.StatedB\x10\n\x0e_in_assortment\"\xaf\x01\n\x11ReplenishmentPlan\x12\x1b\n\x0eis_replenished\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x14\n\x0cmin_quantity\x18\x02 \x01(\x03\x12\x17\n\x0ftarget_quantity\x18\x03 \x01(\x03\x12\x11\n\tnext_date\x18\x04 \x01(\t\x12(\n\x06stated\x18\x05 \x01(\x0b\x32\x18.oms.inventory.v1.StatedB\x11\n\x0f_is_replenished\"s\n\x08Markdown\x12\x11\n\tfrom_date\x18\x01 \x01(\t\x12\x19\n\x0c\x62\x61sis_points\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12(\n\x06stated\x18\x03 \x01(\x0b\x32\x18.oms.inventory.v1.StatedB\x0f\n\r_basis_points\"k\n\tSalesRate\x12\x1e\n\x11\x64\x61ily_thousandths\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12(\n\x06stated\x18\x02 \x01(\x0b\x32\x18.oms.inventory.v1.StatedB\x14\n\x12_daily_thousandths\"\xd2\x02\n\rPositionFacts\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x30\n\nassortment\x18\x03 \x01(\x0b\x32\x1c.oms.inventory.v1.Assortment\x12\x31\n\x04plan\x18\x04 \x01(\x0b\x32#.oms.inventory.v1.ReplenishmentPlan\x12,\n\x08markdown\x18\x05 \x01(\x0b\x32\x1a.oms.inventory.v1.Markdown\x12/\n\nsales_rate\x18\x06 \x01(\x0b\x32\x1b.oms.inventory.v1.SalesRate\x12\x0e\n\x06source\x18\x07 \x01(\t\x12\x17\n\x0fsource_sequence\x18\x08 \x01(\x03\x12\x35\n\x11source_updated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x17PutPositionFactsRequest\x12.\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x1f.oms.inventory.v1.PositionFacts\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x01\n\x0b\x46\x61\x63tsResult\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12/\n\x07outcome\x18\x03 \x01(\x0e\x32\x1e.oms.inventory.v1.FactsOutcome\x12+\n\x07\x64ropped\x18\x04 \x03(\x0e\x32\x1a.oms.inventory.v1.FactKind\"J\n\x18PutPositionFactsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.oms.inventory.v1.FactsResult\"c\n\x18ListPositionFactsRequest\x12\x0c\n\x04skus\x18\x01 \x03(\t\x12\x11\n\tpoint_ids\x18\x02 \x03(\t\x12&\n\x04page\x18\x03 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"p\n\x19ListPositionFactsResponse\x12.\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x1f.oms.inventory.v1.PositionFacts\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"`\n\x17ListFactVersionsRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12&\n\x04page\x18\x03 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"\x88\x01\n\x0b\x46\x61\x63tVersion\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.oms.inventory.v1.FactKind\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x14\n\x0c\x63ontent_json\x18\x03 \x01(\t\x12(\n\x06stated\x18\x04 \x01(\x0b\x32\x18.oms.inventory.v1.Stated\"p\n\x18ListFactVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.oms.inventory.v1.FactVersion\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"\x86\x01\n\x10ListCoverRequest\x12\x0c\n\x04skus\x18\x01 \x03(\t\x12\x11\n\tpoint_ids\x18\x02 \x03(\t\x12&\n\x04page\x18\x03 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa1\x02\n\x05\x43over\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03\x12\x1e\n\x11\x64\x61ily_thousandths\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x31\n\x0brate_source\x18\x05 \x01(\x0e\x32\x1c.oms.inventory.v1.RateSource\x12\x1e\n\x11\x63over_days_tenths\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12+\n\x08no_cover\x18\x07 \x01(\x0e\x32\x19.oms.inventory.v1.NoCover\x12\x0c\n\x04sold\x18\x08 \x01(\x03\x12\x0c\n\x04\x64\x61ys\x18\t \x01(\x05\x42\x14\n\x12_daily_thousandthsB\x14\n\x12_cover_days_tenths\"a\n\x11ListCoverResponse\x12\'\n\x06\x63overs\x18\x01 \x03(\x0b\x32\x17.oms.inventory.v1.Cover\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"\xcc\x01\n\x14ListFindRatesRequest\x12\x11\n\tpoint_ids\x18\x01 \x03(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\'\n\x06\x64\x65pths\x18\x03 \x03(\x0e\x32\x17.oms.inventory.v1.Depth\x12\x13\n\x0bwindow_days\x18\x04 \x01(\x05\x12&\n\x04page\x18\x05 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\x12)\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\x08\x46indRate\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12&\n\x05\x64\x65pth\x18\x02 \x01(\x0e\x32\x17.oms.inventory.v1.Depth\x12\r\n\x05\x66ound\x18\x03 \x01(\x03\x12\r\n\x05\x61sked\x18\x04 \x01(\x03\x12\x1e\n\x11rate_basis_points\x18\x05 \x01(\x05H\x00\x88\x01\x01\x42\x14\n\x12_rate_basis_points\"g\n\x15ListFindRatesResponse\x12)\n\x05rates\x18\x01 \x03(\x0b\x32\x1a.oms.inventory.v1.FindRate\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo*\x85\x01\n\x08\x46\x61\x63tKind\x12\x19\n\x15\x46\x41\x43T_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46\x41\x43T_KIND_ASSORTMENT\x10\x01\x12\x12\n\x0e\x46\x41\x43T_KIND_PLAN\x10\x02\x12\x16\n\x12\x46\x41\x43T_KIND_MARKDOWN\x10\x03\x12\x18\n\x14\x46\x41\x43T_KIND_SALES_RATE\x10\x04*~\n\x0c\x46\x61\x63tsOutcome\x12\x1d\n\x19\x46\x41\x43TS_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46\x41\x43TS_OUTCOME_CHANGED\x10\x01\x12\x1b\n\x17\x46\x41\x43TS_OUTCOME_UNCHANGED\x10\x02\x12\x17\n\x13\x46\x41\x43TS_OUTCOME_STALE\x10\x03*]\n\nRateSource\x12\x1b\n\x17RATE_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14RATE_SOURCE_IMPORTED\x10\x01\x12\x18\n\x14RATE_SOURCE_COMPUTED\x10\x02*P\n\x07NoCover\x12\x18\n\x14NO_COVER_UNSPECIFIED\x10\x00\x12\x15\n\x11NO_COVER_NO_SALES\x10\x01\x12\x14\n\x10NO_COVER_NO_RATE\x10\x02*l\n\x05\x44\x65pth\x12\x15\n\x11\x44\x45PTH_UNSPECIFIED\x10\x00\x12\r\n\tDEPTH_ONE\x10\x01\x12\r\n\tDEPTH_TWO\x10\x02\x12\x17\n\x13\x44\x45PTH_THREE_TO_FIVE\x10\x03\x12\x15\n\x11\x44\x45PTH_SIX_OR_MORE\x10\x04\x32\x92\x04\n\x14MerchandisingService\x12i\n\x10PutPositionFacts\x12).oms.inventory.v1.PutPositionFactsRequest\x1a*.oms.inventory.v1.PutPositionFactsResponse\x12l\n\x11ListPositionFacts\x12*.oms.inventory.v1.ListPositionFactsRequest\x1a+.oms.inventory.v1.ListPositionFactsResponse\x12i\n\x10ListFactVersions\x12).oms.inventory.v1.ListFactVersionsRequest\x1a*.oms.inventory.v1.ListFactVersionsResponse\x12T\n\tListCover\x12\".oms.inventory.v1.ListCoverRequest\x1a#.oms.inventory.v1.ListCoverResponse\x12`\n\rListFindRates\x12&.oms.inventory.v1.ListFindRatesRequest\x1a\'.oms.inventory.v1.ListFindRatesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,oms/inventory/v1/merchandising_service.proto\x12\x10oms.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16oms/type/v1/type.proto\"\xa8\x01\n\x06Stated\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x17\n\x0fsource_sequence\x18\x02 \x01(\x03\x12\x35\n\x11source_updated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12/\n\x0brecorded_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"d\n\nAssortment\x12\x1a\n\rin_assortment\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12(\n\x06stated\x18\x02 \x01(\x0b\x32\x18.oms.inventory.v1.StatedB\x10\n\x0e_in_assortment\"\xaf\x01\n\x11ReplenishmentPlan\x12\x1b\n\x0eis_replenished\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x14\n\x0cmin_quantity\x18\x02 \x01(\x03\x12\x17\n\x0ftarget_quantity\x18\x03 \x01(\x03\x12\x11\n\tnext_date\x18\x04 \x01(\t\x12(\n\x06stated\x18\x05 \x01(\x0b\x32\x18.oms.inventory.v1.StatedB\x11\n\x0f_is_replenished\"s\n\x08Markdown\x12\x11\n\tfrom_date\x18\x01 \x01(\t\x12\x19\n\x0c\x62\x61sis_points\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12(\n\x06stated\x18\x03 \x01(\x0b\x32\x18.oms.inventory.v1.StatedB\x0f\n\r_basis_points\"k\n\tSalesRate\x12\x1e\n\x11\x64\x61ily_thousandths\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12(\n\x06stated\x18\x02 \x01(\x0b\x32\x18.oms.inventory.v1.StatedB\x14\n\x12_daily_thousandths\"_\n\rShelfLocation\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x12\n\nwalk_order\x18\x02 \x01(\x05\x12(\n\x06stated\x18\x03 \x01(\x0b\x32\x18.oms.inventory.v1.Stated\"\x86\x03\n\rPositionFacts\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x30\n\nassortment\x18\x03 \x01(\x0b\x32\x1c.oms.inventory.v1.Assortment\x12\x31\n\x04plan\x18\x04 \x01(\x0b\x32#.oms.inventory.v1.ReplenishmentPlan\x12,\n\x08markdown\x18\x05 \x01(\x0b\x32\x1a.oms.inventory.v1.Markdown\x12/\n\nsales_rate\x18\x06 \x01(\x0b\x32\x1b.oms.inventory.v1.SalesRate\x12\x0e\n\x06source\x18\x07 \x01(\t\x12\x17\n\x0fsource_sequence\x18\x08 \x01(\x03\x12\x35\n\x11source_updated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x08location\x18\x84\x02 \x01(\x0b\x32\x1f.oms.inventory.v1.ShelfLocation\"\x83\x01\n\x17PutPositionFactsRequest\x12.\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x1f.oms.inventory.v1.PositionFacts\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12)\n\x05\x61s_of\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8a\x01\n\x0b\x46\x61\x63tsResult\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12/\n\x07outcome\x18\x03 \x01(\x0e\x32\x1e.oms.inventory.v1.FactsOutcome\x12+\n\x07\x64ropped\x18\x04 \x03(\x0e\x32\x1a.oms.inventory.v1.FactKind\"J\n\x18PutPositionFactsResponse\x12.\n\x07results\x18\x01 \x03(\x0b\x32\x1d.oms.inventory.v1.FactsResult\"c\n\x18ListPositionFactsRequest\x12\x0c\n\x04skus\x18\x01 \x03(\t\x12\x11\n\tpoint_ids\x18\x02 \x03(\t\x12&\n\x04page\x18\x03 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"p\n\x19ListPositionFactsResponse\x12.\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x1f.oms.inventory.v1.PositionFacts\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"`\n\x17ListFactVersionsRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12&\n\x04page\x18\x03 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"\x88\x01\n\x0b\x46\x61\x63tVersion\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.oms.inventory.v1.FactKind\x12\x0f\n\x07version\x18\x02 \x01(\x05\x12\x14\n\x0c\x63ontent_json\x18\x03 \x01(\t\x12(\n\x06stated\x18\x04 \x01(\x0b\x32\x18.oms.inventory.v1.Stated\"p\n\x18ListFactVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.oms.inventory.v1.FactVersion\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"\x86\x01\n\x10ListCoverRequest\x12\x0c\n\x04skus\x18\x01 \x03(\t\x12\x11\n\tpoint_ids\x18\x02 \x03(\t\x12&\n\x04page\x18\x03 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa1\x02\n\x05\x43over\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03\x12\x1e\n\x11\x64\x61ily_thousandths\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x31\n\x0brate_source\x18\x05 \x01(\x0e\x32\x1c.oms.inventory.v1.RateSource\x12\x1e\n\x11\x63over_days_tenths\x18\x06 \x01(\x03H\x01\x88\x01\x01\x12+\n\x08no_cover\x18\x07 \x01(\x0e\x32\x19.oms.inventory.v1.NoCover\x12\x0c\n\x04sold\x18\x08 \x01(\x03\x12\x0c\n\x04\x64\x61ys\x18\t \x01(\x05\x42\x14\n\x12_daily_thousandthsB\x14\n\x12_cover_days_tenths\"a\n\x11ListCoverResponse\x12\'\n\x06\x63overs\x18\x01 \x03(\x0b\x32\x17.oms.inventory.v1.Cover\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"\xcc\x01\n\x14ListFindRatesRequest\x12\x11\n\tpoint_ids\x18\x01 \x03(\t\x12\x10\n\x08\x63\x61tegory\x18\x02 \x01(\t\x12\'\n\x06\x64\x65pths\x18\x03 \x03(\x0e\x32\x17.oms.inventory.v1.Depth\x12\x13\n\x0bwindow_days\x18\x04 \x01(\x05\x12&\n\x04page\x18\x05 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\x12)\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\x08\x46indRate\x12\x10\n\x08point_id\x18\x01 \x01(\t\x12&\n\x05\x64\x65pth\x18\x02 \x01(\x0e\x32\x17.oms.inventory.v1.Depth\x12\r\n\x05\x66ound\x18\x03 \x01(\x03\x12\r\n\x05\x61sked\x18\x04 \x01(\x03\x12\x1e\n\x11rate_basis_points\x18\x05 \x01(\x05H\x00\x88\x01\x01\x42\x14\n\x12_rate_basis_points\"g\n\x15ListFindRatesResponse\x12)\n\x05rates\x18\x01 \x03(\x0b\x32\x1a.oms.inventory.v1.FindRate\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo*\x9d\x01\n\x08\x46\x61\x63tKind\x12\x19\n\x15\x46\x41\x43T_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x46\x41\x43T_KIND_ASSORTMENT\x10\x01\x12\x12\n\x0e\x46\x41\x43T_KIND_PLAN\x10\x02\x12\x16\n\x12\x46\x41\x43T_KIND_MARKDOWN\x10\x03\x12\x18\n\x14\x46\x41\x43T_KIND_SALES_RATE\x10\x04\x12\x16\n\x12\x46\x41\x43T_KIND_LOCATION\x10\x05*~\n\x0c\x46\x61\x63tsOutcome\x12\x1d\n\x19\x46\x41\x43TS_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x46\x41\x43TS_OUTCOME_CHANGED\x10\x01\x12\x1b\n\x17\x46\x41\x43TS_OUTCOME_UNCHANGED\x10\x02\x12\x17\n\x13\x46\x41\x43TS_OUTCOME_STALE\x10\x03*]\n\nRateSource\x12\x1b\n\x17RATE_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14RATE_SOURCE_IMPORTED\x10\x01\x12\x18\n\x14RATE_SOURCE_COMPUTED\x10\x02*P\n\x07NoCover\x12\x18\n\x14NO_COVER_UNSPECIFIED\x10\x00\x12\x15\n\x11NO_COVER_NO_SALES\x10\x01\x12\x14\n\x10NO_COVER_NO_RATE\x10\x02*l\n\x05\x44\x65pth\x12\x15\n\x11\x44\x45PTH_UNSPECIFIED\x10\x00\x12\r\n\tDEPTH_ONE\x10\x01\x12\r\n\tDEPTH_TWO\x10\x02\x12\x17\n\x13\x44\x45PTH_THREE_TO_FIVE\x10\x03\x12\x15\n\x11\x44\x45PTH_SIX_OR_MORE\x10\x04\x32\x92\x04\n\x14MerchandisingService\x12i\n\x10PutPositionFacts\x12).oms.inventory.v1.PutPositionFactsRequest\x1a*.oms.inventory.v1.PutPositionFactsResponse\x12l\n\x11ListPositionFacts\x12*.oms.inventory.v1.ListPositionFactsRequest\x1a+.oms.inventory.v1.ListPositionFactsResponse\x12i\n\x10ListFactVersions\x12).oms.inventory.v1.ListFactVersionsRequest\x1a*.oms.inventory.v1.ListFactVersionsResponse\x12T\n\tListCover\x12\".oms.inventory.v1.ListCoverRequest\x1a#.oms.inventory.v1.ListCoverResponse\x12`\n\rListFindRates\x12&.oms.inventory.v1.ListFindRatesRequest\x1a\'.oms.inventory.v1.ListFindRatesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'oms.inventory.v1.merchandising_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FACTKIND']._serialized_start=3054
-  _globals['_FACTKIND']._serialized_end=3187
-  _globals['_FACTSOUTCOME']._serialized_start=3189
-  _globals['_FACTSOUTCOME']._serialized_end=3315
-  _globals['_RATESOURCE']._serialized_start=3317
-  _globals['_RATESOURCE']._serialized_end=3410
-  _globals['_NOCOVER']._serialized_start=3412
-  _globals['_NOCOVER']._serialized_end=3492
-  _globals['_DEPTH']._serialized_start=3494
-  _globals['_DEPTH']._serialized_end=3602
+  _globals['_FACTKIND']._serialized_start=3203
+  _globals['_FACTKIND']._serialized_end=3360
+  _globals['_FACTSOUTCOME']._serialized_start=3362
+  _globals['_FACTSOUTCOME']._serialized_end=3488
+  _globals['_RATESOURCE']._serialized_start=3490
+  _globals['_RATESOURCE']._serialized_end=3583
+  _globals['_NOCOVER']._serialized_start=3585
+  _globals['_NOCOVER']._serialized_end=3665
+  _globals['_DEPTH']._serialized_start=3667
+  _globals['_DEPTH']._serialized_end=3775
   _globals['_STATED']._serialized_start=124
   _globals['_STATED']._serialized_end=292
   _globals['_ASSORTMENT']._serialized_start=294
@@ -53,36 +53,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MARKDOWN']._serialized_end=689
   _globals['_SALESRATE']._serialized_start=691
   _globals['_SALESRATE']._serialized_end=798
-  _globals['_POSITIONFACTS']._serialized_start=801
-  _globals['_POSITIONFACTS']._serialized_end=1139
-  _globals['_PUTPOSITIONFACTSREQUEST']._serialized_start=1142
-  _globals['_PUTPOSITIONFACTSREQUEST']._serialized_end=1273
-  _globals['_FACTSRESULT']._serialized_start=1276
-  _globals['_FACTSRESULT']._serialized_end=1414
-  _globals['_PUTPOSITIONFACTSRESPONSE']._serialized_start=1416
-  _globals['_PUTPOSITIONFACTSRESPONSE']._serialized_end=1490
-  _globals['_LISTPOSITIONFACTSREQUEST']._serialized_start=1492
-  _globals['_LISTPOSITIONFACTSREQUEST']._serialized_end=1591
-  _globals['_LISTPOSITIONFACTSRESPONSE']._serialized_start=1593
-  _globals['_LISTPOSITIONFACTSRESPONSE']._serialized_end=1705
-  _globals['_LISTFACTVERSIONSREQUEST']._serialized_start=1707
-  _globals['_LISTFACTVERSIONSREQUEST']._serialized_end=1803
-  _globals['_FACTVERSION']._serialized_start=1806
-  _globals['_FACTVERSION']._serialized_end=1942
-  _globals['_LISTFACTVERSIONSRESPONSE']._serialized_start=1944
-  _globals['_LISTFACTVERSIONSRESPONSE']._serialized_end=2056
-  _globals['_LISTCOVERREQUEST']._serialized_start=2059
-  _globals['_LISTCOVERREQUEST']._serialized_end=2193
-  _globals['_COVER']._serialized_start=2196
-  _globals['_COVER']._serialized_end=2485
-  _globals['_LISTCOVERRESPONSE']._serialized_start=2487
-  _globals['_LISTCOVERRESPONSE']._serialized_end=2584
-  _globals['_LISTFINDRATESREQUEST']._serialized_start=2587
-  _globals['_LISTFINDRATESREQUEST']._serialized_end=2791
-  _globals['_FINDRATE']._serialized_start=2794
-  _globals['_FINDRATE']._serialized_end=2946
-  _globals['_LISTFINDRATESRESPONSE']._serialized_start=2948
-  _globals['_LISTFINDRATESRESPONSE']._serialized_end=3051
-  _globals['_MERCHANDISINGSERVICE']._serialized_start=3605
-  _globals['_MERCHANDISINGSERVICE']._serialized_end=4135
+  _globals['_SHELFLOCATION']._serialized_start=800
+  _globals['_SHELFLOCATION']._serialized_end=895
+  _globals['_POSITIONFACTS']._serialized_start=898
+  _globals['_POSITIONFACTS']._serialized_end=1288
+  _globals['_PUTPOSITIONFACTSREQUEST']._serialized_start=1291
+  _globals['_PUTPOSITIONFACTSREQUEST']._serialized_end=1422
+  _globals['_FACTSRESULT']._serialized_start=1425
+  _globals['_FACTSRESULT']._serialized_end=1563
+  _globals['_PUTPOSITIONFACTSRESPONSE']._serialized_start=1565
+  _globals['_PUTPOSITIONFACTSRESPONSE']._serialized_end=1639
+  _globals['_LISTPOSITIONFACTSREQUEST']._serialized_start=1641
+  _globals['_LISTPOSITIONFACTSREQUEST']._serialized_end=1740
+  _globals['_LISTPOSITIONFACTSRESPONSE']._serialized_start=1742
+  _globals['_LISTPOSITIONFACTSRESPONSE']._serialized_end=1854
+  _globals['_LISTFACTVERSIONSREQUEST']._serialized_start=1856
+  _globals['_LISTFACTVERSIONSREQUEST']._serialized_end=1952
+  _globals['_FACTVERSION']._serialized_start=1955
+  _globals['_FACTVERSION']._serialized_end=2091
+  _globals['_LISTFACTVERSIONSRESPONSE']._serialized_start=2093
+  _globals['_LISTFACTVERSIONSRESPONSE']._serialized_end=2205
+  _globals['_LISTCOVERREQUEST']._serialized_start=2208
+  _globals['_LISTCOVERREQUEST']._serialized_end=2342
+  _globals['_COVER']._serialized_start=2345
+  _globals['_COVER']._serialized_end=2634
+  _globals['_LISTCOVERRESPONSE']._serialized_start=2636
+  _globals['_LISTCOVERRESPONSE']._serialized_end=2733
+  _globals['_LISTFINDRATESREQUEST']._serialized_start=2736
+  _globals['_LISTFINDRATESREQUEST']._serialized_end=2940
+  _globals['_FINDRATE']._serialized_start=2943
+  _globals['_FINDRATE']._serialized_end=3095
+  _globals['_LISTFINDRATESRESPONSE']._serialized_start=3097
+  _globals['_LISTFINDRATESRESPONSE']._serialized_end=3200
+  _globals['_MERCHANDISINGSERVICE']._serialized_start=3778
+  _globals['_MERCHANDISINGSERVICE']._serialized_end=4308
 # @@protoc_insertion_point(module_scope)

@@ -32,6 +32,7 @@ class _FactKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FactKind.Val
     FACT_KIND_PLAN: _FactKind.ValueType  # 2
     FACT_KIND_MARKDOWN: _FactKind.ValueType  # 3
     FACT_KIND_SALES_RATE: _FactKind.ValueType  # 4
+    FACT_KIND_LOCATION: _FactKind.ValueType  # 5
 
 class FactKind(_FactKind, metaclass=_FactKindEnumTypeWrapper):
     """What is said of a position."""
@@ -41,6 +42,7 @@ FACT_KIND_ASSORTMENT: FactKind.ValueType  # 1
 FACT_KIND_PLAN: FactKind.ValueType  # 2
 FACT_KIND_MARKDOWN: FactKind.ValueType  # 3
 FACT_KIND_SALES_RATE: FactKind.ValueType  # 4
+FACT_KIND_LOCATION: FactKind.ValueType  # 5
 Global___FactKind: _TypeAlias = FactKind  # noqa: Y015
 
 class _FactsOutcome:
@@ -302,6 +304,36 @@ class SalesRate(_message.Message):
 Global___SalesRate: _TypeAlias = SalesRate  # noqa: Y015
 
 @_typing.final
+class ShelfLocation(_message.Message):
+    """Where the article lies in the point. An empty one is taken back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCATION_FIELD_NUMBER: _builtins.int
+    WALK_ORDER_FIELD_NUMBER: _builtins.int
+    STATED_FIELD_NUMBER: _builtins.int
+    location: _builtins.str
+    """In the words of the point's people, for example "A-03-2" (aisle, bay, shelf). Required but in an empty one."""
+    walk_order: _builtins.int
+    """Its turn on a walk through the point, the least first; equal ones are walked in the order of their locations."""
+    @_builtins.property
+    def stated(self) -> Global___Stated: ...
+    def __init__(
+        self,
+        *,
+        location: _builtins.str = ...,
+        walk_order: _builtins.int = ...,
+        stated: Global___Stated | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stated", b"stated"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["location", b"location", "stated", b"stated", "walk_order", b"walk_order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShelfLocation: _TypeAlias = ShelfLocation  # noqa: Y015
+
+@_typing.final
 class PositionFacts(_message.Message):
     """What is said of one position. Sent: only what the record speaks of. Answered: what is known."""
 
@@ -316,6 +348,7 @@ class PositionFacts(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     SOURCE_SEQUENCE_FIELD_NUMBER: _builtins.int
     SOURCE_UPDATED_AT_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     point_id: _builtins.str
     source: _builtins.str
@@ -333,6 +366,8 @@ class PositionFacts(_message.Message):
     def sales_rate(self) -> Global___SalesRate: ...
     @_builtins.property
     def source_updated_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def location(self) -> Global___ShelfLocation: ...
     def __init__(
         self,
         *,
@@ -345,10 +380,11 @@ class PositionFacts(_message.Message):
         source: _builtins.str = ...,
         source_sequence: _builtins.int = ...,
         source_updated_at: _timestamp_pb2.Timestamp | None = ...,
+        location: Global___ShelfLocation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["assortment", b"assortment", "markdown", b"markdown", "plan", b"plan", "sales_rate", b"sales_rate", "source_updated_at", b"source_updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assortment", b"assortment", "location", b"location", "markdown", b"markdown", "plan", b"plan", "sales_rate", b"sales_rate", "source_updated_at", b"source_updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["assortment", b"assortment", "markdown", b"markdown", "plan", b"plan", "point_id", b"point_id", "sales_rate", b"sales_rate", "sku", b"sku", "source", b"source", "source_sequence", b"source_sequence", "source_updated_at", b"source_updated_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["assortment", b"assortment", "location", b"location", "markdown", b"markdown", "plan", b"plan", "point_id", b"point_id", "sales_rate", b"sales_rate", "sku", b"sku", "source", b"source", "source_sequence", b"source_sequence", "source_updated_at", b"source_updated_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

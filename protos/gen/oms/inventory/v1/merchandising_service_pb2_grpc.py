@@ -87,7 +87,7 @@ class MerchandisingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListFactVersions(self, request, context):
-        """What was said of the assortment, the plan and the markdown of one position, and who changed it, newest first.
+        """What was said of the assortment, the plan, the markdown and the location of one position, and who changed it, newest first.
         Imported sales rates have no versions: they are measured anew each day.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -45,7 +45,7 @@ class MerchandisingServiceStub:
     ListPositionFacts: _grpc.UnaryUnaryMultiCallable[_merchandising_service_pb2.ListPositionFactsRequest, _merchandising_service_pb2.ListPositionFactsResponse]
     """Lists positions of which something was said, in the order of SKU and point."""
     ListFactVersions: _grpc.UnaryUnaryMultiCallable[_merchandising_service_pb2.ListFactVersionsRequest, _merchandising_service_pb2.ListFactVersionsResponse]
-    """What was said of the assortment, the plan and the markdown of one position, and who changed it, newest first.
+    """What was said of the assortment, the plan, the markdown and the location of one position, and who changed it, newest first.
     Imported sales rates have no versions: they are measured anew each day.
     """
     ListCover: _grpc.UnaryUnaryMultiCallable[_merchandising_service_pb2.ListCoverRequest, _merchandising_service_pb2.ListCoverResponse]
@@ -72,7 +72,7 @@ class MerchandisingServiceAsyncStub(MerchandisingServiceStub):
     ListPositionFacts: _aio.UnaryUnaryMultiCallable[_merchandising_service_pb2.ListPositionFactsRequest, _merchandising_service_pb2.ListPositionFactsResponse]  # type: ignore[assignment]
     """Lists positions of which something was said, in the order of SKU and point."""
     ListFactVersions: _aio.UnaryUnaryMultiCallable[_merchandising_service_pb2.ListFactVersionsRequest, _merchandising_service_pb2.ListFactVersionsResponse]  # type: ignore[assignment]
-    """What was said of the assortment, the plan and the markdown of one position, and who changed it, newest first.
+    """What was said of the assortment, the plan, the markdown and the location of one position, and who changed it, newest first.
     Imported sales rates have no versions: they are measured anew each day.
     """
     ListCover: _aio.UnaryUnaryMultiCallable[_merchandising_service_pb2.ListCoverRequest, _merchandising_service_pb2.ListCoverResponse]  # type: ignore[assignment]
@@ -114,7 +114,7 @@ class MerchandisingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _merchandising_service_pb2.ListFactVersionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_merchandising_service_pb2.ListFactVersionsResponse, _abc.Awaitable[_merchandising_service_pb2.ListFactVersionsResponse]]:
-        """What was said of the assortment, the plan and the markdown of one position, and who changed it, newest first.
+        """What was said of the assortment, the plan, the markdown and the location of one position, and who changed it, newest first.
         Imported sales rates have no versions: they are measured anew each day.
         """
 

@@ -2970,6 +2970,7 @@ class Fulfilment(_message.Message):
     PERSONALISED_AT_FIELD_NUMBER: _builtins.int
     COLLECTED_FIELD_NUMBER: _builtins.int
     COLLECTION_FIELD_NUMBER: _builtins.int
+    PICKING_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -3032,6 +3033,10 @@ class Fulfilment(_message.Message):
     def collection(self) -> Global___Collection:
         """From when it is ready on."""
 
+    @_builtins.property
+    def picking(self) -> Global___Picking:
+        """Who picks it on a pick list; absent unless somebody does."""
+
     def __init__(
         self,
         *,
@@ -3062,10 +3067,11 @@ class Fulfilment(_message.Message):
         personalised_at: _timestamp_pb2.Timestamp | None = ...,
         collected: _builtins.bool = ...,
         collection: Global___Collection | None = ...,
+        picking: Global___Picking | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "collected", b"collected", "collection", b"collection", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "collected", b"collected", "collection", b"collection", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3157,6 +3163,38 @@ class Collection(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Collection: _TypeAlias = Collection  # noqa: Y015
+
+@_typing.final
+class Picking(_message.Message):
+    """That somebody picks a work together with other work (PickingService)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PICK_LIST_ID_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    pick_list_id: _builtins.str
+    slot: _builtins.str
+    """The container of this work on the list: "A" to "Z"."""
+    actor: _builtins.str
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        pick_list_id: _builtins.str = ...,
+        slot: _builtins.str = ...,
+        actor: _builtins.str = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "pick_list_id", b"pick_list_id", "since", b"since", "slot", b"slot"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Picking: _TypeAlias = Picking  # noqa: Y015
 
 @_typing.final
 class AwaitedUnits(_message.Message):
@@ -5077,6 +5115,7 @@ class RecordPickRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     REACH_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     actor: _builtins.str
@@ -5092,6 +5131,10 @@ class RecordPickRequest(_message.Message):
     def reach(self) -> Global___Reach:
         """Absent: any work."""
 
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingUnits]:
+        """Why lines are short; those that it does not name were not found."""
+
     def __init__(
         self,
         *,
@@ -5101,14 +5144,44 @@ class RecordPickRequest(_message.Message):
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         reach: Global___Reach | None = ...,
+        missing: _abc.Iterable[Global___MissingUnits] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "found", b"found", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "found", b"found", "fulfilment_id", b"fulfilment_id", "missing", b"missing", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordPickRequest: _TypeAlias = RecordPickRequest  # noqa: Y015
+
+@_typing.final
+class MissingUnits(_message.Message):
+    """Why units of a line are missing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_NUMBER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    line_number: _builtins.int
+    reason: _builtins.str
+    """"not_found", "damaged", "being_sold" or "other"."""
+    note: _builtins.str
+    """Required with "other"; at most 200 characters, and never about a person."""
+    def __init__(
+        self,
+        *,
+        line_number: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "note", b"note", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MissingUnits: _TypeAlias = MissingUnits  # noqa: Y015
 
 @_typing.final
 class BeginPersonalisationRequest(_message.Message):

@@ -553,7 +553,8 @@ class OrdersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordPick(self, request, context):
-        """accepted -> picked: which units were found; the others are short and lose their place.
+        """accepted -> picked: which units were found; the others are short and lose their place. INVALID_ARGUMENT names the
+        field; FAILED_PRECONDITION / CANCELLED, PICKED_BY_ANOTHER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -133,7 +133,9 @@ class OrdersServiceStub:
     LapseOffer: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.LapseOfferRequest, _orders_service_pb2.LapseOfferResponse]
     """offered -> lapsed if the deadline has passed at `as_of`; answers what really happened."""
     RecordPick: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordPickRequest, _orders_service_pb2.RecordPickResponse]
-    """accepted -> picked: which units were found; the others are short and lose their place."""
+    """accepted -> picked: which units were found; the others are short and lose their place. INVALID_ARGUMENT names the
+    field; FAILED_PRECONDITION / CANCELLED, PICKED_BY_ANOTHER.
+    """
     BeginPersonalisation: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.BeginPersonalisationRequest, _orders_service_pb2.BeginPersonalisationResponse]
     """Of picked work: something begins to be put on its units, and cannot be taken back. FAILED_PRECONDITION /
     NOTHING_TO_PERSONALISE, NOT_PICKED, ALREADY_BEGUN, ON_HOLD, NOT_CAPTURED (where money is taken before the pack),
@@ -269,7 +271,9 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     LapseOffer: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.LapseOfferRequest, _orders_service_pb2.LapseOfferResponse]  # type: ignore[assignment]
     """offered -> lapsed if the deadline has passed at `as_of`; answers what really happened."""
     RecordPick: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordPickRequest, _orders_service_pb2.RecordPickResponse]  # type: ignore[assignment]
-    """accepted -> picked: which units were found; the others are short and lose their place."""
+    """accepted -> picked: which units were found; the others are short and lose their place. INVALID_ARGUMENT names the
+    field; FAILED_PRECONDITION / CANCELLED, PICKED_BY_ANOTHER.
+    """
     BeginPersonalisation: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.BeginPersonalisationRequest, _orders_service_pb2.BeginPersonalisationResponse]  # type: ignore[assignment]
     """Of picked work: something begins to be put on its units, and cannot be taken back. FAILED_PRECONDITION /
     NOTHING_TO_PERSONALISE, NOT_PICKED, ALREADY_BEGUN, ON_HOLD, NOT_CAPTURED (where money is taken before the pack),
@@ -624,7 +628,9 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.RecordPickRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.RecordPickResponse, _abc.Awaitable[_orders_service_pb2.RecordPickResponse]]:
-        """accepted -> picked: which units were found; the others are short and lose their place."""
+        """accepted -> picked: which units were found; the others are short and lose their place. INVALID_ARGUMENT names the
+        field; FAILED_PRECONDITION / CANCELLED, PICKED_BY_ANOTHER.
+        """
 
     @_abc_1.abstractmethod
     def BeginPersonalisation(

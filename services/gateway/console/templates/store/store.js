@@ -144,15 +144,32 @@ document.addEventListener("submit", async (event) => {
 
 // -- picking ----------------------------------------------------------------------------------------------
 
+// Why something is missing is asked once counting has begun: at first everything is.
+const isCounting = (lines) => lines.some((line) => Number(line.querySelector("input[data-first]").value) > 0)
+  || screen().dataset.counting !== undefined;
+
+// The container of the unit that was found last.
+function containerOf(line, found) {
+  let before = 0;
+  for (const share of (line.dataset.shares ?? "").split(" ").filter(Boolean)) {
+    const [slot, quantity] = share.split(":");
+    before += Number(quantity);
+    if (found <= before) return slot;
+  }
+  return "";
+}
+
 function countFound() {
   const lines = [...document.querySelectorAll(".line[data-wanted]")];
   if (!lines.length) return;
   let missing = 0;
   for (const line of lines) {
     const wanted = Number(line.dataset.wanted);
-    const found = Number(line.querySelector("input").value);
+    const found = Number(line.querySelector("input[data-first]").value);
     missing += Math.max(0, wanted - found);
     line.classList.toggle("complete", found >= wanted);
+    const why = line.querySelector(".why");
+    if (why) why.hidden = found >= wanted || !isCounting(lines);
   }
   const done = document.querySelector("#pick button");
   done.textContent = missing ? `${missing} ${words.wordsMissing}. ${words.wordsFinishShort}` : done.dataset.words;
@@ -161,7 +178,8 @@ function countFound() {
 }
 
 function step(line, by) {
-  const input = line.querySelector("input");
+  const input = line.querySelector("input[data-first]");
+  screen().dataset.counting = "";
   const after = Number(input.value) + by;
   if (after < 0 || after > Number(line.dataset.wanted)) return false;
   input.value = after;
@@ -169,9 +187,29 @@ function step(line, by) {
   return true;
 }
 
+// A reason that is none of those named is written down.
+function askNote(select) {
+  const note = select.closest(".why").querySelector(".note");
+  note.hidden = select.value !== "other";
+  note.querySelector("input").required = !note.hidden;
+}
+
+function nameChosen(form) {
+  const button = form.querySelector("button");
+  button.dataset.words ??= button.textContent;
+  const isChosen = [...form.elements].some((one) => one.checked);
+  button.textContent = isChosen ? button.dataset.chosen : button.dataset.words;
+}
+
 function heard(code) {
   const place = document.getElementById("heard");
   if (!place || !code) return;
+  const lookup = document.querySelector("form[data-lookup]");
+  if (lookup) {
+    lookup.elements.code.value = code;
+    lookup.submit();
+    return;
+  }
   const same = (one) => one === code || one.replace(/^0+/, "") === code.replace(/^0+/, "");
   const lines = [...document.querySelectorAll(".line[data-codes]")].filter((line) =>
     line.dataset.codes.split(" ").filter(Boolean).some(same),
@@ -180,7 +218,9 @@ function heard(code) {
   place.className = open ? "good" : "bad";
   const shown = open ?? lines[0];
   const title = shown?.querySelector("strong").textContent ?? code;
-  place.textContent = open ? `${title}: ${shown.querySelector("input").value} / ${shown.dataset.wanted}`
+  const found = shown?.querySelector("input[data-first]").value;
+  const container = open ? containerOf(open, Number(found)) : "";
+  place.textContent = open ? `${title}: ${found} / ${shown.dataset.wanted}${container && ` ${words.wordsInto} ${container}`}`
     : `${title}: ${lines.length ? words.wordsAllFound : words.wordsUnknownCode}`;
   navigator.vibrate?.(open ? 40 : [80, 60, 80]);
 }
@@ -190,7 +230,12 @@ document.addEventListener("click", (event) => {
   if (button) step(button.closest(".line"), Number(button.dataset.step));
 });
 document.addEventListener("input", (event) => {
-  if (event.target.name?.startsWith("found.")) countFound();
+  if (event.target.name?.startsWith("found.")) {
+    screen().dataset.counting = "";
+    countFound();
+  }
+  if (event.target.name?.startsWith("reason.")) askNote(event.target);
+  if (event.target.form?.id === "together") nameChosen(event.target.form);
 });
 
 // A wedge scanner types faster than a person, and ends with Enter.
