@@ -155,7 +155,7 @@ def show_facts(
     if as_json:
         _print_json(found)
         return
-    table = show.table("article", "point", "assortment", "refilled", "next", "markdown", "sells a day")
+    table = show.table("article", "point", "assortment", "refilled", "next", "markdown", "sells a day", "lies at")
     for one in found:
         table.add_row(*map(escape, (one["sku"], one["point_id"], *_fact_cells(one))))
     show.console().print(table if found else "nothing is known")
@@ -173,6 +173,7 @@ def _fact_cells(one: Json) -> Iterator[str]:
     share = f" -{markdown['basis_points'] / 100:g} %" if markdown.get("basis_points") else ""
     yield (markdown.get("from_date") or "-") + share
     yield _a_day((one["sales_rate"] or {}).get("daily_thousandths"))
+    yield (one.get("location") or {}).get("location") or "-"
 
 
 def show_history(

@@ -93,7 +93,7 @@ class PickLists(Together):
 
     async def _proposed(self, tx: AsyncConnection, reach: Reach, point_id: str, size: int) -> list[str]:
         """Accepted works that nobody picks, locked, what must leave first first."""
-        candidates = await picking_store.proposed(tx, point_id)
+        candidates = await picking_store.proposed(tx, point_id, reach.brands)
         wanted: list[str] = []
         # More than are wanted: some may be picked, or cancelled, before they are locked.
         orders = await self.locked(tx, sorted(candidates[: size * 2]))

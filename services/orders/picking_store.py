@@ -1,6 +1,6 @@
 """SQL of pick lists. Who has a work is with the work, in store.py."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -39,8 +39,12 @@ class PickList:
 # Who proposes work waits for who does so at the same point: else both would want the same.
 _LOCK_POINT = text("SELECT pg_advisory_xact_lock(hashtext('pick_list'), hashtext(:point_id))")
 _PROPOSED = text(
-    """SELECT fulfilment_id FROM fulfilment
+    """SELECT fulfilment_id FROM fulfilment f
        WHERE state = 'accepted' AND point_id = :point_id AND picking IS NULL
+         AND (cardinality(CAST(:brands AS text[])) = 0
+              OR EXISTS (SELECT 1 FROM order_line n
+                         WHERE n.order_id = f.order_id AND n.brand = ANY(:brands)
+                           AND f.lines @> jsonb_build_array(jsonb_build_object('line_number', n.line_number))))
        ORDER BY hand_over_by, fulfilment_id"""
 )
 _ORDERS = text(
@@ -84,9 +88,9 @@ async def lock_point(tx: AsyncConnection, point_id: str) -> None:
     await tx.execute(_LOCK_POINT, {"point_id": point_id})
 
 
-async def proposed(tx: AsyncConnection, point_id: str) -> list[str]:
-    """Accepted work of a point that nobody picks, what must leave first first."""
-    return list((await tx.execute(_PROPOSED, {"point_id": point_id})).scalars())
+async def proposed(tx: AsyncConnection, point_id: str, brands: Collection[str]) -> list[str]:
+    """Accepted work of a point that nobody picks, what must leave first first; no brands: of all."""
+    return list((await tx.execute(_PROPOSED, {"point_id": point_id, "brands": list(brands)})).scalars())
 
 
 async def orders_of(tx: AsyncConnection, fulfilment_ids: Sequence[str]) -> dict[str, str]:

@@ -643,6 +643,7 @@ class Collection:
     put_back_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class Picking:
     """Who picks a work, on which list, and into which container there. `actor`: a subject, never a name."""
 
@@ -694,13 +695,13 @@ class Fulfilment:
     # Of what its customer collects at the point, once it is ready.
     collection: Collection | None = None
 
+    # Who picks it, with other work; counts while it is accepted.
+    picking: Picking | None = None
+
     @property
     def is_collected(self) -> bool:
         """Whether its customer comes to the point for it: nobody carries it."""
         return not self.carrier_id and not self.taken
-
-    # Who picks it, with other work; counts while it is accepted.
-    picking: Picking | None = None
 
 
 class HoldOutcome(StrEnum):

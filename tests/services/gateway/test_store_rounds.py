@@ -125,6 +125,17 @@ async def test_one_work_is_picked_with_a_reason_for_what_is_missing(anna: httpx.
     assert told == [[(1, "damaged")], []]
 
 
+async def test_a_parcel_that_weighs_less_than_its_articles_is_looked_at_again(
+    anna: httpx.AsyncClient, world: World
+) -> None:
+    work = world.add_work("ful_1", "store-lyon").fulfilment
+    work.state, work.parcel.capture_state = orders.FULFILMENT_STATE_PACKED, "captured"
+    for grams, is_told in ((10, False), (8, True)):
+        work.parcel.weight_grams = grams
+        page = await anna.get(f"{LYON}/work/ful_1")
+        assert ("Is everything in it?" in page.text, 'value="hand_over"' in page.text) == (is_told, True)
+
+
 async def test_a_carrier_takes_all_and_the_page_says_what_stays_and_why(
     anna: httpx.AsyncClient, world: World
 ) -> None:

@@ -75,6 +75,19 @@ async def test_a_proposal_is_what_must_leave_first_and_nobody_picks(shop: Shop, 
     assert {one.actor for one in await pick_lists.list_open([LYON])} == {"anna", "bob"}
 
 
+async def test_a_proposal_is_of_the_brands_of_who_asks(shop: Shop, pick_lists: PickLists) -> None:
+    await accepted(shop, 1, 1)
+    _, (other,) = await shop.release("key-9", leg((1, 1)), lines=[line(1, 1, brand="atelier")])
+    await shop.service.accept_offer(shop.asked(), other, "anna", NOON)
+    asked = replace(shop.asked(), reach=Reach(frozenset({LYON}), frozenset({"atelier"})))
+    listed = await open_list(pick_lists, asked, size=1)
+    assert slots(listed) == {"A": other}
+    assert await pick_lists.get(listed.pick_list_id, asked.reach) == listed
+    with pytest.raises(NotFound):
+        await pick_lists.get(listed.pick_list_id, Reach(brands=frozenset({"maison"})))
+    assert await pick_lists.list_open([LYON], Reach(brands=frozenset({"maison"}))) == []
+
+
 async def test_works_that_are_named_are_claimed_all_or_none(shop: Shop, pick_lists: PickLists) -> None:
     first, second, third = await accepted(shop, 1, 1, 1)
     assert slots(await open_list(pick_lists, shop.asked(), third, first)) == {"A": third, "B": first}

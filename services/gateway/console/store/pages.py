@@ -16,7 +16,7 @@ from services.gateway import access
 from services.gateway.auth import Caller
 from services.gateway.clients import Clients
 from services.gateway.console import session, templates
-from services.gateway.console.store import words
+from services.gateway.console.store import weighing, words
 from services.gateway.console.store.live import WorkBell, marks_of
 from services.gateway.console.store.showing import (
     MISSING_REASONS,
@@ -261,6 +261,9 @@ async def _shown(
     if found is None or found.point_id != point_id or found.status not in STEPS:
         return page(request, "store/gone.html", 404, place=place, error=error)
     items = await items_of(clients, sorted({line.sku for line in found.lines}))
+    known = all(line.sku in items and items[line.sku].weight_grams for line in found.lines)
+    grams = sum(items[line.sku].weight_grams * line.quantity for line in found.lines) if known else 0
+    packed_grams = found.parcel.weight_grams if found.parcel and found.status == "packed" else 0
     return page(
         request,
         "store/work.html",
@@ -268,7 +271,8 @@ async def _shown(
         place=place,
         work=found,
         items=items,
-        grams=sum(items[line.sku].weight_grams * line.quantity for line in found.lines if line.sku in items),
+        grams=grams,
+        is_odd=weighing.is_odd(packed_grams, grams),
         reasons=REASONS,
         missing_reasons=MISSING_REASONS,
         error=error,

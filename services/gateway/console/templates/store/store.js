@@ -144,10 +144,6 @@ document.addEventListener("submit", async (event) => {
 
 // -- picking ----------------------------------------------------------------------------------------------
 
-// Why something is missing is asked once counting has begun: at first everything is.
-const isCounting = (lines) => lines.some((line) => Number(line.querySelector("input[data-first]").value) > 0)
-  || screen().dataset.counting !== undefined;
-
 // The container of the unit that was found last.
 function containerOf(line, found) {
   let before = 0;
@@ -169,7 +165,7 @@ function countFound() {
     missing += Math.max(0, wanted - found);
     line.classList.toggle("complete", found >= wanted);
     const why = line.querySelector(".why");
-    if (why) why.hidden = found >= wanted || !isCounting(lines);
+    if (why) why.hidden = found >= wanted;
   }
   const done = document.querySelector("#pick button");
   done.textContent = missing ? `${missing} ${words.wordsMissing}. ${words.wordsFinishShort}` : done.dataset.words;
@@ -179,7 +175,6 @@ function countFound() {
 
 function step(line, by) {
   const input = line.querySelector("input[data-first]");
-  screen().dataset.counting = "";
   const after = Number(input.value) + by;
   if (after < 0 || after > Number(line.dataset.wanted)) return false;
   input.value = after;
@@ -189,9 +184,7 @@ function step(line, by) {
 
 // A reason that is none of those named is written down.
 function askNote(select) {
-  const note = select.closest(".why").querySelector(".note");
-  note.hidden = select.value !== "other";
-  note.querySelector("input").required = !note.hidden;
+  select.closest(".why").querySelector("input[name^=note]").required = select.value === "other";
 }
 
 function nameChosen(form) {
@@ -230,10 +223,7 @@ document.addEventListener("click", (event) => {
   if (button) step(button.closest(".line"), Number(button.dataset.step));
 });
 document.addEventListener("input", (event) => {
-  if (event.target.name?.startsWith("found.")) {
-    screen().dataset.counting = "";
-    countFound();
-  }
+  if (event.target.name?.startsWith("found.")) countFound();
   if (event.target.name?.startsWith("reason.")) askNote(event.target);
   if (event.target.form?.id === "together") nameChosen(event.target.form);
 });
