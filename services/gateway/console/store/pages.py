@@ -146,7 +146,7 @@ async def act(request: Request, clients: ClientsAre, point_id: PointId, fulfilme
     caller = session.caller_of(request)
     session.check_same_site(request)
     await own_place(request, clients, point_id)
-    async with request.form(max_files=0, max_fields=2_100) as form:
+    async with request.form(max_files=0, max_fields=8_100) as form:
         name = text(form, "act")
         doing = _Doing(clients, caller, point_id, fulfilment_id, form, text(form, "key") or None)
         try:

@@ -222,8 +222,8 @@ def test_what_was_not_found_loses_its_place() -> None:
     assert decision.happenings[0].facts == {
         "found": [{"line_number": 1, "sku": "SKU-1", "quantity": 2}],
         "short": [
-            {"line_number": 1, "sku": "SKU-1", "quantity": 1},
-            {"line_number": 2, "sku": "SKU-2", "quantity": 1},
+            {"line_number": 1, "sku": "SKU-1", "quantity": 1, "reason": "not_found"},
+            {"line_number": 2, "sku": "SKU-2", "quantity": 1, "reason": "not_found"},
         ],
     }
 

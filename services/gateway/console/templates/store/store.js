@@ -228,6 +228,9 @@ document.addEventListener("input", (event) => {
   if (event.target.form?.id === "together") nameChosen(event.target.form);
 });
 
+// A field that is to be filled is seen.
+document.addEventListener("invalid", (event) => event.target.closest("details")?.setAttribute("open", ""), true);
+
 // A wedge scanner types faster than a person, and ends with Enter.
 let typed = "";
 let typedAt = 0;
