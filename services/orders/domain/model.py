@@ -694,7 +694,6 @@ class Fulfilment:
     personalised_at: datetime | None = None
     # Of what its customer collects at the point, once it is ready.
     collection: Collection | None = None
-
     # Who picks it, with other work; counts while it is accepted.
     picking: Picking | None = None
 
