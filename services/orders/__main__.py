@@ -16,6 +16,7 @@ from kit.settings import ServiceSettings
 from kit.values.gs1 import is_company_prefix
 from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
 from oms.orders.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
+from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.manifest_service_pb2_grpc import add_ManifestServiceServicer_to_server
 from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
@@ -33,6 +34,8 @@ from services.orders.changes_rpc import ChangesRpc
 from services.orders.codes import Codes
 from services.orders.collecting import Collecting
 from services.orders.collecting_rpc import CollectionRpc
+from services.orders.desk import Desk
+from services.orders.desk_rpc import DeskRpc
 from services.orders.domain.milestones import Way
 from services.orders.domain.notifications import QuietHours
 from services.orders.holding import Holding
@@ -143,6 +146,7 @@ async def main() -> None:
         add_CollectionServiceServicer_to_server(CollectionRpc(collecting), server)
         add_PickingServiceServicer_to_server(PickingRpc(pick_lists), server)
         add_ManifestServiceServicer_to_server(ManifestRpc(manifests), server)
+        add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, identities)), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

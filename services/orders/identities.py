@@ -32,6 +32,14 @@ class Identities:
             if any(values)
         }
 
+    def of_email(self, email: str) -> list[bytes]:
+        """By which orders with this e-mail address are known; nothing for what is none."""
+        return [self._digest(Trait.EMAIL, _plain(email))] if "@" in email else []
+
+    def of_customer_id(self, customer_id: str) -> list[bytes]:
+        """By which orders of this customer of the channels are known."""
+        return [self._digest(Trait.CUSTOMER, customer_id)] if customer_id else []
+
     def _digest(self, trait: Trait, value: str) -> bytes:
         return hmac.digest(self._key, f"{trait}\0{value}".encode(), hashlib.sha256)
 

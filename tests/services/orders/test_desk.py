@@ -1,0 +1,156 @@
+"""The desk of customer service on a real database: what blocks, who the customer is, what may be done."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from kit.errors import InvalidArgument, NotFound
+from kit.feed import Bell
+from services.orders.desk import Desk, Who
+from services.orders.desk_store import BLOCKED, BlockedFilter
+from services.orders.domain.capture import Outcome
+from services.orders.domain.desk import Act, Wish
+from services.orders.domain.model import HoldDefault
+from services.orders.holding import Holding
+from tests.services.orders.builders import BUYER, COOLED, IDENTITIES, NOON, PROMISE, Shop, leg, line, rows
+
+LATER = NOON + timedelta(days=4)
+SERVICE = ("customer_service",)
+
+
+@pytest.fixture
+def desk(orders_db: AsyncEngine) -> Desk:
+    return Desk(orders_db, IDENTITIES)
+
+
+async def blocked(desk: Desk, **wanted: object) -> list[str]:
+    found, _ = await desk.list_blocked(BlockedFilter(**wanted), NOON, 50, None)  # type: ignore[arg-type]
+    return [one.order_id for one in found]
+
+
+async def test_what_does_not_go_on_is_one_list_the_most_urgent_first(
+    shop: Shop, desk: Desk, orders_db: AsyncEngine
+) -> None:
+    holding = Holding(orders_db, Bell())
+    until = NOON + timedelta(hours=1)
+    held, _ = await shop.release("held", leg((1, 2)))
+    await holding.place_hold(shop.asked(), held, "", "calls back", until, HoldDefault.CANCEL, "carla", NOON)
+    unpaid, (work,) = await shop.release("unpaid", leg((1, 2), point="store-paris", hours=3))
+    await shop.pack(work, captured=False)
+    failed = Outcome("failed", "card_declined", "", NOON, NOON + timedelta(minutes=30))
+    await shop.service.record_capture(shop.asked(), work, failed)
+    late, _ = await shop.release("late", leg((1, 2)))
+    await shop.service.watch_promises(LATER, 100)
+    astray, (gone,) = await shop.release("astray", leg((1, 2)))
+    await shop.pack(gone)
+    await shop.service.hand_over(shop.asked(), gone, "T-1", "anna", NOON)
+    await shop.scan("evt-1", "T-1", "lost")
+    well, _ = await shop.release("well", leg((1, 2)))
+
+    found, counts = await desk.list_blocked(BlockedFilter(), NOON, 50, None)
+    by_id = {one.order_id: one for one in found}
+    assert well not in by_id
+    assert [one.urgent_at for one in found] == sorted(one.urgent_at for one in found)
+    assert found[0].order_id == held
+    (hold,) = [one for one in by_id[held].reasons if one.reason == "held_manual"]
+    assert (hold.detail, hold.due_at, hold.then) == ("calls back", until, "cancel")
+    (money,) = [one for one in by_id[unpaid].reasons if one.reason == "payment_failed"]
+    assert (money.detail, money.then, money.fulfilment_id) == ("card_declined", "retry", work)
+    assert by_id[unpaid].point_ids == ("store-paris",)
+    (loss,) = [one for one in by_id[astray].reasons if one.reason == "undecided_loss"]
+    assert (loss.then, loss.fulfilment_id) == ("refund", gone)
+    assert "late" in {one.reason for one in by_id[late].reasons}
+    assert by_id[late].promise == PROMISE
+    assert counts["held_manual"] == counts["undecided_loss"] == counts["payment_failed"] == 1
+    assert counts[""] == len(found)
+
+    assert await blocked(desk, reason="payment_failed") == [unpaid]
+    assert await blocked(desk, point_id="store-paris") == [unpaid]
+    assert await blocked(desk, brand="other") == []
+    assert await blocked(desk, brands=("maison",)) == await blocked(desk)
+    assert await blocked(desk, text=held) == [held]
+    assert await blocked(desk, text=BUYER.customer.email.upper()) == await blocked(desk)
+    assert await blocked(desk, text="nobody@example.org") == []
+    with pytest.raises(InvalidArgument, match="one of held_fraud"):
+        await blocked(desk, reason="bad_weather")
+
+
+async def test_pages_of_the_queue_hold_each_order_once(shop: Shop, desk: Desk, orders_db: AsyncEngine) -> None:
+    holding = Holding(orders_db, Bell())
+    for key in ("a", "b", "c", "d", "e"):
+        order_id, _ = await shop.release(key, leg((1, 2)))
+        await holding.place_hold(shop.asked(), order_id, "", "why", None, HoldDefault.RELEASE, "carla", NOON)
+    first, counts = await desk.list_blocked(BlockedFilter(), NOON, 3, None)
+    after = (first[-1].urgent_at, first[-1].order_id)
+    second, none = await desk.list_blocked(BlockedFilter(), NOON, 3, after)
+    assert (len(first), len(second), counts[""], none) == (3, 2, 5, {})
+    assert len({one.order_id for one in [*first, *second]}) == 5
+
+
+async def test_what_waits_as_planned_does_not_block(shop: Shop, desk: Desk) -> None:
+    cooling_off = await shop.record("key-1")
+    await shop.accept(cooling_off)
+    assert await blocked(desk) == []
+
+
+async def test_the_queue_is_found_by_its_index(shop: Shop, orders_db: AsyncEngine) -> None:
+    async with orders_db.begin() as tx:
+        await tx.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = (await tx.execute(text(f"EXPLAIN SELECT order_id FROM orders WHERE {BLOCKED}"))).scalars()
+        assert "orders_blocked" in "\n".join(plan)
+
+
+async def test_a_customer_is_known_over_all_channels(shop: Shop, desk: Desk, orders_db: AsyncEngine) -> None:
+    kept, (work,) = await shop.release("kept", leg((1, 2)))
+    await shop.pack(work)
+    await shop.service.hand_over(shop.asked(), work, "T-1", "anna", NOON)
+    await shop.scan("evt-1", "T-1", "delivered", PROMISE.end + timedelta(hours=1))
+    cancelled = await shop.record("cancelled", line(quantity=5))
+    await shop.service.request_cancellation(shop.asked(), cancelled, "no longer", "carla", NOON, SERVICE)
+    async with orders_db.begin() as tx:
+        # An order of before customers were known by digests.
+        await tx.execute(text("DELETE FROM order_trait WHERE order_id = :id"), {"id": cancelled})
+
+    known = await desk.get_customer(Who("cus_1"), (), (), NOON, 50, None)
+    assert {view.order.order_id for view in known.orders} == {kept, cancelled}
+    totals = known.totals
+    assert (totals.orders, totals.cancelled_orders, totals.late_orders) == (2, 1, 1)
+    assert (totals.kept_units, totals.returned_units) == (2, 0)
+    (money,) = totals.money
+    assert (money.ordered_minor, money.captured_minor, money.refunded_minor) == (6490, 6490, 0)
+    by_order = await desk.get_customer(Who(order_id=cancelled), (), (), NOON, 50, None)
+    assert by_order.totals == totals
+    by_mail = await desk.get_customer(Who(email=f" {BUYER.customer.email.upper()}"), (), (), NOON, 1, None)
+    assert [view.order.order_id for view in by_mail.orders] == [kept]
+    for who, channels, brands in (
+        (Who("cus_2"), (), ()),
+        (Who("cus_1"), ("app-fr",), ()),
+        (Who(order_id=kept), (), ("other",)),
+    ):
+        with pytest.raises(NotFound, match="CUSTOMER_NOT_FOUND"):
+            await desk.get_customer(who, channels, brands, NOON, 50, None)
+    with pytest.raises(InvalidArgument):
+        await desk.get_customer(Who("cus_1", kept), (), (), NOON, 50, None)
+
+
+async def test_a_preview_says_what_would_come_of_an_act_and_does_nothing(
+    shop: Shop, desk: Desk, orders_db: AsyncEngine
+) -> None:
+    order_id, (work,) = await shop.release("key-1", leg((1, 2)))
+    before = await rows(orders_db, "SELECT * FROM timeline")
+    (cancel,) = await desk.preview(order_id, SERVICE, Wish(Act.CANCEL, reason="no longer"), COOLED)
+    assert cancel.refusal is None
+    assert cancel.effect is not None
+    (units,) = cancel.effect.units
+    assert (units.quantity, units.before, units.after) == (2, "allocated", "cancelled")
+    assert units.point_id == "store-lyon"
+    assert await rows(orders_db, "SELECT * FROM timeline") == before
+    await shop.pack(work)
+    await shop.service.hand_over(shop.asked(), work, "T-1", "anna", COOLED)
+    by_act = {one.act: one for one in await desk.preview(order_id, SERVICE, None, COOLED)}
+    assert by_act[Act.CANCEL].refusal is not None
+    assert "handed over on 20 Nov 2026 12:30 UTC" in by_act[Act.CANCEL].refusal_text
+    assert by_act[Act.REFUND].refusal is None
+    assert by_act[Act.DECLARE_LOST].target_id == work
