@@ -12,6 +12,7 @@ from kit.temporal import TASK_QUEUE
 from services.gateway import openapi, problems
 from services.gateway.auth import TokenVerifier
 from services.gateway.clients import Clients
+from services.gateway.console.desk.pages import desk_pages
 from services.gateway.console.documents import document_pages
 from services.gateway.console.finance import finance_pages
 from services.gateway.console.pages import console_router
@@ -30,6 +31,7 @@ from services.gateway.routes.changes import changes_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.collections import collections_router
 from services.gateway.routes.decisions import decisions_router
+from services.gateway.routes.desk import desk_router
 from services.gateway.routes.documents import documents_router
 from services.gateway.routes.handovers import handovers_router
 from services.gateway.routes.health import health_router
@@ -71,6 +73,10 @@ _TAGS = (
     (
         "holds",
         "What keeps an order from going on: stop it, let it go, give it another date, refuse it.",
+    ),
+    (
+        "customer service",
+        "Orders that do not go on, customers over all channels, and what may be done about an order.",
     ),
     ("changes", "What becomes of an order that stands: fewer units, another address, other content."),
     ("trials", "Goods that are tried at home: what is kept and paid, and what comes back."),
@@ -168,6 +174,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         payment_tasks_router,
         holds_router,
         reviews_router,
+        desk_router,
         life_cycles_router,
         changes_router,
         trials_router,
@@ -193,6 +200,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         checks_router,
         health_router,
         console_router,
+        desk_pages,
         paying_router,
         finance_pages,
         document_pages,

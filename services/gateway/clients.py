@@ -27,6 +27,7 @@ from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub
 from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceStub
+from oms.orders.v1.desk_service_pb2_grpc import DeskServiceStub
 from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
 from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceStub
 from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceStub
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceAsyncStub
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
+    from oms.orders.v1.desk_service_pb2_grpc import DeskServiceAsyncStub
     from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceAsyncStub
     from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceAsyncStub
@@ -132,6 +134,7 @@ class Clients:
         self.trials: TrialServiceAsyncStub = TrialServiceStub(self._channels["orders"])
         self.notifications: NotificationServiceAsyncStub = NotificationServiceStub(self._channels["orders"])
         self.collections: CollectionServiceAsyncStub = CollectionServiceStub(self._channels["orders"])
+        self.desk: DeskServiceAsyncStub = DeskServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
         self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])

@@ -19,6 +19,11 @@ ENTRIES = (
     Entry(
         "Store", "/console/store", "The work of your store: offers, picking, packing, hand-over. Made for a phone."
     ),
+    Entry(
+        "Service",
+        "/console/service",
+        "Orders that do not go on or are late, the customer behind them, and what can be done.",
+    ),
     Entry("Orders", "/console/orders", "Every order with its state, its parcels and its timeline."),
     Entry("Finance", "/console/finance", "Money by day and channel, operations, and differences with providers."),
 )

@@ -104,11 +104,19 @@ async def read_order(request: Request, clients: ClientsAre, order_id: OrderId) -
     found = await reading.visible_order(clients, caller, order_id)
     entries, money, documents = await asyncio.gather(
         reading.timeline(clients, caller, order_id),
-        _money(clients, caller, found),
-        _documents(clients, caller, order_id),
+        money_of(clients, caller, found),
+        documents_of(clients, caller, order_id),
     )
     order = reading.order_view(found, caller)
-    return templates.page(request, "order.html", order=order, entries=entries, documents=documents, **money)
+    return templates.page(
+        request,
+        "order.html",
+        order=order,
+        entries=entries,
+        documents=documents,
+        at_desk=bool(caller.roles & ACCESS["GET", "/console/service/orders/{order_id}"]),
+        **money,
+    )
 
 
 @console_router.get("/docs")
@@ -122,14 +130,14 @@ async def docs(request: Request) -> Response:
     return templates.page(request, "docs.html", document=document, groups=groups)
 
 
-async def _documents(clients: Clients, caller: Caller, order_id: str) -> list[DocumentView]:
+async def documents_of(clients: Clients, caller: Caller, order_id: str) -> list[DocumentView]:
     """Of the order, for those who may see them."""
     if not caller.roles & ACCESS["GET", "/v1/orders/{order_id}/documents"]:
         return []
     return await billing.of_order(clients, caller, order_id)
 
 
-async def _money(clients: Clients, caller: Caller, order: orders.Order) -> dict[str, Any]:
+async def money_of(clients: Clients, caller: Caller, order: orders.Order) -> dict[str, Any]:
     """The order's payment, refunds and payment tasks, for those who may see money."""
     if not caller.roles & ACCESS["GET", "/v1/orders/{order_id}/payment"]:
         return {"payment": None, "refunds": (), "tasks": ()}

@@ -17,6 +17,7 @@ PARAMETERS = {
     "carrier_id": "colisvite",
     "life_cycle_id": "default",
     "change_id": "chg_1",
+    "customer_id": "c-1",
     "provider": "stripe",
     "endpoint_id": "end_1",
     "system_id": "wms-orleans",

@@ -27,6 +27,7 @@ PLAN = promise.Plan(
 BRIEF = pb.Decision(
     decision_id="dec_1",
     order_id=PARAMETERS["order_id"],
+    as_of=WINDOW.start,
     mode=types.DELIVERY_MODE_HOME_STANDARD,
     lines=[promise.BasketLine(line_number=1, sku="SKU-1", quantity=1)],
     ruleset_id="default",

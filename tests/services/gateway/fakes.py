@@ -45,6 +45,7 @@ from tests.services.gateway import (
     fake_changes,
     fake_collections,
     fake_decisions,
+    fake_desk,
     fake_documents,
     fake_finance,
     fake_handover,
@@ -112,6 +113,8 @@ class World:
     # Of po-4711-1, by order.
     reserved: dict[str, int] = field(default_factory=dict)
     pick_list: picking.PickList = field(default_factory=fake_store_work.pick_list)
+    # What may be done about orders, beside cancelling them.
+    acts: list[Any] = field(default_factory=list)
 
     def note(self, name: str, request: Any) -> None:
         """Writes the call down; raises what was ordered for it."""
@@ -864,6 +867,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_notifications.register(world, server)
     fake_collections.register(world, server)
     fake_store_work.register(world, server)
+    fake_desk.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)
