@@ -19,7 +19,6 @@ from services.gateway.schemas.desk import (
 
 desk_router = router("customer service")
 CustomerId = Annotated[str, Path(min_length=1, max_length=200, pattern=CUSTOMER_ID)]
-_FIRST_PAGE = {"size": 50}
 
 
 @desk_router.get("/blocked-orders")
@@ -56,5 +55,6 @@ async def customer_orders(
 
 @desk_router.post("/customers/search")
 async def search(body: CustomerSearch, caller: CallerIs, clients: ClientsAre) -> CustomerOrders:
-    """Find a customer by an e-mail address, which no address line and no log ever holds. The newest 50 orders."""
-    return await desk.customer(clients, caller, _FIRST_PAGE, email=body.email)
+    """Find a customer by an e-mail address, which so stands in no address line and in no log."""
+    page = {"cursor": body.cursor or "", "size": body.size}
+    return await desk.customer(clients, caller, page, email=body.email)

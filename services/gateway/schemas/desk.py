@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.gateway.schemas.base import (
+    Cursor,
     Id,
     MoneyView,
     Page,
     Paged,
+    PageSize,
     Sent,
     Shown,
     Text,
@@ -96,6 +98,8 @@ class CustomerSearch(Sent):
     model_config = example({"email": "ana@example.org"})
 
     email: Annotated[str, Field(min_length=3, max_length=320, pattern=_ADDRESS)]
+    cursor: Cursor = None
+    size: PageSize = 50
 
 
 class CustomerMoneyView(Shown):

@@ -23,7 +23,7 @@ async def test_the_queue_has_reasons_counts_and_pages(
     http: httpx.AsyncClient, issuer: Issuer, filled: World
 ) -> None:
     headers = issuer.bearer(Role.CUSTOMER_SERVICE, brands=["Aubier"])
-    asked = {"reason": "held_manual", "brand": "Aubier", "point_id": "store-lyon", "order": "W-1", "size": 5}
+    asked = {"reason": "held_manual", "brand": "Aubier", "point_id": "store-lyon", "order": "W-1", "size": "5"}
     first = (await http.get("/v1/blocked-orders", params=asked, headers=headers)).json()
     assert (first["total"], first["counts"], first["next_cursor"]) == (3, {"held_manual": 3}, "more")
     (order,) = first["items"]
@@ -47,10 +47,10 @@ async def test_a_customer_is_read_by_id_by_an_order_or_by_an_address_that_is_sen
     assert (by_id["items"][0]["id"], by_id["issues"][0]["id"]) == (ORDER, ORDER)
     assert "Plantée" not in str(by_id)
     await http.get(f"/v1/orders/{ORDER}/customer", headers=headers)
-    await http.post("/v1/customers/search", json={"email": "zoe@example.org"}, headers=headers)
+    await http.post("/v1/customers/search", json={"email": "zoe@example.org", "size": 3}, headers=headers)
     first, second, third = filled.calls("GetCustomer")
     assert (first.customer_id, first.page.size, first.brands) == ("c-1", 7, ["Aubier"])
-    assert (second.order_id, third.email) == (ORDER, "zoe@example.org")
+    assert (second.order_id, third.email, third.page.size) == (ORDER, "zoe@example.org", 3)
     assert (await http.get("/v1/customers/nobody/orders", headers=headers)).status_code == 404
     assert (await http.post("/v1/customers/search", json={"email": "zoe"}, headers=headers)).status_code == 422
     other = issuer.bearer(Role.CUSTOMER_SERVICE, brands=["Other"])

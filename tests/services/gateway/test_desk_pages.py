@@ -289,6 +289,8 @@ async def test_nothing_of_another_order_is_acted_on(at_desk: httpx.AsyncClient, 
         answer = await at_desk.post(f"{HERE}/acts/{name}", data=values | {"target": "of_another", "step": "do"})
         assert answer.status_code == 404, name
     assert (await at_desk.get(f"{HERE}/acts/explode")).status_code == 404
+    for target in ("", "hld_1"):
+        assert (await at_desk.get(f"{HERE}/acts/assign", params={"target": target})).status_code == 404
     assert not {name for name, _ in filled.asked} & {"ReleaseHold", "GiveUpParcel", "ResolveTask"}
 
 

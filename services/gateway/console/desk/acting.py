@@ -118,6 +118,7 @@ async def _shown(doing: Doing, act: Act, *, looked: bool = False, error: OmsErro
         about=about(doing.order, doing.target_id),
         values=doing.values,
         told=_told(doing, seen) if seen and confirms else [],
+        tells=sentences.tells(seen.effect) if seen and confirms else [],
         room=Money(seen.limit.amount_minor, seen.limit.currency) if seen and seen.HasField("limit") else None,
         refused=refused,
         # What was filled in may be filled in otherwise; else nothing helps.
@@ -162,7 +163,9 @@ async def _choices(doing: Doing, fields: tuple[Field, ...]) -> list[Field]:
 
 async def _choices_of(doing: Doing, field: Field) -> tuple[tuple[str, str], ...]:
     if field.name == "point_id":
-        work = next(one for one in doing.order.fulfilments if one.fulfilment_id == doing.target_id)
+        work = next((one for one in doing.order.fulfilments if one.fulfilment_id == doing.target_id), None)
+        if work is None:
+            raise NotFound("TARGET_NOT_FOUND", "the order has no work of this id")
         asked = offers.ListOffersRequest(fulfilment_id=doing.target_id)
         offered = (await doing.clients.read(doing.clients.offers.ListOffers, asked)).offers
         points = dict.fromkeys((work.point_id, *(one.point_id for one in offered)))

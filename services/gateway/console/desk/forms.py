@@ -14,8 +14,8 @@ from kit.values.money import exponent
 Body = TypeVar("Body", bound=BaseModel)
 Kind = Literal["text", "choice", "instant", "units", "money", "content"]
 
-# An order has at most 2,000 lines, and content three fields of each.
-MAX_FIELDS = 6_100
+# An order has at most 2,000 lines, and content four fields of each.
+MAX_FIELDS = 8_100
 _UNITS = "units."
 
 

@@ -68,7 +68,7 @@ def moment(instant: datetime) -> str:
 
 
 def effect(one: pb.ActEffect, status: str, status_after: str | None) -> list[str]:
-    """What would come of an act: units, stock and money, before the timeline's own words."""
+    """What would come of an act: units, stock, money and the order's state."""
     told = [_units(units) for units in one.units]
     held = sum(units.quantity for units in one.units if units.point_id and units.to_state == "cancelled")
     if held:
@@ -80,7 +80,12 @@ def effect(one: pb.ActEffect, status: str, status_after: str | None) -> list[str
         told.append(f"{Money(one.refunded.amount_minor, one.refunded.currency)} goes back to the customer.")
     if status_after and status_after != status:
         told.append(f"The order is then {status_after.replace('_', ' ')}.")
-    return [*told, *dict.fromkeys(one.sentences)]
+    return told
+
+
+def tells(one: pb.ActEffect) -> list[str]:
+    """What the timeline would say of it, each sentence once."""
+    return list(dict.fromkeys(one.sentences))
 
 
 def _units(one: pb.MovedUnits) -> str:

@@ -1,0 +1,68 @@
+"""Customer service in a real browser, on the full system: an order is stopped, found, let go and cancelled."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from cli.people import Buyer, Shop
+from tests.end_to_end.journeys import well_stocked
+from tests.end_to_end.test_console import sign_in
+from tests.stack import SharedStack
+
+pytestmark = pytest.mark.browser
+
+CALLER = Buyer(
+    name="Odile Caldwell",
+    email="odile.caldwell@example.net",
+    phone="+33 1 99 00 11 22",
+    street="4 rue du Comptoir",
+)
+
+
+@pytest.fixture
+def page(chromium: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        # Nothing of the desk needs a script.
+        context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False)
+        yield context.new_page()
+        browser.close()
+
+
+def test_an_order_is_held_found_let_go_and_cancelled_from_the_desk(
+    page: Page, stack: SharedStack, shop: Shop
+) -> None:
+    content = shop.order_content([(well_stocked(shop), 2)], CALLER)
+    order_id = shop.place(content)["id"]
+    sign_in(page, stack, stack.token("customer_service"))
+    page.get_by_role("link", name="Service", exact=False).first.click()
+    page.get_by_label("Find a customer or an order").fill(CALLER.email)
+    page.get_by_role("button", name="Find").click()
+    assert "@" not in page.url
+    page.get_by_role("link", name=content["channel_order_number"]).click()
+    expect(page.locator("#stock")).to_contain_text("Held for this order now")
+    expect(page.locator("#timeline")).to_contain_text("The planner chose")
+
+    page.get_by_role("link", name="Hold the order").click()
+    page.get_by_label("Reason").fill("the customer calls back")
+    page.get_by_label("And then").select_option("it goes on")
+    page.get_by_role("button", name="Hold the order").click()
+    expect(page.get_by_role("status")).to_contain_text("Hold the order")
+
+    page.get_by_role("link", name="Service", exact=False).first.click()
+    page.get_by_role("link", name="Held by a person").click()
+    page.get_by_role("link", name=content["channel_order_number"]).click()
+    page.locator("#acts li", has_text="manual hold").get_by_role("link", name="Let it go on").click()
+    page.get_by_role("button", name="Let it go on").click()
+    expect(page.locator("#timeline")).to_contain_text("may go on")
+
+    page.get_by_role("link", name="Cancel the order").click()
+    expect(page.locator(".will")).to_contain_text("2 held units are free to be sold again")
+    page.get_by_label("Reason").fill("bought twice")
+    page.get_by_role("button", name="Cancel the order").click()
+    order = shop.wait_status(order_id, "cancelled")
+    assert order["cancellation_reason"] == "bought twice"
+    page.reload()
+    expect(page.locator("#stock")).to_contain_text("No unit is held")
+    expect(page.locator("#timeline")).to_contain_text("The order is cancelled")
