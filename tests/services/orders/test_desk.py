@@ -1,6 +1,9 @@
 """The desk of customer service on a real database: what blocks, who the customer is, what may be done."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -8,11 +11,26 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import InvalidArgument, NotFound
 from kit.feed import Bell
+from services.orders import store
 from services.orders.desk import Desk, Who
 from services.orders.desk_store import BLOCKED, BlockedFilter
 from services.orders.domain.capture import Outcome
 from services.orders.domain.desk import Act, Wish
-from services.orders.domain.model import HoldDefault
+from services.orders.domain.model import (
+    Appointment,
+    Charge,
+    Decision,
+    Fulfilment,
+    Happening,
+    Hold,
+    HoldDefault,
+    HoldKind,
+    Order,
+    Refund,
+    RefundKind,
+    Slot,
+)
+from services.orders.domain.states import CaptureState, RefundState
 from services.orders.holding import Holding
 from tests.services.orders.builders import BUYER, COOLED, IDENTITIES, NOON, PROMISE, Shop, leg, line, rows
 
@@ -154,3 +172,60 @@ async def test_a_preview_says_what_would_come_of_an_act_and_does_nothing(
     assert "handed over on 20 Nov 2026 12:30 UTC" in by_act[Act.CANCEL].refusal_text
     assert by_act[Act.REFUND].refusal is None
     assert by_act[Act.DECLARE_LOST].target_id == work
+
+
+async def written(engine: AsyncEngine, order_id: str, change: Callable[[Order], Order]) -> None:
+    """The order as a rule would have left it."""
+    async with engine.begin() as tx:
+        before = await store.lock_order(tx, order_id)
+        await store.save(tx, before, Decision(change(before), (Happening("order.seen", "It was so.", NOON),)))
+
+
+async def test_every_other_reason_is_read_as_it_is_written(shop: Shop, desk: Desk, orders_db: AsyncEngine) -> None:
+    day = timedelta(days=1)
+    slot = Slot("lyon.20261207", (NOON + day).date(), PROMISE)
+    booked = Appointment("bkg_1", slot, slot.day)
+    waits = Hold("hld_9", HoldKind.STOCK, "", "2 units come", NOON - day, NOON - day, HoldDefault.WAIT, ())
+    failed = Charge(6490, CaptureState.FAILED, "card_declined", NOON, None)
+    refund = Refund(
+        "rfd_1", "", 1, RefundKind.GOODS, RefundState.FAILED, 100, "EUR", 0, (), (), "other", "", "carla", NOON,
+        failure="expired_card",
+    )  # fmt: skip
+
+    def work(one: Order, **changes: Any) -> tuple[Fulfilment, ...]:
+        return (replace(one.fulfilments[0], **changes),)
+
+    become: dict[str, Callable[[Order], Order]] = {
+        "appointment_missed": lambda one: replace(one, appointment=replace(booked, missed_at=NOON)),
+        "appointment_moving": lambda one: replace(one, appointment=replace(booked, wanted_slot_id="lyon.next")),
+        "held_stock": lambda one: replace(one, holds=(*one.holds, waits)),
+        "not_due": lambda one: replace(one, holds=(*one.holds, replace(waits, until=NOON + day))),
+        "payment_failed": lambda one: replace(one, charge=failed),
+        "unclaimed": lambda one: replace(one, fulfilments=work(one, unclaimed_since=NOON)),
+        "refund_failed": lambda one: replace(one, refunds=(replace(refund, order_id=one.order_id),)),
+    }
+    ids = {}
+    for name, change in become.items():
+        ids[name], _ = await shop.release(name, leg((1, 2)))
+        await written(orders_db, ids[name], change)
+    found, counts = await desk.list_blocked(BlockedFilter(), NOON, 50, None)
+    seen = {one.order_id: one.reasons for one in found}
+    assert seen.keys() == {ids[name] for name in become if name != "not_due"}
+    for name in become.keys() - {"not_due"}:
+        (reason,) = seen[ids[name]]
+        assert (reason.reason, counts[name]) == (name, 1)
+        assert not reason.then
+    details = {name: seen[ids[name]][0].detail for name in become.keys() - {"not_due"}}
+    assert details == {
+        "appointment_missed": slot.day.isoformat(),
+        "appointment_moving": "lyon.next",
+        "held_stock": "2 units come",
+        "payment_failed": "card_declined",
+        "unclaimed": "store-lyon",
+        "refund_failed": "expired_card",
+    }
+    assert seen[ids["refund_failed"]][0].refund_id == "rfd_1"
+    # What has ended blocks nothing, but for money that did not go back.
+    async with orders_db.begin() as tx:
+        await tx.execute(text("UPDATE orders SET state = 'closed'"))
+    assert await blocked(desk) == [ids["refund_failed"]]
