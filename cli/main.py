@@ -3,6 +3,7 @@
 import typer
 
 from cli import (
+    bulk,
     capacity,
     changes,
     collecting,
@@ -51,6 +52,7 @@ for module in (
     parcels,
     reviews,
     desk,
+    bulk,
     life_cycles,
     changes,
     trials,

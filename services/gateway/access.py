@@ -88,6 +88,12 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/orders/{order_id}/customer"): SERVICE,
     ("GET", "/v1/customers/{customer_id}/orders"): SERVICE,
     ("POST", "/v1/customers/search"): SERVICE,
+    # The rules of each hold say who may let it go; who cancels is asked for in the route.
+    ("POST", "/v1/bulk-actions"): _ASSIGNING,
+    ("GET", "/v1/bulk-actions/{bulk_id}"): _ASSIGNING,
+    ("GET", "/v1/bulk-actions/{bulk_id}/results"): _ASSIGNING,
+    ("GET", "/v1/bulk-actions/{bulk_id}/results.csv"): _ASSIGNING,
+    ("POST", "/v1/bulk-actions/{bulk_id}/stop"): _ASSIGNING,
     ("POST", "/v1/orders"): _PLACING,
     ("GET", "/v1/orders"): _READING_ORDERS,
     ("GET", "/v1/orders/{order_id}"): _READING_ORDERS,
@@ -410,6 +416,12 @@ def check_order(caller: Caller, order: orders.Order) -> None:
     hidden = channels is not None and order.content.channel_id not in channels
     if hidden or (brands is not None and not brands & {line.brand for line in order.content.lines}):
         raise NotFound("ORDER_NOT_FOUND", "no such order")
+
+
+def check_every_order(caller: Caller) -> None:
+    """Raises PermissionDenied / BRAND_NOT_ALLOWED for who does not see every order: a set may hold any."""
+    if not sees_every_order(caller):
+        raise PermissionDenied("BRAND_NOT_ALLOWED", "a token limited to brands may not act on sets of orders")
 
 
 def sees_every_order(caller: Caller) -> bool:

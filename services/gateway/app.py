@@ -26,6 +26,7 @@ from services.gateway.readiness import Readiness
 from services.gateway.routes import finance, imports, simulations
 from services.gateway.routes.baskets import baskets_router
 from services.gateway.routes.booking import booking_router
+from services.gateway.routes.bulk import bulk_router
 from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.changes import changes_router
 from services.gateway.routes.checks import checks_router
@@ -175,6 +176,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         holds_router,
         reviews_router,
         desk_router,
+        bulk_router,
         life_cycles_router,
         changes_router,
         trials_router,

@@ -25,6 +25,7 @@ from oms.inventory.v1.pause_service_pb2_grpc import PauseServiceStub
 from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub
 from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
+from oms.orders.v1.bulk_service_pb2_grpc import BulkServiceStub
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub
 from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceStub
 from oms.orders.v1.desk_service_pb2_grpc import DeskServiceStub
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceAsyncStub
     from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceAsyncStub
+    from oms.orders.v1.bulk_service_pb2_grpc import BulkServiceAsyncStub
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
     from oms.orders.v1.desk_service_pb2_grpc import DeskServiceAsyncStub
@@ -134,6 +136,7 @@ class Clients:
         self.trials: TrialServiceAsyncStub = TrialServiceStub(self._channels["orders"])
         self.notifications: NotificationServiceAsyncStub = NotificationServiceStub(self._channels["orders"])
         self.collections: CollectionServiceAsyncStub = CollectionServiceStub(self._channels["orders"])
+        self.bulk: BulkServiceAsyncStub = BulkServiceStub(self._channels["orders"])
         self.desk: DeskServiceAsyncStub = DeskServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])

@@ -14,6 +14,7 @@ from kit.feed import Bell
 from kit.outbox import OutboxRpc
 from kit.settings import ServiceSettings
 from kit.values.gs1 import is_company_prefix
+from oms.orders.v1.bulk_service_pb2_grpc import add_BulkServiceServicer_to_server
 from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
 from oms.orders.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_server
@@ -28,6 +29,8 @@ from oms.orders.v1.trial_service_pb2_grpc import add_TrialServiceServicer_to_ser
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
 from services.orders.amending import Amending
 from services.orders.appointing import Appointments
+from services.orders.bulk import Bulk
+from services.orders.bulk_rpc import BulkRpc
 from services.orders.carriers import Carrier
 from services.orders.carriers.signed_json import SignedJsonCarrier
 from services.orders.changes_rpc import ChangesRpc
@@ -68,6 +71,8 @@ _LET_GO_SECONDS = 1
 _WAVE_SECONDS = 0.05
 _SWEEP_BATCH = 100
 _ASK_SECONDS = 60
+_BULK_SECONDS = 1
+_BULK_BATCH = 20
 _ASK_BATCH = 50
 _NOTIFY_SECONDS = 1
 # Sent at once; each needs a connection to the database for a moment.
@@ -123,6 +128,7 @@ async def main() -> None:
     appointments = Appointments(engine, bell)
     holding = Holding(engine, bell)
     amending = Amending(engine, bell, identities)
+    bulk = Bulk(engine, service, holding)
     trying = Trying(engine, bell)
     codes = Codes(settings.link_keys.split(","))
     collecting = Collecting(engine, bell, codes, Identities(settings.identity_key))
@@ -146,6 +152,7 @@ async def main() -> None:
         add_CollectionServiceServicer_to_server(CollectionRpc(collecting), server)
         add_PickingServiceServicer_to_server(PickingRpc(pick_lists), server)
         add_ManifestServiceServicer_to_server(ManifestRpc(manifests), server)
+        add_BulkServiceServicer_to_server(BulkRpc(bulk), server)
         add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, identities)), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
@@ -164,6 +171,13 @@ async def main() -> None:
         while await service.watch_promises(times.now(), _SWEEP_BATCH) == _SWEEP_BATCH:
             pass
 
+    async def act_in_bulk() -> None:
+        await rpc.periodically("act_in_bulk", _BULK_SECONDS, decide)
+
+    async def decide() -> None:
+        while await bulk.work(times.now(), _BULK_BATCH) == _BULK_BATCH:
+            pass
+
     async def ask_carriers() -> None:
         await rpc.periodically(
             "ask_carriers", _ASK_SECONDS, lambda: tracking.ask_silent(silence, times.now(), _ASK_BATCH)
@@ -176,7 +190,7 @@ async def main() -> None:
         while await notifying.send_due(times.now(), _NOTIFY_BATCH) == _NOTIFY_BATCH:
             pass
 
-    background = [sweep, let_go, notify, *([ask_carriers] if carriers else [])]
+    background = [sweep, let_go, notify, act_in_bulk, *([ask_carriers] if carriers else [])]
     try:
         await rpc.serve(settings.listen, register, background=background)
     finally:

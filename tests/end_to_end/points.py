@@ -115,6 +115,10 @@ _ELSEWHERE = {
         "PutBackWork",
         "FinishPickList",
         "CloseManifest",
+        # Of many orders at once: tests/services/orders/test_bulk.py.
+        "StartBulkAction",
+        "StopBulkAction",
+        "act_in_bulk",
     ),
     "inventory": (
         "PutItems",

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from cli.client import Api
 from cli.people import Buyer, Shop
 from tests.end_to_end.journeys import well_stocked
 from tests.end_to_end.test_console import sign_in
@@ -66,3 +67,15 @@ def test_an_order_is_held_found_let_go_and_cancelled_from_the_desk(
     page.reload()
     expect(page.locator("#stock")).to_contain_text("No unit is held")
     expect(page.locator("#timeline")).to_contain_text("The order is cancelled")
+
+
+def test_several_orders_are_cancelled_at_once(api: Api, shop: Shop) -> None:
+    sku = well_stocked(shop)
+    ids = [shop.place(shop.order_content([(sku, 1)], CALLER))["id"] for _ in range(2)]
+    wish = {"act": "cancel", "reason": "recalled", "filter": {"order_ids": ids}}
+    tried = api.post("/v1/bulk-actions", "customer_service", wish)
+    assert [(one["reason"], one["orders"]) for one in tried["verdicts"]] == [(None, 2)]
+    begun = api.post("/v1/bulk-actions", "customer_service", wish | {"dry_run": False})
+    for order_id in ids:
+        assert shop.wait_status(order_id, "cancelled")["cancellation_reason"] == "recalled"
+    assert api.get(f"/v1/bulk-actions/{begun['id']}", "customer_service")["done"] == 2

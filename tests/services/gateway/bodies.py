@@ -18,6 +18,7 @@ PARAMETERS = {
     "life_cycle_id": "default",
     "change_id": "chg_1",
     "customer_id": "c-1",
+    "bulk_id": "blk_1",
     "provider": "stripe",
     "endpoint_id": "end_1",
     "system_id": "wms-orleans",

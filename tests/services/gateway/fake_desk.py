@@ -7,8 +7,10 @@ import grpc
 
 from kit import times
 from kit.errors import NotFound
+from oms.orders.v1 import bulk_service_pb2 as bulk
 from oms.orders.v1 import desk_service_pb2 as pb
 from oms.orders.v1 import orders_service_pb2 as orders
+from oms.orders.v1.bulk_service_pb2_grpc import BulkServiceServicer, add_BulkServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import DeskServiceServicer, add_DeskServiceServicer_to_server
 from oms.type.v1 import type_pb2 as types
 
@@ -95,6 +97,52 @@ EFFECT = pb.ActEffect(
 )
 
 
+class FakeBulk(BulkServiceServicer):
+    """Three orders, of which one is refused."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def PreviewBulkAction(self, request: Any, context: Any) -> bulk.PreviewBulkActionResponse:
+        self._world.note("PreviewBulkAction", request)
+        late = bulk.BulkVerdict(
+            state=orders.ORDER_STATE_RELEASED, reason="TOO_LATE_TO_CANCEL", detail="it has left", orders=1
+        )
+        return bulk.PreviewBulkActionResponse(
+            orders=3, verdicts=[bulk.BulkVerdict(state=orders.ORDER_STATE_RELEASED, orders=2), late]
+        )
+
+    async def StartBulkAction(self, request: Any, context: Any) -> bulk.StartBulkActionResponse:
+        self._world.note("StartBulkAction", request)
+        return bulk.StartBulkActionResponse(action=self._action(pending=3))
+
+    async def GetBulkAction(self, request: Any, context: Any) -> bulk.GetBulkActionResponse:
+        self._world.note("GetBulkAction", request)
+        late = bulk.BulkResult(number=2, order_id="ord_2", state="refused", reason="TOO_LATE_TO_CANCEL")
+        first = bulk.BulkResult(number=1, order_id="ord_1", state="done", decided_at=times.to_proto(NOON))
+        page = types.PageInfo(next_cursor="" if request.page.cursor else "1")
+        found = [late] if request.page.cursor else [first]
+        return bulk.GetBulkActionResponse(action=self._action(done=2, refused=1), results=found, page=page)
+
+    async def StopBulkAction(self, request: Any, context: Any) -> bulk.StopBulkActionResponse:
+        self._world.note("StopBulkAction", request)
+        return bulk.StopBulkActionResponse(action=self._action(done=1, stopped=2))
+
+    @staticmethod
+    def _action(**counts: Any) -> bulk.BulkAction:
+        asked_at = times.to_proto(NOON)
+        return bulk.BulkAction(
+            bulk_id="blk_1",
+            act="cancel",
+            reason="recalled",
+            actor="carla",
+            requested_at=asked_at,
+            orders=3,
+            **counts,
+        )
+
+
 def register(world: "World", server: grpc.aio.Server) -> None:
     """Adds it to a server."""
+    add_BulkServiceServicer_to_server(FakeBulk(world), server)
     add_DeskServiceServicer_to_server(FakeDesk(world), server)

@@ -31,6 +31,7 @@ from oms.inventory.v1.shelf_service_pb2_grpc import add_ShelfServiceServicer_to_
 from oms.inventory.v1.supply_service_pb2_grpc import add_SupplyServiceServicer_to_server
 from oms.inventory.v1.transfer_service_pb2_grpc import add_TransferServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
+from oms.orders.v1.bulk_service_pb2_grpc import add_BulkServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
@@ -79,6 +80,8 @@ from services.inventory.transfers import Transfers
 from services.inventory.transfers_rpc import TransferRpc
 from services.inventory.watch import StockWatch
 from services.orders.appointing import Appointments
+from services.orders.bulk import Bulk
+from services.orders.bulk_rpc import BulkRpc
 from services.orders.desk import Desk
 from services.orders.desk_rpc import DeskRpc
 from services.orders.holding import Holding
@@ -223,6 +226,8 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking, Labels(engines["orders"], "9520417")), server)
     add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engines["orders"])), server)
     add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
+    bulk = Bulk(engines["orders"], orders_service, Holding(*of_orders))
+    add_BulkServiceServicer_to_server(BulkRpc(bulk), server)
     add_DeskServiceServicer_to_server(DeskRpc(Desk(engines["orders"], identities)), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     settlements = Settlements(engines["payments"], {stripe.name})
