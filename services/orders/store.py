@@ -366,7 +366,7 @@ def order_of(found: Rows, fulfilment_id: str) -> Order:
 
 async def read_whole(tx: AsyncConnection, order_ids: Sequence[str]) -> list[View]:
     """Whole orders in the order asked for; those that there are not are left out."""
-    rows = (await tx.execute(_WHOLE, {"order_ids": list(order_ids)})).all()
+    rows = map(_Whole._make, await db.rows(tx, _WHOLE, {"order_ids": list(order_ids)}))
     views = {row.head["order_id"]: _view(row) for row in rows}
     return [views[order_id] for order_id in order_ids if order_id in views]
 

@@ -6,7 +6,7 @@ The index's predicate is that of `services.orders.desk_store.BLOCKED`, word for 
 from alembic import op
 
 revision = "0027"
-down_revision = "0022"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 

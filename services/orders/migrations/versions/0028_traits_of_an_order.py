@@ -6,7 +6,7 @@ Digests are written in the order of `recorded_at`: such an index is a few pages,
 from alembic import op
 
 revision = "0028"
-down_revision = "0026"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
