@@ -1,4 +1,4 @@
-"""`oms order place`, `show` and `list`: orders given to the running system, and as it knows them."""
+"""`oms order place`, `show`, `list` and `link`: orders given to the running system, and as it knows them."""
 
 import json
 from pathlib import Path
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     order.command("place")(place_order)
     order.command("show")(show_order)
     order.command("list")(list_orders)
+    order.command("link")(customer_link)
     app.add_typer(order, name="order")
 
 
@@ -125,3 +126,18 @@ def list_orders(
         words = show.moment(one["unclaimed_since"]) if unclaimed else words
         found.add_row(one["id"], placed, one["channel_id"], show.status(one["status"]), words, total)
     show.console().print(found)
+
+
+def customer_link(
+    order_id: Annotated[str, typer.Argument(help="For example ord_5f0c...")],
+    days: Annotated[int, typer.Option(min=1, max=366, help="How long it lasts.")] = 90,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Make a link by which the customer follows the order without a login. Exit code 1 if there is no order."""
+    with Api.of(running_system(state).gateway_url, state) as api:
+        try:
+            made = api.post(f"/v1/orders/{order_id}/customer-link", "customer_service", {"days": days})
+        except Problem as problem:
+            typer.echo(str(problem), err=True)
+            raise typer.Exit(1) from None
+    typer.echo(made["url"])

@@ -44,6 +44,11 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/console/logout"): PUBLIC,
     # Whoever has a payment link may pay.
     ("GET", "/pay/{token}"): PUBLIC,
+    # Whoever has an order's signed link is its customer.
+    ("GET", "/track/{token}"): PUBLIC,
+    ("GET", "/track/{token}/cancel"): PUBLIC,
+    ("POST", "/track/{token}/cancel"): PUBLIC,
+    ("GET", "/console/track.css"): PUBLIC,
     ("GET", "/console/store.css"): PUBLIC,
     ("GET", "/console/store.js"): PUBLIC,
     ("GET", "/console/store-worker.js"): PUBLIC,
@@ -99,6 +104,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/orders/{order_id}"): _READING_ORDERS,
     ("POST", "/v1/orders/{order_id}/cancel"): _PLACING,
     ("POST", "/v1/orders/{order_id}/appointment"): _PLACING,
+    ("POST", "/v1/orders/{order_id}/customer-link"): _PLACING,
     ("GET", "/v1/orders/{order_id}/timeline"): _READING_ORDERS,
     ("GET", "/v1/orders/{order_id}/payment"): _MONEY,
     ("POST", "/v1/orders/{order_id}/payment-links"): _MONEY,

@@ -12,6 +12,7 @@ from kit.temporal import TASK_QUEUE
 from services.gateway import openapi, problems
 from services.gateway.auth import TokenVerifier
 from services.gateway.clients import Clients
+from services.gateway.console.customer.pages import customer_pages
 from services.gateway.console.desk.pages import desk_pages
 from services.gateway.console.documents import document_pages
 from services.gateway.console.finance import finance_pages
@@ -31,6 +32,7 @@ from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.changes import changes_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.collections import collections_router
+from services.gateway.routes.customer_links import customer_links_router
 from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.desk import desk_router
 from services.gateway.routes.documents import documents_router
@@ -182,6 +184,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         trials_router,
         notifications_router,
         collections_router,
+        customer_links_router,
         refunds_router,
         documents_router,
         finance.finance_router,
@@ -204,6 +207,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         console_router,
         desk_pages,
         paying_router,
+        customer_pages,
         finance_pages,
         document_pages,
         store_pages,
@@ -223,6 +227,6 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 
         FastAPIInstrumentor.instrument_app(
-            app, excluded_urls="healthz,readyz,pay/", exclude_spans=["receive", "send"]
+            app, excluded_urls="healthz,readyz,pay/,track/", exclude_spans=["receive", "send"]
         )
     return app

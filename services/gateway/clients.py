@@ -28,6 +28,7 @@ from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.bulk_service_pb2_grpc import BulkServiceStub
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub
 from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceStub
+from oms.orders.v1.customer_service_pb2_grpc import CustomerServiceStub
 from oms.orders.v1.desk_service_pb2_grpc import DeskServiceStub
 from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
 from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceStub
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from oms.orders.v1.bulk_service_pb2_grpc import BulkServiceAsyncStub
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
+    from oms.orders.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
     from oms.orders.v1.desk_service_pb2_grpc import DeskServiceAsyncStub
     from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceAsyncStub
@@ -133,6 +135,7 @@ class Clients:
         self.changes: ChangeServiceAsyncStub = ChangeServiceStub(self._channels["orders"])
         self.picking: PickingServiceAsyncStub = PickingServiceStub(self._channels["orders"])
         self.manifests: ManifestServiceAsyncStub = ManifestServiceStub(self._channels["orders"])
+        self.customers: CustomerServiceAsyncStub = CustomerServiceStub(self._channels["orders"])
         self.trials: TrialServiceAsyncStub = TrialServiceStub(self._channels["orders"])
         self.notifications: NotificationServiceAsyncStub = NotificationServiceStub(self._channels["orders"])
         self.collections: CollectionServiceAsyncStub = CollectionServiceStub(self._channels["orders"])

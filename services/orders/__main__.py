@@ -17,6 +17,7 @@ from kit.values.gs1 import is_company_prefix
 from oms.orders.v1.bulk_service_pb2_grpc import add_BulkServiceServicer_to_server
 from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
 from oms.orders.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
+from oms.orders.v1.customer_service_pb2_grpc import add_CustomerServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.manifest_service_pb2_grpc import add_ManifestServiceServicer_to_server
@@ -37,6 +38,8 @@ from services.orders.changes_rpc import ChangesRpc
 from services.orders.codes import Codes
 from services.orders.collecting import Collecting
 from services.orders.collecting_rpc import CollectionRpc
+from services.orders.customers import Customers
+from services.orders.customers_rpc import CustomerRpc
 from services.orders.desk import Desk
 from services.orders.desk_rpc import DeskRpc
 from services.orders.domain.milestones import Way
@@ -134,6 +137,7 @@ async def main() -> None:
     collecting = Collecting(engine, bell, codes, Identities(settings.identity_key))
     carriers = _carriers(settings)
     tracking = Tracking(engine, bell, carriers)
+    customers = Customers(engine, Links(settings.link_keys.split(","), settings.public_url))
     labels = Labels(engine, settings.gs1_company_prefix)
     pick_lists = PickLists(engine, bell)
     manifests = Manifests(engine, bell, settings.gs1_company_prefix)
@@ -154,6 +158,7 @@ async def main() -> None:
         add_ManifestServiceServicer_to_server(ManifestRpc(manifests), server)
         add_BulkServiceServicer_to_server(BulkRpc(bulk), server)
         add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, identities)), server)
+        add_CustomerServiceServicer_to_server(CustomerRpc(customers), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

@@ -36,6 +36,7 @@ BRIEF = pb.Decision(
     proved_optimal=True,
     least_cost_minor=620,
     inputs_hash="ab" * 32,
+    time_zone="Europe/Paris",
     quote_id="quo_1",
     quoted=promise.DeliveryOption(mode=types.DELIVERY_MODE_HOME_STANDARD, window=WINDOW, price=PRICE, plan=PLAN),
 )

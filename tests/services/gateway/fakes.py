@@ -23,6 +23,7 @@ from oms.inventory.v1.inventory_service_pb2_grpc import (
 )
 from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceServicer, add_ShelfServiceServicer_to_server
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceServicer, add_SupplyServiceServicer_to_server
+from oms.orders.v1 import customer_service_pb2 as customers
 from oms.orders.v1 import offers_service_pb2 as offers
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1 import picking_service_pb2 as picking
@@ -44,6 +45,7 @@ from tests.services.gateway import (
     fake_capacity,
     fake_changes,
     fake_collections,
+    fake_customers,
     fake_decisions,
     fake_desk,
     fake_documents,
@@ -103,6 +105,8 @@ class World:
     settled: "offers.OfferState.ValueType" = offers.OFFER_STATE_ACCEPTED
     moved: bool = True
     marks: dict[str, str] = field(default_factory=dict)
+    # What customers see of orders, by the token of a link.
+    linked: dict[str, customers.CustomerOrder] = field(default_factory=dict)
     # By whom offered work would leave the point that has the offer.
     offered_carriers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
@@ -868,6 +872,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_collections.register(world, server)
     fake_store_work.register(world, server)
     fake_desk.register(world, server)
+    fake_customers.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)

@@ -1,0 +1,1 @@
+"""The pages of a customer, by a signed link."""
