@@ -20,6 +20,7 @@ from oms.orders.v1.collection_service_pb2_grpc import add_CollectionServiceServi
 from oms.orders.v1.customer_service_pb2_grpc import add_CustomerServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from oms.orders.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from oms.orders.v1.manifest_service_pb2_grpc import add_ManifestServiceServicer_to_server
 from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
@@ -44,6 +45,8 @@ from services.orders.desk import Desk
 from services.orders.desk_rpc import DeskRpc
 from services.orders.domain.milestones import Way
 from services.orders.domain.notifications import QuietHours
+from services.orders.figures import Figures
+from services.orders.figures_rpc import FiguresRpc
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.invoicing import Documents
@@ -159,6 +162,7 @@ async def main() -> None:
         add_BulkServiceServicer_to_server(BulkRpc(bulk), server)
         add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, identities)), server)
         add_CustomerServiceServicer_to_server(CustomerRpc(customers), server)
+        add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engine)), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:
