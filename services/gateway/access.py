@@ -31,6 +31,7 @@ _SHELF = _STORE | _NETWORK
 _ASSIGNING = frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE})
 _READING_DECISIONS = frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE})
 _CARRIER = frozenset({Role.CARRIER})
+_STEERING = frozenset({Role.SUPPLY_CHAIN, Role.CUSTOMER_SERVICE, Role.OPERATOR})
 _READING_BOOKINGS = _PLACING | _NETWORK | _OPERATOR | _CARRIER
 _MEETING = _CARRIER | {Role.CUSTOMER_SERVICE}
 
@@ -74,6 +75,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     # A console page asks for the rights of the endpoint that tells the same.
     ("GET", "/console/orders"): _READING_ORDERS,
     ("GET", "/console/orders/{order_id}"): _READING_ORDERS,
+    ("GET", "/console/dashboard"): _STEERING,
     ("GET", "/console/finance"): _FINANCE,
     ("GET", "/console/finance/export"): _FINANCE,
     ("GET", "/console/documents/{number}"): _DOCUMENTS,
@@ -185,6 +187,11 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/fulfilments/{fulfilment_id}/decide"): SERVICE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/assign"): _ASSIGNING,
     ("GET", "/v1/offers"): _ASSIGNING,
+    ("GET", "/v1/figures/stages"): _STEERING,
+    ("GET", "/v1/figures/offers"): _STEERING,
+    ("GET", "/v1/figures/picks"): _STEERING,
+    ("GET", "/v1/figures/promises"): _STEERING,
+    ("GET", "/v1/figures/lead-times"): _STEERING,
     ("POST", "/v1/carrier-events"): frozenset({Role.CARRIER}),
     # Its caller is proven by the carrier's signature over the body, which orders checks.
     ("POST", "/v1/carriers/{carrier_id}/events"): PUBLIC,

@@ -13,6 +13,7 @@ from services.gateway import openapi, problems
 from services.gateway.auth import TokenVerifier
 from services.gateway.clients import Clients
 from services.gateway.console.customer.pages import customer_pages
+from services.gateway.console.dashboard import dashboard_pages
 from services.gateway.console.desk.pages import desk_pages
 from services.gateway.console.documents import document_pages
 from services.gateway.console.finance import finance_pages
@@ -36,6 +37,7 @@ from services.gateway.routes.customer_links import customer_links_router
 from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.desk import desk_router
 from services.gateway.routes.documents import documents_router
+from services.gateway.routes.figures import figures_router
 from services.gateway.routes.handovers import handovers_router
 from services.gateway.routes.health import health_router
 from services.gateway.routes.holds import holds_router
@@ -90,6 +92,7 @@ _TAGS = (
     ("pick lists", "Works that one person picks together, in walking order: who has which, and what was found."),
     ("manifests", "What carriers took from points, many parcels at a time."),
     ("offers", "Work that points compete for: who may take it and until when, and what nobody took."),
+    ("figures", "How much stands where, who answers how fast, what is kept of promises, and how long it takes."),
     ("hand-over", "Work of points that other systems do: which, how far it is, and where they are silent."),
     ("carrier events", "What carriers say of parcels."),
     ("parcels", "Parcels on their way: what carriers post, and what becomes of lost ones."),
@@ -170,6 +173,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         picking_router,
         manifests_router,
         offers_router,
+        figures_router,
         carriers_router,
         tracking_router,
         handovers_router,
@@ -208,6 +212,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         desk_pages,
         paying_router,
         customer_pages,
+        dashboard_pages,
         finance_pages,
         document_pages,
         store_pages,

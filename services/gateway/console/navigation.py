@@ -25,6 +25,11 @@ ENTRIES = (
         "Orders that do not go on or are late, the customer behind them, and what can be done.",
     ),
     Entry("Orders", "/console/orders", "Every order with its state, its parcels and its timeline."),
+    Entry(
+        "Dashboard",
+        "/console/dashboard",
+        "Orders by stage, answers of stores, short picks, promises kept, and how long orders take.",
+    ),
     Entry("Finance", "/console/finance", "Money by day and channel, operations, and differences with providers."),
 )
 

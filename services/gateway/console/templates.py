@@ -60,8 +60,28 @@ def _short_day(value: date) -> str:
     return f"{value:%d %b}"
 
 
+def _week(monday: str) -> str:
+    return f"Week of {date.fromisoformat(monday):%d %b %Y}"
+
+
 def _words(value: str | None) -> str:
     return (value or "").replace("_", " ")
+
+
+def _share(part: int, whole: int) -> str:
+    """In percent; nothing of nothing is no share."""
+    return f"{100 * part / whole:.1f}\N{NO-BREAK SPACE}%" if whole else "\N{EN DASH}"
+
+
+def duration(seconds: float) -> str:
+    """The two greatest units of days, hours, minutes and seconds."""
+    left = round(seconds)
+    told: list[str] = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s")):
+        count, left = divmod(left, size)
+        if count or told:
+            told.append(f"{count}\N{NO-BREAK SPACE}{unit}" if count else "")
+    return " ".join(part for part in told[:2] if part) or "0\N{NO-BREAK SPACE}s"
 
 
 def _customer_words(order: OrderSummary, wanted: list[str]) -> str:
@@ -83,6 +103,9 @@ _environment.filters.update(
     day=_day,
     short_day=_short_day,
     words=_words,
+    week=_week,
+    share=_share,
+    duration=duration,
     customer_words=_customer_words,
     examples_of=_examples_of,
 )

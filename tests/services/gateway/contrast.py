@@ -3,13 +3,13 @@
 import re
 
 _LEAST = 4.5
-_VARIABLE = re.compile(r"--([a-z-]+): (#[0-9a-f]{3}|#[0-9a-f]{6});")
+_VARIABLE = re.compile(r"--([a-z0-9-]+): (#[0-9a-f]{3}|#[0-9a-f]{6});")
 
 
 def hard_to_read(style: str, ink: str, behind: str) -> list[str]:
     """The schemes, light or dark, in which the contrast of these two variables is too low."""
     light, _, dark = style.partition("@media (prefers-color-scheme: dark)")
-    schemes = {"light": _variables(light), "dark": _variables(dark)}
+    schemes = {"light": _variables(light), "dark": _variables(dark)} if dark else {"light": _variables(light)}
     return [
         f"{name}: {ratio:.2f}"
         for name, colours in schemes.items()

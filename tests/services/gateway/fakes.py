@@ -49,6 +49,7 @@ from tests.services.gateway import (
     fake_decisions,
     fake_desk,
     fake_documents,
+    fake_figures,
     fake_finance,
     fake_handover,
     fake_images,
@@ -119,6 +120,8 @@ class World:
     pick_list: picking.PickList = field(default_factory=fake_store_work.pick_list)
     # What may be done about orders, beside cancelling them.
     acts: list[Any] = field(default_factory=list)
+    # Nothing has happened that figures would count.
+    idle: bool = False
 
     def note(self, name: str, request: Any) -> None:
         """Writes the call down; raises what was ordered for it."""
@@ -873,6 +876,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_store_work.register(world, server)
     fake_desk.register(world, server)
     fake_customers.register(world, server)
+    fake_figures.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)
