@@ -137,15 +137,15 @@ async def main() -> None:
     bulk = Bulk(engine, service, holding)
     trying = Trying(engine, bell)
     codes = Codes(settings.link_keys.split(","))
-    collecting = Collecting(engine, bell, codes, Identities(settings.identity_key))
+    collecting = Collecting(engine, bell, codes, identities)
     carriers = _carriers(settings)
     tracking = Tracking(engine, bell, carriers)
-    customers = Customers(engine, Links(settings.link_keys.split(","), settings.public_url))
+    links = Links(settings.link_keys.split(","), settings.public_url)
+    customers = Customers(engine, links)
     labels = Labels(engine, settings.gs1_company_prefix)
     pick_lists = PickLists(engine, bell)
     manifests = Manifests(engine, bell, settings.gs1_company_prefix)
     silence = timedelta(seconds=settings.carrier_silence_seconds)
-    links = Links(settings.link_keys.split(","), settings.public_url)
     notifying = Notifying(engine, links, _senders(settings), _quiet_hours(settings))
 
     def register(server: grpc.aio.Server) -> None:

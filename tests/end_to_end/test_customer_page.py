@@ -7,7 +7,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cli.client import Api
 from cli.people import Shop
-from tests.end_to_end.conftest import CHANNEL, PLANTED, PLANTED_WORDS, Delivered
+from tests.end_to_end.conftest import PLANTED, PLANTED_WORDS, Delivered
+from tests.end_to_end.journeys import CHANNEL
 from tests.end_to_end.test_store import PHONE, is_usable
 from tests.stack import SharedStack
 

@@ -155,6 +155,8 @@ async def test_what_is_no_link_gets_a_page_that_says_nothing_more(http: httpx.As
         assert answer.status_code == 404
         assert "This link leads nowhere" in answer.text
     assert "Page inconnue" in (await http.get(f"/track/{token}", headers=FRENCH)).text
+    endless = await http.get(f"/track/{token}", headers={"Accept-Language": "fr," * 400})
+    assert (endless.status_code, "Page inconnue" in endless.text) == (404, True)
 
 
 async def test_while_orders_is_away_the_page_says_so(http: httpx.AsyncClient, world: World) -> None:

@@ -38,7 +38,9 @@ ACTOR = "customer"
 _ROLES = ("channel",)
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,300}")
 _UTC = "UTC"
-AcceptLanguage = Annotated[str, Header(alias="Accept-Language", max_length=500)]
+# Characters of a header that are read; whoever sends more still gets a page.
+_MOST_ACCEPTED = 500
+AcceptLanguage = Annotated[str, Header(alias="Accept-Language")]
 
 
 @customer_pages.get("/console/track.css")
@@ -97,6 +99,8 @@ async def cancel(
         await clients.act(clients.orders.RequestCancellation, asked)
     except OmsError as error:
         problem = "cancel_late" if isinstance(error, FailedPrecondition) else "try_again"
+        with suppress(OmsError):
+            found = await _order_of(clients, token)
         return await _shown(request, clients, token, found, language, error.http_status, problem=problem)
     return RedirectResponse(_address(token, language, done="cancel"), 303, _headers())
 
@@ -237,4 +241,4 @@ def _language(lang: str, accept: str) -> Language:
     """The one that is asked for, or else the first that the reader's device accepts."""
     if lang == "fr":
         return "fr"
-    return "en" if lang == "en" else language_of(accept)
+    return "en" if lang == "en" else language_of(accept[:_MOST_ACCEPTED])

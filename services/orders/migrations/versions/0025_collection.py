@@ -6,7 +6,7 @@ Life cycles that were published before have the usual terms.
 from alembic import op
 
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
