@@ -8,6 +8,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies
     from workflows.collecting import Keeping
+    from workflows.consolidating import HANDED_OVER, SET_ASIDE, Consolidating, minus
     from workflows.messages import (
         Amount,
         Competing,
@@ -29,13 +30,14 @@ _UNPAID = "payment_failed"
 
 
 @workflow.defn(name="FulfilmentWorkflow")
-class FulfilmentWorkflow(Offering, Keeping):
+class FulfilmentWorkflow(Offering, Keeping, Consolidating):
     """Drives one fulfilment to its end. The orders service decides each race; this story is told."""
 
     @workflow.init
     def __init__(self, work: FulfilmentInput) -> None:
         super().__init__(work)
         self._captured = False
+        self._offers = 0
 
     @workflow.run
     async def run(self, work: FulfilmentInput) -> FulfilmentOutcome:
@@ -43,6 +45,9 @@ class FulfilmentWorkflow(Offering, Keeping):
         if work.competing:
             return await self._run_competed(work.competing)
         answer = await self._offer()
+        while answer == SET_ASIDE:
+            self._happenings.pop(SET_ASIDE)
+            answer = await self._offer()
         if answer in ("refused", "lapsed"):
             return await self._give_up(answer)
         return await self._fulfil(answer)
@@ -70,20 +75,22 @@ class FulfilmentWorkflow(Offering, Keeping):
 
     async def _offer(self) -> str:
         """The point's answer, or `lapsed` when it gave none, or `cancelled`."""
-        number = 1
-        offered = await self._insist_on(calls.offer_fulfilment, self._step("offer"))
+        offered = await self._insist_on(calls.offer_fulfilment, self._offer_step())
         while offered.state == "PLANNED":
             # It is held; the orders service watches the dates of holds and tells.
             await self._first_of("cancelled", "hold_ended")
             self._happenings.pop("hold_ended", None)
-            number += 1
-            offered = await self._insist_on(calls.offer_fulfilment, self._step(f"offer/{number}"))
+            offered = await self._insist_on(calls.offer_fulfilment, self._offer_step())
         return "cancelled" if offered.state == "CANCELLED" else await self._answer_of_the_point(offered)
+
+    def _offer_step(self) -> FulfilmentStep:
+        self._offers += 1
+        return self._step("offer" if self._offers == 1 else f"offer/{self._offers}")
 
     async def _answer_of_the_point(self, offered: Offered) -> str:
         wait: timedelta | None = datetime.fromisoformat(offered.deadline) - workflow.now()
         while True:
-            answer = await self._first_of("cancelled", "accepted", "refused", within=wait)
+            answer = await self._first_of("cancelled", "accepted", "refused", SET_ASIDE, within=wait)
             if answer:
                 return answer
             # Nobody answered that we know of: the orders service knows whether somebody did.
@@ -118,8 +125,11 @@ class FulfilmentWorkflow(Offering, Keeping):
         return answer
 
     async def _report_short(self) -> LostUnits:
-        short = self._lines("short", "short") or self._lines("picked", "short")
-        await self._change_holds(calls.report_short, "short", short, "short_pick")
+        kind = "short" if self._lines("short", "short") else "picked"
+        short = self._lines(kind, "short")
+        # What came to a hub and is not found there is held nowhere.
+        if held := minus(short, self._lines(kind, "unheld")):
+            await self._change_holds(calls.report_short, "short", held, "short_pick")
         return self._lost(short, "short_pick", held=False)
 
     async def _prepare(self) -> bool:
@@ -163,19 +173,28 @@ class FulfilmentWorkflow(Offering, Keeping):
         if happening is None or happening.data.get("reason") != _UNPAID:
             return None
         lost = self._lost(self._lines("cancelled", "lines"), _UNPAID, held=True)
-        return replace(lost, given_up=True, captured=self._captured, spoiled=self._lines("cancelled", "spoiled"))
+        return replace(
+            lost,
+            given_up=True,
+            captured=self._captured,
+            spoiled=self._lines("cancelled", "spoiled"),
+            unheld=self._lines("cancelled", "unheld"),
+        )
 
     async def _hand_over(self) -> bool:
         """The scan at hand-over wins against a cancellation that comes after it."""
-        if await self._first_of("handed_over", "cancelled") != "handed_over":
+        told = await self._first_of(*HANDED_OVER, "cancelled")
+        if told == "cancelled":
             return False
-        lines = self._lines("handed_over", "lines")
-        parcel = str(self._happenings["handed_over"].data["parcel_id"])
-        await self._change_holds(calls.issue_stock, "issue", lines, f"parcel/{parcel}")
+        parcel = str(self._happenings[told].data["parcel_id"])
+        if lines := self._issued(told):
+            await self._change_holds(calls.issue_stock, "issue", lines, f"parcel/{parcel}")
         return True
 
     async def _travel(self) -> FulfilmentOutcome:
         """A parcel that is lost is on its way until somebody, or time, has decided what becomes of its units."""
+        if self._work.joins:
+            return await self._travel_to_hub()
         end = await self._first_of("delivered", "returned", "loss_decided")
         if end != "loss_decided":
             return FulfilmentOutcome(end)

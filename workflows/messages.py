@@ -64,6 +64,8 @@ class LifeCycle:
     competition: Competition | None = None
     # How long goods are tried at home; 0: they are not.
     trial_days: int = 0
+    # What several points prepare may meet at a hub.
+    consolidates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,8 @@ class Leg:
     hand_over_from: str = ""
     # When the last of its units to come are due.
     waits_until: str = ""
+    # The hub that it goes to; what the hub has itself comes with nobody.
+    via_point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +280,7 @@ class PlanRequest:
     supplies: list[SupplyOverlay] = field(default_factory=list)
     # The store at which it is collected.
     collect_at: str = ""
+    may_consolidate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +302,8 @@ class Plan:
     unplanned: list[RefusedLine]
     quote_broken: bool = False
     options: list[Option] = field(default_factory=list)
+    # What goes on from the hub at which its legs meet.
+    onward: Leg | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -483,6 +490,8 @@ class AcceptRequest:
     taken: str = ""
     # Of what is to be tried at home; empty where it does not matter.
     authorised_until: str = ""
+    # As in the plan.
+    onward: Leg | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,6 +525,9 @@ class FulfilmentInput:
     competing: Competing | None = None
     # Its customer collects it at the point.
     collected: bool = False
+    # The work at a hub that its parcel goes to; and whether it is such work itself.
+    joins: str = ""
+    consolidates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -619,14 +631,22 @@ class LostUnits:
     # The delivery that they were to come with: their point did nothing wrong.
     supply_id: str = ""
     spoiled: list[Line] = field(default_factory=list)
+    # Those of them that came to a hub: they are held nowhere.
+    unheld: list[Line] = field(default_factory=list)
+    # They did not arrive at a hub: their point did nothing wrong.
+    on_the_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class FulfilmentOutcome:
-    """How it ended: `delivered`, `returned`, `lost`, `refused`, `lapsed`, `short` or `cancelled`."""
+    """How it ended: `delivered`, `returned`, `lost`, `refused`, `lapsed`, `short` or `cancelled`.
+
+    `follows`: other work that has become of it.
+    """
 
     state: str
     lost: LostUnits | None = None
+    follows: FulfilmentInput | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.amending import CHANGE_TOLD
     from workflows.calls import StepFailed
     from workflows.collecting import Asking
+    from workflows.consolidating import minus
     from workflows.messages import (
         Accepted,
         AcceptRequest,
@@ -181,6 +182,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             return Plan("", [], "", "", [])
         wanted = self._plan_of(self._order.lines, overlays, self._order.quote_id, in_basket, supplies=supplies)
         self._undo["capacity"] = self._give_all_room_back
+        wanted = replace(wanted, may_consolidate=self._order.life_cycle.consolidates)
         plan = await calls.plan_order(wanted)
         if plan.quote_broken:
             detail = "the promise that was shown cannot be kept"
@@ -274,6 +276,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             appointment=self._appointment,
             taken=taken,
             authorised_until=authorised_until,
+            onward=plan.onward,
         )
         accepted = await self._insist_on(calls.accept_order, request)
         if accepted.refusal:
@@ -440,7 +443,8 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
     def _competing(self, work: FulfilmentInput) -> Competing | None:
         """None where the planned point alone is asked. Nobody need be faster than that, if it is late itself."""
         competition = self._order.life_cycle.competition
-        if competition is None or work.collected:
+        # Parcels that are to meet come from where they were planned, and meet there.
+        if competition is None or work.collected or work.joins or work.consolidates:
             return None
         return Competing(
             rings=competition.rings,
@@ -466,13 +470,15 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             while True:
                 await self._ask_for_help(0, "FULFILMENT_ENDED_FROM_OUTSIDE")
         if outcome.lost:
-            if outcome.state != "lost":
+            if outcome.state not in ("lost", "delivered"):
                 # Another leg of the order may be like it, at the same point.
                 room = self._room.get(fulfilment.fulfilment_id)
                 decision_id = room.decision_id if room else ""
                 place = LegPlace(outcome.lost.point_id, fulfilment.lines, decision_id)
                 self._gone[fulfilment.fulfilment_id] = place
             self._lost.append(outcome.lost)
+        if outcome.follows:
+            self._start([outcome.follows])
         self._running.discard(fulfilment.fulfilment_id)
 
     async def _reroute(self, lost: LostUnits) -> None:
@@ -486,7 +492,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         self._rounds += 1
         is_sent_again = lost.replaces == lost.fulfilment_id
         # Their points did nothing wrong.
-        is_excused = is_sent_again or bool(lost.supply_id)
+        is_excused = is_sent_again or bool(lost.supply_id) or lost.on_the_way
         self._resends += is_excused
         self._excluded += [] if is_excused else never_again(lost)
         gone = [self._gone.pop(lost.fulfilment_id)] if lost.fulfilment_id in self._gone else []
@@ -499,8 +505,10 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         cancelled = without(lost.lines, legs)
         await self._write_off(lost.fulfilment_id, lost.point_id, lost.spoiled)
         if cancelled and lost.held:
-            holds = [Hold(line.sku, lost.point_id, line.quantity) for line in cancelled]
-            await self._release(holds, "no other point")
+            held = minus(cancelled, lost.unheld)
+            holds = [Hold(line.sku, lost.point_id, line.quantity) for line in held]
+            if holds:
+                await self._release(holds, "no other point")
         request = RerouteRequest(
             request_id=self._key(f"reroute/{self._rounds}"),
             order_id=self._order.order_id,

@@ -189,6 +189,7 @@ def _input(facts: orders.OrderFacts) -> OrderInput:
             capture_at=facts.life_cycle.capture_at or "shipment",
             competition=_competition(facts.life_cycle),
             trial_days=facts.life_cycle.trial.days,
+            consolidates=facts.life_cycle.consolidates,
         ),
         placed_at=from_proto(facts.placed_at).isoformat(),
         basket_id=facts.basket_id,

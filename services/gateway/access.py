@@ -163,6 +163,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/fulfilments/{fulfilment_id}"): _STORE_AND_SERVICE,
     ("GET", "/v1/fulfilments/{fulfilment_id}/label"): _STORE_AND_SERVICE,
     ("GET", "/v1/fulfilments/{fulfilment_id}/packing-slip"): _STORE_AND_SERVICE,
+    ("GET", "/v1/points/{point_id}/arrivals"): _STORE_AND_SERVICE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/receive"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/accept"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/refuse"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/pick"): _STORE,

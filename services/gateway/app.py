@@ -33,6 +33,7 @@ from services.gateway.routes.capacity import capacity_router
 from services.gateway.routes.changes import changes_router
 from services.gateway.routes.checks import checks_router
 from services.gateway.routes.collections import collections_router
+from services.gateway.routes.consolidation import consolidation_router
 from services.gateway.routes.customer_links import customer_links_router
 from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.desk import desk_router
@@ -91,6 +92,10 @@ _TAGS = (
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("pick lists", "Works that one person picks together, in walking order: who has which, and what was found."),
     ("manifests", "What carriers took from points, many parcels at a time."),
+    (
+        "consolidation",
+        "Parcels that meet at a hub and leave as one shipment: what comes there, and what of it was there.",
+    ),
     ("offers", "Work that points compete for: who may take it and until when, and what nobody took."),
     ("figures", "How much stands where, who answers how fast, what is kept of promises, and how long it takes."),
     ("hand-over", "Work of points that other systems do: which, how far it is, and where they are silent."),
@@ -172,6 +177,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         work_router,
         picking_router,
         manifests_router,
+        consolidation_router,
         offers_router,
         figures_router,
         carriers_router,

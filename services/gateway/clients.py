@@ -28,6 +28,7 @@ from oms.inventory.v1.transfer_service_pb2_grpc import TransferServiceStub
 from oms.orders.v1.bulk_service_pb2_grpc import BulkServiceStub
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub
 from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceStub
+from oms.orders.v1.consolidation_service_pb2_grpc import ConsolidationServiceStub
 from oms.orders.v1.customer_service_pb2_grpc import CustomerServiceStub
 from oms.orders.v1.desk_service_pb2_grpc import DeskServiceStub
 from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from oms.orders.v1.bulk_service_pb2_grpc import BulkServiceAsyncStub
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
+    from oms.orders.v1.consolidation_service_pb2_grpc import ConsolidationServiceAsyncStub
     from oms.orders.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
     from oms.orders.v1.desk_service_pb2_grpc import DeskServiceAsyncStub
     from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
@@ -144,6 +146,7 @@ class Clients:
         self.collections: CollectionServiceAsyncStub = CollectionServiceStub(self._channels["orders"])
         self.bulk: BulkServiceAsyncStub = BulkServiceStub(self._channels["orders"])
         self.desk: DeskServiceAsyncStub = DeskServiceStub(self._channels["orders"])
+        self.consolidation: ConsolidationServiceAsyncStub = ConsolidationServiceStub(self._channels["orders"])
         self.payments: PaymentsServiceAsyncStub = PaymentsServiceStub(self._channels["payments"])
         self.finance: FinanceServiceAsyncStub = FinanceServiceStub(self._channels["payments"])
         self.stored_value: StoredValueServiceAsyncStub = StoredValueServiceStub(self._channels["payments"])

@@ -104,6 +104,7 @@ def fulfilment_values(fulfilment: orders.Fulfilment) -> dict[str, Any]:
             "loss": (loss := parcel["loss"]) and loss | {"decision": loss["decision"] or None},
         },
         "replaces": fulfilment.replaces or None,
+        "joins": fulfilment.joins or None,
     }
 
 

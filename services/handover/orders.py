@@ -72,7 +72,10 @@ class Orders:
             lines=tuple(Line(one.line_number, one.sku, one.title, one.quantity) for one in work.lines),
             start_by=field_or_none(work, "latest_start"),
             hand_over_by=field_or_none(work, "hand_over_by"),
-            ship_to=ShipTo(to.name, tuple(to.street_lines), to.postcode, to.city, to.country),
+            # What goes to a hub is sent to that point, by the id that both know it by.
+            ship_to=ShipTo(
+                answer.hub_point_id or to.name, tuple(to.street_lines), to.postcode, to.city, to.country
+            ),
         )
         return Found(_WORK[work.state], order)
 

@@ -17,6 +17,7 @@ from kit.values.gs1 import is_company_prefix
 from oms.orders.v1.bulk_service_pb2_grpc import add_BulkServiceServicer_to_server
 from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
 from oms.orders.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
+from oms.orders.v1.consolidation_service_pb2_grpc import add_ConsolidationServiceServicer_to_server
 from oms.orders.v1.customer_service_pb2_grpc import add_CustomerServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
@@ -39,6 +40,8 @@ from services.orders.changes_rpc import ChangesRpc
 from services.orders.codes import Codes
 from services.orders.collecting import Collecting
 from services.orders.collecting_rpc import CollectionRpc
+from services.orders.consolidating import Consolidating
+from services.orders.consolidation_rpc import ConsolidationRpc
 from services.orders.customers import Customers
 from services.orders.customers_rpc import CustomerRpc
 from services.orders.desk import Desk
@@ -163,6 +166,7 @@ async def main() -> None:
         add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, identities)), server)
         add_CustomerServiceServicer_to_server(CustomerRpc(customers), server)
         add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engine)), server)
+        add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(engine, bell)), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
     async def sweep() -> None:

@@ -107,6 +107,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             to_slot(request),
             request.taken,
             times.field_or_none(request, "authorised_until"),
+            to.to_onward(request),
         )
         return pb.AcceptOrderResponse(
             state=to.from_order_state(planned.state),
@@ -512,4 +513,5 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             texts=[
                 pb.PersonalText(line_number=one.line_number, name=one.name, text=one.text) for one in work.texts
             ],
+            hub_point_id=work.hub_point_id,
         )

@@ -23,6 +23,7 @@ from services.orders.domain import (
     appointments,
     capture,
     collecting,
+    consolidating,
     fraud,
     fulfilment,
     order,
@@ -94,6 +95,8 @@ class Work:
     texts: tuple[PersonalText, ...] = ()
     # Of what its customer collects.
     customer_name: str = field(default="", repr=False)
+    # Where it goes to instead of the customer.
+    hub_point_id: str = ""
 
 
 _PLANNED = TypeAdapter(Planned)
@@ -209,17 +212,20 @@ class OrdersService(Offering):
         slot: Slot | None = None,
         taken: str = "",
         authorised_until: datetime | None = None,
+        onward: Leg | None = None,
     ) -> Planned:
         """recorded | action_required -> validated; CANCELLING without fulfilments if the customer was faster.
 
         With a refusal the order stays as it is until what was begun for it is undone.
         """
 
+        planned = consolidating.with_onward(legs, onward)
+
         async def decide(tx: AsyncConnection, one: Order) -> Decision:
             appointment = appointments.kept(one.content, booking_id, slot)
             check = await self._check_for_fraud(tx, one, as_of)
             return order.accept(
-                one, legs, promise, decision_id, payment, as_of, appointment, check, taken, authorised_until
+                one, planned, promise, decision_id, payment, as_of, appointment, check, taken, authorised_until
             )
 
         return _to_planned(await self.on_order_after_a_look(asked, order_id, decide, _accepted))
@@ -378,6 +384,10 @@ class OrdersService(Offering):
                 return Work(as_offered(work, mine[0]), None, *of_order)
         numbers = {line.line_number for line in work.lines}
         texts = tuple(one for one in view.buyer.personalisations if one.line_number in numbers)
+        if work.joins:
+            # What goes to a hub has no business with the customer's address.
+            hub_point_id = view.order.fulfilment(work.joins).point_id
+            return Work(work, None, *of_order, texts, hub_point_id=hub_point_id)
         name = view.buyer.customer.name if work.is_collected else ""
         return Work(work, view.buyer.ship_to, *of_order, texts, name)
 

@@ -3,7 +3,7 @@
 The migrations make the tables. The aggregate itself is read and written as documents, in store.py.
 """
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, MetaData, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData()
@@ -39,6 +39,7 @@ life_cycle = Table(
     Column("authorise_ahead_seconds", Integer),
     Column("notifications", JSONB),
     Column("collection", JSONB),
+    Column("consolidates", Boolean),
 )
 
 sales_channel = Table(

@@ -101,6 +101,7 @@ def to_life_cycle(message: pb.LifeCycle) -> LifeCycle:
         message.authorise_ahead_seconds or AUTHORISE_AHEAD_SECONDS,
         to_notification_rules(message),
         to_collection_terms(message),
+        message.consolidates,
     )
 
 
@@ -180,22 +181,29 @@ def to_texts(lines: Iterable[pb.OrderLine]) -> tuple[PersonalText, ...]:
 
 
 def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
-    return [
-        Leg(
-            point_id=one.point_id,
-            carrier_id=one.carrier_id,
-            service_id=one.service_id,
-            lines=tuple(to_units(one.lines)),
-            window=to_window(one.window, f"legs[{i}].window"),
-            hand_over_by=times.field_or_none(one, "hand_over_by"),
-            latest_start=times.field_or_none(one, "latest_start"),
-            next_hand_over_by=times.field_or_none(one, "next_hand_over_by"),
-            next_window=to_window(one.next_window, f"legs[{i}].next_window"),
-            hand_over_from=times.field_or_none(one, "hand_over_from"),
-            waits_until=times.field_or_none(one, "waits_until"),
-        )
-        for i, one in enumerate(messages)
-    ]
+    return [_to_leg(one, f"legs[{i}]") for i, one in enumerate(messages)]
+
+
+def to_onward(message: pb.AcceptOrderRequest) -> Leg | None:
+    """What goes on from a hub; None where nothing meets."""
+    return _to_leg(message.onward, "onward") if message.HasField("onward") else None
+
+
+def _to_leg(one: pb.PlannedLeg, path: str) -> Leg:
+    return Leg(
+        point_id=one.point_id,
+        carrier_id=one.carrier_id,
+        service_id=one.service_id,
+        lines=tuple(to_units(one.lines)),
+        window=to_window(one.window, f"{path}.window"),
+        hand_over_by=times.field_or_none(one, "hand_over_by"),
+        latest_start=times.field_or_none(one, "latest_start"),
+        next_hand_over_by=times.field_or_none(one, "next_hand_over_by"),
+        next_window=to_window(one.next_window, f"{path}.next_window"),
+        hand_over_from=times.field_or_none(one, "hand_over_from"),
+        waits_until=times.field_or_none(one, "waits_until"),
+        via_point_id=one.via_point_id,
+    )
 
 
 def to_units(messages: Iterable[pb.PlannedLine]) -> list[Units]:
@@ -288,6 +296,7 @@ def from_life_cycle(one: LifeCycle) -> pb.LifeCycle:
         authorise_ahead_seconds=one.authorise_ahead_seconds,
         notifications=[from_notification_rule(rule) for rule in one.notifications],
         collection=from_collection_terms(one),
+        consolidates=one.consolidates,
     )
 
 
@@ -595,6 +604,8 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         collected=one.is_collected,
         collection=from_collection(one.collection) if one.collection else None,
         picking=from_picking(one),
+        joins=one.joins,
+        consolidates=one.consolidates,
     )
 
 

@@ -32,6 +32,9 @@ WAKING = frozenset(
                 "capture_overridden",
                 "capture_retry_requested",
                 "handed_over",
+                "forwarded",
+                "received",
+                "set_aside",
                 "delivered",
                 "cancelled",
             )
@@ -56,6 +59,7 @@ STARTING = {
     "oms.orders.order.refund_requested": "RefundWorkflow",
     "oms.orders.order.appointment_move_requested": "AppointmentMoveWorkflow",
     "oms.orders.order.trial_units_back": "RestockWorkflow",
+    "oms.orders.order.inbound_units_back": "RestockWorkflow",
     "oms.booking.booking.missed": "MissedAppointmentWorkflow",
 }
 

@@ -100,6 +100,8 @@ _ELSEWHERE = {
         "SettleChange",
         "send_notifications",
         "ResendNotification",
+        # Of parcels that meet at a hub: test_consolidation.py.
+        "ReceiveParcel",
         "DecideTrial",
         "GiveUnitsBack",
         "MarkReady",

@@ -64,6 +64,7 @@ class OrderActivities:
                 slot=_slot(request.appointment),
                 taken=request.taken,
                 authorised_until=instant_or_none(request.authorised_until),
+                onward=to_leg(request.onward) if request.onward else None,
             ),
             timeout=CALL_SECONDS,
         )
@@ -340,6 +341,7 @@ def to_leg(leg: Leg) -> pb.PlannedLeg:
         next_window=_window(leg.next_window_start, leg.next_window_end),
         hand_over_from=instant_or_none(leg.hand_over_from),
         waits_until=instant_or_none(leg.waits_until),
+        via_point_id=leg.via_point_id,
     )
 
 
@@ -383,4 +385,6 @@ def to_work(row: pb.Fulfilment, paid_by_channel: bool) -> FulfilmentInput:
         replaces=row.replaces,
         window_end=text_or_empty(row.window, "end"),
         collected=row.collected,
+        joins=row.joins,
+        consolidates=row.consolidates,
     )

@@ -50,6 +50,7 @@ class PromiseActivities:
                 )
                 for line in reply.unplanned
             ],
+            onward=leg_of(best.onward) if best and best.HasField("onward") else None,
             quote_broken=reply.quote_broken,
             options=[
                 Option(
@@ -104,6 +105,7 @@ def question(request: PlanRequest) -> pb.PlanOrderRequest:
         replaced_legs=map(place_proto, request.replaced),
         appointment=_appointment(request.appointment) if request.appointment else None,
         may_wait=request.may_wait,
+        may_consolidate=request.may_consolidate,
         supply_overlays=[
             pb.SupplyOverlay(sku=row.sku, point_id=row.point_id, supply_id=row.supply_id, units=row.units)
             for row in request.supplies
@@ -138,4 +140,5 @@ def leg_of(leg: pb.Leg) -> Leg:
         next_window_end=text_or_empty(leg.next_window, "end"),
         hand_over_from=text_or_empty(leg, "hand_over_from"),
         waits_until=text_or_empty(leg, "waits_until"),
+        via_point_id=leg.via_point_id,
     )

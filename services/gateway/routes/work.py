@@ -68,6 +68,7 @@ async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAr
         "brands": list(found.brands),
         "channel_order_number": found.channel_order_number or None,
         "customer_name": found.customer_name or None,
+        "hub_point_id": found.hub_point_id or None,
     }
     return FulfilmentDetail.model_validate(fulfilment_values(found.fulfilment) | more)
 
@@ -87,7 +88,7 @@ async def print_label(
     )
     label = printing.Label(
         sender=await _sender(request, clients, found),
-        receiver=_receiver(found),
+        receiver=await _receiver(request, clients, found),
         carrier=found.carrier_id,
         service=found.service_id,
         order_number=_order_number(found),
@@ -109,11 +110,11 @@ async def print_slip(
 ) -> Response:
     """Print what is in a parcel, without prices. 409 NOT_PICKED before it is known."""
     found = await read(fulfilment_id, caller, clients)
-    if found.status not in _PICKED or found.ship_to is None:
+    if found.status not in _PICKED or (found.ship_to is None and found.hub_point_id is None):
         raise FailedPrecondition("NOT_PICKED", "a packing slip says what was picked", state=found.status)
     slip = printing.Slip(
         sender=await _sender(request, clients, found),
-        receiver=_receiver(found),
+        receiver=await _receiver(request, clients, found),
         order_number=_order_number(found),
         lines=[printing.SlipLine(one.title or one.sku, one.sku, one.quantity) for one in found.lines],
     )
@@ -319,11 +320,17 @@ async def carrier_event(body: CarrierEvent, clients: ClientsAre) -> CarrierEvent
 
 
 async def _sender(request: Request, clients: Clients, found: FulfilmentDetail) -> printing.Party:
-    place = await places_of(request, clients).one(found.point_id)
+    return await _party(request, clients, found.point_id)
+
+
+async def _party(request: Request, clients: Clients, point_id: str) -> printing.Party:
+    place = await places_of(request, clients).one(point_id)
     return printing.Party((place.name, f"{place.postcode} {place.city}".strip(), place.country))
 
 
-def _receiver(found: FulfilmentDetail) -> printing.Party:
+async def _receiver(request: Request, clients: Clients, found: FulfilmentDetail) -> printing.Party:
+    if found.hub_point_id:
+        return await _party(request, clients, found.hub_point_id)
     to = found.ship_to
     if to is None:
         return printing.Party(())

@@ -7,9 +7,19 @@ from pydantic import ConfigDict, Field
 
 from services.gateway.schemas.base import Instant, LongText, RequiredText, Sent, Shown
 
-HoldKind = Literal["cooling_off", "fraud", "payment", "manual", "appointment", "release_date", "stock", "change"]
+HoldKind = Literal[
+    "cooling_off",
+    "fraud",
+    "payment",
+    "manual",
+    "appointment",
+    "release_date",
+    "stock",
+    "change",
+    "consolidation",
+]
 HoldDefault = Literal["release", "cancel"]
-# What waits for stock goes on when its units are there, whatever the date.
+# What waits for stock, or for parcels of other points, goes on when its units are there, whatever the date.
 HoldEnd = Literal["release", "cancel", "wait"]
 
 

@@ -35,7 +35,11 @@ class HoldRule(Sent):
 
     kind: HoldKind
     seconds: _Seconds = Field(0, description="0: it waits for a person, or its date comes from the plan")
-    default: HoldEnd = Field("release", description="A hold for `stock` always waits until its units are there")
+    default: HoldEnd = Field(
+        "release",
+        description="A hold for `stock` always waits until its units are there; one for `consolidation` waits for "
+        "the parcels of other points (`wait`), or goes on without them so long after they are due (`release`)",
+    )
     roles: list[_Role] = Field(default_factory=list)
 
 
@@ -247,6 +251,9 @@ class LifeCycle(Sent):
         default_factory=list, description="What customers are told, and how; without any they are told nothing"
     )
     collection: CollectionTerms | None = Field(None, description="Null: the usual terms")
+    consolidates: bool = Field(
+        False, description="Several points' parcels may meet at a hub, where the ruleset finds it worth its cost"
+    )
 
 
 class LifeCycleView(LifeCycle):

@@ -452,7 +452,7 @@ class ParcelPromiseView(Shown):
 
     fulfilment_id: str
     window: WindowView
-    cause: Literal["planned_later", "hand_over_missed", "delivery_missed", "in_time"]
+    cause: Literal["planned_later", "hand_over_missed", "delivery_missed", "arrival_late", "in_time"]
 
 
 class PromiseChangeView(Shown):

@@ -146,6 +146,10 @@ class FulfilmentView(Shown):
     collected: bool = Field(description="Its customer collects it at the point: it is put aside, not packed")
     collection: CollectionView | None = Field(description="From when it is ready on")
     picking: PickingView | None = Field(description="Who picks it on a pick list now")
+    joins: str | None = Field(
+        description="The work at a hub that its parcel goes to; `delivered` is received there"
+    )
+    consolidates: bool = Field(description="Work at a hub: its lines grow with what other points send")
 
 
 class LabelAddress(Shown):
@@ -170,6 +174,7 @@ class FulfilmentDetail(FulfilmentView):
     """A fulfilment with where it goes."""
 
     ship_to: LabelAddress | None
+    hub_point_id: str | None = Field(description="Where a parcel goes that joins others; null: to the customer")
     texts: list[PersonalTextView] = Field(description="To be put on its units; none while it is only offered")
     channel_id: str
     brands: list[str]

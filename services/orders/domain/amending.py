@@ -5,7 +5,7 @@ and money follows by the order's story; while that is open, the order is held or
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from kit.values.ids import derived_id
 from services.orders.domain import awaiting, changes, holds, refunds
 from services.orders.domain import order as life
 from services.orders.domain.dues import due_minor, is_settled_ahead, no_longer_due_minor
-from services.orders.domain.fulfilment import in_work, moved
+from services.orders.domain.fulfilment import moved
 from services.orders.domain.model import (
     Change,
     ChangeKind,
@@ -34,11 +34,12 @@ from services.orders.domain.plan import (
     check_units,
     counted,
     counted_ranges,
+    fewer,
     lines_of,
     unit_facts,
     units_in_words,
 )
-from services.orders.domain.ranges import in_fulfilment, quantity, take
+from services.orders.domain.ranges import LineRange, in_fulfilment, quantity, take
 from services.orders.domain.states import (
     CaptureState,
     ChangeState,
@@ -140,7 +141,7 @@ def _cancellable(order: Order, roles: Sequence[str]) -> list[Fulfilment]:
 
 def _check_enough(order: Order, works: Sequence[Fulfilment], counts: Counter[int], roles: Sequence[str]) -> None:
     ids = {one.fulfilment_id for one in works}
-    left = counted_ranges(one for one in order.ranges if one.fulfilment_id in ids)
+    left = counted_ranges(one for one in order.ranges if one.fulfilment_id in ids and _is_at_home(one))
     for line_number, count in sorted(counts.items()):
         if count <= left[line_number]:
             continue
@@ -164,14 +165,15 @@ def _without_units(
     missing = Counter(counts)
     ranges, after, released, told = order.ranges, order, list[dict[str, object]](), list[Happening]()
     for work in works:
-        has = counted_ranges(in_fulfilment(ranges, work.fulfilment_id))
+        whole = counted_ranges(in_fulfilment(ranges, work.fulfilment_id))
+        has = counted_ranges(filter(_is_at_home, in_fulfilment(ranges, work.fulfilment_id)))
         taken = Counter({number: min(missing[number], has[number]) for number in has if missing[number]})
         if not taken.total():
             continue
         missing -= taken
-        ranges = take(ranges, taken, in_work(work), UnitState.CANCELLED)
+        ranges = take(ranges, taken, _at_home_in(work), UnitState.CANCELLED)
         waiting, given_up = awaiting.without(work, taken)
-        less = _with_less(order, waiting, has - taken)
+        less = _with_less(waiting, whole - taken)
         gone = lines_of(order.content, taken)
         after = _with_work(after, less)
         is_empty = less.state is FulfilmentState.CANCELLED
@@ -194,11 +196,20 @@ def _without_units(
     return let_go.order, released, (*told, *let_go.happenings)
 
 
-def _with_less(order: Order, work: Fulfilment, left: Counter[int]) -> Fulfilment:
+def _is_at_home(one: LineRange) -> bool:
+    """What came to a hub from another point has been prepared there."""
+    return one.state is not UnitState.RECEIVED
+
+
+def _at_home_in(work: Fulfilment) -> Callable[[LineRange], bool]:
+    return lambda one: one.fulfilment_id == work.fulfilment_id and _is_at_home(one)
+
+
+def _with_less(work: Fulfilment, left: Counter[int]) -> Fulfilment:
     """The work with these units; without any, it is cancelled as it was."""
-    if not left.total():
+    if not left.total() and not work.consolidates:
         return moved(withdrawn(work), FulfilmentState.CANCELLED)
-    return replace(work, lines=lines_of(order.content, left))
+    return replace(work, lines=fewer(work.lines, left))
 
 
 def _with_work(order: Order, work: Fulfilment) -> Order:

@@ -21,7 +21,7 @@ from services.orders.domain.model import (
     Order,
     Slot,
 )
-from services.orders.domain.states import LEFT_THE_POINT, OPEN_FULFILMENT, FulfilmentState, OrderState
+from services.orders.domain.states import OPEN_FULFILMENT, FulfilmentState, OrderState
 
 _MODES = (DeliveryMode.APPOINTMENT, DeliveryMode.WHITE_GLOVE)
 _ALIVE = (OrderState.VALIDATED, OrderState.RELEASED)
@@ -72,7 +72,7 @@ def request_move(order: Order, slot: Slot, actor: str, as_of: datetime) -> Decis
             "APPOINTMENT_MOVING", "another move is under way", wanted_slot_id=appointment.wanted_slot_id
         )
     _check_in_time(order, appointment)
-    gone = any(one.state in LEFT_THE_POINT for one in order.sent)
+    gone = any(one.has_left for one in order.sent)
     if not gone and slot.day < appointment.met_from:
         raise FailedPrecondition(
             "SLOT_TOO_EARLY",
@@ -176,7 +176,7 @@ def _check_in_time(order: Order, appointment: Appointment) -> None:
         why = f"the order is {order.state.value}"
     elif any(one.state is FulfilmentState.DELIVERED for one in order.sent):
         why = "a parcel was delivered"
-    elif not appointment.missed_at and any(one.state in LEFT_THE_POINT for one in order.sent):
+    elif not appointment.missed_at and any(one.has_left for one in order.sent):
         why = "a parcel has left"
     if why:
         raise FailedPrecondition(
@@ -189,7 +189,7 @@ def _following(one: Fulfilment, before: Appointment, slot: Slot, dated: Mapping[
 
     One that keeps its own, and misses its collection by no more days than the appointment moved, is in time.
     """
-    if one.state not in _TO_COME:
+    if one.state not in _TO_COME or one.joins:
         return one
     leg = dated.get(one.fulfilment_id)
     if leg and leg.hand_over_by and one.state in OPEN_FULFILMENT and not one.offers:

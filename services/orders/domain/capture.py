@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import money_back, personalising, refunds, trials
-from services.orders.domain.fulfilment import moved, told, without_place
+from services.orders.domain import consolidating, money_back, personalising, refunds, trials
+from services.orders.domain.fulfilment import moved, received, told, without_place
 from services.orders.domain.model import Charge, Decision, Fulfilment, Happening, Order, Parcel
-from services.orders.domain.plan import unit_facts, units_in_words
+from services.orders.domain.plan import counted_ranges, lines_of, unit_facts, units_in_words
 from services.orders.domain.states import CAPTURE_MOVES, CaptureState, FulfilmentState, OrderState, move
 from services.orders.domain.taking import rest_is_cancelled
 
@@ -116,10 +116,13 @@ def give_up(order: Order, work: Fulfilment, reason: str, actor: str, as_of: date
     cancelled = moved(work, FulfilmentState.CANCELLED)
     text = f"{units_in_words(work.lines)} of {work.point_id} were given up: the money could not be captured."
     facts = {"reason": UNPAID, "lines": unit_facts(work.lines)}
-    if spoiled := personalising.spoiled_facts(work):
+    if spoiled := personalising.spoiled_facts(order, work):
         facts["spoiled"] = spoiled
+    if came := counted_ranges(received(order, work)):
+        facts["unheld"] = unit_facts(lines_of(order.content, came))
     decision = told(without_place(order, work), cancelled, "cancelled", text, as_of, actor=actor, facts=facts)
-    return replace(decision, happenings=(replace(decision.happenings[0], notes={"why": reason}),))
+    told_of = replace(decision.happenings[0], notes={"why": reason})
+    return replace(decision, happenings=(told_of, *consolidating.units_back(order, work, as_of)))
 
 
 def failed_since(order: Order) -> datetime | None:

@@ -55,7 +55,9 @@ def due_minor(order: Order) -> int:
     lines = order.content.lines
     kept = [one for one in order.ranges if one.state != UnitState.CANCELLED]
     in_parcels = {
-        one.fulfilment_id for one in order.fulfilments if one.parcel and one.state != FulfilmentState.CANCELLED
+        one.fulfilment_id
+        for one in order.fulfilments
+        if one.parcel and one.state != FulfilmentState.CANCELLED and not one.joins
     }
     fee_can_come = any(one.fulfilment_id not in in_parcels for one in kept)
     fee_is_due = fee_can_come or _brought_fee(order)

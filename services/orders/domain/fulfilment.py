@@ -21,13 +21,14 @@ from services.orders.domain.model import (
     Decision,
     Fulfilment,
     Happening,
+    HoldKind,
     Order,
     Parcel,
     Reach,
     Units,
 )
-from services.orders.domain.plan import lines_of, unit_facts, units_in_words
-from services.orders.domain.ranges import LineRange, Ranges, shift, take
+from services.orders.domain.plan import counted_ranges, fewer, lines_of, unit_facts, units_in_words
+from services.orders.domain.ranges import LineRange, Ranges, in_fulfilment, in_state, shift, take
 from services.orders.domain.states import (
     CAPTURE_SETTLED,
     FULFILMENT_MOVES,
@@ -67,7 +68,7 @@ def offer(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
     if is_kept_back(order, work):
         return Decision(order)
     deadline = as_of + timedelta(seconds=order.life_cycle.offer_seconds)
-    offered = replace(moved(work, FulfilmentState.OFFERED), offer_deadline=deadline)
+    offered = replace(moved(work, FulfilmentState.OFFERED), offer_deadline=deadline, refusal_reason="")
     text = f"{units_in_words(work.lines)} offered to {work.point_id} until {deadline:%-d %b %Y %H:%M %Z}."
     facts = {"offer_deadline": deadline.isoformat(), "lines": unit_facts(work.lines)}
     return told(order, offered, "offered", text, as_of, facts=facts)
@@ -102,8 +103,10 @@ def refuse_offer(order: Order, work: Fulfilment, reason: str, actor: str, as_of:
     if reason not in REFUSAL_REASONS:
         raise InvalidArgument("reason", f"the reason is one of {', '.join(REFUSAL_REASONS)}")
     _check_offered(work)
-    refused = replace(moved(work, FulfilmentState.REFUSED), refusal_reason=reason)
     text = f"{work.point_id} refused the work: {reason.replace('_', ' ')}."
+    if received(order, work):
+        return _set_aside(order, work, reason, text, actor, as_of)
+    refused = replace(moved(work, FulfilmentState.REFUSED), refusal_reason=reason)
     return told(without_place(order, work), refused, "refused", text, as_of, actor=actor, facts={"reason": reason})
 
 
@@ -112,9 +115,26 @@ def lapse_offer(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
     deadline = work.offer_deadline
     if work.state != FulfilmentState.OFFERED or deadline is None or deadline > as_of:
         return Decision(order)
-    lapsed = moved(work, FulfilmentState.LAPSED)
     text = f"{work.point_id} did not answer in time."
+    if received(order, work):
+        return _set_aside(order, work, "no_answer", text, "", as_of)
+    lapsed = moved(work, FulfilmentState.LAPSED)
     return told(without_place(order, work), lapsed, "lapsed", text, as_of)
+
+
+def _set_aside(order: Order, work: Fulfilment, reason: str, text: str, actor: str, as_of: datetime) -> Decision:
+    """offered -> planned: a hub that has goods of other points does not do its work. A person decides."""
+    after = replace(moved(work, FulfilmentState.PLANNED), offer_deadline=None, refusal_reason=reason)
+    decision = told(order, after, "set_aside", text, as_of, actor=actor, facts={"reason": reason})
+    why = f"{work.point_id} has goods of other points, and did not take the work: {reason.replace('_', ' ')}"
+    hold = holds.begin_of_work(decision.order, HoldKind.CONSOLIDATION, work.fulfilment_id, why, as_of)
+    held = replace(decision.order, holds=(*decision.order.holds, hold))
+    return Decision(held, (*decision.happenings, holds.told_of_beginning(held, hold)))
+
+
+def received(order: Order, work: Fulfilment) -> Ranges:
+    """The units of work at a hub that came from other points: they are no stock of its own."""
+    return in_state(in_fulfilment(order.ranges, work.fulfilment_id), UnitState.RECEIVED)
 
 
 def _check_offered(work: Fulfilment) -> None:
@@ -142,8 +162,12 @@ def record_pick(
     check_not_cancelled(work)
     state = FulfilmentState.PICKED if quantities.total() else FulfilmentState.SHORT
     after = replace(moved(work, state), picking=None)
-    ranges = take(order.ranges, quantities, _allocated_to(work), UnitState.PICKED, work.fulfilment_id)
+    # At a hub, what came from other points was counted when it came: what is missing is of its own stock first.
+    came = counted_ranges(received(order, work))
+    ranges = take(order.ranges, quantities - came, _allocated_to(work), UnitState.PICKED, work.fulfilment_id)
     ranges = shift(ranges, _allocated_to(work), UnitState.UNPLACED, work.replaces)
+    mislaid = came - quantities
+    ranges = take(ranges, mislaid, _received_by(work), UnitState.UNPLACED, work.replaces)
     missing = tuple(
         replace(line, quantity=line.quantity - quantities[line.line_number])
         for line in work.lines
@@ -153,10 +177,12 @@ def record_pick(
         text = f"{work.point_id} picked none of {units_in_words(work.lines)}"
         facts: dict[str, Any] = {"short": missing_units.facts(missing, why)}
     else:
-        after = replace(after, lines=lines_of(order.content, quantities))
+        after = replace(after, lines=fewer(work.lines, quantities))
         text = f"{work.point_id} picked {units_in_words(after.lines)}"
         facts = {"found": unit_facts(after.lines), "short": missing_units.facts(missing, why)}
     text += f"{missing_units.in_words(missing, why)}."
+    if mislaid:
+        facts["unheld"] = unit_facts(lines_of(order.content, mislaid))
     order = replace(order, ranges=ranges)
     if state == FulfilmentState.PICKED and order.life_cycle.capture_at == CaptureMoment.PREPARATION:
         parcel = opened(order, work)
@@ -184,7 +210,7 @@ def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, 
     packed = replace(packed, parcel=replace(parcel, weight_grams=weight_grams, closed_at=as_of))
     text = f"{work.point_id} packed {units_in_words(packed.lines)}"
     text += _to_capture(": ", parcel) or "."
-    order = replace(order, ranges=_shifted(order, work, UnitState.PACKED))
+    order = replace(order, ranges=shift(order.ranges, _picked_by(work), UnitState.PACKED, work.fulfilment_id))
     facts = {**parcel_facts(parcel), "lines": unit_facts(packed.lines)}
     return told(order, packed, "packed", text, as_of, actor=actor, facts=facts)
 
@@ -200,15 +226,17 @@ def check_personalised(work: Fulfilment) -> None:
 def opened(order: Order, work: Fulfilment) -> Parcel:
     """A parcel with the money of its goods; the order's first brings the delivery fee too (SPEC PAY-7).
 
-    What is sent again brings nothing: the parcel that was lost brought it. What is tried is paid after the trial.
+    What is sent again brings nothing: the parcel that was lost brought it. Nor does what goes to a hub: the parcel
+    that leaves from there does. What is tried is paid after the trial.
     """
-    shipping = 0 if work.replaces else parcel_shipping_minor(order)
+    brings_nothing = bool(work.replaces or work.joins)
+    shipping = 0 if brings_nothing else parcel_shipping_minor(order)
     is_tried = order.life_cycle.capture_at == CaptureMoment.TRIAL
     in_store = order.content.is_paid_in_store
-    is_settled = bool(work.replaces) or is_tried or in_store or is_settled_ahead(order)
+    is_settled = brings_nothing or is_tried or in_store or is_settled_ahead(order)
     return Parcel(
         parcel_id=derived_id("par", work.fulfilment_id),
-        amount_minor=0 if work.replaces or in_store else parcel_goods_minor(order, work) + shipping,
+        amount_minor=0 if brings_nothing or in_store else parcel_goods_minor(order, work) + shipping,
         currency=order.content.total.currency,
         weight_grams=0,
         closed_at=None,
@@ -247,8 +275,20 @@ def _check_found(work: Fulfilment, found: Sequence[Units]) -> Counter[int]:
     return quantities
 
 
-def _allocated_to(work: Fulfilment) -> Any:
-    return lambda one: one.fulfilment_id == work.fulfilment_id and one.state == UnitState.ALLOCATED
+def _allocated_to(work: Fulfilment) -> Callable[[LineRange], bool]:
+    return _in_state(work, UnitState.ALLOCATED)
+
+
+def _picked_by(work: Fulfilment) -> Callable[[LineRange], bool]:
+    return _in_state(work, UnitState.PICKED)
+
+
+def _received_by(work: Fulfilment) -> Callable[[LineRange], bool]:
+    return _in_state(work, UnitState.RECEIVED)
+
+
+def _in_state(work: Fulfilment, state: UnitState) -> Callable[[LineRange], bool]:
+    return lambda one: one.fulfilment_id == work.fulfilment_id and one.state is state
 
 
 # -- hand-over --------------------------------------------------------------------------------------------
@@ -268,15 +308,22 @@ def hand_over(order: Order, work: Fulfilment, tracking_code: str, actor: str, as
     _check_may_leave(order, work, as_of)
     code = tracking_code or derived_id("trk", work.parcel.parcel_id)[4:24].upper()
     gone = replace(gone, parcel=replace(work.parcel, tracking_code=code, handed_over_at=as_of))
-    order = replace(order, ranges=_shifted(order, work, UnitState.SHIPPED))
-    text = f"{work.point_id} handed {units_in_words(work.lines)} to {work.carrier_id}, tracking code {code}."
-    facts = {
+    came = counted_ranges(received(order, work))
+    end = UnitState.FORWARDED if work.joins else UnitState.SHIPPED
+    order = replace(order, ranges=shift(order.ranges, in_work(work), end, work.fulfilment_id))
+    text = f"{work.point_id} handed {units_in_words(work.lines)} to {work.carrier_id}, tracking code {code}"
+    text += f", for {order.fulfilment(work.joins).point_id}." if work.joins else "."
+    facts: dict[str, Any] = {
         "parcel_id": work.parcel.parcel_id,
         "carrier_id": work.carrier_id,
         "tracking_code": code,
         "lines": unit_facts(work.lines),
     }
-    return told(order, gone, "handed_over", text, as_of, actor=actor, facts=facts)
+    if came:
+        own = counted_ranges(in_fulfilment(order.ranges, work.fulfilment_id)) - came
+        facts["issued"] = unit_facts(lines_of(order.content, own))
+    # Customers are not told of what goes from point to point.
+    return told(order, gone, "forwarded" if work.joins else "handed_over", text, as_of, actor=actor, facts=facts)
 
 
 def _check_may_leave(order: Order, work: Fulfilment, as_of: datetime) -> None:
@@ -301,10 +348,6 @@ def check_not_cancelled(work: Fulfilment) -> None:
     """Raises FailedPrecondition / CANCELLED."""
     if work.state == FulfilmentState.CANCELLED:
         raise FailedPrecondition("CANCELLED", "the work was cancelled", state=work.state.value)
-
-
-def _shifted(order: Order, work: Fulfilment, state: UnitState) -> Ranges:
-    return shift(order.ranges, in_work(work), state, work.fulfilment_id)
 
 
 def in_work(work: Fulfilment) -> Callable[[LineRange], bool]:

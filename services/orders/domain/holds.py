@@ -25,7 +25,7 @@ from services.orders.domain.model import (
     LifeCycle,
     Order,
 )
-from services.orders.domain.states import LEFT_THE_POINT, OPEN_FULFILMENT, FulfilmentState, OrderState
+from services.orders.domain.states import OPEN_FULFILMENT, FulfilmentState, OrderState
 from services.orders.domain.taking import rest_is_cancelled
 
 # Where a life cycle says nothing: the usual rule of each kind.
@@ -40,9 +40,14 @@ USUAL_RULES = {
     HoldKind.RELEASE_DATE: HoldRule(HoldKind.RELEASE_DATE, 0, HoldDefault.RELEASE, ("supply_chain", *_SERVICE)),
     HoldKind.STOCK: HoldRule(HoldKind.STOCK, 0, HoldDefault.WAIT, ("supply_chain", *_SERVICE)),
     HoldKind.CHANGE: HoldRule(HoldKind.CHANGE, _HOUR_SECONDS // 2, HoldDefault.RELEASE, ()),
+    HoldKind.CONSOLIDATION: HoldRule(HoldKind.CONSOLIDATION, _DAY_SECONDS, HoldDefault.WAIT, _SERVICE),
 }
 # Holds of one point's work have their date from the plan; the order goes on whatever becomes of it.
 OF_WORK = frozenset({HoldKind.APPOINTMENT, HoldKind.RELEASE_DATE, HoldKind.STOCK})
+# Of these, what is not there is waited for.
+WAITING = frozenset({HoldKind.STOCK, HoldKind.CONSOLIDATION})
+# How much longer a hub waits to which nothing came in time.
+_STILL_NOTHING = timedelta(hours=6)
 # The story of the order ends cooling-off at its own timer: others step in only for one that does not.
 STORY_FIRST = timedelta(seconds=30)
 MAX_REASON_LENGTH = 500
@@ -128,6 +133,8 @@ def of_legs(order: Order, legs: Sequence[Leg], works: Sequence[Fulfilment], as_o
             rule = replace(rule_of(order.life_cycle, HoldKind.STOCK), default=HoldDefault.WAIT)
             stock = _begun(order, rule, work.fulfilment_id, waits_for(work), as_of, leg.waits_until - as_of)
             holds.append(stock)
+        if work.consolidates:
+            holds.append(_of_hub(order, work, works, as_of))
         if leg.hand_over_from:
             kind, reason = HoldKind.RELEASE_DATE, f"it is sold from {moment(leg.hand_over_from)} on"
         elif order.content.booking_id:
@@ -140,6 +147,23 @@ def of_legs(order: Order, legs: Sequence[Leg], works: Sequence[Fulfilment], as_o
             rule = rule_of(order.life_cycle, kind)
             holds.append(_begun(order, rule, work.fulfilment_id, reason, as_of, begin - ahead - as_of))
     return tuple(holds)
+
+
+def _of_hub(order: Order, hub: Fulfilment, works: Sequence[Fulfilment], as_of: datetime) -> Hold:
+    """Until the last parcel should be there, and as much longer as the rule gives it."""
+    joining = [one for one in works if one.joins == hub.fulfilment_id]
+    rule = rule_of(order.life_cycle, HoldKind.CONSOLIDATION)
+    last = max((one.window.end for one in joining if one.window), default=as_of)
+    lasts = max(last, as_of) - as_of + timedelta(seconds=rule.seconds)
+    return _begun(order, rule, hub.fulfilment_id, waits_for_points(joining), as_of, lasts)
+
+
+def waits_for_points(joining: Sequence[Fulfilment]) -> str:
+    """For example "it waits for 2 units from paris-1 and 1 unit from lyon-1"."""
+    counts = [(sum(line.quantity for line in one.lines), one.point_id) for one in joining]
+    return "it waits for " + " and ".join(
+        f"{count} unit{'' if count == 1 else 's'} from {point_id}" for count, point_id in counts
+    )
 
 
 def waits_for(work: Fulfilment) -> str:
@@ -156,6 +180,12 @@ def begin(order: Order, kind: HoldKind, reason: str, as_of: datetime) -> Hold:
     """A hold of all of the order that a rule asks for, with the date of its life cycle."""
     rule = rule_of(order.life_cycle, kind)
     return _begun(order, rule, "", reason, as_of, timedelta(seconds=rule.seconds) if rule.seconds else None)
+
+
+def begin_of_work(order: Order, kind: HoldKind, fulfilment_id: str, reason: str, as_of: datetime) -> Hold:
+    """The same for the work of one point, until a person decides."""
+    rule = replace(rule_of(order.life_cycle, kind), default=HoldDefault.WAIT)
+    return _begun(order, rule, fulfilment_id, reason, as_of, None)
 
 
 def _begun(
@@ -187,7 +217,7 @@ def place(
     _check_reason(reason)
     _check_date(until, as_of)
     if default is HoldDefault.WAIT:
-        raise InvalidArgument("default", "release or cancel: only what waits for stock waits on")
+        raise InvalidArgument("default", "release or cancel: only what waits for goods waits on")
     if default is HoldDefault.CANCEL and (fulfilment_id or until is None):
         raise InvalidArgument("default", "only a hold of the whole order, with a date, may cancel it then")
     works = order.fulfilments
@@ -231,6 +261,8 @@ def release(
     if hold.kind is HoldKind.STOCK:
         text = "its units are not there: it goes on when they are; lines or the order can be cancelled"
         raise FailedPrecondition("NOT_THERE", text, hold_id=hold_id)
+    if hold.kind is HoldKind.CONSOLIDATION and _has_nothing(order, hold):
+        raise FailedPrecondition("NOT_THERE", "nothing is there yet that could be sent", hold_id=hold_id)
     text = f"{_what(order, hold)} may go on{f': {reason}' if reason else ''} ({_words(hold)})."
     told = Happening("order.hold_released", text, as_of, _facts(hold), actor=actor)
     return _ended(order, hold, HoldOutcome.RELEASED, as_of, (told, *_waits_anew(order, hold, as_of)), actor)
@@ -297,6 +329,13 @@ def lapse(order: Order, cancel: Undo, as_of: datetime) -> Decision:
         if hold.until is None or hold.until > as_of or hold.default is HoldDefault.WAIT:
             continue
         order = decision.order
+        if hold.kind is HoldKind.CONSOLIDATION and _has_nothing(order, hold):
+            until = as_of + _STILL_NOTHING
+            text = f"{_what(order, hold)} is held until {moment(until)}: nothing has come yet ({_words(hold)})."
+            told = Happening("order.hold_extended", text, as_of, _facts(hold), told=False)
+            longer = _with(order, replace(hold, until=until), as_of)
+            decision = Decision(longer, (*decision.happenings, told))
+            continue
         if hold.default is HoldDefault.CANCEL and not _has_left(order):
             reason = f"nobody decided in time ({_words(hold)})"
             undone = _against(order, hold, HoldOutcome.LAPSED, reason, "", cancel, as_of)
@@ -320,11 +359,18 @@ def meet(order: Order, kind: HoldKind, fulfilment_id: str, as_of: datetime) -> D
     return decision
 
 
-def expect(order: Order, fulfilment_id: str, reason: str, until: datetime | None, as_of: datetime) -> Order:
+def expect(
+    order: Order,
+    fulfilment_id: str,
+    reason: str,
+    until: datetime | None,
+    as_of: datetime,
+    kind: HoldKind = HoldKind.STOCK,
+) -> Order:
     """What the work waits for is less, or comes at another time; None: at one that nobody knows."""
     holds = tuple(
         replace(one, reason=reason, until=until or one.until)
-        if one.kind is HoldKind.STOCK and one.fulfilment_id == fulfilment_id and one.ended_at is None
+        if one.kind is kind and one.fulfilment_id == fulfilment_id and one.ended_at is None
         else one
         for one in order.holds
     )
@@ -420,7 +466,12 @@ def _against(
 
 def _has_left(order: Order) -> bool:
     """What has left cannot be cancelled: the rest of it goes on. What was taken along has no part in this."""
-    return rest_is_cancelled(order) or any(one.state in LEFT_THE_POINT for one in order.sent)
+    return rest_is_cancelled(order) or any(one.has_left for one in order.sent)
+
+
+def _has_nothing(order: Order, hold: Hold) -> bool:
+    """Whether the held work has no unit yet: all of it is still to come to its hub."""
+    return not any(one.fulfilment_id == hold.fulfilment_id for one in order.ranges)
 
 
 def _with(order: Order, hold: Hold, as_of: datetime) -> Order:

@@ -14,6 +14,7 @@ from services.orders.domain.fraud_policy import FraudCheck, FraudPolicy
 from services.orders.domain.milestones import NotificationRule
 from services.orders.domain.ranges import LineRange
 from services.orders.domain.states import (
+    LEFT_THE_POINT,
     CaptureState,
     ChangeState,
     FulfilmentState,
@@ -147,6 +148,8 @@ class HoldKind(StrEnum):
     STOCK = "stock"
     # Somebody changes the order: until that is decided, and stock and money follow.
     CHANGE = "change"
+    # At a hub: for what other points send to it.
+    CONSOLIDATION = "consolidation"
 
 
 class HoldDefault(StrEnum):
@@ -154,7 +157,7 @@ class HoldDefault(StrEnum):
 
     RELEASE = "release"
     CANCEL = "cancel"
-    # Of what waits for stock: the date is when it is expected, and not there nothing goes on.
+    # Of what waits for stock or other points: the date is when it is expected; without it nothing goes on.
     WAIT = "wait"
 
 
@@ -283,6 +286,8 @@ class LifeCycle:
     # What customers are told, and how.
     notifications: tuple[NotificationRule, ...] = ()
     collection: CollectionTerms = CollectionTerms()
+    # What several points prepare may meet at a hub and leave as one shipment, where the ruleset finds it worth it.
+    consolidates: bool = False
 
 
 # -- what a channel sends ---------------------------------------------------------------------------------
@@ -494,6 +499,10 @@ class Leg:
     hand_over_from: datetime | None = None
     # When the last of its units to come are due.
     waits_until: datetime | None = None
+    # The hub that its parcel goes to; `window` is that of its arrival there. Empty: it goes to the customer.
+    via_point_id: str = ""
+    # It is the hub's: its own units, with what the others bring.
+    consolidates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -696,11 +705,20 @@ class Fulfilment:
     collection: Collection | None = None
     # Who picks it, with other work; counts while it is accepted.
     picking: Picking | None = None
+    # The work at the hub that its parcel goes to; empty: its parcel goes to the customer.
+    joins: str = ""
+    # At a hub: what other points send leaves with its own units. Its lines grow with what comes.
+    consolidates: bool = False
 
     @property
     def is_collected(self) -> bool:
         """Whether its customer comes to the point for it: nobody carries it."""
         return not self.carrier_id and not self.taken
+
+    @property
+    def has_left(self) -> bool:
+        """Whether its parcel is, or was, on its way to the customer."""
+        return not self.joins and self.state in LEFT_THE_POINT
 
 
 class HoldOutcome(StrEnum):
@@ -931,6 +949,8 @@ class Cause(StrEnum):
     PLANNED_LATER = "planned_later"
     HAND_OVER_MISSED = "hand_over_missed"
     DELIVERY_MISSED = "delivery_missed"
+    # What it waits for at a hub comes late.
+    ARRIVAL_LATE = "arrival_late"
     IN_TIME = "in_time"
 
 

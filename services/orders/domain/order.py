@@ -14,6 +14,7 @@ from services.orders.domain import (
     appointments,
     changes,
     collecting,
+    consolidating,
     fraud,
     holds,
     money_back,
@@ -61,7 +62,6 @@ from services.orders.domain.pricing import taken_minor
 from services.orders.domain.ranges import in_state, quantity, shift, take, whole
 from services.orders.domain.states import (
     FULFILMENT_MOVES,
-    LEFT_THE_POINT,
     OPEN_FULFILMENT,
     ORDER_MOVES,
     UNDONE,
@@ -367,7 +367,7 @@ def request_cancellation(
         for before, after in zip(order.fulfilments, cancelling.fulfilments, strict=True)
         if before.state != after.state
     )
-    told = (*asked.happenings, *stopped)
+    told = (*asked.happenings, *stopped, *consolidating.undone(order, as_of))
     if not order.taken:
         return replace(asked, happenings=told)
     # Only this part of the order is undone: its money is given back as a refund of its own.
@@ -377,7 +377,7 @@ def request_cancellation(
 
 def _check_not_too_late(order: Order) -> None:
     why = ""
-    if any(one.state in LEFT_THE_POINT for one in order.sent):
+    if any(one.has_left for one in order.sent):
         why = "a parcel has left"
     elif order.state in (OrderState.REFUSED, OrderState.CLOSED):
         why = f"the order is {order.state.value}"

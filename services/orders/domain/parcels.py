@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import refunds
+from services.orders.domain import consolidating, refunds
 from services.orders.domain.fulfilment import moved, told
 from services.orders.domain.model import (
     Decision,
@@ -96,12 +96,23 @@ def carrier_event(order: Order, work: Fulfilment, scan: Scan, now: datetime) -> 
     if parcel.loss and parcel.loss.decision:
         return _turned_up(order, work, parcel.loss, scan, at)
     work = replace(work, parcel=replace(parcel, heard_at=max(parcel.heard_at or at, at)))
+    if work.joins:
+        return _of_inbound(order, work, scan, at, now)
     found = _found(order, work, at) if scan.status in _SIGNS_OF_LIFE else None
     if found:
         order, work = found.order, found.order.fulfilment(work.fulfilment_id)
     if news := _NEWS[CarrierStatus(scan.status)](order, work, scan, at, now):
         return _after(found, news)
     return found or _untold(order, work, f"{work.carrier_id} reported again: {_words(scan.status)}.", scan, at)
+
+
+def _of_inbound(order: Order, work: Fulfilment, scan: Scan, at: datetime, now: datetime) -> Decision:
+    """Of a parcel that goes to a hub: it arrives when the hub has opened it, whatever its carrier says."""
+    status = CarrierStatus(scan.status)
+    if status is CarrierStatus.RETURNED and work.state in (*ON_ITS_WAY, *GONE_ASTRAY):
+        return consolidating.returned_to_sender(order, work, at)
+    news = _astray(order, work, scan, at, now) if status in (CarrierStatus.LOST, CarrierStatus.DAMAGED) else None
+    return news or _untold(order, work, f"{work.carrier_id} reported: {_words(scan.status)}.", scan, at)
 
 
 def _found(order: Order, work: Fulfilment, at: datetime) -> Decision | None:
@@ -307,7 +318,8 @@ def _declared(
     decide_by = now + timedelta(seconds=order.life_cycle.loss_decision_seconds)
     loss = Loss(at, source, decide_by)
     gone = replace(moved(work, cause), parcel=replace(_parcel(work), loss=loss))
-    order = _units_are(order, work, UnitState.LOST)
+    if not work.joins:
+        order = _units_are(order, work, UnitState.LOST)
     facts = {"source": source, "decide_by": decide_by.isoformat(), "lines": unit_facts(work.lines)}
     why = {"why": reason} if reason else {}
     declared = _told(order, gone, cause.value, text, now, facts, actor=actor, notes=why)
@@ -326,6 +338,11 @@ def _decided(order: Order, work: Fulfilment, decision: LostParcel, actor: str, a
     after = replace(work, parcel=replace(parcel, loss=replace(parcel.loss, decision=word)))
     what = f"{units_in_words(work.lines)} of the {work.state.value} parcel"
     facts = {"decision": word, "lines": unit_facts(work.lines)}
+    if work.joins:
+        # Its money comes with what leaves the hub: units that are not sent again are cancelled, and never due.
+        order = _units_are_of(order, work, UnitState.UNPLACED, "")
+        text = f"{what} for the hub are {'planned again' if word == 'reship' else 'given up'}."
+        return _told(order, after, "loss_decided", text, at, {**facts, "inbound": True}, actor=actor)
     if word == "reship":
         order = _units_are(order, work, UnitState.UNPLACED)
         return _told(order, after, "loss_decided", f"{what} are sent again.", at, facts, actor=actor)
@@ -363,8 +380,12 @@ def _parcel(work: Fulfilment) -> Parcel:
 
 
 def _units_are(order: Order, work: Fulfilment, state: UnitState) -> Order:
-    mine = work.fulfilment_id
-    return replace(order, ranges=shift(order.ranges, lambda one: one.fulfilment_id == mine, state, mine))
+    return _units_are_of(order, work, state, work.fulfilment_id)
+
+
+def _units_are_of(order: Order, work: Fulfilment, state: UnitState, fulfilment_id: str) -> Order:
+    ranges = shift(order.ranges, lambda one: one.fulfilment_id == work.fulfilment_id, state, fulfilment_id)
+    return replace(order, ranges=ranges)
 
 
 def _facts(parcel: Parcel) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 What was begun cannot be taken back: such a unit is nobody else's any more. What is put on is in texts.py.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from kit.errors import FailedPrecondition
-from services.orders.domain import holds
+from services.orders.domain import consolidating, holds
 from services.orders.domain.fulfilment import check_not_cancelled, told
 from services.orders.domain.model import Decision, Fulfilment, FulfilmentLine, Order
-from services.orders.domain.plan import unit_facts, units_in_words
+from services.orders.domain.plan import lines_of, unit_facts, units_in_words
 from services.orders.domain.states import CAPTURE_SETTLED, OPEN_FULFILMENT, FulfilmentState
 
 
@@ -58,10 +59,15 @@ def complete(order: Order, work: Fulfilment, actor: str, as_of: datetime) -> Dec
     return told(order, done, "personalised", text, as_of, actor=actor, facts=_facts(work))
 
 
-def spoiled_facts(work: Fulfilment) -> list[dict[str, int | str]]:
+def spoiled_facts(order: Order, work: Fulfilment) -> list[dict[str, int | str]]:
     """The units that nobody else can have, should this work not leave; none before it was begun."""
     is_here = work.personalising_since is not None and work.state in OPEN_FULFILMENT
-    return unit_facts(_personal(work)) if is_here else []
+    if not is_here:
+        return []
+    # At a hub, what came from other points is no stock of its own.
+    numbers = {line.line_number for line in _personal(work)}
+    own = consolidating.own_units(order, work)
+    return unit_facts(lines_of(order.content, Counter({one: own[one] for one in numbers})))
 
 
 def spoiled_by_cancelling(order: Order) -> Mapping[str, Any]:
@@ -69,7 +75,7 @@ def spoiled_by_cancelling(order: Order) -> Mapping[str, Any]:
     spoiled = [
         {"fulfilment_id": work.fulfilment_id, "point_id": work.point_id, "lines": lines}
         for work in order.sent
-        if (lines := spoiled_facts(work))
+        if (lines := spoiled_facts(order, work))
     ]
     return {"spoiled": spoiled} if spoiled else {}
 

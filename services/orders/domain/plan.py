@@ -15,24 +15,25 @@ from services.orders.domain.states import FulfilmentState, UnitState
 def check_legs(content: Content, legs: Sequence[Leg]) -> None:
     """Raises InvalidArgument, naming the field, for a leg that nobody could work on."""
     for i, leg in enumerate(legs):
+        path = "onward" if leg.consolidates else f"legs[{i}]"
+        if leg.via_point_id and not any(one.consolidates and one.point_id == leg.via_point_id for one in legs):
+            raise InvalidArgument(f"legs[{i}].via_point_id", "nothing goes on from this point")
         # Nobody carries what is collected where it lies.
         at_counter = content.is_collected and not leg.carrier_id and not leg.service_id
         for name in ("point_id",) if at_counter else ("point_id", "carrier_id", "service_id"):
             if not getattr(leg, name):
-                raise InvalidArgument(f"legs[{i}].{name}", "a leg names its point, carrier and service")
+                raise InvalidArgument(f"{path}.{name}", "a leg names its point, carrier and service")
         if leg.hand_over_by is None:
-            raise InvalidArgument(f"legs[{i}].hand_over_by", "a leg says when its parcel must leave")
+            raise InvalidArgument(f"{path}.hand_over_by", "a leg says when its parcel must leave")
         if (leg.next_hand_over_by is None) != (leg.next_window is None):
-            raise InvalidArgument(
-                f"legs[{i}].next_window", "the next hand-over has its window, or there is neither"
-            )
+            raise InvalidArgument(f"{path}.next_window", "the next hand-over has its window, or there is neither")
         if leg.next_hand_over_by and leg.next_hand_over_by <= leg.hand_over_by:
-            raise InvalidArgument(f"legs[{i}].next_hand_over_by", "the next hand-over comes after hand_over_by")
-        if not leg.lines:
+            raise InvalidArgument(f"{path}.next_hand_over_by", "the next hand-over comes after hand_over_by")
+        if not leg.lines and not leg.consolidates:
             raise InvalidArgument(f"legs[{i}].lines", "a leg has at least one line")
         if leg.waits_until is None and any(one.supply_id for one in leg.lines):
             raise InvalidArgument(f"legs[{i}].waits_until", "a leg with units to come says when they are due")
-        check_units(content, leg.lines, f"legs[{i}].lines")
+        check_units(content, leg.lines, f"{path}.lines")
 
 
 def check_units(content: Content, units: Sequence[Units], path: str) -> None:
@@ -80,7 +81,12 @@ def place(
         assert leg.hand_over_by is not None, "check_legs came first"
         one = _fulfilment(order, leg, fulfilment_id, round_, position, decision_id, leg.hand_over_by)
         created.append(replace(one, replaces=replaces))
-    return ranges, tuple(created)
+    hubs = {one.point_id: one.fulfilment_id for one in created if one.consolidates}
+    joining = (
+        replace(one, joins=hubs[leg.via_point_id]) if leg.via_point_id else one
+        for one, leg in zip(created, legs, strict=True)
+    )
+    return ranges, tuple(joining)
 
 
 def waiting_in(state: UnitState, replaces: str) -> Callable[[LineRange], bool]:
@@ -115,6 +121,7 @@ def _fulfilment(
         next_window=leg.next_window,
         hand_over_from=leg.hand_over_from,
         awaited=_awaited(order, leg),
+        consolidates=leg.consolidates,
     )
 
 
@@ -134,6 +141,13 @@ def lines_of(content: Content, quantities: Mapping[int, int]) -> tuple[Fulfilmen
         FulfilmentLine(line.line_number, line.sku, quantities[line.line_number], line.title, line.personalisations)
         for line in content.lines
         if quantities.get(line.line_number)
+    )
+
+
+def fewer(lines: Sequence[FulfilmentLine], quantities: Mapping[int, int]) -> tuple[FulfilmentLine, ...]:
+    """Lines of a fulfilment with these quantities; what has no units is left out."""
+    return tuple(
+        replace(line, quantity=quantities[line.line_number]) for line in lines if quantities.get(line.line_number)
     )
 
 

@@ -6,7 +6,7 @@ from kit.errors import InvalidArgument
 from kit.values.money import is_currency
 from services.orders.domain import collection_terms, fraud, notifications, trials
 from services.orders.domain.document import check_terms
-from services.orders.domain.holds import OF_WORK
+from services.orders.domain.holds import OF_WORK, WAITING
 from services.orders.domain.model import (
     AT_A_TILL,
     ChangeRule,
@@ -127,8 +127,10 @@ def _check_hold_rules(rules: Sequence[HoldRule]) -> None:
             raise InvalidArgument(f"{path}.seconds", "cooling_off_seconds says how long: 0")
         if one.default is HoldDefault.CANCEL and not one.seconds:
             raise InvalidArgument(f"{path}.default", "only a hold with seconds of its own may cancel the order")
-        if one.default is HoldDefault.WAIT and one.kind is not HoldKind.STOCK:
-            raise InvalidArgument(f"{path}.default", "only what waits for stock waits on: release or cancel")
+        if one.default is HoldDefault.WAIT and one.kind not in WAITING:
+            raise InvalidArgument(f"{path}.default", "only what waits for goods waits on: release or cancel")
+        if one.default is HoldDefault.CANCEL and one.kind is HoldKind.CONSOLIDATION:
+            raise InvalidArgument(f"{path}.default", "what waits at a hub goes on without the rest, or waits on")
         if one.kind is HoldKind.CHANGE and (one.roles or one.default is HoldDefault.CANCEL):
             raise InvalidArgument(f"{path}.roles", "a change ends its hold by itself: no roles, release")
         if "" in one.roles:

@@ -63,7 +63,8 @@ class UnitState(StrEnum):
     """A unit of a line.
 
     LOST: with its parcel, which was lost or damaged. UNPLACED of a fulfilment: to be sent again for that one.
-    RETURNING and RETURNED: with its parcel, or by the customer, who had it to try.
+    RETURNING and RETURNED: with its parcel, or by the customer, who had it to try. FORWARDED: on its way to a
+    hub, where it is joined with others. RECEIVED: it came there, and waits to leave; it is no stock of the hub.
     """
 
     RECORDED = "recorded"
@@ -77,6 +78,8 @@ class UnitState(StrEnum):
     LOST = "lost"
     RETURNING = "returning"
     RETURNED = "returned"
+    FORWARDED = "forwarded"
+    RECEIVED = "received"
 
 
 class CaptureState(StrEnum):
@@ -147,7 +150,8 @@ ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
 
 FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
     _F.PLANNED: frozenset({_F.OFFERED, _F.CANCELLED}),
-    _F.OFFERED: frozenset({_F.ACCEPTED, _F.REFUSED, _F.LAPSED, _F.CANCELLED}),
+    # Planned again: a hub that has goods of other points cannot be without its work, and a person decides.
+    _F.OFFERED: frozenset({_F.ACCEPTED, _F.REFUSED, _F.LAPSED, _F.CANCELLED, _F.PLANNED}),
     _F.ACCEPTED: frozenset({_F.PICKED, _F.SHORT, _F.CANCELLED}),
     _F.PICKED: frozenset({_F.PACKED, _F.READY, _F.CANCELLED}),
     _F.READY: frozenset({_F.DELIVERED, _F.CANCELLED}),
@@ -174,7 +178,10 @@ UNIT_MOVES: Mapping[UnitState, frozenset[UnitState]] = {
     # What was picked or packed loses its place when its parcel is given up for want of its money.
     _U.PICKED: frozenset({_U.PACKED, _U.UNPLACED, _U.CANCELLED}),
     # Delivered from there is what its customer collects.
-    _U.PACKED: frozenset({_U.SHIPPED, _U.DELIVERED, _U.UNPLACED, _U.CANCELLED}),
+    _U.PACKED: frozenset({_U.SHIPPED, _U.DELIVERED, _U.UNPLACED, _U.CANCELLED, _U.FORWARDED}),
+    # What does not arrive at the hub, or is not found there, looks for another place.
+    _U.FORWARDED: frozenset({_U.RECEIVED, _U.UNPLACED, _U.CANCELLED}),
+    _U.RECEIVED: frozenset({_U.SHIPPED, _U.UNPLACED, _U.CANCELLED}),
     _U.SHIPPED: frozenset({_U.DELIVERED, _U.LOST, _U.RETURNING, _U.RETURNED}),
     _U.LOST: frozenset({_U.UNPLACED, _U.SHIPPED, _U.DELIVERED, _U.RETURNING, _U.RETURNED}),
     _U.RETURNING: frozenset({_U.DELIVERED, _U.LOST, _U.RETURNED}),

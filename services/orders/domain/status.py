@@ -5,6 +5,8 @@ What was lost and refunded is waited for by nobody, as what was cancelled. Of an
 along from a store, it is that of the rest.
 """
 
+from services.orders.domain.consolidating import awaits
+from services.orders.domain.fulfilment import received
 from services.orders.domain.holds import holds_work, open_holds
 from services.orders.domain.model import HoldKind, Order, StatusLabel
 from services.orders.domain.money_back import lost_for_good, sent_units
@@ -101,8 +103,14 @@ def _waiting(order: Order) -> str:
 
 def _preparation(order: Order) -> str:
     states = {one.state for one in order.fulfilments if not holds_work(order, one) or one.state in _IN_HANDS}
-    if quantity(in_state(order.sent_ranges, UnitState.PACKED)) == _live(order):
+    packed = quantity(in_state(order.sent_ranges, UnitState.PACKED))
+    packed += sum(
+        quantity(received(order, one)) for one in order.fulfilments if one.state is FulfilmentState.PACKED
+    )
+    if packed == _live(order) and not any(one.joins and one.state in _IN_HANDS for one in order.fulfilments):
         return "prepared"
+    if awaits(order):
+        return "to consolidate"
     if not states.isdisjoint(_IN_HANDS):
         return "in preparation"
     return "waiting" if states.isdisjoint(_WITH_A_POINT) else "to prepare"

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from kit.values.allocation import share
 from kit.values.ids import derived_id
 from kit.values.money import Money
-from services.orders.domain import collecting, parcels, trials
+from services.orders.domain import collecting, consolidating, parcels, trials
 from services.orders.domain.model import (
     Cause,
     Decision,
@@ -41,6 +41,7 @@ _WORDS: Mapping[Cause, str] = {
     Cause.PLANNED_LATER: "it leaves from another place",
     Cause.HAND_OVER_MISSED: "it missed its collection",
     Cause.DELIVERY_MISSED: "the carrier did not deliver it in time",
+    Cause.ARRIVAL_LATE: "what it waits for is late",
     Cause.IN_TIME: "it will be in time after all",
 }
 
@@ -71,7 +72,7 @@ class Outlook:
 
 def judge(decision: Decision, now: datetime) -> Decision:
     """The decision, with what it means for trial and promise: news, what they give, and when to look again."""
-    decision = collecting.follow(trials.follow(decision, now), now)
+    decision = collecting.follow(trials.follow(consolidating.follow(decision, now), now), now)
     order = decision.order
     promise = order.promise
     # Whom nobody met chooses another appointment: until then nothing is promised.
@@ -104,9 +105,38 @@ def look(order: Order, now: datetime) -> tuple[Outlook, ...]:
     tolerance = _tolerance(order)
     return tuple(
         _outlook(work, work.window, promise, tolerance, now)
+        if not work.consolidates
+        else _outlook_of_hub(order, work, work.window, promise, now)
         for work in order.fulfilments
-        if work.state in _COMING and work.window
+        if work.state in _COMING and work.window and not work.joins
     )
+
+
+def _outlook_of_hub(order: Order, work: Fulfilment, planned: Window, promise: Window, now: datetime) -> Outlook:
+    """What waits for a late parcel of another point leaves as many days later."""
+    tolerance = _tolerance(order)
+    arrivals = [
+        _outlook(one, one.window, one.window, tolerance, now)
+        for one in consolidating.coming(order, work)
+        if one.state in _COMING and one.window
+    ]
+    late = max((_whole_days(one.expected.end - one.promised.end) for one in arrivals), default=timedelta(0))
+    if not late:
+        own = _outlook(work, planned, promise, tolerance, now)
+    else:
+        window = Window(planned.start + late, planned.end + late)
+        later = replace(work, hand_over_by=work.hand_over_by + late, next_hand_over_by=None, next_window=None)
+        own = _outlook(later, window, min(planned, promise, key=_end), tolerance, now)
+        if own.is_late and own.cause is Cause.PLANNED_LATER:
+            own = replace(own, cause=Cause.ARRIVAL_LATE)
+        own = replace(own, work=work)
+    looks = [one.look_at for one in (own, *arrivals) if one.look_at]
+    return replace(own, look_at=min(looks)) if own.look_at else own
+
+
+def _whole_days(late: timedelta) -> timedelta:
+    """Days by which a hub leaves later."""
+    return -(-late // _DAY) * _DAY if late > timedelta(0) else timedelta(0)
 
 
 def _outlook(work: Fulfilment, planned: Window, promise: Window, tolerance: timedelta, now: datetime) -> Outlook:

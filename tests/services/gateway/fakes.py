@@ -45,6 +45,7 @@ from tests.services.gateway import (
     fake_capacity,
     fake_changes,
     fake_collections,
+    fake_consolidation,
     fake_customers,
     fake_decisions,
     fake_desk,
@@ -877,6 +878,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_desk.register(world, server)
     fake_customers.register(world, server)
     fake_figures.register(world, server)
+    fake_consolidation.register(world, server)
     fake_images.register(world, server)
     fake_merchandising.register(world, server)
     fake_rulesets.register(world, server)

@@ -285,6 +285,7 @@ class LifeCycle(_message.Message):
     AUTHORISE_AHEAD_SECONDS_FIELD_NUMBER: _builtins.int
     NOTIFICATIONS_FIELD_NUMBER: _builtins.int
     COLLECTION_FIELD_NUMBER: _builtins.int
+    CONSOLIDATES_FIELD_NUMBER: _builtins.int
     life_cycle_id: _builtins.str
     version: _builtins.int
     cooling_off_seconds: _builtins.int
@@ -313,6 +314,10 @@ class LifeCycle(_message.Message):
     authorise_ahead_seconds: _builtins.int
     """How long before its first work begins the money of an order is authorised that waits longer than an authorisation
     holds. 0 means two days.
+    """
+    consolidates: _builtins.bool
+    """What several points prepare may meet at a hub and leave as one shipment, where the ruleset knows what joining it
+    costs. `hold_rules` of the kind "consolidation" say how much longer than planned a hub waits, and what it does then.
     """
     @_builtins.property
     def lateness_rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___LatenessRule]:
@@ -380,10 +385,11 @@ class LifeCycle(_message.Message):
         authorise_ahead_seconds: _builtins.int = ...,
         notifications: _abc.Iterable[Global___NotificationRule] | None = ...,
         collection: Global___CollectionTerms | None = ...,
+        consolidates: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "competition", b"competition", "fraud", b"fraud", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorise_ahead_seconds", b"authorise_ahead_seconds", "capture_at", b"capture_at", "change_rules", b"change_rules", "collection", b"collection", "competition", b"competition", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "notifications", b"notifications", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "trial", b"trial", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["authorise_ahead_seconds", b"authorise_ahead_seconds", "capture_at", b"capture_at", "change_rules", b"change_rules", "collection", b"collection", "competition", b"competition", "consolidates", b"consolidates", "cooling_off_seconds", b"cooling_off_seconds", "fraud", b"fraud", "goodwill_caps", b"goodwill_caps", "hold_rules", b"hold_rules", "labels", b"labels", "lateness_rules", b"lateness_rules", "life_cycle_id", b"life_cycle_id", "loss_decision_seconds", b"loss_decision_seconds", "lost_after_days", b"lost_after_days", "lost_parcel", b"lost_parcel", "notifications", b"notifications", "offer_seconds", b"offer_seconds", "payment_action_seconds", b"payment_action_seconds", "prepare_ahead_seconds", b"prepare_ahead_seconds", "promise_tolerance_seconds", b"promise_tolerance_seconds", "reroute_limit", b"reroute_limit", "trial", b"trial", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2914,7 +2920,7 @@ class LineRange(_message.Message):
     to_unit: _builtins.int
     state: _builtins.str
     """"recorded", "allocated", "picked", "packed", "shipped", "delivered", "unplaced", "cancelled", "lost", "returning",
-    "returned".
+    "returned", "forwarded" (on its way to a hub), "received" (there; no stock of the hub).
     """
     fulfilment_id: _builtins.str
     """Empty while unplaced; of units that are sent again, that of their lost parcel while they are unplaced. Cancelled
@@ -2971,6 +2977,8 @@ class Fulfilment(_message.Message):
     COLLECTED_FIELD_NUMBER: _builtins.int
     COLLECTION_FIELD_NUMBER: _builtins.int
     PICKING_FIELD_NUMBER: _builtins.int
+    JOINS_FIELD_NUMBER: _builtins.int
+    CONSOLIDATES_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -2987,6 +2995,12 @@ class Fulfilment(_message.Message):
     """The customer took it along from the point when the order was accepted: no work, no carrier."""
     collected: _builtins.bool
     """The customer collects it at the point: no carrier."""
+    joins: _builtins.str
+    """The work at a hub that its parcel goes to: `window` is that of its arrival there, and DELIVERED means received.
+    Empty: its parcel goes to the customer.
+    """
+    consolidates: _builtins.bool
+    """It is work at a hub: what other points send leaves with its own units. Its lines grow with what comes."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___FulfilmentLine]: ...
     @_builtins.property
@@ -3068,10 +3082,12 @@ class Fulfilment(_message.Message):
         collected: _builtins.bool = ...,
         collection: Global___Collection | None = ...,
         picking: Global___Picking | None = ...,
+        joins: _builtins.str = ...,
+        consolidates: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "collected", b"collected", "collection", b"collection", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "collected", b"collected", "collection", b"collection", "consolidates", b"consolidates", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "joins", b"joins", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3500,9 +3516,14 @@ class PlannedLeg(_message.Message):
     NEXT_WINDOW_FIELD_NUMBER: _builtins.int
     HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
     WAITS_UNTIL_FIELD_NUMBER: _builtins.int
+    VIA_POINT_ID_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
+    via_point_id: _builtins.str
+    """The hub at which it meets the others: `window` is then when it is there. What the hub has itself is a leg without
+    carrier and service. Empty: it goes to the customer.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]: ...
     @_builtins.property
@@ -3541,10 +3562,11 @@ class PlannedLeg(_message.Message):
         next_window: _type_pb2.Window | None = ...,
         hand_over_from: _timestamp_pb2.Timestamp | None = ...,
         waits_until: _timestamp_pb2.Timestamp | None = ...,
+        via_point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "via_point_id", b"via_point_id", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3598,6 +3620,7 @@ class AcceptOrderRequest(_message.Message):
     SLOT_FIELD_NUMBER: _builtins.int
     TAKEN_FIELD_NUMBER: _builtins.int
     AUTHORISED_UNTIL_FIELD_NUMBER: _builtins.int
+    ONWARD_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     decision_id: _builtins.str
@@ -3619,6 +3642,10 @@ class AcceptOrderRequest(_message.Message):
     def authorised_until(self) -> _timestamp_pb2.Timestamp:
         """Until when the authorisation is sure to hold; absent: for as long as it is needed. Looked at for a trial at home."""
 
+    @_builtins.property
+    def onward(self) -> Global___PlannedLeg:
+        """What goes on to the customer from the hub at which legs meet, without lines; absent where none do."""
+
     def __init__(
         self,
         *,
@@ -3633,10 +3660,11 @@ class AcceptOrderRequest(_message.Message):
         slot: Global___AppointmentSlot | None = ...,
         taken: _builtins.str = ...,
         authorised_until: _timestamp_pb2.Timestamp | None = ...,
+        onward: Global___PlannedLeg | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "authorised_until", b"authorised_until", "promise", b"promise", "slot", b"slot"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "authorised_until", b"authorised_until", "onward", b"onward", "promise", b"promise", "slot", b"slot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "authorised_until", b"authorised_until", "booking_id", b"booking_id", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "payment", b"payment", "promise", b"promise", "request_id", b"request_id", "slot", b"slot", "taken", b"taken"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "authorised_until", b"authorised_until", "booking_id", b"booking_id", "decision_id", b"decision_id", "legs", b"legs", "onward", b"onward", "order_id", b"order_id", "payment", b"payment", "promise", b"promise", "request_id", b"request_id", "slot", b"slot", "taken", b"taken"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -6099,11 +6127,14 @@ class GetFulfilmentResponse(_message.Message):
     CHANNEL_ORDER_NUMBER_FIELD_NUMBER: _builtins.int
     TEXTS_FIELD_NUMBER: _builtins.int
     CUSTOMER_NAME_FIELD_NUMBER: _builtins.int
+    HUB_POINT_ID_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """For the packing slip; may be empty."""
     customer_name: _builtins.str
     """Personal data, of what its customer collects at the point: whose document is looked at. Empty of any other work."""
+    hub_point_id: _builtins.str
+    """The hub that its parcel goes to: then there is no `ship_to`. Empty: it goes to the customer."""
     @_builtins.property
     def fulfilment(self) -> Global___Fulfilment: ...
     @_builtins.property
@@ -6126,10 +6157,11 @@ class GetFulfilmentResponse(_message.Message):
         channel_order_number: _builtins.str = ...,
         texts: _abc.Iterable[Global___PersonalText] | None = ...,
         customer_name: _builtins.str = ...,
+        hub_point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment", "ship_to", b"ship_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer_name", b"customer_name", "fulfilment", b"fulfilment", "ship_to", b"ship_to", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer_name", b"customer_name", "fulfilment", b"fulfilment", "hub_point_id", b"hub_point_id", "ship_to", b"ship_to", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
