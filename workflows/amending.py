@@ -88,7 +88,9 @@ class Amending(Capturing):
 
     def _take_room(self, works: Sequence[FulfilmentInput], decision_id: str) -> None:
         for work in works:
-            self._room[work.fulfilment_id] = LegPlace(work.point_id, work.lines, decision_id)
+            # What goes on from a hub took its room whatever it holds.
+            lines = [] if work.consolidates else work.lines
+            self._room[work.fulfilment_id] = LegPlace(work.point_id, lines, decision_id)
 
     async def _carry_out_changes(self) -> None:
         """What was told until now; nothing of an order that is being cancelled, which is undone as a whole."""

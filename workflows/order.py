@@ -474,9 +474,13 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
                 # Another leg of the order may be like it, at the same point.
                 room = self._room.get(fulfilment.fulfilment_id)
                 decision_id = room.decision_id if room else ""
-                place = LegPlace(outcome.lost.point_id, fulfilment.lines, decision_id)
+                lines = [] if fulfilment.consolidates else fulfilment.lines
+                place = LegPlace(outcome.lost.point_id, lines, decision_id)
                 self._gone[fulfilment.fulfilment_id] = place
             self._lost.append(outcome.lost)
+        elif fulfilment.fulfilment_id in self._room and outcome.state == "cancelled" and fulfilment.consolidates:
+            # Nothing came to the hub, and it had nothing itself. A cancellation gives all room back anyway.
+            await self._give_room_back(self._room[fulfilment.fulfilment_id])
         if outcome.follows:
             self._start([outcome.follows])
         self._running.discard(fulfilment.fulfilment_id)
@@ -650,7 +654,16 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         return await self._insist_on(calls.release_capacity, request)
 
     async def _give_all_room_back(self) -> None:
-        await self._give_room_back()
+        await self._give_room_back(*await self._unused_room())
+
+    async def _unused_room(self) -> list[LegPlace]:
+        """None named is all of it. What was prepared for a hub has had its room."""
+        if not self._order.life_cycle.consolidates or not self._is_cancelling():
+            return []
+        # The answer of a step may come before what tells of it.
+        await self._first_of("cancellation_requested")
+        done = self._happenings["cancellation_requested"].data.get("forwarded", [])
+        return [room for one, room in self._room.items() if one not in done] if done else []
 
     async def _give_booking_back(self) -> None:
         await self._insist_on(calls.release_booking, self._booking("give-booking-back"))

@@ -604,7 +604,64 @@ async def tried_and_declined_at_first(world: World) -> str:
     return order_id
 
 
+async def _under_way(world: World, **more: int) -> tuple[str, orders.Fulfilment]:
+    """An order whose two articles meet at NEAR, one of them on its way there."""
+    here, there = await world.stock({NEAR: 1}), await world.stock({MID: 1} | more)
+    recorded = await world.record({here: 1, there: 1}, channel="meeting")
+    await world.place(recorded)
+    return recorded.order.order_id, await world.send_on(recorded.order.order_id, MID)
+
+
+async def met_at_a_hub_that_refused_first(world: World) -> str:
+    order_id, parcel = await _under_way(world)
+    await world.arrive(parcel)
+    await world.work_at(order_id, NEAR)
+    await world.refuse(order_id, "no_staff")
+    await world.let_go(order_id, (await world.hold_of(order_id, "consolidation")).hold_id)
+    await world.deliver(await world.send_on(order_id, NEAR))
+    return order_id
+
+
+async def came_to_a_hub_when_the_rest_had_left(world: World) -> str:
+    order_id, parcel = await _under_way(world)
+    await world.let_go(order_id, (await world.hold_of(order_id, "consolidation")).hold_id)
+    await world.deliver(await world.send_on(order_id, NEAR))
+    await world.arrive(parcel)
+    await world.deliver(await world.send_on(order_id, NEAR))
+    return order_id
+
+
+async def missing_at_a_hub(world: World) -> str:
+    order_id, parcel = await _under_way(world, **{FAR: 1})
+    await world.arrive(parcel, missing=1)
+    await world.deliver(await world.send_on(order_id, FAR))
+    await world.deliver(await world.send_on(order_id, NEAR))
+    return order_id
+
+
+async def lost_on_the_way_to_a_hub_and_cancelled(world: World) -> str:
+    order_id, parcel = await _under_way(world)
+    await world.scan(parcel, "lost")
+    await world.decide(parcel, "refund")
+    await world.work_at(order_id, NEAR)
+    await world.cancel(order_id)
+    return order_id
+
+
+async def cancelled_on_the_way_to_a_hub(world: World) -> str:
+    order_id, parcel = await _under_way(world)
+    await world.cancel(order_id)
+    await world.ended(order_id)
+    await world.arrive(parcel)
+    return order_id
+
+
 LIVES: tuple[Life, ...] = (
+    met_at_a_hub_that_refused_first,
+    came_to_a_hub_when_the_rest_had_left,
+    missing_at_a_hub,
+    lost_on_the_way_to_a_hub_and_cancelled,
+    cancelled_on_the_way_to_a_hub,
     delivered,
     placed_from_a_basket,
     delivered_after_cooling_off,

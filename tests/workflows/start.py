@@ -30,6 +30,10 @@ from oms.orders.v1.collection_service_pb2_grpc import (
     CollectionServiceStub,
     add_CollectionServiceServicer_to_server,
 )
+from oms.orders.v1.consolidation_service_pb2_grpc import (
+    ConsolidationServiceStub,
+    add_ConsolidationServiceServicer_to_server,
+)
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub, add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceStub, add_TrackingServiceServicer_to_server
@@ -68,6 +72,8 @@ from services.orders.changes_rpc import ChangesRpc
 from services.orders.codes import Codes
 from services.orders.collecting import Collecting
 from services.orders.collecting_rpc import CollectionRpc
+from services.orders.consolidating import Consolidating
+from services.orders.consolidation_rpc import ConsolidationRpc
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.labelling import Labels
@@ -132,6 +138,7 @@ LIFE_CYCLES = {
     "judged": (0, "shipment"),
     "judged-briefly": (0, "shipment"),
     "at-home": (0, "trial"),
+    "meeting": (0, "shipment"),
 }
 # Those in which points compete: how many each ring asks, and what becomes of work that nobody takes.
 COMPETITIONS = {
@@ -153,6 +160,7 @@ CHANNELS = {
     "judged-briefly": "judged-briefly",
     "tried": "at-home",
     "till": "quick",
+    "meeting": "meeting",
 }
 # Two units are reviewed, three are refused.
 JUDGED = orders.FraudPolicy(
@@ -234,6 +242,7 @@ async def running(
             tracking=TrackingServiceStub(channel),
             trials=TrialServiceStub(channel),
             collections=CollectionServiceStub(channel),
+            consolidation=ConsolidationServiceStub(channel),
             offers=OffersServiceStub(channel),
             payments=PaymentsServiceStub(channel),
             stored_value=StoredValueServiceStub(channel),
@@ -290,6 +299,7 @@ async def _serve(
     add_TrialServiceServicer_to_server(TrialRpc(Trying(*of_orders)), server)
     collecting = Collecting(*of_orders, Codes(["a key of tests"]), Identities("a key of tests"))
     add_CollectionServiceServicer_to_server(CollectionRpc(collecting), server)
+    add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(*of_orders)), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
     stored_value = StoredValueProvider(*of_codes)
     providers: dict[str, Provider] = {"stripe": stripe, "stored_value": stored_value, "till": TillProvider()}
@@ -343,7 +353,7 @@ async def _load(world: World) -> None:
 async def _load_points(world: World) -> None:
     """Three points, ever farther from the customer; open and collected every day, so that plans never wait.
 
-    The nearest cannot engrave.
+    The nearest cannot engrave, and is the one at which parcels may meet.
     """
     points = [
         inv.StockPoint(
@@ -362,7 +372,7 @@ async def _load_points(world: World) -> None:
                 "ship_from_store",
                 "click_and_collect",
                 "e_reservation",
-                *(["engraving"] if point != NEAR else []),
+                "consolidation" if point == NEAR else "engraving",
             ],
             handling_minutes=10,
             ownership="owned",
@@ -405,6 +415,7 @@ async def _load_channels(world: World) -> None:
                     competition=COMPETITIONS.get(name),
                     fraud=JUDGED if name.startswith("judged") else None,
                     hold_rules=[brief] if name == "judged-briefly" else [],
+                    consolidates=name == "meeting",
                 )
             )
         )
@@ -460,11 +471,19 @@ async def _load_carrier(world: World) -> None:
     met = prm.CarrierService()
     met.CopyFrom(van)
     met.service_id, met.mode, met.one_shipment = MET, types.DELIVERY_MODE_APPOINTMENT, True
+    shuttle = prm.CarrierService()
+    shuttle.CopyFrom(van)
+    shuttle.service_id, shuttle.mode = "VAN-SHUTTLE", types.DELIVERY_MODE_SHIP_TO_STORE
+    shuttle.zones[0].rates[0].price.amount_minor = 10
     await world.promise.PutCarriers(
-        prm.PutCarriersRequest(carriers=[prm.Carrier(carrier_id="VAN", name="Van", services=[van, met])])
+        prm.PutCarriersRequest(carriers=[prm.Carrier(carrier_id="VAN", name="Van", services=[van, met, shuttle])])
     )
     near_first = rules.Ruleset(
-        currency="EUR", split_cost_minor=300, distance_cost_minor_per_kilometre=1, max_wait_days=30
+        currency="EUR",
+        split_cost_minor=300,
+        distance_cost_minor_per_kilometre=1,
+        max_wait_days=30,
+        consolidation=rules.Consolidation(cost_minor=5, wait_days=5),
     )
     await world.rulesets.PublishRuleset(
         rules.PublishRulesetRequest(

@@ -26,6 +26,7 @@ from workflows.worker import STORIES
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FOLDER = Path(__file__).parents[1] / "histories"
+_UNITS_BACK = ("order.trial_units_back", "order.inbound_units_back")
 STORED = sorted(FOLDER.glob("*.json"))
 
 
@@ -69,7 +70,7 @@ async def _of_appointment(world: World, order_id: str) -> AsyncIterator[Workflow
 async def _of_trial(world: World, order_id: str) -> AsyncIterator[WorkflowHandle[Any, Any]]:
     """The stories of what was given back at a point, where something was."""
     entries = (await world.orders.GetTimeline(orders.GetTimelineRequest(order_id=order_id))).entries
-    if not any(entry.kind == "order.trial_units_back" for entry in entries):
+    if not any(entry.kind in _UNITS_BACK for entry in entries):
         return
     query = f"OrderId = '{order_id}' AND WorkflowType = 'RestockWorkflow'"
 

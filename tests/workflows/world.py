@@ -22,6 +22,7 @@ from oms.inventory.v1 import basket_service_pb2 as bsk
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.inventory.v1 import supply_service_pb2 as sup
 from oms.orders.v1 import change_service_pb2 as chg
+from oms.orders.v1 import consolidation_service_pb2 as cns
 from oms.orders.v1 import offers_service_pb2 as ofr
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.orders.v1 import tracking_service_pb2 as trk
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
+    from oms.orders.v1.consolidation_service_pb2_grpc import ConsolidationServiceAsyncStub
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
     from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceAsyncStub
     from oms.orders.v1.tracking_service_pb2_grpc import TrackingServiceAsyncStub
@@ -138,6 +140,7 @@ class World:
     tracking: "TrackingServiceAsyncStub"
     trials: "TrialServiceAsyncStub"
     collections: "CollectionServiceAsyncStub"
+    consolidation: "ConsolidationServiceAsyncStub"
     offers: "OffersServiceAsyncStub"
     payments: "PaymentsServiceAsyncStub"
     stored_value: "StoredValueServiceAsyncStub"
@@ -649,6 +652,43 @@ class World:
             actor="service",
         )
         return (await self.tracking.DecideLostParcel(request)).fulfilment
+
+    async def work_at(
+        self, order_id: str, point: str, state: "pb.FulfilmentState.ValueType" = pb.FULFILMENT_STATE_OFFERED
+    ) -> pb.Fulfilment:
+        """The order's newest work at the point, once it is in this state."""
+
+        async def look() -> pb.Fulfilment | None:
+            rows = [row for row in (await self.order(order_id)).fulfilments if row.point_id == point]
+            return rows[-1] if rows and rows[-1].state == state else None
+
+        found = await until(look, f"{order_id} at {point}: {pb.FulfilmentState.Name(state)}")
+        assert found
+        return found
+
+    async def send_on(self, order_id: str, point: str) -> pb.Fulfilment:
+        """The point prepares and hands over what it has of the order; the parcel is on its way."""
+        work = await self.work_at(order_id, point)
+        asked = pb.AcceptOfferRequest(
+            request_id=f"accept/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
+        )
+        work = await self.pack(await self.pick((await self.orders.AcceptOffer(asked)).fulfilment))
+        await self.parcel_paid(work.fulfilment_id)
+        return await self.hand_over(work)
+
+    async def arrive(self, work: pb.Fulfilment, missing: int = 0) -> pb.Fulfilment:
+        """The hub opens a parcel: all is there but `missing` units of its first line."""
+        units = [
+            cns.ArrivedUnits(line_number=line.line_number, quantity=line.quantity - (0 if i else missing))
+            for i, line in enumerate(work.lines)
+        ]
+        asked = cns.ReceiveParcelRequest(
+            request_id=f"arrive/{work.fulfilment_id}",
+            fulfilment_id=work.fulfilment_id,
+            units=units,
+            actor="hub",
+        )
+        return (await self.consolidation.ReceiveParcel(asked)).fulfilment
 
     async def hand_over_all(self, order_id: str, missing: int = 0) -> pb.Fulfilment:
         """The point accepts, picks, packs and hands over; the parcel is on its way."""

@@ -32,6 +32,7 @@ from services.orders.domain.plan import counted_ranges, lines_of, unit_facts, un
 from services.orders.domain.ranges import LineRange, in_fulfilment, in_state, shift, take
 from services.orders.domain.states import (
     GONE_ASTRAY,
+    LEFT_THE_POINT,
     OPEN_FULFILMENT,
     UNDONE,
     FulfilmentState,
@@ -276,6 +277,12 @@ def undone(order: Order, as_of: datetime) -> tuple[Happening, ...]:
             happenings.append(Happening("fulfilment.cancelled", text, as_of, fulfilment=work))
         happenings += units_back(order, work, as_of)
     return tuple(happenings)
+
+
+def forwarded_facts(order: Order) -> Mapping[str, Any]:
+    """What an event says of work for a hub that was done when the order is cancelled; nothing where there is none."""
+    done = [one.fulfilment_id for one in order.fulfilments if one.joins and one.state in LEFT_THE_POINT]
+    return {"forwarded": done} if done else {}
 
 
 def units_back(order: Order, work: Fulfilment, as_of: datetime) -> tuple[Happening, ...]:

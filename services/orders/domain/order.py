@@ -354,8 +354,8 @@ def request_cancellation(
         ),
     )
     text = "Cancellation of the order was asked for."
-    spoiled = dict(personalising.spoiled_by_cancelling(order))
-    asked = _told(cancelling, "order.cancellation_requested", text, as_of, actor=actor, facts=spoiled)
+    facts = {**personalising.spoiled_by_cancelling(order), **consolidating.forwarded_facts(order)}
+    asked = _told(cancelling, "order.cancellation_requested", text, as_of, actor=actor, facts=facts)
     stopped = tuple(
         Happening(
             "fulfilment.cancelled",

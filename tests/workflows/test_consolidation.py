@@ -1,0 +1,190 @@
+"""Parcels that meet at a hub: joined and sent as one, late, lost, missing, refused, cancelled under way."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from oms.inventory.v1 import inventory_service_pb2 as inv
+from oms.orders.v1 import orders_service_pb2 as orders
+from tests.workflows.faults import Fault
+from tests.workflows.test_unwind import EACH_RECOVERABLE, _ends, _with_help
+from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+HANDED_OVER = orders.FULFILMENT_STATE_HANDED_OVER
+BOTH = 2 * PRICE_MINOR + SHIPPING_MINOR
+ONE = PRICE_MINOR + SHIPPING_MINOR
+
+
+async def _placed(world: World, **more: int) -> tuple[str, str, str]:
+    """Articles of the hub and of MID (and of `more` points), and an order of one of each, which meet at NEAR."""
+    here, there = await world.stock({NEAR: 1}), await world.stock({MID: 1} | more)
+    recorded = await world.record({here: 1, there: 1}, channel="meeting")
+    placement = await world.place(recorded)
+    assert placement is not None
+    assert placement.state == "validated", placement
+    return here, there, recorded.order.order_id
+
+
+async def _under_way(world: World, **more: int) -> tuple[str, str, str, orders.Fulfilment]:
+    here, there, order_id = await _placed(world, **more)
+    return here, there, order_id, await world.send_on(order_id, MID)
+
+
+async def _sent_from_hub(world: World, order_id: str) -> None:
+    await world.deliver(await world.send_on(order_id, NEAR))
+
+
+async def _balance(world: World, sku: str, point: str) -> tuple[int, int]:
+    """On hand and reserved."""
+    rows = (await world.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
+    return next(((row.on_hand, row.reserved) for row in rows if row.point_id == point), (0, 0))
+
+
+async def _comes_to_stock(world: World, sku: str) -> None:
+    async def look() -> bool:
+        return await _balance(world, sku, NEAR) == (1, 0)
+
+    await until(look, f"{sku} in the stock of the hub")
+
+
+async def test_two_points_prepare_and_one_parcel_leaves_the_hub_with_all_the_money(world: World) -> None:
+    here, there, order_id, parcel = await _under_way(world)
+    order = await world.order(order_id)
+    hub = next(row for row in order.fulfilments if row.consolidates)
+    assert (hub.point_id, parcel.joins) == (NEAR, hub.fulfilment_id)
+    hold = await world.hold_of(order_id, "consolidation")
+    assert hold.reason == f"it waits for 1 unit from {MID}"
+    await until(lambda: _is_issued(world, there), "issued at MID")
+    assert await world.holds_of(here) == {NEAR: 1}
+    assert (await world.payment(order_id)).captured.amount_minor == 0
+    with pytest.raises(Exception, match="NOT_INBOUND"):
+        await world.arrive(hub)
+    await world.arrive(parcel)
+    await _sent_from_hub(world, order_id)
+    assert await world.ended(order_id) == "CLOSED"
+    await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 1})
+    moved = (await world.inventory.ListMovements(inv.ListMovementsRequest(sku=there))).movements
+    assert {row.point_id for row in moved} == {MID}, "it was never stock of the hub"
+
+
+async def _is_issued(world: World, sku: str) -> bool:
+    return await _balance(world, sku, MID) == (0, 0)
+
+
+async def test_goods_of_a_cancelled_order_go_to_the_stock_of_the_hub(world: World) -> None:
+    async def under_way() -> None:
+        here, there, order_id, parcel = await _under_way(world)
+        await world.cancel(order_id)
+        await _ends(world, order_id, "CANCELLED")
+        await world.assert_settled(order_id, kept_minor=0, sold={here: 0, there: 1})
+        await world.arrive(parcel)
+        await _comes_to_stock(world, there)
+
+    async def at_the_hub() -> None:
+        _, there, order_id, parcel = await _under_way(world)
+        await world.arrive(parcel)
+        await world.work_at(order_id, NEAR)
+        await world.cancel(order_id)
+        await _ends(world, order_id, "CANCELLED")
+        await _comes_to_stock(world, there)
+
+    await asyncio.gather(under_way(), at_the_hub())
+
+
+async def test_what_never_reaches_the_hub_is_sent_from_elsewhere_or_not_paid(world: World) -> None:
+    async def refused(**more: int) -> tuple[str, str, str]:
+        here, there, order_id = await _placed(world, **more)
+        work = await world.work_at(order_id, MID)
+        asked = orders.RefuseOfferRequest(
+            request_id=f"refuse/{work.fulfilment_id}",
+            fulfilment_id=work.fulfilment_id,
+            reason="no_time",
+            actor="store",
+        )
+        await world.orders.RefuseOffer(asked)
+        return here, there, order_id
+
+    async def from_elsewhere() -> None:
+        here, there, order_id = await refused(**{FAR: 1})
+        await world.deliver(await world.send_on(order_id, FAR))
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 1})
+
+    async def from_nowhere() -> None:
+        here, there, order_id = await refused()
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=ONE, sold={here: 1, there: 0})
+
+    async def missing_at_the_hub() -> None:
+        here, there, order_id, parcel = await _under_way(world, **{FAR: 1})
+        await world.arrive(parcel, missing=1)
+        await world.deliver(await world.send_on(order_id, FAR))
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 2})
+
+    async def lost(decision: str) -> None:
+        here, there, order_id, parcel = await _under_way(world, **{FAR: 1})
+        await world.scan(parcel, "lost")
+        await world.decide(parcel, decision)
+        if decision == "reship":
+            await world.deliver(await world.send_on(order_id, FAR))
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        units = 2 if decision == "reship" else 1
+        kept = BOTH if decision == "reship" else ONE
+        await world.assert_settled(order_id, kept_minor=kept, sold={here: 1, there: units})
+
+    await asyncio.gather(from_elsewhere(), from_nowhere(), missing_at_the_hub(), lost("reship"), lost("refund"))
+
+
+async def test_somebody_lets_the_hub_go_on_and_the_rest_follows(world: World) -> None:
+    here, there, order_id, parcel = await _under_way(world)
+    await world.let_go(order_id, (await world.hold_of(order_id, "consolidation")).hold_id)
+    await _sent_from_hub(world, order_id)
+    await world.arrive(parcel)
+    await _sent_from_hub(world, order_id)
+    assert await world.ended(order_id) == "CLOSED"
+    assert (await world.payment(order_id)).captured.amount_minor == BOTH
+    assert len((await world.order(order_id)).fulfilments) == 3
+    assert await _balance(world, there, NEAR) == (0, 0)
+    assert await world.holds_of(here) == {}
+
+
+async def test_a_hub_that_does_not_take_the_work_is_asked_again_when_a_person_says_so(world: World) -> None:
+    here, there, order_id, parcel = await _under_way(world)
+    await world.arrive(parcel)
+    work = await world.work_at(order_id, NEAR)
+    await world.refuse(order_id, "no_staff")
+    hold = await world.hold_of(order_id, "consolidation")
+    assert "no staff" in hold.reason
+    await world.let_go(order_id, hold.hold_id)
+    assert (await world.work_at(order_id, NEAR)).fulfilment_id == work.fulfilment_id
+    await _sent_from_hub(world, order_id)
+    assert await world.ended(order_id) == "CLOSED"
+    await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 1})
+
+
+@pytest.mark.parametrize("fault", EACH_RECOVERABLE)
+async def test_a_step_that_fails_and_comes_back_changes_nothing(world: World, fault: Fault) -> None:
+    async def live(step: str) -> None:
+        here, there = await world.stock({NEAR: 1}), await world.stock({MID: 1})
+        recorded = await world.record({here: 1, there: 1}, channel="meeting")
+        order_id = recorded.order.order_id
+        world.faults.plan(order_id, step, fault)
+        await world.place(recorded)
+
+        async def life() -> Any:
+            await world.arrive(await world.send_on(order_id, MID))
+            await _sent_from_hub(world, order_id)
+            return await world.ended(order_id)
+
+        await _with_help(world, order_id, life())
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 1})
+
+    await asyncio.gather(*(live(step) for step in ("accept_order", "offer_fulfilment", "issue_stock")))
