@@ -3,6 +3,7 @@
 import typer
 
 from cli import (
+    arrivals,
     bulk,
     capacity,
     changes,
@@ -47,6 +48,7 @@ for module in (
     demo,
     orders,
     offers,
+    arrivals,
     money,
     holds,
     parcels,

@@ -56,6 +56,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/console/store"): _STORE,
     ("GET", "/console/store/{point_id}"): _STORE,
     ("GET", "/console/store/{point_id}/live"): _STORE,
+    ("GET", "/console/store/{point_id}/arrivals"): _STORE,
+    ("POST", "/console/store/{point_id}/arrivals"): _STORE,
     ("GET", "/console/store/{point_id}/work/{fulfilment_id}"): _STORE,
     ("POST", "/console/store/{point_id}/work/{fulfilment_id}"): _STORE,
     ("GET", "/console/store/{point_id}/work/{fulfilment_id}/label.pdf"): _STORE,

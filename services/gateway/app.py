@@ -19,6 +19,7 @@ from services.gateway.console.documents import document_pages
 from services.gateway.console.finance import finance_pages
 from services.gateway.console.pages import console_router
 from services.gateway.console.paying import paying_router
+from services.gateway.console.store.arrivals import arrival_pages
 from services.gateway.console.store.collecting import collecting_pages
 from services.gateway.console.store.manifests import manifest_pages
 from services.gateway.console.store.pages import store_pages
@@ -226,6 +227,7 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
         picking_pages,
         shelf_pages,
         manifest_pages,
+        arrival_pages,
     ):
         app.include_router(router)
     problems.install(app)

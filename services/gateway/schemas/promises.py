@@ -146,7 +146,7 @@ class PromiseRequest(Sent):
     )
     may_consolidate: bool = Field(
         False,
-        description="Parcels may meet at a hub and leave as one shipment: only for whoever can carry that out",
+        description="Parcels may meet at a hub and leave as one shipment: for orders whose life cycle `consolidates`",
     )
     may_wait: bool = Field(
         False,

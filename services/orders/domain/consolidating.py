@@ -280,7 +280,7 @@ def undone(order: Order, as_of: datetime) -> tuple[Happening, ...]:
 
 
 def forwarded_facts(order: Order) -> Mapping[str, Any]:
-    """What an event says of work for a hub that was done when the order is cancelled; nothing where there is none."""
+    """What an event says of work for a hub that was done before its order was cancelled; nothing without any."""
     done = [one.fulfilment_id for one in order.fulfilments if one.joins and one.state in LEFT_THE_POINT]
     return {"forwarded": done} if done else {}
 

@@ -30,8 +30,9 @@ from services.gateway.console.store.showing import (
 )
 from services.gateway.guard import ClientsAre
 from services.gateway.places import places_of
-from services.gateway.routes import work
+from services.gateway.routes import consolidation, work
 from services.gateway.routes.common import FulfilmentId, PointId
+from services.gateway.schemas.consolidation import ArrivalFilters, ArrivalView
 from services.gateway.schemas.offers import OfferAnswer
 from services.gateway.schemas.work import (
     Found,
@@ -101,6 +102,7 @@ async def work_list(
     return page(
         request,
         "store/list.html",
+        coming=await coming(clients, caller, point_id),
         place=place,
         step=shown,
         by_step=by_step,
@@ -110,6 +112,14 @@ async def work_list(
         key=new_id("key"),
         keep=True,
     )
+
+
+async def coming(clients: Clients, caller: Caller, point_id: str) -> list[ArrivalView]:
+    """Parcels on their way to the point; none for who is limited to brands: a parcel may hold any."""
+    if access.brands_seen(caller) is not None:
+        return []
+    found = await consolidation.list_arrivals(point_id, ArrivalFilters(size=_MOST_SHOWN), caller, clients)
+    return [one for one in found.items if one.fulfilment.status in ("handed_over", "lost", "damaged")]
 
 
 @store_pages.get("/console/store/{point_id}/live")
@@ -264,12 +274,14 @@ async def _shown(
     known = all(line.sku in items and items[line.sku].weight_grams for line in found.lines)
     grams = sum(items[line.sku].weight_grams * line.quantity for line in found.lines) if known else 0
     packed_grams = found.parcel.weight_grams if found.parcel and found.status == "packed" else 0
+    hub = (await places_of(request, clients).all()).get(found.hub_point_id) if found.hub_point_id else None
     return page(
         request,
         "store/work.html",
         error.http_status if error else 200,
         place=place,
         work=found,
+        hub=hub,
         items=items,
         grams=grams,
         is_odd=weighing.is_odd(packed_grams, grams),

@@ -91,6 +91,18 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "not_done": ("This could not be done:", "Ceci n'a pas pu être fait :"),
     "first_shown": ("Only the first are shown.", "Seuls les premiers sont affichés."),
     "tomorrow": ("tomorrow", "demain"),
+    "arrivals": ("Arrivals", "Arrivages"),
+    "comes_from": ("From", "De"),
+    "expected_by": ("Expected by", "Attendu avant"),
+    "in_order": ("In good order", "En bon état"),
+    "receive": ("Received", "Reçu"),
+    "done_receive": ("Received", "Reçu"),
+    "nothing_comes": ("No parcel is on its way here.", "Aucun colis n'est en route."),
+    "for_stock": (
+        "The order was cancelled: put the articles into stock.",
+        "La commande a été annulée : rangez les articles en stock.",
+    ),
+    "to_hub": ("Send to", "Envoyer à"),
     "desk": ("Desk pages", "Pages de bureau"),
 }
 
@@ -125,6 +137,10 @@ _PROBLEMS: Mapping[str, tuple[str, str]] = {
     "TRACKING_CODE_TAKEN": (
         "Another parcel has this tracking code.",
         "Un autre colis porte ce numéro de suivi.",
+    ),
+    "NOT_ON_ITS_WAY": (
+        "This parcel was received already, or has not left yet.",
+        "Ce colis est déjà reçu, ou n'est pas encore parti.",
     ),
     "UNREACHABLE": (
         "The system cannot be reached. Try again.",
