@@ -47,7 +47,8 @@ class PayingAhead(Story):
 
     def _may_be_kept(self, order: OrderInput, plan: Plan) -> bool:
         """Whether all of it is prepared later, and one card is to pay. Payments knows whether that is too late."""
-        if order.tender.kind != "payment_method" or order.first or order.taken:
+        # What meets at a hub is begun at once: its parcels must be there in time.
+        if order.tender.kind != "payment_method" or order.first or order.taken or plan.onward:
             return False
         waiting = [
             leg.latest_start or leg.hand_over_from for leg in plan.legs if leg.hand_over_from or order.booking_id

@@ -146,7 +146,7 @@ class PromiseRequest(Sent):
     )
     may_consolidate: bool = Field(
         False,
-        description="Parcels may meet at a hub and leave as one shipment: for orders whose life cycle `consolidates`",
+        description="Parcels may meet at a hub and leave as one: for orders whose life cycle `consolidates`",
     )
     may_wait: bool = Field(
         False,

@@ -174,7 +174,7 @@ def _check_in_time(order: Order, appointment: Appointment) -> None:
     why = ""
     if order.state not in _ALIVE:
         why = f"the order is {order.state.value}"
-    elif any(one.state is FulfilmentState.DELIVERED for one in order.sent):
+    elif any(one.state is FulfilmentState.DELIVERED and not one.joins for one in order.sent):
         why = "a parcel was delivered"
     elif not appointment.missed_at and any(one.has_left for one in order.sent):
         why = "a parcel has left"
