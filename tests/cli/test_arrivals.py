@@ -32,8 +32,8 @@ def test_what_comes_is_listed_and_what_was_there_is_said(tmp_path: Path) -> None
         first, second = output.splitlines()[1:]
         assert code == 0
         assert "2 x SKU-1" in first
-        assert first.endswith("ord_1")
-        assert second.endswith("the stock: cancelled")
+        assert first.rstrip().endswith("ord_1")
+        assert second.rstrip().endswith("the stock: cancelled")
         code, output = typed(tmp_path, "receive", "ful_1", "1=2", "--at", "wh-orleans")
         assert (code, output) == (0, "received from st-lyon, for ord_1\n")
         assert gateway.asked[-1].body == {"units": [{"line_number": 1, "quantity": 2}]}

@@ -166,8 +166,12 @@ def _received(order: Order, here: Fulfilment, hub: Fulfilment, good: Counter[int
         grown = replace(into, lines=_lines_at(order, into))
         order = _with(order, grown)
         created = tuple(grown for _ in created)
-    ranges = shift(order.ranges, _of(here), UnitState.UNPLACED, here.replaces)
-    return Decision(replace(order, ranges=ranges), created=created)
+    return Decision(without_place(order, here), created=created)
+
+
+def without_place(order: Order, work: Fulfilment) -> Order:
+    """What is on its way to a hub, and does not arrive there, looks for another place."""
+    return replace(order, ranges=shift(order.ranges, _of(work), UnitState.UNPLACED, work.replaces))
 
 
 def _following(order: Order, hub: Fulfilment, as_of: datetime) -> Fulfilment:
@@ -296,10 +300,9 @@ def returned_to_sender(order: Order, work: Fulfilment, at: datetime) -> Decision
     assert work.parcel is not None, "what was handed over is a parcel"
     back = replace(moved(work, FulfilmentState.RETURNED), parcel=replace(work.parcel, returned_at=at, loss=None))
     units = Counter({line.line_number: line.quantity for line in work.lines})
-    ranges = shift(order.ranges, _of(work), UnitState.UNPLACED, work.replaces)
     text = f"The parcel for the hub came back to {work.point_id}: {units_in_words(work.lines)}."
     facts = {"received": [], "missing": unit_facts(work.lines)}
-    decision = told(replace(order, ranges=ranges), back, "received", text, at, facts=facts)
+    decision = told(without_place(order, work), back, "received", text, at, facts=facts)
     stock = _units_back(order, work.point_id, work.fulfilment_id, work.lines, units, at)
     return replace(decision, happenings=(*decision.happenings, *stock))
 

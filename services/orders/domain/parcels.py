@@ -340,7 +340,7 @@ def _decided(order: Order, work: Fulfilment, decision: LostParcel, actor: str, a
     facts = {"decision": word, "lines": unit_facts(work.lines)}
     if work.joins:
         # Its money comes with what leaves the hub: units that are not sent again are cancelled, and never due.
-        order = _units_are_of(order, work, UnitState.UNPLACED, "")
+        order = consolidating.without_place(order, work)
         text = f"{what} for the hub are {'planned again' if word == 'reship' else 'given up'}."
         return _told(order, after, "loss_decided", text, at, {**facts, "inbound": True}, actor=actor)
     if word == "reship":
@@ -380,12 +380,8 @@ def _parcel(work: Fulfilment) -> Parcel:
 
 
 def _units_are(order: Order, work: Fulfilment, state: UnitState) -> Order:
-    return _units_are_of(order, work, state, work.fulfilment_id)
-
-
-def _units_are_of(order: Order, work: Fulfilment, state: UnitState, fulfilment_id: str) -> Order:
-    ranges = shift(order.ranges, lambda one: one.fulfilment_id == work.fulfilment_id, state, fulfilment_id)
-    return replace(order, ranges=ranges)
+    mine = work.fulfilment_id
+    return replace(order, ranges=shift(order.ranges, lambda one: one.fulfilment_id == mine, state, mine))
 
 
 def _facts(parcel: Parcel) -> dict[str, Any]:

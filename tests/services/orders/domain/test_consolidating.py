@@ -407,6 +407,16 @@ def test_until_the_hub_has_handed_over_an_order_can_be_cancelled_and_goods_under
     assert facts.story.startswith("restock/")
 
 
+def test_a_parcel_of_a_cancelled_order_may_be_lost_or_come_back_too() -> None:
+    order = judged(life.request_cancellation(sent(meeting()), "", "ines", COOLED)).order
+    lost = judged(parcels.declare(order, work_of(order, LYON), "lost", "truck burnt", "ines", COOLED)).order
+    decided = judged(parcels.decide(lost, work_of(lost, LYON), "reship", "ines", COOLED)).order
+    assert counts(decided) == {"cancelled": 3}, "nobody waits for it"
+    back = judged(parcels.carrier_event(order, work_of(order, LYON), Scan("e1", "", "returned", COOLED), COOLED))
+    assert told(back, consolidating.UNITS_BACK).facts["point_id"] == LYON
+    assert counts(back.order) == {"cancelled": 3}
+
+
 def test_what_is_at_the_hub_goes_to_its_stock_at_once_but_what_has_a_name_on_it() -> None:
     order = arrive(sent(meeting()), 2).order
     cancelled = judged(life.request_cancellation(order, "", "ines", NOON + DAY))
