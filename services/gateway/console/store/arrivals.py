@@ -9,7 +9,7 @@ from kit.errors import InvalidArgument, OmsError
 from kit.values.ids import new_id
 from services.gateway.clients import Clients
 from services.gateway.console import session
-from services.gateway.console.store import pages
+from services.gateway.console.store import pages, showing
 from services.gateway.guard import ClientsAre
 from services.gateway.places import places_of
 from services.gateway.routes import consolidation
@@ -32,23 +32,23 @@ async def receive(request: Request, clients: ClientsAre, point_id: PointId) -> R
     """Says what was in a parcel. A repeated `key` does it once."""
     caller = session.caller_of(request)
     session.check_same_site(request)
-    await pages.own_place(request, clients, point_id)
+    await showing.own_place(request, clients, point_id)
     async with request.form(max_files=0, max_fields=4_100) as form:
         units: dict[int, dict[str, int]] = defaultdict(dict)
         try:
             for name, value in form.multi_items():
                 for prefix, field in ((_HERE, "quantity"), (_DAMAGED, "damaged")):
                     if name.startswith(prefix):
-                        number = pages.number_of(name.removeprefix(prefix), name)
-                        units[number][field] = pages.number_of(str(value).strip() or "0", name)
+                        number = showing.number(name.removeprefix(prefix), name)
+                        units[number][field] = showing.number(str(value).strip() or "0", name)
             said = [
-                pages.body_of(ArrivedUnits, line_number=number, **{"quantity": 0, **counts})
+                showing.body(ArrivedUnits, line_number=number, **{"quantity": 0, **counts})
                 for number, counts in sorted(units.items())
             ]
             fulfilment_id = str(form.get("work", ""))
             if not fulfilment_id:
                 raise InvalidArgument("work", "say which parcel")
-            receipt = pages.body_of(Receipt, units=said)
+            receipt = showing.body(Receipt, units=said)
             key = str(form.get("key", "")) or None
             await consolidation.receive(fulfilment_id, receipt, caller, clients, key)
         except OmsError as error:
@@ -59,9 +59,9 @@ async def receive(request: Request, clients: ClientsAre, point_id: PointId) -> R
 async def _shown(
     request: Request, clients: Clients, point_id: str, *, done: str = "", error: OmsError | None = None
 ) -> Response:
-    place = await pages.own_place(request, clients, point_id)
+    place = await showing.own_place(request, clients, point_id)
     found = await pages.coming(clients, session.caller_of(request), point_id)
-    return pages.page(
+    return showing.page(
         request,
         "store/arrivals.html",
         error.http_status if error else 200,
