@@ -149,7 +149,7 @@ async def main() -> None:
     pick_lists = PickLists(engine, bell)
     manifests = Manifests(engine, bell, settings.gs1_company_prefix)
     silence = timedelta(seconds=settings.carrier_silence_seconds)
-    notifying = Notifying(engine, links, _senders(settings), _quiet_hours(settings))
+    notifying = Notifying(engine, links, codes, _senders(settings), _quiet_hours(settings))
 
     def register(server: grpc.aio.Server) -> None:
         add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding, tracking, appointments), server)
@@ -164,7 +164,7 @@ async def main() -> None:
         add_ManifestServiceServicer_to_server(ManifestRpc(manifests), server)
         add_BulkServiceServicer_to_server(BulkRpc(bulk), server)
         add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, identities)), server)
-        add_CustomerServiceServicer_to_server(CustomerRpc(customers), server)
+        add_CustomerServiceServicer_to_server(CustomerRpc(customers, codes), server)
         add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engine)), server)
         add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(engine, bell)), server)
         add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)

@@ -8,8 +8,9 @@ from oms.orders.v1 import customer_service_pb2 as pb
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.customer_service_pb2_grpc import CustomerServiceServicer
 from services.orders import wire
+from services.orders.codes import Codes
 from services.orders.customers import Customers, Seen
-from services.orders.domain.customer_view import ParcelSeen, RefundSeen, TrialSeen, UnitsSeen
+from services.orders.domain.customer_view import ParcelSeen, QuestionSeen, RefundSeen, TrialSeen, UnitsSeen
 from services.orders.domain.model import Appointment, StatusLabel
 from services.orders.domain.status import labels
 from services.orders.translate import from_mode
@@ -19,8 +20,9 @@ from services.orders.wire import from_instant, from_money, from_window
 class CustomerRpc(CustomerServiceServicer):
     """Its two calls."""
 
-    def __init__(self, customers: Customers) -> None:
+    def __init__(self, customers: Customers, codes: Codes) -> None:
         self._customers = customers
+        self._codes = codes
 
     @wire.checked
     async def MakeCustomerLink(
@@ -35,10 +37,10 @@ class CustomerRpc(CustomerServiceServicer):
     async def GetOrderOfLink(self, request: pb.GetOrderOfLinkRequest, context: Any) -> pb.GetOrderOfLinkResponse:
         found = await self._customers.order_of(request.token, times.field_or_now(request, "as_of"))
         with telemetry.about_order(found.view.order.order_id):
-            return pb.GetOrderOfLinkResponse(order=_from_seen(found))
+            return pb.GetOrderOfLinkResponse(order=_from_seen(found, self._codes))
 
 
-def _from_seen(found: Seen) -> pb.CustomerOrder:
+def _from_seen(found: Seen, codes: Codes) -> pb.CustomerOrder:
     order, seen, ship_to = found.view.order, found.seen, found.view.buyer.ship_to
     return pb.CustomerOrder(
         order_id=order.order_id,
@@ -58,7 +60,7 @@ def _from_seen(found: Seen) -> pb.CustomerOrder:
         promised=from_window(seen.promised),
         expected=from_window(seen.expected),
         late=seen.late,
-        parcels=[_from_parcel(one) for one in seen.parcels],
+        parcels=[_from_parcel(one, codes) for one in seen.parcels],
         unplaced=_from_units(seen.unplaced),
         cancelled=_from_units(seen.cancelled),
         refunds=[_from_refund(one) for one in seen.refunds],
@@ -70,6 +72,7 @@ def _from_seen(found: Seen) -> pb.CustomerOrder:
         changing=seen.changing,
         may_cancel=seen.may_cancel,
         cooling_off_until=from_instant(seen.cooling_off_until),
+        questions=[_from_question(one) for one in seen.questions],
     )
 
 
@@ -81,7 +84,7 @@ def _from_units(units: Iterable[UnitsSeen]) -> list[pb.CustomerUnits]:
     return [pb.CustomerUnits(line_number=one.line_number, title=one.title, quantity=one.quantity) for one in units]
 
 
-def _from_parcel(one: ParcelSeen) -> pb.CustomerParcel:
+def _from_parcel(one: ParcelSeen, codes: Codes) -> pb.CustomerParcel:
     return pb.CustomerParcel(
         stage=one.stage.value,
         units=_from_units(one.units),
@@ -98,6 +101,17 @@ def _from_parcel(one: ParcelSeen) -> pb.CustomerParcel:
         released_at=from_instant(one.released_at),
         sent_again=one.sent_again,
         decision=one.decision,
+        code=codes.of(one.ready) if one.ready else "",
+        keep_until=from_instant(one.keep_until),
+    )
+
+
+def _from_question(one: QuestionSeen) -> pb.CustomerQuestion:
+    return pb.CustomerQuestion(
+        units=_from_units(one.units),
+        until=from_instant(one.until),
+        point_ids=one.point_ids,
+        may_deliver=one.may_deliver,
     )
 
 

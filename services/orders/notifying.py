@@ -20,6 +20,7 @@ from services.orders import documents as doc
 from services.orders import notifications_store as notes
 from services.orders import store
 from services.orders.changing import Asked
+from services.orders.codes import Codes
 from services.orders.domain.milestones import Way
 from services.orders.domain.notifications import (
     GIVEN_UP,
@@ -61,11 +62,17 @@ class Notifying:
     """Sends what is due by the ways that it has, shows what was sent, and sends again."""
 
     def __init__(
-        self, engine: AsyncEngine, links: Links, senders: Mapping[Way, Sender], quiet: QuietHours | None = None
+        self,
+        engine: AsyncEngine,
+        links: Links,
+        codes: Codes,
+        senders: Mapping[Way, Sender],
+        quiet: QuietHours | None = None,
     ) -> None:
         """`senders`: without one for a way, nothing is sent by it. `quiet`: when no SMS is."""
         self._engine = engine
         self._links = links
+        self._codes = codes
         self._senders = senders
         self._quiet = quiet
 
@@ -143,7 +150,7 @@ class Notifying:
             zone = formats.zone_of(view.buyer.ship_to.country)
             if until := self._quiet.until(now, zone):
                 return _Parts(put_off_until=until)
-        letter = letters.write(one, view, shop, self._links, now)
+        letter = letters.write(one, view, shop, self._links, self._codes, now)
         to = address_of(view.buyer, one.way)
         if one.way is Way.SMS:
             return _Parts(Message(one.message_id, to, letter.sms, language=letter.language))

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from kit.errors import FailedPrecondition
 from kit.values.money import Money
-from services.orders.domain import holds, watch
+from services.orders.domain import choosing, holds, watch
 from services.orders.domain.model import (
     Appointment,
     Cause,
@@ -27,6 +27,7 @@ from services.orders.domain.model import (
     Window,
 )
 from services.orders.domain.order import request_cancellation
+from services.orders.domain.plan import counted
 from services.orders.domain.ranges import LineRange, in_state
 from services.orders.domain.states import (
     HOMELESS_UNITS,
@@ -66,6 +67,9 @@ class Stage(StrEnum):
     ATTEMPTED = "attempted"
     DELIVERED = "delivered"
     TAKEN = "taken"
+    # Ready at its store, and fetched there.
+    TO_COLLECT = "to_collect"
+    COLLECTED = "collected"
     LOST = "lost"
     RETURNING = "returning"
     RETURNED = "returned"
@@ -108,6 +112,9 @@ class ParcelSeen:
     sent_again: bool = False
     # Of a lost one: reship or refund, once that is decided.
     decision: str = ""
+    # Of what is ready at its store: until when it is kept. The code is made of the work, which is not shown.
+    keep_until: datetime | None = None
+    ready: Fulfilment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,16 @@ class TrialSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionSeen:
+    """What the customer is asked whose store does not have it all: at which other stores, or delivered."""
+
+    units: tuple[UnitsSeen, ...]
+    until: datetime
+    point_ids: tuple[str, ...]
+    may_deliver: bool
+
+
+@dataclass(frozen=True, slots=True)
 class OrderSeen:
     """All that the page of an order says beside what the order itself says of channel, number and total."""
 
@@ -152,6 +169,7 @@ class OrderSeen:
     changing: bool
     may_cancel: bool
     cooling_off_until: datetime | None
+    questions: tuple[QuestionSeen, ...] = ()
 
 
 def see(order: Order, payment_failed: bool, now: datetime) -> OrderSeen:
@@ -162,6 +180,7 @@ def see(order: Order, payment_failed: bool, now: datetime) -> OrderSeen:
     expected = max((one.expected for one in coming), key=lambda one: one.end, default=None)
     kinds = set() if is_over else {one.kind for one in holds.open_holds(order) if not one.fulfilment_id}
     cooling_off = order.cooling_off_until
+    questions = () if is_over else _questions(order)
     return OrderSeen(
         step=_step(order),
         promised=order.promise if coming else None,
@@ -170,9 +189,9 @@ def see(order: Order, payment_failed: bool, now: datetime) -> OrderSeen:
         parcels=tuple(
             _parcel(order, work, outlooks.get(work.fulfilment_id), now)
             for work in order.fulfilments
-            if (not is_over and work.state in (OPEN_FULFILMENT | LEFT_THE_POINT)) or work.taken
+            if (not is_over and _is_shown(work)) or work.taken
         ),
-        unplaced=() if is_over else _of_ranges(order, in_state(order.ranges, *HOMELESS_UNITS)),
+        unplaced=() if is_over else _unplaced(order, questions),
         cancelled=_of_ranges(order, in_state(order.ranges, UnitState.CANCELLED)),
         refunds=tuple(_refund(order, one) for one in order.refunds if one.state is not RefundState.SUPERSEDED),
         appointment=None if is_over or not _is_awaited(order) else order.appointment,
@@ -183,7 +202,31 @@ def see(order: Order, payment_failed: bool, now: datetime) -> OrderSeen:
         changing=HoldKind.CHANGE in kinds,
         may_cancel=_may_cancel(order, now),
         cooling_off_until=cooling_off if cooling_off and cooling_off > now else None,
+        questions=questions,
     )
+
+
+def _questions(order: Order) -> tuple[QuestionSeen, ...]:
+    return tuple(
+        QuestionSeen(
+            units=_seen(order, counted(choosing.still_homeless(order, one))),
+            until=one.until,
+            point_ids=tuple(option.point_id for option in one.options if option.point_id),
+            may_deliver=any(not option.point_id for option in one.options),
+        )
+        for one in order.choices
+        if not one.kind
+    )
+
+
+def _unplaced(order: Order, questions: Iterable[QuestionSeen]) -> tuple[UnitsSeen, ...]:
+    """Units for which we look for a place; of those that the customer is asked about, he decides."""
+    counts = Counter[int]()
+    for one in in_state(order.ranges, *HOMELESS_UNITS):
+        counts[one.line_number] += one.to_unit - one.from_unit
+    for question in questions:
+        counts -= Counter({one.line_number: one.quantity for one in question.units})
+    return _seen(order, counts)
 
 
 # -- the order --------------------------------------------------------------------------------------------
@@ -202,7 +245,9 @@ _STEPS: Mapping[str, Step | None] = {
     "returning": None,
     "returned": None,
 }
-_IN_HANDS = frozenset({FulfilmentState.ACCEPTED, FulfilmentState.PICKED, FulfilmentState.PACKED})
+_IN_HANDS = frozenset(
+    {FulfilmentState.ACCEPTED, FulfilmentState.PICKED, FulfilmentState.READY, FulfilmentState.PACKED}
+)
 
 
 def _step(order: Order) -> Step | None:
@@ -251,6 +296,7 @@ _STAGES: Mapping[FulfilmentState, Stage] = {
     FulfilmentState.OFFERED: Stage.WAITING,
     FulfilmentState.ACCEPTED: Stage.PREPARING,
     FulfilmentState.PICKED: Stage.PREPARING,
+    FulfilmentState.READY: Stage.TO_COLLECT,
     FulfilmentState.PACKED: Stage.READY,
     FulfilmentState.HANDED_OVER: Stage.ON_ITS_WAY,
     FulfilmentState.DELIVERED: Stage.DELIVERED,
@@ -261,12 +307,20 @@ _STAGES: Mapping[FulfilmentState, Stage] = {
 }
 
 
+def _is_shown(work: Fulfilment) -> bool:
+    """What goes to a hub is the customer's parcel once the hub has it: until then it is being prepared."""
+    if work.joins:
+        return work.state in OPEN_FULFILMENT | {FulfilmentState.HANDED_OVER}
+    return work.state in OPEN_FULFILMENT | LEFT_THE_POINT and bool(work.lines)
+
+
 def _parcel(order: Order, work: Fulfilment, outlook: watch.Outlook | None, now: datetime) -> ParcelSeen:
     if work.taken:
         return ParcelSeen(Stage.TAKEN, _of_lines(order, work.lines), point_id=work.point_id)
-    has_left, parcel = work.state in LEFT_THE_POINT, work.parcel
+    has_left, parcel = work.has_left, work.parcel
     release = work.hand_over_from
     coming = outlook if outlook and outlook.is_coming else None
+    is_ready = work.state is FulfilmentState.READY
     return ParcelSeen(
         stage=_stage(work),
         units=_of_lines(order, work.lines),
@@ -275,18 +329,25 @@ def _parcel(order: Order, work: Fulfilment, outlook: watch.Outlook | None, now: 
         promised=coming.promised if coming else None,
         expected=coming.expected if coming else None,
         cause=coming.cause if coming and coming.is_late else None,
-        handed_over_at=parcel.handed_over_at if parcel else None,
-        delivered_at=parcel.delivered_at if parcel else None,
+        point_id=work.point_id if work.is_collected else "",
+        handed_over_at=parcel.handed_over_at if parcel and has_left else None,
+        delivered_at=parcel.delivered_at if parcel and has_left else None,
         failure_reason=parcel.failure_reason if parcel else "",
         waits_until=None if has_left else max((one.due_at for one in work.awaited), default=None),
         released_at=release if release and release > now and not has_left else None,
         sent_again=bool(work.replaces),
         decision=parcel.loss.decision if parcel and parcel.loss else "",
+        keep_until=work.collection.keep_until if is_ready and work.collection else None,
+        ready=work if is_ready else None,
     )
 
 
 def _stage(work: Fulfilment) -> Stage:
     stage, parcel = _STAGES[work.state], work.parcel
+    if work.joins:
+        return stage if stage is Stage.WAITING else Stage.PREPARING
+    if work.is_collected and stage is Stage.DELIVERED:
+        return Stage.COLLECTED
     if stage is Stage.ON_ITS_WAY and parcel:
         return _last_heard(parcel)
     return stage

@@ -36,6 +36,12 @@ class Milestone(StrEnum):
     PARCEL_LOST = "parcel_lost"
     SENT_AGAIN = "sent_again"
     RETURNING = "returning"
+    # What is collected: it can be fetched, is still there, was fetched, is no longer kept; or is not there at all.
+    READY = "ready"
+    COLLECTION_REMINDER = "collection_reminder"
+    COLLECTED = "collected"
+    NOT_COLLECTED = "not_collected"
+    CUSTOMER_ASKED = "customer_asked"
     REFUNDED = "refunded"
     TRIAL_BEGUN = "trial_begun"
     TRIAL_REMINDER = "trial_reminder"

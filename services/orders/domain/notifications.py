@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.ids import derived_id
 from services.orders.domain import paying
+from services.orders.domain.collecting import NOT_COLLECTED
 from services.orders.domain.milestones import OF_TRIALS, Milestone, Way
 from services.orders.domain.model import Buyer, Decision, Fulfilment, Happening, LifeCycle, Order
 from services.orders.domain.states import UNDONE, FulfilmentState, OrderState, RefundState
@@ -134,6 +135,10 @@ _KINDS: Mapping[str, tuple[Milestone, Sequence[str], Sequence[str]]] = {
     "parcel.damaged": (Milestone.PARCEL_LOST, ("work", "at"), ()),
     "parcel.loss_decided": (Milestone.SENT_AGAIN, ("work",), ()),
     "parcel.returning": (Milestone.RETURNING, ("work",), ()),
+    "fulfilment.ready_for_collection": (Milestone.READY, ("work",), ()),
+    "fulfilment.collection_reminder": (Milestone.COLLECTION_REMINDER, ("work",), ()),
+    "fulfilment.collected": (Milestone.COLLECTED, ("work",), ()),
+    "order.customer_asked": (Milestone.CUSTOMER_ASKED, ("choice_id",), ("choice_id", "lines")),
     "order.refund_succeeded": (Milestone.REFUNDED, ("refund_id",), ()),
     "order.trial_begun": (Milestone.TRIAL_BEGUN, (), ()),
     "order.trial_reminder": (Milestone.TRIAL_REMINDER, (), ()),
@@ -152,6 +157,8 @@ def _spoken(before: Order, happening: Happening) -> _Spoken | None:
     if happening.kind == "order.payment_declined" and happening.facts.get("next_try_at"):
         return None
     milestone, subject, facts = _KINDS[happening.kind]
+    if happening.facts.get("reason") == NOT_COLLECTED and milestone is Milestone.PART_CANCELLED:
+        milestone = Milestone.NOT_COLLECTED
     known = {**happening.facts, "at": happening.at.isoformat()}
     if happening.fulfilment:
         known["work"] = happening.fulfilment.fulfilment_id
@@ -222,6 +229,11 @@ def _is_tried(order: Order, facts: Mapping[str, Any]) -> bool:
     return _lives(order, facts) and order.trial is not None and not order.trial.settled_at
 
 
+def _is_asked(order: Order, facts: Mapping[str, Any]) -> bool:
+    choices = [one for one in order.choices if one.choice_id == facts["choice_id"]]
+    return _lives(order, facts) and any(not one.kind for one in choices)
+
+
 _OF_ORDERS: Mapping[Milestone, Callable[[Order, Mapping[str, Any]], bool]] = {
     Milestone.PAYMENT_NEEDED: lambda order, _: order.state is OrderState.ACTION_REQUIRED,
     Milestone.NOT_ACCEPTED: lambda order, _: order.state is OrderState.REFUSED,
@@ -232,6 +244,9 @@ _OF_ORDERS: Mapping[Milestone, Callable[[Order, Mapping[str, Any]], bool]] = {
     Milestone.APPOINTMENT_MOVED: _is_met,
     Milestone.APPOINTMENT_NOT_MOVED: _is_not_moved,
     Milestone.APPOINTMENT_MISSED: _is_missed,
+    Milestone.CUSTOMER_ASKED: _is_asked,
+    # Nobody has anything of it any more, and is told so whatever becomes of the order.
+    Milestone.NOT_COLLECTED: lambda _order, _facts: True,
     Milestone.TRIAL_BEGUN: _is_tried,
     Milestone.TRIAL_REMINDER: _is_tried,
 }
@@ -272,6 +287,9 @@ _OF_PARCELS: Mapping[Milestone, Callable[[Fulfilment, Mapping[str, Any]], bool]]
     Milestone.DELIVERED: lambda work, _: work.state is FulfilmentState.DELIVERED,
     Milestone.PARCEL_LOST: _is_lost,
     Milestone.SENT_AGAIN: _is_sent_again,
+    Milestone.READY: lambda work, _: work.state is FulfilmentState.READY,
+    Milestone.COLLECTION_REMINDER: lambda work, _: work.state is FulfilmentState.READY,
+    Milestone.COLLECTED: lambda work, _: work.state is FulfilmentState.DELIVERED,
     Milestone.RETURNING: lambda work, _: work.state in (FulfilmentState.RETURNING, FulfilmentState.RETURNED),
 }
 

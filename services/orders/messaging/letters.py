@@ -18,6 +18,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined, Template
 
 from kit.values.money import Money
+from services.orders.codes import Codes
 from services.orders.domain.milestones import Milestone
 from services.orders.domain.model import Buyer, Fulfilment, Order, Window
 from services.orders.domain.notifications import Notification
@@ -49,6 +50,11 @@ _NAMES = (
     "trial_ends",
     "trial_ends_short",
     "trial_due",
+    "code",
+    "keep_until",
+    "keep_until_short",
+    "choose_until",
+    "choose_until_short",
 )
 
 _PLAIN = Environment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True)
@@ -116,12 +122,12 @@ def language_of(buyer: Buyer) -> str:
     return "fr" if buyer.ship_to.country in _FRENCH else LANGUAGES[0]
 
 
-def write(one: Notification, view: View, shop: str, links: Links, now: datetime) -> Letter:
+def write(one: Notification, view: View, shop: str, links: Links, codes: Codes, now: datetime) -> Letter:
     """The words of a notification about this order. `shop`: as customers know it."""
     order, buyer = view.order, view.buyer
     language = language_of(buyer)
     words, known = _language(language).milestones[one.milestone], _language(language)
-    names = _names(one, order, buyer, language, now) | {
+    names = _names(one, order, buyer, language, codes, now) | {
         "shop": _line(shop),
         "number": _line(order.content.channel_order_number or order.order_id),
         "name": _line(buyer.customer.name or buyer.ship_to.name),
@@ -169,7 +175,9 @@ def _status(order: Order, language: str) -> str:
 # -- what the words name ----------------------------------------------------------------------------------
 
 
-def _names(one: Notification, order: Order, buyer: Buyer, language: str, now: datetime) -> dict[str, Any]:
+def _names(
+    one: Notification, order: Order, buyer: Buyer, language: str, codes: Codes, now: datetime
+) -> dict[str, Any]:
     zone = formats.zone_of(buyer.ship_to.country)
     work = next((each for each in order.fulfilments if each.fulfilment_id == one.facts.get("work")), None)
     names: dict[str, Any] = dict.fromkeys(_NAMES, "")
@@ -179,6 +187,8 @@ def _names(one: Notification, order: Order, buyer: Buyer, language: str, now: da
         "is_late": bool(one.facts.get("late")),
         "is_partly_taken": bool(order.taken),
         "is_damaged": bool(work and work.state is FulfilmentState.DAMAGED),
+        "is_collected": order.content.is_collected,
+        "is_paid_in_store": order.content.is_paid_in_store,
     }
     if promise := _promise(order, work):
         names["promise"] = formats.window(promise.start, promise.end, zone, language)
@@ -195,6 +205,7 @@ def _names(one: Notification, order: Order, buyer: Buyer, language: str, now: da
         due = datetime.fromisoformat(one.facts["due_at"])
         names |= {"due": formats.day(due, zone, language)}
         names |= {"due_short": formats.day(due, zone, language, is_short=True)}
+    names |= _of_collection(work, codes, zone, language) | _of_question(one, order, zone, language)
     return names | _of_parcel(work, zone, language) | _of_trial(order, zone, language)
 
 
@@ -219,6 +230,27 @@ def _of_parcel(work: Fulfilment | None, zone: ZoneInfo, language: str) -> dict[s
         "delivered_on": formats.day(parcel.delivered_at, zone, language) if parcel.delivered_at else "",
         "failure": parcel.failure_reason,
         "loss_decision": parcel.loss.decision if parcel.loss else "",
+    }
+
+
+def _of_collection(work: Fulfilment | None, codes: Codes, zone: ZoneInfo, language: str) -> dict[str, Any]:
+    if work is None or work.collection is None:
+        return {}
+    keep_until = work.collection.keep_until
+    return {
+        "code": codes.of(work),
+        "keep_until": formats.moment(keep_until, zone, language),
+        "keep_until_short": formats.moment(keep_until, zone, language, is_short=True),
+    }
+
+
+def _of_question(one: Notification, order: Order, zone: ZoneInfo, language: str) -> dict[str, Any]:
+    asked = next((each for each in order.choices if each.choice_id == one.facts.get("choice_id")), None)
+    if asked is None:
+        return {}
+    return {
+        "choose_until": formats.moment(asked.until, zone, language),
+        "choose_until_short": formats.moment(asked.until, zone, language, is_short=True),
     }
 
 

@@ -32,11 +32,20 @@ from oms.inventory.v1.supply_service_pb2_grpc import add_SupplyServiceServicer_t
 from oms.inventory.v1.transfer_service_pb2_grpc import add_TransferServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.bulk_service_pb2_grpc import add_BulkServiceServicer_to_server
+from oms.orders.v1.change_service_pb2_grpc import add_ChangeServiceServicer_to_server
+from oms.orders.v1.collection_service_pb2_grpc import add_CollectionServiceServicer_to_server
+from oms.orders.v1.consolidation_service_pb2_grpc import add_ConsolidationServiceServicer_to_server
+from oms.orders.v1.customer_service_pb2_grpc import add_CustomerServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from oms.orders.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
+from oms.orders.v1.manifest_service_pb2_grpc import add_ManifestServiceServicer_to_server
+from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
 from oms.orders.v1.orders_service_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
+from oms.orders.v1.picking_service_pb2_grpc import add_PickingServiceServicer_to_server
 from oms.orders.v1.tracking_service_pb2_grpc import add_TrackingServiceServicer_to_server
+from oms.orders.v1.trial_service_pb2_grpc import add_TrialServiceServicer_to_server
 from oms.payments.v1.finance_service_pb2_grpc import add_FinanceServiceServicer_to_server
 from oms.payments.v1.payments_service_pb2_grpc import add_PaymentsServiceServicer_to_server
 from oms.payments.v1.stored_value_service_pb2_grpc import add_StoredValueServiceServicer_to_server
@@ -79,22 +88,42 @@ from services.inventory.supply_rpc import SupplyRpc
 from services.inventory.transfers import Transfers
 from services.inventory.transfers_rpc import TransferRpc
 from services.inventory.watch import StockWatch
+from services.orders.amending import Amending
 from services.orders.appointing import Appointments
 from services.orders.bulk import Bulk
 from services.orders.bulk_rpc import BulkRpc
+from services.orders.changes_rpc import ChangesRpc
+from services.orders.codes import Codes
+from services.orders.collecting import Collecting
+from services.orders.collecting_rpc import CollectionRpc
+from services.orders.consolidating import Consolidating
+from services.orders.consolidation_rpc import ConsolidationRpc
+from services.orders.customers import Customers
+from services.orders.customers_rpc import CustomerRpc
 from services.orders.desk import Desk
 from services.orders.desk_rpc import DeskRpc
+from services.orders.figures import Figures
+from services.orders.figures_rpc import FiguresRpc
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.labelling import Labels
+from services.orders.links import Links
+from services.orders.manifesting import Manifests
+from services.orders.manifests_rpc import ManifestRpc
+from services.orders.notifications_rpc import NotificationRpc
+from services.orders.notifying import Notifying
 from services.orders.offers_rpc import OffersRpc
+from services.orders.picking import PickLists
+from services.orders.picking_rpc import PickingRpc
 from services.orders.refunding import Refunds
 from services.orders.rpc import OrdersRpc
 from services.orders.service import OrdersService
 from services.orders.tracking import Tracking
 from services.orders.tracking_rpc import TrackingRpc
+from services.orders.trying import Trying
+from services.orders.trying_rpc import TrialRpc
 from services.payments.finance_rpc import FinanceRpc
 from services.payments.providers.stripe import StripeProvider
 from services.payments.rpc import PaymentsRpc
@@ -229,6 +258,17 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
     bulk = Bulk(engines["orders"], orders_service, Holding(*of_orders))
     add_BulkServiceServicer_to_server(BulkRpc(bulk), server)
     add_DeskServiceServicer_to_server(DeskRpc(Desk(engines["orders"], identities)), server)
+    links, codes = Links(["a key of tests"], "https://shop.test"), Codes(["a key of tests"])
+    add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders, identities)), server)
+    add_TrialServiceServicer_to_server(TrialRpc(Trying(*of_orders)), server)
+    add_CollectionServiceServicer_to_server(CollectionRpc(Collecting(*of_orders, codes, identities)), server)
+    add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(*of_orders)), server)
+    add_PickingServiceServicer_to_server(PickingRpc(PickLists(*of_orders)), server)
+    add_ManifestServiceServicer_to_server(ManifestRpc(Manifests(*of_orders, "9520417")), server)
+    add_CustomerServiceServicer_to_server(CustomerRpc(Customers(engines["orders"], links), codes), server)
+    add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engines["orders"])), server)
+    notifying = Notifying(engines["orders"], links, codes, {})
+    add_NotificationServiceServicer_to_server(NotificationRpc(notifying), server)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
     settlements = Settlements(engines["payments"], {stripe.name})
     add_FinanceServiceServicer_to_server(FinanceRpc(payments.history, settlements), server)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from kit.errors import InvalidArgument, NotFound
 from kit.times import to_proto
 from oms.orders.v1 import customer_service_pb2 as pb
+from services.orders.codes import Codes
 from services.orders.customers import Customers
 from services.orders.customers_rpc import CustomerRpc
 from services.orders.links import Links
@@ -18,7 +19,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def rpc(orders_db: AsyncEngine) -> CustomerRpc:
-    return CustomerRpc(Customers(orders_db, Links(["a key"], "https://shop.test")))
+    return CustomerRpc(Customers(orders_db, Links(["a key"], "https://shop.test")), Codes(["a key"]))
 
 
 async def link(rpc: CustomerRpc, order_id: str, days: float = 90) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.orders import notifications_store as notes
+from services.orders.codes import Codes
 from services.orders.domain.milestones import OF_TRIALS, Milestone, NotificationRule, Way
 from services.orders.domain.notifications import MAX_ATTEMPTS, Notification, QuietHours
 from services.orders.links import Links
@@ -29,6 +30,7 @@ PHONE = str(BUYER.customer.phone)
 # Nobody listens there.
 NOBODY = SmtpSender(SmtpServer.at("smtp://127.0.0.1:1?tls=none"), "shop@example.com", timeout_seconds=2)
 LINKS = Links(["a key"], "https://shop.example.com")
+CODES = Codes(["a key"])
 BOTH = (Way.MAIL, Way.SMS)
 TALKATIVE = replace(
     LIFE_CYCLE, notifications=tuple(NotificationRule(one, BOTH) for one in Milestone if one not in OF_TRIALS)
@@ -54,7 +56,7 @@ def senders(messages: Messages) -> dict[Way, Sender]:
 
 @pytest_asyncio.fixture
 async def notifying(orders_db: AsyncEngine, messages: Messages) -> AsyncIterator[Notifying]:
-    made = Notifying(orders_db, LINKS, senders(messages))
+    made = Notifying(orders_db, LINKS, CODES, senders(messages))
     yield made
     await made.close()
 
@@ -83,7 +85,7 @@ async def test_an_acceptance_is_said_once_by_mail_and_sms_however_many_send(
     shop: Shop, notifying: Notifying, messages: Messages, orders_db: AsyncEngine
 ) -> None:
     order_id = await accepted(shop, phone="+33 (0)6 12.34.56-78")
-    other = Notifying(orders_db, LINKS, senders(messages))
+    other = Notifying(orders_db, LINKS, CODES, senders(messages))
     counts = await asyncio.gather(*(one.send_due(NOON, 10) for one in (notifying, other) * 3))
     assert sum(counts) == 2
     [mail] = messages.came(MAIL)
@@ -143,7 +145,7 @@ async def test_after_the_last_try_it_has_failed_and_a_person_has_it_sent_again(
     shop: Shop, notifying: Notifying, messages: Messages, orders_db: AsyncEngine
 ) -> None:
     order_id = await accepted(shop, notify_by=("mail",))
-    away = Notifying(orders_db, LINKS, {Way.MAIL: NOBODY})
+    away = Notifying(orders_db, LINKS, CODES, {Way.MAIL: NOBODY})
     now = NOON
     for _ in range(MAX_ATTEMPTS):
         await away.send_due(now, 10)
@@ -230,7 +232,7 @@ async def test_sms_wait_for_the_morning_and_mails_do_not(
     shop: Shop, messages: Messages, orders_db: AsyncEngine
 ) -> None:
     order_id = await accepted(shop)
-    awake = Notifying(orders_db, LINKS, senders(messages), QuietHours(13, 14))
+    awake = Notifying(orders_db, LINKS, CODES, senders(messages), QuietHours(13, 14))
     # Noon in Greenwich is one o'clock in Paris.
     await awake.send_due(NOON, 10)
     assert [one[2:] for one in await states(awake, order_id)] == [("sent", ""), ("due", QUIET)]
@@ -243,7 +245,7 @@ async def test_sms_wait_for_the_morning_and_mails_do_not(
 
 async def test_a_shop_without_senders_sends_nothing_and_says_so(shop: Shop, orders_db: AsyncEngine) -> None:
     order_id = await accepted(shop)
-    silent = Notifying(orders_db, LINKS, {})
+    silent = Notifying(orders_db, LINKS, CODES, {})
     await silent.send_due(NOON, 10)
     assert {one[2:] for one in await states(silent, order_id)} == {("dropped", "no_sender")}
 

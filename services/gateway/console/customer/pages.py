@@ -176,8 +176,9 @@ async def _pay_url(clients: Clients, found: customers.CustomerOrder) -> str:
 
 
 async def _stores(request: Request, clients: Clients, found: customers.CustomerOrder) -> dict[str, str]:
-    """The names of the stores from which something was taken along."""
+    """The names of the stores at which something was, is or may be collected."""
     wanted = {one.point_id for one in found.parcels if one.point_id}
+    wanted.update(point_id for one in found.questions for point_id in one.point_ids)
     if wanted:
         with suppress(OmsError):
             known = await places_of(request, clients).all()

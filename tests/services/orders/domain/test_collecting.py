@@ -17,12 +17,14 @@ from services.orders.domain import (
     collection_terms,
     fulfilment,
     invoicing,
+    notifications,
     pricing,
     watch,
 )
 from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome
 from services.orders.domain.collecting import AtCounter
+from services.orders.domain.milestones import Milestone, NotificationRule, Way
 from services.orders.domain.model import (
     Buyer,
     CaptureMoment,
@@ -543,3 +545,44 @@ def test_nobody_is_asked_about_an_order_that_is_undone() -> None:
     order = life.request_cancellation(placed(), "", "customer", NOON).order
     asked = choosing.ask(order, work(order).fulfilment_id, [Units(1, "SKU-1", 1)], "lapsed", (), NOON)
     assert not asked.happenings
+
+
+# -- what its customer is told ----------------------------------------------------------------------------
+
+
+def told(decision: Decision, before: Order) -> list[tuple[str, bool]]:
+    """What is said of it, and whether it still stands."""
+    return [
+        (one.milestone.value, notifications.stands(decision.order, one.milestone, one.subject, one.facts))
+        for one in notifications.of(before, decision)
+    ]
+
+
+def test_a_customer_is_told_that_it_is_ready_waits_and_was_collected_each_while_it_is_true() -> None:
+    talks = replace(LIFE_CYCLE, notifications=tuple(NotificationRule(one, (Way.MAIL,)) for one in Milestone))
+    before = picked(placed(life_cycle=talks, reserved=True))
+    ready = happened(collecting.ready(before, work(before), "", "anna", NOON), NOON)
+    assert told(ready, before) == [("ready", True)]
+    waits = work(ready.order).collection
+    assert waits is not None
+    reminding = replace(waits, remind_at=NOON + HOUR)
+    order = replace(ready.order, fulfilments=(replace(work(ready.order), collection=reminding),))
+    reminded = happened(Decision(order), NOON + HOUR)
+    assert told(reminded, order) == [("collection_reminder", True)]
+    collected = collect(reminded.order)
+    assert told(collected, reminded.order) == [("collected", True)]
+    said = notifications.of(before, ready)[0]
+    assert not notifications.stands(collected.order, said.milestone, said.subject, said.facts)
+    late = happened(Decision(reminded.order), waits.keep_until)
+    assert told(late, reminded.order) == [("not_collected", True)]
+
+
+def test_a_customer_is_told_of_a_question_as_long_as_it_is_open() -> None:
+    talks = replace(LIFE_CYCLE, notifications=tuple(NotificationRule(one, (Way.MAIL,)) for one in Milestone))
+    before = placed(life_cycle=talks)
+    short = fulfilment.record_pick(before, work(before), found((1, 3), (2, 0)), "anna", NOON + HOUR).order
+    asked = choosing.ask(short, work(short).fulfilment_id, [Units(2, "SKU-2", 2)], "short_pick", OPTIONS, NOON)
+    assert told(asked, short) == [("customer_asked", True)]
+    [said] = notifications.of(short, asked)
+    answered = choose(asked.order, "refund", at=NOON + HOUR).order
+    assert not notifications.stands(answered, said.milestone, said.subject, said.facts)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from services.orders.domain import choosing, refunds, watch
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
-from services.orders.domain import refunds, watch
 from services.orders.domain.customer_view import OrderSeen, Stage, Step, ToPay, UnitsSeen, see
 from services.orders.domain.model import (
     Appointment,
@@ -27,7 +27,7 @@ from services.orders.domain.model import (
 from services.orders.domain.model import (
     Stage as Until,
 )
-from services.orders.domain.states import OrderState
+from services.orders.domain.states import FulfilmentState, OrderState
 from tests.services.orders.builders import (
     COOLED,
     LIFE_CYCLE,
@@ -39,6 +39,7 @@ from tests.services.orders.builders import (
     recorded,
     released,
 )
+from tests.services.orders.domain import test_collecting as counter
 from tests.services.orders.domain.test_awaiting import PO, coming, waiting
 from tests.services.orders.domain.test_parcels import resent, scan, shipped
 from tests.services.orders.domain.test_taking import ALONG, SENT, Story
@@ -226,3 +227,34 @@ def test_looking_changes_nothing() -> None:
     order = released(leg((1, 2)))
     assert seen(order) == seen(order)
     assert watch.look(order, COOLED)[0].work == order.fulfilments[0]
+
+
+def test_what_is_collected_has_its_code_and_its_last_day_while_it_waits_at_its_store() -> None:
+    waits = counter.waiting(reserved=True)
+    [parcel] = seen(waits, NOON + 3 * HOUR).parcels
+    assert (parcel.stage, parcel.point_id) == (Stage.TO_COLLECT, counter.STORE)
+    assert parcel.ready == waits.fulfilments[0]
+    assert parcel.keep_until == waits.fulfilments[0].collection.keep_until  # type: ignore[union-attr]
+    [parcel] = seen(counter.collect(waits).order, NOON + 3 * HOUR).parcels
+    assert (parcel.stage, parcel.ready, parcel.keep_until) == (Stage.COLLECTED, None, None)
+
+
+def test_who_is_asked_what_becomes_of_units_sees_until_when_and_what_there_is_instead() -> None:
+    order = counter.refused()
+    found = seen(order, NOON + 3 * HOUR)
+    [question] = found.questions
+    assert (counts(question.units), found.unplaced) == ({1: 1, 2: 2}, ())
+    assert question.until == order.choices[0].until
+    assert (question.point_ids, question.may_deliver) == (("store-paris",), True)
+    chosen = choosing.choose(order, "", choosing.REFUND, "", False, "", NOON + 3 * HOUR).order
+    assert seen(chosen, NOON + 3 * HOUR).questions == ()
+
+
+def test_what_goes_to_a_hub_is_prepared_until_the_hub_has_it() -> None:
+    order = shipped(line(1, 2))
+    inbound = replace(order.fulfilments[0], joins="ful_hub")
+    [parcel] = seen(replace(order, fulfilments=(inbound,))).parcels
+    assert (parcel.stage, parcel.carrier_id, parcel.tracking_code) == (Stage.PREPARING, "", "")
+    assert parcel.handed_over_at is None
+    received = replace(inbound, state=FulfilmentState.DELIVERED)
+    assert seen(replace(order, fulfilments=(received,))).parcels == ()

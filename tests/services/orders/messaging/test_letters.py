@@ -9,11 +9,14 @@ import pytest
 
 from kit.values.money import Money
 from services.orders import store
+from services.orders.codes import Codes
 from services.orders.domain.milestones import OF_TRIALS, Milestone, Way
 from services.orders.domain.model import (
     Appointment,
     Buyer,
     Charge,
+    Collection,
+    CustomerChoice,
     Loss,
     Order,
     Parcel,
@@ -32,6 +35,7 @@ from services.orders.messaging import formats, letters
 from tests.services.orders.builders import BUYER, NOON, PROMISE, accepted, leg, line, recorded, released
 
 LINKS = Links(["a key"], "https://shop.example.com")
+CODES = Codes(["a key"])
 SHOP = "Ondelle et Cairn SAS"
 OF_PARCELS = (
     Milestone.SHIPPED,
@@ -41,6 +45,9 @@ OF_PARCELS = (
     Milestone.PARCEL_LOST,
     Milestone.SENT_AGAIN,
     Milestone.RETURNING,
+    Milestone.READY,
+    Milestone.COLLECTION_REMINDER,
+    Milestone.COLLECTED,
 )
 
 
@@ -51,7 +58,7 @@ def said(milestone: Milestone, order: Order, subject: str = "", **facts: Any) ->
 
 
 def written(one: Notification, order: Order, buyer: Buyer = BUYER, now: datetime = NOON) -> letters.Letter:
-    return letters.write(one, store.view(order, buyer), SHOP, LINKS, now)
+    return letters.write(one, store.view(order, buyer), SHOP, LINKS, CODES, now)
 
 
 def in_language(language: str, **changes: Any) -> Buyer:
@@ -64,15 +71,25 @@ def whole(order_id: str = "ord_" + "0f" * 16) -> Order:
     work = order.fulfilments[0]
     parcel = Parcel("par_1", 6490, "EUR", 500, NOON, CaptureState.CAPTURED, tracking_code="HE012345678901",
                     handed_over_at=NOON, delivered_at=NOON, failure_reason="recipient_absent")  # fmt: skip
+    waits = Collection(NOON, NOON + timedelta(days=7), None)
     paid = RefundKind.GOODS, RefundState.SUCCEEDED, 123456, "EUR"
     refund = Refund("rfd_1", order_id, 1, *paid, 0, (), (), "", "", "", NOON)
     trial = Trial(NOON, NOON + timedelta(days=7), NOON + timedelta(days=5), kept=(UnitRange(1, 0, 1),))
     return replace(
         order,
         order_id=order_id,
-        fulfilments=(replace(work, carrier_id="hexagone", parcel=parcel, state=FulfilmentState.HANDED_OVER),),
+        fulfilments=(
+            replace(
+                work, carrier_id="hexagone", parcel=parcel, state=FulfilmentState.HANDED_OVER, collection=waits
+            ),
+        ),
         refunds=(refund,),
         trial=trial,
+        choices=(
+            CustomerChoice(
+                "1", work.fulfilment_id, "store-lyon", "short_pick", (), (), NOON, NOON + timedelta(days=2)
+            ),
+        ),
         charge=Charge(123456),
         next_action_url="https://bank.example/3ds",
         appointment=Appointment("bkg_1", Slot("slot-1", NOON.date(), PROMISE), NOON.date()),
@@ -83,7 +100,13 @@ def whole(order_id: str = "ord_" + "0f" * 16) -> Order:
 @pytest.mark.parametrize("milestone", list(Milestone))
 def test_each_milestone_has_words_in_each_language_and_fits_one_sms(milestone: Milestone, language: str) -> None:
     order = whole()
-    facts = {"late": True, "due_at": (NOON + timedelta(days=30)).isoformat(), "lines": [], "attempt": 1}
+    facts = {
+        "late": True,
+        "due_at": (NOON + timedelta(days=30)).isoformat(),
+        "lines": [],
+        "attempt": 1,
+        "choice_id": "1",
+    }
     one = said(milestone, order, subject="rfd_1", **facts)
     letter = written(one, order, in_language(language))
     assert letter.language == language
@@ -97,7 +120,7 @@ def test_each_milestone_has_words_in_each_language_and_fits_one_sms(milestone: M
     assert formats.gsm(letter.sms) == letter.sms
     assert formats.gsm_length(letter.sms) <= formats.GSM_MAX, letter.sms
     # What does not apply leaves no hole behind.
-    bare = letters.write(one, store.view(recorded(), Buyer()), SHOP, LINKS, NOON)
+    bare = letters.write(one, store.view(recorded(), Buyer()), SHOP, LINKS, CODES, NOON)
     assert "None" not in bare.text + bare.subject + bare.sms
 
 
@@ -198,3 +221,13 @@ def test_words_of_trials_are_of_trials() -> None:
     settled = written(said(Milestone.TRIAL_SETTLED, order), order, in_language("en")).text
     assert "What you keep costs €1,234.56." in settled
     assert "- 1 x" in settled
+
+
+@pytest.mark.parametrize("milestone", [Milestone.READY, Milestone.COLLECTION_REMINDER])
+def test_who_collects_is_told_the_code_and_until_when_it_is_kept(milestone: Milestone) -> None:
+    order = whole()
+    letter = written(said(milestone, order), order, in_language("en"))
+    code = CODES.of(order.fulfilments[0])
+    assert code in letter.text
+    assert code in letter.sms
+    assert "Friday 27 November at 13:00" in letter.text

@@ -157,6 +157,7 @@ class CustomerOrder(_message.Message):
     CHANGING_FIELD_NUMBER: _builtins.int
     MAY_CANCEL_FIELD_NUMBER: _builtins.int
     COOLING_OFF_UNTIL_FIELD_NUMBER: _builtins.int
+    QUESTIONS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     channel_order_number: _builtins.str
     """The number that the customer knows; may be empty."""
@@ -219,6 +220,10 @@ class CustomerOrder(_message.Message):
     def cooling_off_until(self) -> _timestamp_pb2.Timestamp:
         """Until then nothing is prepared; absent once that has passed."""
 
+    @_builtins.property
+    def questions(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomerQuestion]:
+        """What the customer is asked whose store does not have it all ready."""
+
     def __init__(
         self,
         *,
@@ -249,14 +254,50 @@ class CustomerOrder(_message.Message):
         changing: _builtins.bool = ...,
         may_cancel: _builtins.bool = ...,
         cooling_off_until: _timestamp_pb2.Timestamp | None = ...,
+        questions: _abc.Iterable[Global___CustomerQuestion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "cooling_off_until", b"cooling_off_until", "expected", b"expected", "placed_at", b"placed_at", "promised", b"promised", "total", b"total", "trial", b"trial"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "brands", b"brands", "cancelled", b"cancelled", "changing", b"changing", "channel_name", b"channel_name", "channel_order_number", b"channel_order_number", "checking", b"checking", "city", b"city", "cooling_off_until", b"cooling_off_until", "country", b"country", "customer_status", b"customer_status", "expected", b"expected", "labels", b"labels", "late", b"late", "may_cancel", b"may_cancel", "mode", b"mode", "order_id", b"order_id", "parcels", b"parcels", "payment", b"payment", "payment_url", b"payment_url", "placed_at", b"placed_at", "promised", b"promised", "refunds", b"refunds", "step", b"step", "total", b"total", "trial", b"trial", "unplaced", b"unplaced"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "brands", b"brands", "cancelled", b"cancelled", "changing", b"changing", "channel_name", b"channel_name", "channel_order_number", b"channel_order_number", "checking", b"checking", "city", b"city", "cooling_off_until", b"cooling_off_until", "country", b"country", "customer_status", b"customer_status", "expected", b"expected", "labels", b"labels", "late", b"late", "may_cancel", b"may_cancel", "mode", b"mode", "order_id", b"order_id", "parcels", b"parcels", "payment", b"payment", "payment_url", b"payment_url", "placed_at", b"placed_at", "promised", b"promised", "questions", b"questions", "refunds", b"refunds", "step", b"step", "total", b"total", "trial", b"trial", "unplaced", b"unplaced"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CustomerOrder: _TypeAlias = CustomerOrder  # noqa: Y015
+
+@_typing.final
+class CustomerQuestion(_message.Message):
+    """What becomes of these units, the customer says until then through the channel; else they are refunded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNITS_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    POINT_IDS_FIELD_NUMBER: _builtins.int
+    MAY_DELIVER_FIELD_NUMBER: _builtins.int
+    may_deliver: _builtins.bool
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomerUnits]: ...
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def point_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other stores that have them; whether they can be delivered."""
+
+    def __init__(
+        self,
+        *,
+        units: _abc.Iterable[Global___CustomerUnits] | None = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+        point_ids: _abc.Iterable[_builtins.str] | None = ...,
+        may_deliver: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["may_deliver", b"may_deliver", "point_ids", b"point_ids", "units", b"units", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerQuestion: _TypeAlias = CustomerQuestion  # noqa: Y015
 
 @_typing.final
 class CustomerUnits(_message.Message):
@@ -307,15 +348,17 @@ class CustomerParcel(_message.Message):
     RELEASED_AT_FIELD_NUMBER: _builtins.int
     SENT_AGAIN_FIELD_NUMBER: _builtins.int
     DECISION_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    KEEP_UNTIL_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
     """"waiting", "preparing", "ready", "on_its_way", "out_for_delivery", "attempted", "delivered", "taken", "lost",
-    "returning", "returned".
+    "returning", "returned", "to_collect", "collected".
     """
     carrier_id: _builtins.str
     """Of a parcel that has left."""
     tracking_code: _builtins.str
     point_id: _builtins.str
-    """The store from which it was taken along."""
+    """The store from which it was taken along, or at which it is collected."""
     cause: _builtins.str
     """Why it is expected later than promised; empty when it is in time. As in ParcelPromise."""
     failure_reason: _builtins.str
@@ -324,6 +367,8 @@ class CustomerParcel(_message.Message):
     """It sends again what a lost parcel had."""
     decision: _builtins.str
     """What becomes of a lost one: "reship" or "refund"; empty while that is not decided."""
+    code: _builtins.str
+    """Of what is ready at its store: shown at the counter, and until when it is kept."""
     @_builtins.property
     def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomerUnits]: ...
     @_builtins.property
@@ -344,6 +389,8 @@ class CustomerParcel(_message.Message):
     def released_at(self) -> _timestamp_pb2.Timestamp:
         """A release date that is still to come: it leaves no earlier."""
 
+    @_builtins.property
+    def keep_until(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -362,10 +409,12 @@ class CustomerParcel(_message.Message):
         released_at: _timestamp_pb2.Timestamp | None = ...,
         sent_again: _builtins.bool = ...,
         decision: _builtins.str = ...,
+        code: _builtins.str = ...,
+        keep_until: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered_at", b"delivered_at", "expected", b"expected", "handed_over_at", b"handed_over_at", "promised", b"promised", "released_at", b"released_at", "waits_until", b"waits_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered_at", b"delivered_at", "expected", b"expected", "handed_over_at", b"handed_over_at", "keep_until", b"keep_until", "promised", b"promised", "released_at", b"released_at", "waits_until", b"waits_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "cause", b"cause", "decision", b"decision", "delivered_at", b"delivered_at", "expected", b"expected", "failure_reason", b"failure_reason", "handed_over_at", b"handed_over_at", "point_id", b"point_id", "promised", b"promised", "released_at", b"released_at", "sent_again", b"sent_again", "stage", b"stage", "tracking_code", b"tracking_code", "units", b"units", "waits_until", b"waits_until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "cause", b"cause", "code", b"code", "decision", b"decision", "delivered_at", b"delivered_at", "expected", b"expected", "failure_reason", b"failure_reason", "handed_over_at", b"handed_over_at", "keep_until", b"keep_until", "point_id", b"point_id", "promised", b"promised", "released_at", b"released_at", "sent_again", b"sent_again", "stage", b"stage", "tracking_code", b"tracking_code", "units", b"units", "waits_until", b"waits_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -34,7 +34,8 @@ class NotificationServiceStub:
     Milestones: "payment_needed", "accepted", "not_accepted", "payment_failed", "changed", "change_refused",
     "address_changed", "part_cancelled", "cancelled", "promise_changed", "stock_moved", "appointment_moved",
     "appointment_not_moved", "appointment_missed", "shipped", "out_for_delivery", "delivery_failed", "delivered",
-    "parcel_lost", "sent_again", "returning", "refunded", "trial_begun", "trial_reminder", "trial_settled".
+    "parcel_lost", "sent_again", "returning", "ready", "collection_reminder", "collected",
+    "not_collected", "customer_asked", "refunded", "trial_begun", "trial_reminder", "trial_settled".
     """
 
     @_typing.overload
@@ -57,7 +58,8 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
     Milestones: "payment_needed", "accepted", "not_accepted", "payment_failed", "changed", "change_refused",
     "address_changed", "part_cancelled", "cancelled", "promise_changed", "stock_moved", "appointment_moved",
     "appointment_not_moved", "appointment_missed", "shipped", "out_for_delivery", "delivery_failed", "delivered",
-    "parcel_lost", "sent_again", "returning", "refunded", "trial_begun", "trial_reminder", "trial_settled".
+    "parcel_lost", "sent_again", "returning", "ready", "collection_reminder", "collected",
+    "not_collected", "customer_asked", "refunded", "trial_begun", "trial_reminder", "trial_settled".
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -76,7 +78,8 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
     Milestones: "payment_needed", "accepted", "not_accepted", "payment_failed", "changed", "change_refused",
     "address_changed", "part_cancelled", "cancelled", "promise_changed", "stock_moved", "appointment_moved",
     "appointment_not_moved", "appointment_missed", "shipped", "out_for_delivery", "delivery_failed", "delivered",
-    "parcel_lost", "sent_again", "returning", "refunded", "trial_begun", "trial_reminder", "trial_settled".
+    "parcel_lost", "sent_again", "returning", "ready", "collection_reminder", "collected",
+    "not_collected", "customer_asked", "refunded", "trial_begun", "trial_reminder", "trial_settled".
     """
 
     @_abc_1.abstractmethod
