@@ -1,6 +1,7 @@
 """The gateway over HTTP, in process, in front of services with canned answers."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
@@ -17,7 +18,14 @@ from tests.services.gateway import fakes
 from tests.services.gateway.fakes import Peers, World
 from tests.services.gateway.tokens import Issuer
 
+# To make these takes a worker a minute, whatever is then chosen of them.
+_DEAR = {"test_contract_boundaries.py": "not attack", "test_contract.py": "attack"}
 CODEC_KEYS = "test:" + "A" * 43
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Nothing is made of which nothing can be chosen."""
+    return True if config.option.markexpr == _DEAR.get(collection_path.name) else None
 
 
 @pytest.fixture(scope="session")
