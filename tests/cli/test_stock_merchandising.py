@@ -30,8 +30,11 @@ KNOWN = {
     },
     "markdown": {"from_date": "2027-01-13", "basis_points": 3000, "stated": STATED},
     "sales_rate": {"daily_thousandths": 250, "stated": STATED},
+    "location": {"location": "A-12", "walk_order": 7, "stated": STATED},
 }
-UNKNOWN = {"sku": "POT", "point_id": "st-lyon"} | dict.fromkeys(("assortment", "plan", "markdown", "sales_rate"))
+UNKNOWN = {"sku": "POT", "point_id": "st-lyon"} | dict.fromkeys(
+    ("assortment", "plan", "markdown", "sales_rate", "location")
+)
 COVER = {
     "sku": "PAN",
     "point_id": "st-lyon",
@@ -266,13 +269,14 @@ def test_facts_are_shown_with_a_dash_where_nobody_said_anything(state: Path, gat
         "plan": {"is_replenished": None, "min_quantity": 0, "target_quantity": 0, "next_date": None},
         "markdown": {"from_date": None, "basis_points": None},
         "sales_rate": {"daily_thousandths": None},
+        "location": {"location": "", "walk_order": 0},
     }
     gateway.answers["GET", FACTS] = page(KNOWN, UNKNOWN, withdrawn)
     done = oms(state, "facts", "show", "--point", "st-lyon", "--sku", "PAN")
     _, known, *rest = done.output.splitlines()
-    for words in ("PAN", "yes", "2 to 6", "2026-12-01", "2027-01-13 -30 %", "0.25"):
+    for words in ("PAN", "yes", "2 to 6", "2026-12-01", "2027-01-13 -30 %", "0.25", "A-12"):
         assert words in known
-    assert [line.split() for line in rest] == [[sku, "st-lyon", *"-----"] for sku in ("POT", "LID")]
+    assert [line.split() for line in rest] == [[sku, "st-lyon", *"------"] for sku in ("POT", "LID")]
     assert gateway.asked[0].path == f"{FACTS}?size=500&sku=PAN&point_id=st-lyon"
     assert json.loads(oms(state, "facts", "show", "--json").output)[0] == KNOWN
     gateway.answers["GET", FACTS] = page()
