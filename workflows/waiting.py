@@ -58,6 +58,8 @@ class Waiting(Story):
         self._supplies: list[Happening] = []
         # By delivery: units that are not wanted, and came or were lost before they could be given back.
         self._given_up = Counter[str]()
+        # What came of deliveries that nobody waits for any more, before this story was told that it was given up.
+        self._unwanted: dict[str, Hold] = {}
         # Deliveries that are too late for the order: it is not planned with them again.
         self._left: list[SupplyOverlay] = []
 
@@ -100,7 +102,13 @@ class Waiting(Story):
     async def _give_up(self, supply_id: str, quantity: int) -> None:
         """Units that are not wanted. Of those that it is too late for, it is to be told yet whether they came."""
         released = await self._release_supplies([SupplyUnits(supply_id, quantity)])
-        self._given_up[supply_id] += quantity - released.get(supply_id, 0)
+        came = quantity - released.get(supply_id, 0)
+        known = self._unwanted.get(supply_id)
+        if known and (count := min(came, known.quantity)):
+            self._unwanted[supply_id] = replace(known, quantity=known.quantity - count)
+            await self._release([replace(known, quantity=count)], "not wanted")
+            came -= count
+        self._given_up[supply_id] += came
 
     def _supply_request(self, step: str, units: list[SupplyUnits]) -> SupplyRequest:
         return SupplyRequest(
@@ -125,13 +133,22 @@ class Waiting(Story):
             if not quantity:
                 continue
             if what == "served":
-                await self._record("served", supply_id, quantity)
+                await self._take_served(told.data, quantity)
             elif what in _ENDS:
                 await self._lose(supply_id, quantity, _REASONS[what])
             else:
                 shares = await self._record("moved", supply_id, due_at=str(told.data.get("due_at") or ""))
                 if what == "late" and shares:
                     await self._look_elsewhere(supply_id, shares, is_dated=bool(told.data.get("due_at")))
+
+    async def _take_served(self, told: dict[str, Any], quantity: int) -> None:
+        """Of what came, more may be there than is waited for: its giving up was not told yet."""
+        supply_id = str(told["delivery_id"])
+        shares = await self._record("served", supply_id, quantity)
+        if more := quantity - sum(line.quantity for share in shares for line in share.lines):
+            known = self._unwanted.get(supply_id)
+            count = more + (known.quantity if known else 0)
+            self._unwanted[supply_id] = Hold(str(told["sku"]), str(told["point_id"]), count)
 
     async def _without_given_up(self, what: str, told: dict[str, Any], quantity: int) -> int:
         """How many of the units were given up before this was told; those that came are given back."""
