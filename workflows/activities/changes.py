@@ -39,7 +39,10 @@ class ChangeActivities:
         """GetFulfilment."""
         asked = orders.GetFulfilmentRequest(fulfilment_id=request.fulfilment_id)
         found = (await self._orders.GetFulfilment(asked, timeout=CALL_SECONDS)).fulfilment
-        return [Line(line.line_number, line.sku, line.quantity) for line in found.lines]
+        return [
+            Line(line.line_number, line.sku, line.quantity, personalisations=list(line.personalisations))
+            for line in found.lines
+        ]
 
     @activity.defn
     async def read_proposal(self, request: OrderStep) -> Proposal:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from kit import times
 from kit.errors import OmsError
@@ -21,8 +21,8 @@ from services.gateway.console.chart import Chart, Series, chart_of
 from services.gateway.guard import ClientsAre
 from services.gateway.places import places_of
 from services.gateway.routes import figures
+from services.gateway.schemas.base import Id, RequiredText
 from services.gateway.schemas.figures import (
-    Blank,
     FigureFilters,
     LeadTimesView,
     PeriodFilters,
@@ -46,11 +46,18 @@ _MOST_SKUS = 500
 _LEVELS = 2
 
 
+# A form sends what was not filled in as an empty text.
+_Blank = BeforeValidator(lambda value: value or None)
+
+
 class DashboardAsked(FigureFilters):
     """What the page's form says; the last day is a part of the period."""
 
-    from_: Annotated[Day | None, Field(alias="from"), Blank] = None
-    to: Annotated[Day | None, Blank] = None
+    channel_id: Annotated[Id | None, _Blank] = None
+    brand: Annotated[RequiredText | None, _Blank] = None
+    point_id: Annotated[Id | None, _Blank] = None
+    from_: Annotated[Day | None, Field(alias="from"), _Blank] = None
+    to: Annotated[Day | None, _Blank] = None
 
     def period(self, today: date) -> tuple[date, date]:
         """The first day and the day after the last one: the last four weeks, unless it is said."""

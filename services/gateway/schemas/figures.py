@@ -1,33 +1,29 @@
 """Figures for the people who steer: what is asked, and what is counted."""
 
 from datetime import UTC, datetime, time
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from services.gateway.schemas.base import Asked, Id, RequiredText, Shown
 from services.gateway.schemas.finance import Day
 
 Reason = Literal["planned_later", "hand_over_missed", "delivery_missed", "lost", "returned"]
-# A form sends what was not filled in as an empty text.
-Blank = BeforeValidator(lambda value: value or None)
 
 
 class FigureFilters(Asked):
     """Of what. Nothing said: all that the caller may see, of the last 28 days."""
 
-    channel_id: Annotated[Id | None, Blank] = None
-    brand: Annotated[RequiredText | None, Blank] = Field(None, description="Orders with a line of it")
-    point_id: Annotated[Id | None, Blank] = Field(None, description="Orders and work of this store")
+    channel_id: Id | None = None
+    brand: RequiredText | None = Field(None, description="Orders with a line of it")
+    point_id: Id | None = Field(None, description="Orders and work of this store")
 
 
 class PeriodFilters(FigureFilters):
     """And of when: 92 days at most."""
 
-    from_: Annotated[Day | None, Blank] = Field(None, alias="from")
-    until: Annotated[Day | None, Blank] = Field(
-        None, description="The day after the last one; until now without it"
-    )
+    from_: Day | None = Field(None, alias="from")
+    until: Day | None = Field(None, description="The day after the last one; until now without it")
 
     def period(self) -> dict[str, datetime | None]:
         """As the fields of a scope."""
