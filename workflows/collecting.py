@@ -90,8 +90,8 @@ class Keeping(Capturing):
         days = int(ready["opening_days"])
         if not days:
             return
-        now = workflow.now().isoformat()
-        asked = ClosingsRequest(self._work.order_id, self._point_id, now, days)
+        ready_at = str(ready.get("ready_at") or workflow.now().isoformat())
+        asked = ClosingsRequest(self._work.order_id, self._point_id, ready_at, days)
         closings = await self._insist_on(calls.closings, asked)
         # A lost task would ask again, and be told the same request with other days.
         await self._write_down()

@@ -34,6 +34,11 @@ class PlanningAgain(Amending):
         def _start(self, fulfilments: list[FulfilmentInput]) -> None: ...
 
     async def _plan_again(self, change_id: str, wanted: Proposal) -> None:
+        if not wanted.awaited:
+            await self._refuse_change(
+                change_id, Refused(Refusal("NOTHING_AWAITED", "what it waited for has come"))
+            )
+            return
         more = More()
         try:
             plan = await self._find_there(change_id, wanted, more)

@@ -92,7 +92,7 @@ async def show(request: Request, clients: ClientsAre, asked: Annotated[Dashboard
     first, until = asked.period(times.now().date())
     narrow = asked.model_dump(include={"channel_id", "brand", "point_id"}, exclude_none=True)
     of_now = FigureFilters.model_validate(narrow)
-    of_period = PeriodFilters.model_validate({**narrow, "from": first, "until": until})
+    of_period = PeriodFilters.model_validate({**narrow, "from": first.isoformat(), "until": until.isoformat()})
     stages, offers, picks, promises, lead_times = await asyncio.gather(
         figures.stages(of_now, caller, clients),
         figures.offers(of_period, caller, clients),

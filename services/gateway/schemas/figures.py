@@ -1,12 +1,12 @@
 """Figures for the people who steer: what is asked, and what is counted."""
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any, Literal
 
 from pydantic import Field
 
 from services.gateway.schemas.base import Asked, Id, RequiredText, Shown
-from services.gateway.schemas.finance import Day
+from services.gateway.schemas.supply import Day
 
 Reason = Literal["planned_later", "hand_over_missed", "delivery_missed", "lost", "returned"]
 
@@ -27,7 +27,10 @@ class PeriodFilters(FigureFilters):
 
     def period(self) -> dict[str, datetime | None]:
         """As the fields of a scope."""
-        first, last = (datetime.combine(day, time(), UTC) if day else None for day in (self.from_, self.until))
+        first, last = (
+            datetime.combine(date.fromisoformat(day), time(), UTC) if day else None
+            for day in (self.from_, self.until)
+        )
         return {"from_at": first, "until_at": last}
 
 

@@ -84,6 +84,7 @@ def ready(order: Order, work: Fulfilment, shelf: str, actor: str, as_of: datetim
     order = replace(order, ranges=shift(order.ranges, in_work(work), UnitState.PACKED, work.fulfilment_id))
     facts = {
         **_dates(waits),
+        "ready_at": as_of.isoformat(),
         "opening_days": collection_terms.opening_days(order),
         "lines": unit_facts(work.lines),
     }

@@ -50,6 +50,9 @@ async def store_takes(shop: Shop, work: str, point: str, *, held: bool = True) -
             settled = await shop.service.settle_claim(shop.asked(), work, claim.claim_id, NOON, held=held)
             return "won" if settled.point_id == point else "STOCK_NOT_THERE"
     except OmsError as error:
+        if error.reason == "OFFER_CLAIMED":
+            # It is not known yet whether another keeps it: the store asks again.
+            return await store_takes(shop, work, point, held=held)
         return error.reason
     return "won"
 
