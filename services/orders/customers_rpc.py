@@ -11,7 +11,7 @@ from services.orders import wire
 from services.orders.codes import Codes
 from services.orders.customers import Customers, Seen
 from services.orders.domain.customer_view import ParcelSeen, QuestionSeen, RefundSeen, TrialSeen, UnitsSeen
-from services.orders.domain.model import Appointment, StatusLabel
+from services.orders.domain.model import Appointment
 from services.orders.domain.status import labels
 from services.orders.translate import from_mode
 from services.orders.wire import from_instant, from_money, from_window
@@ -74,10 +74,6 @@ def _from_seen(found: Seen, codes: Codes) -> pb.CustomerOrder:
         cooling_off_until=from_instant(seen.cooling_off_until),
         questions=[_from_question(one) for one in seen.questions],
     )
-
-
-def _from_label(one: StatusLabel) -> orders.StatusLabel:
-    return orders.StatusLabel(status=one.status, language=one.language, text=one.text)
 
 
 def _from_units(units: Iterable[UnitsSeen]) -> list[pb.CustomerUnits]:
