@@ -306,7 +306,7 @@ async def waited_and_came_in_part(world: World) -> str:
 async def waited_and_planned_again(world: World) -> str:
     sku = await world.stock({MID: 1})
     await world.expect(sku, 1)
-    await world.is_promised(sku, 1, may_wait=True)
+    await world.is_promised(sku, 2, may_wait=True)
     recorded = await world.record({sku: 2}, may_wait=True)
     order_id = recorded.order.order_id
     await world.place(recorded)
