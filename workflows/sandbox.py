@@ -1,32 +1,18 @@
 """Where stories run: what is not deterministic fails there."""
 
 from dataclasses import dataclass
+from pkgutil import iter_modules
 
 from temporalio.converter import SerializationContext, StorageDriverStoreContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-# Our own pure modules are not loaded again for each run: 10 ms of CPU for a run instead of 50.
-_PURE = (
-    "kit",
-    "workflows.amending",
-    "workflows.attention",
-    "workflows.calls",
-    "workflows.capturing",
-    "workflows.collecting",
-    "workflows.collection_messages",
-    "workflows.messages",
-    "workflows.offer_messages",
-    "workflows.offering",
-    "workflows.paying_ahead",
-    "workflows.policies",
-    "workflows.refusing",
-    "workflows.search_attributes",
-    "workflows.supply_messages",
-    "workflows.taking",
-    "workflows.trying",
-    "workflows.waiting",
-)
+from workflows import __path__
+
+# Loaded again for each run, under the sandbox's eyes: what holds the stories themselves.
+_STORIES = tuple(f"workflows.{name}" for name in ("appointment", "fulfilment", "order", "refund", "restocking"))
+# Our other modules are pure, and loaded once: 10 ms of CPU for a run instead of 50.
+_PURE = ("kit", *(one.name for one in iter_modules(__path__, "workflows.") if one.name not in _STORIES))
 
 
 def sandbox() -> SandboxedWorkflowRunner:
