@@ -23,7 +23,7 @@ from tests import infra
 from tests.end_to_end.journeys import CHANNEL, well_stocked
 from tests.end_to_end.own import TEST_SECONDS, System, running_system
 
-pytestmark = pytest.mark.timeout(TEST_SECONDS)
+pytestmark = [pytest.mark.attack, pytest.mark.timeout(TEST_SECONDS)]
 
 ORDERS = 5
 POSTGRES_MEGABYTES = 384
@@ -181,7 +181,6 @@ async def test_a_full_disk_is_told_to_whoever_asks_and_all_goes_on_with_the_same
         assert crowd.repeated
 
 
-@pytest.mark.attack
 async def test_postgres_that_cannot_write_its_log_dies_and_comes_back_when_there_is_space(
     system: System, postgres_disk: Disk
 ) -> None:
@@ -200,7 +199,6 @@ async def test_postgres_that_cannot_write_its_log_dies_and_comes_back_when_there
         await crowd.verify()
 
 
-@pytest.mark.attack
 async def test_orders_are_taken_while_the_workflows_have_no_space_and_go_on_afterwards(
     system: System, temporal_disk: Disk
 ) -> None:

@@ -17,7 +17,7 @@ from tests.end_to_end.crowd import Crowd
 from tests.end_to_end.own import TEST_SECONDS, System, running_system
 from tests.end_to_end.proxy import Fault, Proxy, running_proxies
 
-pytestmark = pytest.mark.timeout(TEST_SECONDS)
+pytestmark = [pytest.mark.attack, pytest.mark.timeout(TEST_SECONDS)]
 
 LINES = ("inventory", "promise", "orders", "payments", "relay", "temporal", "postgres", "payment_provider")
 # Each way: an answer takes twice as long.
@@ -59,7 +59,6 @@ async def orders_under_way(wired: Wired, seed: int, count: int = ORDERS) -> Asyn
         await crowd.verify()
 
 
-@pytest.mark.attack
 async def test_lines_may_be_cut_again_and_again(wired: Wired) -> None:
     chance, cut = random.Random(1), 0
     async with orders_under_way(wired, seed=1):
@@ -69,7 +68,6 @@ async def test_lines_may_be_cut_again_and_again(wired: Wired) -> None:
     assert cut > 20
 
 
-@pytest.mark.attack
 async def test_lines_go_silent_and_come_back(wired: Wired) -> None:
     async with orders_under_way(wired, seed=2):
         with ExitStack() as silent:
@@ -98,7 +96,6 @@ FAULTS = {
 }
 
 
-@pytest.mark.attack
 @pytest.mark.parametrize("what", FAULTS)
 async def test_every_line_suffers_every_fault(wired: Wired, what: str) -> None:
     async with wired.system.crowd(seed=100 + len(what)) as crowd:
@@ -112,7 +109,6 @@ async def test_every_line_suffers_every_fault(wired: Wired, what: str) -> None:
         await crowd.verify()
 
 
-@pytest.mark.attack
 async def test_slow_lines_make_orders_slow_and_nothing_else(wired: Wired) -> None:
     with ExitStack() as slow:
         for name, line in wired.lines.items():
@@ -123,7 +119,6 @@ async def test_slow_lines_make_orders_slow_and_nothing_else(wired: Wired) -> Non
                 line.cut()  # who connects anew meets the slow line too
 
 
-@pytest.mark.attack
 async def test_connections_that_died_without_a_word_are_given_up(wired: Wired) -> None:
     """As after the loss of a machine. PostgreSQL's are found dead by the kernel, which a proxy cannot play."""
     async with orders_under_way(wired, seed=5):

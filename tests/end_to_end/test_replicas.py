@@ -16,7 +16,7 @@ from tests.end_to_end.crowd import Crowd
 from tests.end_to_end.own import TEST_SECONDS, System, running_system
 from tests.stack import SharedStack
 
-pytestmark = pytest.mark.timeout(TEST_SECONDS)
+pytestmark = [pytest.mark.attack, pytest.mark.timeout(TEST_SECONDS)]
 
 DOUBLED = [process.name for process in PROCESSES if process.replicated]
 ORDERS = 4

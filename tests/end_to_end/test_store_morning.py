@@ -132,6 +132,7 @@ def pack_one(page: Page) -> None:
     page.goto(f"{page.url.partition('/work/')[0]}?step=picked")
 
 
+@pytest.mark.attack
 def test_a_morning_of_thirty_offers(
     phone: BrowserContext, stack: SharedStack, api: Api, shop: Shop, tmp_path: Path
 ) -> None:
