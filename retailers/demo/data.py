@@ -24,6 +24,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from oms.promise.v1 import capacity_service_pb2 as capacity
 from oms.promise.v1 import promise_service_pb2 as promise
 from oms.type.v1 import type_pb2 as types
+from retailers.demo import shelves
 
 _FOLDER = Path(__file__).parent / "data"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -58,6 +59,7 @@ class Retailer:
     deliveries: list[Coming]
     preorders: list[supply.Preorder]
     facts: list[merchandising.PositionFacts]
+    locations: list[merchandising.PositionFacts]
     slots: list[booking.SlotPattern]
 
 
@@ -67,9 +69,11 @@ def read() -> Retailer:
     `ruleset` is text that promise reads.
     """
     channels, policies, to_come = _yaml("channels"), _yaml("policies"), _yaml("supply")
+    items = [_item(row, channels) for row in _csv("items")]
+    points = [_point(entry) for entry in _yaml("points")]
     return Retailer(
-        items=[_item(row, channels) for row in _csv("items")],
-        points=[_point(entry) for entry in _yaml("points")],
+        items=items,
+        points=points,
         channels=[_channel(entry) for entry in channels],
         opening_stock=_opening_stock(),
         lanes=[_lane(entry) for entry in _yaml("lanes")],
@@ -85,6 +89,7 @@ def read() -> Retailer:
         deliveries=[_coming(entry) for entry in to_come["deliveries"]],
         preorders=[_preorder(entry) for entry in to_come["preorders"]],
         facts=[_facts(row) for row in _csv("facts")],
+        locations=_locations(points, items),
         slots=[_slot_pattern(entry) for entry in _yaml("slots")],
     )
 
@@ -297,6 +302,13 @@ def _facts(row: Mapping[str, str]) -> merchandising.PositionFacts:
     if row["daily_sales"]:
         found.sales_rate.daily_thousandths = int(Decimal(row["daily_sales"]) * 1000)
     return found
+
+
+def _locations(
+    points: list[inventory.StockPoint], items: list[inventory.Item]
+) -> list[merchandising.PositionFacts]:
+    areas = {_point_type(name): entry for name, entry in _yaml("shelves").items()}
+    return [one for point in points for one in shelves.locations(point, items, areas.get(point.type, {}))]
 
 
 # -- booking ----------------------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 _TIMEOUT_SECONDS = 60
 _AGAIN_AFTER_SECONDS = 0.5
 _ACTOR = "retailers/demo"
+# What inventory takes in one call.
+_FACTS_AT_ONCE = 1_000
 _RECEIPT = inventory_pb.Cause(cause="receipt", actor=_ACTOR, source="opening-stock")
 
 
@@ -91,6 +93,7 @@ async def load(inventory: str, promise: str, orders: str) -> Summary:
             "channels": len(retailer.channels),
             "expected deliveries": len(retailer.deliveries),
             "positions with facts": len(retailer.facts),
+            "articles with a shelf": len(retailer.locations),
             "carriers": len(retailer.carriers),
             "boxes": len(retailer.boxes),
             "limits of capacity": len(retailer.capacity),
@@ -163,10 +166,16 @@ async def _load_supply(channel: grpc.aio.Channel, retailer: Retailer) -> int:
 
 
 async def _load_facts(channel: grpc.aio.Channel, retailer: Retailer) -> int:
-    """What stands in the file is said again: it changes nothing, and rates are as fresh as the load."""
-    request = merchandising_pb.PutPositionFactsRequest(facts=retailer.facts, actor=_ACTOR)
-    answer = await MerchandisingServiceStub(channel).PutPositionFacts(request, timeout=_TIMEOUT_SECONDS)
-    return sum(one.outcome == merchandising_pb.FACTS_OUTCOME_CHANGED for one in answer.results)
+    """What stands in the files is said again: it changes nothing, and rates are as fresh as the load."""
+    stub = MerchandisingServiceStub(channel)
+    places = retailer.locations
+    starts = range(0, len(places), _FACTS_AT_ONCE)
+    changed = 0
+    for facts in (retailer.facts, *(places[start : start + _FACTS_AT_ONCE] for start in starts)):
+        request = merchandising_pb.PutPositionFactsRequest(facts=facts, actor=_ACTOR)
+        answer = await stub.PutPositionFacts(request, timeout=_TIMEOUT_SECONDS)
+        changed += sum(one.outcome == merchandising_pb.FACTS_OUTCOME_CHANGED for one in answer.results)
+    return changed
 
 
 def _dated(coming: Coming) -> supply_pb.ExpectedDelivery:

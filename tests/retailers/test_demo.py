@@ -221,6 +221,24 @@ def test_facts_are_of_known_items_at_stores_that_carry_their_brand(retailer: Ret
             assert one.assortment.in_assortment, "what is not carried is not refilled"
 
 
+def test_all_that_a_point_may_pick_lies_on_one_shelf_and_shelves_are_walked_in_turn(retailer: Retailer) -> None:
+    places = {(one.sku, one.point_id): one.location for one in retailer.locations}
+    assert len(places) == len(retailer.locations)
+    picking = {point.point_id for point in retailer.points if point.type != types.POINT_TYPE_SUPPLIER}
+    stocked = {
+        (delta.sku, point_id)
+        for point_id, deltas in retailer.opening_stock.items()
+        for delta in deltas
+        if point_id in picking
+    }
+    assert not stocked - set(places)
+    assert {point_id for _, point_id in places} == picking
+    for point_id in picking:
+        walk = {place.walk_order: place.location for (_, at), place in places.items() if at == point_id}
+        assert list(walk) == list(range(1, len(walk) + 1))
+        assert list(walk.values()) == sorted(set(walk.values()))
+
+
 def test_the_file_of_facts_is_one_that_the_command_imports(retailer: Retailer) -> None:
     rows = list(facts_file.rows(Path(data.__file__).parent / "data/facts.csv", "retailers/demo"))
     assert not [row for row in rows if row.problem]

@@ -90,6 +90,7 @@ async def test_it_is_loaded_once_and_can_be_sold(services: Mapping[str, str]) ->
             )
         ).facts
         assert (said.plan.target_quantity, said.markdown.from_date) == (6, "2027-01-13")
+        assert (said.location.location, said.location.walk_order) == ("C-03", 12)
         (cover,) = (
             await merchandising.ListCover(
                 merchandising_pb.ListCoverRequest(skus=["OCOT-BREHAT-CM-44"], point_ids=["st-lyon"])
