@@ -49,6 +49,7 @@ FILLED: dict[str, tuple[str, dict[str, str], str]] = {
     "retry_refund": ("rfd_1", {}, "RetryRefund"),
     "payment_link": ("", {"hours": "72"}, "SendPaymentLink"),
     "resolve_task": ("ptk_1", {"resolution": "by_hand", "reference": "transfer 17"}, "ResolveTask"),
+    "resend_notification": ("ntf_2", {}, "ResendNotification"),
 }
 
 
@@ -284,14 +285,30 @@ async def test_every_act_is_asked_for_and_done_by_its_endpoint(
 
 
 async def test_nothing_of_another_order_is_acted_on(at_desk: httpx.AsyncClient, filled: World) -> None:
-    for name in ("release_hold", "give_up", "resolve_task"):
+    for name in ("release_hold", "give_up", "resolve_task", "resend_notification"):
         values = FILLED[name][1]
         answer = await at_desk.post(f"{HERE}/acts/{name}", data=values | {"target": "of_another", "step": "do"})
         assert answer.status_code == 404, name
     assert (await at_desk.get(f"{HERE}/acts/explode")).status_code == 404
     for target in ("", "hld_1"):
         assert (await at_desk.get(f"{HERE}/acts/assign", params={"target": target})).status_code == 404
-    assert not {name for name, _ in filled.asked} & {"ReleaseHold", "GiveUpParcel", "ResolveTask"}
+    assert not {name for name, _ in filled.asked} & {
+        "ReleaseHold",
+        "GiveUpParcel",
+        "ResolveTask",
+        "ResendNotification",
+    }
+
+
+async def test_the_order_says_what_its_customer_was_told(
+    at_desk: httpx.AsyncClient, filled: World, issuer: Issuer
+) -> None:
+    page = (await at_desk.get(HERE)).text
+    assert "sent, Fri 20 Nov 2026, 12:00 UTC" in page
+    assert "not sent, Fri 20 Nov 2026, 12:00 UTC: http 422" in page
+    assert f'href="{HERE}/acts/resend_notification?target=ntf_2"' in page
+    await sign_in(at_desk, issuer.token(Role.SUPPLY_CHAIN))
+    assert "What the customer was told" not in (await at_desk.get(HERE)).text
 
 
 async def test_a_payment_that_was_declined_is_offered_a_link(at_desk: httpx.AsyncClient, filled: World) -> None:

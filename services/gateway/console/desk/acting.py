@@ -15,6 +15,7 @@ from kit.errors import NotFound, OmsError
 from kit.values.ids import new_id
 from kit.values.money import Money
 from oms.orders.v1 import desk_service_pb2 as pb
+from oms.orders.v1 import notification_service_pb2 as notifications
 from oms.orders.v1 import offers_service_pb2 as offers
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as payments
@@ -80,17 +81,22 @@ async def _begin(
         raise NotFound("ACT_NOT_FOUND", "there is no such act")
     access.check_role(caller, ACCESS[act.endpoint])
     order = await reading.visible_order(clients, caller, order_id)
-    if target_id and target_id not in targets_of(order, await _task_ids(clients, act, order_id)):
+    if target_id and target_id not in targets_of(order, await _elsewhere(clients, act, order_id)):
         raise NotFound("TARGET_NOT_FOUND", "the order has nothing of this id")
     values = Values({each: sent[each] for each in sent if each not in _OURS}, order.content.total.currency)
     return Doing(request, clients, caller, order, target_id, values, sent.get("key") or new_id("key")), act
 
 
-async def _task_ids(clients: Clients, act: Act, order_id: str) -> list[str]:
-    if act.name != "resolve_task":
-        return []
-    found = await clients.read(clients.payments.ListTasks, payments.ListTasksRequest(order_id=order_id))
-    return [one.task_id for one in found.tasks]
+async def _elsewhere(clients: Clients, act: Act, order_id: str) -> list[str]:
+    """What the act may be about that does not stand in the order."""
+    if act.name == "resolve_task":
+        tasks = await clients.read(clients.payments.ListTasks, payments.ListTasksRequest(order_id=order_id))
+        return [one.task_id for one in tasks.tasks]
+    if act.name == "resend_notification":
+        asked = notifications.ListNotificationsRequest(order_id=order_id)
+        log = await clients.read(clients.notifications.ListNotifications, asked)
+        return [one.notification_id for one in log.notifications]
+    return []
 
 
 # -- what is shown --------------------------------------------------------------------------------------------

@@ -15,7 +15,17 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import Caller
 from services.gateway.clients import Clients
 from services.gateway.console.desk.forms import Field, Values, body
-from services.gateway.routes import changes, holds, offers, payment_tasks, payments, refunds, tracking, work
+from services.gateway.routes import (
+    changes,
+    holds,
+    notifications,
+    offers,
+    payment_tasks,
+    payments,
+    refunds,
+    tracking,
+    work,
+)
 from services.gateway.routes import orders as placed
 from services.gateway.schemas.booking import AppointmentMove
 from services.gateway.schemas.changes import AddressChange, ContentChange, LinesCancellation
@@ -242,6 +252,10 @@ async def _resolve_task(on: Doing) -> object:
     said = {name: on.values.text(name) for name in ("resolution", "reference", "note")}
     wish = body(ResolveTask, **said)
     return await payment_tasks.resolve_task(on.target_id, wish, on.caller, on.clients, on.key)
+
+
+async def _resend(on: Doing) -> object:
+    return await notifications.resend_notification(on.order_id, on.target_id, on.caller, on.clients, on.key)
 
 
 # -- what previews are told -----------------------------------------------------------------------------------
@@ -526,17 +540,28 @@ ACTS: Mapping[str, Act] = {
                 Field("note", "Note", required=False, most=200),
             ),
         ),
+        Act(
+            "resend_notification",
+            "Send the message again",
+            ("POST", f"{_ORDER}/notifications/{{notification_id}}/resend"),
+            "The customer is told once more, in the words of what the order is now, to the address that it has "
+            "now. What is not true any more is not sent.",
+            _resend,
+        ),
     )
 }
 
 
-def targets_of(order: orders.Order, task_ids: list[str]) -> set[str]:
-    """What an act on this order may be about, beside the order itself: nothing of another order."""
+def targets_of(order: orders.Order, elsewhere: list[str]) -> set[str]:
+    """What an act on this order may be about, beside the order itself: nothing of another order.
+
+    `elsewhere`: what is of this order and does not stand in it.
+    """
     return {
         *(one.hold_id for one in order.holds),
         *(one.fulfilment_id for one in order.fulfilments),
         *(one.refund_id for one in order.refunds),
-        *task_ids,
+        *elsewhere,
     }
 
 

@@ -19,10 +19,11 @@ from services.gateway.clients import Clients
 from services.gateway.console import session, templates
 from services.gateway.console.desk.acts import ACTS, about
 from services.gateway.console.pages import documents_of, money_of
-from services.gateway.routes import decisions
+from services.gateway.routes import decisions, notifications
 from services.gateway.schemas.base import Paged
 from services.gateway.schemas.decisions import DecisionView
 from services.gateway.schemas.desk import PossibleActView
+from services.gateway.schemas.notifications import NotificationView
 from services.gateway.schemas.orders import TimelineEntryView
 from services.gateway.schemas.payment_tasks import PaymentTaskView
 from services.gateway.schemas.payments import PaymentView
@@ -68,13 +69,13 @@ async def show(request: Request, clients: Clients, order_id: str, done: str = ""
     """The page."""
     caller = session.caller_of(request)
     found = await reading.visible_order(clients, caller, order_id)
-    entries, money, documents, possible, decided, held = await asyncio.gather(
+    entries, money, documents, possible, decided, (held, told) = await asyncio.gather(
         reading.timeline(clients, caller, order_id),
         money_of(clients, caller, found),
         documents_of(clients, caller, order_id),
         desk.possible_acts(clients, caller, order_id),
         _decisions(clients, caller, order_id),
-        _held(clients, order_id),
+        asyncio.gather(_held(clients, order_id), _told(clients, caller, order_id)),
     )
     offered = offers_of(caller, found, possible, money["payment"], money["tasks"])
     return templates.page(
@@ -86,6 +87,8 @@ async def show(request: Request, clients: Clients, order_id: str, done: str = ""
         **money,
         decisions=decided,
         held=held,
+        told=told,
+        may_resend=bool(caller.roles & ACCESS[ACTS["resend_notification"].endpoint]),
         acts=[one for one in offered if not one.why_not],
         not_now=[one for one in offered if one.why_not and one.name in _EXPECTED],
         done=ACTS[done].label if done in ACTS else "",
@@ -138,6 +141,15 @@ async def _decisions(clients: Clients, caller: Caller, order_id: str) -> Sequenc
     with suppress(OmsError):
         return (await decisions.of_order(order_id, Paged(size=100), caller, clients)).items
     return ()
+
+
+async def _told(clients: Clients, caller: Caller, order_id: str) -> Sequence[NotificationView] | None:
+    """What the customer was told; None when it cannot be read, or not by this caller."""
+    if not caller.roles & ACCESS["GET", "/v1/orders/{order_id}/notifications"]:
+        return None
+    with suppress(OmsError):
+        return (await notifications.list_notifications(order_id, caller, clients)).items
+    return None
 
 
 async def _held(clients: Clients, order_id: str) -> Sequence[Mapping[str, Any]] | None:
