@@ -12,7 +12,7 @@ from kit.errors import InvalidArgument
 from kit.values.money import exponent
 
 Body = TypeVar("Body", bound=BaseModel)
-Kind = Literal["text", "choice", "instant", "units", "money", "content"]
+Kind = Literal["text", "choice", "instant", "units", "money", "content", "ids"]
 
 # An order has at most 2,000 lines, and content four fields of each.
 MAX_FIELDS = 8_100

@@ -4,7 +4,7 @@ An e-mail address is only ever sent in a form's body: it stands in no address li
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -21,6 +21,7 @@ from services.gateway.clients import Clients
 from services.gateway.console import session, templates
 from services.gateway.console.desk import order_page, sentences
 from services.gateway.console.desk.acting import act_router
+from services.gateway.console.desk.bulk import bulk_router
 from services.gateway.console.desk.forms import body
 from services.gateway.guard import ClientsAre
 from services.gateway.routes import decisions, payment_tasks
@@ -34,10 +35,20 @@ from services.gateway.schemas.payment_tasks import PaymentTaskView, TaskFilters
 
 desk_pages = APIRouter(route_class=session.PageRoute, include_in_schema=False)
 desk_pages.include_router(act_router)
+desk_pages.include_router(bulk_router)
 
 HOME = "/console/service"
 _SIZE = 25
 _TASKS = 10
+# Reasons that choose the same orders when many are acted on at once.
+_ALSO_IN_BULK: Mapping[BlockReason, dict[str, str]] = {
+    "held_fraud": {"held_for": "fraud"},
+    "held_payment": {"held_for": "payment"},
+    "held_manual": {"held_for": "manual"},
+    "late": {"late": "yes"},
+    "payment_failed": {"payment_failed": "yes"},
+    "unclaimed": {"unclaimed": "yes"},
+}
 # A form sends what was not filled in as an empty text.
 _Blank = BeforeValidator(lambda value: value or None)
 CustomerId = Annotated[str, Path(min_length=1, max_length=200, pattern=CUSTOMER_ID)]
@@ -180,8 +191,18 @@ async def _queue(request: Request, clients: Clients, asked: QueueAsked, *, poste
         counts=found.counts,
         link=lambda **changed: f"{HOME}?{urlencode({**asked.said('cursor', 'text'), **changed})}",
         more=f"{HOME}?{urlencode({**asked.said('cursor'), 'cursor': found.next_cursor})}",
+        in_bulk=_in_bulk(asked) if access.sees_every_order(caller) else "",
         may_search=bool(caller.roles & ACCESS["POST", "/console/service/customers"]),
     )
+
+
+def _in_bulk(asked: QueueAsked) -> str:
+    """Where many orders are acted on at once; what is shown is chosen there, if it can be said there."""
+    path = f"{HOME}/bulk"
+    chosen = _ALSO_IN_BULK.get(asked.reason) if asked.reason else None
+    if chosen is None or asked.brand or asked.point_id or asked.text:
+        return path
+    return f"{path}?{urlencode({**asked.said('cursor', 'reason'), **chosen})}"
 
 
 async def _customer(
