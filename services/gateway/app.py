@@ -1,8 +1,8 @@
 """Puts the parts together: routes, console, problems, description. Owns no behaviour of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
@@ -134,6 +134,70 @@ _TAGS = (
 )
 
 
+_ROUTERS = (
+    orders_router,
+    decisions_router,
+    promises_router,
+    baskets_router,
+    images_router,
+    work_router,
+    picking_router,
+    manifests_router,
+    consolidation_router,
+    offers_router,
+    figures_router,
+    carriers_router,
+    tracking_router,
+    handovers_router,
+    payments_router,
+    payment_tasks_router,
+    holds_router,
+    reviews_router,
+    desk_router,
+    bulk_router,
+    life_cycles_router,
+    changes_router,
+    trials_router,
+    notifications_router,
+    collections_router,
+    customer_links_router,
+    refunds_router,
+    documents_router,
+    finance.finance_router,
+    stored_value_router,
+    webhooks_router,
+    network_router,
+    lanes_router,
+    transfers_router,
+    pauses_router,
+    shelf_router,
+    supply_router,
+    merchandising_router,
+    rulesets_router,
+    capacity_router,
+    booking_router,
+    imports.imports_router,
+    simulations.simulations_router,
+    checks_router,
+    health_router,
+    console_router,
+    desk_pages,
+    paying_router,
+    customer_pages,
+    dashboard_pages,
+    finance_pages,
+    document_pages,
+    store_pages,
+    collecting_pages,
+    picking_pages,
+    shelf_pages,
+    manifest_pages,
+    arrival_pages,
+)
+# Bodies that are read as they come, without a bound.
+_STREAMED = imports.STREAMED | simulations.STREAMED | finance.STREAMED
+
+
 @dataclass(frozen=True)
 class Options:
     """What may be set from outside."""
@@ -148,18 +212,10 @@ class Options:
 def create_app(clients: Clients, verifier: TokenVerifier, options: Options | None = None) -> FastAPI:
     """The gateway as an ASGI app. It closes `clients` and `verifier` when it ends."""
     options = options or Options()
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
-        await clients.close()
-        await verifier.close()
-        await asyncio.to_thread(telemetry.flush)
-
     app = FastAPI(
         title="Order management",
         version="1",
-        lifespan=lifespan,
+        lifespan=_closing(clients, verifier),
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -169,77 +225,33 @@ def create_app(clients: Clients, verifier: TokenVerifier, options: Options | Non
     app.state.verifier = verifier
     app.state.options = options
     app.state.readiness = Readiness(clients, options.task_queue)
-    for router in (
-        orders_router,
-        decisions_router,
-        promises_router,
-        baskets_router,
-        images_router,
-        work_router,
-        picking_router,
-        manifests_router,
-        consolidation_router,
-        offers_router,
-        figures_router,
-        carriers_router,
-        tracking_router,
-        handovers_router,
-        payments_router,
-        payment_tasks_router,
-        holds_router,
-        reviews_router,
-        desk_router,
-        bulk_router,
-        life_cycles_router,
-        changes_router,
-        trials_router,
-        notifications_router,
-        collections_router,
-        customer_links_router,
-        refunds_router,
-        documents_router,
-        finance.finance_router,
-        stored_value_router,
-        webhooks_router,
-        network_router,
-        lanes_router,
-        transfers_router,
-        pauses_router,
-        shelf_router,
-        supply_router,
-        merchandising_router,
-        rulesets_router,
-        capacity_router,
-        booking_router,
-        imports.imports_router,
-        simulations.simulations_router,
-        checks_router,
-        health_router,
-        console_router,
-        desk_pages,
-        paying_router,
-        customer_pages,
-        dashboard_pages,
-        finance_pages,
-        document_pages,
-        store_pages,
-        collecting_pages,
-        picking_pages,
-        shelf_pages,
-        manifest_pages,
-        arrival_pages,
-    ):
+    app.state.kept = {}
+    for router in _ROUTERS:
         app.include_router(router)
     problems.install(app)
     openapi.install(app)
-    streamed = imports.STREAMED | simulations.STREAMED | finance.STREAMED
-    app.add_middleware(problems.LimitBody, limit_bytes=options.body_limit_bytes, streamed=streamed)
+    app.add_middleware(problems.LimitBody, limit_bytes=options.body_limit_bytes, streamed=_STREAMED)
     app.add_middleware(problems.AnswerDefects)
     if telemetry.is_exporting():
-        # Imported here: it is slow to load, and of no use to a process that exports nothing.
-        from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
-
-        FastAPIInstrumentor.instrument_app(
-            app, excluded_urls="healthz,readyz,pay/,track/", exclude_spans=["receive", "send"]
-        )
+        _trace(app)
     return app
+
+
+def _closing(clients: Clients, verifier: TokenVerifier) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        await clients.close()
+        await verifier.close()
+        await asyncio.to_thread(telemetry.flush)
+
+    return lifespan
+
+
+def _trace(app: FastAPI) -> None:
+    # Imported here: it is slow to load, and of no use to a process that exports nothing.
+    from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+
+    FastAPIInstrumentor.instrument_app(
+        app, excluded_urls="healthz,readyz,pay/,track/", exclude_spans=["receive", "send"]
+    )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import cast
 
 from fastapi import Request
 
@@ -11,6 +10,7 @@ from kit import times
 from kit.errors import OmsError
 from oms.promise.v1 import promise_service_pb2 as promise
 from services.gateway.clients import Clients
+from services.gateway.keeping import kept
 
 _KEPT = timedelta(minutes=1)
 
@@ -35,8 +35,5 @@ class Carriers:
 
 
 def carriers_of(request: Request, clients: Clients) -> Carriers:
-    """Those of the gateway: one for each set of clients, since a test brings others."""
-    known = getattr(request.app.state, "carriers", None)
-    if known is None or known[0] is not clients:
-        known = request.app.state.carriers = (clients, Carriers(clients))
-    return cast(Carriers, known[1])
+    """Those of the gateway."""
+    return kept(request, clients, Carriers)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from fastapi import Request
@@ -12,6 +11,7 @@ from kit import times
 from kit.errors import NotFound
 from oms.inventory.v1 import inventory_service_pb2 as inventory
 from services.gateway.clients import Clients
+from services.gateway.keeping import kept
 
 _KEPT = timedelta(minutes=1)
 
@@ -54,11 +54,8 @@ class Places:
 
 
 def places_of(request: Request, clients: Clients) -> Places:
-    """Those of the gateway: one for each set of clients, since a test brings others."""
-    known = getattr(request.app.state, "places", None)
-    if known is None or known[0] is not clients:
-        known = request.app.state.places = (clients, Places(clients))
-    return cast(Places, known[1])
+    """Those of the gateway."""
+    return kept(request, clients, Places)
 
 
 def _place(one: inventory.StockPoint) -> Place:

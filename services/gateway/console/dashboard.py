@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from kit import times
 from kit.errors import OmsError
@@ -18,10 +18,11 @@ from services.gateway import access
 from services.gateway.clients import Clients
 from services.gateway.console import session, templates
 from services.gateway.console.chart import Chart, Series, chart_of
+from services.gateway.console.periods import period
 from services.gateway.guard import ClientsAre
 from services.gateway.places import places_of
 from services.gateway.routes import figures
-from services.gateway.schemas.base import Id, RequiredText
+from services.gateway.schemas.base import Blank, Id, RequiredText
 from services.gateway.schemas.figures import (
     FigureFilters,
     LeadTimesView,
@@ -31,7 +32,7 @@ from services.gateway.schemas.figures import (
     PromiseFigureView,
     StageFigureView,
 )
-from services.gateway.schemas.finance import Day
+from services.gateway.schemas.finance import UtcDay
 
 dashboard_pages = APIRouter(route_class=session.PageRoute, include_in_schema=False)
 
@@ -46,23 +47,18 @@ _MOST_SKUS = 500
 _LEVELS = 2
 
 
-# A form sends what was not filled in as an empty text.
-_Blank = BeforeValidator(lambda value: value or None)
-
-
 class DashboardAsked(FigureFilters):
     """What the page's form says; the last day is a part of the period."""
 
-    channel_id: Annotated[Id | None, _Blank] = None
-    brand: Annotated[RequiredText | None, _Blank] = None
-    point_id: Annotated[Id | None, _Blank] = None
-    from_: Annotated[Day | None, Field(alias="from"), _Blank] = None
-    to: Annotated[Day | None, _Blank] = None
+    channel_id: Annotated[Id | None, Blank] = None
+    brand: Annotated[RequiredText | None, Blank] = None
+    point_id: Annotated[Id | None, Blank] = None
+    from_: Annotated[UtcDay | None, Field(alias="from"), Blank] = None
+    to: Annotated[UtcDay | None, Blank] = None
 
     def period(self, today: date) -> tuple[date, date]:
         """The first day and the day after the last one: the last four weeks, unless it is said."""
-        until = (self.to or max(today, self.from_ or today)) + timedelta(days=1)
-        return self.from_ or until - timedelta(days=_DAYS), until
+        return period(self.from_, self.to, today, _DAYS)
 
 
 @dataclass(frozen=True, slots=True)

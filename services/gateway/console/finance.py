@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from kit import times
 from kit.errors import InvalidArgument
@@ -17,16 +17,17 @@ from oms.payments.v1 import payments_service_pb2 as payments
 from services.gateway.clients import Clients
 from services.gateway.console import session, templates
 from services.gateway.console.chart import Series, chart_of
+from services.gateway.console.periods import period
 from services.gateway.guard import ClientsAre
 from services.gateway.routes import finance
-from services.gateway.schemas.base import Asked, Currency, Cursor, Id, LongId, Word
+from services.gateway.schemas.base import Asked, Blank, Currency, Cursor, Id, LongId, Word
 from services.gateway.schemas.finance import (
-    Day,
     DifferenceFilters,
     ExportAsked,
     ExportFormat,
     TotalsAsked,
     TotalView,
+    UtcDay,
 )
 from services.gateway.schemas.payments import OperationFilters, OperationKind, OperationState, OperationView
 from services.gateway.wire import enum_names, message, shown
@@ -53,29 +54,26 @@ _COLUMNS = {
 }
 _CHARTED = ("authorised", "captured", "refunded")
 _ALWAYS = (*_CHARTED, "voided")
-# A form sends what was not filled in as an empty text.
-_Blank = BeforeValidator(lambda value: value or None)
 
 
 class FinanceAsked(Asked):
     """What the page's form says; the last day is a part of the period."""
 
-    from_: Annotated[Day | None, Field(alias="from"), _Blank] = None
-    to: Annotated[Day | None, _Blank] = None
-    channel_id: Annotated[Id | None, _Blank] = None
-    point_id: Annotated[Id | None, _Blank] = None
-    order_id: Annotated[LongId | None, _Blank] = None
-    tender_kind: Annotated[Word | None, _Blank] = None
-    provider: Annotated[Word | None, _Blank] = None
-    kind: Annotated[OperationKind | None, _Blank] = None
-    state: Annotated[OperationState | None, _Blank] = None
-    currency: Annotated[Currency | None, _Blank] = None
-    cursor: Annotated[Cursor, _Blank] = None
+    from_: Annotated[UtcDay | None, Field(alias="from"), Blank] = None
+    to: Annotated[UtcDay | None, Blank] = None
+    channel_id: Annotated[Id | None, Blank] = None
+    point_id: Annotated[Id | None, Blank] = None
+    order_id: Annotated[LongId | None, Blank] = None
+    tender_kind: Annotated[Word | None, Blank] = None
+    provider: Annotated[Word | None, Blank] = None
+    kind: Annotated[OperationKind | None, Blank] = None
+    state: Annotated[OperationState | None, Blank] = None
+    currency: Annotated[Currency | None, Blank] = None
+    cursor: Annotated[Cursor, Blank] = None
 
     def period(self, today: date) -> tuple[date, date]:
         """The first day and the day after the last one: the last two weeks, unless it is said."""
-        until = (self.to or max(today, self.from_ or today)) + timedelta(days=1)
-        return self.from_ or until - timedelta(days=_DAYS), until
+        return period(self.from_, self.to, today, _DAYS)
 
     def filters(self, today: date) -> dict[str, Any]:
         """As parameters of the REST face."""
@@ -119,7 +117,9 @@ async def show_finance(request: Request, clients: ClientsAre, asked: Annotated[F
     totals, (operations, more), differences = await asyncio.gather(
         finance.totals(
             clients,
-            TotalsAsked.model_validate({"from": first, "until": until, "by": ["day", "channel", "tender_kind"]}),
+            TotalsAsked.model_validate(
+                {"from": first.isoformat(), "until": until.isoformat(), "by": ["day", "channel", "tender_kind"]}
+            ),
         ),
         _operations(clients, asked, today),
         finance.differences(clients, DifferenceFilters(state=["open"], size=_DIFFERENCES)),

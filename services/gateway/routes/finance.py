@@ -99,7 +99,7 @@ async def start_settlement(
             "header": {
                 "request_id": new_act_id("settlement", caller, key),
                 "provider": terms.provider,
-                "day": terms.day.isoformat(),
+                "day": terms.day,
                 "file_name": terms.file_name,
                 "actor": caller.subject,
             }
@@ -184,7 +184,7 @@ async def export(clients: Clients, caller: Caller, asked: ExportAsked) -> Stream
 
 async def totals(clients: Clients, asked: TotalsAsked) -> list[TotalView]:
     """Ordered by what is kept apart, the kind and the currency."""
-    values = {"from_day": asked.from_.isoformat(), "until_day": asked.until.isoformat(), "by": asked.by}
+    values = {"from_day": asked.from_, "until_day": asked.until, "by": asked.by}
     found = await clients.check(clients.finance.ListTotals, message(pb.ListTotalsRequest, values))
     names = ("day", "channel_id", "provider", "tender_kind")
     kept = {"channel_id" if name == "channel" else name for name in asked.by}

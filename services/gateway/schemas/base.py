@@ -1,7 +1,7 @@
 """The small types that every schema is made of, and the shapes of pages."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -56,6 +56,12 @@ def _storable(value: datetime) -> datetime:
     return value
 
 
+def _is_day(value: str) -> str:
+    # ValueError for the 31st of February.
+    date.fromisoformat(value)
+    return value
+
+
 def one_of_each(values: list[str]) -> list[str]:
     if len(set(values)) != len(values):
         raise ValueError("the same value stands twice")
@@ -69,6 +75,16 @@ Instant = Annotated[
     AfterValidator(_storable),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-03-02T09:30:00Z"]}),
 ]
+Day = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        examples=["2026-12-04"],
+        json_schema_extra={"format": "date"},
+        description="A day, ISO 8601; of a point, in its zone",
+    ),
+    AfterValidator(_is_day),
+]
 Text = Annotated[str, Field(max_length=200, pattern=ONE_LINE)]
 RequiredText = Annotated[str, Field(min_length=1, max_length=200, pattern=ONE_LINE)]
 LongText = Annotated[str, Field(min_length=1, max_length=1_000, pattern=ONE_LINE)]
@@ -77,6 +93,8 @@ LongId = Annotated[str, Field(min_length=1, max_length=200, pattern=_ID)]
 Sku = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._/-]+$")]
 # Of stored value; longer than a code is, since people type spaces and hyphens.
 Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z -]+$")]
+# A form sends what was not filled in as an empty text.
+Blank = BeforeValidator(lambda value: value or None)
 Series = Annotated[str, Field(min_length=1, max_length=20, pattern=_SERIES, examples=["ACME-WEB"])]
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=_WORD)]
 # How a customer may have the goods. An order is placed with those that end at an address (orders.py).

@@ -9,6 +9,7 @@ from kit import times
 from services.gateway.schemas.base import (
     Asked,
     Country,
+    Day,
     Id,
     LongId,
     Money,
@@ -20,7 +21,6 @@ from services.gateway.schemas.base import (
     WindowView,
     example,
 )
-from services.gateway.schemas.supply import Day
 
 BookingState = Literal["held", "confirmed", "kept", "missed", "released", "expired"]
 _DAYS_SHOWN = timedelta(days=14)

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from kit import times
-from services.gateway.schemas.base import Asked, Id, Sent, Shown, example
-from services.gateway.schemas.supply import Day
+from services.gateway.schemas.base import Asked, Day, Id, Sent, Shown, example
 
 _Minute = Annotated[
     int, Field(ge=0, le=1440, description="Local minutes after midnight: one cut-off of the carrier")

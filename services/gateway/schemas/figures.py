@@ -5,8 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from services.gateway.schemas.base import Asked, Id, RequiredText, Shown
-from services.gateway.schemas.supply import Day
+from services.gateway.schemas.base import Asked, Day, Id, RequiredText, Shown
 
 Reason = Literal["planned_later", "hand_over_missed", "delivery_missed", "lost", "returned"]
 

@@ -5,7 +5,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from services.gateway.schemas.base import Asked, Id, LongText, MoneyView, Paged, Sent, Shown, Text, Word, example
+from services.gateway.schemas.base import (
+    Asked,
+    Day,
+    Id,
+    LongText,
+    MoneyView,
+    Paged,
+    Sent,
+    Shown,
+    Text,
+    Word,
+    example,
+)
 from services.gateway.schemas.payments import OperationKind, OperationsAsked
 
 ExportFormat = Literal["csv", "parquet"]
@@ -15,15 +27,14 @@ DifferenceKind = Literal["missing", "extra", "different_amount", "different_curr
 DifferenceState = Literal["waiting", "open", "closed"]
 
 
-def _with_year(value: date) -> date:
-    if not 1970 <= value.year < 2200:
+def _with_year(value: str) -> str:
+    if not "1970" <= value < "2200":
         raise ValueError("the day lies outside of 1970 to 2199")
     return value
 
 
-Day = Annotated[
-    date, Field(examples=["2026-11-20"], description="A day of UTC: YYYY-MM-DD"), AfterValidator(_with_year)
-]
+# Its midnight is an instant.
+UtcDay = Annotated[Day, Field(description="A day of UTC: YYYY-MM-DD"), AfterValidator(_with_year)]
 
 
 class ExportAsked(OperationsAsked):
@@ -35,8 +46,8 @@ class ExportAsked(OperationsAsked):
 class TotalsAsked(Asked):
     """Of which days, and what is kept apart besides the kind and the currency."""
 
-    from_: Annotated[Day, Field(alias="from")]
-    until: Annotated[Day, Field(description="The day after the last one; 400 days after the first, at most")]
+    from_: Annotated[UtcDay, Field(alias="from")]
+    until: Annotated[UtcDay, Field(description="The day after the last one; 400 days after the first, at most")]
     by: list[TotalBy] = Field(["day"], max_length=4)
 
 
@@ -56,7 +67,7 @@ class SettlementTerms(Asked):
     """Whose file it is, and of which day."""
 
     provider: Word
-    day: Day
+    day: UtcDay
     file_name: Text = ""
 
 

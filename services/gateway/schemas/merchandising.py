@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
 from services.gateway.schemas.base import (
     Count,
+    Day,
     Id,
     Instant,
     Paged,
@@ -17,7 +18,6 @@ from services.gateway.schemas.base import (
     Text,
     one_of_each,
 )
-from services.gateway.schemas.supply import Day
 
 FactKind = Literal["assortment", "plan", "markdown", "sales_rate", "location"]
 FactsOutcome = Literal["changed", "unchanged", "stale"]

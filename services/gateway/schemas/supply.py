@@ -1,13 +1,14 @@
 """Stock to come: expected deliveries, what channels may promise of them, pre-orders. Mirrors the protos."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from services.gateway.schemas.base import (
     Asked,
     Count,
+    Day,
     Id,
     Instant,
     LongText,
@@ -27,24 +28,6 @@ ExpectedKind = Literal["on_order", "in_transit", "supplier"]
 ExpectedState = Literal["expected", "received", "cancelled"]
 Outcome = Literal["created", "changed", "unchanged", "stale", "ended"]
 Days = Annotated[int, Field(ge=0, le=1_000)]
-
-
-def _is_day(value: str) -> str:
-    # ValueError for the 31st of February.
-    date.fromisoformat(value)
-    return value
-
-
-Day = Annotated[
-    str,
-    Field(
-        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-        examples=["2026-12-04"],
-        json_schema_extra={"format": "date"},
-        description="A day in the zone of the point, ISO 8601",
-    ),
-    AfterValidator(_is_day),
-]
 
 
 # -- expected deliveries ----------------------------------------------------------------------------------

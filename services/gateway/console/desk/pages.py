@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 from starlette.datastructures import FormData
 
 from kit.errors import InvalidArgument
@@ -27,7 +27,7 @@ from services.gateway.guard import ClientsAre
 from services.gateway.routes import decisions, payment_tasks
 from services.gateway.routes.common import OrderId
 from services.gateway.routes.decisions import DecisionId
-from services.gateway.schemas.base import Asked, Cursor, Id, Paged, Text
+from services.gateway.schemas.base import Asked, Blank, Cursor, Id, Paged, Text
 from services.gateway.schemas.decisions import ExplanationFilters
 from services.gateway.schemas.desk import CUSTOMER_ID, BlockedFilters, BlockReason
 from services.gateway.schemas.orders import OrderFilters
@@ -49,20 +49,18 @@ _ALSO_IN_BULK: Mapping[BlockReason, dict[str, str]] = {
     "payment_failed": {"payment_failed": "yes"},
     "unclaimed": {"unclaimed": "yes"},
 }
-# A form sends what was not filled in as an empty text.
-_Blank = BeforeValidator(lambda value: value or None)
 CustomerId = Annotated[str, Path(min_length=1, max_length=200, pattern=CUSTOMER_ID)]
 
 
 class QueueAsked(Asked):
     """What the queue's form says. `text`: an order's id or number; an e-mail address only where it was posted."""
 
-    reason: Annotated[BlockReason | None, _Blank] = None
-    channel_id: Annotated[Id | None, _Blank] = None
-    brand: Annotated[Text | None, _Blank] = None
-    point_id: Annotated[Id | None, _Blank] = None
-    text: Annotated[Text | None, _Blank] = None
-    cursor: Annotated[Cursor, _Blank] = None
+    reason: Annotated[BlockReason | None, Blank] = None
+    channel_id: Annotated[Id | None, Blank] = None
+    brand: Annotated[Text | None, Blank] = None
+    point_id: Annotated[Id | None, Blank] = None
+    text: Annotated[Text | None, Blank] = None
+    cursor: Annotated[Cursor, Blank] = None
 
     def said(self, *without: str) -> dict[str, str]:
         """The filters that were chosen."""

@@ -14,12 +14,12 @@ from starlette.datastructures import FormData
 from kit import times
 from kit.errors import InvalidArgument, NotFound, OmsError
 from kit.values.ids import new_id
-from services.gateway import access
 from services.gateway.console import session, templates
 from services.gateway.console.store import collecting_words, words
 from services.gateway.console.store.live import marks_of
+from services.gateway.console.store.showing import own_place
 from services.gateway.guard import ClientsAre
-from services.gateway.places import Place, places_of
+from services.gateway.places import Place
 from services.gateway.routes import collections, work
 from services.gateway.routes.common import FulfilmentId, PointId
 from services.gateway.schemas.collections import HandedToCustomer, PutAside
@@ -43,7 +43,7 @@ async def counter(
     `order`: the end of an order's number, as people read it out.
     """
     caller = session.caller_of(request)
-    place = await _own_place(request, clients, point_id)
+    place = await own_place(request, clients, point_id)
     mark = (await marks_of(clients, [point_id])).get(point_id, "")
     found = await work.list_work(point_id, WorkFilters(status=["ready"], size=_MOST_SHOWN), caller, clients)
     backs = await collections.list_put_backs(point_id, caller, clients)
@@ -75,7 +75,7 @@ async def act(request: Request, clients: ClientsAre, point_id: PointId, fulfilme
     """Puts aside, hands over or confirms what is back, then shows what follows. A repeated `key` does it once."""
     caller = session.caller_of(request)
     session.check_same_site(request)
-    await _own_place(request, clients, point_id)
+    await own_place(request, clients, point_id)
     async with request.form(max_files=0, max_fields=2_100) as form:
         name, key = _text(form, "act"), _text(form, "key") or None
         try:
@@ -123,7 +123,7 @@ async def _shown(
     done: str = "",
     error: OmsError | None = None,
 ) -> Response:
-    place = await _own_place(request, clients, point_id)
+    place = await own_place(request, clients, point_id)
     try:
         found: FulfilmentDetail | None = await work.read(fulfilment_id, session.caller_of(request), clients)
     except NotFound:
@@ -171,12 +171,6 @@ def _page(
         problem=collecting_words.problem_in(language, error.reason, error.detail) if error else "",
         **values,
     )
-
-
-async def _own_place(request: Request, clients: ClientsAre, point_id: str) -> Place:
-    """The point, if its work is the caller's. PermissionDenied / POINT_NOT_ALLOWED, NotFound / POINT_NOT_FOUND."""
-    access.check_point(session.caller_of(request), point_id, frozenset())
-    return await places_of(request, clients).one(point_id)
 
 
 def _keep_until(one: FulfilmentView) -> datetime:

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import cast
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -29,6 +28,7 @@ from services.gateway.console.store.showing import (
     text,
 )
 from services.gateway.guard import ClientsAre
+from services.gateway.keeping import kept
 from services.gateway.places import places_of
 from services.gateway.routes import consolidation, work
 from services.gateway.routes.common import FulfilmentId, PointId
@@ -127,7 +127,7 @@ async def live(request: Request, clients: ClientsAre, point_id: PointId) -> Resp
     """The marks of the point's work as server-sent events, until the login expires."""
     caller = session.caller_of(request)
     await own_place(request, clients, point_id)
-    bell = _bell(request, clients)
+    bell = kept(request, clients, WorkBell)
 
     async def events() -> AsyncIterator[bytes]:
         told: str | None = None
@@ -293,11 +293,3 @@ async def _shown(
         # An address is never kept on a phone.
         keep=found.status in ("offered", "accepted") and error is None,
     )
-
-
-def _bell(request: Request, clients: Clients) -> WorkBell:
-    """That of the gateway: one for each set of clients, since a test brings others."""
-    known = getattr(request.app.state, "bell", None)
-    if known is None or known[0] is not clients:
-        known = request.app.state.bell = (clients, WorkBell(clients))
-    return cast(WorkBell, known[1])
