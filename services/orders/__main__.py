@@ -3,11 +3,13 @@
 import asyncio
 import re
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import grpc
 import uvloop
 from pydantic import AfterValidator, Field
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import db, rpc, telemetry, times
 from kit.feed import Bell
@@ -126,91 +128,98 @@ class _Settings(ServiceSettings):
     gs1_company_prefix: Annotated[str, AfterValidator(_company_prefix)]
 
 
+class _Parts:
+    """What the process is made of."""
+
+    def __init__(self, settings: _Settings, engine: AsyncEngine, bell: Bell) -> None:
+        self.engine, self.bell = engine, bell
+        self.silence = timedelta(seconds=settings.carrier_silence_seconds)
+        keys = settings.link_keys.split(",")
+        self.codes = Codes(keys)
+        links = Links(keys, settings.public_url)
+        self.identities = Identities(settings.identity_key)
+        self.service = OrdersService(engine, bell, self.identities)
+        self.refunds = Refunds(engine, bell)
+        self.appointments = Appointments(engine, bell)
+        self.holding = Holding(engine, bell)
+        self.amending = Amending(engine, bell, self.identities)
+        self.bulk = Bulk(engine, self.service, self.holding)
+        self.trying = Trying(engine, bell)
+        self.collecting = Collecting(engine, bell, self.codes, self.identities)
+        self.carriers = _carriers(settings)
+        self.tracking = Tracking(engine, bell, self.carriers)
+        self.customers = Customers(engine, links)
+        self.labels = Labels(engine, settings.gs1_company_prefix)
+        self.pick_lists = PickLists(engine, bell)
+        self.manifests = Manifests(engine, bell, settings.gs1_company_prefix)
+        self.notifying = Notifying(engine, links, self.codes, _senders(settings), _quiet_hours(settings))
+
+    async def close(self) -> None:
+        for carrier in self.carriers.values():
+            await carrier.close()
+        await self.notifying.close()
+        await self.engine.dispose()
+
+
 async def main() -> None:
     settings = _Settings.model_validate({})
     telemetry.start("orders")
-    engine = db.connect(settings.database_url)
-    bell = Bell()
-    identities = Identities(settings.identity_key)
-    service = OrdersService(engine, bell, identities)
-    refunds = Refunds(engine, bell)
-    appointments = Appointments(engine, bell)
-    holding = Holding(engine, bell)
-    amending = Amending(engine, bell, identities)
-    bulk = Bulk(engine, service, holding)
-    trying = Trying(engine, bell)
-    codes = Codes(settings.link_keys.split(","))
-    collecting = Collecting(engine, bell, codes, identities)
-    carriers = _carriers(settings)
-    tracking = Tracking(engine, bell, carriers)
-    links = Links(settings.link_keys.split(","), settings.public_url)
-    customers = Customers(engine, links)
-    labels = Labels(engine, settings.gs1_company_prefix)
-    pick_lists = PickLists(engine, bell)
-    manifests = Manifests(engine, bell, settings.gs1_company_prefix)
-    silence = timedelta(seconds=settings.carrier_silence_seconds)
-    notifying = Notifying(engine, links, codes, _senders(settings), _quiet_hours(settings))
+    parts = _Parts(settings, db.connect(settings.database_url), Bell())
+    try:
+        await rpc.serve(settings.listen, partial(_register, parts), background=_background(parts))
+    finally:
+        await parts.close()
 
-    def register(server: grpc.aio.Server) -> None:
-        add_OrdersServiceServicer_to_server(OrdersRpc(service, refunds, holding, tracking, appointments), server)
-        add_TrackingServiceServicer_to_server(TrackingRpc(tracking, labels), server)
-        add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
-        add_OffersServiceServicer_to_server(OffersRpc(service), server)
-        add_ChangeServiceServicer_to_server(ChangesRpc(amending), server)
-        add_TrialServiceServicer_to_server(TrialRpc(trying), server)
-        add_NotificationServiceServicer_to_server(NotificationRpc(notifying), server)
-        add_CollectionServiceServicer_to_server(CollectionRpc(collecting), server)
-        add_PickingServiceServicer_to_server(PickingRpc(pick_lists), server)
-        add_ManifestServiceServicer_to_server(ManifestRpc(manifests), server)
-        add_BulkServiceServicer_to_server(BulkRpc(bulk), server)
-        add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, identities)), server)
-        add_CustomerServiceServicer_to_server(CustomerRpc(customers, codes), server)
-        add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engine)), server)
-        add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(engine, bell)), server)
-        add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
-    async def sweep() -> None:
-        await rpc.periodically("watch_promises", _SWEEP_SECONDS, watch)
+def _register(of: _Parts, server: grpc.aio.Server) -> None:
+    engine, bell = of.engine, of.bell
+    orders = OrdersRpc(of.service, of.refunds, of.holding, of.tracking, of.appointments)
+    add_OrdersServiceServicer_to_server(orders, server)
+    add_TrackingServiceServicer_to_server(TrackingRpc(of.tracking, of.labels), server)
+    add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
+    add_OffersServiceServicer_to_server(OffersRpc(of.service), server)
+    add_ChangeServiceServicer_to_server(ChangesRpc(of.amending), server)
+    add_TrialServiceServicer_to_server(TrialRpc(of.trying), server)
+    add_NotificationServiceServicer_to_server(NotificationRpc(of.notifying), server)
+    add_CollectionServiceServicer_to_server(CollectionRpc(of.collecting), server)
+    add_PickingServiceServicer_to_server(PickingRpc(of.pick_lists), server)
+    add_ManifestServiceServicer_to_server(ManifestRpc(of.manifests), server)
+    add_BulkServiceServicer_to_server(BulkRpc(of.bulk), server)
+    add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, of.identities)), server)
+    add_CustomerServiceServicer_to_server(CustomerRpc(of.customers, of.codes), server)
+    add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engine)), server)
+    add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(engine, bell)), server)
+    add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
 
-    async def let_go() -> None:
-        await rpc.periodically("lapse_holds", _LET_GO_SECONDS, lapse)
 
+def _background(of: _Parts) -> list[rpc.Background]:
     async def lapse() -> None:
         # What it waits for happens in other processes.
-        while await holding.lapse_holds(times.now(), _SWEEP_BATCH):  # noqa: ASYNC110
+        while await of.holding.lapse_holds(times.now(), _SWEEP_BATCH):  # noqa: ASYNC110
             await asyncio.sleep(_WAVE_SECONDS)
 
     async def watch() -> None:
-        while await service.watch_promises(times.now(), _SWEEP_BATCH) == _SWEEP_BATCH:
+        while await of.service.watch_promises(times.now(), _SWEEP_BATCH) == _SWEEP_BATCH:
             pass
-
-    async def act_in_bulk() -> None:
-        await rpc.periodically("act_in_bulk", _BULK_SECONDS, decide)
 
     async def decide() -> None:
-        while await bulk.work(times.now(), _BULK_BATCH) == _BULK_BATCH:
+        while await of.bulk.work(times.now(), _BULK_BATCH) == _BULK_BATCH:
             pass
 
-    async def ask_carriers() -> None:
-        await rpc.periodically(
-            "ask_carriers", _ASK_SECONDS, lambda: tracking.ask_silent(silence, times.now(), _ASK_BATCH)
-        )
-
-    async def notify() -> None:
-        await rpc.periodically("send_notifications", _NOTIFY_SECONDS, send_due)
+    async def ask() -> None:
+        await of.tracking.ask_silent(of.silence, times.now(), _ASK_BATCH)
 
     async def send_due() -> None:
-        while await notifying.send_due(times.now(), _NOTIFY_BATCH) == _NOTIFY_BATCH:
+        while await of.notifying.send_due(times.now(), _NOTIFY_BATCH) == _NOTIFY_BATCH:
             pass
 
-    background = [sweep, let_go, notify, act_in_bulk, *([ask_carriers] if carriers else [])]
-    try:
-        await rpc.serve(settings.listen, register, background=background)
-    finally:
-        for carrier in carriers.values():
-            await carrier.close()
-        await notifying.close()
-        await engine.dispose()
+    return [
+        partial(rpc.periodically, "watch_promises", _SWEEP_SECONDS, watch),
+        partial(rpc.periodically, "lapse_holds", _LET_GO_SECONDS, lapse),
+        partial(rpc.periodically, "send_notifications", _NOTIFY_SECONDS, send_due),
+        partial(rpc.periodically, "act_in_bulk", _BULK_SECONDS, decide),
+        *([partial(rpc.periodically, "ask_carriers", _ASK_SECONDS, ask)] if of.carriers else []),
+    ]
 
 
 def _carriers(settings: _Settings) -> dict[str, Carrier]:

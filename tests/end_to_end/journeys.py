@@ -1,14 +1,31 @@
 """How tests bring an order from placement to its end, as the people of the trade do."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
-from cli.client import Api, Json
+from cli.client import Api, Json, Problem, wait_for
 from cli.demo import CHANNEL
 from cli.people import Carrier, Shop, Store
 
-__all__ = ["CHANNEL", "article", "deliver", "prepare", "shippers", "well_stocked"]
+__all__ = ["CHANNEL", "article", "deliver", "found_again", "prepare", "shippers", "well_stocked"]
+
+Found = TypeVar("Found")
 
 _OPEN = ("planned", "offered", "accepted", "picked", "packed")
+
+
+def found_again(what: str, look: Callable[[], Found]) -> Found:
+    """What `look` finds, once the gateway has found a service again that a test has killed."""
+
+    def looked() -> Found | None:
+        try:
+            return look()
+        except Problem as problem:
+            if problem.reason != "UNREACHABLE":
+                raise
+            return None
+
+    return wait_for(what, looked)
 
 
 def article(shop: Shop, suits: Callable[[dict[str, int]], bool]) -> tuple[str, dict[str, int]]:

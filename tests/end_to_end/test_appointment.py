@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.client import Api, Json, Problem, wait_for
+from cli.client import Api, Json, Problem
 from cli.people import Buyer, Shop
+from tests.end_to_end.journeys import found_again
 from tests.stack import SharedStack
 
 SKU = "CBIB-CHENE"
@@ -79,18 +80,10 @@ async def test_booking_dies_at_each_boundary_of_an_order_and_one_place_is_taken_
         for when in ("before_commit", "before_answer"):
             await stack.wait_fired("booking", f"{act}.{when}")
 
-    def places(api: Api, *ids: str) -> list[int] | None:
-        """None while the gateway, which saw booking die, has not found it again."""
-        try:
-            return [one["left"] for one in slots(api) if one["id"] in ids]
-        except Problem as problem:
-            if problem.reason != "UNREACHABLE":
-                raise
-            return None
-
     async def places_again(api: Api, *ids: str) -> list[int]:
         await stack.wait_ready("booking")
-        return await asyncio.to_thread(wait_for, "booking found again", lambda: places(api, *ids), 30)
+        found = await asyncio.to_thread(found_again, "the slots", lambda: slots(api))
+        return [one["left"] for one in found if one["id"] in ids]
 
     with Api.of(stack.gateway_url, stack.state) as api:
         shop = Shop(api, "web-fr")

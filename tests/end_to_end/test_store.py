@@ -8,10 +8,10 @@ import pytest
 import zxingcpp
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
-from cli.client import Api, Json, Problem, body_of, wait_for
+from cli.client import Api, Json, body_of
 from cli.people import Buyer, Shop, Store
 from deploy.local.tokens import Scope
-from tests.end_to_end.journeys import CHANNEL
+from tests.end_to_end.journeys import CHANNEL, found_again
 from tests.stack import SharedStack
 
 pytestmark = pytest.mark.browser
@@ -77,7 +77,9 @@ def shop(stack: SharedStack) -> Iterator[Shop]:
     """Sells an article that only the one store has."""
     with Api.of(stack.gateway_url, stack.state) as api:
         shop = Shop(api, CHANNEL)
-        like = next(item for item in _items(shop) if item["prices"] and not item["parts"])
+        like = next(
+            item for item in found_again("the articles", shop.items) if item["prices"] and not item["parts"]
+        )
         prices = [{"channel_id": CHANNEL, "price": {"amount_minor": 8900, "currency": "EUR"}}]
         new = {"sku": SKU, "gtin": GTIN, "title": "Bottines noires, pointure 42", "brand": like["brand"]}
         new |= {"weight_grams": 900, "prices": prices}
@@ -86,20 +88,6 @@ def shop(stack: SharedStack) -> Iterator[Shop]:
         receipt = {"deltas": [delta], "cause": "receipt"}
         api.post("/v1/stock/adjustments", "supply_chain", receipt, headers={"Idempotency-Key": "boots"})
         yield shop
-
-
-def _items(shop: Shop) -> list[Json]:
-    """Once the gateway has found inventory again: the tests before may have killed it."""
-
-    def look() -> list[Json] | None:
-        try:
-            return shop.items()
-        except Problem as problem:
-            if problem.reason != "UNREACHABLE":
-                raise
-            return None
-
-    return wait_for("the articles", look)
 
 
 def order(shop: Shop, count: int) -> list[str]:

@@ -16,6 +16,7 @@ import httpx
 import uvicorn
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import db, rpc, temporal
 from kit.feed import Bell
@@ -208,11 +209,73 @@ async def _open(
 
 
 async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -> str:
-    """All six services on one port."""
+    """All services on one port."""
     engines = {name: db.connect(databases[name]) for name in SERVICES}
     for engine in engines.values():
         parts.push_async_callback(engine.dispose)
-    bells = {name: Bell() for name in SERVICES}
+    owned = {name: (engine, Bell()) for name, engine in engines.items()}
+    replica = StockReplica()
+    promise = PromiseService(engines["promise"], replica, is_public_holiday)
+    server = rpc.build_server()
+    _add_inventory(server, *owned["inventory"])
+    _add_orders(server, *owned["orders"])
+    _add_payments(parts, server, *owned["payments"])
+    _add_promise(server, engines["promise"], promise, replica)
+    bookings = BookingService(*owned["booking"])
+    add_BookingServiceServicer_to_server(BookingRpc(bookings, Patterns(engines["booking"])), server)
+    add_RelayServiceServicer_to_server(RelayRpc(RelayService(*owned["relay"])), server)
+    _add_handover(parts, server, *owned["handover"])
+    await _say_serving(server)
+    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    parts.push_async_callback(server.stop, 0)
+    await promise.refresh_terms()
+    await _follow_stock(parts, address, replica)
+    return address
+
+
+def _add_inventory(server: grpc.aio.Server, engine: AsyncEngine, bell: Bell) -> None:
+    stock = engine, bell
+    inventory = InventoryService(*stock)
+    add_InventoryServiceServicer_to_server(InventoryRpc(inventory, StockWatch(*stock)), server)
+    add_TransferServiceServicer_to_server(TransferRpc(Lanes(engine), Transfers(*stock)), server)
+    add_PauseServiceServicer_to_server(PauseRpc(Pausing(*stock)), server)
+    shelf = ShelfRpc(Shelf(*stock), BusinessDays(*stock), Counting(*stock))
+    add_ShelfServiceServicer_to_server(shelf, server)
+    add_SupplyServiceServicer_to_server(SupplyRpc(SupplyService(*stock), FutureService(*stock)), server)
+    add_MerchandisingServiceServicer_to_server(MerchandisingRpc(Merchandising(engine)), server)
+    add_ImportServiceServicer_to_server(ImportRpc(ImportService(engine)), server)
+    add_BasketServiceServicer_to_server(BasketRpc(Baskets(*stock), inventory), server)
+    add_ImageServiceServicer_to_server(ImageRpc(Images(*stock, ImageMemory(*stock))), server)
+
+
+def _add_orders(server: grpc.aio.Server, engine: AsyncEngine, bell: Bell) -> None:
+    of_orders = engine, bell
+    tracking = Tracking(*of_orders, {})
+    identities = Identities("a key of tests")
+    orders_service = OrdersService(*of_orders, identities)
+    holding = Holding(*of_orders)
+    orders_rpc = OrdersRpc(orders_service, Refunds(*of_orders), holding, tracking, Appointments(*of_orders))
+    add_OrdersServiceServicer_to_server(orders_rpc, server)
+    add_TrackingServiceServicer_to_server(TrackingRpc(tracking, Labels(engine, "9520417")), server)
+    add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engine)), server)
+    add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
+    add_BulkServiceServicer_to_server(BulkRpc(Bulk(engine, orders_service, holding)), server)
+    add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, identities)), server)
+    links, codes = Links(["a key of tests"], "https://shop.test"), Codes(["a key of tests"])
+    add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders, identities)), server)
+    add_TrialServiceServicer_to_server(TrialRpc(Trying(*of_orders)), server)
+    add_CollectionServiceServicer_to_server(CollectionRpc(Collecting(*of_orders, codes, identities)), server)
+    add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(*of_orders)), server)
+    add_PickingServiceServicer_to_server(PickingRpc(PickLists(*of_orders)), server)
+    add_ManifestServiceServicer_to_server(ManifestRpc(Manifests(*of_orders, "9520417")), server)
+    add_CustomerServiceServicer_to_server(CustomerRpc(Customers(engine, links), codes), server)
+    add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engine)), server)
+    notifying = Notifying(engine, links, codes, {})
+    add_NotificationServiceServicer_to_server(NotificationRpc(notifying), server)
+
+
+def _add_payments(parts: AsyncExitStack, server: grpc.aio.Server, engine: AsyncEngine, bell: Bell) -> None:
     stripe = StripeProvider(
         url="http://127.0.0.1:1",
         api_key="sk_test_x",
@@ -221,80 +284,32 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
         timeout_seconds=1,
     )
     parts.push_async_callback(stripe.close)
-    replica = StockReplica()
-    promise = PromiseService(engines["promise"], replica, is_public_holiday)
-    inventory = InventoryService(engines["inventory"], bells["inventory"])
-    payments = PaymentsService(engines["payments"], bells["payments"], {stripe.name: stripe}, stripe.name)
-
-    server = rpc.build_server()
-    watch = StockWatch(engines["inventory"], bells["inventory"])
-    add_InventoryServiceServicer_to_server(InventoryRpc(inventory, watch), server)
-    transfers = Transfers(engines["inventory"], bells["inventory"])
-    add_TransferServiceServicer_to_server(TransferRpc(Lanes(engines["inventory"]), transfers), server)
-    pausing = Pausing(engines["inventory"], bells["inventory"])
-    add_PauseServiceServicer_to_server(PauseRpc(pausing), server)
-    stock = engines["inventory"], bells["inventory"]
-    shelf = ShelfRpc(Shelf(*stock), BusinessDays(*stock), Counting(*stock))
-    add_ShelfServiceServicer_to_server(shelf, server)
-    supply = SupplyService(engines["inventory"], bells["inventory"])
-    future = FutureService(engines["inventory"], bells["inventory"])
-    add_SupplyServiceServicer_to_server(SupplyRpc(supply, future), server)
-    merchandising = MerchandisingRpc(Merchandising(engines["inventory"]))
-    add_MerchandisingServiceServicer_to_server(merchandising, server)
-    add_ImportServiceServicer_to_server(ImportRpc(ImportService(engines["inventory"])), server)
-    add_BasketServiceServicer_to_server(BasketRpc(Baskets(*stock), inventory), server)
-    add_ImageServiceServicer_to_server(ImageRpc(Images(*stock, ImageMemory(*stock))), server)
-    of_orders = engines["orders"], bells["orders"]
-    tracking = Tracking(*of_orders, {})
-    identities = Identities("a key of tests")
-    orders_service = OrdersService(*of_orders, identities)
-    orders_rpc = OrdersRpc(
-        orders_service, Refunds(*of_orders), Holding(*of_orders), tracking, Appointments(*of_orders)
-    )
-    add_OrdersServiceServicer_to_server(orders_rpc, server)
-    add_TrackingServiceServicer_to_server(TrackingRpc(tracking, Labels(engines["orders"], "9520417")), server)
-    add_DocumentServiceServicer_to_server(DocumentRpc(Documents(engines["orders"])), server)
-    add_OffersServiceServicer_to_server(OffersRpc(orders_service), server)
-    bulk = Bulk(engines["orders"], orders_service, Holding(*of_orders))
-    add_BulkServiceServicer_to_server(BulkRpc(bulk), server)
-    add_DeskServiceServicer_to_server(DeskRpc(Desk(engines["orders"], identities)), server)
-    links, codes = Links(["a key of tests"], "https://shop.test"), Codes(["a key of tests"])
-    add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders, identities)), server)
-    add_TrialServiceServicer_to_server(TrialRpc(Trying(*of_orders)), server)
-    add_CollectionServiceServicer_to_server(CollectionRpc(Collecting(*of_orders, codes, identities)), server)
-    add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(*of_orders)), server)
-    add_PickingServiceServicer_to_server(PickingRpc(PickLists(*of_orders)), server)
-    add_ManifestServiceServicer_to_server(ManifestRpc(Manifests(*of_orders, "9520417")), server)
-    add_CustomerServiceServicer_to_server(CustomerRpc(Customers(engines["orders"], links), codes), server)
-    add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engines["orders"])), server)
-    notifying = Notifying(engines["orders"], links, codes, {})
-    add_NotificationServiceServicer_to_server(NotificationRpc(notifying), server)
+    payments = PaymentsService(engine, bell, {stripe.name: stripe}, stripe.name)
     add_PaymentsServiceServicer_to_server(PaymentsRpc(payments), server)
-    settlements = Settlements(engines["payments"], {stripe.name})
+    settlements = Settlements(engine, {stripe.name})
     add_FinanceServiceServicer_to_server(FinanceRpc(payments.history, settlements), server)
-    stored_value = StoredValueService(engines["payments"], bells["payments"], CodeBook("a key of tests"))
+    stored_value = StoredValueService(engine, bell, CodeBook("a key of tests"))
     add_StoredValueServiceServicer_to_server(StoredValueRpc(stored_value), server)
+
+
+def _add_promise(
+    server: grpc.aio.Server, engine: AsyncEngine, promise: PromiseService, replica: StockReplica
+) -> None:
     add_PromiseServiceServicer_to_server(PromiseRpc(promise), server)
-    add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engines["promise"])), server)
-    decisions = Decisions(engines["promise"], promise)
-    add_DecisionServiceServicer_to_server(DecisionRpc(decisions), server)
-    capacities = Capacities(engines["promise"], replica)
-    add_CapacityServiceServicer_to_server(CapacityRpc(capacities), server)
-    simulations = SimulationService(engines["promise"], replica)
-    add_SimulationServiceServicer_to_server(SimulationRpc(simulations), server)
-    bookings = BookingService(engines["booking"], bells["booking"])
-    add_BookingServiceServicer_to_server(BookingRpc(bookings, Patterns(engines["booking"])), server)
-    add_RelayServiceServicer_to_server(RelayRpc(RelayService(engines["relay"], bells["relay"])), server)
+    add_RulesetServiceServicer_to_server(RulesetRpc(Rulesets(engine)), server)
+    add_DecisionServiceServicer_to_server(DecisionRpc(Decisions(engine, promise)), server)
+    add_CapacityServiceServicer_to_server(CapacityRpc(Capacities(engine, replica)), server)
+    add_SimulationServiceServicer_to_server(SimulationRpc(SimulationService(engine, replica)), server)
+
+
+def _add_handover(parts: AsyncExitStack, server: grpc.aio.Server, engine: AsyncEngine, bell: Bell) -> None:
     systems = connect({"wms-orleans": Connection("warehouse", "http://127.0.0.1:1", "key", "whsec_" + "QUJD" * 8)})
     for one in systems.values():
         parts.push_async_callback(one.close)
-    handover = HandoverService(engines["handover"], systems, bells["handover"])
-    add_HandoverServiceServicer_to_server(HandoverRpc(handover), server)
-    await _say_serving(server)
-    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    await server.start()
-    parts.push_async_callback(server.stop, 0)
-    await promise.refresh_terms()
+    add_HandoverServiceServicer_to_server(HandoverRpc(HandoverService(engine, systems, bell)), server)
+
+
+async def _follow_stock(parts: AsyncExitStack, address: str, replica: StockReplica) -> None:
     channel = await parts.enter_async_context(rpc.connect(address))
     following = asyncio.create_task(StockFollower(channel, replica).run())
 
@@ -303,7 +318,6 @@ async def _serve_services(parts: AsyncExitStack, databases: Mapping[str, str]) -
         await asyncio.gather(following, return_exceptions=True)
 
     parts.push_async_callback(stop_following)
-    return address
 
 
 async def _say_serving(server: grpc.aio.Server) -> None:
