@@ -98,8 +98,9 @@ async def test_a_settlement_file_and_whose_it_is_reach_the_service(
         "fiona",
         FILE,
     )
-    wrong = await http.post("/v1/settlements", params=query | {"day": "20/11/2026"}, headers=finance)
-    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "day")
+    for day in ("20/11/2026", "2026-02-31", "2026-11-20T00:00:00", "1763596800", "1969-12-31", "2200-01-01"):
+        wrong = await http.post("/v1/settlements", params=query | {"day": day}, headers=finance)
+        assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "day"), day
 
 
 async def test_settlements_and_differences_are_listed_and_resolved(
