@@ -86,11 +86,20 @@ async def test_it_is_followed_order_by_order_and_can_be_stopped(at_desk: httpx.A
 async def test_what_the_queue_shows_is_chosen_where_that_can_be_said(at_desk: httpx.AsyncClient) -> None:
     queue = "/console/service"
     assert f'href="{BULK}"' in (await at_desk.get(queue)).text
-    held = (await at_desk.get(f"{queue}?reason=held_fraud&channel_id=web-fr")).text
-    (link,) = re.findall(rf'href="({BULK}[^"]*)"', held)
-    form = (await at_desk.get(link.replace("&amp;", "&"))).text
-    assert 'value="web-fr"' in form
-    assert '<option value="fraud" selected>' in form
+    for reason, chosen in (
+        ("held_fraud", "fraud"),
+        ("held_payment", "payment"),
+        ("held_manual", "manual"),
+        ("late", "yes"),
+        ("payment_failed", "yes"),
+        ("unclaimed", "yes"),
+    ):
+        page = (await at_desk.get(f"{queue}?reason={reason}&channel_id=web-fr")).text
+        (link,) = re.findall(rf'href="({BULK}[^"]*)"', page)
+        form = (await at_desk.get(link.replace("&amp;", "&"))).text
+        assert 'value="web-fr"' in form
+        assert form.count(" selected>") == form.count(f'<option value="{chosen}" selected>') == 1
+    assert f'href="{BULK}"' in (await at_desk.get(f"{queue}?reason=held_stock")).text, "others wait as planned"
     narrower = (await at_desk.get(f"{queue}?reason=late&point_id=store-lyon")).text
     assert f'href="{BULK}"' in narrower, "a point cannot be said there: more would be chosen than is shown"
 
