@@ -14,6 +14,7 @@ from oms.type.v1 import type_pb2
 from services.promise.domain import network as n
 from services.promise.domain import plans as p
 from services.promise.domain.listing import Listed, ListedOption
+from services.promise.domain.modes import TERMS
 from services.promise.domain.takings import LegPlace
 
 MODES = {type_pb2.DeliveryMode.Value(f"DELIVERY_MODE_{mode.name}"): mode for mode in n.Mode}
@@ -444,14 +445,18 @@ def unplanned_proto(decision: p.Decision) -> list[pb.UnplannedLine]:
 
 
 def plan_order_proto(decision: p.Decision) -> pb.PlanOrderResponse:
-    """The answer that a decision gives to its order."""
-    return pb.PlanOrderResponse(
+    """The answer that a decision gives to its order. What it collects at a store is sent to that store."""
+    answer = pb.PlanOrderResponse(
         decision_id=decision.decision_id,
         plans=[plan_proto(plan) for plan in decision.outcome.plans],
         unplanned=unplanned_proto(decision),
         quote_broken=decision.quote_broken,
         new_options=[option_proto(option) for option in decision.new_options],
     )
+    if TERMS[decision.request.mode].is_collected:
+        for leg in (leg for plan in answer.plans for leg in plan.legs if leg.carrier_id):
+            leg.via_point_id = decision.request.destination.point_id
+    return answer
 
 
 def leg_proto(leg: p.Leg) -> pb.Leg:

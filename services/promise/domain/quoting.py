@@ -115,6 +115,7 @@ class Stores:
 
     def __init__(self, snapshot: Snapshot, request: PlanRequest, ground: Ground) -> None:
         self._area = snapshot.geography.area(request.destination)
+        self._excluded = {one.point_id for one in request.exclusions if not one.sku}
         self._ground = ground
         self._near: dict[str, Sequence[Point]] = {}
 
@@ -139,7 +140,7 @@ class Stores:
         points = self._ground.points
         away = points.kilometres(position)
         near = [points.points[row] for row in np.argsort(away, kind="stable") if away[row] <= STORE_KILOMETRES]
-        return [point for point in near if capability in point.capabilities]
+        return [one for one in near if capability in one.capabilities and one.point_id not in self._excluded]
 
     def _has_all(self, store: Point, wanted: Mapping[str, int]) -> bool:
         units = self._ground.shelf(store, is_counter=True).units

@@ -5,10 +5,13 @@ from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.promise.v1 import promise_service_pb2 as pb
 from oms.type.v1 import type_pb2
 from services.promise import translate
+from services.promise.domain import engine
 from services.promise.domain import network as n
+from services.promise.domain.plans import Decision
 from services.promise.translate import to_item
 from tests.services.promise.domain.test_consolidating import asked, best, shop
-from tests.services.promise.network import service
+from tests.services.promise.domain.test_modes import RULES, TO_RIVOLI, store
+from tests.services.promise.network import point, request, service, snapshot, stock
 
 
 def test_an_item_has_its_tags_and_the_price_of_each_channel() -> None:
@@ -61,3 +64,14 @@ def test_a_plan_by_way_of_a_hub_tells_its_legs_and_what_goes_on() -> None:
     ]
     assert (told.onward.point_id, told.onward.service_id, told.onward.via_point_id) == ("hub", "home", "")
     assert told.onward.window == told.window
+
+
+def test_the_plan_of_an_order_that_is_collected_says_to_which_store_its_legs_go() -> None:
+    to_store = [n.Carrier("post", (service("it", mode=n.Mode.SHIP_TO_STORE),))]
+    shops = snapshot([store("rivoli"), point("w")], stock({"x": {"w": 1}, "y": {"rivoli": 1}}), to_store)
+    question = request(("x", 1), ("y", 1), mode=n.Mode.SHIP_TO_STORE, destination=TO_RIVOLI)
+    decision = Decision(
+        "dec_1", "ord_1", question, "", "rules", 1, shops.stock.view, engine.plan(shops, question, RULES)
+    )
+    (plan,) = translate.plan_order_proto(decision).plans[:1]
+    assert {leg.point_id: leg.via_point_id for leg in plan.legs} == {"w": "rivoli", "rivoli": ""}

@@ -377,6 +377,16 @@ def test_a_customer_who_named_no_store_is_offered_the_nearest_that_have_all() ->
     assert quoted(only_lyon, request(("x", 2)))["reasons"]["click_and_collect"] == "NO_STORE_NEAR"
 
 
+def test_a_store_that_is_out_is_no_place_to_send_anything_to() -> None:
+    carriers = one_service(n.Mode.SHIP_TO_STORE)
+    away = n.Position(PARIS.latitude + 0.01, PARIS.longitude)
+    shop = snapshot([store("rivoli"), store("opera", position=away), point("w")], stock({"x": {"w": 2}}), carriers)
+    asked = request(("x", 1))
+    assert ("ship_to_store", "rivoli", None) in quoted(shop, asked)["options"]
+    out = replace(asked, exclusions=(n.ExcludedPoint("rivoli", "elsewhere"),))
+    assert ("ship_to_store", "opera", None) in quoted(shop, out)["options"]
+
+
 def test_a_store_alone_is_destination_enough_for_what_is_collected() -> None:
     shop = snapshot([store("rivoli")], stock({"x": {"rivoli": 2}}))
     answer = quoted(shop, request(("x", 1), destination=TO_RIVOLI))

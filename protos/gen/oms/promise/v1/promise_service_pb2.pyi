@@ -998,7 +998,8 @@ class Leg(_message.Message):
     packaging_cost_minor: _builtins.int
     via_point_id: _builtins.str
     """The hub at which it meets the others; `window` is then when it is there. What the hub has itself is a leg without
-    carrier and service. Empty: it goes to the customer.
+    carrier and service. For an order that is collected: the store to which it is sent, where it can be collected in
+    `window`. Empty: it goes to the customer.
     """
     release_date: _builtins.str
     """The latest release date, ISO 8601, of articles of the leg that were not released at the question: it is handed over
