@@ -35,7 +35,7 @@ def check_content(content: Content, buyer: Buyer) -> None:
     if content.taken:
         raise InvalidArgument("lines", "what is taken along at once is an order of its own", reason="TAKEN_ALONG")
     if content.may_wait:
-        raise InvalidArgument("may_wait", "all that is collected is at its store already")
+        raise InvalidArgument("may_wait", "what is collected does not wait for stock to come")
     if not buyer.customer.name.strip():
         raise InvalidArgument("customer.name", "the store asks for the name of who collects it")
     fees = [line.line_number for line in content.lines if line.shipping_minor]
@@ -80,5 +80,4 @@ def _closing(window: Window | None, at: datetime) -> datetime:
     """Of the day of `at`; a window of what is collected ends when its store closes."""
     if window is None:
         return at
-    late = max(timedelta(0), at - window.end)
-    return window.end + -(-late // _DAY) * _DAY
+    return window.end + -((window.end - at) // _DAY) * _DAY

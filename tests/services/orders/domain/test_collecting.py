@@ -586,3 +586,11 @@ def test_a_customer_is_told_of_a_question_as_long_as_it_is_open() -> None:
     [said] = notifications.of(short, asked)
     answered = choose(asked.order, "refund", at=NOON + HOUR).order
     assert not notifications.stands(answered, said.milestone, said.subject, said.facts)
+
+
+def test_what_is_ready_days_before_its_window_is_kept_from_the_closing_of_that_day_on() -> None:
+    order = placed()
+    early = NOON - 2 * DAY
+    reminder, end = collection_terms.usual_dates(order, work(order), early)
+    assert end == READY_FROM.end - 2 * DAY + LIFE_CYCLE.collection.keep_days * DAY
+    assert reminder == end - LIFE_CYCLE.collection.reminder_days * DAY
