@@ -89,7 +89,7 @@ class Amending(Capturing):
     def _take_room(self, works: Sequence[FulfilmentInput], decision_id: str) -> None:
         for work in works:
             # What goes on from a hub took its room whatever it holds.
-            lines = [] if work.consolidates else work.lines
+            lines = [] if work.consolidates and not work.collected else work.lines
             self._room[work.fulfilment_id] = LegPlace(work.point_id, lines, decision_id)
 
     async def _carry_out_changes(self) -> None:

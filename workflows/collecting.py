@@ -37,6 +37,7 @@ from workflows.messages import (
 from workflows.refusing import never_again, without
 
 _E_RESERVATION = "DELIVERY_MODE_E_RESERVATION"
+SHIP_TO_STORE = "DELIVERY_MODE_SHIP_TO_STORE"
 _CHOSEN = "collection_chosen"
 _NOT_COLLECTED = "not_collected"
 _REFUND = "refund"
@@ -57,6 +58,7 @@ class Keeping(Capturing):
             self, name: str, detail: str = "", reason: str = "", next_try_at: str = ""
         ) -> FulfilmentStep: ...
         def _lines(self, kind: str, name: str) -> list[Line]: ...
+        def _issued(self, kind: str) -> list[Line]: ...
         def _given_up(self) -> LostUnits | None: ...
         async def _capture(self, known_by: str) -> bool: ...
         async def _change_holds(
@@ -79,7 +81,7 @@ class Keeping(Capturing):
         happening = self._happenings["cancelled"].data
         if happening.get("reason") != _NOT_COLLECTED:
             return FulfilmentOutcome("cancelled", self._given_up())
-        await self._give_back(self._lines("cancelled", "lines"), happening)
+        await self._give_back(self._held("cancelled", "lines"), happening)
         room = CapacityRequest(self._work.order_id, [LegPlace(self._point_id, self._work.lines)])
         await self._insist_on(calls.release_capacity, room)
         return FulfilmentOutcome("cancelled")
@@ -128,15 +130,19 @@ class Keeping(Capturing):
     async def _let_go(self) -> None:
         """What was taken is out of the store's stock; what was left is its own again."""
         collected = self._happenings["collected"].data
-        await self._change_holds(
-            calls.issue_stock, "issue", self._lines("collected", "lines"), f"parcel/{collected['parcel_id']}"
-        )
-        if left := self._lines("collected", "left"):
-            await self._give_back(left, collected)
+        if lines := self._issued("collected"):
+            await self._change_holds(calls.issue_stock, "issue", lines, f"parcel/{collected['parcel_id']}")
+        if collected.get("left"):
+            await self._give_back(self._held("collected", "left"), collected)
+
+    def _held(self, kind: str, name: str) -> list[Line]:
+        """Without what other points sent: that is no stock of the store, and a story of its own puts it there."""
+        return self._lines(kind, "released" if "released" in self._happenings[kind].data else name)
 
     async def _give_back(self, lines: list[Line], told: dict[str, Any]) -> None:
         """Units that nobody took, and what was only authorised for them; what was captured, orders refunds."""
-        await self._change_holds(calls.release_hold, "give-back", lines, "not collected")
+        if lines:
+            await self._change_holds(calls.release_hold, "give-back", lines, "not collected")
         amount = Amount(int(told["no_longer_due_minor"]), str(told["currency"]))
         if not amount.amount_minor:
             return
@@ -175,12 +181,25 @@ class Asking(Story):
         super().__init__()
         # What the customer chose, while a place is looked for.
         self._choice: Choice | None = None
+        # Something of it goes where the customer said instead.
+        self._is_redirected = False
 
     def _is_paid_in_store(self) -> bool:
         return self._order.mode == _E_RESERVATION
 
     def _is_asked_about(self, lost: LostUnits) -> bool:
+        return self._may_ask(lost) and not self._is_sent_again(lost)
+
+    def _may_ask(self, lost: LostUnits) -> bool:
         return bool(self._order.collect_at) and not lost.given_up and not lost.replaces
+
+    def _is_sent_again(self, lost: LostUnits) -> bool:
+        """Whether other points may send it to its store, which is where the customer expects it.
+
+        Not to a store that does not want the work, nor once the customer wanted something else.
+        """
+        is_its_store = lost.held and lost.point_id == self._order.collect_at
+        return self._order.mode == SHIP_TO_STORE and not is_its_store and not self._is_redirected
 
     def _as_chosen(self, wanted: PlanRequest) -> PlanRequest:
         """The question for a place, where the customer wants it now."""
@@ -197,7 +216,7 @@ class Asking(Story):
 
     async def _ask_and_follow(self, lost: LostUnits) -> None:
         """The customer says what becomes of the units; what he chose and cannot be had any more is asked again."""
-        self._excluded += never_again(lost)
+        self._excluded += [one for one in never_again(lost) if one not in self._excluded]
         if gone := self._gone.pop(lost.fulfilment_id, None):
             await self._give_room_back(gone)
         while True:
@@ -212,7 +231,7 @@ class Asking(Story):
         asked = OptionsRequest(
             order_id=order.order_id,
             channel_id=order.channel_id,
-            point_id=lost.point_id,
+            point_id=order.collect_at if order.mode == SHIP_TO_STORE else lost.point_id,
             mode=order.mode,
             country=order.country,
             postcode=order.postcode,
@@ -258,6 +277,7 @@ class Asking(Story):
         if plan is None and choice.kind != _REFUND:
             return False
         legs = plan.legs if plan else []
+        self._is_redirected |= plan is not None
         cancelled = [] if plan else lost.lines
         if rest := without(lost.lines, legs) if plan else []:
             self._lost.append(replace(lost, lines=rest))

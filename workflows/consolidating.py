@@ -58,6 +58,7 @@ class Consolidating(Story):
             lines=lines,
             paid_by_channel=self._work.paid_by_channel,
             window_end=str(told["window_end"]),
+            collected=bool(told.get("collected")),
             consolidates=True,
         )
 

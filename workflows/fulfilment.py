@@ -81,6 +81,9 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
             await self._first_of("cancelled", "hold_ended")
             self._happenings.pop("hold_ended", None)
             offered = await self._insist_on(calls.offer_fulfilment, self._offer_step())
+        if offered.state == "PICKED":
+            # Its store has received all of it: there is nothing to ask for. That it is picked is told.
+            return "accepted"
         return "cancelled" if offered.state == "CANCELLED" else await self._answer_of_the_point(offered)
 
     def _offer_step(self) -> FulfilmentStep:

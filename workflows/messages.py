@@ -212,7 +212,7 @@ class Leg:
     hand_over_from: str = ""
     # When the last of its units to come are due.
     waits_until: str = ""
-    # The hub that it goes to; what the hub has itself comes with nobody.
+    # The hub that it goes to, or the store at which it is collected; what these have themselves comes with nobody.
     via_point_id: str = ""
 
 

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies, search_attributes, taking
     from workflows.amending import CHANGE_TOLD
     from workflows.calls import StepFailed
-    from workflows.collecting import Asking
+    from workflows.collecting import SHIP_TO_STORE, Asking
     from workflows.consolidating import minus
     from workflows.messages import (
         Accepted,
@@ -474,7 +474,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
                 # Another leg of the order may be like it, at the same point.
                 room = self._room.get(fulfilment.fulfilment_id)
                 decision_id = room.decision_id if room else ""
-                lines = [] if fulfilment.consolidates else fulfilment.lines
+                lines = [] if fulfilment.consolidates and not fulfilment.collected else fulfilment.lines
                 place = LegPlace(outcome.lost.point_id, lines, decision_id)
                 self._gone[fulfilment.fulfilment_id] = place
             self._lost.append(outcome.lost)
@@ -507,6 +507,13 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             await self._give_room_back(*gone)
         legs = plan.legs if plan else []
         cancelled = without(lost.lines, legs)
+        if cancelled and self._may_ask(lost):
+            # Nobody else can send them to their store: the customer says what becomes of them.
+            if not plan:
+                await self._ask_and_follow(lost)
+                return
+            self._lost.append(replace(lost, lines=cancelled))
+            cancelled = []
         await self._write_off(lost.fulfilment_id, lost.point_id, lost.spoiled)
         if cancelled and lost.held:
             held = minus(cancelled, lost.unheld)
@@ -658,7 +665,8 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
 
     async def _unused_room(self) -> list[LegPlace]:
         """None named is all of it. What was prepared for a hub has had its room."""
-        if not self._order.life_cycle.consolidates or not self._is_cancelling():
+        may_forward = self._order.life_cycle.consolidates or self._order.mode == SHIP_TO_STORE
+        if not may_forward or not self._is_cancelling():
             return []
         # The answer of a step may come before what tells of it.
         await self._first_of("cancellation_requested")

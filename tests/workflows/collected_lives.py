@@ -20,10 +20,10 @@ async def collected_at_another_store(world: World) -> str:
     payment = orders.PaymentTerms(payment_method_token="pm_card_captureDeclined")
     _, order_id = await _collectable(world, {NEAR: 2, BESIDE: 2}, payment=payment)
     await world.refuse(order_id, "no_staff")
-    await _choose(world, order_id, "store", BESIDE)
+    await choose(world, order_id, "store", BESIDE)
     work = await _at_the_counter(world, order_id, is_paid=False)
     await world.override(order_id, work.fulfilment_id)
-    await _show_code(world, work)
+    await show_code(world, work)
     return order_id
 
 
@@ -31,9 +31,9 @@ async def short_at_the_counter_and_refunded(world: World) -> str:
     """Part of it is not found: the customer wants the money of that, and collects the rest."""
     _, order_id = await _collectable(world, {NEAR: 2})
     work = await world.pick(await world.accept(order_id), missing=1)
-    await _choose(world, order_id, "refund")
-    await _put_aside(world, work)
-    await _show_code(world, work)
+    await choose(world, order_id, "refund")
+    await put_aside(world, work)
+    await show_code(world, work)
     return order_id
 
 
@@ -51,7 +51,7 @@ async def _collectable(world: World, units: dict[str, int], wanted: int = 2, **o
     return sku, recorded.order.order_id
 
 
-async def _put_aside(world: World, work: orders.Fulfilment) -> None:
+async def put_aside(world: World, work: orders.Fulfilment) -> None:
     request = col.MarkReadyRequest(
         request_id=f"ready/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
     )
@@ -63,12 +63,12 @@ async def _at_the_counter(
 ) -> orders.Fulfilment:
     """Picked, put aside, and asked for with its code; unpaid when the money is declined."""
     work = await world.pick(await world.accept(order_id))
-    await _put_aside(world, work)
-    await _show_code(world, work, units, is_paid=is_paid)
+    await put_aside(world, work)
+    await show_code(world, work, units, is_paid=is_paid)
     return work
 
 
-async def _show_code(world: World, work: orders.Fulfilment, units: int = 0, *, is_paid: bool = True) -> None:
+async def show_code(world: World, work: orders.Fulfilment, units: int = 0, *, is_paid: bool = True) -> None:
     codes = (
         await world.collections.GetCollectionCodes(col.GetCollectionCodesRequest(order_id=work.order_id))
     ).codes
@@ -87,7 +87,7 @@ async def _show_code(world: World, work: orders.Fulfilment, units: int = 0, *, i
         await world.parcel_paid(work.fulfilment_id, "failed")
 
 
-async def _choose(world: World, order_id: str, kind: str, point: str = "") -> None:
+async def choose(world: World, order_id: str, kind: str, point: str = "") -> None:
     async def is_asked() -> bool:
         return bool((await world.order(order_id)).choices)
 

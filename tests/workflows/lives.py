@@ -18,6 +18,7 @@ from tests.workflows.collected_lives import (
     short_at_the_counter_and_refunded,
 )
 from tests.workflows.faults import Fault
+from tests.workflows.to_store_lives import not_sent_to_its_store_by_anybody, sent_to_its_store_by_another_point
 from tests.workflows.world import FAR, MID, NEAR, RING_SECONDS, World, until
 from workflows import policies
 
@@ -721,4 +722,6 @@ LIVES: tuple[Life, ...] = (
     collected_at_another_store,
     short_at_the_counter_and_refunded,
     reserved_and_collected,
+    sent_to_its_store_by_another_point,
+    not_sent_to_its_store_by_anybody,
 )

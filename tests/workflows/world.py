@@ -6,6 +6,7 @@ Every test brings its own SKUs and orders, so lives run side by side on one worl
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -90,11 +91,13 @@ async def until(check: Callable[[], Awaitable[T]], what: str = "") -> T:
     return answer
 
 
-def _mode(booking: str, collect_at: str, *, reserved: bool) -> "types.DeliveryMode.ValueType":
+def _mode(booking: str, collect_at: str, *, reserved: bool, sent: bool) -> "types.DeliveryMode.ValueType":
     if booking:
         return types.DELIVERY_MODE_APPOINTMENT
     if reserved:
         return types.DELIVERY_MODE_E_RESERVATION
+    if sent:
+        return types.DELIVERY_MODE_SHIP_TO_STORE
     return types.DELIVERY_MODE_CLICK_AND_COLLECT if collect_at else types.DELIVERY_MODE_HOME_STANDARD
 
 
@@ -360,10 +363,12 @@ class World:
         engraved: str = "",
         collect_at: str = "",
         reserved: bool = False,
+        sent: bool = False,
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more. `taken` is taken along from NEAR.
 
-        `collect_at`: the customer collects it there, paid before or, `reserved`, at the till.
+        `collect_at`: the customer collects it there, paid before or, `reserved`, at the till; `sent`: other points
+        send it there.
 
         `engraved`: on the units of the first line.
         """
@@ -401,7 +406,7 @@ class World:
             ),
             lines=rows,
             total=total_of(rows),
-            mode=_mode(booking, collect_at, reserved=reserved),
+            mode=_mode(booking, collect_at, reserved=reserved, sent=sent),
             collect_at_point_id=collect_at,
             booking_id=booking,
             payment=None if reserved else payment or pb.PaymentTerms(payment_method_token=token),
@@ -976,9 +981,22 @@ class World:
         await self.assert_room(order)
 
     async def assert_room(self, order: pb.Order) -> None:
-        """The legs that were prepared, and no other, have their place in a day of their point."""
+        """The legs that were prepared, and no other, have their place in a day of their point.
+
+        What came to the store where it is collected is put aside there, and not prepared.
+        """
         reply = await self.capacity.ListTakings(cap.ListTakingsRequest(order_id=order.order_id))
-        prepared = [row.point_id for row in order.fulfilments if row.state in PREPARED and not row.taken]
+        came = Counter[str]()
+        for row in order.fulfilments:
+            if row.state == pb.FULFILMENT_STATE_DELIVERED and row.joins:
+                came[row.joins] += sum(line.quantity for line in row.lines)
+        prepared = [
+            row.point_id
+            for row in order.fulfilments
+            if row.state in PREPARED
+            and not row.taken
+            and not (row.collected and 0 < sum(line.quantity for line in row.lines) <= came[row.fulfilment_id])
+        ]
         taken = sorted(one.point_id for one in reply.takings)
         assert taken == sorted(prepared), f"room is taken at {taken}, prepared was at {sorted(prepared)}: {order}"
 

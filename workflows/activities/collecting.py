@@ -14,7 +14,10 @@ from workflows.collection_messages import AskRequest, Choice, ClosingsRequest, D
 from workflows.messages import Line, Option, OrderStep
 
 # What a customer may have instead, besides collecting it elsewhere.
-_SENT_INSTEAD = {types.DELIVERY_MODE_CLICK_AND_COLLECT: types.DELIVERY_MODE_HOME_STANDARD}
+_SENT_INSTEAD = {
+    types.DELIVERY_MODE_CLICK_AND_COLLECT: types.DELIVERY_MODE_HOME_STANDARD,
+    types.DELIVERY_MODE_SHIP_TO_STORE: types.DELIVERY_MODE_HOME_STANDARD,
+}
 
 
 class CollectionActivities:

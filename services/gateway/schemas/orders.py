@@ -33,7 +33,7 @@ from services.gateway.schemas.reviews import FraudCheckView
 from services.gateway.schemas.trials import TrialView
 from services.gateway.schemas.work import FulfilmentView
 
-# Those that end at an address, or at a store that has all of it.
+# Those that end at an address, or at a store.
 Mode = Literal[
     "home_standard",
     "home_express",
@@ -43,6 +43,7 @@ Mode = Literal[
     "relay_point",
     "locker",
     "click_and_collect",
+    "ship_to_store",
     "e_reservation",
 ]
 OrderStatus = Literal[
@@ -252,8 +253,8 @@ class OrderPlacement(Sent):
     )
     collect_at_point_id: Id | Literal[""] = Field(
         "",
-        description="The store at which it is collected, for `click_and_collect` and `e_reservation`: "
-        "the `point_id` of a promise",
+        description="The store at which it is collected, for `click_and_collect`, `ship_to_store` and "
+        "`e_reservation`: the `point_id` of a promise",
     )
     payment: Annotated[Payment | None, Field(validate_default=True)] = Field(
         None, description="Required, but for an `e_reservation`: a till of the store takes its money"

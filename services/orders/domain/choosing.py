@@ -33,11 +33,13 @@ def ask(
     if order.state is not OrderState.RELEASED:
         return Decision(order)
     work = order.fulfilment(fulfilment_id)
+    # What comes from another point is asked about for the store to which it should have come.
+    point_id = order.fulfilment(work.joins).point_id if work.joins else work.point_id
     until = as_of + timedelta(hours=order.life_cycle.collection.choice_hours)
     choice = CustomerChoice(
         choice_id=str(len(order.choices) + 1),
         fulfilment_id=fulfilment_id,
-        point_id=work.point_id,
+        point_id=point_id,
         reason=reason,
         units=tuple(units),
         options=tuple(options),
@@ -45,13 +47,13 @@ def ask(
         until=until,
     )
     text = (
-        f"{work.point_id} does not have {units_in_words(units)} ready ({reason.replace('_', ' ')}): "
+        f"{point_id} does not have {units_in_words(units)} ready ({reason.replace('_', ' ')}): "
         f"the customer says until {_moment(until)} what becomes of them."
     )
     facts = {
         "choice_id": choice.choice_id,
         "fulfilment_id": fulfilment_id,
-        "point_id": work.point_id,
+        "point_id": point_id,
         "reason": reason,
         "until": until.isoformat(),
         "lines": unit_facts(units),

@@ -11,16 +11,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import choosing, collection_terms, holds, refunds
+from services.orders.domain import choosing, collection_terms, consolidating, holds, refunds, to_store
 from services.orders.domain.capture import Outcome
 from services.orders.domain.dues import is_settled_ahead, no_longer_due_minor
 from services.orders.domain.fulfilment import (
     check_not_cancelled,
     check_personalised,
-    in_work,
     moved,
     opened,
     parcel_facts,
+    picked_by,
     told,
 )
 from services.orders.domain.model import (
@@ -81,7 +81,7 @@ def ready(order: Order, work: Fulfilment, shelf: str, actor: str, as_of: datetim
     waits = Collection(as_of, keep_until, remind_at, shelf=shelf)
     after = replace(after, collection=waits)
     text = f"{units_in_words(work.lines)} ready at {work.point_id}, kept until {_moment(keep_until)}."
-    order = replace(order, ranges=shift(order.ranges, in_work(work), UnitState.PACKED, work.fulfilment_id))
+    order = replace(order, ranges=shift(order.ranges, picked_by(work), UnitState.PACKED, work.fulfilment_id))
     facts = {
         **_dates(waits),
         "ready_at": as_of.isoformat(),
@@ -251,13 +251,16 @@ def _given_up(order: Order, work: Fulfilment, waits: Collection, now: datetime) 
     before = order
     after = _with(replace(order, ranges=_cancelled(order, work, ())), stopped)
     after, facts, back = _money(before, after, work, NOT_COLLECTED, now)
+    own, came = _by_origin(to_store.at_counter(before.ranges, work))
+    facts |= {"released": _facts(before, own)} if came else {}
     facts |= {"reason": NOT_COLLECTED, "lines": unit_facts(work.lines), "no_show": order.content.is_paid_in_store}
     text = f"Nobody collected {units_in_words(work.lines)} at {work.point_id}: cancelled."
     decision = told(after, stopped, "cancelled", text, now, facts=facts)
     gone = Happening(
         "order.units_cancelled", text, now, {"reason": NOT_COLLECTED, "lines": unit_facts(work.lines)}
     )
-    return replace(decision, happenings=(*decision.happenings, gone, *back))
+    stock = consolidating.to_stock(before, work, came, now)
+    return replace(decision, happenings=(*decision.happenings, gone, *back, *stock))
 
 
 # -- the hand-over ----------------------------------------------------------------------------------------
@@ -359,7 +362,9 @@ def _handed_over(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
         collection=waits,
     )
     ranges = _cancelled(order, work, handing.units)
-    mine = in_state(in_fulfilment(ranges, work.fulfilment_id), UnitState.PACKED)
+    mine = to_store.at_counter(ranges, work)
+    issued, came = _by_origin(mine)
+    kept, came_for_nobody = _by_origin(without(to_store.at_counter(order.ranges, work), _triples(mine)))
     ranges = changed(ranges, mine, UnitState.DELIVERED)
     changed_order, facts, back = _money(order, _with(replace(order, ranges=ranges), after), work, LEFT, as_of)
     text = f"{units_in_words(after.lines)} were collected at {work.point_id}"
@@ -371,18 +376,33 @@ def _handed_over(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
         "lines": unit_facts(after.lines),
         "left": unit_facts(left),
     }
+    if came or came_for_nobody:
+        facts |= {"issued": _facts(order, issued), "released": _facts(order, kept)}
+    stock = consolidating.to_stock(order, work, came_for_nobody, as_of)
     decision = told(changed_order, after, "collected", text, as_of, actor=handing.actor, facts=facts)
     gone = (
         (Happening("order.units_cancelled", text, as_of, {"reason": LEFT, "lines": unit_facts(left)}),)
         if left
         else ()
     )
-    return replace(decision, happenings=(*decision.happenings, *gone, *back))
+    return replace(decision, happenings=(*decision.happenings, *gone, *back, *stock))
+
+
+def _by_origin(ranges: Ranges) -> tuple[Counter[int], Counter[int]]:
+    """Units of the store's own stock, and those that other points sent, by line number."""
+    return (
+        counted_ranges(in_state(ranges, UnitState.PACKED)),
+        counted_ranges(in_state(ranges, UnitState.RECEIVED)),
+    )
+
+
+def _facts(order: Order, counts: Counter[int]) -> list[dict[str, int | str]]:
+    return unit_facts(lines_of(order.content, counts))
 
 
 def _cancelled(order: Order, work: Fulfilment, but: Sequence[Units]) -> Ranges:
     """The ranges with the work's units cancelled, but for these. Paid ones keep their place, which tells so."""
-    mine = in_state(in_fulfilment(order.ranges, work.fulfilment_id), UnitState.PACKED)
+    mine = to_store.at_counter(order.ranges, work)
     rest = without(mine, _triples(first(mine, counted(but))))
     paid = first(rest, (_paid(order, work) - counted(but)) & counted_ranges(rest))
     unpaid = without(rest, _triples(paid))

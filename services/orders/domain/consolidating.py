@@ -125,6 +125,7 @@ def receive(order: Order, work: Fulfilment, arrived: Sequence[Arrived], actor: s
             "point_id": follow_up.point_id,
             "lines": unit_facts(follow_up.lines),
             "window_end": follow_up.window.end.isoformat() if follow_up.window else "",
+            "collected": follow_up.is_collected,
         }
     came = told(decision.order, here, "received", text, as_of, actor=actor, facts=facts)
     return replace(came, created=decision.created)
@@ -292,7 +293,13 @@ def forwarded_facts(order: Order) -> Mapping[str, Any]:
 def units_back(order: Order, work: Fulfilment, as_of: datetime) -> tuple[Happening, ...]:
     """What came to a hub for this work is for no order any more."""
     here = counted_ranges(received(order, work))
-    return _units_back(order, work.point_id, work.fulfilment_id, lines_of(order.content, here), here, as_of)
+    return to_stock(order, work, here, as_of)
+
+
+def to_stock(order: Order, work: Fulfilment, counts: Mapping[int, int], as_of: datetime) -> tuple[Happening, ...]:
+    """The same for so many of its units, by line number."""
+    lines = lines_of(order.content, counts)
+    return _units_back(order, work.point_id, work.fulfilment_id, lines, counts, as_of)
 
 
 def returned_to_sender(order: Order, work: Fulfilment, at: datetime) -> Decision:

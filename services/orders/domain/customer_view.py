@@ -62,6 +62,8 @@ class Stage(StrEnum):
     PREPARING = "preparing"
     READY = "ready"
     ON_ITS_WAY = "on_its_way"
+    # To the store at which it is collected.
+    TO_STORE = "to_store"
     OUT_FOR_DELIVERY = "out_for_delivery"
     # The carrier met nobody, and tries again.
     ATTEMPTED = "attempted"
@@ -308,7 +310,8 @@ _STAGES: Mapping[FulfilmentState, Stage] = {
 
 
 def _is_shown(work: Fulfilment) -> bool:
-    """What goes to a hub is the customer's parcel once the hub has it: until then it is being prepared."""
+    """What goes to a hub is the customer's parcel once the hub has it: until then it is being prepared, or under
+    way to the store at which it is collected."""
     if work.joins:
         return work.state in OPEN_FULFILMENT | {FulfilmentState.HANDED_OVER}
     return work.state in OPEN_FULFILMENT | LEFT_THE_POINT and bool(work.lines)
@@ -322,14 +325,14 @@ def _parcel(order: Order, work: Fulfilment, outlook: watch.Outlook | None, now: 
     coming = outlook if outlook and outlook.is_coming else None
     is_ready = work.state is FulfilmentState.READY
     return ParcelSeen(
-        stage=_stage(work),
+        stage=_stage(order, work),
         units=_of_lines(order, work.lines),
         carrier_id=work.carrier_id if has_left else "",
         tracking_code=parcel.tracking_code if has_left and parcel else "",
         promised=coming.promised if coming else None,
         expected=coming.expected if coming else None,
         cause=coming.cause if coming and coming.is_late else None,
-        point_id=work.point_id if work.is_collected else "",
+        point_id=_store(order, work),
         handed_over_at=parcel.handed_over_at if parcel and has_left else None,
         delivered_at=parcel.delivered_at if parcel and has_left else None,
         failure_reason=parcel.failure_reason if parcel else "",
@@ -342,8 +345,16 @@ def _parcel(order: Order, work: Fulfilment, outlook: watch.Outlook | None, now: 
     )
 
 
-def _stage(work: Fulfilment) -> Stage:
+def _store(order: Order, work: Fulfilment) -> str:
+    """Where its customer collects it; empty: it is brought."""
+    there = next((one for one in order.fulfilments if one.fulfilment_id == work.joins), work)
+    return there.point_id if there.is_collected else ""
+
+
+def _stage(order: Order, work: Fulfilment) -> Stage:
     stage, parcel = _STAGES[work.state], work.parcel
+    if work.joins and stage is Stage.ON_ITS_WAY and _store(order, work):
+        return Stage.TO_STORE
     if work.joins:
         return stage if stage is Stage.WAITING else Stage.PREPARING
     if work.is_collected and stage is Stage.DELIVERED:

@@ -61,12 +61,17 @@ def is_within(reach: Reach, order: Order, work: Fulfilment) -> bool:
 
 
 def offer(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
-    """planned -> offered, with the deadline of the life cycle; planned, while it is held."""
+    """planned -> offered, with the deadline of the life cycle; planned, while it is held.
+
+    Picked at once is what its customer collects where all of it was received.
+    """
     if work.state == FulfilmentState.CANCELLED:
         return Decision(order)
     check_may_be_offered(order)
     if is_kept_back(order, work):
         return Decision(order)
+    if is_at_hand(order, work):
+        return _at_hand(order, work, as_of)
     deadline = as_of + timedelta(seconds=order.life_cycle.offer_seconds)
     offered = replace(moved(work, FulfilmentState.OFFERED), offer_deadline=deadline, refusal_reason="")
     text = f"{units_in_words(work.lines)} offered to {work.point_id} until {deadline:%-d %b %Y %H:%M %Z}."
@@ -77,6 +82,21 @@ def offer(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
 def is_kept_back(order: Order, work: Fulfilment) -> bool:
     """Whether a hold keeps the work from being offered; what is with a point already goes on."""
     return work.state == FulfilmentState.PLANNED and holds.holds_work(order, work)
+
+
+def is_at_hand(order: Order, work: Fulfilment) -> bool:
+    """Whether a store has all that is collected there from other points: it is asked for nothing, and finds it."""
+    here = in_fulfilment(order.ranges, work.fulfilment_id)
+    is_new = work.state == FulfilmentState.PLANNED and work.is_collected
+    return is_new and bool(here) and received(order, work) == here
+
+
+def _at_hand(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
+    """planned -> picked: it was counted when it came."""
+    text = f"{work.point_id} has all of it: {units_in_words(work.lines)} to put aside."
+    facts: dict[str, Any] = {"found": unit_facts(work.lines), "short": []}
+    after, text = _with_parcel(order, work, moved(work, FulfilmentState.PICKED), text, facts)
+    return told(order, after, "picked", text, as_of, facts=facts)
 
 
 def check_may_be_offered(order: Order) -> None:
@@ -184,13 +204,21 @@ def record_pick(
     if mislaid:
         facts["unheld"] = unit_facts(lines_of(order.content, mislaid))
     order = replace(order, ranges=ranges)
-    if state == FulfilmentState.PICKED and order.life_cycle.capture_at == CaptureMoment.PREPARATION:
-        parcel = opened(order, work)
-        after = replace(after, parcel=parcel)
-        text += _to_capture(" ", parcel)
-        facts |= parcel_facts(parcel)
+    after, text = _with_parcel(order, work, after, text, facts)
     notes = missing_units.notes(why)
     return told(order, after, state.value, text, as_of, actor=actor, facts=facts, notes=notes)
+
+
+def _with_parcel(
+    order: Order, work: Fulfilment, after: Fulfilment, text: str, facts: dict[str, Any]
+) -> tuple[Fulfilment, str]:
+    """What was picked, with its money where the life cycle takes it then, and what is told of that."""
+    is_asked_for = order.life_cycle.capture_at == CaptureMoment.PREPARATION
+    if after.state != FulfilmentState.PICKED or not is_asked_for:
+        return after, text
+    parcel = opened(order, work)
+    facts |= parcel_facts(parcel)
+    return replace(after, parcel=parcel), text + _to_capture(" ", parcel)
 
 
 def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, as_of: datetime) -> Decision:
@@ -210,7 +238,7 @@ def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, 
     packed = replace(packed, parcel=replace(parcel, weight_grams=weight_grams, closed_at=as_of))
     text = f"{work.point_id} packed {units_in_words(packed.lines)}"
     text += _to_capture(": ", parcel) or "."
-    order = replace(order, ranges=shift(order.ranges, _picked_by(work), UnitState.PACKED, work.fulfilment_id))
+    order = replace(order, ranges=shift(order.ranges, picked_by(work), UnitState.PACKED, work.fulfilment_id))
     facts = {**parcel_facts(parcel), "lines": unit_facts(packed.lines)}
     return told(order, packed, "packed", text, as_of, actor=actor, facts=facts)
 
@@ -279,7 +307,8 @@ def _allocated_to(work: Fulfilment) -> Callable[[LineRange], bool]:
     return _in_state(work, UnitState.ALLOCATED)
 
 
-def _picked_by(work: Fulfilment) -> Callable[[LineRange], bool]:
+def picked_by(work: Fulfilment) -> Callable[[LineRange], bool]:
+    """Whether units were picked for this work."""
     return _in_state(work, UnitState.PICKED)
 
 

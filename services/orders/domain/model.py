@@ -61,6 +61,11 @@ class DeliveryMode(StrEnum):
     # Collected at a store that has all of it; of the second kind nothing is paid before the store's till.
     CLICK_AND_COLLECT = "click_and_collect"
     E_RESERVATION = "e_reservation"
+    # Collected at a store to which other points send what it lacks.
+    SHIP_TO_STORE = "ship_to_store"
+
+
+_COLLECTED = frozenset({DeliveryMode.CLICK_AND_COLLECT, DeliveryMode.E_RESERVATION, DeliveryMode.SHIP_TO_STORE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,7 +437,7 @@ class Content:
     @property
     def is_collected(self) -> bool:
         """Whether the customer comes to a store for it."""
-        return self.mode in (DeliveryMode.CLICK_AND_COLLECT, DeliveryMode.E_RESERVATION)
+        return self.mode in _COLLECTED
 
     @property
     def is_paid_in_store(self) -> bool:

@@ -23,6 +23,7 @@ from services.orders.domain import (
     personalising,
     refunds,
     taking,
+    to_store,
     trials,
 )
 from services.orders.domain.content import forget_means
@@ -119,6 +120,7 @@ def accept(
     `taken`: what became of the money of what the customer takes along. `authorised_until`: the end of what cannot
     be authorised again, if there is one; what is to be tried at home is not accepted where that is too soon.
     """
+    legs = to_store.gathered(order, legs)
     check_legs(order.content, legs)
     if payment not in PAYMENT_OUTCOMES:
         raise InvalidArgument("payment", "the payment is authorized, paid_by_channel, saved or in_store")
@@ -296,6 +298,7 @@ def reroute(
     The money of the cancelled ones is no longer due, or is given back where the whole order was captured.
     `replaces`: units of that fulfilment's lost parcel are sent again; those without a place are lost and refunded.
     """
+    legs = to_store.gathered(order, legs)
     check_legs(order.content, legs)
     check_units(order.content, cancelled, "cancelled")
     if order.state in UNDONE:
@@ -313,12 +316,13 @@ def reroute(
                 unplaced=waiting[line_number],
                 wanted=count,
             )
-    ranges, created = place(order, legs, UnitState.UNPLACED, decision_id, replaces)
+    ranges, created = place(order, legs, UnitState.UNPLACED, decision_id, replaces, to_store.waiting(order))
     end = UnitState.LOST if replaces else UnitState.CANCELLED
     ranges = take(ranges, counted(cancelled), waiting_in(UnitState.UNPLACED, replaces), end, replaces)
     if ranges == order.ranges:
         return Decision(order)
     after = replace(order, ranges=ranges, fulfilments=(*order.fulfilments, *created), updated_at=as_of)
+    after = to_store.joined(after, created, as_of)
     after = replace(after, holds=(*after.holds, *holds.of_legs(after, legs, created, as_of)))
     if created:
         after = appointments.planned_anew(after)

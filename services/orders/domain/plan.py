@@ -16,8 +16,6 @@ def check_legs(content: Content, legs: Sequence[Leg]) -> None:
     """Raises InvalidArgument, naming the field, for a leg that nobody could work on."""
     for i, leg in enumerate(legs):
         path = "onward" if leg.consolidates else f"legs[{i}]"
-        if leg.via_point_id and not any(one.consolidates and one.point_id == leg.via_point_id for one in legs):
-            raise InvalidArgument(f"legs[{i}].via_point_id", "nothing goes on from this point")
         # Nobody carries what is collected where it lies.
         at_counter = content.is_collected and not leg.carrier_id and not leg.service_id
         for name in ("point_id",) if at_counter else ("point_id", "carrier_id", "service_id"):
@@ -66,11 +64,17 @@ def counted_ranges(ranges: Iterable[LineRange]) -> Counter[int]:
 
 
 def place(
-    order: Order, legs: Sequence[Leg], state: UnitState, decision_id: str, replaces: str = ""
+    order: Order,
+    legs: Sequence[Leg],
+    state: UnitState,
+    decision_id: str,
+    replaces: str = "",
+    waiting: Mapping[str, str] | None = None,
 ) -> tuple[Ranges, tuple[Fulfilment, ...]]:
     """Gives units in `state` to a new fulfilment for each leg. The quantities have been checked.
 
-    `replaces`: the fulfilment whose lost parcel is sent again; only its units are.
+    `replaces`: the fulfilment whose lost parcel is sent again; only its units are. `waiting`: work by the point at
+    which new legs may join it.
     """
     round_ = max((one.round for one in order.fulfilments), default=0) + 1
     ranges = order.ranges
@@ -81,7 +85,10 @@ def place(
         assert leg.hand_over_by is not None, "check_legs came first"
         one = _fulfilment(order, leg, fulfilment_id, round_, position, decision_id, leg.hand_over_by)
         created.append(replace(one, replaces=replaces))
-    hubs = {one.point_id: one.fulfilment_id for one in created if one.consolidates}
+    hubs = {**(waiting or {}), **{one.point_id: one.fulfilment_id for one in created if one.consolidates}}
+    for i, leg in enumerate(legs):
+        if leg.via_point_id and leg.via_point_id not in hubs:
+            raise InvalidArgument(f"legs[{i}].via_point_id", "nothing goes on from this point")
     joining = (
         replace(one, joins=hubs[leg.via_point_id]) if leg.via_point_id else one
         for one, leg in zip(created, legs, strict=True)

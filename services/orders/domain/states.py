@@ -149,7 +149,8 @@ ORDER_MOVES: Mapping[OrderState, frozenset[OrderState]] = {
 }
 
 FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
-    _F.PLANNED: frozenset({_F.OFFERED, _F.CANCELLED}),
+    # Picked at once is what came to the store that it is collected at: it was counted when it came.
+    _F.PLANNED: frozenset({_F.OFFERED, _F.PICKED, _F.CANCELLED}),
     # Planned again: a hub that has goods of other points cannot be without its work, and a person decides.
     _F.OFFERED: frozenset({_F.ACCEPTED, _F.REFUSED, _F.LAPSED, _F.CANCELLED, _F.PLANNED}),
     _F.ACCEPTED: frozenset({_F.PICKED, _F.SHORT, _F.CANCELLED}),
@@ -181,7 +182,8 @@ UNIT_MOVES: Mapping[UnitState, frozenset[UnitState]] = {
     _U.PACKED: frozenset({_U.SHIPPED, _U.DELIVERED, _U.UNPLACED, _U.CANCELLED, _U.FORWARDED}),
     # What does not arrive at the hub, or is not found there, looks for another place.
     _U.FORWARDED: frozenset({_U.RECEIVED, _U.UNPLACED, _U.CANCELLED}),
-    _U.RECEIVED: frozenset({_U.SHIPPED, _U.UNPLACED, _U.CANCELLED}),
+    # Delivered from there is what its customer collects.
+    _U.RECEIVED: frozenset({_U.SHIPPED, _U.DELIVERED, _U.UNPLACED, _U.CANCELLED}),
     _U.SHIPPED: frozenset({_U.DELIVERED, _U.LOST, _U.RETURNING, _U.RETURNED}),
     _U.LOST: frozenset({_U.UNPLACED, _U.SHIPPED, _U.DELIVERED, _U.RETURNING, _U.RETURNED}),
     _U.RETURNING: frozenset({_U.DELIVERED, _U.LOST, _U.RETURNED}),

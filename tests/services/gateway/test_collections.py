@@ -158,3 +158,14 @@ async def test_a_store_reads_whose_document_to_look_at(
     work.fulfilment.state = orders.FULFILMENT_STATE_READY
     store = issuer.bearer(Role.STORE, subject="anna", stores=["store-lyon"])
     assert (await http.get(WORK, headers=store)).json()["customer_name"] == "Zoé Plantée"
+
+
+async def test_an_order_is_placed_that_is_sent_to_the_store_where_it_is_collected(
+    http: httpx.AsyncClient, issuer: Issuer, world: World
+) -> None:
+    channel = issuer.bearer(Role.CHANNEL, subject="web", channels=["web-fr"]) | {"Idempotency-Key": "key-1"}
+    paid = PLACEMENT | {"mode": "ship_to_store", "payment": {"payment_method_token": "pm_card_visa"}}
+    await http.post("/v1/orders", json=paid, headers=channel)
+    (recorded,) = world.calls("RecordOrder")
+    assert recorded.content.mode == types.DELIVERY_MODE_SHIP_TO_STORE
+    assert recorded.content.collect_at_point_id == "store-lyon"

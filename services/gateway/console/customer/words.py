@@ -75,6 +75,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "waits_for_stock": ("Waits for articles that arrive", "Attend des articles qui arrivent"),
     "released": ("Release date", "Date de sortie"),
     "leaves_after": ("It leaves no earlier.", "Il ne part pas avant."),
+    "to_store": ("On its way to the store", "En route vers le magasin"),
     "to_collect": ("Ready to be collected", "Prête à être retirée"),
     "collected": ("Collected", "Retirée"),
     "collected_at": ("Collected at", "Retrait à"),

@@ -352,7 +352,7 @@ class CustomerParcel(_message.Message):
     KEEP_UNTIL_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
     """"waiting", "preparing", "ready", "on_its_way", "out_for_delivery", "attempted", "delivered", "taken", "lost",
-    "returning", "returned", "to_collect", "collected".
+    "returning", "returned", "to_store", "to_collect", "collected".
     """
     carrier_id: _builtins.str
     """Of a parcel that has left."""

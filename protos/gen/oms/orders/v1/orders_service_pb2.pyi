@@ -3522,7 +3522,7 @@ class PlannedLeg(_message.Message):
     service_id: _builtins.str
     via_point_id: _builtins.str
     """The hub at which it meets the others: `window` is then when it is there. What the hub has itself is a leg without
-    carrier and service. Empty: it goes to the customer.
+    carrier and service. Of what is collected: the store to which it is sent. Empty: it goes to the customer.
     """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]: ...
