@@ -98,6 +98,7 @@ def fulfilment_values(fulfilment: orders.Fulfilment) -> dict[str, Any]:
         | {
             "id": parcel["parcel_id"],
             "tracking_code": parcel["tracking_code"] or None,
+            "box_id": parcel["box_id"] or None,
             "capture_reason": parcel["capture_reason"] or None,
             "failure_reason": parcel["failure_reason"] or None,
             "proof": (proof := parcel["proof"]) and proof | {"photo_reference": proof["photo_reference"] or None},

@@ -430,6 +430,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             request.weight_grams,
             request.actor,
             times.field_or_now(request, "as_of"),
+            request.box_id,
         )
         return pb.CloseParcelResponse(fulfilment=to.from_fulfilment(work))
 

@@ -435,13 +435,13 @@ class OrdersService(Offering):
         )
 
     async def close_parcel(
-        self, asked: Asked, fulfilment_id: str, weight_grams: int, actor: str, as_of: datetime
+        self, asked: Asked, fulfilment_id: str, weight_grams: int, actor: str, as_of: datetime, box_id: str = ""
     ) -> Fulfilment:
         """picked -> packed."""
         return await self.on_work(
             asked,
             fulfilment_id,
-            lambda one, work: fulfilment.close_parcel(one, work, weight_grams, actor, as_of),
+            lambda one, work: fulfilment.close_parcel(one, work, weight_grams, actor, as_of, box_id),
         )
 
     async def record_capture(self, asked: Asked, fulfilment_id: str, outcome: Outcome) -> Fulfilment:

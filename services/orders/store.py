@@ -512,7 +512,7 @@ _SAVE = text(
         INSERT INTO parcel SELECT * FROM jsonb_populate_recordset(NULL::parcel, CAST(:parcels AS jsonb))
         ON CONFLICT (parcel_id) DO UPDATE
         SET amount_minor = excluded.amount_minor, shipping_minor = excluded.shipping_minor,
-            weight_grams = excluded.weight_grams, closed_at = excluded.closed_at,
+            weight_grams = excluded.weight_grams, box_id = excluded.box_id, closed_at = excluded.closed_at,
             capture_state = excluded.capture_state, capture_reason = excluded.capture_reason,
             capture_failed_since = excluded.capture_failed_since,
             capture_next_try_at = excluded.capture_next_try_at,

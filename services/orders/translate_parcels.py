@@ -44,6 +44,7 @@ def from_parcel(parcel: Parcel) -> pb.Parcel:
         tracking_code=parcel.tracking_code,
         capture_state=parcel.capture_state.value,
         weight_grams=parcel.weight_grams,
+        box_id=parcel.box_id,
         capture_reason=parcel.capture_reason,
         capture_failed_since=from_instant(parcel.capture_failed_since),
         capture_next_try_at=from_instant(parcel.capture_next_try_at),

@@ -33,6 +33,14 @@ class PromiseRpc(PromiseServiceServicer):
         boxes = await self._service.list_boxes()
         return pb.ListBoxesResponse(boxes=[translate.box_proto(box) for box in boxes])
 
+    async def ChooseBox(self, request: pb.ChooseBoxRequest, context: object) -> pb.ChooseBoxResponse:
+        """In which of its boxes a point packs units."""
+        units = [(one.sku, one.quantity) for one in request.units]
+        boxes, chosen = await self._service.choose_box(request.point_id, units)
+        return pb.ChooseBoxResponse(
+            boxes=[translate.box_proto(box) for box in boxes], box_id=chosen.box_id if chosen else ""
+        )
+
     async def PutGeography(self, request: pb.PutGeographyRequest, context: object) -> pb.PutGeographyResponse:
         """Creates or replaces zones and postcode areas."""
         changed = await self._service.put_geography(

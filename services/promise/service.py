@@ -4,6 +4,7 @@ Only this, `capacities`, `rulesets` and `simulations` commit.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -18,7 +19,7 @@ from kit.requests import digest
 from kit.values.ids import new_id
 from services.promise import checks, store
 from services.promise.capacities import Capacities, Kept
-from services.promise.domain import engine, listing, quoting, ranking, recording
+from services.promise.domain import boxing, engine, listing, quoting, ranking, recording
 from services.promise.domain.calendars import Calendars, HandOver
 from services.promise.domain.capacity import ALL_DAY
 from services.promise.domain.listing import Listed
@@ -101,6 +102,14 @@ class PromiseService:
         """In id order."""
         async with self._single.connect() as tx:
             return await store.list_boxes(tx)
+
+    async def choose_box(self, point_id: str, units: Sequence[tuple[str, int]]) -> tuple[list[Box], Box | None]:
+        """A point's boxes, the smallest first, and the first that holds these units."""
+        boxes = boxing.of_point(await self.list_boxes(), point_id)
+        wanted: Counter[str] = Counter()
+        for sku, quantity in units:
+            wanted[sku] += quantity
+        return boxes, boxing.smallest(boxes, self._replica.slice(wanted).items, wanted)
 
     async def put_geography(self, zones: Sequence[Zone], areas: Sequence[PostcodeArea]) -> int:
         """Creates or replaces zones and postcode areas; how many rows really changed."""

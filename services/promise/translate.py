@@ -143,6 +143,7 @@ def to_box(box: pb.Box) -> n.Box:
         cost=_to_money(box.cost),
         wall_millimetres=box.wall_millimetres,
         fill_percent=box.fill_percent or 100,
+        point_ids=tuple(sorted(set(box.point_ids))),
     )
 
 
@@ -328,6 +329,7 @@ def box_proto(box: n.Box) -> pb.Box:
         cost=money_proto(box.cost),
         wall_millimetres=box.wall_millimetres,
         fill_percent=box.fill_percent,
+        point_ids=box.point_ids,
     )
 
 

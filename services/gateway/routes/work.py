@@ -10,6 +10,7 @@ from kit import telemetry
 from kit.errors import FailedPrecondition
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1 import tracking_service_pb2 as tracking
+from oms.promise.v1 import promise_service_pb2 as promise
 from services.gateway import access, claims, printing
 from services.gateway.auth import Caller, Role
 from services.gateway.clients import Clients
@@ -19,6 +20,7 @@ from services.gateway.reading import fulfilment_values
 from services.gateway.routes.common import FulfilmentId, OptionalKey, PointId, act_id, new_act_id, router
 from services.gateway.schemas.base import Page
 from services.gateway.schemas.documents import Language
+from services.gateway.schemas.network_views import BoxView
 from services.gateway.schemas.offers import OfferAnswer
 from services.gateway.schemas.work import (
     CaptureOverride,
@@ -29,11 +31,12 @@ from services.gateway.schemas.work import (
     HandOver,
     OfferRefusal,
     Pack,
+    PackingBoxes,
     ParcelGivenUp,
     Pick,
     WorkFilters,
 )
-from services.gateway.wire import enum_name, message, plain, sent
+from services.gateway.wire import enum_name, message, plain, sent, shown
 
 work_router = router("store work")
 carriers_router = router("carrier events")
@@ -216,6 +219,20 @@ async def complete_personalisation(
     return _done((await clients.act(clients.orders.CompletePersonalisation, request)).fulfilment)
 
 
+@work_router.get("/fulfilments/{fulfilment_id}/boxes")
+async def list_packing_boxes(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre) -> PackingBoxes:
+    """List the boxes of the point, and which of them is the smallest that holds the work."""
+    return await boxes_for(clients, await read(fulfilment_id, caller, clients))
+
+
+async def boxes_for(clients: Clients, found: FulfilmentView) -> PackingBoxes:
+    """In what it can be packed. Unavailable while nothing is known of its articles."""
+    units = [promise.UnitsToPack(sku=line.sku, quantity=line.quantity) for line in found.lines]
+    asked = promise.ChooseBoxRequest(point_id=found.point_id, units=units)
+    chosen = await clients.read(clients.promise.ChooseBox, asked)
+    return PackingBoxes(suggested=chosen.box_id or None, boxes=[shown(box, BoxView) for box in chosen.boxes])
+
+
 @work_router.post("/fulfilments/{fulfilment_id}/pack")
 async def pack(
     fulfilment_id: FulfilmentId, body: Pack, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
@@ -225,6 +242,7 @@ async def pack(
         request_id=act_id("pack", fulfilment_id, caller, body, key),
         fulfilment_id=fulfilment_id,
         weight_grams=body.weight_grams,
+        box_id=body.box_id,
         actor=caller.subject,
         reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
     )

@@ -509,6 +509,9 @@ class Box(Sent):
     fill_percent: Annotated[int, Field(ge=1, le=100)] = Field(
         100, description="Of its room that goods fill at most"
     )
+    point_ids: list[Id] = Field(
+        default_factory=list, max_length=1_000, description="Points that pack into it; none: all do"
+    )
 
 
 class Boxes(Sent):

@@ -268,3 +268,4 @@ class BoxView(Shown):
     cost: MoneyView | None
     wall_millimetres: int
     fill_percent: int
+    point_ids: list[str]

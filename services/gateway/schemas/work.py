@@ -21,6 +21,7 @@ from services.gateway.schemas.base import (
     WindowView,
 )
 from services.gateway.schemas.collections import CollectionView
+from services.gateway.schemas.network_views import BoxView
 
 FulfilmentStatus = Literal[
     "planned",
@@ -75,6 +76,7 @@ class ParcelView(Shown):
     capture_failed_since: datetime | None = Field(description="While its money cannot be had")
     capture_next_try_at: datetime | None = Field(description="Null when a failed one waits for a person")
     weight_grams: int
+    box_id: str | None = Field(description="In which it was packed")
     handed_over_at: datetime | None
     heard_at: datetime | None = Field(description="The last thing that the carrier said of it")
     out_for_delivery_at: datetime | None
@@ -232,9 +234,19 @@ class Pick(Sent):
 class Pack(Sent):
     """The closed parcel."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"weight_grams": 640}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"weight_grams": 640, "box_id": "S"}]})
 
     weight_grams: int = Field(ge=1, le=1_000_000)
+    box_id: Id | Literal[""] = Field("", description="In which it is packed")
+
+
+class PackingBoxes(Shown):
+    """In what a work can be packed."""
+
+    suggested: str | None = Field(
+        description="The smallest that holds it; null when none does, or an article's size or weight is not known"
+    )
+    boxes: list[BoxView] = Field(description="That the point has, the smallest first")
 
 
 class HandOver(Sent):

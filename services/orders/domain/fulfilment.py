@@ -39,6 +39,7 @@ from services.orders.domain.states import (
     move,
 )
 
+MAX_BOX_ID_LENGTH = 64
 REFUSAL_REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
 
 
@@ -221,7 +222,9 @@ def _with_parcel(
     return replace(after, parcel=parcel), text + _to_capture(" ", parcel)
 
 
-def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, as_of: datetime) -> Decision:
+def close_parcel(
+    order: Order, work: Fulfilment, weight_grams: int, actor: str, as_of: datetime, box_id: str = ""
+) -> Decision:
     """picked -> packed. The parcel brings its goods' money, if it is not paid yet or being paid.
 
     First all is put on its units that is to be. A point that packs faster than a bank answers is not kept waiting:
@@ -229,14 +232,17 @@ def close_parcel(order: Order, work: Fulfilment, weight_grams: int, actor: str, 
     """
     if weight_grams < 0:
         raise InvalidArgument("weight_grams", "a weight is not negative")
+    if len(box_id) > MAX_BOX_ID_LENGTH:
+        raise InvalidArgument("box_id", f"at most {MAX_BOX_ID_LENGTH} characters")
     check_not_cancelled(work)
     if work.is_collected:
         raise FailedPrecondition("COLLECTED", "its customer collects it: it is put aside, not packed")
     packed = moved(work, FulfilmentState.PACKED)
     check_personalised(work)
     parcel = work.parcel or opened(order, work)
-    packed = replace(packed, parcel=replace(parcel, weight_grams=weight_grams, closed_at=as_of))
+    packed = replace(packed, parcel=replace(parcel, weight_grams=weight_grams, box_id=box_id, closed_at=as_of))
     text = f"{work.point_id} packed {units_in_words(packed.lines)}"
+    text += f" into {box_id}" if box_id else ""
     text += _to_capture(": ", parcel) or "."
     order = replace(order, ranges=shift(order.ranges, picked_by(work), UnitState.PACKED, work.fulfilment_id))
     facts = {**parcel_facts(parcel), "lines": unit_facts(packed.lines)}

@@ -568,6 +568,8 @@ class Parcel:
     currency: str
     weight_grams: int
     closed_at: datetime | None
+    # In which it was packed, as planning names it; empty where nobody said.
+    box_id: str = ""
     capture_state: CaptureState = CaptureState.PENDING
     capture_reason: str = ""
     capture_failed_since: datetime | None = None

@@ -306,7 +306,7 @@ class CarrierService:
 class Box:
     """A box in which goods are sent: its inner sides, and what it may weigh with what is in it.
 
-    `fill_percent`: of its room that goods fill at most. `cost`: of one.
+    `fill_percent`: of its room that goods fill at most. `cost`: of one. `point_ids`: that pack into it; none: all.
     """
 
     box_id: str
@@ -319,6 +319,7 @@ class Box:
     wall_millimetres: int = 0
     fill_percent: int = 100
     name: str = ""
+    point_ids: tuple[str, ...] = ()
 
     @property
     def sides(self) -> Sides:

@@ -718,6 +718,11 @@ class FakePromise(PromiseServiceServicer):
     async def ListBoxes(self, request: Any, context: Any) -> promise.ListBoxesResponse:
         return promise.ListBoxesResponse(boxes=[promise.Box(box_id="S", length_millimetres=300)])
 
+    async def ChooseBox(self, request: Any, context: Any) -> promise.ChooseBoxResponse:
+        self._world.note("ChooseBox", request)
+        small = promise.Box(box_id="S", name="Small", length_millimetres=300, width_millimetres=200)
+        return promise.ChooseBoxResponse(boxes=[small, promise.Box(box_id="L", name="Large")], box_id="L")
+
     async def ListCarriers(self, request: Any, context: Any) -> promise.ListCarriersResponse:
         return promise.ListCarriersResponse(carriers=[promise.Carrier(carrier_id="colisvite", name="ColisVite")])
 

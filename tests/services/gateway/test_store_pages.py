@@ -154,6 +154,21 @@ async def test_what_a_form_says_reaches_the_service(anna: httpx.AsyncClient, wor
     assert (packed.weight_grams, handed[0].tracking_code) == (640, "6A1")
 
 
+async def test_the_box_that_holds_the_work_is_chosen_unless_the_packer_takes_another(
+    anna: httpx.AsyncClient, world: World
+) -> None:
+    put(world, "picked")
+    page = (await anna.get(WORK)).text
+    assert '<option value="L" selected>' in page
+    await anna.post(WORK, data={"act": "pack", "weight_grams": "640", "box_id": "S"})
+    assert [one.box_id for one in world.calls("CloseParcel")] == ["S"]
+    # Packing goes on while nobody knows the boxes.
+    world.failures["ChooseBox"] = [Unavailable("STOCK_UNKNOWN", "no snapshot yet")] * 9
+    page = (await anna.get(WORK)).text
+    assert 'value="pack"' in page
+    assert "box_id" not in page
+
+
 async def test_an_offer_accepted_on_the_list_leaves_one_on_the_list(anna: httpx.AsyncClient, world: World) -> None:
     put(world, "accepted")
     done = await anna.post(WORK, data={"act": "accept", "from": "list", "step": "offered"})

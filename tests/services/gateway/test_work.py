@@ -105,6 +105,17 @@ async def test_a_label_has_its_address_and_a_list_has_none(
     assert list(asked.states) == [orders.FULFILMENT_STATE_OFFERED, orders.FULFILMENT_STATE_ACCEPTED]
 
 
+async def test_who_packs_is_told_the_boxes_of_the_point_and_which_holds_the_work(
+    http: httpx.AsyncClient, lyon: dict[str, str], world: World
+) -> None:
+    told = (await http.get("/v1/fulfilments/ful_1/boxes", headers=lyon)).json()
+    assert (told["suggested"], [box["box_id"] for box in told["boxes"]]) == ("L", ["S", "L"])
+    (asked,) = world.calls("ChooseBox")
+    assert (asked.point_id, [(one.sku, one.quantity) for one in asked.units]) == ("store-lyon", [("SKU-1", 2)])
+    await http.post("/v1/fulfilments/ful_1/pack", json={"weight_grams": 700, "box_id": "L"}, headers=lyon)
+    assert [one.box_id for one in world.calls("CloseParcel")] == ["L"]
+
+
 async def test_a_carriers_event_keeps_the_carriers_own_id(
     http: httpx.AsyncClient, issuer: Issuer, world: World
 ) -> None:

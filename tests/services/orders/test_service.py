@@ -110,8 +110,11 @@ async def test_who_has_the_work_reads_the_texts_of_its_lines_and_says_how_far_it
     done = await shop.service.complete_personalisation(shop.asked(), ring, "anna", LATE)
     assert done == (await shop.service.get_fulfilment(ring)).fulfilment
     assert done.personalised_at == LATE
-    packed = await shop.service.close_parcel(shop.asked(), ring, 900, "anna", LATE)
+    packed = await shop.service.close_parcel(shop.asked(), ring, 900, "anna", LATE, "colis-s")
     assert packed.state is FulfilmentState.PACKED
+    kept = (await shop.service.get_fulfilment(ring)).fulfilment.parcel
+    assert kept
+    assert kept.box_id == "colis-s"
 
 
 async def test_the_same_key_and_content_give_the_same_order(shop: Shop) -> None:

@@ -49,7 +49,7 @@ def shop_stock() -> Change:
     free = {("x", "lille"): 3, ("x", "lyon"): 3, ("y", "lyon"): 1}
     return Change(
         sequence=40,
-        items=(n.Item("x", "maison", 400, 300), n.Item("y", "maison", 700, 300)),
+        items=(n.Item("x", "maison", 400, 300), n.Item("y", "maison", 700, 300, (150, 100))),
         points=(point("lille"), point("lyon", position=LYON, collections=collections("post", 19 * 60))),
         channels=(CHANNEL,),
         positions=block(*((sku, at, n.StockPosition(units, {CHANNEL: 0})) for (sku, at), units in free.items())),

@@ -82,7 +82,11 @@ SNAPSHOT = [
     inv.WatchStockResponse(
         sequence=10,
         snapshot=True,
-        items=[inv.Item(sku="x", weight_grams=400, length_millimetres=100, width_millimetres=300)],
+        items=[
+            inv.Item(
+                sku="x", weight_grams=400, length_millimetres=100, width_millimetres=300, height_millimetres=50
+            )
+        ],
         points=[stock_point("lille")],
         channels=[inv.Channel(channel_id="web", currency="EUR")],
     ),
@@ -265,10 +269,15 @@ async def test_boxes_are_put_listed_and_told_of_a_plan_over_the_wire(running: Ru
         tare_grams=150,
         cost=euros(25),
         wall_millimetres=5,
+        point_ids=["lille", "paris"],
     )
     assert (await running.stub.PutBoxes(pb.PutBoxesRequest(boxes=[box]))).changed == 1
     box.fill_percent = 100  # As when it is left out.
     assert list((await running.stub.ListBoxes(pb.ListBoxesRequest())).boxes) == [box]
+    asked = pb.ChooseBoxRequest(point_id="lille", units=[pb.UnitsToPack(sku="x", quantity=1)])
+    assert (await running.stub.ChooseBox(asked)) == pb.ChooseBoxResponse(boxes=[box], box_id="S")
+    asked.point_id = "lyon"
+    assert (await running.stub.ChooseBox(asked)) == pb.ChooseBoxResponse()
     plan = (await running.stub.PlanOrder(plan_order())).plans[0]
     (leg,) = plan.legs
     assert list(leg.boxes) == [pb.LegBox(box_id="S", count=1)]

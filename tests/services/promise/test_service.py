@@ -469,6 +469,18 @@ async def test_goods_are_planned_in_the_boxes_of_the_catalogue_until_they_are_go
     assert (await promise.quote(request(("x", 2)))).options[0].plan.legs[0].boxes == ()
 
 
+async def test_a_packer_is_told_the_smallest_box_of_the_point(promise: PromiseService) -> None:
+    here, there = replace(BOX, point_ids=("lille",)), replace(BOX, box_id="L", length_millimetres=600)
+    await promise.put_boxes([here, there])
+    assert await promise.put_boxes([here, there]) == 0
+    assert await promise.choose_box("lille", [("y", 1)]) == ([here, there], here)
+    # 2 x 4500 cm3 in 9600 cm3 that are filled to 85 of 100.
+    assert await promise.choose_box("lille", [("y", 1), ("y", 1)]) == ([here, there], there)
+    assert await promise.choose_box("lyon", [("y", 1)]) == ([there], there)
+    # Of which no side is known.
+    assert await promise.choose_box("lyon", [("x", 1)]) == ([there], None)
+
+
 async def test_boxes_of_another_currency_are_not_used(promise: PromiseService) -> None:
     await promise.put_boxes([replace(BOX, cost=Money(25, "GBP"))])
     assert (await promise.quote(request(("x", 1)))).options[0].plan.legs[0].boxes == ()

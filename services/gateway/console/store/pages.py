@@ -1,6 +1,7 @@
 """The pages of a store and what is done on them. Every act is the one of the REST face, under the same rights."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -232,7 +233,8 @@ async def _pick(on: _Doing) -> FulfilmentView:
 
 
 async def _pack(on: _Doing) -> FulfilmentView:
-    parcel = body(Pack, weight_grams=number(text(on.form, "weight_grams"), "weight_grams"))
+    grams = number(text(on.form, "weight_grams"), "weight_grams")
+    parcel = body(Pack, weight_grams=grams, box_id=text(on.form, "box_id"))
     return await work.pack(on.fulfilment_id, parcel, on.caller, on.clients, on.key)
 
 
@@ -274,6 +276,10 @@ async def _shown(
     known = all(line.sku in items and items[line.sku].weight_grams for line in found.lines)
     grams = sum(items[line.sku].weight_grams * line.quantity for line in found.lines) if known else 0
     packed_grams = found.parcel.weight_grams if found.parcel and found.status == "packed" else 0
+    boxes = None
+    if found.status == "picked" and not found.collected:
+        with suppress(OmsError):
+            boxes = await work.boxes_for(clients, found)
     hub = (await places_of(request, clients).all()).get(found.hub_point_id) if found.hub_point_id else None
     return page(
         request,
@@ -284,6 +290,7 @@ async def _shown(
         hub=hub,
         items=items,
         grams=grams,
+        boxes=boxes,
         is_odd=weighing.is_odd(packed_grams, grams),
         reasons=REASONS,
         missing_reasons=MISSING_REASONS,

@@ -3334,6 +3334,7 @@ class Parcel(_message.Message):
     TRACKING_CODE_FIELD_NUMBER: _builtins.int
     CAPTURE_STATE_FIELD_NUMBER: _builtins.int
     WEIGHT_GRAMS_FIELD_NUMBER: _builtins.int
+    BOX_ID_FIELD_NUMBER: _builtins.int
     CAPTURE_REASON_FIELD_NUMBER: _builtins.int
     CAPTURE_FAILED_SINCE_FIELD_NUMBER: _builtins.int
     CAPTURE_NEXT_TRY_AT_FIELD_NUMBER: _builtins.int
@@ -3355,6 +3356,8 @@ class Parcel(_message.Message):
     """"pending", "captured", "failed", "overridden", "not_needed"."""
     weight_grams: _builtins.int
     """0 until it is closed."""
+    box_id: _builtins.str
+    """In which it was packed; empty where nobody said."""
     capture_reason: _builtins.str
     """The provider's code, or the reason of the override."""
     failed_deliveries: _builtins.int
@@ -3406,6 +3409,7 @@ class Parcel(_message.Message):
         tracking_code: _builtins.str = ...,
         capture_state: _builtins.str = ...,
         weight_grams: _builtins.int = ...,
+        box_id: _builtins.str = ...,
         capture_reason: _builtins.str = ...,
         capture_failed_since: _timestamp_pb2.Timestamp | None = ...,
         capture_next_try_at: _timestamp_pb2.Timestamp | None = ...,
@@ -3424,7 +3428,7 @@ class Parcel(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_failed_since", b"capture_failed_since", "capture_next_try_at", b"capture_next_try_at", "delivered_at", b"delivered_at", "delivery_failed_at", b"delivery_failed_at", "handed_over_at", b"handed_over_at", "heard_at", b"heard_at", "loss", b"loss", "out_for_delivery_at", b"out_for_delivery_at", "proof", b"proof", "returned_at", b"returned_at", "returning_at", b"returning_at", "shipping", b"shipping"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "capture_failed_since", b"capture_failed_since", "capture_next_try_at", b"capture_next_try_at", "capture_reason", b"capture_reason", "capture_state", b"capture_state", "delivered_at", b"delivered_at", "delivery_failed_at", b"delivery_failed_at", "failed_deliveries", b"failed_deliveries", "failure_reason", b"failure_reason", "handed_over_at", b"handed_over_at", "heard_at", b"heard_at", "loss", b"loss", "out_for_delivery_at", b"out_for_delivery_at", "parcel_id", b"parcel_id", "proof", b"proof", "returned_at", b"returned_at", "returning_at", b"returning_at", "shipping", b"shipping", "tracking_code", b"tracking_code", "weight_grams", b"weight_grams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "box_id", b"box_id", "capture_failed_since", b"capture_failed_since", "capture_next_try_at", b"capture_next_try_at", "capture_reason", b"capture_reason", "capture_state", b"capture_state", "delivered_at", b"delivered_at", "delivery_failed_at", b"delivery_failed_at", "failed_deliveries", b"failed_deliveries", "failure_reason", b"failure_reason", "handed_over_at", b"handed_over_at", "heard_at", b"heard_at", "loss", b"loss", "out_for_delivery_at", b"out_for_delivery_at", "parcel_id", b"parcel_id", "proof", b"proof", "returned_at", b"returned_at", "returning_at", b"returning_at", "shipping", b"shipping", "tracking_code", b"tracking_code", "weight_grams", b"weight_grams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -5363,10 +5367,13 @@ class CloseParcelRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     REACH_FIELD_NUMBER: _builtins.int
+    BOX_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     weight_grams: _builtins.int
     actor: _builtins.str
+    box_id: _builtins.str
+    """In which it was packed; at most 64 characters."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -5382,10 +5389,11 @@ class CloseParcelRequest(_message.Message):
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         reach: Global___Reach | None = ...,
+        box_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id", "weight_grams", b"weight_grams"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "box_id", b"box_id", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id", "weight_grams", b"weight_grams"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

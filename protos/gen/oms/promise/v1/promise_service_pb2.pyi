@@ -318,6 +318,7 @@ class Box(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     WALL_MILLIMETRES_FIELD_NUMBER: _builtins.int
     FILL_PERCENT_FIELD_NUMBER: _builtins.int
+    POINT_IDS_FIELD_NUMBER: _builtins.int
     box_id: _builtins.str
     name: _builtins.str
     length_millimetres: _builtins.int
@@ -335,6 +336,10 @@ class Box(_message.Message):
     def cost(self) -> _type_pb2.Money:
         """Of one box, in the currency of the ruleset: boxes of another one are not used."""
 
+    @_builtins.property
+    def point_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Points that pack into it; none: all do. Plans count boxes whatever points have them."""
+
     def __init__(
         self,
         *,
@@ -348,10 +353,11 @@ class Box(_message.Message):
         cost: _type_pb2.Money | None = ...,
         wall_millimetres: _builtins.int = ...,
         fill_percent: _builtins.int = ...,
+        point_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["box_id", b"box_id", "cost", b"cost", "fill_percent", b"fill_percent", "height_millimetres", b"height_millimetres", "length_millimetres", b"length_millimetres", "max_weight_grams", b"max_weight_grams", "name", b"name", "tare_grams", b"tare_grams", "wall_millimetres", b"wall_millimetres", "width_millimetres", b"width_millimetres"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["box_id", b"box_id", "cost", b"cost", "fill_percent", b"fill_percent", "height_millimetres", b"height_millimetres", "length_millimetres", b"length_millimetres", "max_weight_grams", b"max_weight_grams", "name", b"name", "point_ids", b"point_ids", "tare_grams", b"tare_grams", "wall_millimetres", b"wall_millimetres", "width_millimetres", b"width_millimetres"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -438,6 +444,81 @@ class ListBoxesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListBoxesResponse: _TypeAlias = ListBoxesResponse  # noqa: Y015
+
+@_typing.final
+class ChooseBoxRequest(_message.Message):
+    """Units that go into one parcel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___UnitsToPack]: ...
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        units: _abc.Iterable[Global___UnitsToPack] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["point_id", b"point_id", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChooseBoxRequest: _TypeAlias = ChooseBoxRequest  # noqa: Y015
+
+@_typing.final
+class UnitsToPack(_message.Message):
+    """Of one article."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    quantity: _builtins.int
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UnitsToPack: _TypeAlias = UnitsToPack  # noqa: Y015
+
+@_typing.final
+class ChooseBoxResponse(_message.Message):
+    """The point's boxes, the smallest first, and which of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOXES_FIELD_NUMBER: _builtins.int
+    BOX_ID_FIELD_NUMBER: _builtins.int
+    box_id: _builtins.str
+    """The smallest that holds all units; empty when none does, or when a weight or a side of an article is not known."""
+    @_builtins.property
+    def boxes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Box]: ...
+    def __init__(
+        self,
+        *,
+        boxes: _abc.Iterable[Global___Box] | None = ...,
+        box_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["box_id", b"box_id", "boxes", b"boxes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChooseBoxResponse: _TypeAlias = ChooseBoxResponse  # noqa: Y015
 
 @_typing.final
 class Zone(_message.Message):

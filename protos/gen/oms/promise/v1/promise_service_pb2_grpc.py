@@ -81,6 +81,11 @@ class PromiseServiceStub:
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsRequest.SerializeToString,
                 response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsResponse.FromString,
                 _registered_method=True)
+        self.ChooseBox = channel.unary_unary(
+                '/oms.promise.v1.PromiseService/ChooseBox',
+                request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ChooseBoxRequest.SerializeToString,
+                response_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ChooseBoxResponse.FromString,
+                _registered_method=True)
         self.GetReplicaStatus = channel.unary_unary(
                 '/oms.promise.v1.PromiseService/GetReplicaStatus',
                 request_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetReplicaStatusRequest.SerializeToString,
@@ -157,6 +162,13 @@ class PromiseServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ChooseBox(self, request, context):
+        """In which of its boxes a point packs units. UNAVAILABLE / STOCK_UNKNOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetReplicaStatus(self, request, context):
         """How fresh the stock replica is.
         """
@@ -211,6 +223,11 @@ def add_PromiseServiceServicer_to_server(servicer, server):
                     servicer.GetClosings,
                     request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsRequest.FromString,
                     response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsResponse.SerializeToString,
+            ),
+            'ChooseBox': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChooseBox,
+                    request_deserializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ChooseBoxRequest.FromString,
+                    response_serializer=oms_dot_promise_dot_v1_dot_promise__service__pb2.ChooseBoxResponse.SerializeToString,
             ),
             'GetReplicaStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetReplicaStatus,
@@ -463,6 +480,33 @@ class PromiseService:
             '/oms.promise.v1.PromiseService/GetClosings',
             oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsRequest.SerializeToString,
             oms_dot_promise_dot_v1_dot_promise__service__pb2.GetClosingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChooseBox(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.promise.v1.PromiseService/ChooseBox',
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.ChooseBoxRequest.SerializeToString,
+            oms_dot_promise_dot_v1_dot_promise__service__pb2.ChooseBoxResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,8 @@ class PromiseServiceStub:
     """
     GetClosings: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.GetClosingsRequest, _promise_service_pb2.GetClosingsResponse]
     """When a point closes on its next opening days. INVALID_ARGUMENT / UNKNOWN_POINT."""
+    ChooseBox: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.ChooseBoxRequest, _promise_service_pb2.ChooseBoxResponse]
+    """In which of its boxes a point packs units. UNAVAILABLE / STOCK_UNKNOWN."""
     GetReplicaStatus: _grpc.UnaryUnaryMultiCallable[_promise_service_pb2.GetReplicaStatusRequest, _promise_service_pb2.GetReplicaStatusResponse]
     """How fresh the stock replica is."""
 
@@ -85,6 +87,8 @@ class PromiseServiceAsyncStub(PromiseServiceStub):
     """
     GetClosings: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.GetClosingsRequest, _promise_service_pb2.GetClosingsResponse]  # type: ignore[assignment]
     """When a point closes on its next opening days. INVALID_ARGUMENT / UNKNOWN_POINT."""
+    ChooseBox: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.ChooseBoxRequest, _promise_service_pb2.ChooseBoxResponse]  # type: ignore[assignment]
+    """In which of its boxes a point packs units. UNAVAILABLE / STOCK_UNKNOWN."""
     GetReplicaStatus: _aio.UnaryUnaryMultiCallable[_promise_service_pb2.GetReplicaStatusRequest, _promise_service_pb2.GetReplicaStatusResponse]  # type: ignore[assignment]
     """How fresh the stock replica is."""
 
@@ -166,6 +170,14 @@ class PromiseServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_promise_service_pb2.GetClosingsResponse, _abc.Awaitable[_promise_service_pb2.GetClosingsResponse]]:
         """When a point closes on its next opening days. INVALID_ARGUMENT / UNKNOWN_POINT."""
+
+    @_abc_1.abstractmethod
+    def ChooseBox(
+        self,
+        request: _promise_service_pb2.ChooseBoxRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_promise_service_pb2.ChooseBoxResponse, _abc.Awaitable[_promise_service_pb2.ChooseBoxResponse]]:
+        """In which of its boxes a point packs units. UNAVAILABLE / STOCK_UNKNOWN."""
 
     @_abc_1.abstractmethod
     def GetReplicaStatus(
