@@ -102,12 +102,15 @@ def unlock(fulfilment_id: WorkArgument, state: StateOption = DEFAULT_STATE) -> N
 
 
 def put_backs(at: AtOption, state: StateOption = DEFAULT_STATE) -> None:
-    """What was not collected at a store and goes back to its shelf."""
+    """What was not collected at a store, or is to be unpacked, and goes back to its shelf."""
     with _asking(state) as api:
         found = api.get(f"/v1/points/{at}/put-backs", "store", Scope(stores=(at,)))
     for one in found["items"]:
-        units = ", ".join(f"{line['quantity']} x {line['sku']}" for line in one["collection"]["put_back"])
-        typer.echo(f"{one['id']}  {one['collection']['shelf'] or '-'}  {units}")
+        back, waited = one["put_back"], one["collection"]
+        lines = back["units"] if back else waited["put_back"]
+        units = ", ".join(f"{line['quantity']} x {line['sku']}" for line in lines)
+        where = "in its parcel" if back else waited["shelf"] or "-"
+        typer.echo(f"{one['id']}  {where}  {units}")
     if not found["items"]:
         typer.echo("nothing to put back")
 

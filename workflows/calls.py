@@ -49,6 +49,7 @@ from workflows.messages import (
     Plan,
     PlanRequest,
     Proposal,
+    PutBack,
     RefundAnswer,
     RefundLook,
     RefundStep,
@@ -137,6 +138,11 @@ async def report_short(request: HoldChange) -> None:
 async def restock(request: Restock) -> None:
     """inventory: units that were given back are in the stock of their point again."""
     await _step("restock", request, bool)
+
+
+async def release_packed(request: PutBack) -> bool:
+    """inventory: units that were unpacked may be sold; False when nothing was kept from being sold (yet)."""
+    return await _step("release_packed", request, bool)
 
 
 async def issue_stock(request: HoldChange) -> None:

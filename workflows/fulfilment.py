@@ -182,6 +182,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
             captured=self._captured,
             spoiled=self._lines("cancelled", "spoiled"),
             unheld=self._lines("cancelled", "unheld"),
+            packed=self._lines("cancelled", "put_back"),
         )
 
     async def _hand_over(self) -> bool:

@@ -635,6 +635,8 @@ class LostUnits:
     unheld: list[Line] = field(default_factory=list)
     # They did not arrive at a hub: their point did nothing wrong.
     on_the_way: bool = False
+    # Those of them that are in a closed parcel: sold to nobody before it is unpacked.
+    packed: list[Line] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -669,6 +671,28 @@ class RestockInput:
     point_id: str
     lines: list[Line]
     returned_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutBackInput:
+    """What a PutBackWorkflow starts with: the data of the event that a parcel was unpacked."""
+
+    order_id: str
+    fulfilment_id: str
+    point_id: str
+    lines: list[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """Units that lie on their shelf again. `declared_by`: the request by which they were kept from being sold."""
+
+    request_id: str
+    declared_by: str
+    order_id: str
+    point_id: str
+    line: Line
+    as_of: str
 
 
 @dataclass(frozen=True, slots=True)

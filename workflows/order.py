@@ -56,6 +56,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.offer_messages import DoubtRequest
     from workflows.paying_ahead import PayingAhead
     from workflows.refusing import Refused, believe, never_again, no_place, sold_out, without
+    from workflows.restocking import kept_by
     from workflows.taking import Declined, Taking
     from workflows.trying import Trying
     from workflows.waiting import Waiting, awaited_of
@@ -515,6 +516,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             self._lost.append(replace(lost, lines=cancelled))
             cancelled = []
         await self._write_off(lost.fulfilment_id, lost.point_id, lost.spoiled)
+        await self._keep_packed(lost.fulfilment_id, lost.point_id, lost.packed)
         if cancelled and lost.held:
             held = minus(cancelled, lost.unheld)
             holds = [Hold(line.sku, lost.point_id, line.quantity) for line in held]
@@ -618,6 +620,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
 
     async def _cancel(self) -> str:
         await self._write_spoiled_off()
+        await self._keep_what_is_packed()
         await self._unwind()
         return await self._insist_on(calls.complete_cancellation, self._step("cancelled"))
 
@@ -632,6 +635,30 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
                 Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"])) for row in share["lines"]
             ]
             await self._write_off(str(share["fulfilment_id"]), str(share["point_id"]), lines)
+
+    async def _keep_what_is_packed(self) -> None:
+        """What is in a closed parcel is sold to nobody before it is unpacked: the cancellation says which."""
+        if not self._room or not workflow.patched("unpacked-first"):
+            return
+        # The answer of a step may come before what tells of it.
+        await self._first_of("cancellation_requested")
+        for share in self._happenings["cancellation_requested"].data.get("put_back", []):
+            lines = [
+                Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"])) for row in share["lines"]
+            ]
+            await self._keep_packed(str(share["fulfilment_id"]), str(share["point_id"]), lines)
+
+    async def _keep_packed(self, fulfilment_id: str, point_id: str, lines: list[Line]) -> None:
+        for line in lines:
+            request = DoubtRequest(
+                request_id=kept_by(self._order.order_id, fulfilment_id, line),
+                order_id=self._order.order_id,
+                point_id=point_id,
+                line=line,
+                reason="packed",
+                as_of=workflow.now().isoformat(),
+            )
+            await self._insist_on(calls.declare_doubted, request)
 
     async def _write_off(self, fulfilment_id: str, point_id: str, lines: list[Line]) -> None:
         for line in lines:

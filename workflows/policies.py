@@ -33,6 +33,10 @@ AUTHORISE_SPREAD = timedelta(hours=6)
 # A step that failed for good is flagged for a person and tried again after this, or at once on `resume`.
 ATTENTION_RETRY = timedelta(hours=1)
 
+# What is unpacked was kept from being sold before, or is about to be: looked at so often, in all a few minutes.
+PUT_BACK_LOOK = timedelta(seconds=20)
+PUT_BACK_LOOKS = 15
+
 # How often it is looked whether somebody brought a refund that failed to an end.
 REFUND_LOOK = timedelta(hours=6)
 

@@ -1,13 +1,18 @@
-"""The story of units that a customer gave back at a point: they go to its stock, whatever their order does."""
+"""Stories of units that are in the stock of a point again, whatever their order does: given back, or unpacked."""
 
 import asyncio
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import calls
+    from workflows import calls, policies
     from workflows.attention import Story
-    from workflows.messages import Hold, Line, Restock, RestockInput
+    from workflows.messages import Hold, Line, PutBack, PutBackInput, Restock, RestockInput
+
+
+def kept_by(order_id: str, fulfilment_id: str, line: Line) -> str:
+    """The request by which units of a parcel that does not leave are kept from being sold."""
+    return f"order/{order_id}/packed/{fulfilment_id}/{line.line_number}"
 
 
 @workflow.defn(name="RestockWorkflow")
@@ -28,3 +33,28 @@ class RestockWorkflow(Story):
             as_of=workflow.now().isoformat(),
         )
         await self._insist_on(calls.restock, request)
+
+
+@workflow.defn(name="PutBackWorkflow")
+class PutBackWorkflow(Story):
+    """Lets units of a parcel that was unpacked be sold again."""
+
+    @workflow.run
+    async def run(self, back: PutBackInput) -> None:
+        """A step for each line, side by side."""
+        await asyncio.gather(*(self._release(back, line) for line in back.lines))
+
+    async def _release(self, back: PutBackInput, line: Line) -> None:
+        """Somebody may be faster than the cancellation: it is looked again. Bundles are kept from nobody."""
+        request = PutBack(
+            request_id=f"{workflow.info().workflow_id}/{line.line_number}",
+            declared_by=kept_by(back.order_id, back.fulfilment_id, line),
+            order_id=back.order_id,
+            point_id=back.point_id,
+            line=line,
+            as_of=workflow.now().isoformat(),
+        )
+        for _ in range(policies.PUT_BACK_LOOKS):
+            if await self._insist_on(calls.release_packed, request):
+                return
+            await workflow.sleep(policies.PUT_BACK_LOOK)

@@ -22,7 +22,7 @@ from workflows.appointment import AppointmentMoveWorkflow, MissedAppointmentWork
 from workflows.fulfilment import FulfilmentWorkflow
 from workflows.order import OrderWorkflow
 from workflows.refund import RefundWorkflow
-from workflows.restocking import RestockWorkflow
+from workflows.restocking import PutBackWorkflow, RestockWorkflow
 from workflows.sandbox import sandbox
 
 _SWEEP_SECONDS = 5
@@ -31,6 +31,7 @@ STORIES = (
     FulfilmentWorkflow,
     RefundWorkflow,
     RestockWorkflow,
+    PutBackWorkflow,
     AppointmentMoveWorkflow,
     MissedAppointmentWorkflow,
 )

@@ -31,7 +31,7 @@ async def walked(clients: Clients, found: picking.PickList) -> PickListView:
     """A list with its articles in walking order. Without inventory it has no locations, and the work goes on."""
     articles = _articles(found)
     items = await items_of(clients, sorted(articles))
-    places = await _places(clients, found.point_id, sorted(articles))
+    places = await shelves_of(clients, found.point_id, sorted(articles))
 
     def turn(one: _Article) -> tuple[int, str, str, str]:
         place = places.get(one.sku)
@@ -73,7 +73,10 @@ async def items_of(clients: Clients, skus: Sequence[str]) -> dict[str, inventory
     return items
 
 
-async def _places(clients: Clients, point_id: str, skus: Sequence[str]) -> dict[str, merchandising.ShelfLocation]:
+async def shelves_of(
+    clients: Clients, point_id: str, skus: Sequence[str]
+) -> dict[str, merchandising.ShelfLocation]:
+    """Where they lie at a point; what inventory does not tell now is left out."""
     places: dict[str, merchandising.ShelfLocation] = {}
     with suppress(OmsError):
         for start in range(0, len(skus), _AT_ONCE):

@@ -65,7 +65,7 @@ UPLOAD_LIFE = timedelta(days=1)
 class InventorySettings(ServiceSettings):
     """Which declarations the end of a day writes off, and how many hours after midnight at the point."""
 
-    write_off_reasons: frozenset[Reason] = frozenset(Reason)
+    write_off_reasons: frozenset[Reason] = WriteOffRules().reasons
     write_off_hours_after_midnight: int = Field(default=2, ge=0, le=23)
 
 

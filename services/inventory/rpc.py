@@ -11,6 +11,7 @@ from services.inventory import translate as t
 from services.inventory.domain import commands
 from services.inventory.domain.baskets import reservation_id
 from services.inventory.domain.catalogue import Edit
+from services.inventory.domain.declarations import id_of
 from services.inventory.domain.ledger import Position
 from services.inventory.service import InventoryService
 from services.inventory.shelf_translate import declaration_out, reason_in, short_reasons_in
@@ -111,12 +112,14 @@ class InventoryRpc(InventoryServiceServicer):
     async def ReleaseUnavailable(
         self, request: pb.ReleaseUnavailableRequest, context: object
     ) -> pb.ReleaseUnavailableResponse:
+        by, position = request.declared_by, Position(request.sku, request.point_id)
+        declared = id_of(by, position) if by else ""
         answer = await self._service.release_unavailable(
             commands.ReleaseUnavailable(
                 request_id=request.request_id,
-                declaration_id=request.declaration_id,
-                sku=request.sku,
-                point_id=request.point_id,
+                declaration_id=request.declaration_id or declared,
+                sku="" if declared else request.sku,
+                point_id="" if declared else request.point_id,
                 quantity=request.quantity,
                 cause=t.cause_in(request.cause),
                 as_of=times.field_or_now(request, "as_of"),

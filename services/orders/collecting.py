@@ -15,7 +15,7 @@ from services.orders import amending_store, collecting_store, store
 from services.orders import documents as doc
 from services.orders.changing import Asked, Changes, check_reach, judged
 from services.orders.codes import Codes
-from services.orders.domain import choosing, collecting, fulfilment
+from services.orders.domain import choosing, collecting, fulfilment, unpacking
 from services.orders.domain.collecting import AtCounter
 from services.orders.domain.fraud_policy import Trait
 from services.orders.domain.model import (
@@ -86,10 +86,13 @@ class Collecting(Changes):
         )
 
     async def confirm_put_back(self, asked: Asked, fulfilment_id: str, actor: str, as_of: datetime) -> Fulfilment:
-        """What was not collected is on its shelf; FailedPrecondition / NOTHING_TO_PUT_BACK."""
-        return await self.on_work(
-            asked, fulfilment_id, lambda one, work: collecting.confirm_put_back(one, work, actor, as_of)
-        )
+        """What was not collected, or unpacked, is on its shelf; FailedPrecondition / NOTHING_TO_PUT_BACK."""
+
+        def decide(one: Order, work: Fulfilment) -> Decision:
+            rule = unpacking.confirm if work.put_back else collecting.confirm_put_back
+            return rule(one, work, actor, as_of)
+
+        return await self.on_work(asked, fulfilment_id, decide)
 
     async def set_dates(
         self, asked: Asked, fulfilment_id: str, closings: Sequence[datetime], as_of: datetime

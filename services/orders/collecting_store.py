@@ -24,9 +24,11 @@ class NoShows:
 _PUT_BACKS = text(
     f"""SELECT {FULFILMENT_JSON} AS document
         FROM fulfilment f LEFT JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
-        WHERE f.collection ->> 'put_back_since' IS NOT NULL AND f.collection ->> 'put_back_at' IS NULL
+        WHERE (f.collection ->> 'put_back_since' IS NOT NULL AND f.collection ->> 'put_back_at' IS NULL
+               OR f.put_back ->> 'since' IS NOT NULL AND f.put_back ->> 'done_at' IS NULL)
           AND (cardinality(CAST(:point_ids AS text[])) = 0 OR f.point_id = ANY(:point_ids))
-        ORDER BY CAST(f.collection ->> 'put_back_since' AS timestamptz), f.fulfilment_id
+        ORDER BY CAST(coalesce(f.put_back ->> 'since', f.collection ->> 'put_back_since') AS timestamptz),
+                 f.fulfilment_id
         LIMIT :size"""
 )
 

@@ -495,6 +495,7 @@ _SAVE = text(
         SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason,
             start_missed_at = n.start_missed_at, let_go_at = n.let_go_at, awaited = n.awaited,
             personalising_since = n.personalising_since, personalised_at = n.personalised_at, picking = n.picking,
+            put_back = n.put_back,
             collection = n.collection, unclaimed_since = n.unclaimed_since, point_id = n.point_id,
             carrier_id = n.carrier_id, service_id = n.service_id, hand_over_by = n.hand_over_by,
             window_start = n.window_start, window_end = n.window_end, latest_start = n.latest_start,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from oms.orders.v1 import orders_service_pb2 as pb
-from services.orders.domain.model import Collection, CollectionTerms, LifeCycle, Units
+from services.orders.domain.model import Collection, CollectionTerms, LifeCycle, PutBack, Units
 from services.orders.wire import from_instant
 
 _USUAL = CollectionTerms()
@@ -34,6 +34,14 @@ def from_terms(one: LifeCycle) -> pb.CollectionTerms:
 
 def from_units(units: Iterable[Units]) -> list[pb.PlannedLine]:
     return [pb.PlannedLine(line_number=one.line_number, sku=one.sku, quantity=one.quantity) for one in units]
+
+
+def from_put_back(one: PutBack | None) -> pb.PutBack | None:
+    if one is None:
+        return None
+    return pb.PutBack(
+        units=from_units(one.units), since=from_instant(one.since), done_at=from_instant(one.done_at)
+    )
 
 
 def from_collection(one: Collection) -> pb.Collection:

@@ -60,6 +60,7 @@ STARTING = {
     "oms.orders.order.appointment_move_requested": "AppointmentMoveWorkflow",
     "oms.orders.order.trial_units_back": "RestockWorkflow",
     "oms.orders.order.inbound_units_back": "RestockWorkflow",
+    "oms.orders.order.packed_units_back": "PutBackWorkflow",
     "oms.booking.booking.missed": "MissedAppointmentWorkflow",
 }
 

@@ -19,7 +19,9 @@ WAITS: dict[str, Any] = {
         "shelf": "B-12",
         "put_back": [{"line_number": 1, "sku": "SKU-1", "quantity": 2}],
     },
+    "put_back": None,
 }
+PACKED = WAITS | {"collection": None, "put_back": {"units": [{"line_number": 1, "sku": "SKU-2", "quantity": 1}]}}
 
 
 @pytest.fixture
@@ -51,8 +53,9 @@ def test_a_store_puts_aside_and_hands_over(tmp_path: Path, gateway: CannedGatewa
 
 
 def test_what_is_to_be_put_back_is_listed_and_confirmed(tmp_path: Path, gateway: CannedGateway) -> None:
-    gateway.answers["GET", "/v1/points/st-lyon/put-backs"] = 200, {"items": [WAITS]}
-    assert "2 x SKU-1" in oms(tmp_path, "put-backs", "--at", "st-lyon").output
+    gateway.answers["GET", "/v1/points/st-lyon/put-backs"] = 200, {"items": [WAITS, PACKED]}
+    told = oms(tmp_path, "put-backs", "--at", "st-lyon").output
+    assert told.splitlines() == ["ful_1  B-12  2 x SKU-1", "ful_1  in its parcel  1 x SKU-2"]
     gateway.answers["POST", f"{WORK}/put-back"] = 200, WAITS
     assert oms(tmp_path, "put-back", "ful_1", "--at", "st-lyon").exit_code == 0
 

@@ -18,6 +18,7 @@ from workflows.messages import (
     HoldChange,
     MoveRequest,
     OrderStep,
+    PutBack,
     ReserveRequest,
     Restock,
     Shortfall,
@@ -149,6 +150,28 @@ class InventoryActivities:
             await self._stub.DeclareUnavailable(asked, timeout=CALL_SECONDS)
         except (FailedPrecondition, InvalidArgument) as error:
             if error.reason not in ("NOT_ON_HAND", "BUNDLE_HAS_NO_STOCK"):
+                raise
+        return True
+
+    @activity.defn
+    async def release_packed(self, request: PutBack) -> bool:
+        """ReleaseUnavailable, by the request that declared them. What was counted since is known as it is."""
+        asked = pb.ReleaseUnavailableRequest(
+            request_id=request.request_id,
+            declared_by=request.declared_by,
+            sku=request.line.sku,
+            point_id=request.point_id,
+            cause=pb.Cause(cause="unpacked", actor="workflows", source=request.order_id),
+            as_of=instant(request.as_of),
+        )
+        try:
+            await self._stub.ReleaseUnavailable(asked, timeout=CALL_SECONDS)
+        except NotFound as error:
+            if error.reason != "DECLARATION_NOT_FOUND":
+                raise
+            return False
+        except FailedPrecondition as error:
+            if error.reason != "DECLARATION_ENDED":
                 raise
         return True
 

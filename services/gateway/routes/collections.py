@@ -79,7 +79,7 @@ async def collect(
 async def confirm_put_back(
     fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
 ) -> FulfilmentView:
-    """Say that what was not collected lies on its shelf again. 409 NOTHING_TO_PUT_BACK."""
+    """Say that what was not collected, or was unpacked, lies on its shelf again. 409 NOTHING_TO_PUT_BACK."""
     values = {
         "request_id": new_act_id(f"put-back/{fulfilment_id}", caller, key),
         "fulfilment_id": fulfilment_id,
@@ -92,7 +92,7 @@ async def confirm_put_back(
 
 @collections_router.get("/points/{point_id}/put-backs")
 async def list_put_backs(point_id: PointId, caller: CallerIs, clients: ClientsAre) -> Listed[FulfilmentView]:
-    """List what was not collected at a point and is to be put back, the oldest first, at most 500."""
+    """List what was not collected, or was packed in vain, and is to be put back: the oldest first, at most 500."""
     access.check_point(caller, point_id)
     request = collections.ListPutBacksRequest(reach=orders.Reach(point_ids=[point_id]), size=500)
     found = await clients.read(clients.collections.ListPutBacks, request)

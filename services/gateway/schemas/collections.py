@@ -86,6 +86,14 @@ class CollectedUnitsView(Shown):
     quantity: int
 
 
+class PutBackView(Shown):
+    """What is unpacked of a parcel that does not leave, and put back on its shelf; not for sale until then."""
+
+    units: list[CollectedUnitsView]
+    since: datetime
+    done_at: datetime | None
+
+
 class CollectionView(Shown):
     """How what is collected waits, and how it ended. The code is in none of it."""
 

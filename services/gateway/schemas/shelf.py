@@ -20,6 +20,7 @@ from services.gateway.schemas.base import (
 from services.gateway.schemas.network_views import BalanceView
 
 Reason = Literal["being_sold", "not_found", "damaged", "other"]
+KnownReason = Reason | Literal["packed"]
 Ending = Literal["snapshot", "released", "till_sale", "end_of_day", "count"]
 CountState = Literal["open", "closed", "cancelled"]
 MAX_LINES = 1_000
@@ -62,7 +63,7 @@ class DeclarationView(Shown):
     point_id: str
     quantity: int
     remaining: int
-    reason: Reason | None
+    reason: KnownReason | None
     actor: str
     source: str
     declared_at: datetime
@@ -141,7 +142,7 @@ class AdjustmentLineView(Shown):
     """One declaration that was written off: on_hand fell by `quantity`."""
 
     sku: str
-    reason: Reason | None
+    reason: KnownReason | None
     declaration_id: str
     declared: int
     quantity: int

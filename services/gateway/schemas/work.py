@@ -20,7 +20,7 @@ from services.gateway.schemas.base import (
     Text,
     WindowView,
 )
-from services.gateway.schemas.collections import CollectionView
+from services.gateway.schemas.collections import CollectionView, PutBackView
 from services.gateway.schemas.network_views import BoxView
 
 FulfilmentStatus = Literal[
@@ -148,6 +148,7 @@ class FulfilmentView(Shown):
     collected: bool = Field(description="Its customer collects it at the point: it is put aside, not packed")
     collection: CollectionView | None = Field(description="From when it is ready on")
     picking: PickingView | None = Field(description="Who picks it on a pick list now")
+    put_back: PutBackView | None = Field(description="It was packed when it was cancelled")
     joins: str | None = Field(
         description="The work at a hub that its parcel goes to; `delivered` is received there"
     )

@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 class WriteOffRules:
     """What is written off, and how many hours after the end of a day the process does it by itself."""
 
-    reasons: frozenset[Reason] = frozenset(Reason)
+    reasons: frozenset[Reason] = frozenset(Reason) - {Reason.PACKED}
     hours_after: int = 2
 
 

@@ -32,12 +32,17 @@ class Reason(StrEnum):
     BEING_SOLD = "being_sold"
     NOT_FOUND = "not_found"
     DAMAGED = "damaged"
+    # In a parcel that does not leave, until it is unpacked: it is there, and never written off.
+    PACKED = "packed"
     OTHER = "other"
 
     @classmethod
     def of(cls, word: str) -> "Reason":
         """The reason that a free word names; any other word is `other`."""
         return cls(word) if word in set(cls) else cls.OTHER
+
+
+_SOLD_LAST = frozenset({Reason.DAMAGED, Reason.PACKED})
 
 
 class Ending(StrEnum):
@@ -71,11 +76,16 @@ class Declaration:
         return Position(self.sku, self.point_id)
 
 
+def id_of(request_id: str, position: Position) -> str:
+    """Of the one declaration that a request makes at a position."""
+    return derived_id("dec", request_id, *position)
+
+
 def opened(
     request_id: str, position: Position, quantity: int, reason: Reason, actor: str, source: str, now: datetime
 ) -> Declaration:
     """The one declaration that a request makes at a position."""
-    name = derived_id("dec", request_id, *position)
+    name = id_of(request_id, position)
     return Declaration(name, *position, quantity, quantity, reason, actor, source, now)
 
 
@@ -163,15 +173,15 @@ def sold(
 ) -> tuple[Declaration, ...]:
     """What a till sale uses up: being sold first, then the oldest; those that changed.
 
-    A damaged unit is not sold while a whole one lies beside it: damaged units go last, and only as far as the sale
-    exceeds the `undeclared` units of the position.
+    A damaged unit, or a packed one, is not sold while a whole one lies beside it: they go last, and only as far as
+    the sale exceeds the `undeclared` units of the position.
     """
-    damaged = [one for one in declared if one.reason is Reason.DAMAGED]
-    others = [one for one in declared if one.reason is not Reason.DAMAGED]
+    last = [one for one in declared if one.reason in _SOLD_LAST]
+    others = [one for one in declared if one.reason not in _SOLD_LAST]
     others.sort(key=lambda one: (one.reason is not Reason.BEING_SOLD, *_age(one)))
     changed = used(others, quantity, Ending.TILL_SALE, now)
     beyond = quantity - sum(one.remaining for one in others) - max(0, undeclared)
-    return changed + used(sorted(damaged, key=_age), beyond, Ending.TILL_SALE, now)
+    return changed + used(sorted(last, key=_age), beyond, Ending.TILL_SALE, now)
 
 
 def used(declared: Iterable[Declaration], quantity: int, by: Ending, now: datetime) -> tuple[Declaration, ...]:

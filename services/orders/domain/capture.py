@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import consolidating, money_back, personalising, refunds, trials
+from services.orders.domain import consolidating, money_back, personalising, refunds, trials, unpacking
 from services.orders.domain.fulfilment import moved, received, told, without_place
 from services.orders.domain.model import Charge, Decision, Fulfilment, Happening, Order, Parcel
 from services.orders.domain.plan import counted_ranges, lines_of, unit_facts, units_in_words
@@ -113,9 +113,9 @@ def give_up(order: Order, work: Fulfilment, reason: str, actor: str, as_of: date
     if order.state != OrderState.RELEASED:
         raise FailedPrecondition("CANCELLED", "the order is cancelled as a whole", state=order.state.value)
     _check_failed(work.parcel.capture_state if work.parcel else None)
-    cancelled = moved(work, FulfilmentState.CANCELLED)
+    cancelled = moved(unpacking.begun(order, work, as_of), FulfilmentState.CANCELLED)
     text = f"{units_in_words(work.lines)} of {work.point_id} were given up: the money could not be captured."
-    facts = {"reason": UNPAID, "lines": unit_facts(work.lines)}
+    facts = {"reason": UNPAID, "lines": unit_facts(work.lines), **unpacking.facts(cancelled)}
     if spoiled := personalising.spoiled_facts(order, work):
         facts["spoiled"] = spoiled
     if came := counted_ranges(received(order, work)):

@@ -660,6 +660,15 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class PutBack:
+    """Units of a parcel that does not leave. `done_at`: when they lay on their shelf again."""
+
+    units: tuple[Units, ...]
+    since: datetime
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Picking:
     """Who picks a work, on which list, and into which container there. `actor`: a subject, never a name."""
 
@@ -716,6 +725,8 @@ class Fulfilment:
     joins: str = ""
     # At a hub: what other points send leaves with its own units. Its lines grow with what comes.
     consolidates: bool = False
+    # It was packed when it was cancelled: what is to be unpacked.
+    put_back: PutBack | None = None
 
     @property
     def is_collected(self) -> bool:

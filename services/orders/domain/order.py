@@ -25,6 +25,7 @@ from services.orders.domain import (
     taking,
     to_store,
     trials,
+    unpacking,
 )
 from services.orders.domain.content import forget_means
 from services.orders.domain.dues import due_minor, no_longer_due_minor
@@ -354,17 +355,22 @@ def request_cancellation(
         cancellation_reason=reason,
         next_action_url="",
         fulfilments=tuple(
-            _stopped(one, as_of) if one.state in OPEN_FULFILMENT else one for one in order.fulfilments
+            _stopped(order, one, as_of) if one.state in OPEN_FULFILMENT else one for one in order.fulfilments
         ),
     )
     text = "Cancellation of the order was asked for."
-    facts = {**personalising.spoiled_by_cancelling(order), **consolidating.forwarded_facts(order)}
+    facts = {
+        **personalising.spoiled_by_cancelling(order),
+        **consolidating.forwarded_facts(order),
+        **unpacking.facts_of_all(order, cancelling),
+    }
     asked = _told(cancelling, "order.cancellation_requested", text, as_of, actor=actor, facts=facts)
     stopped = tuple(
         Happening(
             "fulfilment.cancelled",
             f"The work of {after.point_id} was cancelled while {before.state.value.replace('_', ' ')}.",
             as_of,
+            unpacking.facts(after),
             fulfilment=after,
             actor=actor,
         )
@@ -475,9 +481,10 @@ def _not_sent_again(units: Sequence[Units], as_of: datetime) -> tuple[Happening,
     return (Happening("order.units_lost", text, as_of, {"lines": unit_facts(units)}),)
 
 
-def _stopped(work: Fulfilment, as_of: datetime) -> Fulfilment:
+def _stopped(order: Order, work: Fulfilment, as_of: datetime) -> Fulfilment:
     state = move("fulfilment", FULFILMENT_MOVES, work.state, FulfilmentState.CANCELLED)
-    return replace(withdrawn(collecting.to_put_back(work, as_of)), state=state)
+    idle = unpacking.begun(order, collecting.to_put_back(work, as_of), as_of)
+    return replace(withdrawn(idle), state=state)
 
 
 def _moved(order: Order, state: OrderState, as_of: datetime) -> Order:

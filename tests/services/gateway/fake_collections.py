@@ -67,7 +67,20 @@ class FakeCollections(CollectionServiceServicer):
 
     async def ListPutBacks(self, request: Any, context: Any) -> pb.ListPutBacksResponse:
         self._world.note("ListPutBacks", request)
-        return pb.ListPutBacksResponse(fulfilments=[waiting(orders.FULFILMENT_STATE_CANCELLED)])
+        found = [waiting(orders.FULFILMENT_STATE_CANCELLED)]
+        if self._world.unpacked:
+            units = [orders.PlannedLine(line_number=1, sku="SKU-1", quantity=2)]
+            back = orders.PutBack(units=units, since=times.to_proto(NOON))
+            found.append(
+                orders.Fulfilment(
+                    fulfilment_id="ful_2",
+                    order_id="ord_2",
+                    point_id="store-lyon",
+                    state=orders.FULFILMENT_STATE_CANCELLED,
+                    put_back=back,
+                )
+            )
+        return pb.ListPutBacksResponse(fulfilments=found)
 
     async def GetCollectionCodes(self, request: Any, context: Any) -> pb.GetCollectionCodesResponse:
         self._world.note("GetCollectionCodes", request)

@@ -121,6 +121,8 @@ class World:
     pick_list: picking.PickList = field(default_factory=fake_store_work.pick_list)
     # What may be done about orders, beside cancelling them.
     acts: list[Any] = field(default_factory=list)
+    # A parcel was packed that does not leave.
+    unpacked: bool = False
     # Nothing has happened that figures would count.
     idle: bool = False
 

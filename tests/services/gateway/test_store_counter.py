@@ -34,6 +34,19 @@ def put(world: World, state: "orders.FulfilmentState.ValueType", capture: str = 
     return work
 
 
+async def test_a_parcel_that_does_not_leave_is_unpacked_and_each_article_has_its_shelf(
+    anna: httpx.AsyncClient, world: World
+) -> None:
+    world.unpacked = True
+    assert "To put back on the shelf: 2" in (await anna.get("/console/store/store-lyon")).text
+    page = (await anna.get(COUNTER)).text
+    card = page[page.index('data-put-back="ful_2"') :]
+    assert "open the parcel" in card
+    assert "SKU-1 · A-03-2" in card
+    other = page[page.index('data-put-back="ful_1"') : page.index('data-put-back="ful_2"')]
+    assert "open the parcel" not in other
+
+
 async def test_the_counter_lists_what_waits_and_what_goes_back(anna: httpx.AsyncClient, world: World) -> None:
     page = (await anna.get(COUNTER)).text
     assert 'data-work="ful_1"' in page

@@ -34,6 +34,8 @@ async def shop(inventory_db: AsyncEngine) -> ShelfShop:
 async def test_what_is_declared_is_written_off_and_reported(shop: ShelfShop) -> None:
     broken = (await shop.declare(1)).declarations[0]
     sold = (await shop.declare(2, "PAN", reason=Reason.BEING_SOLD)).declarations[0]
+    # It is there, in a parcel that nobody has unpacked yet.
+    (packed,) = (await shop.declare(1, "PAN", reason=Reason.PACKED)).declarations
     report = await shop.close_day(as_of=NOON + HOUR)
     assert (report.point_id, report.business_date, report.line_count, report.units) == ("LYON", DAY, 2, 3)
     assert [(one.sku, one.reason, one.declaration_id, one.declared, one.quantity) for one in report.lines] == [
@@ -41,8 +43,8 @@ async def test_what_is_declared_is_written_off_and_reported(shop: ShelfShop) -> 
         ("PAN", Reason.BEING_SOLD, sold.declaration_id, 2, 2),
     ]
     assert await shop.balance() == Balance("DRESS", "LYON", on_hand=4)
-    assert await shop.balance("PAN") == Balance("PAN", "LYON", on_hand=3)
-    assert {one.ended_by for one in await shop.declared()} == {Ending.END_OF_DAY}
+    assert await shop.balance("PAN") == Balance("PAN", "LYON", on_hand=3, unavailable=1)
+    assert {one.ended_by for one in await shop.declared() if one != packed} == {Ending.END_OF_DAY}
     (told,) = await shop.told("oms.inventory.adjustments.reported")
     assert (told["report_id"], told["units"], told["business_date"]) == (report.report_id, 3, "2026-11-20")
     assert [one["sku"] for one in told["lines"]] == ["DRESS", "PAN"]  # type: ignore[attr-defined]

@@ -187,6 +187,33 @@ async def test_a_life_of_a_hold(inventory: "InventoryServiceAsyncStub") -> None:
     assert moved.shortfalls[0].available == 0
 
 
+async def test_units_are_released_by_the_request_that_declared_them(
+    inventory: "InventoryServiceAsyncStub",
+) -> None:
+    await inventory.AdjustStock(adjustment(5))
+    for request_id, word in (("first", "damaged"), ("second", "packed")):
+        cause = pb.Cause(cause=word, actor="workflows")
+        await inventory.DeclareUnavailable(
+            pb.DeclareUnavailableRequest(
+                request_id=request_id, sku="PAN", point_id="LYON", quantity=2, cause=cause
+            )
+        )
+    asked = pb.ReleaseUnavailableRequest(
+        request_id="u",
+        declared_by="second",
+        sku="PAN",
+        point_id="LYON",
+        cause=pb.Cause(cause="unpacked", actor="a"),
+    )
+    released = await inventory.ReleaseUnavailable(asked)
+    assert released.balance.unavailable == 2
+    (declared,) = released.declarations
+    assert (declared.reason, declared.remaining) == (pb.DECLARATION_REASON_PACKED, 0)
+    asked.request_id, asked.declared_by = "v", "third"
+    with pytest.raises(NotFound, match="DECLARATION_NOT_FOUND"):
+        await inventory.ReleaseUnavailable(asked)
+
+
 async def test_the_image_and_its_reasons(inventory: "InventoryServiceAsyncStub") -> None:
     await inventory.AdjustStock(adjustment(5))
     await inventory.DeclareUnavailable(

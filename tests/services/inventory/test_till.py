@@ -62,8 +62,11 @@ async def test_what_is_being_sold_goes_first_and_then_the_oldest(shop: ShelfShop
     await shop.assert_sound()
 
 
-async def test_a_damaged_unit_is_not_sold_while_a_whole_one_is_left(shop: ShelfShop) -> None:
-    await shop.declare(2, reason=Reason.DAMAGED)
+@pytest.mark.parametrize("reason", [Reason.DAMAGED, Reason.PACKED])
+async def test_a_damaged_or_packed_unit_is_not_sold_while_a_whole_one_is_left(
+    shop: ShelfShop, reason: Reason
+) -> None:
+    await shop.declare(2, reason=reason)
     assert (await shop.sell(3)).balance == Balance("DRESS", "LYON", on_hand=2, unavailable=2)
     assert await shop.shown() == 0
     assert (await shop.sell(1)).balance == Balance("DRESS", "LYON", on_hand=1, unavailable=1)

@@ -22,8 +22,9 @@ from services.gateway.guard import ClientsAre
 from services.gateway.places import Place
 from services.gateway.routes import collections, work
 from services.gateway.routes.common import FulfilmentId, PointId
-from services.gateway.schemas.collections import HandedToCustomer, PutAside
+from services.gateway.schemas.collections import CollectedUnitsView, HandedToCustomer, PutAside
 from services.gateway.schemas.work import FulfilmentDetail, FulfilmentView, WorkFilters
+from services.gateway.walking import shelves_of
 
 collecting_pages = APIRouter(route_class=session.PageRoute, include_in_schema=False)
 
@@ -47,6 +48,8 @@ async def counter(
     mark = (await marks_of(clients, [point_id])).get(point_id, "")
     found = await work.list_work(point_id, WorkFilters(status=["ready"], size=_MOST_SHOWN), caller, clients)
     backs = await collections.list_put_backs(point_id, caller, clients)
+    units = [unit for one in backs.items for unit in units_back(one)]
+    shelves = await shelves_of(clients, point_id, sorted({unit.sku for unit in units})) if units else {}
     wanted = order.strip().lower()
     waiting = [one for one in found.items if one.collection and one.order_id.lower().endswith(wanted)]
     return _page(
@@ -54,7 +57,8 @@ async def counter(
         "store/counter.html",
         place=place,
         waiting=sorted(waiting, key=_keep_until),
-        backs=backs.items,
+        backs=[(one, units_back(one)) for one in backs.items],
+        shelves=shelves,
         order=order,
         mark=mark,
         done=done,
@@ -93,6 +97,13 @@ async def act(request: Request, clients: ClientsAre, point_id: PointId, fulfilme
     if name == "collect":
         return RedirectResponse(f"{request.url.path}?done={name}", 303)
     return RedirectResponse(f"/console/store/{point_id}/counter?done={name}", 303)
+
+
+def units_back(one: FulfilmentView) -> list[CollectedUnitsView]:
+    """What of it goes back to its shelf."""
+    if one.put_back:
+        return one.put_back.units
+    return one.collection.put_back if one.collection else []
 
 
 def _collected(form: FormData) -> HandedToCustomer:

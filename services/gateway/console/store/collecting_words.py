@@ -50,6 +50,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "to_put_back": ("Put back on the shelf", "À remettre en rayon"),
     "nothing_to_put_back": ("Nothing to put back.", "Rien à remettre en rayon."),
+    "unpack": ("Cancelled: open the parcel, put all back", "Annulé : ouvrir le colis, tout remettre"),
     "is_back": ("It is back", "C'est remis"),
     "done_ready": ("Put aside; the customer is told", "Mis de côté ; le client est prévenu"),
     "done_put_back": ("Back on the shelf", "Remis en rayon"),

@@ -27,6 +27,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Is everything in it? The parcel weighs",
         "Tout est dedans ? Le colis pèse",
     ),
+    "backs": ("To put back on the shelf", "À remettre en rayon"),
     "box": ("Box", "Carton"),
     "no_box": ("None of these", "Aucun de ceux-ci"),
     "suggested": ("suggested", "conseillé"),

@@ -31,7 +31,7 @@ from services.gateway.console.store.showing import (
 from services.gateway.guard import ClientsAre
 from services.gateway.keeping import kept
 from services.gateway.places import places_of
-from services.gateway.routes import consolidation, work
+from services.gateway.routes import collections, consolidation, work
 from services.gateway.routes.common import FulfilmentId, PointId
 from services.gateway.schemas.consolidation import ArrivalFilters, ArrivalView
 from services.gateway.schemas.offers import OfferAnswer
@@ -104,6 +104,7 @@ async def work_list(
         request,
         "store/list.html",
         coming=await coming(clients, caller, point_id),
+        backs=len((await collections.list_put_backs(point_id, caller, clients)).items),
         place=place,
         step=shown,
         by_step=by_step,

@@ -1,4 +1,4 @@
-"""In which box a parcel was packed."""
+"""In which box a parcel was packed, and what is to be put back of one that does not leave."""
 
 from alembic import op
 
@@ -7,7 +7,14 @@ down_revision = "0029"
 branch_labels = None
 depends_on = None
 
-_STATEMENTS = ("ALTER TABLE parcel ADD COLUMN box_id text NOT NULL DEFAULT ''",)
+_STATEMENTS = (
+    "ALTER TABLE parcel ADD COLUMN box_id text NOT NULL DEFAULT ''",
+    "ALTER TABLE fulfilment ADD COLUMN put_back jsonb",
+    """
+    CREATE INDEX fulfilment_unpack ON fulfilment (point_id)
+    WHERE put_back ->> 'since' IS NOT NULL AND put_back ->> 'done_at' IS NULL
+    """,
+)
 
 
 def upgrade() -> None:

@@ -79,6 +79,8 @@ class _DeclarationReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Dec
     DECLARATION_REASON_NOT_FOUND: _DeclarationReason.ValueType  # 2
     DECLARATION_REASON_DAMAGED: _DeclarationReason.ValueType  # 3
     DECLARATION_REASON_OTHER: _DeclarationReason.ValueType  # 4
+    DECLARATION_REASON_PACKED: _DeclarationReason.ValueType  # 5
+    """In a parcel that does not leave, until it is unpacked. The end of the day does not write it off."""
 
 class DeclarationReason(_DeclarationReason, metaclass=_DeclarationReasonEnumTypeWrapper):
     """Why units cannot be sold where they lie."""
@@ -89,6 +91,8 @@ DECLARATION_REASON_BEING_SOLD: DeclarationReason.ValueType  # 1
 DECLARATION_REASON_NOT_FOUND: DeclarationReason.ValueType  # 2
 DECLARATION_REASON_DAMAGED: DeclarationReason.ValueType  # 3
 DECLARATION_REASON_OTHER: DeclarationReason.ValueType  # 4
+DECLARATION_REASON_PACKED: DeclarationReason.ValueType  # 5
+"""In a parcel that does not leave, until it is unpacked. The end of the day does not write it off."""
 Global___DeclarationReason: _TypeAlias = DeclarationReason  # noqa: Y015
 
 class _DeclarationEnd:
@@ -1339,6 +1343,7 @@ class ReleaseUnavailableRequest(_message.Message):
     CAUSE_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     DECLARATION_ID_FIELD_NUMBER: _builtins.int
+    DECLARED_BY_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     sku: _builtins.str
     """Empty when a declaration is named; else both."""
@@ -1346,6 +1351,8 @@ class ReleaseUnavailableRequest(_message.Message):
     quantity: _builtins.int
     """0, with a declaration named only: all that is left of it."""
     declaration_id: _builtins.str
+    declared_by: _builtins.str
+    """Instead of its id: the request that made the declaration, at `sku` and `point_id`."""
     @_builtins.property
     def cause(self) -> Global___Cause: ...
     @_builtins.property
@@ -1360,10 +1367,11 @@ class ReleaseUnavailableRequest(_message.Message):
         cause: Global___Cause | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         declaration_id: _builtins.str = ...,
+        declared_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cause", b"cause"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cause", b"cause", "declaration_id", b"declaration_id", "point_id", b"point_id", "quantity", b"quantity", "request_id", b"request_id", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cause", b"cause", "declaration_id", b"declaration_id", "declared_by", b"declared_by", "point_id", b"point_id", "quantity", b"quantity", "request_id", b"request_id", "sku", b"sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

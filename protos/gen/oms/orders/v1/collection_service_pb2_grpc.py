@@ -137,7 +137,7 @@ class CollectionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmPutBack(self, request, context):
-        """What was not collected lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK.
+        """What was not collected, or was unpacked, lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,7 +50,7 @@ class CollectionServiceStub:
     ExtendCollection: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.ExtendCollectionRequest, _collection_service_pb2.ExtendCollectionResponse]
     """The customer comes later. FAILED_PRECONDITION / NOT_READY; INVALID_ARGUMENT for a date that is no later."""
     ConfirmPutBack: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.ConfirmPutBackRequest, _collection_service_pb2.ConfirmPutBackResponse]
-    """What was not collected lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK."""
+    """What was not collected, or was unpacked, lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK."""
     SetCollectionDates: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.SetCollectionDatesRequest, _collection_service_pb2.SetCollectionDatesResponse]
     """The dates by the opening days of the point; without effect once somebody gave another one."""
     GetCollectionCodes: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.GetCollectionCodesRequest, _collection_service_pb2.GetCollectionCodesResponse]
@@ -90,7 +90,7 @@ class CollectionServiceAsyncStub(CollectionServiceStub):
     ExtendCollection: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.ExtendCollectionRequest, _collection_service_pb2.ExtendCollectionResponse]  # type: ignore[assignment]
     """The customer comes later. FAILED_PRECONDITION / NOT_READY; INVALID_ARGUMENT for a date that is no later."""
     ConfirmPutBack: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.ConfirmPutBackRequest, _collection_service_pb2.ConfirmPutBackResponse]  # type: ignore[assignment]
-    """What was not collected lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK."""
+    """What was not collected, or was unpacked, lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK."""
     SetCollectionDates: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.SetCollectionDatesRequest, _collection_service_pb2.SetCollectionDatesResponse]  # type: ignore[assignment]
     """The dates by the opening days of the point; without effect once somebody gave another one."""
     GetCollectionCodes: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.GetCollectionCodesRequest, _collection_service_pb2.GetCollectionCodesResponse]  # type: ignore[assignment]
@@ -157,7 +157,7 @@ class CollectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _collection_service_pb2.ConfirmPutBackRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_collection_service_pb2.ConfirmPutBackResponse, _abc.Awaitable[_collection_service_pb2.ConfirmPutBackResponse]]:
-        """What was not collected lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK."""
+        """What was not collected, or was unpacked, lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK."""
 
     @_abc_1.abstractmethod
     def SetCollectionDates(

@@ -2977,6 +2977,7 @@ class Fulfilment(_message.Message):
     COLLECTED_FIELD_NUMBER: _builtins.int
     COLLECTION_FIELD_NUMBER: _builtins.int
     PICKING_FIELD_NUMBER: _builtins.int
+    PUT_BACK_FIELD_NUMBER: _builtins.int
     JOINS_FIELD_NUMBER: _builtins.int
     CONSOLIDATES_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
@@ -3051,6 +3052,10 @@ class Fulfilment(_message.Message):
     def picking(self) -> Global___Picking:
         """Who picks it on a pick list; absent unless somebody does."""
 
+    @_builtins.property
+    def put_back(self) -> Global___PutBack:
+        """It was packed when it was cancelled."""
+
     def __init__(
         self,
         *,
@@ -3082,12 +3087,13 @@ class Fulfilment(_message.Message):
         collected: _builtins.bool = ...,
         collection: Global___Collection | None = ...,
         picking: Global___Picking | None = ...,
+        put_back: Global___PutBack | None = ...,
         joins: _builtins.str = ...,
         consolidates: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "put_back", b"put_back", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "collected", b"collected", "collection", b"collection", "consolidates", b"consolidates", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "joins", b"joins", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "point_id", b"point_id", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "collected", b"collected", "collection", b"collection", "consolidates", b"consolidates", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "joins", b"joins", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "point_id", b"point_id", "put_back", b"put_back", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3179,6 +3185,38 @@ class Collection(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Collection: _TypeAlias = Collection  # noqa: Y015
+
+@_typing.final
+class PutBack(_message.Message):
+    """What is unpacked of a parcel that does not leave, and put back on its shelf. Until then it is not sold."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNITS_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    DONE_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]: ...
+    @_builtins.property
+    def since(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def done_at(self) -> _timestamp_pb2.Timestamp:
+        """Absent until somebody says that it is done (CollectionService.ConfirmPutBack)."""
+
+    def __init__(
+        self,
+        *,
+        units: _abc.Iterable[Global___PlannedLine] | None = ...,
+        since: _timestamp_pb2.Timestamp | None = ...,
+        done_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["done_at", b"done_at", "since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done_at", b"done_at", "since", b"since", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutBack: _TypeAlias = PutBack  # noqa: Y015
 
 @_typing.final
 class Picking(_message.Message):
