@@ -33,6 +33,8 @@ _MARGIN = 6 * mm
 # Lines of a page of A4, when none of them is broken into more than two.
 _ROWS = 20
 _SHEET_ROWS = 22
+# Of a slip with a message, which has room for it.
+_ROWS_BESIDE_MESSAGE = 14
 _PLAIN, _BOLD = "Roboto", "Roboto-Bold"
 # The function code that begins a GS1-128 barcode, as Code128 of the library takes it; then the key of an SSCC.
 _FNC1, _SSCC_KEY = "\xf1", "00"
@@ -91,6 +93,8 @@ class Slip:
     receiver: Party
     order_number: str
     lines: Sequence[SlipLine]
+    # What the customer writes to whoever unpacks it.
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ def label_pdf(label: Label, language: Language) -> bytes:
 def slip_pdf(slip: Slip, language: Language) -> bytes:
     """As many pages of A4 as the lines need: what is in the parcel, and no price."""
     word = _words(language)
-    parts = [slip.lines[first : first + _ROWS] for first in range(0, len(slip.lines), _ROWS)]
+    rows = _ROWS_BESIDE_MESSAGE if slip.message else _ROWS
+    parts = [slip.lines[first : first + rows] for first in range(0, len(slip.lines), rows)]
     pages = [
         lambda canvas, number=number, part=part: _slip_page(canvas, slip, part, number, len(parts), language)
         for number, part in enumerate(parts, start=1)
@@ -194,7 +199,7 @@ def _slip_page(
         below = _text(canvas, left, y, right - left - 20 * mm, one.title, _PLAIN, 12)
         y = _text(canvas, left, below, right - left - 20 * mm, one.sku, _PLAIN, 8) - 2 * mm
     if number == of:
-        _text(canvas, left, y - 6 * mm, right - left, word("thanks"), _PLAIN, 12)
+        _text(canvas, left, y - 6 * mm, right - left, slip.message or word("thanks"), _PLAIN, 12)
     if of > 1:
         canvas.setFont(_PLAIN, 9)
         canvas.drawRightString(right, 12 * mm, f"{word('page')} {number} / {of}")

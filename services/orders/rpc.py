@@ -511,6 +511,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             brands=work.brands,
             channel_order_number=work.channel_order_number,
             customer_name=work.customer_name,
+            gift_message=work.gift_message,
             texts=[
                 pb.PersonalText(line_number=one.line_number, name=one.name, text=one.text) for one in work.texts
             ],

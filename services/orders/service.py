@@ -97,6 +97,7 @@ class Work:
     customer_name: str = field(default="", repr=False)
     # Where it goes to instead of the customer.
     hub_point_id: str = ""
+    gift_message: str = field(default="", repr=False)
 
 
 _PLANNED = TypeAdapter(Planned)
@@ -389,7 +390,7 @@ class OrdersService(Offering):
             hub_point_id = view.order.fulfilment(work.joins).point_id
             return Work(work, None, *of_order, texts, hub_point_id=hub_point_id)
         name = view.buyer.customer.name if work.is_collected else ""
-        return Work(work, view.buyer.ship_to, *of_order, texts, name)
+        return Work(work, view.buyer.ship_to, *of_order, texts, name, gift_message=view.buyer.gift_message)
 
     # -- fulfilments --------------------------------------------------------------------------------------
 

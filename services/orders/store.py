@@ -198,6 +198,7 @@ _LATER_FIELDS = (
 _LATER_PAYMENT_FIELDS = ("first", "save_means", "point_id", "amount_minor")
 _LATER_LINE_FIELDS = ("taken_at_point_id", "personalisations")
 _LATER_CUSTOMER_FIELDS = ("language", "notify_by")
+_LATER_BUYER_FIELDS = ("personalisations", "gift_message")
 
 
 def content_digest(content: Content, buyer: Buyer) -> bytes:
@@ -219,8 +220,9 @@ def content_digest(content: Content, buyer: Buyer) -> bytes:
     for name in _LATER_CUSTOMER_FIELDS:
         if not who["customer"][name]:
             del who["customer"][name]
-    if not buyer.personalisations:
-        del who["personalisations"]
+    for name in _LATER_BUYER_FIELDS:
+        if not who[name]:
+            del who[name]
     whole = [what, who]
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).digest()
 
@@ -462,6 +464,7 @@ def _buyer(row: dict[str, Any] | None) -> Buyer:
         doc.CUSTOMER.validate_python(row),
         doc.ADDRESS.validate_python(ship_to),
         doc.PERSONAL_TEXTS.validate_python(row["personalisations"]),
+        row["gift_message"],
     )
 
 
@@ -643,6 +646,7 @@ def _buyer_row(buyer: Buyer) -> dict[str, Any]:
         **doc.to_json(doc.CUSTOMER, buyer.customer),
         "ship_to_name": buyer.ship_to.name,
         "personalisations": doc.to_json(doc.PERSONAL_TEXTS, buyer.personalisations),
+        "gift_message": buyer.gift_message,
     }
 
 

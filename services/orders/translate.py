@@ -152,6 +152,7 @@ def to_buyer(message: pb.OrderContent) -> Buyer:
         Customer(who.customer_id, who.name, who.email, who.phone, who.language, tuple(who.notify_by)),
         Address(where.name, tuple(where.street_lines), where.postcode, where.city, where.country),
         to_texts(message.lines),
+        message.gift_message,
     )
 
 
@@ -509,6 +510,7 @@ def _from_content(content: Content, buyer: Buyer) -> pb.OrderContent:
         booking_id=content.booking_id,
         may_wait=content.may_wait,
         collect_at_point_id=content.collect_at_point_id,
+        gift_message=buyer.gift_message,
     )
 
 

@@ -71,6 +71,7 @@ async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAr
         "brands": list(found.brands),
         "channel_order_number": found.channel_order_number or None,
         "customer_name": found.customer_name or None,
+        "gift_message": found.gift_message or None,
         "hub_point_id": found.hub_point_id or None,
     }
     return FulfilmentDetail.model_validate(fulfilment_values(found.fulfilment) | more)
@@ -120,6 +121,7 @@ async def print_slip(
         receiver=await _receiver(request, clients, found),
         order_number=_order_number(found),
         lines=[printing.SlipLine(one.title or one.sku, one.sku, one.quantity) for one in found.lines],
+        message=found.gift_message or "",
     )
     return printing.pdf_response(printing.slip_pdf(slip, lang), f"packing-slip-{fulfilment_id}")
 

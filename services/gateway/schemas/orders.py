@@ -10,6 +10,7 @@ from services.gateway.schemas.addresses import Address
 from services.gateway.schemas.base import (
     MAX_INT32,
     MAX_QUANTITY,
+    ONE_LINE,
     Amount,
     Code,
     Id,
@@ -255,6 +256,9 @@ class OrderPlacement(Sent):
         "",
         description="The store at which it is collected, for `click_and_collect`, `ship_to_store` and "
         "`e_reservation`: the `point_id` of a promise",
+    )
+    gift_message: Annotated[str, Field(max_length=300, pattern=ONE_LINE)] = Field(
+        "", description="To whoever unpacks it: printed on the packing slips, which show no prices"
     )
     payment: Annotated[Payment | None, Field(validate_default=True)] = Field(
         None, description="Required, but for an `e_reservation`: a till of the store takes its money"

@@ -183,6 +183,7 @@ class FulfilmentDetail(FulfilmentView):
     brands: list[str]
     channel_order_number: str | None
     customer_name: str | None = Field(description="Of what is collected: whose document is looked at")
+    gift_message: str | None = Field(description="To whoever unpacks it: it is on the packing slip")
 
 
 class WorkFilters(Paged):

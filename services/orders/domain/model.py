@@ -339,6 +339,8 @@ class Buyer:
     customer: Customer = Customer()
     ship_to: Address = Address()
     personalisations: tuple[PersonalText, ...] = ()
+    # What the customer writes to whoever unpacks it: printed on the packing slip of each parcel.
+    gift_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from services.orders.domain.ranges import LineRange
 
 BASIS_POINTS = 10_000
 MAX_LINES = 2_000
+MAX_GIFT_MESSAGE_LENGTH = 300
 # Above it an amount no longer fits the database's integers.
 MAX_QUANTITY = 1_000_000_000
 
@@ -33,6 +34,8 @@ def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
     """Raises InvalidArgument, naming the field, unless the order can be recorded for this channel."""
     _check_payment(content, channel)
     check_wishes(buyer.customer.language, buyer.customer.notify_by)
+    if len(buyer.gift_message) > MAX_GIFT_MESSAGE_LENGTH or not buyer.gift_message.isprintable():
+        raise InvalidArgument("gift_message", f"one line of at most {MAX_GIFT_MESSAGE_LENGTH} characters")
     check_change(content, buyer, channel)
     _check_covered(content)
 

@@ -77,6 +77,15 @@ def test_a_slip_has_each_line_once_and_no_price(count: int, pages: int) -> None:
     assert all("WEB-4711" in one for one in text)
 
 
+def test_a_gift_message_stands_once_below_the_last_line_and_on_its_page() -> None:
+    lines = [SlipLine(f"Article numéro {number}.", f"SKU-{number}.", number) for number in range(1, 16)]
+    message = "Joyeux anniversaire, " + "ma chère Zoé ! " * 18 + "Léa"
+    text = text_of(slip_pdf(Slip(LABEL.sender, LABEL.receiver, "WEB-4711", lines, message), "fr"))
+    assert ["Joyeux anniversaire" in one for one in text] == [False, True]
+    assert "Léa" in text[1]
+    assert "Merci" not in "".join(text)
+
+
 # -- over REST --------------------------------------------------------------------------------------------
 
 
@@ -103,6 +112,17 @@ async def test_the_people_of_the_point_and_customer_service_print_it(
     others = issuer.bearer(Role.STORE, stores=["store-paris"])
     assert (await http.get(path, headers=others)).status_code == 404
     assert (await http.get(path, headers=issuer.bearer(Role.SUPPLY_CHAIN))).status_code == 403
+
+
+async def test_a_slip_has_the_message_of_a_gift(
+    http: httpx.AsyncClient, issuer: Issuer, packed: orders.GetFulfilmentResponse
+) -> None:
+    packed.gift_message = "Happy birthday, Zoé!"
+    store = issuer.bearer(Role.STORE, stores=["store-lyon"])
+    [text] = text_of((await http.get("/v1/fulfilments/ful_1/packing-slip", headers=store)).content)
+    assert "Happy birthday, Zoé!" in text
+    [label] = text_of((await http.get("/v1/fulfilments/ful_1/label", headers=store)).content)
+    assert "birthday" not in label
 
 
 async def test_a_label_is_of_a_closed_parcel_and_a_slip_of_what_was_picked(

@@ -365,6 +365,8 @@ def changed(path: str, value: Any) -> pb.RecordOrderRequest:
         ("line.title", "a\x00b", "lines[0].title", "INVALID_FIELD"),
         ("customer.name", "\x00", "customer.name", "INVALID_FIELD"),
         ("channel_order_number", "9" * 256, "channel_order_number", "INVALID_FIELD"),
+        ("gift_message", "x" * 301, "gift_message", "INVALID_FIELD"),
+        ("gift_message", "two\nlines", "gift_message", "INVALID_FIELD"),
     ],
 )
 async def test_a_bad_placement_names_the_field(
@@ -373,6 +375,14 @@ async def test_a_bad_placement_names_the_field(
     error = await error_of(orders.stub.RecordOrder(changed(path, value)))
     assert (error.code, error.reason) == ("INVALID_ARGUMENT", reason)
     assert error.facts["field"] == field
+
+
+async def test_a_gift_message_is_kept_with_the_order(orders: Orders) -> None:
+    sent = content()
+    sent.gift_message = "é" * 300
+    recorded = await orders.stub.RecordOrder(pb.RecordOrderRequest(idempotency_key=key(), content=sent))
+    read = await orders.stub.GetOrder(pb.GetOrderRequest(order_id=recorded.order.order_id))
+    assert read.order.content.gift_message == sent.gift_message
 
 
 async def test_other_content_under_a_key_names_the_field(orders: Orders) -> None:

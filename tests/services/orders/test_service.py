@@ -117,6 +117,19 @@ async def test_who_has_the_work_reads_the_texts_of_its_lines_and_says_how_far_it
     assert kept.box_id == "colis-s"
 
 
+async def test_a_gift_message_is_for_the_point_that_sends_it_and_no_part_of_older_digests(shop: Shop) -> None:
+    gift = replace(BUYER, gift_message="Happy birthday, Zoé!")
+    view, _ = await shop.service.record_order("gift", content(), gift, NOON, NOON)
+    assert (await shop.service.get_order(view.order.order_id)).buyer == gift
+    (work,) = await shop.accept(view.order.order_id)
+    assert (await shop.service.get_fulfilment(work)).gift_message == "Happy birthday, Zoé!"
+    other = replace(gift, gift_message="Happy new year!")
+    assert await outcome(shop.service.record_order("gift", content(), other, NOON, NOON)) == "IDEMPOTENCY_CONFLICT"
+    for wrong in ("x" * 301, "two\nlines"):
+        bad = replace(BUYER, gift_message=wrong)
+        assert await outcome(shop.service.record_order("bad", content(), bad, NOON, NOON)) == "INVALID_FIELD"
+
+
 async def test_the_same_key_and_content_give_the_same_order(shop: Shop) -> None:
     first, _ = await shop.service.record_order("key-1", content(line(1), line(2)), BUYER, NOON, NOON)
     again, existed = await shop.service.record_order("key-1", content(line(2), line(1)), BUYER, LATE, LATE)

@@ -28,6 +28,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Tout est dedans ? Le colis pèse",
     ),
     "backs": ("To put back on the shelf", "À remettre en rayon"),
+    "gift": ("A gift: print its packing slip and put it in.", "Un cadeau : imprimer le bon et le joindre."),
     "box": ("Box", "Carton"),
     "no_box": ("None of these", "Aucun de ceux-ci"),
     "suggested": ("suggested", "conseillé"),

@@ -1305,6 +1305,7 @@ class OrderContent(_message.Message):
     BOOKING_ID_FIELD_NUMBER: _builtins.int
     MAY_WAIT_FIELD_NUMBER: _builtins.int
     COLLECT_AT_POINT_ID_FIELD_NUMBER: _builtins.int
+    GIFT_MESSAGE_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """The channel's own number for the order; may be empty."""
@@ -1323,6 +1324,8 @@ class OrderContent(_message.Message):
     """
     collect_at_point_id: _builtins.str
     """Where the customer collects it, for the modes of which all is at one store: as a quote's option says."""
+    gift_message: _builtins.str
+    """Personal data: what the customer writes to whoever unpacks it; one line of at most 300 characters."""
     @_builtins.property
     def customer(self) -> Global___Customer: ...
     @_builtins.property
@@ -1366,10 +1369,11 @@ class OrderContent(_message.Message):
         booking_id: _builtins.str = ...,
         may_wait: _builtins.bool = ...,
         collect_at_point_id: _builtins.str = ...,
+        gift_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "payment", b"payment", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "collect_at_point_id", b"collect_at_point_id", "customer", b"customer", "lines", b"lines", "may_wait", b"may_wait", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total", "trade", b"trade"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basket_id", b"basket_id", "booking_id", b"booking_id", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "collect_at_point_id", b"collect_at_point_id", "customer", b"customer", "gift_message", b"gift_message", "lines", b"lines", "may_wait", b"may_wait", "mode", b"mode", "payment", b"payment", "quote_id", b"quote_id", "ship_to", b"ship_to", "source_placed_at", b"source_placed_at", "standard_shipping", b"standard_shipping", "total", b"total", "trade", b"trade"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -6174,6 +6178,7 @@ class GetFulfilmentResponse(_message.Message):
     TEXTS_FIELD_NUMBER: _builtins.int
     CUSTOMER_NAME_FIELD_NUMBER: _builtins.int
     HUB_POINT_ID_FIELD_NUMBER: _builtins.int
+    GIFT_MESSAGE_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """For the packing slip; may be empty."""
@@ -6181,6 +6186,8 @@ class GetFulfilmentResponse(_message.Message):
     """Personal data, of what its customer collects at the point: whose document is looked at. Empty of any other work."""
     hub_point_id: _builtins.str
     """The hub that its parcel goes to: then there is no `ship_to`. Empty: it goes to the customer."""
+    gift_message: _builtins.str
+    """Personal data, for the packing slip. Not of what goes to a hub, or is only offered to the point."""
     @_builtins.property
     def fulfilment(self) -> Global___Fulfilment: ...
     @_builtins.property
@@ -6204,10 +6211,11 @@ class GetFulfilmentResponse(_message.Message):
         texts: _abc.Iterable[Global___PersonalText] | None = ...,
         customer_name: _builtins.str = ...,
         hub_point_id: _builtins.str = ...,
+        gift_message: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment", "ship_to", b"ship_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer_name", b"customer_name", "fulfilment", b"fulfilment", "hub_point_id", b"hub_point_id", "ship_to", b"ship_to", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer_name", b"customer_name", "fulfilment", b"fulfilment", "gift_message", b"gift_message", "hub_point_id", b"hub_point_id", "ship_to", b"ship_to", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
