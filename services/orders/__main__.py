@@ -23,6 +23,7 @@ from oms.orders.v1.consolidation_service_pb2_grpc import add_ConsolidationServic
 from oms.orders.v1.customer_service_pb2_grpc import add_CustomerServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from oms.orders.v1.erasure_service_pb2_grpc import add_ErasureServiceServicer_to_server
 from oms.orders.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from oms.orders.v1.manifest_service_pb2_grpc import add_ManifestServiceServicer_to_server
 from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
@@ -48,8 +49,11 @@ from services.orders.customers import Customers
 from services.orders.customers_rpc import CustomerRpc
 from services.orders.desk import Desk
 from services.orders.desk_rpc import DeskRpc
+from services.orders.domain.erasing import Retention
 from services.orders.domain.milestones import Way
 from services.orders.domain.notifications import QuietHours
+from services.orders.erasing import Erasing
+from services.orders.erasing_rpc import ErasureRpc
 from services.orders.figures import Figures
 from services.orders.figures_rpc import FiguresRpc
 from services.orders.holding import Holding
@@ -88,6 +92,8 @@ _ASK_BATCH = 50
 _NOTIFY_SECONDS = 1
 # Sent at once; each needs a connection to the database for a moment.
 _NOTIFY_BATCH = 4
+_ERASE_SECONDS = 3_600
+_ERASE_BATCH = 100
 
 
 def _company_prefix(value: str) -> str:
@@ -99,6 +105,11 @@ def _company_prefix(value: str) -> str:
 def _quiet(value: str) -> str:
     if value and not re.fullmatch(r"([01]?\d|2[0-3])-([01]?\d|2[0-3])", value):
         raise ValueError("two hours from 0 to 23, for example 21-8; or nothing")
+    return value
+
+
+def _retention(value: str) -> str:
+    Retention.parse(value)
     return value
 
 
@@ -124,6 +135,10 @@ class _Settings(ServiceSettings):
     sms_api_key: str = ""
     sms_from: str = ""
     sms_quiet_hours: Annotated[str, AfterValidator(_quiet)] = "21-8"
+    # For how many days an order that is done knows who bought it, from its last change on, and a tax document for
+    # whom it is, from its issue on; by country of the destination where that differs.
+    retention_days: Annotated[str, AfterValidator(_retention)] = "1095"
+    document_retention_days: Annotated[str, AfterValidator(_retention)] = "3650"
     # The retailer's own, from GS1: the codes on its parcels' labels begin with it.
     gs1_company_prefix: Annotated[str, AfterValidator(_company_prefix)]
 
@@ -153,6 +168,8 @@ class _Parts:
         self.pick_lists = PickLists(engine, bell)
         self.manifests = Manifests(engine, bell, settings.gs1_company_prefix)
         self.notifying = Notifying(engine, links, self.codes, _senders(settings), _quiet_hours(settings))
+        kept, documents_kept = map(Retention.parse, (settings.retention_days, settings.document_retention_days))
+        self.erasing = Erasing(engine, bell, self.identities, kept, documents_kept)
 
     async def close(self) -> None:
         for carrier in self.carriers.values():
@@ -187,6 +204,7 @@ def _register(of: _Parts, server: grpc.aio.Server) -> None:
     add_BulkServiceServicer_to_server(BulkRpc(of.bulk), server)
     add_DeskServiceServicer_to_server(DeskRpc(Desk(engine, of.identities)), server)
     add_CustomerServiceServicer_to_server(CustomerRpc(of.customers, of.codes), server)
+    add_ErasureServiceServicer_to_server(ErasureRpc(of.erasing), server)
     add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engine)), server)
     add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(engine, bell)), server)
     add_OutboxServiceServicer_to_server(OutboxRpc(engine, bell, "/orders"), server)
@@ -213,11 +231,19 @@ def _background(of: _Parts) -> list[rpc.Background]:
         while await of.notifying.send_due(times.now(), _NOTIFY_BATCH) == _NOTIFY_BATCH:
             pass
 
+    async def erase_due() -> None:
+        after = None
+        while after := await of.erasing.erase_due(times.now(), _ERASE_BATCH, after):
+            pass
+        while await of.erasing.forget_buyers(times.now(), _ERASE_BATCH) == _ERASE_BATCH:
+            pass
+
     return [
         partial(rpc.periodically, "watch_promises", _SWEEP_SECONDS, watch),
         partial(rpc.periodically, "lapse_holds", _LET_GO_SECONDS, lapse),
         partial(rpc.periodically, "send_notifications", _NOTIFY_SECONDS, send_due),
         partial(rpc.periodically, "act_in_bulk", _BULK_SECONDS, decide),
+        partial(rpc.periodically, "erase_customers", _ERASE_SECONDS, erase_due),
         *([partial(rpc.periodically, "ask_carriers", _ASK_SECONDS, ask)] if of.carriers else []),
     ]
 

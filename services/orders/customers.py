@@ -44,13 +44,15 @@ class Customers:
         return self._links.url(order_id, ends_at), hour + timedelta(hours=1)
 
     async def order_of(self, token: str, now: datetime) -> Seen:
-        """NotFound: LINK_UNKNOWN, LINK_ENDED."""
+        """NotFound: LINK_UNKNOWN, LINK_ENDED, LINK_ERASED."""
         order_id = self._links.order_of(token, now)
         async with self._engine.begin() as tx:
             try:
                 view = await store.read(tx, order_id)
             except NotFound:
                 raise NotFound("LINK_UNKNOWN", "no order has this link") from None
+            if view.order.erased_at:
+                raise NotFound("LINK_ERASED", "whose order this was is not known any more")
             name = await customers_store.channel_name(tx, view.order.content.channel_id)
         seen = customer_view.see(view.order, view.payment_failed_since is not None, now)
         return Seen(view, name, seen)

@@ -13,7 +13,7 @@ from kit.values.money import Money
 from services.orders import invoicing_store as store
 from services.orders.domain import invoicing
 from services.orders.domain.document import Document, DocumentContent, DocumentKind, number_of, series_of, zone_of
-from services.orders.domain.model import Order
+from services.orders.domain.model import Address, Order
 from services.orders.invoicing_store import DocumentFilter
 from services.orders.reading import Position
 
@@ -81,10 +81,11 @@ class Documents:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def get(self, number: str) -> Document:
-        """NotFound / DOCUMENT_NOT_FOUND."""
+    async def get(self, number: str) -> tuple[Document, Address | None]:
+        """With its buyer, of whom nothing may be left. NotFound / DOCUMENT_NOT_FOUND."""
         async with self._engine.begin() as tx:
-            return await store.read(tx, number)
+            found = await store.read(tx, number)
+            return found, await store.read_buyer(tx, found.content.order_id)
 
     async def list_documents(self, wanted: DocumentFilter, size: int, after: Position | None) -> list[Document]:
         """A page, newest first."""

@@ -7,6 +7,7 @@ from oms.orders.v1.document_service_pb2_grpc import DocumentServiceServicer
 from services.orders import translate_documents as to
 from services.orders import wire
 from services.orders.invoicing import Documents
+from services.orders.translate import from_address
 
 
 class DocumentRpc(DocumentServiceServicer):
@@ -17,7 +18,10 @@ class DocumentRpc(DocumentServiceServicer):
 
     async def GetDocument(self, request: pb.GetDocumentRequest, context: Any) -> pb.GetDocumentResponse:
         wire.check_text(request)
-        return pb.GetDocumentResponse(document=to.from_document(await self._documents.get(request.number)))
+        found, buyer = await self._documents.get(request.number)
+        return pb.GetDocumentResponse(
+            document=to.from_document(found), buyer=from_address(buyer) if buyer else None
+        )
 
     async def ListDocuments(self, request: pb.ListDocumentsRequest, context: Any) -> pb.ListDocumentsResponse:
         wire.check_text(request)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kit.errors import NotFound
 from services.orders import documents as doc
 from services.orders.domain.document import Document, DocumentKind, Seller
-from services.orders.domain.model import DocumentTerms
+from services.orders.domain.model import Address, DocumentTerms
 from services.orders.reading import Position
 from services.orders.tables import document, sales_channel
 
@@ -113,6 +113,19 @@ async def read(tx: AsyncConnection, number: str) -> Document:
     if row is None:
         raise NotFound("DOCUMENT_NOT_FOUND", "there is no such document", field="number", number=number)
     return _document(row)
+
+
+_BUYER = text(
+    """SELECT jsonb_build_object('name', coalesce(nullif(name, ''), ship_to_name), 'street_lines', street_lines,
+                                 'postcode', postcode, 'city', city, 'country', country)
+       FROM order_customer WHERE order_id = :order_id AND (name <> '' OR ship_to_name <> '')"""
+)
+
+
+async def read_buyer(tx: AsyncConnection, order_id: str) -> Address | None:
+    """Whom an order's documents are for, and where it went; None when nothing is left of him."""
+    found = (await tx.execute(_BUYER, {"order_id": order_id})).scalar_one_or_none()
+    return doc.ADDRESS.validate_python(found) if found else None
 
 
 async def list_documents(

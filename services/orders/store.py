@@ -25,6 +25,7 @@ from services.orders.domain.fraud import Look, Seen
 from services.orders.domain.fraud_policy import Trait
 from services.orders.domain.holds import next_date, open_holds, review_until
 from services.orders.domain.model import (
+    Address,
     Buyer,
     Content,
     Decision,
@@ -444,7 +445,7 @@ def _view(row: _Whole) -> View:
     )
     return View(
         order,
-        _buyer(row.buyer),
+        _buyer(row.buyer, bool(head["erased_at"])),
         head["customer_status"],
         head["fine_status"],
         _instant(head["payment_failed_since"]),
@@ -456,9 +457,12 @@ def _instant(text_: str | None) -> datetime | None:
     return datetime.fromisoformat(text_) if text_ else None
 
 
-def _buyer(row: dict[str, Any] | None) -> Buyer:
+def _buyer(row: dict[str, Any] | None, is_erased: bool) -> Buyer:
+    """Of one that is erased the country stays. What is kept for its documents is read with these alone."""
     if row is None:
         return Buyer()
+    if is_erased:
+        return Buyer(ship_to=Address(country=row["country"]))
     ship_to = {**row, "name": row["ship_to_name"]}
     return Buyer(
         doc.CUSTOMER.validate_python(row),
@@ -487,7 +491,7 @@ _SAVE = text(
             hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since,
             unclaimed_since = n.unclaimed_since, appointment = n.appointment,
             fraud = n.fraud, review_until = n.review_until, changes = n.changes, trial = n.trial,
-            choices = n.choices
+            choices = n.choices, erased_at = n.erased_at
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (
@@ -530,7 +534,7 @@ _SAVE = text(
         INSERT INTO refund SELECT * FROM jsonb_populate_recordset(NULL::refund, CAST(:refunds AS jsonb))
         ON CONFLICT (refund_id) DO UPDATE
         SET state = excluded.state, attempts = excluded.attempts, failure = excluded.failure,
-            settled_at = excluded.settled_at
+            settled_at = excluded.settled_at, reason = excluded.reason
     ), gone AS (
         DELETE FROM line_range r USING jsonb_populate_recordset(NULL::line_range, CAST(:gone AS jsonb)) g
         WHERE r.order_id = g.order_id AND r.line_number = g.line_number AND r.from_unit = g.from_unit
@@ -636,6 +640,7 @@ def _changing(order: Order) -> dict[str, Any]:
         "review_until": until.isoformat() if (until := review_until(order)) else None,
         "trial": doc.to_json(doc.TRIAL, order.trial) if order.trial else None,
         "choices": doc.to_json(doc.CHOICES, order.choices),
+        "erased_at": order.erased_at.isoformat() if order.erased_at else None,
     }
 
 

@@ -360,6 +360,7 @@ def from_view(view: View) -> pb.Order:
         changes=[from_change(each) for each in one.changes],
         trial=from_trial(one.trial),
         choices=[from_choice(each) for each in one.choices],
+        erased_at=from_instant(one.erased_at),
     )
 
 

@@ -1080,6 +1080,8 @@ class Order:
     trial: Trial | None = None
     # Oldest first.
     choices: tuple[CustomerChoice, ...] = ()
+    # Since when nobody knows who bought it.
+    erased_at: datetime | None = None
 
     @property
     def cooling_off_until(self) -> datetime | None:

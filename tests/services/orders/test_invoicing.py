@@ -19,7 +19,7 @@ from services.orders.domain.states import OrderState
 from services.orders.invoicing import Documents
 from services.orders.invoicing_store import DocumentFilter
 from services.orders.refunding import Refunds
-from tests.services.orders.builders import COOLED, NOON, PLANTED, Shop, leg, outcome, rows
+from tests.services.orders.builders import BUYER, COOLED, NOON, PLANTED, Shop, leg, outcome, rows
 from tests.trips import round_trips
 
 CAPTURED = Outcome("captured", "", "", NOON)
@@ -96,7 +96,7 @@ async def test_a_capture_that_is_told_twice_is_billed_once(shop: Shop, documents
     acts = [shop.service.record_capture(one, work, CAPTURED) for one in (asked, asked, shop.asked(), shop.asked())]
     await asyncio.gather(*acts, return_exceptions=True)
     (one,) = await documents.list_documents(DocumentFilter(order_id=order_id), 10, None)
-    assert one == await documents.get(one.number)
+    assert await documents.get(one.number) == (one, BUYER.ship_to)
     assert (one.content.amount_minor, one.seller.name, one.issued_at) == (6490, "Web shop", NOON)
 
 

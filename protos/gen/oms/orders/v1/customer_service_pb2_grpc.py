@@ -61,7 +61,7 @@ class CustomerServiceServicer:
 
     def GetOrderOfLink(self, request, context):
         """The order of a link, as its customer may see it. NOT_FOUND / LINK_UNKNOWN (also for an order that is gone),
-        LINK_ENDED.
+        LINK_ENDED, LINK_ERASED (its customer was erased).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,7 @@ class CustomerServiceStub:
     """
     GetOrderOfLink: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.GetOrderOfLinkRequest, _customer_service_pb2.GetOrderOfLinkResponse]
     """The order of a link, as its customer may see it. NOT_FOUND / LINK_UNKNOWN (also for an order that is gone),
-    LINK_ENDED.
+    LINK_ENDED, LINK_ERASED (its customer was erased).
     """
 
 @_typing.type_check_only
@@ -53,7 +53,7 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """
     GetOrderOfLink: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.GetOrderOfLinkRequest, _customer_service_pb2.GetOrderOfLinkResponse]  # type: ignore[assignment]
     """The order of a link, as its customer may see it. NOT_FOUND / LINK_UNKNOWN (also for an order that is gone),
-    LINK_ENDED.
+    LINK_ENDED, LINK_ERASED (its customer was erased).
     """
 
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -76,7 +76,7 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.GetOrderOfLinkResponse, _abc.Awaitable[_customer_service_pb2.GetOrderOfLinkResponse]]:
         """The order of a link, as its customer may see it. NOT_FOUND / LINK_UNKNOWN (also for an order that is gone),
-        LINK_ENDED.
+        LINK_ENDED, LINK_ERASED (its customer was erased).
         """
 
 def add_CustomerServiceServicer_to_server(servicer: CustomerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -23,32 +23,33 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from oms.orders.v1 import orders_service_pb2 as oms_dot_orders_dot_v1_dot_orders__service__pb2
 from oms.type.v1 import type_pb2 as oms_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$oms/orders/v1/document_service.proto\x12\roms.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16oms/type/v1/type.proto\"\xea\x03\n\x08\x44ocument\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06series\x18\x03 \x01(\t\x12\x0c\n\x04year\x18\x04 \x01(\x05\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12-\n\tissued_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tissued_on\x18\x07 \x01(\t\x12\x10\n\x08order_id\x18\x08 \x01(\t\x12\x12\n\nchannel_id\x18\t \x01(\t\x12\x10\n\x08point_id\x18\n \x01(\t\x12\r\n\x05\x63\x61use\x18\x0b \x01(\t\x12\x10\n\x08\x63urrency\x18\x0c \x01(\t\x12*\n\x05lines\x18\r \x03(\x0b\x32\x1b.oms.orders.v1.DocumentLine\x12-\n\x08shipping\x18\x0e \x03(\x0b\x32\x1b.oms.orders.v1.DocumentPart\x12\x30\n\x0b\x61\x64justments\x18\x0f \x03(\x0b\x32\x1b.oms.orders.v1.DocumentPart\x12+\n\x06totals\x18\x10 \x03(\x0b\x32\x1b.oms.orders.v1.DocumentPart\x12\x10\n\x08\x63orrects\x18\x11 \x03(\t\x12\x13\n\x0bseller_name\x18\x12 \x01(\t\x12\x14\n\x0cseller_lines\x18\x13 \x03(\t\"\xdc\x01\n\x0c\x44ocumentLine\x12\x13\n\x0bline_number\x18\x01 \x01(\x05\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x11\n\tfrom_unit\x18\x04 \x01(\x03\x12\x0f\n\x07to_unit\x18\x05 \x01(\x03\x12\x11\n\tnet_minor\x18\x06 \x01(\x03\x12\x1d\n\x15tax_rate_basis_points\x18\x07 \x01(\x05\x12\x11\n\ttax_minor\x18\x08 \x01(\x03\x12\x32\n\tdiscounts\x18\t \x03(\x0b\x32\x1f.oms.orders.v1.DocumentDiscount\"6\n\x10\x44ocumentDiscount\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x02 \x01(\x03\"S\n\x0c\x44ocumentPart\x12\x1d\n\x15tax_rate_basis_points\x18\x01 \x01(\x05\x12\x11\n\tnet_minor\x18\x02 \x01(\x03\x12\x11\n\ttax_minor\x18\x03 \x01(\x03\"$\n\x12GetDocumentRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\"@\n\x13GetDocumentResponse\x12)\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Document\"\xd9\x01\n\x14ListDocumentsRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hannel_ids\x18\x02 \x03(\t\x12\x0e\n\x06series\x18\x03 \x03(\t\x12\r\n\x05kinds\x18\x04 \x03(\t\x12(\n\x04\x66rom\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x04page\x18\x07 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"h\n\x15ListDocumentsResponse\x12*\n\tdocuments\x18\x01 \x03(\x0b\x32\x17.oms.orders.v1.Document\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo2\xc3\x01\n\x0f\x44ocumentService\x12T\n\x0bGetDocument\x12!.oms.orders.v1.GetDocumentRequest\x1a\".oms.orders.v1.GetDocumentResponse\x12Z\n\rListDocuments\x12#.oms.orders.v1.ListDocumentsRequest\x1a$.oms.orders.v1.ListDocumentsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$oms/orders/v1/document_service.proto\x12\roms.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"oms/orders/v1/orders_service.proto\x1a\x16oms/type/v1/type.proto\"\xea\x03\n\x08\x44ocument\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06series\x18\x03 \x01(\t\x12\x0c\n\x04year\x18\x04 \x01(\x05\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12-\n\tissued_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tissued_on\x18\x07 \x01(\t\x12\x10\n\x08order_id\x18\x08 \x01(\t\x12\x12\n\nchannel_id\x18\t \x01(\t\x12\x10\n\x08point_id\x18\n \x01(\t\x12\r\n\x05\x63\x61use\x18\x0b \x01(\t\x12\x10\n\x08\x63urrency\x18\x0c \x01(\t\x12*\n\x05lines\x18\r \x03(\x0b\x32\x1b.oms.orders.v1.DocumentLine\x12-\n\x08shipping\x18\x0e \x03(\x0b\x32\x1b.oms.orders.v1.DocumentPart\x12\x30\n\x0b\x61\x64justments\x18\x0f \x03(\x0b\x32\x1b.oms.orders.v1.DocumentPart\x12+\n\x06totals\x18\x10 \x03(\x0b\x32\x1b.oms.orders.v1.DocumentPart\x12\x10\n\x08\x63orrects\x18\x11 \x03(\t\x12\x13\n\x0bseller_name\x18\x12 \x01(\t\x12\x14\n\x0cseller_lines\x18\x13 \x03(\t\"\xdc\x01\n\x0c\x44ocumentLine\x12\x13\n\x0bline_number\x18\x01 \x01(\x05\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x11\n\tfrom_unit\x18\x04 \x01(\x03\x12\x0f\n\x07to_unit\x18\x05 \x01(\x03\x12\x11\n\tnet_minor\x18\x06 \x01(\x03\x12\x1d\n\x15tax_rate_basis_points\x18\x07 \x01(\x05\x12\x11\n\ttax_minor\x18\x08 \x01(\x03\x12\x32\n\tdiscounts\x18\t \x03(\x0b\x32\x1f.oms.orders.v1.DocumentDiscount\"6\n\x10\x44ocumentDiscount\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0c\x61mount_minor\x18\x02 \x01(\x03\"S\n\x0c\x44ocumentPart\x12\x1d\n\x15tax_rate_basis_points\x18\x01 \x01(\x05\x12\x11\n\tnet_minor\x18\x02 \x01(\x03\x12\x11\n\ttax_minor\x18\x03 \x01(\x03\"$\n\x12GetDocumentRequest\x12\x0e\n\x06number\x18\x01 \x01(\t\"g\n\x13GetDocumentResponse\x12)\n\x08\x64ocument\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.Document\x12%\n\x05\x62uyer\x18\x02 \x01(\x0b\x32\x16.oms.orders.v1.Address\"\xd9\x01\n\x14ListDocumentsRequest\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63hannel_ids\x18\x02 \x03(\t\x12\x0e\n\x06series\x18\x03 \x03(\t\x12\r\n\x05kinds\x18\x04 \x03(\t\x12(\n\x04\x66rom\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x05until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x04page\x18\x07 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"h\n\x15ListDocumentsResponse\x12*\n\tdocuments\x18\x01 \x03(\x0b\x32\x17.oms.orders.v1.Document\x12#\n\x04page\x18\x02 \x01(\x0b\x32\x15.oms.type.v1.PageInfo2\xc3\x01\n\x0f\x44ocumentService\x12T\n\x0bGetDocument\x12!.oms.orders.v1.GetDocumentRequest\x1a\".oms.orders.v1.GetDocumentResponse\x12Z\n\rListDocuments\x12#.oms.orders.v1.ListDocumentsRequest\x1a$.oms.orders.v1.ListDocumentsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'oms.orders.v1.document_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DOCUMENT']._serialized_start=113
-  _globals['_DOCUMENT']._serialized_end=603
-  _globals['_DOCUMENTLINE']._serialized_start=606
-  _globals['_DOCUMENTLINE']._serialized_end=826
-  _globals['_DOCUMENTDISCOUNT']._serialized_start=828
-  _globals['_DOCUMENTDISCOUNT']._serialized_end=882
-  _globals['_DOCUMENTPART']._serialized_start=884
-  _globals['_DOCUMENTPART']._serialized_end=967
-  _globals['_GETDOCUMENTREQUEST']._serialized_start=969
-  _globals['_GETDOCUMENTREQUEST']._serialized_end=1005
-  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1007
-  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1071
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1074
-  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1291
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1293
-  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1397
-  _globals['_DOCUMENTSERVICE']._serialized_start=1400
-  _globals['_DOCUMENTSERVICE']._serialized_end=1595
+  _globals['_DOCUMENT']._serialized_start=149
+  _globals['_DOCUMENT']._serialized_end=639
+  _globals['_DOCUMENTLINE']._serialized_start=642
+  _globals['_DOCUMENTLINE']._serialized_end=862
+  _globals['_DOCUMENTDISCOUNT']._serialized_start=864
+  _globals['_DOCUMENTDISCOUNT']._serialized_end=918
+  _globals['_DOCUMENTPART']._serialized_start=920
+  _globals['_DOCUMENTPART']._serialized_end=1003
+  _globals['_GETDOCUMENTREQUEST']._serialized_start=1005
+  _globals['_GETDOCUMENTREQUEST']._serialized_end=1041
+  _globals['_GETDOCUMENTRESPONSE']._serialized_start=1043
+  _globals['_GETDOCUMENTRESPONSE']._serialized_end=1146
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_start=1149
+  _globals['_LISTDOCUMENTSREQUEST']._serialized_end=1366
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_start=1368
+  _globals['_LISTDOCUMENTSRESPONSE']._serialized_end=1472
+  _globals['_DOCUMENTSERVICE']._serialized_start=1475
+  _globals['_DOCUMENTSERVICE']._serialized_end=1670
 # @@protoc_insertion_point(module_scope)

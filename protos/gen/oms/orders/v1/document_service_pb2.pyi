@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from oms.orders.v1 import orders_service_pb2 as _orders_service_pb2
 from oms.type.v1 import type_pb2 as _type_pb2
 import builtins as _builtins
 import sys
@@ -248,16 +249,24 @@ class GetDocumentResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DOCUMENT_FIELD_NUMBER: _builtins.int
+    BUYER_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def document(self) -> Global___Document: ...
+    @_builtins.property
+    def buyer(self) -> _orders_service_pb2.Address:
+        """Whom it is for: the buyer's name, and where the order went. Absent once nothing is left of him: where the law
+        wants documents kept, that is later than the rest of him is erased.
+        """
+
     def __init__(
         self,
         *,
         document: Global___Document | None = ...,
+        buyer: _orders_service_pb2.Address | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "document", b"document"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buyer", b"buyer", "document", b"document"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
