@@ -102,6 +102,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/orders/{order_id}/customer"): SERVICE,
     ("GET", "/v1/customers/{customer_id}/orders"): SERVICE,
     ("POST", "/v1/customers/search"): SERVICE,
+    ("POST", "/v1/customers/{customer_id}/erasure"): SERVICE,
+    ("POST", "/v1/orders/{order_id}/customer/erasure"): SERVICE,
     # The rules of each hold say who may let it go; who cancels is asked for in the route.
     ("POST", "/v1/bulk-actions"): _ASSIGNING,
     ("GET", "/v1/bulk-actions/{bulk_id}"): _ASSIGNING,

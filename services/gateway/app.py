@@ -39,6 +39,7 @@ from services.gateway.routes.customer_links import customer_links_router
 from services.gateway.routes.decisions import decisions_router
 from services.gateway.routes.desk import desk_router
 from services.gateway.routes.documents import documents_router
+from services.gateway.routes.erasure import erasure_router
 from services.gateway.routes.figures import figures_router
 from services.gateway.routes.handovers import handovers_router
 from services.gateway.routes.health import health_router
@@ -154,6 +155,7 @@ _ROUTERS = (
     holds_router,
     reviews_router,
     desk_router,
+    erasure_router,
     bulk_router,
     life_cycles_router,
     changes_router,

@@ -10,7 +10,6 @@ from typing import Any
 
 from kit.errors import NotFound
 from oms.orders.v1 import document_service_pb2 as documents
-from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as payments
 from services.gateway import access, reading
 from services.gateway.auth import Caller
@@ -47,15 +46,15 @@ async def of_order(clients: Clients, caller: Caller, order_id: str) -> list[Docu
 
 async def detail(clients: Clients, caller: Caller, number: str) -> DocumentDetail:
     """Raises NotFound / DOCUMENT_NOT_FOUND also for a document of an order that the caller may not see."""
-    found = (
-        await clients.read(clients.documents.GetDocument, documents.GetDocumentRequest(number=number))
-    ).document
+    answer = await clients.read(clients.documents.GetDocument, documents.GetDocumentRequest(number=number))
+    found = answer.document
     try:
         order = await reading.visible_order(clients, caller, found.order_id)
     except NotFound:
         # Word for word what orders says of a document that does not exist.
         raise NotFound("DOCUMENT_NOT_FOUND", "there is no such document", field="number", number=number) from None
-    buyer = _buyer(order) if access.knows_buyer(caller, order.content.channel_id) else None
+    is_known = answer.HasField("buyer") and access.knows_buyer(caller, order.content.channel_id)
+    buyer = {"name": answer.buyer.name, "address": plain(answer.buyer)} if is_known else None
     tenders = await _tenders(clients, found)
     return DocumentDetail.model_validate({**_values(found), "buyer": buyer, "tenders": tenders})
 
@@ -109,13 +108,6 @@ def _values(one: documents.Document) -> dict[str, Any]:
         "point_id": one.point_id or None,
         "total": {"amount_minor": amount, "currency": one.currency},
     }
-
-
-def _buyer(order: orders.Order) -> dict[str, Any] | None:
-    """None when nothing is left of him."""
-    who, where = order.content.customer, order.content.ship_to
-    name = who.name or where.name
-    return {"name": name, "address": plain(where)} if name else None
 
 
 async def _tenders(clients: Clients, one: documents.Document) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from oms.orders.v1.consolidation_service_pb2_grpc import ConsolidationServiceStu
 from oms.orders.v1.customer_service_pb2_grpc import CustomerServiceStub
 from oms.orders.v1.desk_service_pb2_grpc import DeskServiceStub
 from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
+from oms.orders.v1.erasure_service_pb2_grpc import ErasureServiceStub
 from oms.orders.v1.figures_service_pb2_grpc import FiguresServiceStub
 from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceStub
 from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceStub
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from oms.orders.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
     from oms.orders.v1.desk_service_pb2_grpc import DeskServiceAsyncStub
     from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
+    from oms.orders.v1.erasure_service_pb2_grpc import ErasureServiceAsyncStub
     from oms.orders.v1.figures_service_pb2_grpc import FiguresServiceAsyncStub
     from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceAsyncStub
     from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceAsyncStub
@@ -140,6 +142,7 @@ class Clients:
         self.picking: PickingServiceAsyncStub = PickingServiceStub(self._channels["orders"])
         self.manifests: ManifestServiceAsyncStub = ManifestServiceStub(self._channels["orders"])
         self.figures: FiguresServiceAsyncStub = FiguresServiceStub(self._channels["orders"])
+        self.erasure: ErasureServiceAsyncStub = ErasureServiceStub(self._channels["orders"])
         self.customers: CustomerServiceAsyncStub = CustomerServiceStub(self._channels["orders"])
         self.trials: TrialServiceAsyncStub = TrialServiceStub(self._channels["orders"])
         self.notifications: NotificationServiceAsyncStub = NotificationServiceStub(self._channels["orders"])

@@ -520,6 +520,7 @@ class ChangeView(Shown):
 class OrderView(OrderSummary):
     """An order, commercial and logistic. Customer and address are null for whom they do not concern."""
 
+    erased_at: datetime | None = Field(None, description="Since when nobody knows who bought it")
     cooling_off_until: datetime | None
     next_action_url: str | None
     cancellation_reason: str | None

@@ -78,7 +78,7 @@ class FakeCustomers(CustomerServiceServicer):
     async def GetOrderOfLink(self, request: Any, context: Any) -> pb.GetOrderOfLinkResponse:
         self._world.note("GetOrderOfLink", request)
         if request.token not in self._world.linked:
-            reason = "LINK_ENDED" if request.token == "ended" else "LINK_UNKNOWN"
+            reason = {"ended": "LINK_ENDED", "erased": "LINK_ERASED"}.get(request.token, "LINK_UNKNOWN")
             raise NotFound(reason, "no order has this link")
         return pb.GetOrderOfLinkResponse(order=self._world.linked[request.token])
 

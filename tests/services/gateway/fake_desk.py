@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from kit import times
-from kit.errors import NotFound
+from kit.errors import FailedPrecondition, NotFound
 from oms.orders.v1 import bulk_service_pb2 as bulk
 from oms.orders.v1 import desk_service_pb2 as pb
+from oms.orders.v1 import erasure_service_pb2 as erasure
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.bulk_service_pb2_grpc import BulkServiceServicer, add_BulkServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import DeskServiceServicer, add_DeskServiceServicer_to_server
+from oms.orders.v1.erasure_service_pb2_grpc import ErasureServiceServicer, add_ErasureServiceServicer_to_server
 from oms.type.v1 import type_pb2 as types
 
 if TYPE_CHECKING:
@@ -142,7 +144,22 @@ class FakeBulk(BulkServiceServicer):
         )
 
 
+class FakeErasure(ErasureServiceServicer):
+    """Two orders, of which one was billed; one of `c-open` is open."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+
+    async def EraseCustomer(self, request: Any, context: Any) -> erasure.EraseCustomerResponse:
+        self._world.note("EraseCustomer", request)
+        if request.customer_id == "c-open":
+            raise FailedPrecondition("ORDERS_OPEN", "orders are not closed: ord_1", orders=1, order_ids="ord_1")
+        until = times.to_proto(NOON)
+        return erasure.EraseCustomerResponse(orders=2, kept_for_documents=1, documents_until=until)
+
+
 def register(world: "World", server: grpc.aio.Server) -> None:
     """Adds it to a server."""
     add_BulkServiceServicer_to_server(FakeBulk(world), server)
+    add_ErasureServiceServicer_to_server(FakeErasure(world), server)
     add_DeskServiceServicer_to_server(FakeDesk(world), server)

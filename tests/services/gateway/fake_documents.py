@@ -8,6 +8,7 @@ import grpc
 from kit import times
 from kit.errors import NotFound
 from oms.orders.v1 import document_service_pb2 as pb
+from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.document_service_pb2_grpc import (
     DocumentServiceServicer,
     add_DocumentServiceServicer_to_server,
@@ -27,7 +28,13 @@ class FakeDocuments(DocumentServiceServicer):
         self._world.note("GetDocument", request)
         if request.number != INVOICE.number:
             raise NotFound("DOCUMENT_NOT_FOUND", "there is no such document", number=request.number)
-        return pb.GetDocumentResponse(document=INVOICE)
+        placed = self._world.placed.get(INVOICE.order_id)
+        buyer = None
+        if placed and (placed.content.customer.name or placed.content.ship_to.name):
+            buyer = orders.Address()
+            buyer.CopyFrom(placed.content.ship_to)
+            buyer.name = placed.content.customer.name or buyer.name
+        return pb.GetDocumentResponse(document=INVOICE, buyer=buyer)
 
     async def ListDocuments(self, request: Any, context: Any) -> pb.ListDocumentsResponse:
         self._world.note("ListDocuments", request)

@@ -39,6 +39,7 @@ from oms.orders.v1.consolidation_service_pb2_grpc import add_ConsolidationServic
 from oms.orders.v1.customer_service_pb2_grpc import add_CustomerServiceServicer_to_server
 from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_server
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
+from oms.orders.v1.erasure_service_pb2_grpc import add_ErasureServiceServicer_to_server
 from oms.orders.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
 from oms.orders.v1.manifest_service_pb2_grpc import add_ManifestServiceServicer_to_server
 from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
@@ -103,6 +104,9 @@ from services.orders.customers import Customers
 from services.orders.customers_rpc import CustomerRpc
 from services.orders.desk import Desk
 from services.orders.desk_rpc import DeskRpc
+from services.orders.domain.erasing import Retention
+from services.orders.erasing import Erasing
+from services.orders.erasing_rpc import ErasureRpc
 from services.orders.figures import Figures
 from services.orders.figures_rpc import FiguresRpc
 from services.orders.holding import Holding
@@ -270,6 +274,8 @@ def _add_orders(server: grpc.aio.Server, engine: AsyncEngine, bell: Bell) -> Non
     add_PickingServiceServicer_to_server(PickingRpc(PickLists(*of_orders)), server)
     add_ManifestServiceServicer_to_server(ManifestRpc(Manifests(*of_orders, "9520417")), server)
     add_CustomerServiceServicer_to_server(CustomerRpc(Customers(engine, links), codes), server)
+    erasing = Erasing(*of_orders, identities, Retention(1095), Retention(3650))
+    add_ErasureServiceServicer_to_server(ErasureRpc(erasing), server)
     add_FiguresServiceServicer_to_server(FiguresRpc(Figures(engine)), server)
     notifying = Notifying(engine, links, codes, {})
     add_NotificationServiceServicer_to_server(NotificationRpc(notifying), server)

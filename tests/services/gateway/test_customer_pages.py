@@ -147,6 +147,12 @@ async def test_an_address_is_a_secret_that_nobody_keeps_lists_or_passes_on(http:
         assert "script-src" not in policy
 
 
+async def test_the_page_of_an_order_that_was_erased_is_gone(http: httpx.AsyncClient) -> None:
+    for language, said in (("en", "This page is gone"), ("fr", "effacées")):
+        page = await http.get("/track/erased", params={"lang": language})
+        assert (page.status_code, said in page.text) == (410, True)
+
+
 @pytest.mark.parametrize("token", ["unknown", "ended", "a%20b", "%00", "é", "x" * 400])
 async def test_what_is_no_link_gets_a_page_that_says_nothing_more(http: httpx.AsyncClient, token: str) -> None:
     answers = [await http.get(f"/track/{token}"), await http.get(f"/track/{token}/cancel")]

@@ -109,7 +109,7 @@ async def cancel(
 
 
 async def _order_of(clients: Clients, token: str) -> customers.CustomerOrder:
-    """Raises NotFound / LINK_UNKNOWN, LINK_ENDED."""
+    """Raises NotFound / LINK_UNKNOWN, LINK_ENDED, LINK_ERASED."""
     if not _TOKEN.fullmatch(token):
         raise NotFound("LINK_UNKNOWN", "no order has this link")
     asked = customers.GetOrderOfLinkRequest(token=token)
@@ -192,7 +192,12 @@ def _name(found: customers.CustomerOrder) -> str:
 
 
 def _said(request: Request, error: OmsError, language: Language) -> Response:
-    """A few words instead of the order: what is no link and what is none any more look the same."""
+    """A few words instead of the order: what is no link and what is none any more look the same.
+
+    Of an order that was erased the page is gone, which whoever had its link may know.
+    """
+    if error.reason == "LINK_ERASED":
+        return _page(request, "customer/said.html", language, 410, said="erased", heading="")
     if isinstance(error, NotFound | InvalidArgument):
         return _page(request, "customer/said.html", language, 404, said="unknown", heading="")
     response = _page(request, "customer/said.html", language, 503, said="away", heading="")

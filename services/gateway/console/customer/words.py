@@ -182,6 +182,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "This link leads nowhere, or has ended. Check the address that you were sent, or ask the shop for one.",
         "Ce lien ne mène nulle part, ou a expiré. Vérifiez l'adresse reçue, ou demandez-en une à la boutique.",
     ),
+    "erased_title": ("This page is gone", "Cette page n'existe plus"),
+    "erased": (
+        "Your details were erased, and this page with them. The order itself is done.",
+        "Vos données ont été effacées, et cette page avec elles. La commande elle-même est terminée.",
+    ),
     "away_title": ("Please try again", "Veuillez réessayer"),
     "away": (
         "Your order cannot be shown at the moment. Nothing is wrong with it.",
