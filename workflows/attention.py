@@ -1,5 +1,6 @@
 """What both stories share: being told of events, standing by a decision, and asking a person for help."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
@@ -22,6 +23,8 @@ class Story:
         self._happenings: dict[str, Happening] = {}
         self._blocked: dict[int, str] = {}
         self._insisted = 0
+        # How often a person was asked, by step.
+        self._asked = Counter[int]()
         self._resumes = 0
 
     @workflow.signal
@@ -95,8 +98,10 @@ class Story:
         workflow.logger.error("a person is needed", extra={"reason": reason})
         self._mark(number, reason)
         seen = self._resumes
+        self._asked[number] += 1
+        pause = min(policies.ATTENTION_RETRY * self._asked[number], policies.ATTENTION_LONGEST)
         try:
-            await workflow.wait_condition(lambda: self._resumes > seen, timeout=policies.ATTENTION_RETRY)
+            await workflow.wait_condition(lambda: self._resumes > seen, timeout=pause)
         except TimeoutError:
             return
 

@@ -30,8 +30,10 @@ CAPTURE_RETRIES = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 # do not ask their provider in one second too.
 AUTHORISE_SPREAD = timedelta(hours=6)
 
-# A step that failed for good is flagged for a person and tried again after this, or at once on `resume`.
+# A step that failed for good is flagged for a person and tried again after this, each time so much later, or at
+# once on `resume`. In time that is once a day: no history grows to its end while nobody comes.
 ATTENTION_RETRY = timedelta(hours=1)
+ATTENTION_LONGEST = timedelta(days=1)
 
 # What is unpacked was kept from being sold before, or is about to be: looked at so often, in all a few minutes.
 PUT_BACK_LOOK = timedelta(seconds=20)
