@@ -307,6 +307,7 @@ class Amending(Capturing):
             promised_until=self._promised_until,
             overlays=overlays,
             own_holds=wanted.held,
+            check_required=True,
         )
 
     def _reserve_more(self, change_id: str, number: int, holds: list[Hold]) -> ReserveRequest:

@@ -140,13 +140,14 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
-    """A line that could not be had, and how much of it could."""
+    """A line that could not be had, and how much of it could; `missing_fields`: must be put on it, and is not."""
 
     line_number: int
     sku: str
     requested: int
     available: int
     reason: str
+    missing_fields: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +259,7 @@ class PlanRequest:
     """Where to ship these lines from. `promised_until` is empty before a promise was made.
 
     `replaced`: legs of a promised order that the plan stands for, so that it takes their room over.
+    `check_required`: it is what a customer orders, so what must be put on an article is on all lines of it.
     """
 
     request_id: str
@@ -281,6 +283,7 @@ class PlanRequest:
     # The store at which it is collected.
     collect_at: str = ""
     may_consolidate: bool = False
+    check_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,6 +182,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         if not self._order.lines:
             return Plan("", [], "", "", [])
         wanted = self._plan_of(self._order.lines, overlays, self._order.quote_id, in_basket, supplies=supplies)
+        wanted = replace(wanted, check_required=True)
         self._undo["capacity"] = self._give_all_room_back
         wanted = replace(wanted, may_consolidate=self._order.life_cycle.consolidates)
         plan = await calls.plan_order(wanted)

@@ -28,6 +28,12 @@ class Refused(Exception):
 
 def no_place(unplanned: list[RefusedLine]) -> Refusal:
     """Lines that no plan has a place for."""
+    if incomplete := [line for line in unplanned if line.missing_fields]:
+        missing = (
+            f"line {line.line_number}: {line.sku} is not sold without {' and '.join(line.missing_fields)}"
+            for line in incomplete
+        )
+        return Refusal("PERSONALISATION_REQUIRED", "; ".join(missing), incomplete)
     if any(line.reason in _NO_STOCK for line in unplanned):
         return Refusal("STOCK_UNAVAILABLE", "not enough stock for these lines", unplanned)
     return Refusal("NOT_DELIVERABLE", "these lines cannot be delivered to this destination", unplanned)

@@ -1,4 +1,7 @@
-"""Whether what customers want on their units can be: inventory knows what an article may have, and how long."""
+"""Whether what customers want on their units can be: inventory knows what an article may have, and how long.
+
+What it must have is judged by the plan, which knows each article: orders without texts ask for nothing here.
+"""
 
 from collections.abc import Sequence
 

@@ -19,7 +19,7 @@ from kit.requests import digest
 from kit.values.ids import new_id
 from services.promise import checks, store
 from services.promise.capacities import Capacities, Kept
-from services.promise.domain import boxing, engine, listing, quoting, ranking, recording
+from services.promise.domain import boxing, engine, listing, personalising, quoting, ranking, recording
 from services.promise.domain.calendars import Calendars, HandOver
 from services.promise.domain.capacity import ALL_DAY
 from services.promise.domain.listing import Listed
@@ -402,7 +402,7 @@ def _planned(
     decision: Decision, snapshot: engine.Snapshot, ruleset: Ruleset, option: DeliveryOption | None
 ) -> Decision:
     request = decision.request
-    if not decision.quote_id:
+    if not decision.quote_id or personalising.incomplete(snapshot.stock.items, request):
         return replace(decision, outcome=engine.plan(snapshot, request, ruleset))
     if option is not None:
         limits = Limits(option.plan.window.end, option.plan.price)

@@ -44,7 +44,8 @@ def to_item(item: inventory_pb.Item) -> n.Item:
         prices={one.channel_id: _to_money(one.price) for one in item.prices},
         release_date=date.fromisoformat(item.release_date) if item.release_date else None,
         personalisations={
-            one.name: n.Personalisation(one.capability, one.work_minutes) for one in item.personalisations
+            one.name: n.Personalisation(one.capability, one.work_minutes, one.required)
+            for one in item.personalisations
         },
     )
 
@@ -216,6 +217,7 @@ def to_plan_request(request: pb.PlanOrderRequest) -> n.PlanRequest:
         supply_overlays=tuple(
             n.SupplyOverlay(o.sku, o.point_id, o.supply_id, o.units) for o in request.supply_overlays
         ),
+        check_required=request.check_required,
     )
 
 
@@ -441,7 +443,13 @@ def plan_proto(plan: p.Plan) -> pb.Plan:
 def unplanned_proto(decision: p.Decision) -> list[pb.UnplannedLine]:
     """Units without a place."""
     return [
-        pb.UnplannedLine(line_number=u.line_number, sku=u.sku, quantity=u.quantity, reason=u.reason)
+        pb.UnplannedLine(
+            line_number=u.line_number,
+            sku=u.sku,
+            quantity=u.quantity,
+            reason=u.reason,
+            missing_fields=u.missing_fields,
+        )
         for u in decision.outcome.unplanned
     ]
 

@@ -68,6 +68,25 @@ async def test_without_a_point_that_can_engrave_it_the_order_is_refused(world: W
     await world.assert_settled(recorded.order.order_id, kept_minor=0, sold={sku: 0})
 
 
+async def test_without_what_must_be_on_it_an_article_is_neither_ordered_nor_had_by_a_change(world: World) -> None:
+    must = inv.PersonalisationField(name="initials", max_characters=3, required=True)
+    plain, sku = await world.stock({NEAR: 2}), await world.stock({NEAR: 1}, field=must)
+    told = f"{sku} is not sold without initials"
+    placement = await world.place(await world.record({plain: 1, sku: 1}))
+    assert placement is not None
+    assert placement.refusal is not None
+    assert (placement.refusal.reason, placement.refusal.detail) == ("PERSONALISATION_REQUIRED", f"line 2: {told}")
+    assert [(line.line_number, line.missing_fields) for line in placement.refusal.lines] == [(2, ["initials"])]
+
+    recorded = await world.record({plain: 1}, channel="slow")
+    await world.place(recorded)
+    await world.propose(recorded.order.order_id, {sku: 1, plain: 1})
+    change = await world.change_in(recorded.order.order_id, "refused")
+    assert (change.refusal.reason, change.refusal.detail) == ("PERSONALISATION_REQUIRED", f"line 1: {told}")
+    assert (await world.holds_of(plain), await world.holds_of(sku)) == ({NEAR: 1}, {})
+    await world.cancel(recorded.order.order_id)
+
+
 async def test_an_engraved_unit_of_a_cancelled_order_is_nobody_elses(world: World) -> None:
     sku, order_id = await _placed(world, {MID: 2})
     await world.begin_engraving(await world.pick(await world.accept(order_id)))

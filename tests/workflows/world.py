@@ -151,7 +151,9 @@ class World:
     # What orders does by itself at an instant, for all orders that wait for one before it.
     watch: Callable[[datetime], Awaitable[None]]
 
-    async def stock(self, units: Mapping[str, int], *, release_date: str = "") -> str:
+    async def stock(
+        self, units: Mapping[str, int], *, release_date: str = "", field: inv.PersonalisationField = ENGRAVED
+    ) -> str:
         """A new article with this stock by point, known to the planner; a name may be engraved on it."""
         sku = f"SKU-{uuid4().hex[:10]}"
         item = inv.Item(
@@ -160,7 +162,7 @@ class World:
             brand="Brume",
             weight_grams=400,
             release_date=release_date,
-            personalisations=[ENGRAVED],
+            personalisations=[field],
         )
         await self.inventory.PutItems(inv.PutItemsRequest(items=[item]))
         deltas = [

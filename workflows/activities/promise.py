@@ -47,6 +47,7 @@ class PromiseActivities:
                     requested=asked[line.line_number],
                     available=asked[line.line_number] - line.quantity,
                     reason=line.reason,
+                    missing_fields=list(line.missing_fields),
                 )
                 for line in reply.unplanned
             ],
@@ -110,6 +111,7 @@ def question(request: PlanRequest) -> pb.PlanOrderRequest:
             pb.SupplyOverlay(sku=row.sku, point_id=row.point_id, supply_id=row.supply_id, units=row.units)
             for row in request.supplies
         ],
+        check_required=request.check_required,
     )
 
 

@@ -512,7 +512,7 @@ class ChangeView(Shown):
     settled: bool = Field(description="Whether stock and money follow it already")
     refusal: RefusalView | None = Field(
         description="STOCK_UNAVAILABLE, NOT_DELIVERABLE, PAYMENT_DECLINED, PROMISE_CHANGED, TOO_LATE_TO_CHANGE, "
-        "CHANGE_EXPIRED, FRAUD_SUSPECTED"
+        "CHANGE_EXPIRED, FRAUD_SUSPECTED, PERSONALISATION_REQUIRED"
     )
     options: list[OptionView] = Field(description="Of PROMISE_CHANGED: what could be had")
 

@@ -9,7 +9,7 @@ when they have given way, not before.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from services.promise.domain import consolidating, stages
+from services.promise.domain import consolidating, personalising, stages
 from services.promise.domain.candidates import Gathered
 from services.promise.domain.grid import Demand, Row
 from services.promise.domain.ground import Ground
@@ -38,6 +38,8 @@ def plan(
 
     When not every unit can be served, the plans serve the most units. `ground`: of other questions about a basket.
     """
+    if missing := personalising.incomplete(snapshot.stock.items, request):
+        return Outcome((), missing, (), (), proved_optimal=True)
     question = asked(snapshot, request, ruleset)
     if isinstance(question, str):
         nothing = tuple(Unplanned(ln.line_number, ln.sku, ln.quantity, question) for ln in request.lines)

@@ -67,10 +67,14 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Personalisation:
-    """What may be put on an article: by a point with a capability (empty: any), in so much working time."""
+    """What may be put on an article: by a point with a capability (empty: any), in so much working time.
+
+    `required`: the article is not sold without it.
+    """
 
     capability: str = ""
     minutes: int = 0
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,6 +501,7 @@ class PlanRequest:
     `appointment`: for modes that keep one.
     `may_consolidate`: whoever asks can have parcels meet at a hub, where the ruleset knows what that costs.
     `may_wait`: stock to come may be planned; of deliveries in `supply_overlays`, so much.
+    `check_required`: it is what a customer orders, with all that must be put on it.
     """
 
     channel_id: str
@@ -515,3 +520,4 @@ class PlanRequest:
     may_consolidate: bool = False
     may_wait: bool = False
     supply_overlays: tuple[SupplyOverlay, ...] = ()
+    check_required: bool = False

@@ -6,7 +6,8 @@ Units of an article of which any is personalised are all sent from points that c
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from services.promise.domain.network import BasketLine, Item, Point
+from services.promise.domain.network import BasketLine, Item, PlanRequest, Point
+from services.promise.domain.plans import Unplanned
 
 # A name that the article does not have: no point has this, so that nothing is promised that nobody can do.
 _UNKNOWN = "\0"
@@ -45,6 +46,18 @@ def needs_of(items: Mapping[str, Item], lines: Iterable[BasketLine]) -> Needs:
         before = needs.get(line.sku, Need(frozenset(), 0))
         needs[line.sku] = Need(before.capabilities | capabilities, max(before.minutes, minutes))
     return needs
+
+
+def incomplete(items: Mapping[str, Item], request: PlanRequest) -> tuple[Unplanned, ...]:
+    """Lines that do not name all that must be put on their article; none of an order that stands."""
+    found = []
+    for line in request.lines if request.check_required else ():
+        known = items[line.sku].personalisations if line.sku in items else {}
+        required = (name for name, one in sorted(known.items()) if one.required)
+        if missing := tuple(name for name in required if name not in line.personalisations):
+            reason = "PERSONALISATION_REQUIRED"
+            found.append(Unplanned(line.line_number, line.sku, line.quantity, reason, missing))
+    return tuple(found)
 
 
 def minutes_of(needs: Needs, skus: Iterable[str]) -> int:

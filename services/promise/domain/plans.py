@@ -122,12 +122,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Unplanned:
-    """Units without a place, and why."""
+    """Units without a place, and why. `missing_fields`: what must be put on them and is not named."""
 
     line_number: int
     sku: str
     quantity: int
     reason: str
+    missing_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

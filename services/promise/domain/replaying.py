@@ -63,8 +63,11 @@ class WhyNot:
 
 
 def question(decision: Decision) -> PlanRequest:
-    """What was asked; holds and overlays are in the stock that was seen already."""
-    request = replace(decision.request, overlays=(), own_holds=(), supply_overlays=())
+    """What was asked; holds and overlays are in the stock that was seen already.
+
+    What must be put on an article today was not asked of an order that stands.
+    """
+    request = replace(decision.request, overlays=(), own_holds=(), supply_overlays=(), check_required=False)
     quoted = decision.record.quoted
     if quoted is not None and decision.record.quote_problem == "NOT_KEPT":
         return replace(request, limits=Limits(quoted.plan.window.end, quoted.plan.price))

@@ -154,8 +154,7 @@ def as_seen(decision: Decision, today: StockSlice) -> tuple[PastOrder, StockSlic
 
 def on_other_stock(decision: Decision) -> PastOrder:
     """A recorded question without what rested on the stock of its moment: holds, and the promise of a quote."""
-    request = replace(decision.request, overlays=(), own_holds=(), supply_overlays=(), limits=None)
-    return PastOrder(decision.order_id, request)
+    return PastOrder(decision.order_id, replace(replaying.question(decision), limits=None))
 
 
 def with_given(stock: StockSlice, units: Units, channel_id: str) -> StockSlice:

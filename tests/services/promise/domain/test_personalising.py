@@ -121,6 +121,21 @@ def test_why_nobody_can_is_told_by_the_engine_and_by_a_quote(
     assert standard.reason == reason
 
 
+def test_what_a_customer_orders_names_all_that_must_be_on_it_and_who_looks_need_not() -> None:
+    must = {NAME: replace(ENGRAVING, required=True), WRAP: n.Personalisation()}
+    points = [point("able", openings=OPEN, capabilities=ABLE)]
+    items = [n.Item("ring", personalisations=must), n.Item("scarf")]
+    network = snapshot(points, stock({"ring": {"able": 1}, "scarf": {"able": 1}}), items=items)
+    ordered = replace(engraved(WRAP, also=1), check_required=True)
+    outcome = plan(network, ordered, RULES)
+    assert not outcome.plans
+    (missing,) = outcome.unplanned
+    assert (missing.line_number, missing.reason) == (1, "PERSONALISATION_REQUIRED")
+    assert missing.missing_fields == (NAME,)
+    assert plan(network, replace(ordered, check_required=False), RULES).is_complete, "only looked at, or it stands"
+    assert plan(network, replace(engraved(NAME, also=1), check_required=True), RULES).is_complete
+
+
 def test_a_quote_says_what_the_engine_plans() -> None:
     network, asked = shop({"ring": {"near": 1, "able": 1}, "scarf": {"near": 2}}), engraved(NAME, also=1)
     options, _ = quoting.all_modes(network, asked, RULES)

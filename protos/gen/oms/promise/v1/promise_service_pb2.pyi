@@ -1344,6 +1344,7 @@ class PlanOrderRequest(_message.Message):
     MAY_CONSOLIDATE_FIELD_NUMBER: _builtins.int
     MAY_WAIT_FIELD_NUMBER: _builtins.int
     SUPPLY_OVERLAYS_FIELD_NUMBER: _builtins.int
+    CHECK_REQUIRED_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and content: same decision."""
     order_id: _builtins.str
@@ -1357,6 +1358,10 @@ class PlanOrderRequest(_message.Message):
     """
     may_wait: _builtins.bool
     """Units of stock to come may be planned, as far as the ruleset waits for them. Without it only what is there is."""
+    check_required: _builtins.bool
+    """The lines are what a customer orders, or an order is to become: what must be put on an article is named on each of
+    its lines, or nothing is planned. Not said of an order that stands: it keeps what it was accepted with.
+    """
     @_builtins.property
     def destination(self) -> _type_pb2.Destination: ...
     @_builtins.property
@@ -1410,10 +1415,11 @@ class PlanOrderRequest(_message.Message):
         may_consolidate: _builtins.bool = ...,
         may_wait: _builtins.bool = ...,
         supply_overlays: _abc.Iterable[Global___SupplyOverlay] | None = ...,
+        check_required: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "destination", b"destination", "not_before", b"not_before", "promised_until", b"promised_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id", "supply_overlays", b"supply_overlays"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "check_required", b"check_required", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id", "supply_overlays", b"supply_overlays"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1527,11 +1533,18 @@ class UnplannedLine(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    MISSING_FIELDS_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     sku: _builtins.str
     quantity: _builtins.int
     reason: _builtins.str
-    """UPPER_SNAKE: NO_STOCK, NO_CARRIER, NO_CAPACITY, UNKNOWN_ITEM, UNKNOWN_DESTINATION, ONE_SHIPMENT."""
+    """UPPER_SNAKE: NO_STOCK, NO_CARRIER, NO_CAPACITY, UNKNOWN_ITEM, UNKNOWN_DESTINATION, ONE_SHIPMENT,
+    PERSONALISATION_REQUIRED.
+    """
+    @_builtins.property
+    def missing_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """With PERSONALISATION_REQUIRED: the fields of the article that the line does not name."""
+
     def __init__(
         self,
         *,
@@ -1539,10 +1552,11 @@ class UnplannedLine(_message.Message):
         sku: _builtins.str = ...,
         quantity: _builtins.int = ...,
         reason: _builtins.str = ...,
+        missing_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "reason", b"reason", "sku", b"sku"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "missing_fields", b"missing_fields", "quantity", b"quantity", "reason", b"reason", "sku", b"sku"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
