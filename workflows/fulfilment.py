@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
 
@@ -10,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.collecting import Keeping
     from workflows.consolidating import HANDED_OVER, SET_ASIDE, Consolidating, minus
     from workflows.messages import (
+        SPOILED,
         Amount,
         Competing,
         FulfilmentInput,
@@ -23,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
         MoneyRequest,
         Offered,
     )
+    from workflows.offer_messages import DoubtRequest
     from workflows.offering import NOBODY, STOCK_IN_DOUBT, Offering
 
 # Why orders cancels the work of one parcel and not of the whole order.
@@ -38,6 +41,21 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
         super().__init__(work)
         self._captured = False
         self._offers = 0
+        # Told, and not planned anew yet.
+        self._spoiled: list[Happening] = []
+        self._spoilings = 0
+        # With them the work ended: none was left.
+        self._all_spoiled: LostUnits | None = None
+
+    def _note(self, kind: str, happening: Happening) -> None:
+        """Units may be spoiled several times: none is forgotten for a newer one."""
+        if kind == "spoiled":
+            self._spoiled.append(happening)
+        else:
+            super()._note(kind, happening)
+
+    def _has(self, kind: str) -> bool:
+        return bool(self._spoiled) if kind == "spoiled" else super()._has(kind)
 
     @workflow.run
     async def run(self, work: FulfilmentInput) -> FulfilmentOutcome:
@@ -71,6 +89,8 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
             return await self._until_collected()
         if answer == "picked" and await self._prepare() and await self._hand_over():
             return await self._travel()
+        if self._all_spoiled:
+            return FulfilmentOutcome("short", self._all_spoiled)
         return FulfilmentOutcome("cancelled", self._given_up())
 
     async def _offer(self) -> str:
@@ -122,10 +142,13 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
         """`picked` if anything was found; what was not found is declared unavailable and planned again."""
         answer = await self._first_of("cancelled", "picked", "short")
         if answer == "picked" and self._lines("picked", "short"):
-            lost = await self._report_short()
-            order = workflow.get_external_workflow_handle(f"order/{self._work.order_id}")
-            await order.signal("units_lost", lost)
+            await self._tell_order(await self._report_short())
         return answer
+
+    async def _tell_order(self, lost: LostUnits) -> None:
+        """The work goes on with less."""
+        order = workflow.get_external_workflow_handle(f"order/{self._work.order_id}")
+        await order.signal("units_lost", lost)
 
     async def _report_short(self) -> LostUnits:
         kind = "short" if self._lines("short", "short") else "picked"
@@ -142,7 +165,32 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
         return await self._pack() and (self._work.capture_at == "order" or await self._capture("packed"))
 
     async def _pack(self) -> bool:
-        return await self._first_of("cancelled", "packed") == "packed"
+        """What is spoiled meanwhile is planned anew, by the order; False also when nothing is left to pack."""
+        while (told := await self._first_of("spoiled", "cancelled", "packed")) == "spoiled":
+            spoiled = self._spoiled.pop(0)
+            lost = await self._write_off(_to_lines(spoiled.data["lines"]))
+            if not spoiled.data["left"]:
+                self._all_spoiled = lost
+                return False
+            await self._tell_order(lost)
+        return told == "packed"
+
+    async def _write_off(self, lines: list[Line]) -> LostUnits:
+        """They are declared unavailable before their hold ends: nobody else is sold what was spoiled."""
+        self._spoilings += 1
+        step = f"spoiled/{self._spoilings}"
+        for line in lines:
+            request = DoubtRequest(
+                request_id=self._key(f"{step}/{line.line_number}"),
+                order_id=self._work.order_id,
+                point_id=self._point_id,
+                line=line,
+                reason=SPOILED,
+                as_of=workflow.now().isoformat(),
+            )
+            await self._insist_on(calls.declare_doubted, request)
+        await self._change_holds(calls.release_hold, step, lines, SPOILED)
+        return self._lost(lines, SPOILED, held=False)
 
     async def _capture(self, known_by: str) -> bool:
         """Takes the parcel's money, of which the event `known_by` told; True when the parcel may leave."""
@@ -219,11 +267,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
 
     def _lines(self, kind: str, name: str) -> list[Line]:
         happening: Happening | None = self._happenings.get(kind)
-        rows = happening.data.get(name, []) if happening else []
-        return [
-            Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"]), reason=str(row.get("reason", "")))
-            for row in rows
-        ]
+        return _to_lines(happening.data.get(name, []) if happening else [])
 
     def _lost(self, lines: list[Line], reason: str, *, held: bool) -> LostUnits:
         lost = LostUnits(self._work.fulfilment_id, self._point_id, lines, reason, held)
@@ -242,3 +286,10 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
 
     def _key(self, step: str) -> str:
         return f"{workflow.info().workflow_id}/{step}"
+
+
+def _to_lines(rows: list[dict[str, Any]]) -> list[Line]:
+    return [
+        Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"]), reason=str(row.get("reason", "")))
+        for row in rows
+    ]

@@ -613,6 +613,10 @@ class Offered:
     deadline: str
 
 
+# Why units need another place: they were damaged when something was put on them.
+SPOILED = "spoiled"
+
+
 @dataclass(frozen=True, slots=True)
 class LostUnits:
     """Units that need another place. `held`: their stock is still held at `point_id`.

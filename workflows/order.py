@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.collecting import SHIP_TO_STORE, Asking
     from workflows.consolidating import minus
     from workflows.messages import (
+        SPOILED,
         Accepted,
         AcceptRequest,
         Amount,
@@ -500,7 +501,8 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         # Their points did nothing wrong.
         is_excused = is_sent_again or bool(lost.supply_id) or lost.on_the_way
         self._resends += is_excused
-        self._excluded += [] if is_excused else never_again(lost)
+        # Who spoiled a unit may have another on its shelf.
+        self._excluded += [] if is_excused or lost.reason == SPOILED else never_again(lost)
         gone = [self._gone.pop(lost.fulfilment_id)] if lost.fulfilment_id in self._gone else []
         plan = None
         if self._rounds - self._resends <= self._order.life_cycle.reroute_limit and not lost.given_up:

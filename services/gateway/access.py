@@ -180,6 +180,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/fulfilments/{fulfilment_id}/pick"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/personalisation-begin"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/personalisation-complete"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/personalisation-spoiled"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/pack"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/hand-over"): _STORE,
     ("POST", "/v1/points/{point_id}/pick-lists"): _STORE,

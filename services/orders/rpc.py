@@ -423,6 +423,17 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
         return pb.CompletePersonalisationResponse(fulfilment=to.from_fulfilment(work))
 
     @wire.checked
+    async def ReportSpoiled(self, request: pb.ReportSpoiledRequest, context: Any) -> pb.ReportSpoiledResponse:
+        work = await self._service.report_spoiled(
+            wire.asked(request),
+            request.fulfilment_id,
+            to.to_units(request.spoiled),
+            request.actor,
+            times.field_or_now(request, "as_of"),
+        )
+        return pb.ReportSpoiledResponse(fulfilment=to.from_fulfilment(work))
+
+    @wire.checked
     async def CloseParcel(self, request: pb.CloseParcelRequest, context: Any) -> pb.CloseParcelResponse:
         work = await self._service.close_parcel(
             wire.asked(request),

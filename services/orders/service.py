@@ -435,6 +435,14 @@ class OrdersService(Offering):
             asked, fulfilment_id, lambda one, work: personalising.complete(one, work, actor, as_of)
         )
 
+    async def report_spoiled(
+        self, asked: Asked, fulfilment_id: str, spoiled: Sequence[Units], actor: str, as_of: datetime
+    ) -> Fulfilment:
+        """Units of begun work that were damaged; FailedPrecondition / NOT_BEGUN, PAID_ALREADY, CANCELLED."""
+        return await self.on_work(
+            asked, fulfilment_id, lambda one, work: personalising.spoil(one, work, spoiled, actor, as_of)
+        )
+
     async def close_parcel(
         self, asked: Asked, fulfilment_id: str, weight_grams: int, actor: str, as_of: datetime, box_id: str = ""
     ) -> Fulfilment:

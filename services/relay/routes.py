@@ -25,6 +25,7 @@ WAKING = frozenset(
                 "offer_refused",
                 "picked",
                 "short",
+                "spoiled",
                 "packed",
                 "ready_for_collection",
                 "collecting",

@@ -92,6 +92,7 @@ _ELSEWHERE = {
         # Of an order with something on its units: test_personalisation.py.
         "BeginPersonalisation",
         "CompletePersonalisation",
+        "ReportSpoiled",
         "CancelLines",
         "ChangeAddress",
         "ProposeChange",

@@ -657,6 +657,21 @@ async def cancelled_on_the_way_to_a_hub(world: World) -> str:
     return order_id
 
 
+async def spoiled_in_part_and_then_all(world: World) -> str:
+    order_id = await _placed(world, {MID: 3}, quantity=2, engraved="Zoé")
+    first = await world.pick(await world.accept(order_id))
+    await world.begin_engraving(first)
+    await world.spoil(first)
+    second = await world.pick(await world.accept(order_id))
+    await world.begin_engraving(second)
+    await world.spoil(second)
+    await world.complete_engraving(first)
+    packed = await world.pack(first)
+    await world.parcel_paid(packed.fulfilment_id)
+    await world.deliver(await world.hand_over(packed))
+    return order_id
+
+
 LIVES: tuple[Life, ...] = (
     met_at_a_hub_that_refused_first,
     came_to_a_hub_when_the_rest_had_left,
@@ -708,6 +723,7 @@ LIVES: tuple[Life, ...] = (
     moved_refused_and_met,
     missed_and_met_at_another_time,
     appointment_gone_and_cancelled,
+    spoiled_in_part_and_then_all,
     less_in_cooling_off,
     less_at_its_point,
     less_of_what_was_paid_with_the_order,

@@ -1,12 +1,15 @@
 """Orders with a name to engrave: only points that can do it have their work; an engraved unit is nobody else's."""
 
+import asyncio
+
 import pytest
 
 from kit.errors import FailedPrecondition
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
-from tests.workflows.test_unwind import TOTAL
-from tests.workflows.world import ENGRAVED, FAR, MID, NEAR, World
+from tests.workflows.faults import Fault
+from tests.workflows.test_unwind import EACH, TOTAL, _with_help
+from tests.workflows.world import ENGRAVED, FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -102,6 +105,79 @@ async def test_an_engraved_unit_of_a_cancelled_order_is_nobody_elses(world: Worl
     await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
     balance = await _at(world, sku, MID)
     assert (balance.on_hand, balance.unavailable, balance.reserved) == (2, 1, 0)
+
+
+async def test_a_spoiled_unit_is_planned_anew_and_nobody_elses(world: World) -> None:
+    sku, order_id = await _placed(world, {MID: 2, FAR: 1}, quantity=2)
+    first = await world.pick(await world.accept(order_id))
+    await world.begin_engraving(first)
+    await world.spoil(first)
+    other = await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+    assert (first.point_id, other.point_id) == (MID, FAR)
+    assert list(other.lines[0].personalisations) == [ENGRAVED.name]
+    assert (await _at(world, sku, MID)).unavailable == 1
+    assert await world.holds_of(sku) == {MID: 1, FAR: 1}
+    await world.complete_engraving(first)
+    second = await world.pick(await world.accept(order_id))
+    await world.engrave(second)
+    for work in (first, second):
+        packed = await world.pack(work)
+        await world.parcel_paid(packed.fulfilment_id)
+        await world.deliver(await world.hand_over(packed))
+    assert await world.ended(order_id) == "CLOSED"
+    kept = 2 * PRICE_MINOR + SHIPPING_MINOR
+    await world.assert_settled(order_id, kept_minor=kept, sold={sku: 2})
+
+
+async def test_what_is_all_spoiled_comes_from_the_same_shelf_again_or_is_not_paid(world: World) -> None:
+    """Twice: then nobody has one any more."""
+    sku, order_id = await _placed(world, {MID: 2})
+    for unavailable in (1, 2):
+        work = await world.pick(await world.accept(order_id))
+        await world.begin_engraving(work)
+        assert (await world.spoil(work)).state == orders.FULFILMENT_STATE_SHORT
+        if unavailable == 1:
+            await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+    assert await world.ended(order_id) == "CANCELLED"
+    found = await _at(world, sku, MID)
+    assert (found.on_hand, found.reserved, found.unavailable) == (2, 0, 2)
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+
+async def test_what_was_spoiled_before_a_cancellation_is_nobody_elses_either(world: World) -> None:
+    sku, order_id = await _placed(world, {MID: 3}, quantity=2)
+    work = await world.pick(await world.accept(order_id))
+    await world.begin_engraving(work)
+    await world.spoil(work)
+    await world.cancel(order_id)
+    assert await world.ended(order_id) == "CANCELLED"
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+    balance = await _at(world, sku, MID)
+    assert (balance.on_hand, balance.unavailable, balance.reserved) == (3, 2, 0)
+
+
+@pytest.mark.parametrize("fault", EACH)
+async def test_a_unit_is_written_off_once_whatever_goes_wrong_with_a_step(world: World, fault: Fault) -> None:
+    async def live(step: str) -> None:
+        sku, order_id = await _placed(world, {MID: 2})
+        world.faults.plan(order_id, step, fault)
+        first = await world.pick(await world.accept(order_id))
+        await world.begin_engraving(first)
+        await world.spoil(first)
+        await _with_help(world, order_id, _ships(world, order_id))
+        assert world.faults.is_spent(order_id), f"{step} was never taken"
+        assert (await _at(world, sku, MID)).unavailable == 1
+        await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
+
+    await asyncio.gather(live("declare_doubted"), live("release_hold"))
+
+
+async def _ships(world: World, order_id: str) -> None:
+    await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+    work = await world.pack(await world.engrave(await world.pick(await world.accept(order_id))))
+    await world.parcel_paid(work.fulfilment_id)
+    await world.deliver(await world.hand_over(work))
+    assert await world.ended(order_id) == "CLOSED"
 
 
 async def test_what_was_picked_and_not_begun_goes_back_to_stock(world: World) -> None:

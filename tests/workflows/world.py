@@ -599,8 +599,19 @@ class World:
         )
         return (await self.orders.BeginPersonalisation(request)).fulfilment
 
+    async def spoil(self, work: pb.Fulfilment, quantity: int = 1) -> pb.Fulfilment:
+        """Units of the first line are damaged by it."""
+        spoiled = [pb.PlannedLine(line_number=work.lines[0].line_number, quantity=quantity)]
+        request = pb.ReportSpoiledRequest(
+            request_id=uuid4().hex, fulfilment_id=work.fulfilment_id, spoiled=spoiled, actor="store"
+        )
+        return (await self.orders.ReportSpoiled(request)).fulfilment
+
     async def engrave(self, work: pb.Fulfilment) -> pb.Fulfilment:
         await self.begin_engraving(work)
+        return await self.complete_engraving(work)
+
+    async def complete_engraving(self, work: pb.Fulfilment) -> pb.Fulfilment:
         request = pb.CompletePersonalisationRequest(
             request_id=f"engraved/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, actor="store"
         )

@@ -17,7 +17,15 @@ from services.gateway.clients import Clients
 from services.gateway.guard import CallerIs, ClientsAre
 from services.gateway.places import places_of
 from services.gateway.reading import fulfilment_values
-from services.gateway.routes.common import FulfilmentId, OptionalKey, PointId, act_id, new_act_id, router
+from services.gateway.routes.common import (
+    FulfilmentId,
+    OptionalKey,
+    PointId,
+    RequiredKey,
+    act_id,
+    new_act_id,
+    router,
+)
 from services.gateway.schemas.base import Page
 from services.gateway.schemas.documents import Language
 from services.gateway.schemas.network_views import BoxView
@@ -34,6 +42,7 @@ from services.gateway.schemas.work import (
     PackingBoxes,
     ParcelGivenUp,
     Pick,
+    SpoiledUnits,
     WorkFilters,
 )
 from services.gateway.wire import enum_name, message, plain, sent, shown
@@ -233,6 +242,29 @@ async def boxes_for(clients: Clients, found: FulfilmentView) -> PackingBoxes:
     asked = promise.ChooseBoxRequest(point_id=found.point_id, units=units)
     chosen = await clients.read(clients.promise.ChooseBox, asked)
     return PackingBoxes(suggested=chosen.box_id or None, boxes=[shown(box, BoxView) for box in chosen.boxes])
+
+
+@work_router.post("/fulfilments/{fulfilment_id}/personalisation-spoiled")
+async def report_spoiled(
+    fulfilment_id: FulfilmentId,
+    body: SpoiledUnits,
+    caller: CallerIs,
+    clients: ClientsAre,
+    key: RequiredKey,
+) -> FulfilmentView:
+    """Say which units were damaged while something was put on them; they are planned anew.
+
+    Said twice with one key they are the same units. 409 NOT_BEGUN, CANCELLED, PAID_ALREADY where money is taken
+    before the pack: then replace them from the shelf.
+    """
+    request = orders.ReportSpoiledRequest(
+        request_id=new_act_id(f"personalisation-spoiled/{fulfilment_id}", caller, key),
+        fulfilment_id=fulfilment_id,
+        spoiled=[sent(orders.PlannedLine, one) for one in body.spoiled],
+        actor=caller.subject,
+        reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
+    )
+    return _done((await clients.act(clients.orders.ReportSpoiled, request)).fulfilment)
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/pack")

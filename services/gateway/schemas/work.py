@@ -15,6 +15,7 @@ from services.gateway.schemas.base import (
     LongText,
     MoneyView,
     Paged,
+    Quantity,
     Sent,
     Shown,
     Text,
@@ -231,6 +232,21 @@ class Pick(Sent):
     missing: list[MissingUnits] = Field(
         default_factory=list, max_length=2_000, description="Of lines that are short; others were not found"
     )
+
+
+class Spoiled(Sent):
+    """How much of a line was damaged."""
+
+    line_number: int = Field(ge=1, le=MAX_INT32)
+    quantity: Quantity
+
+
+class SpoiledUnits(Sent):
+    """Units that were damaged when something was put on them, each line once."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"spoiled": [{"line_number": 1, "quantity": 1}]}]})
+
+    spoiled: list[Spoiled] = Field(min_length=1, max_length=2_000)
 
 
 class Pack(Sent):

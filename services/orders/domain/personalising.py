@@ -4,17 +4,18 @@ What was begun cannot be taken back: such a unit is nobody else's any more. What
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from kit.errors import FailedPrecondition
+from kit.errors import FailedPrecondition, InvalidArgument
 from services.orders.domain import consolidating, holds
-from services.orders.domain.fulfilment import check_not_cancelled, told
-from services.orders.domain.model import Decision, Fulfilment, FulfilmentLine, Order
+from services.orders.domain.fulfilment import check_not_cancelled, in_work, moved, told
+from services.orders.domain.model import Decision, Fulfilment, FulfilmentLine, Order, Units
 from services.orders.domain.plan import lines_of, unit_facts, units_in_words
-from services.orders.domain.states import CAPTURE_SETTLED, OPEN_FULFILMENT, FulfilmentState
+from services.orders.domain.ranges import take
+from services.orders.domain.states import CAPTURE_SETTLED, OPEN_FULFILMENT, FulfilmentState, UnitState
 
 
 def is_needed(work: Fulfilment) -> bool:
@@ -57,6 +58,51 @@ def complete(order: Order, work: Fulfilment, actor: str, as_of: datetime) -> Dec
     done = replace(work, personalised_at=as_of)
     text = f"{work.point_id} personalised {units_in_words(_personal(work))}."
     return told(order, done, "personalised", text, as_of, actor=actor, facts=_facts(work))
+
+
+def spoil(order: Order, work: Fulfilment, spoiled: Sequence[Units], actor: str, as_of: datetime) -> Decision:
+    """Units of begun work that were damaged look for another place; work without any left is short.
+
+    Where money is taken before the pack it was taken for these units: their point replaces them from its shelf.
+    """
+    check_not_cancelled(work)
+    if not work.personalising_since or work.state is not FulfilmentState.PICKED:
+        raise FailedPrecondition(
+            "NOT_BEGUN", "only what was begun, and is not packed, is spoiled", state=work.state.value
+        )
+    if work.parcel:
+        raise FailedPrecondition("PAID_ALREADY", "the money of these units is taken", state=work.state.value)
+    counts = _check_spoiled(work, spoiled)
+    left = lines_of(order.content, {one.line_number: one.quantity - counts[one.line_number] for one in work.lines})
+    ranges = take(order.ranges, counts, in_work(work), UnitState.UNPLACED, work.replaces)
+    after = (
+        replace(work, lines=left)
+        if left
+        else replace(moved(work, FulfilmentState.SHORT), personalising_since=None)
+    )
+    gone = lines_of(order.content, counts)
+    text = f"{work.point_id} spoiled {units_in_words(gone)}: planned anew."
+    facts = {"lines": unit_facts(gone), "left": unit_facts(left)}
+    return told(replace(order, ranges=ranges), after, "spoiled", text, as_of, actor=actor, facts=facts)
+
+
+def _check_spoiled(work: Fulfilment, spoiled: Sequence[Units]) -> Counter[int]:
+    personal = {line.line_number: line for line in _personal(work)}
+    counts: Counter[int] = Counter()
+    if not spoiled:
+        raise InvalidArgument("spoiled", "say which units are spoiled")
+    for i, one in enumerate(spoiled):
+        line = personal.get(one.line_number)
+        if line is None:
+            raise InvalidArgument(f"spoiled[{i}].line_number", "nothing is put on such a line of the fulfilment")
+        if one.line_number in counts:
+            raise InvalidArgument(f"spoiled[{i}].line_number", "a line is said once")
+        if one.sku not in ("", line.sku):
+            raise InvalidArgument(f"spoiled[{i}].sku", "the line is of another SKU")
+        if not 1 <= one.quantity <= line.quantity:
+            raise InvalidArgument(f"spoiled[{i}].quantity", f"1 to {line.quantity} units are there")
+        counts[one.line_number] = one.quantity
+    return counts
 
 
 def spoiled_facts(order: Order, work: Fulfilment) -> list[dict[str, int | str]]:

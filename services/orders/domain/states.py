@@ -154,7 +154,8 @@ FULFILMENT_MOVES: Mapping[FulfilmentState, frozenset[FulfilmentState]] = {
     # Planned again: a hub that has goods of other points cannot be without its work, and a person decides.
     _F.OFFERED: frozenset({_F.ACCEPTED, _F.REFUSED, _F.LAPSED, _F.CANCELLED, _F.PLANNED}),
     _F.ACCEPTED: frozenset({_F.PICKED, _F.SHORT, _F.CANCELLED}),
-    _F.PICKED: frozenset({_F.PACKED, _F.READY, _F.CANCELLED}),
+    # Short after all: what was picked was spoiled when something was put on it.
+    _F.PICKED: frozenset({_F.PACKED, _F.READY, _F.SHORT, _F.CANCELLED}),
     _F.READY: frozenset({_F.DELIVERED, _F.CANCELLED}),
     _F.PACKED: frozenset({_F.HANDED_OVER, _F.CANCELLED}),
     _F.HANDED_OVER: frozenset({_F.DELIVERED, _F.LOST, _F.DAMAGED, _F.RETURNING, _F.RETURNED}),

@@ -297,6 +297,11 @@ class FakeOrders(FakeLifeCycles):
     ) -> orders.CompletePersonalisationResponse:
         return orders.CompletePersonalisationResponse(fulfilment=self._act("CompletePersonalisation", request))
 
+    async def ReportSpoiled(
+        self, request: orders.ReportSpoiledRequest, context: Any
+    ) -> orders.ReportSpoiledResponse:
+        return orders.ReportSpoiledResponse(fulfilment=self._act("ReportSpoiled", request))
+
     async def CloseParcel(self, request: orders.CloseParcelRequest, context: Any) -> orders.CloseParcelResponse:
         return orders.CloseParcelResponse(fulfilment=self._act("CloseParcel", request))
 

@@ -64,6 +64,22 @@ async def test_an_act_is_one_call(
     assert [name for name, _ in world.asked] == [rpc]
 
 
+async def test_spoiled_units_are_the_same_ones_only_under_one_key(
+    http: httpx.AsyncClient, lyon: dict[str, str], world: World
+) -> None:
+    address, body = (
+        "/v1/fulfilments/ful_1/personalisation-spoiled",
+        {"spoiled": [{"line_number": 1, "quantity": 1}]},
+    )
+    assert (await http.post(address, json=body, headers=lyon)).status_code == 422
+    for key in ("first", "first", "second"):
+        done = await http.post(address, json=body, headers=lyon | {"Idempotency-Key": key})
+        assert done.status_code == 200
+    first, again, other = (one.request_id for one in world.calls("ReportSpoiled"))
+    assert first == again != other
+    assert list(world.calls("ReportSpoiled")[0].spoiled) == [orders.PlannedLine(line_number=1, quantity=1)]
+
+
 async def test_a_line_that_the_fulfilment_does_not_have_is_named(
     http: httpx.AsyncClient, lyon: dict[str, str], world: World
 ) -> None:

@@ -130,6 +130,25 @@ async def test_a_gift_message_is_for_the_point_that_sends_it_and_no_part_of_olde
         assert await outcome(shop.service.record_order("bad", content(), bad, NOON, NOON)) == "INVALID_FIELD"
 
 
+async def test_spoiled_units_are_taken_from_the_work_once(shop: Shop) -> None:
+    buyer = replace(BUYER, personalisations=(ENGRAVED,))
+    view, _ = await shop.service.record_order("key-1", content(RING, line(2, 1)), buyer, NOON, NOON)
+    order_id = view.order.order_id
+    (ring,) = await shop.accept(order_id, leg((1, 2), (2, 1)))
+    await shop.service.release_order(shop.asked(), order_id, COOLED)
+    await shop.service.offer_fulfilment(shop.asked(), ring, NOON)
+    await shop.service.accept_offer(shop.asked(), ring, "anna", NOON)
+    await shop.service.record_pick(shop.asked(), ring, found((1, 2), (2, 1)), "anna", NOON)
+    await shop.service.begin_personalisation(shop.asked(), ring, "anna", NOON)
+    asked = shop.asked()
+    spoiled = await shop.service.report_spoiled(asked, ring, found((1, 1)), "anna", NOON)
+    assert [one.quantity for one in spoiled.lines] == [1, 1]
+    assert await shop.service.report_spoiled(asked, ring, found((1, 1)), "anna", LATE) == spoiled
+    assert spoiled == (await shop.service.get_fulfilment(ring)).fulfilment
+    order = (await shop.service.get_order(order_id)).order
+    assert sum(one.quantity for one in order.ranges if one.state is UnitState.UNPLACED) == 1
+
+
 async def test_the_same_key_and_content_give_the_same_order(shop: Shop) -> None:
     first, _ = await shop.service.record_order("key-1", content(line(1), line(2)), BUYER, NOON, NOON)
     again, existed = await shop.service.record_order("key-1", content(line(2), line(1)), BUYER, LATE, LATE)

@@ -24,7 +24,7 @@ from services.orders.domain.model import (
     Stage,
     Units,
 )
-from services.orders.domain.states import FulfilmentState
+from services.orders.domain.states import FulfilmentState, UnitState
 from tests.services.orders.builders import (
     BUYER,
     CHANNEL,
@@ -49,14 +49,15 @@ def picked(
     lines: Sequence[Line] = (RING,),
     moment: CaptureMoment = CaptureMoment.SHIPMENT,
     rules: tuple[ChangeRule, ...] = (),
-    found: int = 2,
+    found: Sequence[int] = (2,),
 ) -> Order:
     cycle = replace(LIFE_CYCLE, capture_at=moment, change_rules=rules)
     order = recorded(*lines, life_cycle=cycle)
     order = life.release(accepted(order, *(legs or (leg((1, 2)),))).order, COOLED).order
     order = work.offer(order, order.fulfilments[0], NOON).order
     order = work.accept_offer(order, order.fulfilments[0], "anna", NOON).order
-    return work.record_pick(order, order.fulfilments[0], [Units(1, "", found)], "anna", NOON).order
+    counts = [Units(number, "", count) for number, count in enumerate(found, start=1)]
+    return work.record_pick(order, order.fulfilments[0], counts, "anna", NOON).order
 
 
 def begin(order: Order, number: int = 0) -> Decision:
@@ -124,7 +125,7 @@ def test_what_cannot_be_undone_waits_for_holds_and_for_money_that_is_taken_befor
 
 
 def test_only_what_was_found_is_personalised() -> None:
-    (told,) = begin(picked(found=1)).happenings
+    (told,) = begin(picked(found=(1,))).happenings
     assert told.facts == {"lines": [{"line_number": 1, "sku": "SKU-1", "quantity": 1}]}
 
 
@@ -174,6 +175,69 @@ def test_a_parcel_that_is_given_up_says_so_too() -> None:
     order = capture.record(order, order.fulfilments[0], Outcome("failed", "declined", "", NOON)).order
     (told,) = capture.give_up(order, order.fulfilments[0], "stolen card", "eve", NOON).happenings
     assert told.facts["spoiled"] == told.facts["lines"]
+
+
+def spoil(order: Order, *units: tuple[int, int]) -> Decision:
+    named = [Units(number, "", count) for number, count in units]
+    return personalising.spoil(order, order.fulfilments[0], named, "anna", NOON)
+
+
+def test_what_is_spoiled_looks_for_another_place_and_the_rest_is_packed() -> None:
+    lines = (RING, line(2, 1))
+    order = begin(picked(leg((1, 2), (2, 1)), lines=lines, found=(2, 1))).order
+    decision = spoil(order, (1, 1))
+    (told,) = decision.happenings
+    assert (told.kind, told.text) == ("fulfilment.spoiled", "store-lyon spoiled 1 unit: planned anew.")
+    assert [row["quantity"] for row in told.facts["lines"]] == [1]
+    assert [row["quantity"] for row in told.facts["left"]] == [1, 1]
+    after = decision.order
+    assert [(one.line_number, one.quantity) for one in after.ranges if one.state is UnitState.UNPLACED] == [(1, 1)]
+    packed = pack(complete(after).order).order.fulfilments[0]
+    assert packed.parcel is not None
+    assert (
+        packed.parcel.amount_minor
+        == after.content.total.amount_minor - lines[0].net_minor // 2 - lines[0].tax_minor // 2
+    )
+    again = life.reroute(after, [leg((1, 1), point="b")], [], "spoiled", "", NOON)
+    assert [one.point_id for one in again.created] == ["b"]
+    assert again.no_longer_due_minor == 0
+
+
+def test_work_without_a_unit_left_is_over_and_customers_may_cancel_until_it_is_begun_again() -> None:
+    order = spoil(begin(picked()).order, (1, 2)).order
+    assert order.fulfilments[0].state is FulfilmentState.SHORT
+    assert changes.is_in_time(order, Change.CANCEL, ("channel",))
+    anew = life.reroute(order, [], [Units(1, "SKU-1", 2)], "spoiled", "", NOON)
+    assert anew.no_longer_due_minor == order.content.total.amount_minor, "nobody pays for what nobody can have"
+
+
+def test_only_begun_units_of_which_no_money_is_taken_are_spoiled() -> None:
+    order = picked()
+    assert reason_of(lambda: spoil(order, (1, 1))) == "NOT_BEGUN"
+    begun = begin(order).order
+    assert spoil(complete(begun).order, (1, 1)).order.fulfilments[0].personalised_at == NOON, (
+        "seen before the pack"
+    )
+    assert reason_of(lambda: spoil(pack(complete(begun).order).order, (1, 1))) == "NOT_BEGUN"
+    gone = life.request_cancellation(begun, "", "anna", NOON).order
+    assert reason_of(lambda: spoil(gone, (1, 1))) == "CANCELLED"
+    prepaid = picked(moment=CaptureMoment.PREPARATION)
+    paid = capture.record(prepaid, prepaid.fulfilments[0], Outcome("captured", "", "", NOON)).order
+    assert reason_of(lambda: spoil(begin(paid).order, (1, 1))) == "PAID_ALREADY"
+
+
+def test_what_is_wrong_of_spoiled_units_is_named() -> None:
+    order = begin(picked(leg((1, 2), (2, 1)), lines=(RING, line(2, 1)), found=(2, 1))).order
+    for units, field in (
+        ([], "spoiled"),
+        ([(2, 1)], "spoiled[0].line_number"),
+        ([(1, 1), (1, 1)], "spoiled[1].line_number"),
+        ([(1, 3)], "spoiled[0].quantity"),
+        ([(1, 0)], "spoiled[0].quantity"),
+    ):
+        with pytest.raises(InvalidArgument) as caught:
+            spoil(order, *units)
+        assert caught.value.facts["field"] == field
 
 
 def test_a_text_fits_its_line_and_every_name_has_one() -> None:

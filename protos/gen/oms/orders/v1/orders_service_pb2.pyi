@@ -5382,6 +5382,71 @@ class CompletePersonalisationResponse(_message.Message):
 Global___CompletePersonalisationResponse: _TypeAlias = CompletePersonalisationResponse  # noqa: Y015
 
 @_typing.final
+class ReportSpoiledRequest(_message.Message):
+    """Units were damaged when something was put on them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    SPOILED_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    REACH_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    fulfilment_id: _builtins.str
+    actor: _builtins.str
+    @_builtins.property
+    def spoiled(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLine]:
+        """Units with something to be put on them, each line once. The SKU may stay empty."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def reach(self) -> Global___Reach:
+        """Absent: any work."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
+        spoiled: _abc.Iterable[Global___PlannedLine] | None = ...,
+        actor: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+        reach: Global___Reach | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id", "spoiled", b"spoiled"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportSpoiledRequest: _TypeAlias = ReportSpoiledRequest  # noqa: Y015
+
+@_typing.final
+class ReportSpoiledResponse(_message.Message):
+    """The work with the units that are left."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fulfilment(self) -> Global___Fulfilment: ...
+    def __init__(
+        self,
+        *,
+        fulfilment: Global___Fulfilment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportSpoiledResponse: _TypeAlias = ReportSpoiledResponse  # noqa: Y015
+
+@_typing.final
 class RecordPickResponse(_message.Message):
     """PICKED, or SHORT when nothing was found."""
 

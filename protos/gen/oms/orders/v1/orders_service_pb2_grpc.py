@@ -233,6 +233,11 @@ class OrdersServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationResponse.FromString,
                 _registered_method=True)
+        self.ReportSpoiled = channel.unary_unary(
+                '/oms.orders.v1.OrdersService/ReportSpoiled',
+                request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReportSpoiledRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReportSpoiledResponse.FromString,
+                _registered_method=True)
         self.CloseParcel = channel.unary_unary(
                 '/oms.orders.v1.OrdersService/CloseParcel',
                 request_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CloseParcelRequest.SerializeToString,
@@ -576,6 +581,14 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReportSpoiled(self, request, context):
+        """Units of begun work that is not packed were damaged: they are planned anew; work without any left is SHORT.
+        FAILED_PRECONDITION / NOT_BEGUN, PAID_ALREADY (where money is taken before the pack), CANCELLED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CloseParcel(self, request, context):
         """picked -> packed: the parcel is closed and its amount known. FAILED_PRECONDITION / NOT_PERSONALISED.
         """
@@ -838,6 +851,11 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.CompletePersonalisation,
                     request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationResponse.SerializeToString,
+            ),
+            'ReportSpoiled': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportSpoiled,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReportSpoiledRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_orders__service__pb2.ReportSpoiledResponse.SerializeToString,
             ),
             'CloseParcel': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseParcel,
@@ -1942,6 +1960,33 @@ class OrdersService:
             '/oms.orders.v1.OrdersService/CompletePersonalisation',
             oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_orders__service__pb2.CompletePersonalisationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportSpoiled(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.OrdersService/ReportSpoiled',
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ReportSpoiledRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_orders__service__pb2.ReportSpoiledResponse.FromString,
             options,
             channel_credentials,
             insecure,

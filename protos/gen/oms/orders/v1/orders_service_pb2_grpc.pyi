@@ -143,6 +143,10 @@ class OrdersServiceStub:
     """
     CompletePersonalisation: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.CompletePersonalisationRequest, _orders_service_pb2.CompletePersonalisationResponse]
     """Of what was begun: the work may be packed. FAILED_PRECONDITION / NOT_BEGUN, ALREADY_PERSONALISED, CANCELLED."""
+    ReportSpoiled: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ReportSpoiledRequest, _orders_service_pb2.ReportSpoiledResponse]
+    """Units of begun work that is not packed were damaged: they are planned anew; work without any left is SHORT.
+    FAILED_PRECONDITION / NOT_BEGUN, PAID_ALREADY (where money is taken before the pack), CANCELLED.
+    """
     CloseParcel: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.CloseParcelRequest, _orders_service_pb2.CloseParcelResponse]
     """picked -> packed: the parcel is closed and its amount known. FAILED_PRECONDITION / NOT_PERSONALISED."""
     RecordCapture: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCaptureRequest, _orders_service_pb2.RecordCaptureResponse]
@@ -281,6 +285,10 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """
     CompletePersonalisation: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.CompletePersonalisationRequest, _orders_service_pb2.CompletePersonalisationResponse]  # type: ignore[assignment]
     """Of what was begun: the work may be packed. FAILED_PRECONDITION / NOT_BEGUN, ALREADY_PERSONALISED, CANCELLED."""
+    ReportSpoiled: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ReportSpoiledRequest, _orders_service_pb2.ReportSpoiledResponse]  # type: ignore[assignment]
+    """Units of begun work that is not packed were damaged: they are planned anew; work without any left is SHORT.
+    FAILED_PRECONDITION / NOT_BEGUN, PAID_ALREADY (where money is taken before the pack), CANCELLED.
+    """
     CloseParcel: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.CloseParcelRequest, _orders_service_pb2.CloseParcelResponse]  # type: ignore[assignment]
     """picked -> packed: the parcel is closed and its amount known. FAILED_PRECONDITION / NOT_PERSONALISED."""
     RecordCapture: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RecordCaptureRequest, _orders_service_pb2.RecordCaptureResponse]  # type: ignore[assignment]
@@ -650,6 +658,16 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.CompletePersonalisationResponse, _abc.Awaitable[_orders_service_pb2.CompletePersonalisationResponse]]:
         """Of what was begun: the work may be packed. FAILED_PRECONDITION / NOT_BEGUN, ALREADY_PERSONALISED, CANCELLED."""
+
+    @_abc_1.abstractmethod
+    def ReportSpoiled(
+        self,
+        request: _orders_service_pb2.ReportSpoiledRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.ReportSpoiledResponse, _abc.Awaitable[_orders_service_pb2.ReportSpoiledResponse]]:
+        """Units of begun work that is not packed were damaged: they are planned anew; work without any left is SHORT.
+        FAILED_PRECONDITION / NOT_BEGUN, PAID_ALREADY (where money is taken before the pack), CANCELLED.
+        """
 
     @_abc_1.abstractmethod
     def CloseParcel(
