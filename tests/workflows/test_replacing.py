@@ -96,6 +96,17 @@ async def test_another_place_needs_another_plan_and_the_same_place_none(world: W
     await _ships_as(world, order_id, {sku: 1})
 
 
+async def test_what_cannot_be_raised_is_authorised_beside_it_with_means_that_were_kept(world: World) -> None:
+    sku = await world.stock({NEAR: 3})
+    payment = orders.PaymentTerms(payment_method_token=RIGID, save_means=True)
+    order_id = await _placed(world, sku, 1, payment=payment)
+    await world.propose(order_id, {sku: 3})
+    await world.change_in(order_id, "applied")
+    tenders = (await world.payment(order_id)).tenders
+    assert [one.authorized.amount_minor for one in tenders] == [PRICE_MINOR + SHIPPING_MINOR, 2 * PRICE_MINOR]
+    await _ships_as(world, order_id, {sku: 3})
+
+
 @pytest.mark.parametrize(
     ("reason", "wanted"),
     [("STOCK_UNAVAILABLE", 9), ("PAYMENT_DECLINED", 2)],
