@@ -128,7 +128,8 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
         reason = str(self._happenings[answer].data.get("reason", "")) if self._has(answer) else answer
         lines = await self._wanted_lines()
         if reason in STOCK_IN_DOUBT:
-            await self._change_holds(calls.report_short, "short", lines, reason)
+            doubted = [replace(line, reason=reason) for line in lines]
+            await self._change_holds(calls.report_short, "short", doubted, reason)
         held = reason not in STOCK_IN_DOUBT
         return FulfilmentOutcome(answer, self._lost(lines, reason, held=held))
 

@@ -22,7 +22,7 @@ from oms.inventory.v1.inventory_service_pb2_grpc import (
     InventoryServiceStub,
     add_InventoryServiceServicer_to_server,
 )
-from oms.inventory.v1.shelf_service_pb2_grpc import add_ShelfServiceServicer_to_server
+from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceStub, add_ShelfServiceServicer_to_server
 from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceStub, add_SupplyServiceServicer_to_server
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.change_service_pb2_grpc import ChangeServiceStub, add_ChangeServiceServicer_to_server
@@ -233,6 +233,7 @@ async def running(
             provider=provider,
             inventory=InventoryServiceStub(channel),
             baskets=BasketServiceStub(channel),
+            shelf=ShelfServiceStub(channel),
             supply=SupplyServiceStub(channel),
             promise=PromiseServiceStub(channel),
             rulesets=RulesetServiceStub(channel),

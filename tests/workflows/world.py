@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from oms.booking.v1.booking_service_pb2_grpc import BookingServiceAsyncStub
     from oms.inventory.v1.basket_service_pb2_grpc import BasketServiceAsyncStub
     from oms.inventory.v1.inventory_service_pb2_grpc import InventoryServiceAsyncStub
+    from oms.inventory.v1.shelf_service_pb2_grpc import ShelfServiceAsyncStub
     from oms.inventory.v1.supply_service_pb2_grpc import SupplyServiceAsyncStub
     from oms.orders.v1.change_service_pb2_grpc import ChangeServiceAsyncStub
     from oms.orders.v1.collection_service_pb2_grpc import CollectionServiceAsyncStub
@@ -134,6 +135,7 @@ class World:
     provider: RunningProvider
     inventory: "InventoryServiceAsyncStub"
     baskets: "BasketServiceAsyncStub"
+    shelf: "ShelfServiceAsyncStub"
     supply: "SupplyServiceAsyncStub"
     promise: "PromiseServiceAsyncStub"
     rulesets: "RulesetServiceAsyncStub"
