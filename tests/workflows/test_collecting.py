@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kit.errors import FailedPrecondition
-from kit.times import from_proto, now
+from kit.times import from_proto, now, to_proto
 from oms.orders.v1 import collection_service_pb2 as col
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as pay
@@ -43,9 +43,13 @@ async def put_aside(world: World, order_id: str, missing: int = 0) -> orders.Ful
     return await aside(world, await world.pick(work, missing))
 
 
-async def aside(world: World, work: orders.Fulfilment) -> orders.Fulfilment:
+async def aside(world: World, work: orders.Fulfilment, at: datetime | None = None) -> orders.Fulfilment:
     request = col.MarkReadyRequest(
-        request_id=f"ready/{work.fulfilment_id}", fulfilment_id=work.fulfilment_id, shelf="B-12", actor="store"
+        request_id=f"ready/{work.fulfilment_id}",
+        fulfilment_id=work.fulfilment_id,
+        shelf="B-12",
+        actor="store",
+        as_of=to_proto(at) if at else None,
     )
     return (await world.collections.MarkReady(request)).fulfilment
 
@@ -137,21 +141,22 @@ async def test_it_is_paid_at_the_counter_and_leaves_the_stock_there(world: World
     await asyncio.gather(*lives)
 
 
-async def test_the_opening_days_of_the_store_say_until_when_it_is_kept(world: World) -> None:
+@pytest.mark.parametrize("told_after", [timedelta(), 3 * DAY], ids=["told_at_once", "told_days_later"])
+async def test_the_opening_days_of_the_store_say_until_when_it_is_kept(
+    world: World, told_after: timedelta
+) -> None:
+    """Counted from when it was ready, whenever that is told."""
     _, order_id = await placed(world, {NEAR: 2})
-    work = await put_aside(world, order_id)
+    picked = await world.pick(await world.accept(order_id))
+    work = await aside(world, picked, now() - told_after)
+    ready = from_proto(work.collection.ready_at)
 
     async def dated() -> bool:
-        entries = (await world.orders.GetTimeline(orders.GetTimelineRequest(order_id=order_id))).entries
-        return any(
-            one.kind in ("fulfilment.collection_dated", "fulfilment.ready_for_collection") for one in entries
-        )
+        kept = from_proto((await world.work_in(order_id, READY)).collection.keep_until)
+        # The store closes at midnight, seven days after the day on which it was ready.
+        return timedelta(days=7) <= kept - ready <= timedelta(days=8)
 
-    await until(dated, "a date")
-    kept = from_proto((await world.work_in(order_id, READY)).collection.keep_until)
-    ready = from_proto(work.collection.ready_at)
-    # The store closes at midnight, seven days after the day on which it was ready.
-    assert timedelta(days=7) <= kept - ready <= timedelta(days=8)
+    await until(dated, "kept for seven opening days")
     await collected(world, order_id)
     await _ends(world, order_id, "CLOSED")
 

@@ -277,6 +277,26 @@ async def test_customer_service_ends_the_waiting_when_the_units_can_be_had_and_n
     await _settled(world, order_id, sku, delivery_id, 3, sold=3)
 
 
+async def test_who_stops_waiting_when_all_of_it_has_come_is_told_so(world: World) -> None:
+    sku, delivery_id, order_id = await _waits(world)
+    await _released(world, order_id)
+    world.faults.plan(order_id, "record_supply", Fault.FAILS_FOR_GOOD)
+    await world.receive(delivery_id, 2)
+
+    async def asks() -> bool:
+        return bool(await world.story(order_id).query("blocked_by"))
+
+    await until(asks, "the story needs a person")
+    # The order does not know yet that it came, and lets somebody ask.
+    await world.plan_again(order_id)
+    await world.story(order_id).signal("resume")
+    refused = await world.change_in(order_id, "refused")
+    assert refused.refusal.reason == "NOTHING_AWAITED"
+    await world.ship(order_id)
+    await _ends(world, order_id, "CLOSED")
+    await _settled(world, order_id, sku, delivery_id, 2, sold=2)
+
+
 async def test_a_delivery_that_comes_while_the_order_stops_waiting_is_given_back(world: World) -> None:
     """Whichever of both is first."""
     sku, delivery_id = await _coming(world, 1, {MID: 1})
