@@ -295,7 +295,7 @@ class Asking(Story):
             as_of=workflow.now().isoformat(),
         )
         rerouted = await self._insist_on(calls.reroute_units, request)
-        if rerouted.no_longer_due and rerouted.no_longer_due.amount_minor:
+        if rerouted.no_longer_due:
             await self._give_money_up(rerouted.no_longer_due, lost)
         self._take_room(rerouted.fulfilments, request.decision_id)
         self._start(rerouted.fulfilments)

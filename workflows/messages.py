@@ -578,6 +578,8 @@ class RerouteRequest:
     as_of: str
     # As in LostUnits.
     replaces: str = ""
+    # Whose units they are, when its parcel was given up.
+    fulfilment_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,6 +589,8 @@ class Rerouted:
     state: str
     fulfilments: list[FulfilmentInput]
     no_longer_due: Amount | None
+    # What came for units of a parcel that was given up; None where `no_longer_due` still says that too.
+    captured: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True)

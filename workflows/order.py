@@ -535,18 +535,24 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             paid_by_channel=self._paid_by_channel,
             as_of=workflow.now().isoformat(),
             replaces=lost.replaces,
+            fulfilment_id=lost.fulfilment_id if lost.given_up else "",
         )
         rerouted = await self._insist_on(calls.reroute_units, request)
-        if rerouted.no_longer_due and rerouted.no_longer_due.amount_minor:
+        if rerouted.captured:
+            await self._give_money_up(rerouted.captured, replace(lost, captured=True), "refund")
+            lost = replace(lost, captured=False)
+        if rerouted.no_longer_due:
             await self._give_money_up(rerouted.no_longer_due, lost)
         self._take_room(rerouted.fulfilments, request.decision_id)
         self._start(rerouted.fulfilments)
 
-    async def _give_money_up(self, amount: Amount, lost: LostUnits) -> None:
+    async def _give_money_up(self, amount: Amount, lost: LostUnits, name: str = "void") -> None:
         """Authorised money is voided, captured money refunded; a channel that was paid is asked to refund."""
+        if not amount.amount_minor:
+            return
         step = calls.refund if self._paid_by_channel or lost.captured else calls.void
         cause = f"units cancelled: {lost.reason}"
-        request = MoneyRequest(self._key(f"void/{self._rounds}"), self._order.order_id, cause, amount)
+        request = MoneyRequest(self._key(f"{name}/{self._rounds}"), self._order.order_id, cause, amount)
         await self._insist_on(step, request)
 
     async def _find_place(self, lost: LostUnits, gone: list[LegPlace]) -> Plan | None:

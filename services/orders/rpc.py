@@ -172,11 +172,13 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             request.decision_id,
             times.field_or_now(request, "as_of"),
             request.replaces,
+            request.fulfilment_id,
         )
         return pb.RerouteUnitsResponse(
             state=to.from_order_state(planned.state),
             fulfilments=[to.from_fulfilment(one) for one in planned.fulfilments],
             no_longer_due=wire.from_money(Money(planned.no_longer_due_minor, planned.currency)),
+            captured=wire.from_money(Money(planned.captured_minor, planned.currency)),
         )
 
     @wire.checked

@@ -78,6 +78,7 @@ class Planned:
     fulfilments: tuple[Fulfilment, ...]
     cooling_off_until: datetime | None = None
     no_longer_due_minor: int = 0
+    captured_minor: int = 0
     currency: str = ""
     refusal: Refusal | None = None
     receipt_number: str = ""
@@ -273,12 +274,13 @@ class OrdersService(Offering):
         decision_id: str,
         as_of: datetime,
         replaces: str = "",
+        given_up: str = "",
     ) -> Planned:
         """New places for units that lost theirs, and the money of those that found none."""
         answer = await self.on_order(
             asked,
             order_id,
-            lambda one: order.reroute(one, legs, cancelled, reason, decision_id, as_of, replaces),
+            lambda one: order.reroute(one, legs, cancelled, reason, decision_id, as_of, replaces, given_up),
             _planned,
         )
         return _to_planned(answer)
@@ -505,6 +507,7 @@ def _planned(decision: Decision) -> Answer:
         "fulfilments": doc.to_json(doc.FULFILMENTS, decision.created),
         "cooling_off_until": one.cooling_off_until.isoformat() if one.cooling_off_until else None,
         "no_longer_due_minor": decision.no_longer_due_minor,
+        "captured_minor": decision.captured_minor,
         "currency": one.content.total.currency,
         "receipt_number": next(iter(decision.issued), ""),
     }

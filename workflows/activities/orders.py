@@ -150,6 +150,7 @@ class OrderActivities:
                 decision_id=request.decision_id,
                 as_of=instant(request.as_of),
                 replaces=request.replaces,
+                fulfilment_id=request.fulfilment_id,
             ),
             timeout=CALL_SECONDS,
         )
@@ -158,6 +159,7 @@ class OrderActivities:
             state=_order_state(reply.state),
             fulfilments=[to_work(row, request.paid_by_channel) for row in reply.fulfilments],
             no_longer_due=amount(due) if reply.HasField("no_longer_due") else None,
+            captured=amount(reply.captured) if reply.HasField("captured") else None,
         )
 
     @activity.defn

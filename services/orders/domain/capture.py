@@ -9,10 +9,19 @@ from typing import Any
 
 from kit.errors import FailedPrecondition, InvalidArgument
 from services.orders.domain import consolidating, money_back, personalising, refunds, trials, unpacking
-from services.orders.domain.fulfilment import moved, received, told, without_place
+from services.orders.domain.fulfilment import in_work, moved, received, told
 from services.orders.domain.model import Charge, Decision, Fulfilment, Happening, Order, Parcel
 from services.orders.domain.plan import counted_ranges, lines_of, unit_facts, units_in_words
-from services.orders.domain.states import CAPTURE_MOVES, CaptureState, FulfilmentState, OrderState, move
+from services.orders.domain.ranges import shift
+from services.orders.domain.states import (
+    CAPTURE_MOVES,
+    UNDONE,
+    CaptureState,
+    FulfilmentState,
+    OrderState,
+    UnitState,
+    move,
+)
 from services.orders.domain.taking import rest_is_cancelled
 
 # Why the work of a point was cancelled and its units with it, as its event tells.
@@ -58,7 +67,10 @@ def record(order: Order, work: Fulfilment, outcome: Outcome) -> Decision:
     kind, text, facts = _telling("parcel", state, outcome, about)
     decision = told(order, replace(work, parcel=paid), kind, text, outcome.as_of, actor=outcome.actor, facts=facts)
     happening = replace(decision.happenings[0], told=state != CaptureState.NOT_NEEDED, notes=_notes(outcome))
-    return _given_back(order, replace(decision, happenings=(happening,)), state, outcome)
+    decision = replace(decision, happenings=(happening,))
+    if state == CaptureState.CAPTURED and parcel.shipping_minor:
+        decision = _fee_once(decision, outcome)
+    return _given_back(order, decision, state, outcome)
 
 
 def record_of_order(order: Order, outcome: Outcome) -> Decision:
@@ -77,6 +89,15 @@ def record_of_order(order: Order, outcome: Outcome) -> Decision:
         late = trials.late_refunds(decision.order, outcome.as_of)
         decision = Decision(late.order, (*decision.happenings, *late.happenings))
     return _given_back(order, decision, state, outcome)
+
+
+def _fee_once(decision: Decision, outcome: Outcome) -> Decision:
+    """A fee that came although another parcel brought it goes back; of an order that is undone, with all."""
+    order = decision.order
+    if order.state in UNDONE and not order.taken:
+        return decision
+    back = refunds.of_fee_taken_twice(order, outcome.as_of)
+    return replace(decision, order=back.order, happenings=(*decision.happenings, *back.happenings))
 
 
 def _given_back(before: Order, decision: Decision, state: CaptureState, outcome: Outcome) -> Decision:
@@ -106,7 +127,8 @@ def retry_of_order(order: Order, actor: str, as_of: datetime) -> Decision:
 def give_up(order: Order, work: Fulfilment, reason: str, actor: str, as_of: datetime) -> Decision:
     """picked | packed -> cancelled, for want of the parcel's money: its units lose their place, and find no other.
 
-    The order's workflow gives their stock back and cancels them.
+    The order's workflow gives their stock back and cancels them. Until then they stay known as those of this work:
+    should its money have come all the same, it is the money of these very units.
     """
     if not reason:
         raise InvalidArgument("reason", "giving up a parcel needs a reason")
@@ -120,7 +142,9 @@ def give_up(order: Order, work: Fulfilment, reason: str, actor: str, as_of: date
         facts["spoiled"] = spoiled
     if came := counted_ranges(received(order, work)):
         facts["unheld"] = unit_facts(lines_of(order.content, came))
-    decision = told(without_place(order, work), cancelled, "cancelled", text, as_of, actor=actor, facts=facts)
+    ranges = shift(order.ranges, in_work(work), UnitState.UNPLACED, work.fulfilment_id)
+    waiting = replace(order, ranges=ranges)
+    decision = told(waiting, cancelled, "cancelled", text, as_of, actor=actor, facts=facts)
     told_of = replace(decision.happenings[0], notes={"why": reason})
     return replace(decision, happenings=(told_of, *consolidating.units_back(order, work, as_of)))
 

@@ -26,8 +26,9 @@ from services.orders.domain.model import (
     UnitRange,
     Window,
 )
+from services.orders.domain.money_back import given_up
 from services.orders.domain.order import request_cancellation
-from services.orders.domain.plan import counted
+from services.orders.domain.plan import counted, counted_ranges
 from services.orders.domain.ranges import LineRange, in_state
 from services.orders.domain.states import (
     HOMELESS_UNITS,
@@ -194,7 +195,7 @@ def see(order: Order, payment_failed: bool, now: datetime) -> OrderSeen:
             if (not is_over and _is_shown(work)) or work.taken
         ),
         unplaced=() if is_over else _unplaced(order, questions),
-        cancelled=_of_ranges(order, in_state(order.ranges, UnitState.CANCELLED)),
+        cancelled=_of_ranges(order, (*in_state(order.ranges, UnitState.CANCELLED), *given_up(order))),
         refunds=tuple(_refund(order, one) for one in order.refunds if one.state is not RefundState.SUPERSEDED),
         appointment=None if is_over or not _is_awaited(order) else order.appointment,
         trial=None if is_over else _trial(order),
@@ -222,10 +223,8 @@ def _questions(order: Order) -> tuple[QuestionSeen, ...]:
 
 
 def _unplaced(order: Order, questions: Iterable[QuestionSeen]) -> tuple[UnitsSeen, ...]:
-    """Units for which we look for a place; of those that the customer is asked about, he decides."""
-    counts = Counter[int]()
-    for one in in_state(order.ranges, *HOMELESS_UNITS):
-        counts[one.line_number] += one.to_unit - one.from_unit
+    """Units for which we look for a place: none that was given up. Of those that he is asked about, he decides."""
+    counts = counted_ranges(in_state(order.ranges, *HOMELESS_UNITS)) - counted_ranges(given_up(order))
     for question in questions:
         counts -= Counter({one.line_number: one.quantity for one in question.units})
     return _seen(order, counts)

@@ -2,7 +2,8 @@
 
 Goods are due while their units are not cancelled. The delivery fee comes with the first parcel; when that one is
 given up for want of its money, with the next to be opened, or not at all when there is none. When its money came
-all the same, no other parcel brings the fee; should nothing be sent at last, it goes back as a refund.
+all the same, no other parcel brings the fee; should nothing be sent at last, it goes back as a refund. Both bring
+it where the other was opened before that money came: then one fee goes back at once.
 """
 
 from services.orders.domain.model import Fulfilment, Order
@@ -50,18 +51,29 @@ def no_longer_due_minor(before: Order, after: Order) -> int:
     return due_minor(before) - due_minor(after)
 
 
+def fee_no_longer_due_minor(before: Order, after: Order) -> int:
+    """The delivery fee, once nothing can bring it."""
+    return _due_fee_minor(before) - _due_fee_minor(after)
+
+
 def due_minor(order: Order) -> int:
     """What the order comes to without its cancelled units, with a fee that was taken already."""
-    lines = order.content.lines
-    kept = [one for one in order.ranges if one.state != UnitState.CANCELLED]
+    return goods_minor(order.content.lines, _kept(order)) + _due_fee_minor(order)
+
+
+def _due_fee_minor(order: Order) -> int:
     in_parcels = {
         one.fulfilment_id
         for one in order.fulfilments
         if one.parcel and one.state != FulfilmentState.CANCELLED and not one.joins
     }
-    fee_can_come = any(one.fulfilment_id not in in_parcels for one in kept)
-    fee_is_due = fee_can_come or _brought_fee(order)
-    return goods_minor(lines, kept) + (shipping_minor(lines) if fee_is_due else 0)
+    fee_can_come = any(one.fulfilment_id not in in_parcels for one in _kept(order))
+    is_due = fee_can_come or _brought_fee(order)
+    return shipping_minor(order.content.lines) if is_due else 0
+
+
+def _kept(order: Order) -> Ranges:
+    return tuple(one for one in order.ranges if one.state != UnitState.CANCELLED)
 
 
 def _brought_fee(order: Order) -> bool:

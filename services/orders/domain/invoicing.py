@@ -24,6 +24,7 @@ from services.orders.domain.model import (
 from services.orders.domain.money_back import (
     Parts,
     amount_of,
+    given_up,
     less,
     parts_of_fee,
     parts_of_units,
@@ -99,7 +100,8 @@ def _bill_of_parcel(order: Order, work: Fulfilment) -> DocumentContent | None:
     parcel = work.parcel
     if parcel is None or not parcel.amount_minor or not _is_paid(order, parcel.capture_state):
         return None
-    units = in_fulfilment(order.ranges, work.fulfilment_id)
+    gone = given_up(order)
+    units = [one for one in in_fulfilment(order.ranges, work.fulfilment_id) if one not in gone]
     return _bill(order, f"parcel/{parcel.parcel_id}", units, parcel.shipping_minor)
 
 

@@ -1160,6 +1160,8 @@ class Decision:
     happenings: tuple[Happening, ...] = ()
     created: tuple[Fulfilment, ...] = ()
     no_longer_due_minor: int = 0
+    # What was captured for cancelled units of a parcel that was given up meanwhile.
+    captured_minor: int = 0
     # The numbers of the documents that were issued with it.
     issued: tuple[str, ...] = ()
     # Why the order cannot be accepted: it stays as it is until what was begun for it is undone. Or why a code is

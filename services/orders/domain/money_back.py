@@ -14,7 +14,7 @@ from services.orders.domain.dues import charged_fee_minor, charged_units
 from services.orders.domain.model import Fulfilment, Line, Order, Refund, RefundKind, TaxPart
 from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
 from services.orders.domain.ranges import LineRange, Ranges, in_state, without
-from services.orders.domain.states import CaptureState, RefundState, UnitState
+from services.orders.domain.states import CaptureState, FulfilmentState, RefundState, UnitState
 
 # By tax rate.
 Parts = Mapping[int, TaxPart]
@@ -42,13 +42,13 @@ def amount_of(parts: Iterable[TaxPart]) -> int:
 def left_of(order: Order) -> Left:
     """What may still be given back. A refund counts from its request on, whatever becomes of it but SUPERSEDED."""
     given = [one for one in order.refunds if one.state != RefundState.SUPERSEDED]
-    units, fee = _taken_units(order), _taken_fee_minor(order)
-    parts = summed([*parts_of_units(order.content.lines, units), *parts_of_fee(order.content.lines, fee)])
+    lines, units, fees = order.content.lines, _taken_units(order), taken_fees(order)
+    parts = summed([*parts_of_units(lines, units), *(part for fee in fees for part in parts_of_fee(lines, fee))])
     for part in (part for refund in given for part in refund.taxes):
         parts = less(parts, part)
     return Left(
         without(units, refunded_units(given)),
-        max(0, fee - sum(refund.shipping_minor for refund in given)),
+        max(0, sum(fees) - sum(refund.shipping_minor for refund in given)),
         parts,
     )
 
@@ -82,6 +82,15 @@ def lost_for_good(order: Order) -> Ranges:
         if one.parcel and one.parcel.loss and one.parcel.loss.decision
     }
     return tuple(one for one in in_state(order.ranges, UnitState.LOST) if one.fulfilment_id in decided)
+
+
+def given_up(order: Order) -> Ranges:
+    """Units of parcels that were given up for want of their money, until they are cancelled.
+
+    Should that money have come all the same, the story of the order gives it back when it cancels them.
+    """
+    works = {one.fulfilment_id for one in order.fulfilments if one.state == FulfilmentState.CANCELLED}
+    return tuple(one for one in in_state(order.ranges, UnitState.UNPLACED) if one.fulfilment_id in works)
 
 
 def of_units(order: Order, left: Left, units: Ranges) -> Parts:
@@ -137,7 +146,8 @@ def _taken_units(order: Order) -> Ranges:
     for one in order.fulfilments:
         if one.replaces in paid:
             paid.add(one.fulfilment_id)
-    return tuple(one for one in order.ranges if one.fulfilment_id in paid)
+    gone = given_up(order)
+    return tuple(one for one in order.ranges if one.fulfilment_id in paid and one not in gone)
 
 
 def _is_refunded(order: Order, units: LineRange) -> bool:
@@ -145,14 +155,15 @@ def _is_refunded(order: Order, units: LineRange) -> bool:
     return not without((units,), triples)
 
 
-def _taken_fee_minor(order: Order) -> int:
+def taken_fees(order: Order) -> list[int]:
+    """What was taken of the delivery fee: twice, where a parcel's money came although it was given up."""
     fee = shipping_minor(order.content.lines)
     if order.charge and order.charge.state == CaptureState.CAPTURED:
-        return charged_fee_minor(order)
+        return [charged_fee_minor(order)]
     if order.payment_outcome == "paid_by_channel":
         back = sum(one.shipping_minor for one in order.refunds if one.kind == RefundKind.CANCELLED_UNITS)
-        return fee if sent_units(order) else back
-    return sum(one.parcel.shipping_minor for one in _captured(order) if one.parcel)
+        return [fee if sent_units(order) else back]
+    return [one.parcel.shipping_minor for one in _captured(order) if one.parcel and one.parcel.shipping_minor]
 
 
 def _captured(order: Order) -> list[Fulfilment]:

@@ -28,7 +28,7 @@ from services.orders.domain import (
     unpacking,
 )
 from services.orders.domain.content import forget_means
-from services.orders.domain.dues import due_minor, no_longer_due_minor
+from services.orders.domain.dues import due_minor, fee_no_longer_due_minor, no_longer_due_minor
 from services.orders.domain.fraud_policy import Band, FraudCheck
 from services.orders.domain.model import (
     Appointment,
@@ -61,7 +61,7 @@ from services.orders.domain.plan import (
     waiting_in,
 )
 from services.orders.domain.pricing import taken_minor
-from services.orders.domain.ranges import in_state, quantity, shift, take, whole
+from services.orders.domain.ranges import cancel, in_state, quantity, shift, take, whole
 from services.orders.domain.states import (
     FULFILMENT_MOVES,
     OPEN_FULFILMENT,
@@ -293,12 +293,16 @@ def reroute(
     decision_id: str,
     as_of: datetime,
     replaces: str = "",
+    given_up: str = "",
 ) -> Decision:
     """Gives unplaced units to new fulfilments and cancels those that found no place; no more than there are.
 
     The money of the cancelled ones is no longer due, or is given back where the whole order was captured.
     `replaces`: units of that fulfilment's lost parcel are sent again; those without a place are lost and refunded.
+    `given_up`: the units are those of that fulfilment's parcel, and find no place.
     """
+    if given_up and (legs or replaces):
+        raise InvalidArgument("fulfilment_id", "what was given up is sent from nowhere, and is not lost")
     legs = to_store.gathered(order, legs)
     check_legs(order.content, legs)
     check_units(order.content, cancelled, "cancelled")
@@ -307,7 +311,10 @@ def reroute(
     if order.state != OrderState.RELEASED:
         raise FailedPrecondition("NOT_RELEASED", "only a released order is routed again", state=order.state.value)
     wanted = counted(unit for leg in legs for unit in leg.lines) + counted(cancelled)
-    waiting = unplaced(order, replaces)
+    # Units that are not known as those of the parcel were given up before units were.
+    is_known = any(one.fulfilment_id == given_up for one in money_back.given_up(order))
+    of = given_up if is_known else replaces
+    waiting = unplaced(order, of)
     for line_number, count in sorted(wanted.items()):
         if count > waiting[line_number]:
             raise FailedPrecondition(
@@ -319,7 +326,7 @@ def reroute(
             )
     ranges, created = place(order, legs, UnitState.UNPLACED, decision_id, replaces, to_store.waiting(order))
     end = UnitState.LOST if replaces else UnitState.CANCELLED
-    ranges = take(ranges, counted(cancelled), waiting_in(UnitState.UNPLACED, replaces), end, replaces)
+    ranges = take(ranges, counted(cancelled), waiting_in(UnitState.UNPLACED, of), end, replaces)
     if ranges == order.ranges:
         return Decision(order)
     after = replace(order, ranges=ranges, fulfilments=(*order.fulfilments, *created), updated_at=as_of)
@@ -334,8 +341,11 @@ def reroute(
         return Decision(back.order, (*told, *_not_sent_again(cancelled, as_of), *back.happenings), created)
     back = refunds.of_cancelled_units(order, after, reason, as_of)
     is_taken = order.charge is not None and order.charge.state == CaptureState.CAPTURED
-    no_longer_due = 0 if is_taken else no_longer_due_minor(order, after)
-    return Decision(back.order, (*told, *back.happenings), created, no_longer_due)
+    captured = _came_late(order, given_up)
+    # Of units whose money came, nothing but the fee is still authorised.
+    no_longer_due = (fee_no_longer_due_minor if captured else no_longer_due_minor)(order, after)
+    no_longer_due = 0 if is_taken else no_longer_due
+    return Decision(back.order, (*told, *back.happenings), created, no_longer_due, captured)
 
 
 def request_cancellation(
@@ -381,7 +391,10 @@ def request_cancellation(
     if not order.taken:
         return replace(asked, happenings=told)
     # Only this part of the order is undone: its money is given back as a refund of its own.
-    back = refunds.of_rest(cancelling, money_back.left_of(order), as_of)
+    # With that of parcels that were given up: their units are cancelled with the rest, and not by themselves.
+    gone = money_back.given_up(order)
+    left = money_back.left_of(replace(order, ranges=cancel(order.ranges, lambda one: one in gone)))
+    back = refunds.of_rest(cancelling, left, as_of)
     return Decision(back.order, (*told, *back.happenings))
 
 
@@ -443,6 +456,14 @@ def close(order: Order, as_of: datetime) -> Decision:
     has_arrived = len(in_state(order.ranges, UnitState.DELIVERED, UnitState.CANCELLED)) == len(order.ranges)
     text = "Everything has arrived" if has_arrived else "Nothing more is to come"
     return _told(closed, "order.closed", f"{text}: the order is closed.", as_of)
+
+
+def _came_late(order: Order, given_up: str) -> int:
+    """The money of a parcel that was given up, if it came all the same. A fee that it brought is the order's."""
+    work = next((one for one in order.fulfilments if one.fulfilment_id == given_up), None)
+    if work is None or work.parcel is None or work.parcel.capture_state != CaptureState.CAPTURED:
+        return 0
+    return work.parcel.amount_minor - work.parcel.shipping_minor
 
 
 def _rerouted(

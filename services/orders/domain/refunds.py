@@ -112,6 +112,16 @@ def of_parcel(order: Order, units: Ranges, reason_code: str, as_of: datetime) ->
     return _of_units(order, wish, left, _common(units, left.units), as_of)
 
 
+def of_fee_taken_twice(order: Order, as_of: datetime) -> Decision:
+    """One of two delivery fees that were captured: a parcel that was given up brought its own all the same."""
+    fees = money_back.taken_fees(order)
+    if len(fees) < 2:
+        return Decision(order)
+    fee = money_back.of_fee(order, money_back.left_of(order), fees[-1])
+    wish = RefundWish(RefundKind.DELIVERY_FEE, "cancelled", "it was captured twice", "")
+    return _requested(order, wish, money_back.together(fee), as_of, (), money_back.amount_of(fee.values()))
+
+
 def record_outcome(order: Order, refund_id: str, outcome: str, failure: str, as_of: datetime) -> Decision:
     """pending -> succeeded or failed; failed -> succeeded, when somebody gave the money back another way.
 

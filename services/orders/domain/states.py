@@ -62,7 +62,8 @@ class FulfilmentState(StrEnum):
 class UnitState(StrEnum):
     """A unit of a line.
 
-    LOST: with its parcel, which was lost or damaged. UNPLACED of a fulfilment: to be sent again for that one.
+    LOST: with its parcel, which was lost or damaged. UNPLACED of a fulfilment: to be sent again for
+    that one, or to be cancelled with it.
     RETURNING and RETURNED: with its parcel, or by the customer, who had it to try. FORWARDED: on its way to a
     hub, where it is joined with others. RECEIVED: it came there, and waits to leave; it is no stock of the hub.
     """

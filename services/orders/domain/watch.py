@@ -22,7 +22,7 @@ from services.orders.domain.model import (
     PromiseChange,
     Window,
 )
-from services.orders.domain.money_back import lost_for_good
+from services.orders.domain.money_back import given_up, lost_for_good
 from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
 from services.orders.domain.ranges import in_state, quantity
 from services.orders.domain.states import (
@@ -262,8 +262,9 @@ def _is_homeless(order: Order) -> bool:
 
 def _is_lost(order: Order) -> bool:
     """A parcel that is lost is late, until its units are sent again or refunded: then their new plan tells."""
-    sent_again = any(one.fulfilment_id for one in in_state(order.ranges, UnitState.UNPLACED))
-    return sent_again or quantity(in_state(order.ranges, UnitState.LOST)) > quantity(lost_for_good(order))
+    sent_again = (one for one in in_state(order.ranges, UnitState.UNPLACED) if one.fulfilment_id)
+    gone = quantity(sent_again) + quantity(in_state(order.ranges, UnitState.LOST))
+    return gone > quantity(given_up(order)) + quantity(lost_for_good(order))
 
 
 def _told(order: Order, one: Outlook, told_of_order: Window) -> Window:

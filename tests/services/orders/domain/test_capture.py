@@ -10,7 +10,7 @@ from services.orders.domain import capture
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome
-from services.orders.domain.model import CaptureMoment, Leg, Line, Order, RefundKind, Units
+from services.orders.domain.model import CaptureMoment, Decision, Leg, Line, Order, RefundKind, Units
 from services.orders.domain.states import CaptureState, FulfilmentState, OrderState, UnitState
 from tests.services.orders.builders import COOLED, LIFE_CYCLE, NOON, accepted, leg, line, recorded
 
@@ -36,6 +36,12 @@ def _picked(order: Order, number: int = 0, quantity: int = 2) -> Order:
 def _packed(order: Order, number: int = 0, quantity: int = 2) -> Order:
     order = _picked(order, number, quantity)
     return work.close_parcel(order, order.fulfilments[number], 500, "", NOON).order
+
+
+def _gone(order: Order) -> Decision:
+    """The one unit of the parcel that was given up, which is the first, is cancelled."""
+    given_up = order.fulfilments[0].fulfilment_id
+    return life.reroute(order, [], [Units(1, "", 1)], "payment_failed", "", NOON, given_up=given_up)
 
 
 def test_an_order_paid_at_once_is_charged_whole_at_its_release() -> None:
@@ -139,7 +145,7 @@ def test_a_parcel_given_up_brings_the_fee_with_the_next_one() -> None:
     assert order.fulfilments[0].state == FulfilmentState.CANCELLED
     assert [one.state for one in order.ranges] == [UnitState.UNPLACED, UnitState.ALLOCATED]
     assert capture.failed_since(order) is None
-    gone = life.reroute(order, [], [Units(1, "", 1)], "payment_failed", "", NOON)
+    gone = _gone(order)
     assert gone.no_longer_due_minor == 3000
     after = _packed(gone.order, 1, 1).fulfilments[1].parcel
     assert after is not None
@@ -151,7 +157,7 @@ def test_a_fee_that_no_parcel_can_bring_any_more_is_no_longer_due() -> None:
     order = _packed(_packed(order, 0, 1), 1, 1)
     order = capture.record(order, order.fulfilments[0], FAILED).order
     order = capture.give_up(order, order.fulfilments[0], "stolen", "", NOON).order
-    gone = life.reroute(order, [], [Units(1, "", 1)], "payment_failed", "", NOON)
+    gone = _gone(order)
     assert gone.no_longer_due_minor == 3000 + 490
 
 
@@ -161,8 +167,8 @@ def test_money_that_came_although_its_parcel_was_given_up_keeps_the_fee() -> Non
     order = capture.record(order, order.fulfilments[0], FAILED).order
     order = capture.give_up(order, order.fulfilments[0], "stolen", "", NOON).order
     order = capture.record(order, order.fulfilments[0], Outcome("captured", "", "", NOON)).order
-    gone = life.reroute(order, [], [Units(1, "", 1)], "payment_failed", "", NOON)
-    assert gone.no_longer_due_minor == 3000
+    gone = _gone(order)
+    assert (gone.captured_minor, gone.no_longer_due_minor) == (3000, 0)
     after = _packed(gone.order, 1, 1).fulfilments[1].parcel
     assert after is not None
     assert after.amount_minor == 3000
@@ -174,7 +180,7 @@ def test_a_fee_that_a_given_up_parcel_brought_goes_back_when_nothing_is_sent_at_
     order = capture.record(order, order.fulfilments[0], FAILED).order
     order = capture.give_up(order, order.fulfilments[0], "stolen", "", NOON).order
     order = capture.record(order, order.fulfilments[0], Outcome("captured", "", "", NOON)).order
-    order = life.reroute(order, [], [Units(1, "", 1)], "payment_failed", "", NOON).order
+    order = _gone(order).order
     assert order.refunds == ()
     order = work.offer(order, order.fulfilments[1], NOON).order
     order = work.refuse_offer(order, order.fulfilments[1], "no_time", "", NOON).order

@@ -390,7 +390,9 @@ def test_of_a_parcel_given_up_before_its_money_came_only_the_fee_is_billed() -> 
     order = _record(desk, order, "captured")
     (bill,) = (one.content for one in desk.issued)
     assert (bill.lines, bill.shipping) == ((), (TaxPart(2000, 408, 82),))
-    before = life.reroute(order, [], [Units(1, "", 1)], "payment_failed", "", NOON).order
+    given_up = order.fulfilments[0].fulfilment_id
+    units = [Units(1, "", 1)]
+    before = life.reroute(order, [], units, "payment_failed", "", NOON, given_up=given_up).order
     order = capture.record(before, before.fulfilments[1], CAPTURED).order
     desk.look(before, order)
     assert desk.books() == {2000: (2500 + 408, 500 + 82)}

@@ -127,9 +127,7 @@ class Life:
             self.order = capture.record(self.order, self.order.fulfilment(id_), failed).order
             assert capture.failed_since(self.order) == NOON
             if self.choose.random() < 0.5:
-                # Units that wait beside them may bear a minor unit more or less.
-                is_late = self.choose.random() < 0.5 and not unplaced(self.order, "")
-                self.give_up(id_, is_late=is_late)
+                self.give_up(id_, is_late=self.choose.random() < 0.5)
                 return False
         self.order = capture.record(self.order, self.order.fulfilment(id_), _CAPTURED).order
         self.captured += parcel.amount_minor
@@ -144,12 +142,11 @@ class Life:
             self.order = capture.record(self.order, one, _CAPTURED).order
             self.captured += one.parcel.amount_minor
         units = [Units(part.line_number, part.sku, part.quantity) for part in one.lines]
-        decision = life.reroute(self.order, [], units, "payment_failed", "", NOON)
+        decision = life.reroute(self.order, [], units, "payment_failed", "", NOON, given_up=id_)
         self.order = decision.order
-        if is_late:
-            self.returned += decision.no_longer_due_minor
-        else:
-            self.said_no_longer_due += decision.no_longer_due_minor
+        assert is_late or not decision.captured_minor
+        self.returned += decision.captured_minor
+        self.said_no_longer_due += decision.no_longer_due_minor
 
     def pick(self, id_: str) -> None:
         one = self.order.fulfilment(id_)

@@ -2933,8 +2933,8 @@ class LineRange(_message.Message):
     "returned", "forwarded" (on its way to a hub), "received" (there; no stock of the hub).
     """
     fulfilment_id: _builtins.str
-    """Empty while unplaced; of units that are sent again, that of their lost parcel while they are unplaced. Cancelled
-    units have one where the customer took others of the order along.
+    """Empty while unplaced, but for units that are sent again (that of their lost parcel), and units of a parcel that was
+    given up, until they are cancelled. Cancelled units have one where the customer took others of the order along.
     """
     def __init__(
         self,
@@ -4259,6 +4259,7 @@ class RerouteUnitsRequest(_message.Message):
     DECISION_ID_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     REPLACES_FIELD_NUMBER: _builtins.int
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     reason: _builtins.str
@@ -4266,6 +4267,10 @@ class RerouteUnitsRequest(_message.Message):
     replaces: _builtins.str
     """The fulfilment whose lost parcel is sent again: the units are of that one, and those in `cancelled` are lost and
     refunded. Empty: units that never left.
+    """
+    fulfilment_id: _builtins.str
+    """The fulfilment whose parcel was given up for want of its money: the units in `cancelled` are those of that one, and
+    there are no legs. Empty: any units that have no place.
     """
     @_builtins.property
     def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlannedLeg]: ...
@@ -4286,10 +4291,11 @@ class RerouteUnitsRequest(_message.Message):
         decision_id: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         replaces: _builtins.str = ...,
+        fulfilment_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cancelled", b"cancelled", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "reason", b"reason", "replaces", b"replaces", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cancelled", b"cancelled", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "legs", b"legs", "order_id", b"order_id", "reason", b"reason", "replaces", b"replaces", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -4304,6 +4310,7 @@ class RerouteUnitsResponse(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     FULFILMENTS_FIELD_NUMBER: _builtins.int
     NO_LONGER_DUE_FIELD_NUMBER: _builtins.int
+    CAPTURED_FIELD_NUMBER: _builtins.int
     state: Global___OrderState.ValueType
     @_builtins.property
     def fulfilments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fulfilment]: ...
@@ -4311,16 +4318,21 @@ class RerouteUnitsResponse(_message.Message):
     def no_longer_due(self) -> _type_pb2.Money:
         """Authorised for the cancelled units; to void. What was captured with the whole order is refunded by itself."""
 
+    @_builtins.property
+    def captured(self) -> _type_pb2.Money:
+        """Captured for the cancelled units of a parcel that was given up meanwhile; to give back. Not in `no_longer_due`."""
+
     def __init__(
         self,
         *,
         state: Global___OrderState.ValueType = ...,
         fulfilments: _abc.Iterable[Global___Fulfilment] | None = ...,
         no_longer_due: _type_pb2.Money | None = ...,
+        captured: _type_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["no_longer_due", b"no_longer_due"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "no_longer_due", b"no_longer_due"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilments", b"fulfilments", "no_longer_due", b"no_longer_due", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured", b"captured", "fulfilments", b"fulfilments", "no_longer_due", b"no_longer_due", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
