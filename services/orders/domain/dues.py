@@ -65,7 +65,9 @@ def _due_fee_minor(order: Order) -> int:
     in_parcels = {
         one.fulfilment_id
         for one in order.fulfilments
-        if one.parcel and one.state != FulfilmentState.CANCELLED and not one.joins
+        if one.parcel
+        and not one.joins
+        and not (one.state == FulfilmentState.CANCELLED and one.parcel.shipping_minor)
     }
     fee_can_come = any(one.fulfilment_id not in in_parcels for one in _kept(order))
     is_due = fee_can_come or _brought_fee(order)
