@@ -174,15 +174,16 @@ def _captured(order: Order) -> list[Fulfilment]:
 
 
 def parts_of_units(lines: Iterable[Line], units: Ranges) -> list[TaxPart]:
-    """What each range bears of its line."""
+    """What each range bears of its line: of the tax so much as of the gross, so that nothing is below zero."""
     by_number = {line.line_number: line for line in lines}
-    parts = []
-    for one in units:
-        line = by_number[one.line_number]
-        gross = share(line.net_minor + line.tax_minor, line.quantity, one.from_unit, one.to_unit)
-        tax = share(line.tax_minor, line.quantity, one.from_unit, one.to_unit)
-        parts.append(TaxPart(line.tax_rate_basis_points, gross - tax, tax))
-    return parts
+    return [_part_of(by_number[one.line_number], one.from_unit, one.to_unit) for one in units]
+
+
+def _part_of(line: Line, start: int, end: int) -> TaxPart:
+    whole = TaxPart(line.tax_rate_basis_points, line.net_minor, line.tax_minor)
+    before, until = (share(whole.gross_minor, line.quantity, 0, unit) for unit in (start, end))
+    tax = _in_proportion(whole, until).tax_minor - _in_proportion(whole, before).tax_minor
+    return TaxPart(whole.tax_rate_basis_points, until - before - tax, tax)
 
 
 def parts_of_fee(lines: Iterable[Line], fee_minor: int) -> list[TaxPart]:
@@ -199,6 +200,8 @@ def _at_rate(rate: int, gross_minor: int) -> TaxPart:
 
 
 def _in_proportion(whole: TaxPart, gross_minor: int) -> TaxPart:
+    if not gross_minor:
+        return TaxPart(whole.tax_rate_basis_points, 0, 0)
     tax = (2 * gross_minor * whole.tax_minor + whole.gross_minor) // (2 * whole.gross_minor)
     return TaxPart(whole.tax_rate_basis_points, gross_minor - tax, tax)
 
