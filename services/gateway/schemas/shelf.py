@@ -20,7 +20,7 @@ from services.gateway.schemas.base import (
 from services.gateway.schemas.network_views import BalanceView
 
 Reason = Literal["being_sold", "not_found", "damaged", "other"]
-KnownReason = Reason | Literal["packed"]
+KnownReason = Literal[Reason, "packed"]
 Ending = Literal["snapshot", "released", "till_sale", "end_of_day", "count"]
 CountState = Literal["open", "closed", "cancelled"]
 MAX_LINES = 1_000

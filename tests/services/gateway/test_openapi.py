@@ -19,7 +19,7 @@ from services.gateway.schemas.network import PointType
 from services.gateway.schemas.orders import Mode, OrderStatus
 from services.gateway.schemas.payments import OperationKind, OperationState, PaymentStatus
 from services.gateway.schemas.rulesets import Act, VersionState
-from services.gateway.schemas.shelf import CountState, Ending, Reason
+from services.gateway.schemas.shelf import CountState, Ending, KnownReason
 from services.gateway.schemas.work import FulfilmentStatus
 from services.gateway.wire import enum_names
 from services.orders.domain.model import DeliveryMode as OrderMode
@@ -87,7 +87,7 @@ def test_no_schema_of_the_framework_is_left_over(app: FastAPI) -> None:
         (FulfilmentStatus, orders.FulfilmentState),
         (DeliveryMode, types.DeliveryMode),
         (PointType, types.PointType),
-        (Reason, inventory.DeclarationReason),
+        (KnownReason, inventory.DeclarationReason),
         (Ending, inventory.DeclarationEnd),
         (CountState, shelf.CountState),
         (PaymentStatus, payments.PaymentStatus),
