@@ -242,7 +242,7 @@ class StockMachine(RuleBasedStateMachine):
         leaving = quantity - known
         used = self.use(position, leaving, Reason.BEING_SOLD)
         used += self.use(position, leaving - used, Reason.NOT_FOUND, Reason.OTHER)
-        used += self.use(position, leaving - used - whole, Reason.DAMAGED)
+        used += self.use(position, leaving - used - whole, Reason.DAMAGED, Reason.PACKED)
         gone = self.leave(position, leaving)
         self.happened(position, -leaving)
         return Effect(gone, used, known, leaving - gone)
@@ -262,6 +262,8 @@ class StockMachine(RuleBasedStateMachine):
         expected = 0
         for position, some in self.declared.items():
             for one in some if position.point_id == point_id else ():
+                if one.reason is Reason.PACKED:
+                    continue
                 gone = self.leave(position, one.left)
                 one.left = 0
                 expected += gone
