@@ -48,10 +48,11 @@ CHANNEL = SalesChannel("web-fr", "Web shop", "EUR", (), "standard")
 BUYER = Buyer(
     Customer("cus_1", "Zoé Plantée", "zoe.plantee@example.org", "+33612345678"),
     Address("Zoé Plantée", ("7 impasse du Secret",), "69002", "Lyon", "FR"),
+    gift_message="De ta cousine Hermine",
 )
 IDENTITIES = Identities("a key of tests")
 # None of these may be found outside the table of customers.
-PLANTED = ("Zoé", "Plantée", "zoe.plantee", "12345678", "impasse", "Secret")
+PLANTED = ("Zoé", "Plantée", "zoe.plantee", "12345678", "impasse", "Secret", "Hermine")
 
 
 def line(number: int = 1, quantity: int = 2, **changes: Any) -> Line:

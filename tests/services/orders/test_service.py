@@ -68,8 +68,9 @@ async def test_when_the_channel_took_the_order_is_kept_beside_when_it_was_placed
 def test_orders_of_before_the_source_date_keep_their_digest() -> None:
     """It was computed without the field: with another digest, their repeated placement would be a conflict."""
     before = "f00c633d39ee217965dee161900e0924bfce4541634f0fa8d054318b98347935"
-    assert content_digest(content(), BUYER).hex() == before
-    assert content_digest(content(source_placed_at=NOON), BUYER).hex() != before
+    buyer = replace(BUYER, gift_message="")
+    assert content_digest(content(), buyer).hex() == before
+    assert content_digest(content(source_placed_at=NOON), buyer).hex() != before
     kept = PaymentTerms("payment_method_token", "pm_card_visa", save_means=True)
     assert content_digest(content(payment=kept), BUYER).hex() != before
     assert content_digest(content(replace(line(), taken_at_point_id="st-lyon")), BUYER).hex() != before
