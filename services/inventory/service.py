@@ -333,7 +333,7 @@ class InventoryService(UseCases):
             due = await reservations.lock_due(tx, as_of, limit)
             if not due:
                 return []
-            book = await ledger.lock(tx, [line.position for one in due for line in one.lines])
+            book = await ledger.lock(tx, [position for one in due for position in one.stocks()])
             cause = Cause("expire", ACTOR)
             pairs = [(before, holds.expire(book, before, cause)) for before in due]
             await outbox.write(tx, [events.reservation_expired(before, as_of) for before in due])

@@ -242,6 +242,17 @@ async def test_a_basket_with_a_bundle_expires_whole(shop: ShelfShop) -> None:
     await shop.assert_sound()
 
 
+async def test_nothing_is_missed_any_more_once_a_bundle_whose_part_was_sold_away_expires(shop: ShelfShop) -> None:
+    await stock(shop, dress=2, pan=8)
+    await shop.reserve("basket", line("SET", 2), seconds=60)
+    await shop.sell(1)
+    assert (await shop.balance("DRESS")).short == 1
+    await shop.service.expire_reservations(NOON + timedelta(seconds=61), 10)
+    dress = await shop.balance("DRESS")
+    assert (dress.on_hand, dress.reserved, dress.short) == (1, 0, 0)
+    await shop.assert_sound()
+
+
 # -- what a bundle is not ---------------------------------------------------------------------------------
 
 
