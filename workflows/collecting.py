@@ -52,6 +52,7 @@ class Keeping(Capturing):
         # What the story of the fulfilment lends.
         _work: FulfilmentInput
         _point_id: str
+        _is_at_counter: bool
 
         def _key(self, step: str) -> str: ...
         def _step(
@@ -67,8 +68,9 @@ class Keeping(Capturing):
 
     async def _until_collected(self) -> FulfilmentOutcome:
         """Put aside and collected; or not, and what nobody took is given back."""
+        self._is_at_counter = True
         if self._work.capture_at == "preparation" and not await self._capture("picked"):
-            return FulfilmentOutcome("cancelled", self._given_up())
+            return await self._end_cancelled()
         if await self._first_of("cancelled", "ready_for_collection") == "ready_for_collection":
             await self._date_it()
         attempt = 0
@@ -78,10 +80,17 @@ class Keeping(Capturing):
         if told == "collected":
             await self._let_go()
             return FulfilmentOutcome("delivered")
-        happening = self._happenings["cancelled"].data
-        if happening.get("reason") != _NOT_COLLECTED:
+        return await self._end_cancelled()
+
+    def _is_uncollected(self) -> bool:
+        return (
+            "cancelled" in self._happenings and self._happenings["cancelled"].data.get("reason") == _NOT_COLLECTED
+        )
+
+    async def _end_cancelled(self) -> FulfilmentOutcome:
+        if not self._is_uncollected():
             return FulfilmentOutcome("cancelled", self._given_up())
-        await self._give_back(self._held("cancelled", "lines"), happening)
+        await self._give_back(self._held("cancelled", "lines"), self._happenings["cancelled"].data)
         room = CapacityRequest(self._work.order_id, [LegPlace(self._point_id, self._work.lines)])
         await self._insist_on(calls.release_capacity, room)
         return FulfilmentOutcome("cancelled")

@@ -40,6 +40,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
     def __init__(self, work: FulfilmentInput) -> None:
         super().__init__(work)
         self._captured = False
+        self._is_at_counter = False
         self._offers = 0
         # Told, and not planned anew yet.
         self._spoiled: list[Happening] = []
@@ -55,6 +56,9 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
             super()._note(kind, happening)
 
     def _has(self, kind: str) -> bool:
+        if kind == "cancelled" and self._is_uncollected():
+            # It was accepted, picked and put aside before: all of that is heard first, however late.
+            return self._is_at_counter
         return bool(self._spoiled) if kind == "spoiled" else super()._has(kind)
 
     @workflow.run

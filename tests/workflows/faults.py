@@ -28,6 +28,7 @@ class Fault(StrEnum):
     ANSWER_LOST = "acts, but its answer is lost"
     TAKEN_TWICE = "is taken twice"
     TASK_LOST = "acts, and the workflow task is lost: it is run again with all that happened meanwhile"
+    ANSWER_LATE = "acts, and much happens before its answer comes"
     TAKES_LONG = "takes longer than a local activity may"
     FAILS_FOR_GOOD = "fails for good"
     ACTS_AND_FAILS_FOR_GOOD = "acts, then fails for good"
@@ -45,7 +46,7 @@ class Faults(Interceptor):
     def plan(
         self, order_id: str, step: str, fault: Fault, meanwhile: Callable[[], Awaitable[None]] | None = None
     ) -> None:
-        """The next time the order takes this step, it goes wrong; `meanwhile` happens after a lost task's step."""
+        """The next time the order takes this step, it goes wrong; `meanwhile` happens once it has acted."""
         self._planned[order_id, step] = fault
         if meanwhile:
             self._meanwhile[order_id] = meanwhile
@@ -67,10 +68,13 @@ class Faults(Interceptor):
         self.seen[order_id, step] += 1
         return self._planned.pop((order_id, step), None)
 
-    async def lose_task(self, order_id: str, workflow_id: str) -> None:
-        """Before its next step."""
+    async def let_happen(self, order_id: str) -> None:
+        """What is planned for the time between the step and what its story knows of it."""
         if meanwhile := self._meanwhile.pop(order_id, None):
             await meanwhile()
+
+    def lose_task(self, workflow_id: str) -> None:
+        """Before its next step."""
         self._losing.add(workflow_id)
 
     def _is_task_lost(self, workflow_id: str) -> bool:
@@ -100,10 +104,12 @@ class _Faulty(ActivityInboundInterceptor):
             raise ApplicationError("planned", type="PLANNED", non_retryable=True)
         if fault is Fault.TAKEN_TWICE:
             return await self.next.execute_activity(input)
+        if fault in (Fault.TASK_LOST, Fault.ANSWER_LATE):
+            await self._faults.let_happen(input.args[0].order_id)
         if fault is Fault.TASK_LOST:
             workflow_id = activity.info().workflow_id
             assert workflow_id
-            await self._faults.lose_task(input.args[0].order_id, workflow_id)
+            self._faults.lose_task(workflow_id)
         return answer
 
 

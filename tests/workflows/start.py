@@ -1,7 +1,7 @@
 """Starts a world: the services, the relay's signals and a worker in one process, on real servers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -104,6 +104,7 @@ from services.promise.rpc import PromiseRpc
 from services.promise.rulesets import Rulesets
 from services.promise.rulesets_rpc import RulesetRpc
 from services.promise.service import PromiseService
+from services.relay.domain import Event
 from services.relay.following import Follower, Source
 from services.relay.signals import Signals
 from tests.conftest import MakeDatabase
@@ -186,6 +187,18 @@ _POSITIONS = {
 _POOL_SIZE = 12
 
 
+class _Heard(Signals):
+    """The relay's, which notes what the stories were told."""
+
+    def __init__(self, told: set[tuple[str, str]], *rest: Any) -> None:
+        super().__init__(*rest)
+        self._told = told
+
+    async def take(self, source: str, after: int, events: Sequence[Event]) -> None:
+        await super().take(source, after, events)
+        self._told.update((event.order_id, event.type) for event in events)
+
+
 @asynccontextmanager
 async def running(
     make_database: MakeDatabase, temporal_address: str, provider: RunningProvider
@@ -221,9 +234,10 @@ async def running(
             interceptors=(faults,),
         )
         await stack.enter_async_context(worker)
+        told: set[tuple[str, str]] = set()
         for name in ("orders", "payments", "booking", "inventory"):
             source = Source(name, OutboxServiceStub(await _outbox(stack, engines[name], bells[name], name)))
-            signals = Signals(engines["relay"], client, task_queue)
+            signals = _Heard(told, engines["relay"], client, task_queue)
             _in_background(stack, Follower(engines["relay"], engines["relay"], source, signals).run())
         world = World(
             client=client,
@@ -249,6 +263,7 @@ async def running(
             stored_value=StoredValueServiceStub(channel),
             booking=BookingServiceStub(channel),
             watch=watch,
+            told=told,
         )
         await _load(world)
         yield world

@@ -356,6 +356,27 @@ async def test_whatever_goes_wrong_with_a_step_what_is_not_collected_is_undone(w
         await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
 
 
+async def test_a_story_that_hears_of_it_all_at_once_lets_nothing_lie(world: World) -> None:
+    """It was accepted, picked, put aside and never collected before its story heard of any of it."""
+    sku = await world.stock({NEAR: 2})
+    recorded = await world.record({sku: 2}, collect_at=NEAR)
+    order_id = recorded.order.order_id
+
+    async def a_week() -> None:
+        await put_aside(world, order_id)
+        await world.watch(now() + LATER)
+
+        async def told() -> bool:
+            return (order_id, "oms.orders.fulfilment.cancelled") in world.told
+
+        await until(told, "the story of the work was told")
+
+    world.faults.plan(order_id, "offer_fulfilment", Fault.ANSWER_LATE, a_week)
+    await world.place(recorded)
+    await _ends(world, order_id, "CANCELLED")
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+
 @pytest.mark.parametrize("fault", EACH)
 async def test_whatever_goes_wrong_with_a_step_the_customer_has_what_he_chose(world: World, fault: Fault) -> None:
     async def live(step: str) -> None:

@@ -152,6 +152,8 @@ class World:
     booking: "BookingServiceAsyncStub"
     # What orders does by itself at an instant, for all orders that wait for one before it.
     watch: Callable[[datetime], Awaitable[None]]
+    # (order id, type) of every event that the stories were told.
+    told: set[tuple[str, str]]
 
     async def stock(
         self, units: Mapping[str, int], *, release_date: str = "", field: inv.PersonalisationField = ENGRAVED

@@ -208,7 +208,7 @@ def next_date(order: Order) -> datetime | None:
     """When time does something about what waits; None while it does not."""
     if order.state is not OrderState.RELEASED or not order.content.is_collected:
         return None
-    waiting = [one.collection for one in order.fulfilments if one.collection and _is_idle(one)]
+    waiting = [one.collection for one in order.fulfilments if one.collection and _is_idle(order, one)]
     ends = [one.keep_until for one in waiting]
     reminders = [one.remind_at for one in waiting if one.remind_at and not one.reminded_at]
     return min((*ends, *reminders, *choosing.deadlines(order)), default=None)
@@ -224,7 +224,7 @@ def to_put_back(work: Fulfilment, at: datetime) -> Fulfilment:
 
 def _in_time(order: Order, work: Fulfilment, now: datetime) -> Decision | None:
     waits = work.collection
-    if waits is None or not _is_idle(work):
+    if waits is None or not _is_idle(order, work):
         return None
     if waits.keep_until <= now:
         return _given_up(order, work, waits, now)
@@ -236,11 +236,18 @@ def _in_time(order: Order, work: Fulfilment, now: datetime) -> Decision | None:
     return None
 
 
-def _is_idle(work: Fulfilment) -> bool:
-    """Ready, with nobody at the counter whose money is under way."""
-    asked = work.collection is not None and work.collection.handing is not None
-    pending = work.parcel is not None and work.parcel.capture_state == CaptureState.PENDING
-    return work.state == FulfilmentState.READY and not (asked and pending)
+def _is_idle(order: Order, work: Fulfilment) -> bool:
+    """Ready, with no money under way: of somebody at the counter, or taken with the preparation.
+
+    What is given up while its money is on the way would be cancelled and captured.
+    """
+    money = work.parcel.capture_state if work.parcel else CaptureState.NOT_NEEDED
+    if order.life_cycle.capture_at is CaptureMoment.PREPARATION:
+        is_under_way = money in (CaptureState.PENDING, CaptureState.FAILED)
+    else:
+        asked = work.collection is not None and work.collection.handing is not None
+        is_under_way = asked and money == CaptureState.PENDING
+    return work.state == FulfilmentState.READY and not is_under_way
 
 
 def _given_up(order: Order, work: Fulfilment, waits: Collection, now: datetime) -> Decision:

@@ -423,6 +423,23 @@ def test_the_customer_is_reminded_once_and_then_it_is_given_up() -> None:
     assert reason(caught) == "NOTHING_TO_PUT_BACK"
 
 
+@pytest.mark.parametrize("is_declined", [False, True])
+def test_nobody_s_goods_are_given_up_while_their_money_is_under_way(is_declined: bool) -> None:
+    order = placed(life_cycle=replace(LIFE_CYCLE, capture_at=CaptureMoment.PREPARATION))
+    order = fulfilment.record_pick(order, work(order), found((1, 3), (2, 2)), "anna", NOON + HOUR).order
+    if is_declined:
+        order = paid(order, "failed", NOON + HOUR).order
+    order = happened(collecting.ready(order, work(order), "", "anna", NOON + HOUR), NOON + HOUR).order
+    waits = work(order).collection
+    assert waits
+    over = happened(Decision(order), waits.keep_until + DAY)
+    assert work(over.order).state == FulfilmentState.READY
+    gone = paid(over.order, "captured", waits.keep_until + 2 * DAY)
+    assert work(gone.order).state == FulfilmentState.CANCELLED
+    assert [refund.amount_minor for refund in gone.order.refunds] == [order.content.total.amount_minor]
+    assert facts(gone, "fulfilment.cancelled")["no_longer_due_minor"] == 0
+
+
 @pytest.mark.parametrize("moment", [CaptureMoment.ORDER, CaptureMoment.PREPARATION])
 def test_what_was_paid_and_is_not_collected_is_refunded_with_its_fee(moment: CaptureMoment) -> None:
     order = waiting(life_cycle=replace(LIFE_CYCLE, capture_at=moment))
