@@ -68,11 +68,11 @@ class Keeping(Capturing):
 
     async def _until_collected(self) -> FulfilmentOutcome:
         """Put aside and collected; or not, and what nobody took is given back."""
-        self._is_at_counter = True
         if self._work.capture_at == "preparation" and not await self._capture("picked"):
-            return await self._end_cancelled()
+            return FulfilmentOutcome("cancelled", self._given_up())
         if await self._first_of("cancelled", "ready_for_collection") == "ready_for_collection":
             await self._date_it()
+        self._is_at_counter = True
         attempt = 0
         while (told := await self._first_of("cancelled", "collected", "collecting")) == "collecting":
             attempt += 1
@@ -80,20 +80,16 @@ class Keeping(Capturing):
         if told == "collected":
             await self._let_go()
             return FulfilmentOutcome("delivered")
-        return await self._end_cancelled()
-
-    def _is_uncollected(self) -> bool:
-        return (
-            "cancelled" in self._happenings and self._happenings["cancelled"].data.get("reason") == _NOT_COLLECTED
-        )
-
-    async def _end_cancelled(self) -> FulfilmentOutcome:
         if not self._is_uncollected():
             return FulfilmentOutcome("cancelled", self._given_up())
         await self._give_back(self._held("cancelled", "lines"), self._happenings["cancelled"].data)
         room = CapacityRequest(self._work.order_id, [LegPlace(self._point_id, self._work.lines)])
         await self._insist_on(calls.release_capacity, room)
         return FulfilmentOutcome("cancelled")
+
+    def _is_uncollected(self) -> bool:
+        told = self._happenings.get("cancelled")
+        return told is not None and told.data.get("reason") == _NOT_COLLECTED
 
     async def _date_it(self) -> None:
         """The opening days of the point say until when it is kept."""
