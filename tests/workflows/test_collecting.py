@@ -356,6 +356,22 @@ async def test_whatever_goes_wrong_with_a_step_what_is_not_collected_is_undone(w
         await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
 
 
+async def test_what_waits_for_its_money_waits_at_the_counter_until_that_is_decided(world: World) -> None:
+    sku, order_id = await placed(world, {NEAR: 2}, channel="prepared", payment=DECLINES)
+    work = await put_aside(world, order_id)
+
+    async def declined() -> bool:
+        return (order_id, "oms.orders.fulfilment.capture_failed") in world.told
+
+    await until(declined, "a decline")
+    await world.watch(now() + LATER)
+    assert (await world.order(order_id)).fulfilments[0].state == READY
+    await world.override(order_id, work.fulfilment_id)
+    await world.watch(now() + LATER)
+    await _ends(world, order_id, "CANCELLED")
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+
+
 async def test_a_story_that_hears_of_it_all_at_once_lets_nothing_lie(world: World) -> None:
     """It was accepted, picked, put aside and never collected before its story heard of any of it."""
     sku = await world.stock({NEAR: 2})
