@@ -293,7 +293,7 @@ async def waited_and_came_in_part(world: World) -> str:
     """One of two came; for the other there is one elsewhere."""
     sku = await world.stock({MID: 1})
     delivery_id = await world.expect(sku, 3)
-    await world.is_promised(sku, 3, may_wait=True)
+    await world.is_promised(sku, 4, may_wait=True)
     recorded = await world.record({sku: 3}, may_wait=True)
     order_id = recorded.order.order_id
     await world.place(recorded)
@@ -324,7 +324,7 @@ async def waited_and_planned_again(world: World) -> str:
 async def waited_and_became_another(world: World) -> str:
     sku = await world.stock({MID: 1})
     await world.expect(sku, 2)
-    await world.is_promised(sku, 2, may_wait=True)
+    await world.is_promised(sku, 3, may_wait=True)
     recorded = await world.record({sku: 2}, may_wait=True, channel="slow")
     order_id = recorded.order.order_id
     await world.place(recorded)
@@ -339,7 +339,7 @@ async def waited_and_became_another(world: World) -> str:
 async def waited_and_cancelled(world: World) -> str:
     sku = await world.stock({MID: 1})
     await world.expect(sku, 2)
-    await world.is_promised(sku, 2, may_wait=True)
+    await world.is_promised(sku, 3, may_wait=True)
     recorded = await world.record({sku: 2}, may_wait=True)
     await world.place(recorded)
     await world.hold_of(recorded.order.order_id, "stock")
