@@ -231,6 +231,40 @@ def test_a_tap_without_network_is_kept_said_and_done_once_when_it_is_back(
     shop.wait_status(first, "cancelled")
 
 
+# What the server answers instead of the page, until somebody says that it is back.
+_ANSWERS_INSTEAD = """(status) => {
+    const real = window.fetch;
+    window.asked = 0;
+    window.isBack = false;
+    window.fetch = (...request) => {
+        if (window.isBack) return real(...request);
+        window.asked += 1;
+        return Promise.resolve(new Response("<p>Something else</p>", { status }));
+    };
+    window.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_page_stays_while_its_server_is_in_trouble_and_goes_on_afterwards(
+    phone: BrowserContext, stack: SharedStack, shop: Shop
+) -> None:
+    page = open_store(phone, stack)
+    page.evaluate(_ANSWERS_INSTEAD, 503)
+    page.wait_for_function("window.asked > 0")
+    (order_id,) = order(shop, 1)
+    page.evaluate("window.isBack = true")
+    expect(page.locator(".card[data-work]")).to_have_count(1, timeout=20_000)
+
+    # What is no page of the store, as the one to sign in, is gone to.
+    address = page.url
+    page.evaluate(_ANSWERS_INSTEAD, 200)
+    page.wait_for_function("window.asked === undefined")
+    assert page.url == address
+    expect(page.locator(".card[data-work]")).to_have_count(1)
+    shop.cancel(order_id)
+    shop.wait_status(order_id, "cancelled")
+
+
 def test_a_short_pick_says_what_follows_before_it_is_done(
     phone: BrowserContext, stack: SharedStack, shop: Shop
 ) -> None:

@@ -72,7 +72,8 @@ const parsed = (html) => new DOMParser().parseFromString(html, "text/html");
 // How many pages were shown: who fetched one meanwhile has an old one.
 let shown = 0;
 
-function show(page, address) {
+// Without an address: the page of the present one.
+function show(page, address = "") {
   shown += 1;
   const next = page.getElementById("screen");
   if (!next) {
@@ -87,6 +88,7 @@ function show(page, address) {
 }
 
 let isFetching = false;
+let nextTry = 0;
 // What is being fetched may be older than what was told meanwhile, or shown.
 let isStale = false;
 
@@ -94,13 +96,15 @@ async function refresh() {
   isStale = true;
   if (isFetching) return;
   isFetching = true;
+  clearTimeout(nextTry);
   try {
     while (isStale) {
       isStale = false;
       await fetchPage();
     }
   } catch {
-    // No network: what is shown stays.
+    // No network, or a server in trouble: what is shown stays until there is something else to show.
+    nextTry = setTimeout(refresh, RETRY_MS);
   } finally {
     isFetching = false;
   }
@@ -109,6 +113,7 @@ async function refresh() {
 async function fetchPage() {
   const before = shown;
   const answer = await fetch(location.href.replace(/[?&]done=[^&]*/, ""));
+  if (answer.status >= 500) throw new TypeError("away");
   const page = parsed(await answer.text());
   if (shown !== before) {
     isStale = true;
