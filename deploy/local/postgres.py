@@ -92,6 +92,7 @@ class PostgresServer:
             working_directory=self.data_directory,
             owner=self.owner,
             stop_signal=signal.SIGINT,  # "fast": ends the sessions, then writes a checkpoint
+            stop_seconds=30.0,
         )
 
     def _settings(self) -> dict[str, str]:

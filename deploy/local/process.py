@@ -16,6 +16,7 @@ from pathlib import Path
 
 import grpc.aio
 import httpx
+import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 POLL_SECONDS = 0.1
@@ -124,15 +125,29 @@ class ManagedProcess:
             await self.kill()
 
     async def kill(self) -> None:
-        """SIGKILL, as a crash would: nothing is flushed, nothing is said."""
+        """SIGKILL, as a crash would: nothing is flushed, nothing is said. What it had started ends with it.
+
+        PostgreSQL's sessions would outlive it for a moment, and hold the memory that the next server asks for.
+        """
         if self.running and self._process is not None:
+            started = _started_by(self._process.pid)
             self._signal(signal.SIGKILL)
             await self._process.wait()
+            for one in started:
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
+            await asyncio.to_thread(psutil.wait_procs, started, timeout=self.spec.stop_seconds)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
+
+
+def _started_by(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
 
 
 def tail(path: Path, lines: int = 20) -> str:

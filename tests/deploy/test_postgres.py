@@ -59,7 +59,10 @@ async def test_a_server_that_was_killed_in_mid_work_is_no_obstacle(server_folder
         process = ManagedProcess(server.spec())
         await process.start()
         await process.wait_ready()
-        await process.kill()
+        with psycopg.connect(server.url(driver="postgresql")):
+            sessions = psutil.Process(process.pid).children()
+            await process.kill()
+        assert not any(one.is_running() for one in sessions), "they hold the memory that the next one asks for"
         server.prepare()
 
 
