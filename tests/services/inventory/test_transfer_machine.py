@@ -326,7 +326,7 @@ class TransferMachine(RuleBasedStateMachine):
 
 
 def test_transfers_make_and_lose_no_unit_through_any_life(make_database: MakeDatabase) -> None:
-    live(make_database("inventory"), lives=25, steps=40)
+    live(make_database("inventory"), lives=12, steps=40)
 
 
 @pytest.mark.attack
