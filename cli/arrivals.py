@@ -10,10 +10,11 @@ import typer
 from rich.markup import escape
 
 from cli import show
+from cli.asking import asking
 from cli.changes import units_of
-from cli.client import Api, Json, Problem
+from cli.client import Api, Json
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 from deploy.local.tokens import Scope
 
 _SERVICE, _STORE = "customer_service", "store"
@@ -64,9 +65,5 @@ def receive(
 @contextmanager
 def _asking(state: Path) -> Iterator[Api]:
     """A gateway to ask; a problem is told in one line, with exit code 1."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            yield api
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        yield api

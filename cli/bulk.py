@@ -7,9 +7,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Json
 from cli.orders import JsonOption, order
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
 BulkArgument = Annotated[str, typer.Argument(metavar="BULK", help="For example blk_5f0c...")]
@@ -43,12 +44,8 @@ def bulk(
     chosen = {name: value for name, value in (named | flags).items() if value}
     body: Json = {"act": act, "reason": reason, "filter": chosen, "dry_run": not yes}
     body |= {"hold_kind": hold_kind} if hold_kind else {}
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            found = api.post("/v1/bulk-actions", _ROLE, body)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        found = api.post("/v1/bulk-actions", _ROLE, body)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
@@ -67,13 +64,9 @@ def bulk(
 
 def bulk_show(bulk_id: BulkArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """Show how far a bulk action is, and the orders that were refused among its first 500."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            action = api.get(f"/v1/bulk-actions/{bulk_id}", _ROLE)
-            results = api.get(f"/v1/bulk-actions/{bulk_id}/results", _ROLE, size=500)["items"]
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        action = api.get(f"/v1/bulk-actions/{bulk_id}", _ROLE)
+        results = api.get(f"/v1/bulk-actions/{bulk_id}/results", _ROLE, size=500)["items"]
     if as_json:
         typer.echo(json.dumps(action | {"results": results}, indent=2, ensure_ascii=False))
         return

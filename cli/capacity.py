@@ -1,10 +1,7 @@
 """`oms capacity`: orders that points start a day, parcels that carriers take there, and what is left of both."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,9 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import show
-from cli.client import Api, Json, Problem, body_of
+from cli.asking import asking
+from cli.client import Json, body_of
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "supply_chain"
 _DAYS = ("every day", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -52,7 +50,7 @@ def show_figures(
     """Show what is taken and left of each day, of the point and of the carriers that come there."""
     first = _day(from_date, "--from") if from_date else date.today()
     last = first + timedelta(days=days - 1)
-    with _api(state) as api:
+    with asking(state) as api:
         path = f"/v1/points/{point}/capacity"
         found = api.get(path, _ROLE, from_date=first.isoformat(), until_date=last.isoformat())
     table = show.table("day", "of", "limit", "taken", "left")
@@ -69,7 +67,7 @@ def limits(
 ) -> None:
     """List the limits that were set; a point without any has the daily capacity of its own data."""
     asked: Json = {name: value for name, value in (("point_id", point), ("carrier_id", carrier)) if value}
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get("/v1/capacity/limits", _ROLE, **asked)
     table = show.table("point", "of", "day", "limit", "set", "by")
     for one in found["items"]:
@@ -97,7 +95,7 @@ def set_limit(
     scopes = _scopes(point, carrier, service, cut_off, weekday or [], on or [])
     value = None if most == "none" else int(most)
     body = {"limits": [{**scope, "most": value} for scope in scopes]}
-    with _api(state) as api:
+    with asking(state) as api:
         changed = body_of(api.send("PUT", "/v1/capacity/limits", _ROLE, json=body))["changed"]
     typer.echo(f"{changed} of {len(scopes)} changed")
 
@@ -113,22 +111,9 @@ def remove(
 ) -> None:
     """Remove a limit: what is wider holds again."""
     scopes = _scopes(point, carrier, service, cut_off, weekday or [], on or [])
-    with _api(state) as api:
+    with asking(state) as api:
         changed = api.post("/v1/capacity/limits/remove", _ROLE, {"limits": scopes})["changed"]
     typer.echo(f"{changed} of {len(scopes)} removed")
-
-
-@contextmanager
-def _api(state: Path) -> Iterator[Api]:
-    """The running system. What it refuses ends the command with exit code 1, each field with its rule."""
-    with Api.of(running_system(state).gateway_url, state) as found:
-        try:
-            yield found
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            for error in problem.body.get("errors", []):
-                typer.echo(f"  {error['field']}: {error['detail']}", err=True)
-            raise typer.Exit(1) from None
 
 
 def _scopes(

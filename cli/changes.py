@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from cli import show
-from cli.client import Api, Json, Problem, body_of
+from cli.asking import asking
+from cli.client import Json, body_of
 from cli.orders import JsonOption, order
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
 OrderArgument = Annotated[str, typer.Argument(help="For example ord_5f0c...")]
@@ -80,12 +81,8 @@ def _read(file: Path) -> Json:
 
 
 def _send(method: str, path: str, body: Json, as_json: bool, state: StateOption) -> None:
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            found = body_of(api.send(method, path, _ROLE, json=body))
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        found = body_of(api.send(method, path, _ROLE, json=body))
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else show.change(found))
     if found["state"] == "refused":
         raise typer.Exit(1)

@@ -9,9 +9,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Api, Json
 from cli.orders import JsonOption, order
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
 OrderArgument = Annotated[str, typer.Argument(metavar="ORDER", help="For example ord_5f0c...")]
@@ -106,12 +107,8 @@ def _print_blocked(orders: list[Json]) -> None:
 
 
 def _asked(state: Path, ask: Callable[[Api], Json]) -> Json:
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            return ask(api)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        return ask(api)
 
 
 def _print_json(found: Json) -> None:

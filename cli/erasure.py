@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from cli.client import Api, Problem
+from cli.asking import asking
 from cli.orders import JsonOption, order
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
 
@@ -29,12 +29,8 @@ def erase_customer(
     if not yes:
         typer.confirm("This is not undone. Erase the customer?", abort=True)
     path = f"/v1/customers/{customer}/erasure" if customer else f"/v1/orders/{of_order}/customer/erasure"
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            done = api.post(path, _ROLE)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        done = api.post(path, _ROLE)
     if as_json:
         typer.echo(json.dumps(done, indent=2))
         return

@@ -9,9 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Api, Json
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 ROLE = "customer_service"
 _DECISION = "dec_"
@@ -48,14 +49,10 @@ def explain(
 
     Exit code 1 if there is no such order or decision, or nothing was decided yet.
     """
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            decision_id, others = _decision_of(api, order_or_decision)
-            asked: dict[str, Any] = {"why_not": why_not} if why_not else {}
-            told = api.get(f"/v1/decisions/{decision_id}/explanation", ROLE, **asked)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        decision_id, others = _decision_of(api, order_or_decision)
+        asked: dict[str, Any] = {"why_not": why_not} if why_not else {}
+        told = api.get(f"/v1/decisions/{decision_id}/explanation", ROLE, **asked)
     if as_json:
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return

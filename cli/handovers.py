@@ -1,8 +1,6 @@
 """`oms handovers`: work of points that other systems do, and where they are silent."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +8,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem, body_of
+from cli.asking import asking
+from cli.client import Json, body_of
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "supply_chain"
 
@@ -40,7 +39,7 @@ def list_handovers(
     """List preparation orders that went to other systems, newest first."""
     asked: Json = {"alert": alert}
     asked |= {name: value for name, value in (("system_id", system), ("order_id", order)) if value}
-    with _api(state) as api:
+    with asking(state) as api:
         found = list(api.rows("/v1/handovers", _ROLE, **asked))
     if as_json:
         _print({"items": found})
@@ -65,7 +64,7 @@ def show_handover(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Show one: how far it is, what its system said, its alerts."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get(f"/v1/handovers/{fulfilment}", _ROLE)
     if as_json:
         _print(found)
@@ -86,14 +85,14 @@ def close(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Say that an alert has been dealt with."""
-    with _api(state) as api:
+    with asking(state) as api:
         closed = api.post(f"/v1/handover-alerts/{alert}/close", _ROLE, {"note": note})
     typer.echo(f"{closed['kind']} of {closed['fulfilment_id']} is closed")
 
 
 def systems(as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """List the systems and the points whose work they do."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get("/v1/handover-systems", _ROLE)
     if as_json:
         _print(found)
@@ -116,24 +115,13 @@ def disable(system: SystemArgument, state: StateOption = DEFAULT_STATE) -> None:
 
 
 def _switch(system_id: str, enabled: bool, state: Path) -> None:
-    with _api(state) as api:
+    with asking(state) as api:
         known = {one["system_id"]: one for one in api.get("/v1/handover-systems", _ROLE)["items"]}
         if system_id not in known:
             raise typer.BadParameter(f"one of {', '.join(known) or 'none'}", param_hint="SYSTEM")
         body = {"systems": [known[system_id] | {"enabled": enabled}]}
         body_of(api.send("PUT", "/v1/handover-systems", _ROLE, json=body))
     typer.echo(f"{system_id} is {'on' if enabled else 'off'}")
-
-
-@contextmanager
-def _api(state: Path) -> Iterator[Api]:
-    """The running system. What it refuses ends the command with exit code 1."""
-    with Api.of(running_system(state).gateway_url, state) as found:
-        try:
-            yield found
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
 
 
 def _print(found: Json) -> None:

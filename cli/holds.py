@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Json
 from cli.orders import JsonOption, order
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
 OrderArgument = Annotated[str, typer.Argument(help="For example ord_5f0c...")]
@@ -76,10 +77,6 @@ def refuse_hold(
 
 
 def _send(path: str, body: Json, as_json: bool, state: StateOption) -> None:
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            found = api.post(path, _ROLE, body)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        found = api.post(path, _ROLE, body)
     typer.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else show.hold(found))

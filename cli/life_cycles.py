@@ -11,9 +11,10 @@ import yaml
 from rich.markup import escape
 
 from cli import show
+from cli.asking import asking
 from cli.client import Api, Json, body_of
 from cli.orders import JsonOption
-from cli.rules.common import api, text_of
+from cli.rules.common import text_of
 from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "supply_chain"
@@ -34,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 def list_life_cycles(as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """List the latest version of each."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.get(_PATH, _ROLE)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -59,7 +60,7 @@ def show_life_cycle(
     life_cycle: _LifeCycleArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE
 ) -> None:
     """Print a version, the latest unless one is named, as YAML. Edited, it goes back with `publish`."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = _published(gateway, life_cycle)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -79,7 +80,7 @@ def publish(
     if not life_cycle_id:
         _stop(f"{file}: life_cycle_id: say which life cycle it is")
     wanted.pop("version", None)
-    with api(state) as gateway:
+    with asking(state) as gateway:
         answer = gateway.send("PUT", f"{_PATH}/{quote(str(life_cycle_id), safe='')}", _ROLE, json=wanted)
         if answer.is_error:
             for one in answer.json().get("errors") or ():
@@ -90,7 +91,7 @@ def publish(
 
 def diff(before: _SideArgument, after: _SideArgument, state: StateOption = DEFAULT_STATE) -> None:
     """Compare two of them: published versions, or files that are not published yet."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         old, new = (_text(_side(gateway, one)).splitlines(keepends=True) for one in (before, after))
     lines = list(difflib.unified_diff(old, new, before, after))
     typer.echo("".join(lines) if lines else "nothing differs")

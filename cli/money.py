@@ -1,8 +1,6 @@
 """`oms order refund` and the like: money given back, and money that could not be captured."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
@@ -11,9 +9,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem, body_of
+from cli.asking import asking
+from cli.client import Json, body_of
 from cli.orders import JsonOption, order
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
 OrderArgument = Annotated[str, typer.Argument(help="For example ord_5f0c...")]
@@ -56,7 +55,7 @@ def refund(
         body["whole"] = True
     if point:
         body["point_id"] = point
-    with _asking(state) as api:
+    with asking(state) as api:
         if amount:
             currency = api.get(f"/v1/orders/{order_id}", _ROLE)["total"]["currency"]
             body["amount"] = {"amount_minor": amount, "currency": currency}
@@ -67,7 +66,7 @@ def refund(
 
 def refunds(order_id: OrderArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """List what was given back of an order, and what is on its way."""
-    with _asking(state) as api:
+    with asking(state) as api:
         found = api.get(f"/v1/orders/{order_id}/refunds", _ROLE)
     _tell(found["items"], found, as_json)
 
@@ -79,7 +78,7 @@ def retry_refund(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Try a failed refund again."""
-    with _asking(state) as api:
+    with asking(state) as api:
         found = api.post(f"/v1/orders/{order_id}/refunds/{refund_id}/retry", _ROLE)
     _tell([found], found, as_json)
 
@@ -110,20 +109,9 @@ def give_up(
     typer.echo("its units are not sent, and nothing is captured for them")
 
 
-@contextmanager
-def _asking(state: Path) -> Iterator[Api]:
-    """A problem is told in one line, with exit code 1."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            yield api
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
-
-
 def act(state: Path, path: str, body: Json | None) -> None:
     """Customer service does something; a problem is told in one line, with exit code 1."""
-    with _asking(state) as api:
+    with asking(state) as api:
         answer = api.send("POST", path, _ROLE, json=body)
         if answer.status_code != 204:
             body_of(answer)

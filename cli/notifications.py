@@ -7,8 +7,8 @@ import typer
 from rich.markup import escape
 
 from cli import show
+from cli.asking import asking
 from cli.orders import JsonOption, order
-from cli.rules.common import api
 from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
@@ -27,7 +27,7 @@ def list_notifications(
     order_id: _OrderArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE
 ) -> None:
     """List what was sent, is to be sent, or is not, and why; oldest first."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.get(f"/v1/orders/{order_id}/notifications", _ROLE)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -54,7 +54,7 @@ def resend(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Have one sent again."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         path = f"/v1/orders/{order_id}/notifications/{notification_id}/resend"
         found = gateway.post(path, _ROLE)
     typer.echo(f"{found['milestone']} by {found['way']}: {found['state']}")

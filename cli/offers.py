@@ -11,9 +11,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Api, Json
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 from deploy.local.tokens import Scope
 
 _PLANNER, _SERVICE, _STORE = "supply_chain", "customer_service", "store"
@@ -112,9 +113,5 @@ def _taken(offer: Json) -> str:
 @contextmanager
 def _api(state: Path) -> Iterator[Api]:
     """The running system; what it refuses is said and ends with exit code 1."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            yield api
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        yield api

@@ -8,9 +8,9 @@ from uuid import uuid4
 import typer
 
 from cli import show
-from cli.client import Api, Problem
+from cli.asking import asking
 from cli.people import Office, Shop
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 order = typer.Typer(help="Place orders and look at them.", no_args_is_help=True)
 
@@ -39,12 +39,8 @@ def place_order(
         channel_id: str = content["channel_id"]
     except (ValueError, TypeError, KeyError):
         raise typer.BadParameter("an order is JSON and names its channel_id", param_hint="FILE") from None
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            placed = Shop(api, channel_id).place(content, key or uuid4().hex)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        placed = Shop(api, channel_id).place(content, key or uuid4().hex)
     if as_json:
         typer.echo(json.dumps(placed, indent=2, ensure_ascii=False))
         return
@@ -60,17 +56,13 @@ def show_order(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Show an order: status, promise, lines, work, money and what happened. Exit code 1 if there is none."""
-    with Api.of(running_system(state).gateway_url, state) as api:
+    with asking(state) as api:
         office = Office(api)
-        try:
-            found = office.order(order_id)
-            if as_json:
-                typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
-                return
-            payment, entries = office.payment(order_id), office.timeline(order_id)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+        found = office.order(order_id)
+        if as_json:
+            typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+            return
+        payment, entries = office.payment(order_id), office.timeline(order_id)
     console = show.console()
     console.print(show.header(found))
     console.print()
@@ -107,12 +99,8 @@ def list_orders(
     filters |= {"held_for": held_for} if held_for else {}
     filters |= {"undecided_loss": "true"} if undecided_loss else {}
     filters |= {"unclaimed": "true"} if unclaimed else {}
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            page = api.get("/v1/orders", "customer_service", size=size, **filters)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        page = api.get("/v1/orders", "customer_service", size=size, **filters)
     if as_json:
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return
@@ -134,10 +122,6 @@ def customer_link(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Make a link by which the customer follows the order without a login. Exit code 1 if there is no order."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            made = api.post(f"/v1/orders/{order_id}/customer-link", "customer_service", {"days": days})
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        made = api.post(f"/v1/orders/{order_id}/customer-link", "customer_service", {"days": days})
     typer.echo(made["url"])

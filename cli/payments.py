@@ -10,9 +10,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem, body_of
+from cli.asking import asking
+from cli.client import Api, Json, body_of
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 ROLE = "finance"
 _LOOK_SECONDS = 0.2
@@ -233,9 +234,5 @@ def _print_differences(rows: list[Json]) -> None:
 
 def ask(state: Path, question: Any) -> Any:
     """The answer; a problem is told, and ends the command."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            return question(api)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        return question(api)

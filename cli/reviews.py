@@ -8,9 +8,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Json
 from cli.orders import JsonOption, order
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 
 def register(_: typer.Typer) -> None:
@@ -25,12 +26,8 @@ def reviews(
 ) -> None:
     """List orders that wait for a fraud review. `oms order release-hold` or `refuse-hold` decides."""
     filters: Json = {"channel_id": channel} if channel else {}
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            page = api.get("/v1/reviews", "customer_service", size=size, **filters)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        page = api.get("/v1/reviews", "customer_service", size=size, **filters)
     if as_json:
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return

@@ -8,9 +8,9 @@ import typer
 from rich.markup import escape
 
 from cli import show
+from cli.asking import asking
 from cli.client import Json
 from cli.orders import JsonOption
-from cli.rules.common import api
 from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 
 def list_pick_lists(point: PointArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """List the open pick lists of a point, the oldest first."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.get(f"/v1/points/{point}/pick-lists", _ROLE)
     if as_json:
         _print(found)
@@ -55,7 +55,7 @@ def show_pick_list(
     pick_list: PickListArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE
 ) -> None:
     """Show a pick list: its articles in walking order, and the container of each work."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.get(f"/v1/pick-lists/{pick_list}", _ROLE)
     if as_json:
         _print(found)
@@ -90,7 +90,7 @@ def list_manifests(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """List what carriers took from a point, newest first."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.get(f"/v1/points/{point}/manifests", _ROLE, size=size)
     if as_json:
         _print(found)
@@ -116,7 +116,7 @@ def show_manifest(
     manifest: ManifestArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE
 ) -> None:
     """Show a manifest: the parcels that left, by their codes."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.get(f"/v1/manifests/{manifest}", _ROLE)
     if as_json:
         _print(found)
@@ -138,7 +138,7 @@ def print_manifest(
 
 
 def _write(path: str, file: Path, lang: str, state: Path) -> None:
-    with api(state) as gateway:
+    with asking(state) as gateway:
         size = gateway.download(path, _ROLE, file, lang=lang)
     typer.echo(f"{size:,} bytes in {file}")
 

@@ -1,8 +1,6 @@
 """`oms slots`: delivery slots of carriers, what is left of them, who has booked, and how it went."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -13,9 +11,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import show
-from cli.client import Api, Json, Problem, body_of
+from cli.asking import asking
+from cli.client import Json, body_of
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _PLANNER, _SERVICE, _CARRIER = "supply_chain", "customer_service", "carrier"
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -53,7 +52,7 @@ def list_slots(
     first = _day(from_date) if from_date else date.today()
     asked = _place(to) | _given(carrier_id=carrier, service_id=service)
     last = first + timedelta(days=days - 1)
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get(
             "/v1/delivery-slots",
             _SERVICE,
@@ -78,7 +77,7 @@ def patterns(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """List the patterns that slots follow from."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get("/v1/slot-patterns", _PLANNER, **_given(carrier_id=carrier, service_id=service))
     table = show.table("pattern", "version", "service", "to", "days", "hours", "places", "lead days")
     for one in found["items"]:
@@ -104,7 +103,7 @@ def put(
         raise typer.BadParameter("a list of patterns", param_hint="FILE")
     # YAML reads a date as one; the API takes its text.
     wanted = json.loads(json.dumps(read, default=str))
-    with _api(state) as api:
+    with asking(state) as api:
         body = {"patterns": wanted}
         changed = body_of(api.send("PUT", "/v1/slot-patterns", _PLANNER, json=body))["changed"]
     typer.echo(f"{changed} of {len(wanted)} changed")
@@ -118,7 +117,7 @@ def hold(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Hold a place for 15 minutes: an order that names it as `booking_id` has it then."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.post(f"/v1/delivery-slots/{slot}/holds", _SERVICE, {"channel_id": channel, **_place(to)})
     _tell_booking(found, as_json)
 
@@ -135,7 +134,7 @@ def bookings(
 ) -> None:
     """List bookings by their time."""
     asked = _given(order_id=order, carrier_id=carrier, from_date=from_date, until_date=until_date, status=status)
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get("/v1/bookings", _SERVICE, size=size, **asked)
     table = show.table("booking", "status", "slot", "from", "until", "order", "moved", "missed")
     for one in found["items"]:
@@ -145,7 +144,7 @@ def bookings(
 
 def release(booking: BookingArgument, state: StateOption = DEFAULT_STATE) -> None:
     """Give a place back that no order has; that of an order comes back when the order is cancelled."""
-    with _api(state) as api:
+    with asking(state) as api:
         typer.echo(api.post(f"/v1/bookings/{booking}/release", _SERVICE, None)["status"])
 
 
@@ -155,14 +154,14 @@ def move(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Move the appointment of an order; `oms slots bookings --order` tells where it is then."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.post(f"/v1/orders/{order}/appointment", _SERVICE, {"slot_id": slot})
     typer.echo(found["status"])
 
 
 def kept(booking: BookingArgument, state: StateOption = DEFAULT_STATE) -> None:
     """Say that the carrier met the customer."""
-    with _api(state) as api:
+    with asking(state) as api:
         typer.echo(api.post(f"/v1/bookings/{booking}/kept", _CARRIER, None)["status"])
 
 
@@ -172,23 +171,8 @@ def missed(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Say that the carrier did not meet the customer: another slot may be chosen."""
-    with _api(state) as api:
+    with asking(state) as api:
         typer.echo(api.post(f"/v1/bookings/{booking}/missed", _CARRIER, {"reason": reason})["status"])
-
-
-@contextmanager
-def _api(state: Path) -> Iterator[Api]:
-    """The running system. What it refuses ends the command with exit code 1, and tells what can be had instead."""
-    with Api.of(running_system(state).gateway_url, state) as found:
-        try:
-            yield found
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            for error in problem.body.get("errors", []):
-                typer.echo(f"  {error['field']}: {error['detail']}", err=True)
-            for slot in problem.body.get("alternatives", []):
-                typer.echo(f"  instead: {slot['id']}, {show.moment(slot['window']['start'])}", err=True)
-            raise typer.Exit(1) from None
 
 
 def _place(text: str) -> Json:

@@ -1,8 +1,6 @@
 """`oms payments stored-value`: gift cards, credit notes and vouchers. A code is printed once, by what makes it."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Api, Json
 from cli.orders import JsonOption
 from cli.payments import payments
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 from kit.values.money import exponent
 
 _ROLE = "finance"
@@ -61,7 +60,7 @@ def issue(
     }
     if valid_until:
         body["valid_until"] = valid_until
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, "", body)
     typer.echo(f"{found['id']}  {show.money(found['balance'])}  code {found['code']}")
 
@@ -77,14 +76,14 @@ def list_all(
     """List them, newest first."""
     wanted: Json = {"kind": kind, "customer_ref": customer, "state": in_state}
     asked: Json = {name: value for name, value in wanted.items() if value}
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get(_PATH, _ROLE, size=size, **asked)
     _tell(found, _table(found["items"]), as_json)
 
 
 def show_one(instrument_id: IdArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """Show one and what happened to it, oldest first."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get(f"{_PATH}/{instrument_id}", _ROLE)
         moved = list(api.rows(f"{_PATH}/{instrument_id}/movements", _ROLE, size=500))
     table = show.table("at", "what", "amount", "from", "to", "for", "by")
@@ -105,7 +104,7 @@ def check(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Tell what a code would pay at a channel. Exit code 1 when nothing."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.post(f"{_PATH}/check", "customer_service", {"code": code, "channel_id": channel})
     why_not = f"  ({found['refusal']})" if found["refusal"] else ""
     typer.echo(f"{found['kind']} ...{found['last_four']}  {show.money(found['available'])}{why_not}")
@@ -137,32 +136,19 @@ def unfreeze(instrument_id: IdArgument, reason: ReasonOption, state: StateOption
 
 def new_code(instrument_id: IdArgument, reason: ReasonOption, state: StateOption = DEFAULT_STATE) -> None:
     """Give it another code, printed this once; the former one opens nothing any more."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, f"/{instrument_id}/code", {"reason": reason})
     typer.echo(f"{found['id']}  {show.money(found['balance'])}  code {found['code']}")
 
 
 def _act(state: Path, instrument_id: str, act: str, body: Json) -> None:
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, f"/{instrument_id}/{act}", body)
     show.console().print(_table([found]))
 
 
 def _post(api: Api, path: str, body: Json) -> Json:
     return api.post(f"{_PATH}{path}", _ROLE, body, headers={"Idempotency-Key": uuid4().hex})
-
-
-@contextmanager
-def _api(state: Path) -> Iterator[Api]:
-    """The running system. What it refuses ends the command with exit code 1, each field with its rule."""
-    with Api.of(running_system(state).gateway_url, state) as found:
-        try:
-            yield found
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            for error in problem.body.get("errors", []):
-                typer.echo(f"  {error['field']}: {error['detail']}", err=True)
-            raise typer.Exit(1) from None
 
 
 def _minor(amount: str, currency: str) -> int:

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from cli import show
+from cli.asking import asking
 from cli.changes import units_of
-from cli.client import Api, Json, Problem
+from cli.client import Api, Json
 from cli.orders import JsonOption, order
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
 OrderArgument = Annotated[str, typer.Argument(help="For example ord_5f0c...")]
@@ -66,9 +67,5 @@ def give_back(
 @contextmanager
 def _asking(state: Path) -> Iterator[Api]:
     """A gateway to ask; a problem is told in one line, with exit code 1."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            yield api
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        yield api

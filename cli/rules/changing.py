@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from cli import show
+from cli.asking import asking
 from cli.client import Api, Json, Problem, body_of
 from cli.orders import JsonOption
 from cli.rules.common import (
@@ -21,7 +22,6 @@ from cli.rules.common import (
     RulesetArgument,
     RulesetOption,
     WhyOption,
-    api,
     differences,
     part_of,
     path,
@@ -64,7 +64,7 @@ def save(
     Another text needs --revision once there is such a ruleset.
     """
     text = text_of(file)
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = _save(gateway, text, why, by, revision)
     _tell_draft(found, as_json)
 
@@ -94,7 +94,7 @@ def edit(
 
     A text that is refused is kept in a file, which is named.
     """
-    with api(state) as gateway:
+    with asking(state) as gateway:
         before: str = part_of(gateway.get(path(ruleset_id), ROLE))["text"]
         file = _open(before, ruleset_id)
         text = text_of(file)
@@ -136,7 +136,7 @@ def discard(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Throw the draft away; its content stays in the history."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         body = _act(gateway, ruleset_id, why, revision)
         found = gateway.post(path(ruleset_id, "draft", "discard"), ROLE, body, scope=who(by))
     _tell(found, f"the draft of ruleset {ruleset_id} is discarded", as_json)
@@ -152,7 +152,7 @@ def publish(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Publish the draft: it judges from now on, or from an instant on."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         body = _act(gateway, ruleset_id, why, revision, at)
         found = gateway.post(path(ruleset_id, "draft", "publish"), ROLE, body, scope=who(by))
     _tell(found, _published(found), as_json)
@@ -168,7 +168,7 @@ def withdraw(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Take a version back before it judges."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         body = _act(gateway, ruleset_id, why, revision)
         found = gateway.post(path(ruleset_id, "versions", version, "withdraw"), ROLE, body, scope=who(by))
     _tell(found, f"version {version} of ruleset {ruleset_id} is withdrawn", as_json)
@@ -185,7 +185,7 @@ def roll_back(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Publish an older version again, as a new one."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         body = _act(gateway, ruleset_id, why, revision, at)
         found = gateway.post(path(ruleset_id, "versions", version, "roll-back"), ROLE, body, scope=who(by))
     _tell(found, _published(found), as_json)

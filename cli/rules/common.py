@@ -2,8 +2,6 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -14,8 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import show
-from cli.client import Api, Json, Problem
-from cli.state import running_system
+from cli.client import Json
 from deploy.local.tokens import ALL, Scope
 
 ROLE = "supply_chain"
@@ -26,17 +23,6 @@ RulesetOption = Annotated[str, typer.Option("--ruleset", help="Its id.")]
 FileArgument = Annotated[Path, typer.Argument(help="A ruleset as text; - reads the standard input.")]
 WhyOption = Annotated[str, typer.Option("--why", help="Kept with who and when.")]
 AsOption = Annotated[str, typer.Option("--as", help="Who acts: the subject of the token.")]
-
-
-@contextmanager
-def api(state: Path) -> Iterator[Api]:
-    """The running system. What it refuses ends the command with exit code 1."""
-    with Api.of(running_system(state).gateway_url, state) as found:
-        try:
-            yield found
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
 
 
 def path(ruleset_id: str, *inside: object) -> str:

@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 
 from cli import show
+from cli.asking import asking
 from cli.client import Json
 from cli.orders import JsonOption
 from cli.rules.common import (
@@ -14,7 +15,6 @@ from cli.rules.common import (
     FileArgument,
     RulesetArgument,
     RulesetOption,
-    api,
     differences,
     part_of,
     path,
@@ -38,7 +38,7 @@ def register(rules: typer.Typer) -> None:
 
 def list_rulesets(as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """List rulesets: the version that judges, what is scheduled and what is drafted."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.get("/v1/rulesets", ROLE)
     if as_json:
         print_json(found)
@@ -68,7 +68,7 @@ def show_ruleset(
     """
     if [draft, in_force, version is not None].count(True) > 1:
         raise typer.BadParameter("one of --draft, --in-force and --version")
-    with api(state) as gateway:
+    with asking(state) as gateway:
         if version is not None:
             found = gateway.get(path(ruleset_id, "versions", version), ROLE)
         else:
@@ -84,7 +84,7 @@ def show_ruleset(
 def check(file: FileArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """Check a text as a save would, and tell what differs from what is in force. Exit code 1: it breaks a rule."""
     text = text_of(file)
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.post(path(ruleset_of(text), "check"), ROLE, {"text": text})
     if as_json:
         print_json(found)
@@ -100,7 +100,7 @@ def diff(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Compare two versions, or the draft with what is in force."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.get(path(ruleset_id, "differences"), ROLE, before=before, after=after)
     if as_json:
         print_json(found)
@@ -112,7 +112,7 @@ def versions(
     ruleset_id: RulesetArgument = DEFAULT, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE
 ) -> None:
     """List published versions, newest first: where each stands, who published it and why."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = list(gateway.rows(path(ruleset_id, "versions"), ROLE))
     if as_json:
         print_json(found)
@@ -136,7 +136,7 @@ def history(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Show who did what, when and why, newest first, with every figure before and after."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         found = gateway.get(path(ruleset_id, "changes"), ROLE, size=size)["items"]
     if as_json:
         print_json(found)

@@ -10,14 +10,15 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Api, Json
 from cli.orders import JsonOption
 from cli.replay import options
 from cli.replay.options import Wrong
 from cli.replay.reading import CHARGE_CODES, DELIVERY_CODES
 from cli.simulate import plot, report, setup
 from cli.simulate.following import ADDRESS, ROLE, follow, get, send_file
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 JsonFile = Annotated[Path | None, typer.Option("--json", metavar="OUT", help="File for all of it; - prints it.")]
 PlotFile = Annotated[Path | None, typer.Option("--plot", metavar="OUT.svg", help="File for the charts.")]
@@ -137,17 +138,13 @@ def simulate(
     except Wrong as wrong:
         Console(stderr=True, highlight=False).print(f"Nothing was sent: {escape(str(wrong))}", soft_wrap=True)
         raise typer.Exit(2) from None
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            if orders and of_file:
-                body["orders"] = {"file_id": send_file(api, orders), **of_file}
-            if stock:
-                body["stock_file_id"] = send_file(api, stock)
-            made = api.post(ADDRESS, ROLE, body)
-            ended = _follow(api, made)
-        except Problem as problem:
-            _tell_problem(problem)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        if orders and of_file:
+            body["orders"] = {"file_id": send_file(api, orders), **of_file}
+        if stock:
+            body["stock_file_id"] = send_file(api, stock)
+        made = api.post(ADDRESS, ROLE, body)
+        ended = _follow(api, made)
     _tell(ended, json_file, plot_file)
 
 
@@ -157,12 +154,8 @@ def simulations(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """List simulations, newest first."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            page = api.get(ADDRESS, ROLE, size=size)
-        except Problem as problem:
-            _tell_problem(problem)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        page = api.get(ADDRESS, ROLE, size=size)
     if as_json:
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return
@@ -192,12 +185,8 @@ def show_simulation(
     except Wrong as wrong:
         typer.echo(str(wrong), err=True)
         raise typer.Exit(2) from None
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            ended = _follow(api, get(api, simulation_id))
-        except Problem as problem:
-            _tell_problem(problem)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        ended = _follow(api, get(api, simulation_id))
     _tell(ended, json_file, plot_file)
 
 
@@ -212,12 +201,8 @@ def restart(simulation_id: SimulationId, state: StateOption = DEFAULT_STATE) -> 
 
 
 def _act(simulation_id: str, act: str, state: Path) -> None:
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            show.console().print(report.headline(api.post(f"{ADDRESS}/{simulation_id}/{act}", ROLE)))
-        except Problem as problem:
-            _tell_problem(problem)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        show.console().print(report.headline(api.post(f"{ADDRESS}/{simulation_id}/{act}", ROLE)))
 
 
 def _follow(api: Api, simulation: Json) -> Json:
@@ -248,9 +233,3 @@ def _tell(simulation: Json, json_file: Path | None, plot_file: Path | None) -> N
         plot_file.write_text(plot.svg(simulation), encoding="utf-8")
     if simulation["state"] != "done":
         raise typer.Exit(1)
-
-
-def _tell_problem(problem: Problem) -> None:
-    typer.echo(str(problem), err=True)
-    for error in problem.body.get("errors", []):
-        typer.echo(f"  {error.get('field')}: {error.get('detail') or error.get('rule')}", err=True)

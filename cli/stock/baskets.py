@@ -10,9 +10,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem, body_of
+from cli.asking import asking
+from cli.client import Api, Json, body_of
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "customer_service"
 ChannelArgument = Annotated[str, typer.Argument(help="For example web-fr")]
@@ -88,13 +89,9 @@ def _line(text: str) -> Json:
 
 
 def _asked(state: Path, ask: Callable[[Api], httpx.Response]) -> Json:
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            answer = ask(api)
-            return {} if answer.status_code == 204 else body_of(answer)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        answer = ask(api)
+        return {} if answer.status_code == 204 else body_of(answer)
 
 
 def _tell(found: Json, as_json: bool) -> None:

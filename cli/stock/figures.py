@@ -9,9 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Json
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _INPUTS = {
     "reserved": "reserved",
@@ -43,14 +44,10 @@ def show_figures(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Show what a channel may sell of an article, with each input of the figure. Exit code 1 if it cannot."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            what_for = {"purpose": purpose.value} if purpose else {}
-            path = f"/v1/channels/{channel_id}/availability"
-            found = api.get(path, "supply_chain", None, sku=skus, explain=True, **what_for)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        what_for = {"purpose": purpose.value} if purpose else {}
+        path = f"/v1/channels/{channel_id}/availability"
+        found = api.get(path, "supply_chain", None, sku=skus, explain=True, **what_for)
     if as_json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Api, Json
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "supply_chain"
 _PAGE = 1000
@@ -30,15 +32,11 @@ def image(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Show the figures that are kept for a channel: sold, and by what for."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            if skus:
-                figures = api.get(f"/v1/channels/{channel_id}/image", _ROLE, None, sku=skus)["items"]
-            else:
-                figures = [figure for page in _pages(api, channel_id, 0) for figure in page["items"]]
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        if skus:
+            figures = api.get(f"/v1/channels/{channel_id}/image", _ROLE, None, sku=skus)["items"]
+        else:
+            figures = [figure for page in _pages(api, channel_id, 0) for figure in page["items"]]
     if as_json:
         typer.echo(json.dumps({"items": figures}, indent=2, ensure_ascii=False))
         return
@@ -59,18 +57,12 @@ def watch(
 ) -> None:
     """Follow the changes of a channel's image, a line each, with the number to go on from."""
     told = 0
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            for figure in _follow(api, channel_id, after):
-                typer.echo(json.dumps(figure, ensure_ascii=False) if as_json else _in_words(figure))
-                told += 1
-                if told == changes:
-                    return
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            return
+    with asking(state) as api, suppress(KeyboardInterrupt):
+        for figure in _follow(api, channel_id, after):
+            typer.echo(json.dumps(figure, ensure_ascii=False) if as_json else _in_words(figure))
+            told += 1
+            if told == changes:
+                return
 
 
 def _follow(api: Api, channel_id: str, after: int | None) -> Iterator[Json]:

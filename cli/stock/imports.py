@@ -12,9 +12,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from cli import show
-from cli.client import Api, Json, Problem, body_of
+from cli.asking import asking
+from cli.client import Api, Json, body_of
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 ROLE = "supply_chain"
 _PORTION_BYTES = 256 * 1024
@@ -62,13 +63,9 @@ def import_file(
         "cause": cause,
         "file_name": file.name,
     }
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            job = follow(api, send(api, file, {name: value for name, value in terms.items() if value}))
-            rejected = list(_first_rejections(api, job["job_id"]))
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        job = follow(api, send(api, file, {name: value for name, value in terms.items() if value}))
+        rejected = list(_first_rejections(api, job["job_id"]))
     if as_json:
         typer.echo(json.dumps({**job, "rejections": rejected}, indent=2, ensure_ascii=False))
     else:
@@ -139,12 +136,8 @@ def list_imports(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """List imports, newest first."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            page = api.get("/v1/stock/imports", ROLE, size=size)
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        page = api.get("/v1/stock/imports", ROLE, size=size)
     if as_json:
         typer.echo(json.dumps(page, indent=2, ensure_ascii=False))
         return

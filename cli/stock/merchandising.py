@@ -13,9 +13,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
+from cli.asking import asking
 from cli.client import Api, Json, Problem, body_of
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 from cli.stock import facts_file
 from cli.stock.facts_file import FileProblem, Row
 
@@ -256,10 +257,10 @@ def _rows(state: Path, path: str, **filters: Any) -> list[Json]:
 @contextmanager
 def _api(state: Path) -> Iterator[Api]:
     """The running system. What it refuses, and a file that cannot be read, ends the command with exit code 1."""
-    with Api.of(running_system(state).gateway_url, state) as api:
+    with asking(state) as api:
         try:
             yield api
-        except (Problem, FileProblem) as problem:
+        except FileProblem as problem:
             typer.echo(str(problem), err=True)
             raise typer.Exit(1) from None
 

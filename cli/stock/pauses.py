@@ -9,9 +9,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Json
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "supply_chain"
 
@@ -54,22 +55,14 @@ def pauses(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """List pauses that are in force or to come."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            found = {"items": list(api.rows("/v1/pauses", _ROLE, include_ended=ended))}
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        found = {"items": list(api.rows("/v1/pauses", _ROLE, include_ended=ended))}
     _tell(found, as_json)
 
 
 def _post(state: Path, path: str, body: Json | None, key: str) -> Json:
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            return api.post(path, _ROLE, body, headers={"Idempotency-Key": key or uuid4().hex})
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
+    with asking(state) as api:
+        return api.post(path, _ROLE, body, headers={"Idempotency-Key": key or uuid4().hex})
 
 
 def _tell(found: Json, as_json: bool) -> None:

@@ -1,9 +1,7 @@
 """`oms stock declare, release, sell, receive, end-of-day` and `oms stock count`: what a shop says of its shelf."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -11,9 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Api, Json
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 from kit.values.ids import new_id
 
 count = typer.Typer(help="Count articles at a point without seeing what the books say.", no_args_is_help=True)
@@ -50,7 +49,7 @@ def declare(
 ) -> None:
     """Declare units unavailable: they leave every channel's image at once."""
     body = {"sku": sku, "quantity": quantity, "reason": reason, "source": "oms stock"}
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, f"/v1/points/{point_id}/declarations", body, key)
     _print(found, as_json, lambda: _declared(found))
 
@@ -63,7 +62,7 @@ def release(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Give declared units back to the image."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, f"/v1/declarations/{declaration_id}/release", {"quantity": quantity or None}, key)
     _print(found, as_json, lambda: _declared(found))
 
@@ -79,7 +78,7 @@ def sell(
 ) -> None:
     """Tell what a till sold."""
     body = {"sku": sku, "quantity": quantity, "receipt": receipt}
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, f"/v1/points/{point_id}/till-sales", body, key)
     names = ("taken", "declared", "known", "unknown")
     words = "  ".join(f"{name} {found[name]}" for name in names)
@@ -96,7 +95,7 @@ def receive(
 ) -> None:
     """Tell what arrived, for example A-1=9/10+1: nine of ten came, one of them damaged."""
     body = {"reference": reference, "lines": [_receipt_line(one) for one in lines]}
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, f"/v1/points/{point_id}/receipts", body, key)
     _print(found, as_json, lambda: [found["receipt"]["receipt_id"], _balances(found["balances"])])
 
@@ -110,7 +109,7 @@ def end_day(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Write off what is declared unavailable, and show the report for the stock master."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, f"/v1/points/{point_id}/end-of-day", {"business_date": day or None}, "")
     lines = show.table("article", "reason", "declared", "written off")
     for line in found["lines"]:
@@ -129,7 +128,7 @@ def open_count(
 ) -> None:
     """Open a count of some articles."""
     body = {"skus": skus or [], "categories": category or []}
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, f"/v1/points/{point_id}/counts", body, key)
     _print(found, as_json, lambda: _counted(found))
 
@@ -143,43 +142,33 @@ def record_count(
 ) -> None:
     """Say what was counted: every unit that the shop holds, damaged ones included."""
     body = {"lines": [_counted_line(one) for one in lines]}
-    with _api(state) as api:
+    with asking(state) as api:
         found = _post(api, f"/v1/counts/{count_id}/lines", body, key)
     _print(found, as_json, lambda: _counted(found))
 
 
 def close_count(count_id: CountArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """Close a count: each difference changes the books."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.post(f"/v1/counts/{count_id}/close", "supply_chain")
     _print(found, as_json, lambda: _counted(found))
 
 
 def cancel_count(count_id: CountArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """Give a count up: no stock changes."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.post(f"/v1/counts/{count_id}/cancel", "supply_chain")
     _print(found, as_json, lambda: _counted(found))
 
 
 def show_count(count_id: CountArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """Show a count; closed, with what differed."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get(f"/v1/counts/{count_id}", "supply_chain")
     _print(found, as_json, lambda: _counted(found))
 
 
 # -- asking and showing -----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _api(state: Path) -> Iterator[Api]:
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            yield api
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
 
 
 def _post(api: Api, path: str, body: Json, key: str) -> Json:

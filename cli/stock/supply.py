@@ -2,18 +2,16 @@
 
 import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Json
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 _ROLE = "supply_chain"
 
@@ -35,7 +33,7 @@ def list_expected(
     """List what is expected, to which point and when."""
     filters: dict[str, Any] = {"sku": sku or [], "point_id": point or [], "size": 500}
     filters |= {} if every else {"state": ["expected"]}
-    with _api(state) as api:
+    with asking(state) as api:
         found = list(api.rows("/v1/expected-deliveries", _ROLE, **filters))
     if as_json:
         _print_json(found)
@@ -67,7 +65,7 @@ def receive_expected(
     """Receive units of an expected delivery; those who waited hold them. Exit code 1 if it cannot be done."""
     body = {"quantity": quantity, "damaged": damaged, "close": close, "source": source}
     path = f"/v1/expected-deliveries/{delivery_id}/receive"
-    with _api(state) as api:
+    with asking(state) as api:
         done = api.post(path, _ROLE, body, headers={"Idempotency-Key": key or uuid.uuid4().hex})
     if as_json:
         _print_json(done)
@@ -92,7 +90,7 @@ def show_future(
 ) -> None:
     """Show what a channel may promise of stock to come, with each input of the figure."""
     path = f"/v1/channels/{channel_id}/future-availability"
-    with _api(state) as api:
+    with asking(state) as api:
         found = api.get(path, _ROLE, sku=skus, explain=True)
     if as_json:
         _print_json(found)
@@ -129,7 +127,7 @@ def _show_figures(one: Json) -> None:
 
 def list_preorders(as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
     """List pre-orders: what is sold before there is any."""
-    with _api(state) as api:
+    with asking(state) as api:
         found = list(api.rows("/v1/preorders", _ROLE, size=500))
     if as_json:
         _print_json(found)
@@ -145,17 +143,6 @@ def list_preorders(as_json: JsonOption = False, state: StateOption = DEFAULT_STA
             *(show.moment(one[name]) for name in ("opens_at", "closes_at", "release_at")),
         )
     show.console().print(rows if found else "nothing can be pre-ordered")
-
-
-@contextmanager
-def _api(state: Path) -> Iterator[Api]:
-    """The running system. What it refuses ends the command with exit code 1."""
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            yield api
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
 
 
 def _print_json(found: object) -> None:

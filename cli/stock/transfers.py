@@ -1,8 +1,7 @@
 """`oms stock lanes` and `oms stock transfer`: how units travel between points, and each step of their way."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -11,9 +10,10 @@ import typer
 from rich.markup import escape
 
 from cli import show
-from cli.client import Api, Json, Problem
+from cli.asking import asking
+from cli.client import Json
 from cli.orders import JsonOption
-from cli.state import DEFAULT_STATE, StateOption, running_system
+from cli.state import DEFAULT_STATE, StateOption
 
 transfer = typer.Typer(help="Move units from one point to another.", no_args_is_help=True)
 
@@ -49,7 +49,7 @@ def lanes(
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """List the lanes between points, or show when one leaves and arrives."""
-    with _calling(state) as api:
+    with asking(state) as api:
         found = api.get(f"/v1/lanes/{lane_id}/schedule" if lane_id else "/v1/lanes", _ROLE)
     if as_json:
         _print(found)
@@ -84,7 +84,7 @@ def request(
         "lane_id": lane_id,
         "reason": reason,
     }
-    with _calling(state) as api:
+    with asking(state) as api:
         answer = api.post("/v1/transfers", _ROLE, body, headers=_key(key))
     if as_json:
         _print(answer)
@@ -162,7 +162,7 @@ def show_transfer(
     transfer_id: TransferArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE
 ) -> None:
     """Show a transfer: its state, its units and what was done to it."""
-    with _calling(state) as api:
+    with asking(state) as api:
         found = api.get(f"/v1/transfers/{transfer_id}", _ROLE)
     if as_json:
         _print(found)
@@ -183,7 +183,7 @@ def list_transfers(
 ) -> None:
     """List transfers in the order in which they were asked for."""
     filters: dict[str, Any] = {"point_id": point or [], "state": in_state or []}
-    with _calling(state) as api:
+    with asking(state) as api:
         rows = list(api.rows("/v1/transfers", _ROLE, **filters))
     if as_json:
         _print({"items": rows})
@@ -196,18 +196,8 @@ def list_transfers(
     show.console().print(table)
 
 
-@contextmanager
-def _calling(state: Path) -> Iterator[Api]:
-    with Api.of(running_system(state).gateway_url, state) as api:
-        try:
-            yield api
-        except Problem as problem:
-            typer.echo(str(problem), err=True)
-            raise typer.Exit(1) from None
-
-
 def _act(state: Path, transfer_id: str, act: str, body: Json, key: str, *, as_json: bool) -> None:
-    with _calling(state) as api:
+    with asking(state) as api:
         found = api.post(f"/v1/transfers/{transfer_id}/{act}", _ROLE, body, headers=_key(key))
     if as_json:
         _print(found)
