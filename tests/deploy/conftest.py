@@ -1,10 +1,8 @@
 """The launcher's own loop: it starts PostgreSQL as another user, which uvloop cannot do."""
 
 import asyncio
+from collections.abc import Callable
 
-import pytest
 
-
-@pytest.fixture(scope="session")
-def event_loop_policy() -> asyncio.AbstractEventLoopPolicy:
-    return asyncio.DefaultEventLoopPolicy()
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    return {"asyncio": asyncio.new_event_loop}
