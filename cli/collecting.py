@@ -28,6 +28,7 @@ def register(_: typer.Typer) -> None:
     for name, command in (
         ("ready", ready),
         ("codes", codes),
+        ("find", find),
         ("hand-over", hand_over),
         ("extend", extend),
         ("unlock", unlock),
@@ -60,6 +61,18 @@ def codes(order_id: OrderArgument, state: StateOption = DEFAULT_STATE) -> None:
         typer.echo(f"{one['code']}  {one['point_id']}  {one['fulfilment_id']}  until {one['keep_until']}")
     if not found["items"]:
         typer.echo("nothing of it waits for its customer")
+
+
+def find(
+    code: Annotated[str, typer.Argument(help="The customer's code.")],
+    at: AtOption,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """What waits at a store for whoever has this code."""
+    with _asking(state) as api:
+        one = api.post(f"/v1/points/{at}/find-collection", "store", {"code": code}, scope=Scope(stores=(at,)))
+    units = ", ".join(f"{line['quantity']} x {line['sku']}" for line in one["lines"])
+    typer.echo(f"{one['id']}  {one['collection']['shelf'] or '-'}  {units}")
 
 
 def hand_over(

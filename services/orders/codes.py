@@ -5,13 +5,19 @@ A code is of one work and of the instant at which it was ready; who has neither 
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from services.orders.domain.model import Fulfilment
 
 # Without what looks alike: 0 and O, 1 and I and L, U and V.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 6
+
+
+def read(code: str) -> str:
+    """As it was made, from whatever case and blanks it was typed in."""
+    return "".join(one for one in code.upper() if one.isalnum())
 
 
 class Codes:
@@ -22,19 +28,29 @@ class Codes:
 
     def of(self, work: Fulfilment) -> str:
         """Six letters and digits; of work that was put aside."""
-        return _code(self._keys[0], work)
+        assert work.collection is not None, "only what was put aside has a code"
+        return _code(self._keys[0], work.fulfilment_id, work.collection.ready_at)
 
     def is_of(self, work: Fulfilment, code: str) -> bool:
         """Whether it is the work's, in whatever case and with whatever blanks it was typed."""
-        if work.collection is None:
-            return False
-        typed = "".join(one for one in code.upper() if one.isalnum())
-        return any(hmac.compare_digest(typed.encode(), _code(key, work).encode()) for key in self._keys)
+        waits = work.collection
+        return waits is not None and bool(self.whose([(work.fulfilment_id, waits.ready_at)], code))
+
+    def whose(self, waiting: Iterable[tuple[str, datetime]], code: str) -> list[str]:
+        """Those of this work whose code it is: ids, each with the instant at which it was ready.
+
+        Takes as long whichever it is.
+        """
+        typed = read(code).encode()
+        return [
+            work_id
+            for work_id, ready_at in waiting
+            if sum(hmac.compare_digest(typed, _code(key, work_id, ready_at).encode()) for key in self._keys)
+        ]
 
 
-def _code(key: bytes, work: Fulfilment) -> str:
-    assert work.collection is not None, "only what was put aside has a code"
-    claim = f"collect\0{work.fulfilment_id}\0{work.collection.ready_at.timestamp()}"
+def _code(key: bytes, fulfilment_id: str, ready_at: datetime) -> str:
+    claim = f"collect\0{fulfilment_id}\0{ready_at.timestamp()}"
     number = int.from_bytes(hmac.digest(key, claim.encode(), hashlib.sha256))
     letters: list[str] = []
     for _ in range(LENGTH):

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import db, requests, telemetry
-from kit.errors import FailedPrecondition
+from kit.errors import FailedPrecondition, InvalidArgument, NotFound, TooManyRequests
 from kit.feed import Bell
 from services.orders import amending_store, collecting_store, store
 from services.orders import documents as doc
 from services.orders.changing import Asked, Changes, check_reach, judged
-from services.orders.codes import Codes
+from services.orders.codes import ALPHABET, LENGTH, Codes, read
 from services.orders.domain import choosing, collecting, fulfilment, unpacking
 from services.orders.domain.collecting import AtCounter
 from services.orders.domain.fraud_policy import Trait
@@ -35,6 +35,9 @@ from services.orders.identities import Identities
 from services.orders.store import View
 
 _CHOICE = TypeAdapter(CustomerChoice)
+# Wrong codes that may be said at a point without an order, from the first of them on (decision 73).
+ATTEMPTS = 20
+ATTEMPTS_LAST = timedelta(hours=1)
 
 
 class Collecting(Changes):
@@ -70,6 +73,40 @@ class Collecting(Changes):
         if refusal := answer["refusal"]:
             raise FailedPrecondition(**refusal)
         return doc.FULFILMENT.validate_python(answer["fulfilment"])
+
+    async def find_by_code(self, reach: Reach, code: str, as_of: datetime) -> Fulfilment:
+        """What waits at the one point of the reach for whoever has this code; it is read, and nothing else.
+
+        What is no code (an article was scanned) is not counted: InvalidArgument / NOT_A_CODE. NotFound /
+        CODE_UNKNOWN is; TooManyRequests / TOO_MANY_CODES, whatever the code is.
+        """
+        if len(reach.point_ids) != 1:
+            raise InvalidArgument("reach.point_ids", "exactly one point")
+        if len(typed := read(code)) != LENGTH or not set(typed) <= set(ALPHABET):
+            raise InvalidArgument("code", f"{LENGTH} letters and digits", reason="NOT_A_CODE")
+        (point_id,) = reach.point_ids
+        async with self._engine.begin() as tx:
+            # Counted before it is known: who tries many at once is counted as who tries one after the other.
+            attempts = await collecting_store.count_attempt(tx, point_id, as_of, ATTEMPTS_LAST)
+            if attempts > ATTEMPTS:
+                raise TooManyRequests(
+                    "TOO_MANY_CODES", "too many wrong codes here: find the order by its number, or wait an hour"
+                )
+            found = self._codes.whose(await collecting_store.waiting(tx, point_id), code)
+            mine = []
+            for work_id in found:
+                one = (await store.read_of_fulfilment(tx, work_id)).order
+                if fulfilment.is_within(reach, one, work := one.fulfilment(work_id)):
+                    mine.append(work)
+            if mine:
+                await tx.rollback()
+        if not mine:
+            raise NotFound(
+                "CODE_UNKNOWN", "nothing that waits here has this code", attempts_left=ATTEMPTS - attempts
+            )
+        if len(mine) > 1:
+            raise FailedPrecondition("CODE_OF_SEVERAL", "several things here have this code: find it by its order")
+        return mine[0]
 
     async def unlock(self, asked: Asked, fulfilment_id: str, actor: str, as_of: datetime) -> Fulfilment:
         """The code may be tried again; FailedPrecondition / NOT_LOCKED."""

@@ -44,6 +44,11 @@ class CollectionRpc(CollectionServiceServicer):
         return pb.CollectResponse(fulfilment=to.from_fulfilment(done))
 
     @wire.checked
+    async def FindByCode(self, request: pb.FindByCodeRequest, context: Any) -> pb.FindByCodeResponse:
+        found = await self._collecting.find_by_code(wire.to_reach(request.reach), request.code, _as_of(request))
+        return pb.FindByCodeResponse(fulfilment=to.from_fulfilment(found))
+
+    @wire.checked
     async def UnlockCollection(
         self, request: pb.UnlockCollectionRequest, context: Any
     ) -> pb.UnlockCollectionResponse:

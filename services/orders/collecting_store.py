@@ -1,8 +1,8 @@
-"""The SQL of what is collected beside the order itself: what is to be put back, and no-shows."""
+"""The SQL of what is collected beside the order itself: put-backs, no-shows, and codes that are tried."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -49,6 +49,31 @@ _BY_CUSTOMER = text(
     f"""SELECT count(*) AS ended, count(c.overdue_at) AS no_shows {_ENDED}
           AND o.order_id IN (SELECT t.order_id FROM order_trait t WHERE t.digest = ANY(:digests))"""
 )
+_WAITING = text(
+    """SELECT fulfilment_id, CAST(collection ->> 'ready_at' AS timestamptz) AS ready_at
+       FROM fulfilment WHERE point_id = :point_id AND state = 'ready' ORDER BY fulfilment_id"""
+)
+_TRY = text(
+    """INSERT INTO wrong_code AS w (point_id, since, attempts) VALUES (:point_id, :now, 1)
+       ON CONFLICT (point_id) DO UPDATE
+           SET since = CASE WHEN w.since > :began THEN w.since ELSE :now END,
+               attempts = CASE WHEN w.since > :began THEN w.attempts + 1 ELSE 1 END
+       RETURNING attempts"""
+)
+
+
+async def waiting(tx: AsyncConnection, point_id: str) -> list[tuple[str, datetime]]:
+    """All that waits at a counter: each with the instant at which it was ready."""
+    return [(row.fulfilment_id, row.ready_at) for row in await tx.execute(_WAITING, {"point_id": point_id})]
+
+
+async def count_attempt(tx: AsyncConnection, point_id: str, now: datetime, lasts: timedelta) -> int:
+    """How many codes were tried there since the first of them, this one included; those before `lasts` are over.
+
+    Others who try one there wait until this transaction ends.
+    """
+    tried = {"point_id": point_id, "now": now, "began": now - lasts}
+    return int((await tx.execute(_TRY, tried)).scalar_one())
 
 
 async def list_put_backs(tx: AsyncConnection, point_ids: Sequence[str], size: int) -> list[Fulfilment]:

@@ -52,6 +52,13 @@ def test_a_store_puts_aside_and_hands_over(tmp_path: Path, gateway: CannedGatewa
     assert told.output.strip() == "ful_1: delivered"
 
 
+def test_a_store_finds_what_waits_by_its_code(tmp_path: Path, gateway: CannedGateway) -> None:
+    lines = {"lines": [{"quantity": 2, "sku": "SKU-1"}]}
+    gateway.answers["POST", "/v1/points/st-lyon/find-collection"] = 200, WAITS | lines
+    told = oms(tmp_path, "find", "K7M2XQ", "--at", "st-lyon")
+    assert (gateway.asked[-1].body, told.output.strip()) == ({"code": "K7M2XQ"}, "ful_1  B-12  2 x SKU-1")
+
+
 def test_what_is_to_be_put_back_is_listed_and_confirmed(tmp_path: Path, gateway: CannedGateway) -> None:
     gateway.answers["GET", "/v1/points/st-lyon/put-backs"] = 200, {"items": [WAITS, PACKED]}
     told = oms(tmp_path, "put-backs", "--at", "st-lyon").output

@@ -107,6 +107,8 @@ _ELSEWHERE = {
         "GiveUnitsBack",
         "MarkReady",
         "Collect",
+        # Only a wrong code is written down.
+        "FindByCode",
         "UnlockCollection",
         "ExtendCollection",
         "ConfirmPutBack",

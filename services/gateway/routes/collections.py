@@ -21,6 +21,7 @@ from services.gateway.schemas.collections import (
     NoShowFilters,
     NoShowsView,
     PutAside,
+    SaidCode,
 )
 from services.gateway.schemas.work import FulfilmentView
 from services.gateway.wire import message, plain
@@ -73,6 +74,20 @@ async def collect(
     }
     request = message(collections.CollectRequest, values)
     return _view((await clients.act(clients.collections.Collect, request)).fulfilment)
+
+
+@collections_router.post("/points/{point_id}/find-collection")
+async def find_collection(
+    point_id: PointId, body: SaidCode, caller: CallerIs, clients: ClientsAre
+) -> FulfilmentView:
+    """Find what waits at the store for whoever has this code, without an order's number. It may be locked.
+
+    404 CODE_UNKNOWN with `attempts_left`; 429 TOO_MANY_CODES after too many in an hour, whatever the code is; 422
+    NOT_A_CODE; 409 CODE_OF_SEVERAL.
+    """
+    reach = access.reach_of_point(caller, point_id, _NOBODY_ELSE)
+    request = collections.FindByCodeRequest(reach=reach, code=body.code)
+    return _view((await clients.read(clients.collections.FindByCode, request)).fulfilment)
 
 
 @collections_router.post("/fulfilments/{fulfilment_id}/put-back")

@@ -59,6 +59,14 @@ class HandedToCustomer(Sent):
     )
 
 
+class SaidCode(Sent):
+    """A code that somebody at the counter says or shows."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "K7M2XQ"}]})
+
+    code: TypedCode
+
+
 class KeptLonger(Sent):
     """The customer comes later."""
 

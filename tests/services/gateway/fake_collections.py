@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from kit import times
-from kit.errors import FailedPrecondition
+from kit.errors import FailedPrecondition, NotFound
 from oms.orders.v1 import collection_service_pb2 as pb
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1.collection_service_pb2_grpc import (
@@ -52,6 +52,12 @@ class FakeCollections(CollectionServiceServicer):
         if request.code and request.code != CODE:
             raise FailedPrecondition("WRONG_CODE", "this is not its code", field="code", attempts_left=4)
         return pb.CollectResponse(fulfilment=waiting(orders.FULFILMENT_STATE_DELIVERED))
+
+    async def FindByCode(self, request: Any, context: Any) -> pb.FindByCodeResponse:
+        self._world.note("FindByCode", request)
+        if request.code.upper() != CODE:
+            raise NotFound("CODE_UNKNOWN", "nothing that waits here has this code", attempts_left=19)
+        return pb.FindByCodeResponse(fulfilment=waiting())
 
     async def UnlockCollection(self, request: Any, context: Any) -> pb.UnlockCollectionResponse:
         self._world.note("UnlockCollection", request)

@@ -65,6 +65,29 @@ async def test_a_store_puts_aside_and_hands_over_what_is_its_own(
             assert (await http.post(f"{WORK}/{act}", json=kept, headers=other)).status_code == 403, act
 
 
+async def test_a_code_alone_finds_what_waits_at_the_own_store(
+    http: httpx.AsyncClient, issuer: Issuer, world: World
+) -> None:
+    store = issuer.bearer(Role.STORE, subject="anna", stores=["store-lyon", "store-nice"], brands=["Maison"])
+    path = "/v1/points/store-lyon/find-collection"
+    found = await http.post(path, json={"code": CODE}, headers=store)
+    assert (found.status_code, found.json()["id"]) == (200, "ful_1"), found.text
+    (asked,) = world.calls("FindByCode")
+    assert (list(asked.reach.point_ids), list(asked.reach.brands)) == (["store-lyon"], ["Maison"])
+    wrong = await http.post(path, json={"code": "222222"}, headers=store)
+    assert (wrong.status_code, wrong.json()["reason"], wrong.json()["facts"]["attempts_left"]) == (
+        404,
+        "CODE_UNKNOWN",
+        "19",
+    )
+    assert "222222" not in wrong.text
+    elsewhere = "/v1/points/store-paris/find-collection"
+    assert (await http.post(elsewhere, json={"code": CODE}, headers=store)).status_code == 403
+    service = issuer.bearer(Role.CUSTOMER_SERVICE, subject="carol")
+    assert (await http.post(path, json={"code": CODE}, headers=service)).status_code == 403
+    assert len(world.calls("FindByCode")) == 2
+
+
 async def test_what_is_to_be_put_back_is_a_list_of_the_store(
     http: httpx.AsyncClient, issuer: Issuer, world: World
 ) -> None:

@@ -16,6 +16,7 @@ from oms.orders.v1 import customer_service_pb2 as pb
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.type.v1 import type_pb2 as types
 from services.gateway.auth import Role
+from services.gateway.console import qr
 from services.gateway.console.customer import words
 from tests.services.gateway.bodies import PARAMETERS
 from tests.services.gateway.contrast import hard_to_read
@@ -120,6 +121,23 @@ async def test_everything_that_can_be_said_of_an_order_is_said(http: httpx.Async
     ):
         assert text in page, text
     assert "<script" not in page
+
+
+async def test_a_code_is_shown_as_a_picture_too(http: httpx.AsyncClient, world: World) -> None:
+    waiting = everything()
+    waiting.parcels.add(stage="to_collect", units=units("Hat"), code="K7M2XQ", keep_until=to_proto(NOON + DAY))
+    world.linked["waits"] = waiting
+    page = (await http.get("/track/waits")).text
+    side, path = qr.path_of("K7M2XQ")
+    assert (f'viewBox="0 0 {side} {side}"' in page, f'd="{path}"' in page) == (True, True)
+    dark = {tuple(map(int, one.split("h")[0].split())) for one in path.split("M")[1:]}
+    # The three corners by which it is found, and white all around.
+    assert side == 21 + 2 * qr.QUIET
+    for x, y in ((0, 0), (14, 0), (0, 14)):
+        ring = [(x + i + qr.QUIET, y + qr.QUIET) for i in range(7)]
+        assert dark.issuperset(ring)
+    assert all(qr.QUIET <= one < side - qr.QUIET for point in dark for one in point)
+    assert qr.path_of("K7M2XR")[1] != path
 
 
 @pytest.mark.parametrize("path", ["/track/all", "/track/all?lang=fr", "/track/all/cancel", "/track/nothing"])

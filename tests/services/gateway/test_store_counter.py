@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from kit.errors import FailedPrecondition
+from kit.errors import FailedPrecondition, TooManyRequests
 from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import Role
 from services.gateway.console.store import collecting_words
@@ -94,6 +94,46 @@ async def test_a_wrong_code_is_told_in_the_associates_words(anna: httpx.AsyncCli
     assert "est pas son code" in told.text
     world.failures["Collect"] = [FailedPrecondition("CODE_LOCKED", "too many")]
     assert "customer service" in (await anna.post(WORK, data=sent)).text
+
+
+async def test_a_code_alone_leads_to_what_waits_and_is_in_no_address(
+    anna: httpx.AsyncClient, world: World
+) -> None:
+    page = (await anna.get(COUNTER)).text
+    # As a scanner or a camera fills it.
+    assert f'<form method="post" action="{COUNTER}" class="scan" data-lookup data-plain>' in page
+    found = await anna.post(COUNTER, data={"code": CODE.lower()})
+    assert found.status_code == 200
+    assert "Zoé Plantée" in found.text
+    assert f'data-pinned="{WORK}"' in found.text
+    assert f'<input name="code" type="hidden" value="{CODE.lower()}">' in found.text
+    assert 'id="collection-code"' not in found.text
+    (asked,) = world.calls("FindByCode")
+    assert list(asked.reach.point_ids) == ["store-lyon"]
+    # Asked for again, the page knows no code.
+    again = (await anna.get(WORK)).text
+    assert (CODE.lower() in again, 'id="collection-code"' in again, 'data-pinned=""' in again) == (
+        False,
+        True,
+        True,
+    )
+    world.work["ful_1"].fulfilment.collection.locked_at.GetCurrentTime()
+    locked = (await anna.post(COUNTER, data={"code": CODE})).text
+    assert 'name="code"' not in locked
+    assert "Too many wrong codes" in locked
+
+
+async def test_a_code_that_nothing_has_leaves_the_associate_at_the_counter(
+    anna: httpx.AsyncClient, world: World
+) -> None:
+    wrong = await anna.post(COUNTER, data={"code": "222222"}, headers={"Accept-Language": "fr"})
+    assert wrong.status_code == 404
+    assert "Rien de ce qui attend ici" in wrong.text
+    assert 'data-work="ful_1"' in wrong.text
+    assert "222222" not in wrong.text
+    world.failures["FindByCode"] = [TooManyRequests("TOO_MANY_CODES", "too many")]
+    many = await anna.post(COUNTER, data={"code": CODE})
+    assert (many.status_code, "tried again in an hour" in many.text) == (429, True)
 
 
 async def test_each_state_says_what_to_do(anna: httpx.AsyncClient, world: World) -> None:

@@ -1,17 +1,19 @@
 """What is collected, on a real database: codes that are counted, requests that come twice, time, and no-shows."""
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from kit.errors import FailedPrecondition, InvalidArgument, NotFound
+from kit.errors import FailedPrecondition, InvalidArgument, NotFound, TooManyRequests
 from kit.feed import Bell
 from services.orders.changing import Asked
 from services.orders.codes import Codes
-from services.orders.collecting import Collecting
+from services.orders.collecting import ATTEMPTS, ATTEMPTS_LAST, Collecting
 from services.orders.domain.collecting import IN_STORE, AtCounter
 from services.orders.domain.model import (
     Address,
@@ -168,3 +170,62 @@ async def test_the_same_order_is_one_and_another_store_is_other_content(shop: Sh
     other = content(line(1, 2, shipping_minor=0), **reserved, collect_at_point_id="store-paris")
     with pytest.raises(Exception, match="collect_at_point_id"):
         await shop.service.record_order("key-1", other, BUYER, NOON, NOON)
+
+
+async def test_a_code_alone_finds_what_waits_at_its_own_store(shop: Shop, collecting: Collecting) -> None:
+    order_id, work = await ready(shop, collecting)
+    await ready(shop, collecting, "key-2")
+    ((_, code),) = await collecting.codes(order_id)
+    here = Reach(frozenset({STORE}))
+    assert await collecting.find_by_code(here, f" {code[:3].lower()} {code[3:]}", NOON) == work
+    for elsewhere in (Reach(frozenset({"store-paris"})), Reach(frozenset({STORE}), frozenset({"Another"}))):
+        with pytest.raises(NotFound, match="CODE_UNKNOWN"):
+            await collecting.find_by_code(elsewhere, code, NOON)
+    # An article that was scanned is no attempt.
+    with pytest.raises(InvalidArgument, match="NOT_A_CODE"):
+        await collecting.find_by_code(here, "4006381333931", NOON)
+    await collecting.collect(shop.asked(), work.fulfilment_id, code, CUSTOMER, "bob", NOON)
+    with pytest.raises(NotFound):
+        await collecting.find_by_code(here, code, NOON)
+
+
+async def test_a_key_that_is_changed_still_finds_what_it_made_a_code_for(
+    shop: Shop, collecting: Collecting, orders_db: AsyncEngine
+) -> None:
+    order_id, work = await ready(shop, collecting)
+    ((_, code),) = await collecting.codes(order_id)
+    changed = Collecting(orders_db, Bell(), Codes(["a new key", "a key of tests"]), IDENTITIES)
+    assert await changed.find_by_code(Reach(frozenset({STORE})), code, NOON) == work
+
+
+async def test_codes_are_not_guessed_however_many_are_tried_at_once(shop: Shop, collecting: Collecting) -> None:
+    order_id, work = await ready(shop, collecting)
+    ((_, code),) = await collecting.codes(order_id)
+    here, elsewhere = Reach(frozenset({STORE})), Reach(frozenset({"store-paris"}))
+    wrong = "222222" if code != "222222" else "333333"
+    tries = [collecting.find_by_code(here, wrong, NOON) for _ in range(ATTEMPTS + 5)]
+    told = await asyncio.gather(*tries, return_exceptions=True)
+    left = sorted(int(one.facts["attempts_left"]) for one in told if isinstance(one, NotFound))
+    assert left == list(range(ATTEMPTS))
+    assert len([one for one in told if isinstance(one, TooManyRequests)]) == 5
+    with pytest.raises(TooManyRequests, match="TOO_MANY_CODES"):
+        await collecting.find_by_code(here, code, NOON + ATTEMPTS_LAST / 2)
+    # Another store has its own, and who has the order's number is not kept from it.
+    with pytest.raises(NotFound):
+        await collecting.find_by_code(elsewhere, wrong, NOON)
+    assert await collecting.find_by_code(here, code, NOON + ATTEMPTS_LAST) == work
+    with pytest.raises(NotFound) as again:
+        await collecting.find_by_code(here, wrong, NOON + ATTEMPTS_LAST)
+    assert again.value.facts["attempts_left"] == ATTEMPTS - 1
+
+
+async def test_one_code_of_two_things_opens_neither(shop: Shop, orders_db: AsyncEngine) -> None:
+    class Alike(Codes):
+        def whose(self, waiting: Iterable[tuple[str, datetime]], code: str) -> list[str]:
+            return [work_id for work_id, _ in waiting]
+
+    alike = Collecting(orders_db, Bell(), Alike(["a key of tests"]), IDENTITIES)
+    await ready(shop, alike)
+    await ready(shop, alike, "key-2")
+    with pytest.raises(FailedPrecondition, match="CODE_OF_SEVERAL"):
+        await alike.find_by_code(Reach(frozenset({STORE})), "222222", NOON)

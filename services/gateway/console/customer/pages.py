@@ -23,7 +23,7 @@ from oms.promise.v1 import decision_service_pb2 as decisions
 from oms.type.v1 import type_pb2 as types
 from services.gateway.carriers import carriers_of
 from services.gateway.clients import Clients
-from services.gateway.console import templates
+from services.gateway.console import qr, templates
 from services.gateway.console.customer import words
 from services.gateway.console.store.words import Language, language_of
 from services.gateway.guard import ClientsAre, GuardedRoute
@@ -142,6 +142,7 @@ async def _shown(
         status_words=words.status_in(
             language, found.customer_status, {one.language: one.text for one in found.labels}
         ),
+        picture_of=qr.path_of,
         steps=STEPS,
         reached=STEPS.index(found.step) if found.step in STEPS else -1,
         pay_url=await _pay_url(clients, found),

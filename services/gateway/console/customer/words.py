@@ -80,6 +80,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "collected": ("Collected", "Retirée"),
     "collected_at": ("Collected at", "Retrait à"),
     "code_show": ("Show this code at the counter.", "Présentez ce code au comptoir."),
+    "code_picture": ("The code as a picture, to be scanned", "Le code en image, à scanner"),
     "kept_until": ("Kept for you until", "Gardée pour vous jusqu'au"),
     "question": ("Your store does not have all of it", "Votre magasin n'a pas tout"),
     "question_what": (

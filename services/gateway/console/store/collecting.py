@@ -14,15 +14,16 @@ from starlette.datastructures import FormData
 from kit import times
 from kit.errors import InvalidArgument, NotFound, OmsError
 from kit.values.ids import new_id
+from services.gateway.clients import Clients
 from services.gateway.console import session, templates
 from services.gateway.console.store import collecting_words, words
 from services.gateway.console.store.live import marks_of
-from services.gateway.console.store.showing import own_place
+from services.gateway.console.store.showing import body, own_place
 from services.gateway.guard import ClientsAre
 from services.gateway.places import Place
 from services.gateway.routes import collections, work
 from services.gateway.routes.common import FulfilmentId, PointId
-from services.gateway.schemas.collections import CollectedUnitsView, HandedToCustomer, PutAside
+from services.gateway.schemas.collections import CollectedUnitsView, HandedToCustomer, PutAside, SaidCode
 from services.gateway.schemas.work import FulfilmentDetail, FulfilmentView, WorkFilters
 from services.gateway.walking import shelves_of
 
@@ -43,6 +44,33 @@ async def counter(
 
     `order`: the end of an order's number, as people read it out.
     """
+    return await _counter(request, clients, point_id, order=order, done=done)
+
+
+@collecting_pages.post("/console/store/{point_id}/counter")
+async def find(request: Request, clients: ClientsAre, point_id: PointId) -> Response:
+    """Shows what waits for whoever has this code, which is in no address; the counter again where nothing does."""
+    caller = session.caller_of(request)
+    session.check_same_site(request)
+    await own_place(request, clients, point_id)
+    async with request.form(max_files=0, max_fields=10) as form:
+        try:
+            said = body(SaidCode, code=_text(form, "code"))
+            found = await collections.find_collection(point_id, said, caller, clients)
+        except OmsError as error:
+            return await _counter(request, clients, point_id, error=error)
+    return await _shown(request, clients, point_id, found.id, code=said.code)
+
+
+async def _counter(
+    request: Request,
+    clients: Clients,
+    point_id: str,
+    *,
+    order: str = "",
+    done: str = "",
+    error: OmsError | None = None,
+) -> Response:
     caller = session.caller_of(request)
     place = await own_place(request, clients, point_id)
     mark = (await marks_of(clients, [point_id])).get(point_id, "")
@@ -55,7 +83,9 @@ async def counter(
     return _page(
         request,
         "store/counter.html",
+        error.http_status if error else 200,
         place=place,
+        error=error,
         waiting=sorted(waiting, key=_keep_until),
         backs=[(one, units_back(one)) for one in backs.items],
         shelves=shelves,
@@ -131,6 +161,7 @@ async def _shown(
     point_id: str,
     fulfilment_id: str,
     *,
+    code: str = "",
     done: str = "",
     error: OmsError | None = None,
 ) -> Response:
@@ -147,6 +178,7 @@ async def _shown(
         place=place,
         work=found,
         documents=DOCUMENTS,
+        code=code,
         error=error,
         done=done,
         key=new_id("key"),

@@ -8,6 +8,11 @@ from services.gateway.console.store.words import Language
 _WORDS: Mapping[str, tuple[str, str]] = {
     "waits_for_customers": ("Waits for its customers", "En attente des clients"),
     "nothing_ready": ("Nothing waits here.", "Rien n'attend ici."),
+    "find_by_code": ("Type or scan the customer's code", "Saisir ou scanner le code du client"),
+    "code_is_right": (
+        "The code is right. Check the articles, and hand them over.",
+        "Le code est bon. Vérifiez les articles et remettez-les.",
+    ),
     "find_order": ("End of the order number", "Fin du numéro de commande"),
     "find": ("Find", "Chercher"),
     "kept_until": ("Kept until", "Gardé jusqu'au"),
@@ -58,6 +63,19 @@ _WORDS: Mapping[str, tuple[str, str]] = {
 _PROBLEMS: Mapping[str, tuple[str, str]] = {
     "WRONG_CODE": ("This is not its code.", "Ce n'est pas son code."),
     "CODE_LOCKED": _WORDS["locked"],
+    "CODE_UNKNOWN": (
+        "Nothing that waits here has this code. Find the order by its number.",
+        "Rien de ce qui attend ici n'a ce code. Cherchez la commande par son numéro.",
+    ),
+    "NOT_A_CODE": ("A code has six letters and digits.", "Un code a six lettres et chiffres."),
+    "TOO_MANY_CODES": (
+        "Too many wrong codes here. Find the order by its number; codes alone are tried again in an hour.",
+        "Trop de codes erronés ici. Cherchez la commande par son numéro ; le code seul dans une heure.",
+    ),
+    "CODE_OF_SEVERAL": (
+        "Several orders here have this code. Find the order by its number.",
+        "Plusieurs commandes ont ce code ici. Cherchez la commande par son numéro.",
+    ),
     "COLLECTING": _WORDS["handing"],
     "NOT_CAPTURED": ("It is not paid yet: keep the goods.", "Ce n'est pas encore payé : gardez les articles."),
     "NOT_READY": ("It does not wait here any more.", "Il n'attend plus ici."),

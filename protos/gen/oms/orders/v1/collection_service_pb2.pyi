@@ -158,6 +158,60 @@ class CollectResponse(_message.Message):
 Global___CollectResponse: _TypeAlias = CollectResponse  # noqa: Y015
 
 @_typing.final
+class FindByCodeRequest(_message.Message):
+    """Somebody says a code, at one point."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REACH_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """In whatever case, with whatever blanks."""
+    @_builtins.property
+    def reach(self) -> _orders_service_pb2.Reach:
+        """Of exactly one point."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        reach: _orders_service_pb2.Reach | None = ...,
+        code: _builtins.str = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "code", b"code", "reach", b"reach"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindByCodeRequest: _TypeAlias = FindByCodeRequest  # noqa: Y015
+
+@_typing.final
+class FindByCodeResponse(_message.Message):
+    """READY. Handing it over asks for the code again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def fulfilment(self) -> _orders_service_pb2.Fulfilment: ...
+    def __init__(
+        self,
+        *,
+        fulfilment: _orders_service_pb2.Fulfilment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FindByCodeResponse: _TypeAlias = FindByCodeResponse  # noqa: Y015
+
+@_typing.final
 class UnlockCollectionRequest(_message.Message):
     """Whose code was locked."""
 

@@ -57,6 +57,11 @@ class CollectionServiceStub:
                 request_serializer=oms_dot_orders_dot_v1_dot_collection__service__pb2.ExtendCollectionRequest.SerializeToString,
                 response_deserializer=oms_dot_orders_dot_v1_dot_collection__service__pb2.ExtendCollectionResponse.FromString,
                 _registered_method=True)
+        self.FindByCode = channel.unary_unary(
+                '/oms.orders.v1.CollectionService/FindByCode',
+                request_serializer=oms_dot_orders_dot_v1_dot_collection__service__pb2.FindByCodeRequest.SerializeToString,
+                response_deserializer=oms_dot_orders_dot_v1_dot_collection__service__pb2.FindByCodeResponse.FromString,
+                _registered_method=True)
         self.ConfirmPutBack = channel.unary_unary(
                 '/oms.orders.v1.CollectionService/ConfirmPutBack',
                 request_serializer=oms_dot_orders_dot_v1_dot_collection__service__pb2.ConfirmPutBackRequest.SerializeToString,
@@ -131,6 +136,15 @@ class CollectionServiceServicer:
 
     def ExtendCollection(self, request, context):
         """The customer comes later. FAILED_PRECONDITION / NOT_READY; INVALID_ARGUMENT for a date that is no later.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindByCode(self, request, context):
+        """What waits at a point for whoever has this code, and no order number; it may be locked. NOT_FOUND / CODE_UNKNOWN
+        (`attempts_left`), counted for the point; RESOURCE_EXHAUSTED / TOO_MANY_CODES after too many, whatever the code is;
+        FAILED_PRECONDITION / CODE_OF_SEVERAL: the number of the order tells which. INVALID_ARGUMENT / NOT_A_CODE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -215,6 +229,11 @@ def add_CollectionServiceServicer_to_server(servicer, server):
                     servicer.ExtendCollection,
                     request_deserializer=oms_dot_orders_dot_v1_dot_collection__service__pb2.ExtendCollectionRequest.FromString,
                     response_serializer=oms_dot_orders_dot_v1_dot_collection__service__pb2.ExtendCollectionResponse.SerializeToString,
+            ),
+            'FindByCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindByCode,
+                    request_deserializer=oms_dot_orders_dot_v1_dot_collection__service__pb2.FindByCodeRequest.FromString,
+                    response_serializer=oms_dot_orders_dot_v1_dot_collection__service__pb2.FindByCodeResponse.SerializeToString,
             ),
             'ConfirmPutBack': grpc.unary_unary_rpc_method_handler(
                     servicer.ConfirmPutBack,
@@ -368,6 +387,33 @@ class CollectionService:
             '/oms.orders.v1.CollectionService/ExtendCollection',
             oms_dot_orders_dot_v1_dot_collection__service__pb2.ExtendCollectionRequest.SerializeToString,
             oms_dot_orders_dot_v1_dot_collection__service__pb2.ExtendCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindByCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/oms.orders.v1.CollectionService/FindByCode',
+            oms_dot_orders_dot_v1_dot_collection__service__pb2.FindByCodeRequest.SerializeToString,
+            oms_dot_orders_dot_v1_dot_collection__service__pb2.FindByCodeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,11 @@ class CollectionServiceStub:
     """The code may be tried again. FAILED_PRECONDITION / NOT_LOCKED."""
     ExtendCollection: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.ExtendCollectionRequest, _collection_service_pb2.ExtendCollectionResponse]
     """The customer comes later. FAILED_PRECONDITION / NOT_READY; INVALID_ARGUMENT for a date that is no later."""
+    FindByCode: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.FindByCodeRequest, _collection_service_pb2.FindByCodeResponse]
+    """What waits at a point for whoever has this code, and no order number; it may be locked. NOT_FOUND / CODE_UNKNOWN
+    (`attempts_left`), counted for the point; RESOURCE_EXHAUSTED / TOO_MANY_CODES after too many, whatever the code is;
+    FAILED_PRECONDITION / CODE_OF_SEVERAL: the number of the order tells which. INVALID_ARGUMENT / NOT_A_CODE.
+    """
     ConfirmPutBack: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.ConfirmPutBackRequest, _collection_service_pb2.ConfirmPutBackResponse]
     """What was not collected, or was unpacked, lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK."""
     SetCollectionDates: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.SetCollectionDatesRequest, _collection_service_pb2.SetCollectionDatesResponse]
@@ -89,6 +94,11 @@ class CollectionServiceAsyncStub(CollectionServiceStub):
     """The code may be tried again. FAILED_PRECONDITION / NOT_LOCKED."""
     ExtendCollection: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.ExtendCollectionRequest, _collection_service_pb2.ExtendCollectionResponse]  # type: ignore[assignment]
     """The customer comes later. FAILED_PRECONDITION / NOT_READY; INVALID_ARGUMENT for a date that is no later."""
+    FindByCode: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.FindByCodeRequest, _collection_service_pb2.FindByCodeResponse]  # type: ignore[assignment]
+    """What waits at a point for whoever has this code, and no order number; it may be locked. NOT_FOUND / CODE_UNKNOWN
+    (`attempts_left`), counted for the point; RESOURCE_EXHAUSTED / TOO_MANY_CODES after too many, whatever the code is;
+    FAILED_PRECONDITION / CODE_OF_SEVERAL: the number of the order tells which. INVALID_ARGUMENT / NOT_A_CODE.
+    """
     ConfirmPutBack: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.ConfirmPutBackRequest, _collection_service_pb2.ConfirmPutBackResponse]  # type: ignore[assignment]
     """What was not collected, or was unpacked, lies on its shelf again. FAILED_PRECONDITION / NOTHING_TO_PUT_BACK."""
     SetCollectionDates: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.SetCollectionDatesRequest, _collection_service_pb2.SetCollectionDatesResponse]  # type: ignore[assignment]
@@ -150,6 +160,17 @@ class CollectionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_collection_service_pb2.ExtendCollectionResponse, _abc.Awaitable[_collection_service_pb2.ExtendCollectionResponse]]:
         """The customer comes later. FAILED_PRECONDITION / NOT_READY; INVALID_ARGUMENT for a date that is no later."""
+
+    @_abc_1.abstractmethod
+    def FindByCode(
+        self,
+        request: _collection_service_pb2.FindByCodeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collection_service_pb2.FindByCodeResponse, _abc.Awaitable[_collection_service_pb2.FindByCodeResponse]]:
+        """What waits at a point for whoever has this code, and no order number; it may be locked. NOT_FOUND / CODE_UNKNOWN
+        (`attempts_left`), counted for the point; RESOURCE_EXHAUSTED / TOO_MANY_CODES after too many, whatever the code is;
+        FAILED_PRECONDITION / CODE_OF_SEVERAL: the number of the order tells which. INVALID_ARGUMENT / NOT_A_CODE.
+        """
 
     @_abc_1.abstractmethod
     def ConfirmPutBack(
