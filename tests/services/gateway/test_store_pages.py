@@ -236,6 +236,57 @@ async def test_files_are_served_to_anybody(http: httpx.AsyncClient, path: str, k
     assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind)
 
 
+def put_personal(world: World) -> orders.Fulfilment:
+    work = put(world, "picked")
+    work.lines[0].personalisations.append("engraved_name")
+    world.work["ful_1"].texts.add(line_number=1, name="engraved_name", text="Léa <3")
+    return work
+
+
+async def test_what_is_put_on_the_units_is_a_step_before_the_pack(anna: httpx.AsyncClient, world: World) -> None:
+    work = put_personal(world)
+    page = (await anna.get(WORK)).text
+    assert "engraved name: <strong>Léa &lt;3</strong>" in page
+    assert ('value="begin"' in page, 'value="pack"' in page, 'value="spoil"' in page) == (True, False, False)
+    begun = await anna.post(WORK, data={"act": "begin", "key": "k1.begin"})
+    assert (begun.status_code, begun.headers["location"]) == (303, f"{WORK}?done=begin")
+    work.personalising_since.GetCurrentTime()
+    page = (await anna.get(WORK)).text
+    assert ('value="complete"' in page, 'value="pack"' in page, 'value="spoil"' in page) == (True, False, True)
+    await anna.post(WORK, data={"act": "complete", "key": "k2.complete"})
+    work.personalised_at.GetCurrentTime()
+    page = (await anna.get(WORK)).text
+    assert ('value="complete"' in page, 'value="pack"' in page, 'value="spoil"' in page) == (False, True, True)
+    assert [name for name, _ in world.asked if "Personalisation" in name] == [
+        "BeginPersonalisation",
+        "CompletePersonalisation",
+    ]
+    put(world, "packed")
+    assert 'value="spoil"' not in (await anna.get(WORK)).text
+
+
+async def test_spoiled_units_are_told_once(anna: httpx.AsyncClient, world: World) -> None:
+    put_personal(world).personalising_since.GetCurrentTime()
+    said = {"act": "spoil", "key": "k1.spoil", "spoiled.1": "1"}
+    world.failures["ReportSpoiled"] = [Unavailable("ORDERS_AWAY", "away")]
+    away = await anna.post(WORK, data=said)
+    # Whether it was done is not known: said again, they are the same units.
+    assert (away.status_code, 'value="k1.spoil"' in away.text) == (503, True)
+    told = await anna.post(WORK, data=said)
+    assert (told.status_code, told.headers["location"]) == (303, f"{WORK}?done=spoil")
+    first, again = world.calls("ReportSpoiled")
+    assert first.request_id == again.request_id
+    assert list(again.spoiled) == [orders.PlannedLine(line_number=1, quantity=1)]
+    assert (again.actor, list(again.reach.point_ids)) == ("anna", ["store-lyon"])
+    for wrong in ({"spoiled.1": "0"}, {"key": ""}):
+        assert (await anna.post(WORK, data=said | wrong)).status_code == 422
+    world.failures["ReportSpoiled"] = [FailedPrecondition("PAID_ALREADY", "the money is taken")]
+    paid = await anna.post(WORK, data=said | {"key": "k2.spoil"}, headers={"Accept-Language": "fr"})
+    assert (paid.status_code, "remplacez l&#39;unité en rayon" in paid.text) == (409, True)
+    assert 'value="k2.spoil"' not in paid.text
+    assert len(world.calls("ReportSpoiled")) == 3
+
+
 def test_every_word_is_there_in_both_languages_and_differs() -> None:
     english, french = words.words_in("en"), words.words_in("fr")
     same = {name for name, text in english.items() if french[name] == text}

@@ -29,6 +29,24 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "backs": ("To put back on the shelf", "À remettre en rayon"),
     "gift": ("A gift: print its packing slip and put it in.", "Un cadeau : imprimer le bon et le joindre."),
+    "begin_put_on": ("Begin to personalise", "Commencer la personnalisation"),
+    "put_on_hint": (
+        "Nobody else can have these articles once you begin.",
+        "Ces articles ne seront plus à personne d'autre une fois commencés.",
+    ),
+    "put_on_done": ("Personalised", "Personnalisé"),
+    "spoiled": ("A unit was spoiled", "Une unité est abîmée"),
+    "spoiled_hint": (
+        "Spoiled units leave this work and are sent anew, from here or from elsewhere. Tell only those that this "
+        "page does not know yet.",
+        "Les unités abîmées quittent ce travail et sont expédiées à nouveau, d'ici ou d'ailleurs. N'indiquez que "
+        "celles que cette page ne connaît pas encore.",
+    ),
+    "spoiled_units": ("spoiled", "abîmées"),
+    "tell_spoiled": ("These are spoiled", "Elles sont abîmées"),
+    "done_begin": ("Begun", "Commencé"),
+    "done_complete": ("Personalised: to be packed", "Personnalisé : à emballer"),
+    "done_spoil": ("Told: they are planned anew", "C'est dit : elles seront replanifiées"),
     "box": ("Box", "Carton"),
     "no_box": ("None of these", "Aucun de ceux-ci"),
     "suggested": ("suggested", "conseillé"),
@@ -75,6 +93,17 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     "NOT_TO_PICK": (
         "One of them is not to be picked any more.",
         "L'une d'elles n'est plus à prélever.",
+    ),
+    "NOT_PERSONALISED": ("It is still to be personalised.", "Il reste à personnaliser."),
+    "ALREADY_BEGUN": ("Somebody has begun it.", "Quelqu'un l'a déjà commencé."),
+    "ALREADY_PERSONALISED": ("It is personalised already.", "C'est déjà personnalisé."),
+    "NOT_BEGUN": (
+        "It was not begun, or is packed already.",
+        "Ce n'est pas commencé, ou c'est déjà emballé.",
+    ),
+    "PAID_ALREADY": (
+        "Its money was taken: replace the unit from your shelf, or call customer service.",
+        "Son paiement est déjà pris : remplacez l'unité en rayon, ou appelez le service client.",
     ),
     "NOTHING_TO_PICK": ("Nothing to pick.", "Rien à prélever."),
     "PICK_LIST_CLOSED": ("This list is closed.", "Cette liste est terminée."),

@@ -44,6 +44,7 @@ from services.gateway.schemas.work import (
     OfferRefusal,
     Pack,
     Pick,
+    SpoiledUnits,
     WorkFilters,
 )
 from services.gateway.walking import items_of
@@ -54,6 +55,7 @@ REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
 _MOST_SHOWN = 200
 _HEARTBEAT_SECONDS = 15.0
 _FOUND = "found."
+_SPOILED = "spoiled."
 
 
 @store_pages.get("/console/store.css")
@@ -166,7 +168,9 @@ async def act(request: Request, clients: ClientsAre, point_id: PointId, fulfilme
                 raise InvalidArgument("act", f"one of {', '.join(_ACTS)}")
             after = await _ACTS[name](doing)
         except OmsError as error:
-            return await _shown(request, clients, point_id, fulfilment_id, error=error)
+            # Whether it was done is not known: said again, it is the same act.
+            again = (doing.key or "").removesuffix(f".{name}") if error.retryable else ""
+            return await _shown(request, clients, point_id, fulfilment_id, error=error, key=again)
         step = text(form, "step")
     goes_on = after.status in STEPS and after.point_id == point_id
     if goes_on and text(form, "from") != "list":
@@ -233,6 +237,26 @@ async def _pick(on: _Doing) -> FulfilmentView:
     )
 
 
+async def _begin(on: _Doing) -> FulfilmentView:
+    return await work.begin_personalisation(on.fulfilment_id, on.caller, on.clients, on.key)
+
+
+async def _complete(on: _Doing) -> FulfilmentView:
+    return await work.complete_personalisation(on.fulfilment_id, on.caller, on.clients, on.key)
+
+
+async def _spoil(on: _Doing) -> FulfilmentView:
+    if on.key is None:
+        raise InvalidArgument("key", "without it the same units could be said twice")
+    spoiled = [
+        {"line_number": number(name.removeprefix(_SPOILED), name), "quantity": count}
+        for name, value in on.form.multi_items()
+        if name.startswith(_SPOILED) and (count := number(str(value), name))
+    ]
+    said = body(SpoiledUnits, spoiled=spoiled)
+    return await work.report_spoiled(on.fulfilment_id, said, on.caller, on.clients, on.key)
+
+
 async def _pack(on: _Doing) -> FulfilmentView:
     grams = number(text(on.form, "weight_grams"), "weight_grams")
     parcel = body(Pack, weight_grams=grams, box_id=text(on.form, "box_id"))
@@ -248,6 +272,9 @@ _ACTS: Mapping[str, Callable[[_Doing], Awaitable[FulfilmentView]]] = {
     "accept": _accept,
     "refuse": _refuse,
     "pick": _pick,
+    "begin": _begin,
+    "complete": _complete,
+    "spoil": _spoil,
     "pack": _pack,
     "hand_over": _hand_over,
 }
@@ -264,6 +291,7 @@ async def _shown(
     *,
     done: str = "",
     error: OmsError | None = None,
+    key: str = "",
 ) -> Response:
     caller = session.caller_of(request)
     place = await own_place(request, clients, point_id)
@@ -297,7 +325,8 @@ async def _shown(
         missing_reasons=MISSING_REASONS,
         error=error,
         done=done,
-        key=new_id("key"),
+        key=key or new_id("key"),
+        is_personal=any(line.personalisations for line in found.lines),
         # An address is never kept on a phone.
         keep=found.status in ("offered", "accepted") and error is None,
     )
