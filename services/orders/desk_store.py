@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -21,6 +21,9 @@ REASONS = (
     "held_change",
     "held_stock",
     "late",
+    "hand_over_missed",
+    "hand_over_near",
+    "start_missed",
     "payment_failed",
     "undecided_loss",
     "unclaimed",
@@ -35,6 +38,11 @@ BLOCKED = """
          OR unclaimed_since IS NOT NULL OR held_for && ARRAY['fraud', 'payment', 'manual', 'stock', 'change']
          OR appointment ->> 'missed_at' IS NOT NULL OR appointment ->> 'wanted_slot_id' <> '')
 """
+# The predicates of the indexes `fulfilment_departs` and `fulfilment_not_begun`, word for word.
+DEPARTS = "state IN ('planned', 'offered', 'accepted', 'picked', 'packed') AND carrier_id <> ''"
+NOT_BEGUN = "state IN ('planned', 'offered') AND start_missed_at IS NOT NULL"
+# Work that is not packed by then is about to miss its carrier.
+NEAR = timedelta(minutes=30)
 _OPEN_WORK = ", ".join(f"'{state.value}'" for state in sorted(OPEN_FULFILMENT))
 
 
@@ -97,6 +105,10 @@ _WITH = f"""
         SELECT order_id FROM orders WHERE {BLOCKED}
         UNION
         SELECT order_id FROM refund WHERE state = 'failed'
+        UNION
+        SELECT order_id FROM fulfilment WHERE {DEPARTS} AND hand_over_by <= :near
+        UNION
+        SELECT order_id FROM fulfilment WHERE {NOT_BEGUN}
     ), candidate AS MATERIALIZED (
         SELECT o.* FROM ids JOIN orders o ON o.order_id = ids.order_id
         WHERE (CAST(:order_ids AS text[]) IS NULL OR o.order_id = ANY(:order_ids))
@@ -125,6 +137,33 @@ _WITH = f"""
         SELECT order_id, 'late', coalesce(promise_changes -> -1 -> 'parcels' -> 0 ->> 'cause', ''), late_since,
                NULL, '', promise_end, '', '', ''
         FROM living WHERE late_since IS NOT NULL
+        UNION ALL
+        -- Of orders that are still expected in time: where they are not, "late" says so.
+        SELECT m.order_id, m.reason, m.point_id,
+               CASE m.reason WHEN 'hand_over_near' THEN m.hand_over_by - CAST(:ahead AS interval)
+                             WHEN 'start_missed' THEN m.latest_start ELSE m.hand_over_by END,
+               m.next, CASE WHEN m.next IS NULL THEN '' ELSE 'hand_over' END,
+               CASE m.reason WHEN 'hand_over_missed' THEN coalesce(m.next, m.promise_end) ELSE m.hand_over_by END,
+               '', m.fulfilment_id, ''
+        FROM (
+            SELECT c.order_id, c.promise_end, f.fulfilment_id, f.point_id, f.reason, f.hand_over_by,
+                   f.latest_start,
+                   CASE WHEN f.carrier_id <> '' AND f.reason <> 'hand_over_missed' THEN f.hand_over_by
+                        WHEN f.next_hand_over_by > :as_of THEN f.next_hand_over_by END AS next
+            FROM living c
+            JOIN life_cycle l ON l.life_cycle_id = c.life_cycle_id AND l.version = c.life_cycle_version
+            CROSS JOIN LATERAL (
+                SELECT f.*,
+                       CASE WHEN {DEPARTS} AND hand_over_by + l.promise_tolerance_seconds * interval '1 second'
+                                               < :as_of THEN 'hand_over_missed'
+                            WHEN {NOT_BEGUN} THEN 'start_missed'
+                            WHEN {DEPARTS} AND state <> 'packed' AND hand_over_by <= :near
+                            THEN 'hand_over_near' END AS reason
+                FROM fulfilment f WHERE f.order_id = c.order_id
+            ) f
+            WHERE c.state IN ('validated', 'released') AND c.late_since IS NULL AND c.promise_end IS NOT NULL
+              AND f.reason IS NOT NULL
+        ) m
         UNION ALL
         SELECT c.order_id, 'payment_failed', p.capture_reason, p.capture_failed_since, p.capture_next_try_at,
                CASE WHEN p.capture_next_try_at IS NULL THEN '' ELSE 'retry' END, f.hand_over_by,
@@ -232,6 +271,8 @@ def _parameters(wanted: BlockedFilter, as_of: datetime) -> dict[str, Any]:
         "text": wanted.text,
         "digests": list(wanted.digests),
         "as_of": as_of,
+        "near": as_of + NEAR,
+        "ahead": NEAR,
     }
 
 

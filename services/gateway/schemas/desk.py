@@ -27,6 +27,9 @@ BlockReason = Literal[
     "held_change",
     "held_stock",
     "late",
+    "hand_over_missed",
+    "hand_over_near",
+    "start_missed",
     "payment_failed",
     "undecided_loss",
     "unclaimed",
@@ -59,7 +62,7 @@ class BlockReasonView(Shown):
     detail: str = Field(description="What is known about it: words of a person, or a code")
     since: datetime
     due_at: datetime | None = Field(description="When something happens by itself; null: it waits for a person")
-    then: Literal["release", "cancel", "retry", "refund"] | None = Field(description="What that is")
+    then: Literal["release", "cancel", "retry", "refund", "hand_over"] | None = Field(description="What that is")
     hold_id: str | None
     fulfilment_id: str | None
     refund_id: str | None

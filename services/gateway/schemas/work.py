@@ -134,6 +134,7 @@ class FulfilmentView(Shown):
     hand_over_by: datetime | None
     latest_start: datetime | None = Field(description="Of preparation, to meet `hand_over_by`")
     start_missed_at: datetime | None = Field(description="When nobody had taken the work by then")
+    next_hand_over_by: datetime | None = Field(description="The pick-up after it, should that be missed")
     hand_over_from: datetime | None = Field(description="A release date: the parcel leaves no earlier")
     offer_deadline: datetime | None
     unclaimed_since: datetime | None = Field(description="No point took it: a person is to give it away")

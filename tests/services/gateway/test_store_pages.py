@@ -236,6 +236,31 @@ async def test_files_are_served_to_anybody(http: httpx.AsyncClient, path: str, k
     assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind)
 
 
+async def test_what_missed_its_departure_is_said_with_the_instant(anna: httpx.AsyncClient, world: World) -> None:
+    today = datetime.now(PARIS).replace(hour=12, minute=0, second=0, microsecond=0)
+    work = put(world, "offered")
+    work.latest_start.CopyFrom(to_proto(today - timedelta(days=2)))
+    work.hand_over_by.CopyFrom(to_proto(today + timedelta(days=2)))
+    assert "Should have begun" not in (await anna.get(LYON)).text
+    work.start_missed_at.CopyFrom(to_proto(today - timedelta(days=1)))
+    for path in (LYON, WORK):
+        assert "Should have begun by" in (await anna.get(path)).text, path
+    put(world, "packed", "captured")
+    assert "Should have begun" not in (await anna.get(LYON)).text
+    missed, then = today - timedelta(days=1), today + timedelta(days=1)
+    work.hand_over_by.CopyFrom(to_proto(missed))
+    work.next_hand_over_by.CopyFrom(to_proto(then))
+    for path in (LYON, WORK):
+        page = (await anna.get(path, headers={"Accept-Language": "fr"})).text
+        assert "A manqué le transporteur de" in page, path
+        assert f'prochain passage <time datetime="{then.astimezone(UTC).isoformat()}">demain 12:00' in page, path
+    work.next_hand_over_by.CopyFrom(to_proto(missed))
+    assert "next pick-up" not in (await anna.get(LYON)).text
+    # What its customer collects misses no carrier.
+    work.collected = True
+    assert "Missed the carrier" not in (await anna.get(LYON)).text
+
+
 def put_personal(world: World) -> orders.Fulfilment:
     work = put(world, "picked")
     work.lines[0].personalisations.append("engraved_name")

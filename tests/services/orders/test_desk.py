@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from kit.errors import InvalidArgument, NotFound
 from kit.feed import Bell
 from services.orders import store
 from services.orders.desk import Desk, Who
-from services.orders.desk_store import BLOCKED, BlockedFilter
+from services.orders.desk_store import BLOCKED, DEPARTS, NOT_BEGUN, BlockedFilter, Reason
 from services.orders.domain.capture import Outcome
 from services.orders.domain.desk import Act, Wish
 from services.orders.domain.model import (
@@ -25,15 +25,29 @@ from services.orders.domain.model import (
     Hold,
     HoldDefault,
     HoldKind,
+    Leg,
     Order,
     Refund,
     RefundKind,
     Slot,
+    Window,
 )
 from services.orders.domain.states import CaptureState, RefundState
 from services.orders.holding import Holding
-from tests.services.orders.builders import BUYER, COOLED, IDENTITIES, NOON, PROMISE, Shop, leg, line, rows
+from tests.services.orders.builders import (
+    BUYER,
+    COOLED,
+    IDENTITIES,
+    LIFE_CYCLE,
+    NOON,
+    PROMISE,
+    Shop,
+    leg,
+    line,
+    rows,
+)
 
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 LATER = NOON + timedelta(days=4)
 SERVICE = ("customer_service",)
 
@@ -111,6 +125,72 @@ async def test_what_waits_as_planned_does_not_block(shop: Shop, desk: Desk) -> N
     cooling_off = await shop.record("key-1")
     await shop.accept(cooling_off)
     assert await blocked(desk) == []
+
+
+def departing(point: str = "store-lyon", *, next_window: Window = PROMISE) -> Leg:
+    """To be begun in four hours and to leave in six; what misses that leaves a day later, for this window."""
+    at = NOON + 6 * HOUR
+    begun, then = at - 2 * HOUR, at + 24 * HOUR
+    return replace(leg((1, 2), point=point), latest_start=begun, next_hand_over_by=then, next_window=next_window)
+
+
+async def test_what_misses_its_departure_is_told_while_its_promise_holds(shop: Shop, desk: Desk) -> None:
+    await shop.service.publish_life_cycle(replace(LIFE_CYCLE, promise_tolerance_seconds=3600))
+    leaves = NOON + 6 * HOUR
+    idle, (waiting,) = await shop.release("idle", departing())
+    ready, (packed,) = await shop.release("ready", departing("store-paris"))
+    await shop.pack(packed)
+    slow, (taken,) = await shop.release("slow", departing())
+    await shop.service.accept_offer(shop.asked(), taken, "anna", NOON)
+    gone, (handed,) = await shop.release("gone", departing())
+    await shop.pack(handed)
+    await shop.service.hand_over(shop.asked(), handed, "T-1", "anna", NOON)
+
+    async def told(at: datetime) -> dict[str, Reason]:
+        await shop.service.watch_promises(at, 100)
+        found, counts = await desk.list_blocked(BlockedFilter(), at, 50, None)
+        assert counts.get("", 0) == len(found)
+        return {one.order_id: why for one in found for why in one.reasons}
+
+    assert await told(NOON + 4 * HOUR) == {}
+    not_begun = (await told(NOON + 5 * HOUR + MINUTE))[idle]
+    assert (not_begun.reason, not_begun.detail, not_begun.since) == ("start_missed", "store-lyon", NOON + 4 * HOUR)
+    assert (not_begun.due_at, not_begun.then, not_begun.fulfilment_id) == (leaves, "hand_over", waiting)
+    # What is packed waits for its carrier; what is not is about to miss it.
+    near = await told(leaves - 30 * MINUTE)
+    assert {one: why.reason for one, why in near.items()} == {idle: "start_missed", slow: "hand_over_near"}
+    assert (near[slow].since, near[slow].due_at) == (leaves - 30 * MINUTE, leaves)
+    missed = await told(leaves + HOUR + MINUTE)
+    assert {one: why.reason for one, why in missed.items()} == dict.fromkeys(
+        (idle, ready, slow), "hand_over_missed"
+    )
+    assert (missed[ready].since, missed[ready].due_at) == (leaves, leaves + 24 * HOUR)
+    found, _ = await desk.list_blocked(BlockedFilter(reason="hand_over_missed"), leaves + 2 * HOUR, 50, None)
+    assert {one.urgent_at for one in found} == {min(leaves + 24 * HOUR, PROMISE.end)}
+    await shop.service.hand_over(shop.asked(), packed, "T-2", "anna", leaves + 2 * HOUR)
+    assert ready not in await told(leaves + 2 * HOUR)
+    assert gone not in missed
+
+
+async def test_what_comes_late_for_its_missed_departure_is_late_and_nothing_else(shop: Shop, desk: Desk) -> None:
+    later = Window(PROMISE.start + 48 * HOUR, PROMISE.end + 48 * HOUR)
+    order_id, _ = await shop.release("late", departing(next_window=later))
+    at = NOON + 7 * HOUR
+    await shop.service.watch_promises(at, 100)
+    ((one,), counts) = await desk.list_blocked(BlockedFilter(), at, 50, None)
+    assert (one.order_id, [why.reason for why in one.reasons]) == (order_id, ["late"])
+    assert counts == {"": 1, "late": 1}
+
+
+@pytest.mark.parametrize(
+    ("index", "wanted"),
+    [("fulfilment_departs", f"{DEPARTS} AND hand_over_by <= now()"), ("fulfilment_not_begun", NOT_BEGUN)],
+)
+async def test_departures_are_found_by_their_indexes(orders_db: AsyncEngine, index: str, wanted: str) -> None:
+    async with orders_db.begin() as tx:
+        await tx.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = (await tx.execute(text(f"EXPLAIN SELECT order_id FROM fulfilment WHERE {wanted}"))).scalars()
+        assert index in "\n".join(plan)
 
 
 async def test_the_queue_is_found_by_its_index(shop: Shop, orders_db: AsyncEngine) -> None:

@@ -15,6 +15,9 @@ REASONS: Mapping[str, str] = {
     "held_change": "Change under way",
     "held_stock": "Stock did not come",
     "late": "Late",
+    "hand_over_missed": "Missed its carrier, still in time",
+    "hand_over_near": "About to miss its carrier",
+    "start_missed": "Nobody began in time",
     "payment_failed": "Money not captured",
     "undecided_loss": "Lost, to decide",
     "unclaimed": "Nobody took the work",
@@ -33,6 +36,7 @@ _THEN = {
     "cancel": "is cancelled by itself",
     "retry": "is tried again by itself",
     "refund": "is refunded by itself",
+    "hand_over": "the carrier comes",
 }
 _UNIT_WORDS = {"allocated": "held", "unplaced": "without a place", "recorded": "not planned yet"}
 

@@ -219,14 +219,16 @@ class BlockReason(_message.Message):
     FULFILMENT_ID_FIELD_NUMBER: _builtins.int
     REFUND_ID_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """"held_fraud", "held_payment", "held_manual", "held_change", "held_stock" (its units did not come in time), "late",
+    """"held_fraud", "held_payment", "held_manual", "held_change", "held_stock" (its units did not come in time), "late";
+    of an order that is still expected in time: "hand_over_missed" (a carrier's pick-up), "hand_over_near" (the same, within
+    half an hour, of what is not packed), "start_missed" (nobody took the work by the latest start of its preparation);
     "payment_failed", "undecided_loss", "unclaimed", "appointment_missed", "appointment_moving", "refund_failed".
     What waits as planned (cooling-off, a release date, an appointment) does not block.
     """
     detail: _builtins.str
     """What is known about it: words of a person, or a code."""
     then: _builtins.str
-    """What that is: "release", "cancel", "retry", "refund"; empty for nothing."""
+    """What that is: "release", "cancel", "retry", "refund", "hand_over" (the carrier comes); empty for nothing."""
     hold_id: _builtins.str
     """What it is about, where it is not about the whole order."""
     fulfilment_id: _builtins.str

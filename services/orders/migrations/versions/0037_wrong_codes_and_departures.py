@@ -1,0 +1,40 @@
+"""Wrong codes at the counter of a point, of its last hour; and work that misses its departure, found by indexes.
+
+The predicates of the indexes are those of `services.orders.desk_store`, word for word.
+"""
+
+from alembic import op
+
+revision = "0037"
+down_revision = "0033"
+branch_labels = None
+depends_on = None
+
+_STATEMENTS = (
+    """
+    CREATE TABLE wrong_code (
+        point_id text PRIMARY KEY,
+        since timestamptz NOT NULL,
+        attempts integer NOT NULL CHECK (attempts > 0)
+    )
+    """,
+    """
+    CREATE INDEX fulfilment_departs ON fulfilment (hand_over_by)
+    WHERE state IN ('planned', 'offered', 'accepted', 'picked', 'packed') AND carrier_id <> ''
+    """,
+    """
+    CREATE INDEX fulfilment_not_begun ON fulfilment (order_id)
+    WHERE state IN ('planned', 'offered') AND start_missed_at IS NOT NULL
+    """,
+)
+
+
+def upgrade() -> None:
+    for statement in _STATEMENTS:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE wrong_code")
+    op.execute("DROP INDEX fulfilment_departs")
+    op.execute("DROP INDEX fulfilment_not_begun")
