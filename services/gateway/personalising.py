@@ -3,7 +3,7 @@
 What it must have is judged by the plan, which knows each article: orders without texts ask for nothing here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from kit.errors import InvalidArgument, NotFound
 from kit.values.ids import derived_id
@@ -28,6 +28,16 @@ async def check_placement(clients: Clients, body: OrderPlacement, key: str) -> N
             raise
 
 
+async def check_change(clients: Clients, order: orders.Order, lines: Sequence[OrderLine]) -> None:
+    """The same for other content: what stays as it was ordered was right then."""
+    stays = {
+        (line.line_number, line.sku, one.name, one.text)
+        for line in order.content.lines
+        for one in line.personalisations
+    }
+    await _check(clients, lines, stays)
+
+
 async def _is_recorded(clients: Clients, order_id: str) -> bool:
     try:
         await clients.read(clients.orders.GetOrder, orders.GetOrderRequest(order_id=order_id))
@@ -36,22 +46,27 @@ async def _is_recorded(clients: Clients, order_id: str) -> bool:
     return True
 
 
-async def _check(clients: Clients, lines: Sequence[OrderLine]) -> None:
-    skus = sorted({line.sku for line in lines if line.personalisations})
+async def _check(
+    clients: Clients, lines: Sequence[OrderLine], stays: Set[tuple[int, str, str, str]] = frozenset()
+) -> None:
+    wishes = [
+        (f"lines[{i}].personalisations[{j}]", line.sku, wanted)
+        for i, line in enumerate(lines)
+        for j, wanted in enumerate(line.personalisations)
+        if (line.line_number, line.sku, wanted.name, wanted.text) not in stays
+    ]
+    skus = sorted({sku for _, sku, _ in wishes})
     known: dict[tuple[str, str], int] = {}
     for start in range(0, len(skus), _AT_ONCE):
         some = skus[start : start + _AT_ONCE]
         asked = inventory.ListItemsRequest(skus=some, page=types.PageRequest(size=len(some)))
         for item in (await clients.read(clients.inventory.ListItems, asked)).items:
             known |= {(item.sku, one.name): one.max_characters for one in item.personalisations}
-    for i, line in enumerate(lines):
-        for j, wanted in enumerate(line.personalisations):
-            path, most = f"lines[{i}].personalisations[{j}]", known.get((line.sku, wanted.name))
-            if most is None:
-                raise InvalidArgument(
-                    f"{path}.name", f"{line.sku} has no such field", reason="UNKNOWN_PERSONALISATION"
-                )
-            if len(wanted.text) > most:
-                raise InvalidArgument(
-                    f"{path}.text", f"at most {most} characters fit", reason="TEXT_TOO_LONG", max_characters=most
-                )
+    for path, sku, wanted in wishes:
+        most = known.get((sku, wanted.name))
+        if most is None:
+            raise InvalidArgument(f"{path}.name", f"{sku} has no such field", reason="UNKNOWN_PERSONALISATION")
+        if len(wanted.text) > most:
+            raise InvalidArgument(
+                f"{path}.text", f"at most {most} characters fit", reason="TEXT_TOO_LONG", max_characters=most
+            )

@@ -122,23 +122,41 @@ class Amending(Changes):
         roles: Sequence[str],
         as_of: datetime,
         sent_texts: Sequence[PersonalText] = (),
+        gift_message: str | None = None,
     ) -> Changed:
-        """Other content for an order in cooling-off. FailedPrecondition / TOO_LATE_TO_CHANGE, CHANGE_OPEN."""
+        """Other content for an order in cooling-off. FailedPrecondition / TOO_LATE_TO_CHANGE, CHANGE_OPEN.
+
+        Applied at once where only texts differ. No `gift_message`: it stays.
+        """
 
         async def decide(tx: AsyncConnection, view: store.View) -> Decision:
             one = view.order
             goes_elsewhere = address is not None and address != view.buyer.ship_to
-            decision = replacing.propose(one, replace(wanted, other_address=goes_elsewhere), actor, roles, as_of)
+            buyer = replace(
+                view.buyer,
+                ship_to=address or view.buyer.ship_to,
+                personalisations=texts.after_change(one.content.lines, view.buyer, wanted.lines, sent_texts),
+                gift_message=view.buyer.gift_message if gift_message is None else gift_message,
+            )
+            others = texts.differ(view.buyer, buyer)
+            asked_for = replace(wanted, other_address=goes_elsewhere, other_texts=others)
+            is_at_once = replacing.are_texts_alone(one, asked_for)
+            if is_at_once:
+                decision = replacing.change_texts(one, actor, roles, as_of)
+            else:
+                decision = replacing.propose(one, asked_for, actor, roles, as_of)
             met = await store.find_counter(tx, one.content.channel_id, one.content.trade, "")
             assert met is not None, "the order has its channel"
-            texts.check_unchanged(view.buyer, sent_texts)
-            buyer = replace(view.buyer, ship_to=address or view.buyer.ship_to)
             content = replacing.content_of(one, wanted)
             collection_terms.check_change(one.content, content)
             pricing.check_change(content, buyer, met.channel)
             trials.check_content(content, buyer, one.life_cycle)
             if address is not None and goes_elsewhere:
                 await amending_store.propose_address(tx, order_id, address)
+            if others:
+                await amending_store.propose_texts(tx, order_id, buyer)
+            if is_at_once:
+                await amending_store.write_texts(tx, order_id)
             return decision
 
         return await self._on_view(asked, order_id, decide)
@@ -183,6 +201,8 @@ class Amending(Changes):
                 await amending_store.replace_content(tx, decision.order)
                 if wanted.other_address:
                     await self._go_elsewhere(tx, order_id)
+                if wanted.other_texts:
+                    await amending_store.write_texts(tx, order_id)
             return decision
 
         return await self._on_view(asked, order_id, decide, change_id)

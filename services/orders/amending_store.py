@@ -1,4 +1,4 @@
-"""The SQL of changes beside the aggregate: where an order goes to, and its lines when they are replaced."""
+"""The SQL of changes beside the aggregate: where an order goes to, its texts, and lines that are replaced."""
 
 import json
 
@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders import documents as doc
-from services.orders.domain.model import Address, Order
+from services.orders.domain.model import Address, Buyer, Order
 
 _WRITE_ADDRESS = text(
     """UPDATE order_customer
@@ -18,6 +18,15 @@ _PROPOSE_ADDRESS = text(
     "UPDATE order_customer SET proposed_ship_to = CAST(:address AS jsonb) WHERE order_id = :order_id"
 )
 _PROPOSED_ADDRESS = text("SELECT proposed_ship_to FROM order_customer WHERE order_id = :order_id")
+_PROPOSE_TEXTS = text(
+    "UPDATE order_customer SET proposed_texts = CAST(:texts AS jsonb) WHERE order_id = :order_id"
+)
+_WRITE_TEXTS = text(
+    """UPDATE order_customer
+       SET personalisations = proposed_texts -> 'personalisations',
+           gift_message = proposed_texts ->> 'gift_message', proposed_texts = NULL
+       WHERE order_id = :order_id AND proposed_texts IS NOT NULL"""
+)
 # Units refer to their lines.
 _FORGET_UNITS = text("DELETE FROM line_range WHERE order_id = :order_id")
 _FORGET_LINES = text("DELETE FROM order_line WHERE order_id = :order_id")
@@ -54,6 +63,20 @@ async def proposed_address(tx: AsyncConnection, order_id: str) -> Address | None
     """Where a proposed change takes the order; None when it stays."""
     value = (await tx.execute(_PROPOSED_ADDRESS, {"order_id": order_id})).scalar_one_or_none()
     return doc.ADDRESS.validate_python(value) if value else None
+
+
+async def propose_texts(tx: AsyncConnection, order_id: str, buyer: Buyer) -> None:
+    """What may be put on its units, and the gift message that it may have."""
+    texts = {
+        "personalisations": doc.to_json(doc.PERSONAL_TEXTS, buyer.personalisations),
+        "gift_message": buyer.gift_message,
+    }
+    await tx.execute(_PROPOSE_TEXTS, {"order_id": order_id, "texts": json.dumps(texts)})
+
+
+async def write_texts(tx: AsyncConnection, order_id: str) -> None:
+    """The texts that were proposed are those of the order from now on."""
+    await tx.execute(_WRITE_TEXTS, {"order_id": order_id})
 
 
 async def replace_content(tx: AsyncConnection, order: Order) -> None:

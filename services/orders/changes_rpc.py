@@ -58,6 +58,7 @@ class ChangesRpc(ChangeServiceServicer):
             request.roles,
             times.field_or_now(request, "as_of"),
             to.to_texts(request.lines),
+            request.gift_message if request.HasField("gift_message") else None,
         )
         return pb.ProposeChangeResponse(change=from_change(done.change), state=from_order_state(done.state))
 

@@ -63,7 +63,7 @@ _FORGET = text(
     )
     UPDATE order_customer c
     SET customer_id = '', email = '', phone = '', language = '', notify_by = '{}', personalisations = '[]',
-        gift_message = '', proposed_ship_to = NULL,
+        gift_message = '', proposed_ship_to = NULL, proposed_texts = NULL,
         documents_until = coalesce(billed.until, :as_of)
     FROM billed WHERE c.order_id = :order_id
     """

@@ -1,6 +1,7 @@
 """Codes as pictures that a camera reads: QR (ISO/IEC 18004), as the path of a drawing without script or file."""
 
 from functools import lru_cache
+from typing import Any
 
 from reportlab.graphics.barcode.qrencoder import QRCode, QRErrorCorrectLevel
 
@@ -11,7 +12,7 @@ QUIET = 4
 @lru_cache(maxsize=256)
 def path_of(code: str) -> tuple[int, str]:
     """The side of the picture with its quiet zone, in modules, and the dark ones as the path of an SVG."""
-    picture = QRCode(None, QRErrorCorrectLevel.M)
+    picture: Any = QRCode(None, QRErrorCorrectLevel.M)
     picture.addData(code)
     picture.make()
     count: int = picture.getModuleCount()

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from kit.errors import NotFound
 from oms.orders.v1 import change_service_pb2 as changes
 from oms.orders.v1 import orders_service_pb2 as orders
-from services.gateway import access, reading
+from services.gateway import access, personalising, reading
 from services.gateway.auth import Caller
 from services.gateway.clients import Clients
 from services.gateway.guard import CallerIs, ClientsAre
@@ -72,13 +72,15 @@ async def change_content(
     request: Request,
     key: OptionalKey = None,
 ) -> Response:
-    """Change anything of an order in cooling-off: lines, quantities, mode and address, at the channel's prices.
+    """Change anything of an order in cooling-off: lines, texts, mode and address, at the channel's prices.
 
     It is applied as a whole or refused, and then the order stands as it was: `state` says which, `refusal` why.
+    422 UNKNOWN_PERSONALISATION, TEXT_TOO_LONG for texts that differ from those ordered, as at the placement.
     202: read `status_url`. 409 TOO_LATE_TO_CHANGE after cooling-off, CHANGE_OPEN while another one is not decided.
     """
     order = await _check_may_change(clients, caller, order_id)
     access.check_brands(caller, (line.brand for line in body.lines))
+    await personalising.check_change(clients, order, body.lines)
     values = {**_asked(f"change-content/{order_id}", order.order_id, caller, key), **body.model_dump()}
     answer = await clients.act(clients.changes.ProposeChange, message(changes.ProposeChangeRequest, values))
     return await _outcome(clients, request, order_id, answer.change)

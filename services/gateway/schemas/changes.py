@@ -13,7 +13,7 @@ from services.gateway.schemas.base import (
     Quantity,
     Sent,
 )
-from services.gateway.schemas.orders import ORDER_EXAMPLE, ChangeView, Mode, OrderLine
+from services.gateway.schemas.orders import ORDER_EXAMPLE, ChangeView, GiftMessage, Mode, OrderLine
 
 _LATER = "Take a later promise than the one that was given; else it is refused with what could be had"
 
@@ -59,6 +59,7 @@ class ContentChange(Sent):
     standard_shipping: Money | None = Field(None, description="As at the placement")
     ship_to: Address | None = Field(None, description="Another address; without it the order goes where it went")
     accepts_later: bool = Field(False, description=_LATER)
+    gift_message: GiftMessage | None = Field(None, description="Another one; without it, it stays; empty: none")
 
 
 class ChangedOrder(ChangeView):

@@ -84,6 +84,9 @@ class DiscountShare(Sent):
     amount_minor: Amount
 
 
+GiftMessage = Annotated[str, Field(max_length=300, pattern=ONE_LINE)]
+
+
 class Personalisation(Sent):
     """What is put on each unit before it is packed."""
 
@@ -257,7 +260,7 @@ class OrderPlacement(Sent):
         description="The store at which it is collected, for `click_and_collect`, `ship_to_store` and "
         "`e_reservation`: the `point_id` of a promise",
     )
-    gift_message: Annotated[str, Field(max_length=300, pattern=ONE_LINE)] = Field(
+    gift_message: GiftMessage = Field(
         "", description="To whoever unpacks it: printed on the packing slips, which show no prices"
     )
     payment: Annotated[Payment | None, Field(validate_default=True)] = Field(

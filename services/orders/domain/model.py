@@ -891,7 +891,8 @@ class ChangeKind(StrEnum):
 class Wanted:
     """What an order is to become. `other_address`: it goes elsewhere; where, is with the buyer.
 
-    `accepts_later`: whoever asks takes another promise than the one that was given.
+    `accepts_later`: whoever asks takes another promise than the one that was given. `other_texts`: on its units,
+    or its gift message; they too are with the buyer.
     """
 
     lines: tuple[Line, ...]
@@ -901,6 +902,7 @@ class Wanted:
     standard_shipping: Money | None = None
     other_address: bool = False
     accepts_later: bool = False
+    other_texts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ _KINDS: Mapping[str, tuple[Milestone, Sequence[str], Sequence[str]]] = {
     "order.refused": (Milestone.NOT_ACCEPTED, (), ()),
     "order.payment_declined": (Milestone.PAYMENT_FAILED, ("at",), ()),
     "order.changed": (Milestone.CHANGED, ("change_id",), ()),
+    "order.texts_changed": (Milestone.CHANGED, ("change_id",), ()),
     "order.change_refused": (Milestone.CHANGE_REFUSED, ("change_id",), ()),
     "order.address_changed": (Milestone.ADDRESS_CHANGED, ("change_id",), ()),
     "order.lines_cancelled": (Milestone.PART_CANCELLED, ("change_id",), ("lines",)),

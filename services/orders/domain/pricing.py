@@ -34,8 +34,6 @@ def check(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
     """Raises InvalidArgument, naming the field, unless the order can be recorded for this channel."""
     _check_payment(content, channel)
     check_wishes(buyer.customer.language, buyer.customer.notify_by)
-    if len(buyer.gift_message) > MAX_GIFT_MESSAGE_LENGTH or not buyer.gift_message.isprintable():
-        raise InvalidArgument("gift_message", f"one line of at most {MAX_GIFT_MESSAGE_LENGTH} characters")
     check_change(content, buyer, channel)
     _check_covered(content)
 
@@ -62,6 +60,8 @@ def check_change(content: Content, buyer: Buyer, channel: SalesChannel) -> None:
         _check_line(f"lines[{i}]", line, channel)
     _check_taken(content.lines)
     texts.check(content.lines, buyer)
+    if len(buyer.gift_message) > MAX_GIFT_MESSAGE_LENGTH or not buyer.gift_message.isprintable():
+        raise InvalidArgument("gift_message", f"one line of at most {MAX_GIFT_MESSAGE_LENGTH} characters")
     _check_total(content, channel)
     _check_standard_shipping(content)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from kit.errors import FailedPrecondition, InvalidArgument
 from services.orders.domain import changes, fraud, holds, to_store
-from services.orders.domain.amending import TOO_LATE, begun, check_open, find, having
+from services.orders.domain.amending import TOO_LATE, applied, begun, check_open, find, having
 from services.orders.domain.fraud_policy import Band, FraudCheck
 from services.orders.domain.fulfilment import moved
 from services.orders.domain.model import (
@@ -61,18 +61,39 @@ def content_of(order: Order, wanted: Wanted) -> Content:
     )
 
 
-def propose(order: Order, wanted: Wanted, actor: str, roles: Sequence[str], as_of: datetime) -> Decision:
-    """An order in cooling-off is to become something else. Its content has been checked."""
+def are_texts_alone(order: Order, wanted: Wanted) -> bool:
+    """Whether nothing differs but what is written for somebody: then there is nothing to plan or to pay."""
+    same = replace(content_of(order, wanted), quote_id=order.content.quote_id) == order.content
+    return wanted.other_texts and not wanted.other_address and same and not _lacks_units(order)
+
+
+def change_texts(order: Order, actor: str, roles: Sequence[str], as_of: datetime) -> Decision:
+    """Other texts for an order in cooling-off, at once: nothing is begun before. The caller writes them."""
+    _check_in_cooling_off(order)
+    changes.check_in_time(order, Change.LINES, roles)
+    after = replace(having(order, applied(order, ChangeKind.CONTENT, actor, as_of)), updated_at=as_of)
+    facts = {"change_id": after.changes[-1].change_id}
+    text = "What is put on its units, or the gift message, was changed."
+    return Decision(after, (Happening("order.texts_changed", text, as_of, facts, actor=actor),))
+
+
+def _check_in_cooling_off(order: Order) -> None:
     check_open(order)
     if order.state is not OrderState.VALIDATED:
         raise FailedPrecondition(TOO_LATE, "too late: only in cooling-off", state=order.state.value)
+
+
+def propose(order: Order, wanted: Wanted, actor: str, roles: Sequence[str], as_of: datetime) -> Decision:
+    """An order in cooling-off is to become something else. Its content has been checked."""
+    _check_in_cooling_off(order)
     if not all(one.settled for one in order.changes):
         raise FailedPrecondition("CHANGE_OPEN", "stock and money do not follow another change yet")
     for one in [Change.LINES, Change.ADDRESS] if wanted.other_address else [Change.LINES]:
         changes.check_in_time(order, one, roles)
     content = content_of(order, wanted)
     _check_taken(order, content)
-    if content == order.content and not wanted.other_address and not _lacks_units(order):
+    differs = content != order.content or wanted.other_address or wanted.other_texts
+    if not differs and not _lacks_units(order):
         raise InvalidArgument("lines", "nothing of the order would change", reason="NOTHING_CHANGES")
     change = replace(begun(order, ChangeKind.CONTENT, ChangeState.PROPOSED, actor, as_of), wanted=wanted)
     hold = holds.begin(order, HoldKind.CHANGE, "it is being changed", as_of)

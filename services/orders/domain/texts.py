@@ -27,14 +27,23 @@ def check(lines: Iterable[Line], buyer: Buyer) -> None:
                 raise InvalidArgument(f"{path}[{j}].text", f"1 to {MAX_CHARACTERS} characters are to be put on it")
 
 
-def check_unchanged(before: Buyer, sent: Iterable[PersonalText]) -> None:
-    """Other content keeps the texts as they were ordered. Raises InvalidArgument."""
-    known = set(before.personalisations)
-    for one in sent:
-        if one not in known:
-            raise InvalidArgument(
-                "lines",
-                f"the text on line {one.line_number} stays as it was ordered",
-                reason="TEXT_STAYS",
-                line_number=one.line_number,
-            )
+def after_change(
+    before: Iterable[Line], buyer: Buyer, after: Iterable[Line], sent: Iterable[PersonalText]
+) -> tuple[PersonalText, ...]:
+    """What is to be put on the units of other lines: as it is sent, else as it was on the line and its article."""
+    skus = {line.line_number: line.sku for line in before}
+    was = {(one.line_number, one.name): one.text for one in buyer.personalisations}
+    now = {(one.line_number, one.name): one.text for one in sent}
+    wanted: list[PersonalText] = []
+    for line in after:
+        for name in line.personalisations:
+            kept = was.get((line.line_number, name), "") if skus.get(line.line_number) == line.sku else ""
+            if text := now.get((line.line_number, name)) or kept:
+                wanted.append(PersonalText(line.line_number, name, text))
+    return tuple(wanted)
+
+
+def differ(before: Buyer, after: Buyer) -> bool:
+    """Whether anything that is written for somebody is another."""
+    on_units = set(before.personalisations) != set(after.personalisations)
+    return on_units or before.gift_message != after.gift_message

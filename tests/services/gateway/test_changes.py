@@ -65,6 +65,30 @@ async def test_other_content_is_answered_once_it_is_decided(
     assert [one["change_id"] for one in (await http.get(ORDER, headers=channel)).json()["changes"]] == ["chg_1"]
 
 
+async def test_new_texts_are_what_the_article_may_have_and_old_ones_are_not_judged_again(
+    http: httpx.AsyncClient, channel: dict[str, str], world: World
+) -> None:
+    (first, *rest) = CONTENT["lines"]
+
+    async def change_to(text: str, **more: Any) -> httpx.Response:
+        engraved = first | {"sku": "SKU-1", "personalisations": [{"name": "engraved_name", "text": text}]}
+        return await http.put(
+            f"{ORDER}/content", json=CONTENT | {"lines": [engraved, *rest]} | more, headers=channel
+        )
+
+    for text, reason in (("Zoé Petit", "TEXT_TOO_LONG"), ("Zoé", "")):
+        told = await change_to(text, gift_message="Bonne fête")
+        assert (told.status_code, told.json().get("reason", "")) == (422 if reason else 200, reason)
+    assert [(one.gift_message, one.HasField("gift_message")) for one in world.calls("ProposeChange")] == [
+        ("Bonne fête", True)
+    ]
+    line = world.placed["ord_1"].content.lines.add(line_number=first["line_number"], sku="SKU-1")
+    line.personalisations.add(name="engraved_name", text="As ordered then")
+    assert (await change_to("As ordered then")).status_code == 200
+    assert not world.calls("ProposeChange")[-1].HasField("gift_message")
+    assert (await change_to("Zoé", gift_message="two\nlines")).status_code == 422
+
+
 async def test_a_change_that_takes_its_time_is_followed(
     http: httpx.AsyncClient, channel: dict[str, str], world: World
 ) -> None:

@@ -284,6 +284,29 @@ async def test_every_act_is_asked_for_and_done_by_its_endpoint(
         assert "http://shop.example/pay/x" in done.text
 
 
+async def test_other_texts_are_filled_in_where_they_were_and_the_rest_stays(
+    at_desk: httpx.AsyncClient, filled: World
+) -> None:
+    content = filled.placed[ORDER].content
+    content.gift_message = "Joyeux Noël"
+    content.lines[0].sku = "SKU-1"
+    content.lines[0].personalisations.add(name="engraved_name", text="Zoé")
+    page = (await at_desk.get(f"{HERE}/acts/change_content")).text
+    assert 'name="text.1.engraved_name" maxlength="1000" autocomplete="off" value="Zoé"' in page
+    assert 'value="Joyeux Noël"' in page
+    lines = FILLED["change_content"][1]
+    for sent, text, message in (
+        ({"text.1.engraved_name": "Léa", "gift_message": "Bonne fête"}, "Léa", "Bonne fête"),
+        ({"gift_message": ""}, "Zoé", ""),
+    ):
+        body = lines | sent | {"key": key_of(page), "step": "do"}
+        done = await at_desk.post(f"{HERE}/acts/change_content", data=body)
+        assert done.status_code == 303, done.text
+        asked = filled.calls("ProposeChange")[-1]
+        assert asked.lines[0].personalisations[0].text == text
+        assert (asked.gift_message, asked.HasField("gift_message")) == (message, True)
+
+
 async def test_nothing_of_another_order_is_acted_on(at_desk: httpx.AsyncClient, filled: World) -> None:
     for name in ("release_hold", "give_up", "resolve_task", "resend_notification"):
         values = FILLED[name][1]

@@ -14,6 +14,7 @@ from services.orders.domain.model import ChangeRefusal, PersonalText, Units, Wan
 from services.orders.domain.states import ChangeState, OrderState
 from tests.services.orders.builders import (
     BUYER,
+    COOLED,
     IDENTITIES,
     NOON,
     PLANTED,
@@ -127,15 +128,108 @@ async def test_other_content_keeps_what_is_put_on_its_units(shop: Shop, desk: Am
     order_id = view.order.order_id
     await shop.accept(order_id)
     new = wanted(replace(engraved, quantity=1), line(2, 3))
-    other = replace(text, text="Zoe")
-    with pytest.raises(InvalidArgument) as caught:
-        await desk.propose(shop.asked(), order_id, new, ELSEWHERE, "web", ANYBODY, NOON, [other])
-    assert caught.value.reason == "TEXT_STAYS"
     done = await desk.propose(shop.asked(), order_id, new, ELSEWHERE, "web", ANYBODY, NOON, [text])
     legs = [leg((1, 1)), leg((2, 3), point="b")]
     applied = await desk.apply(shop.asked(), order_id, done.change.change_id, legs, PROMISE, "dec_2", NOON)
     assert [personalising.is_needed(one) for one in applied.fulfilments] == [True, False]
     assert (await shop.service.get_order(order_id)).buyer == replace(buyer, ship_to=ELSEWHERE)
+
+
+ENGRAVED = line(1, 2, personalisations=("name",))
+TEXT = PersonalText(1, "name", "Zoé Plantée")
+
+
+async def engraved(shop: Shop, key: str = "key-1") -> str:
+    """An order in cooling-off with a text on its units."""
+    buyer = replace(BUYER, personalisations=(TEXT,), gift_message="Joyeux Noël")
+    view, _ = await shop.service.record_order(key, content(ENGRAVED), buyer, NOON, NOON)
+    await shop.accept(view.order.order_id)
+    return view.order.order_id
+
+
+async def test_texts_alone_are_changed_at_once_and_plan_nothing_anew(
+    shop: Shop, desk: Amending, orders_db: AsyncEngine
+) -> None:
+    order_id = await engraved(shop)
+    before = await shop.service.get_order(order_id)
+    other = replace(TEXT, text="Léa Secret")
+    asked = shop.asked()
+    for _ in range(2):
+        done = await desk.propose(
+            asked, order_id, wanted(ENGRAVED), None, "web", ANYBODY, NOON, [other], "Bonne fête"
+        )
+        assert (done.change.state, done.change.settled) == (ChangeState.APPLIED, True)
+    after = await shop.service.get_order(order_id)
+    assert after.buyer == replace(before.buyer, personalisations=(other,), gift_message="Bonne fête")
+    assert (after.order.fulfilments, after.order.ranges) == (before.order.fulfilments, before.order.ranges)
+    assert after.order.content == before.order.content
+    assert after.order.holds == before.order.holds
+    kinds = [one.type for one in await rows(orders_db, "SELECT type FROM outbox ORDER BY id")]
+    assert kinds.count("oms.orders.order.texts_changed") == 1
+    assert "oms.orders.order.change_proposed" not in kinds
+    for table in ("outbox", "timeline", "request", "orders", "notification"):
+        told = str(await rows(orders_db, f"SELECT to_jsonb(t) FROM {table} t"))
+        assert not any(word in told for word in ("Secret", "Bonne", *PLANTED)), table
+    # One thing alone; an empty message is none.
+    await desk.propose(shop.asked(), order_id, wanted(ENGRAVED), None, "web", ANYBODY, NOON, (), "")
+    assert (await shop.service.get_order(order_id)).buyer == replace(after.buyer, gift_message="")
+    with pytest.raises(InvalidArgument, match="NOTHING_CHANGES"):
+        await desk.propose(shop.asked(), order_id, wanted(ENGRAVED), None, "web", ANYBODY, NOON, [other])
+    # The channel sends the order again, as it was placed: it is the same order.
+    again = replace(BUYER, personalisations=(TEXT,), gift_message="Joyeux Noël")
+    assert (await shop.service.record_order("key-1", content(ENGRAVED), again, NOON, NOON))[1]
+
+
+async def test_texts_are_judged_as_at_the_placement_and_only_in_cooling_off(shop: Shop, desk: Amending) -> None:
+    order_id = await engraved(shop)
+    buyer = (await shop.service.get_order(order_id)).buyer
+    for text, message, field in (
+        ("x" * 1_001, None, "lines[0].personalisations[0].text"),
+        ("  ", None, "lines[0].personalisations[0].text"),
+        ("Léa", "two\nlines", "gift_message"),
+        ("Léa", "x" * 301, "gift_message"),
+    ):
+        sent = [replace(TEXT, text=text)]
+        with pytest.raises(InvalidArgument) as caught:
+            await desk.propose(shop.asked(), order_id, wanted(ENGRAVED), None, "web", ANYBODY, NOON, sent, message)
+        assert caught.value.facts["field"] == field
+    await shop.service.release_order(shop.asked(), order_id, COOLED)
+    with pytest.raises(FailedPrecondition) as late:
+        await desk.propose(
+            shop.asked(), order_id, wanted(ENGRAVED), None, "web", ANYBODY, COOLED, [replace(TEXT, text="Léa")]
+        )
+    assert late.value.reason == "TOO_LATE_TO_CHANGE"
+    assert (await shop.service.get_order(order_id)).buyer == buyer
+
+
+async def test_new_texts_come_with_other_content_and_not_before_it_is_applied(shop: Shop, desk: Amending) -> None:
+    order_id = await engraved(shop)
+    before = (await shop.service.get_order(order_id)).buyer
+    second = replace(line(2, 3), personalisations=("name",))
+    new = wanted(replace(ENGRAVED, quantity=1), second)
+    sent = [replace(TEXT, text="Léa"), PersonalText(2, "name", "Tom")]
+
+    async def propose() -> str:
+        done = await desk.propose(shop.asked(), order_id, new, None, "web", ANYBODY, NOON, sent, "Bonne fête")
+        assert done.change.state is ChangeState.PROPOSED
+        return done.change.change_id
+
+    refused = await propose()
+    assert (await shop.service.get_order(order_id)).buyer == before
+    await desk.refuse(shop.asked(), order_id, refused, ChangeRefusal("STOCK_UNAVAILABLE"), NOON)
+    # What was refused is in nothing that is applied later.
+    plain = await desk.propose(
+        shop.asked(), order_id, wanted(replace(ENGRAVED, quantity=1)), None, "web", ANYBODY, NOON
+    )
+    legs = [leg((1, 1))]
+    await desk.apply(shop.asked(), order_id, plain.change.change_id, legs, PROMISE, "dec_2", NOON)
+    assert (await shop.service.get_order(order_id)).buyer == before
+    await desk.settle(shop.asked(), order_id, plain.change.change_id, NOON)
+    change_id = await propose()
+    legs = [leg((1, 1), (2, 3))]
+    await desk.apply(shop.asked(), order_id, change_id, legs, PROMISE, "dec_3", NOON)
+    after = (await shop.service.get_order(order_id)).buyer
+    assert after == replace(before, personalisations=tuple(sent), gift_message="Bonne fête")
 
 
 async def test_what_comes_first_wins_against_a_proposed_change(shop: Shop, desk: Amending) -> None:

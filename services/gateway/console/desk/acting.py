@@ -195,6 +195,7 @@ def _prefilled(order: orders.Order, act: Act) -> dict[str, str]:
     known = {"name": to.name, **streets, "postcode": to.postcode, "city": to.city, "country": to.country}
     wanted = {field.name for field in act.fields}
     usual = {"hours": "72"} if "hours" in wanted else {}
+    usual |= {"gift_message": order.content.gift_message} if "gift_message" in wanted else {}
     return usual | (
         {name: value for name, value in known.items() if name in wanted} if "street_1" in wanted else {}
     )

@@ -137,6 +137,7 @@ async def _change_content(on: Doing) -> object:
         mode=content["mode"] or "home_standard",
         standard_shipping=content["standard_shipping"],
         accepts_later=bool(on.values.text("accepts_later")),
+        gift_message=on.values.text("gift_message") if "gift_message" in on.values.sent else None,
     )
     return await changes.change_content(on.order_id, wish, on.caller, on.clients, on.request, on.key)
 
@@ -146,7 +147,13 @@ def _priced(line: dict[str, Any], values: Values) -> dict[str, Any]:
     number = line["line_number"]
     if line["taken_at_point_id"] or f"quantity.{number}" not in values.sent:
         return line
+    texts = {one["name"]: f"text.{number}.{one['name']}" for one in line["personalisations"]}
     changed = {
+        "personalisations": [
+            {"name": name, "text": values.text(sent)} if (sent := texts[name]) in values.sent else one
+            for one in line["personalisations"]
+            if (name := one["name"])
+        ],
         "quantity": values.number(f"quantity.{number}"),
         "net_minor": values.minor(f"net.{number}") or 0,
         "tax_minor": values.minor(f"tax.{number}") or 0,
@@ -337,12 +344,16 @@ ACTS: Mapping[str, Act] = {
         ),
         Act(
             "change_content",
-            "Change quantities",
+            "Change quantities or texts",
             ("PUT", f"{_ORDER}/content"),
             "The order becomes what you fill in, at the channel's prices, with a new plan; or the change is "
             "refused, and the order stands as it was. A difference is authorised or released.",
             _change_content,
-            (Field("content", "Lines, with amounts for the whole quantity", "content"), _LATER),
+            (
+                Field("content", "Lines, with amounts for the whole quantity", "content"),
+                Field("gift_message", "Gift message", required=False, hint="Empty: none", most=300),
+                _LATER,
+            ),
             _said(),
         ),
         Act(

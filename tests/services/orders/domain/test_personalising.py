@@ -268,13 +268,21 @@ def test_a_text_fits_its_line_and_every_name_has_one() -> None:
         assert caught.value.facts["field"] == field
 
 
-def test_other_content_keeps_the_texts() -> None:
-    texts.check_unchanged(ZOE, ZOE.personalisations)
-    texts.check_unchanged(ZOE, ())
-    for sent in (PersonalText(1, NAME, "Zoe"), PersonalText(2, NAME, "Zoé")):
-        with pytest.raises(InvalidArgument) as caught:
-            texts.check_unchanged(ZOE, [sent])
-        assert caught.value.reason == "TEXT_STAYS"
+def test_other_content_has_the_texts_that_are_sent_and_else_those_of_the_same_article() -> None:
+    kept = texts.after_change([RING], ZOE, [RING, line(2)], ())
+    assert kept == ZOE.personalisations
+    new = PersonalText(1, NAME, "Zoe")
+    assert texts.after_change([RING], ZOE, [RING], [new]) == (new,)
+    # A text is of its line and article: another one there begins without.
+    assert texts.after_change([RING], ZOE, [replace(RING, sku="SKU-9")], ()) == ()
+    moved = replace(RING, line_number=2)
+    assert texts.after_change([RING], ZOE, [moved], [PersonalText(2, NAME, "Léa")]) == (
+        PersonalText(2, NAME, "Léa"),
+    )
+    assert texts.after_change([RING], ZOE, [replace(RING, personalisations=())], [new]) == ()
+    assert not texts.differ(ZOE, replace(ZOE, personalisations=kept))
+    assert texts.differ(ZOE, replace(ZOE, personalisations=(new,)))
+    assert texts.differ(ZOE, replace(ZOE, gift_message="With love"))
 
 
 def test_a_text_is_in_no_representation() -> None:

@@ -176,6 +176,7 @@ class ProposeChangeRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    GIFT_MESSAGE_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     mode: _type_pb2.DeliveryMode.ValueType
@@ -183,8 +184,12 @@ class ProposeChangeRequest(_message.Message):
     """A quote of promise that the customer accepted; may be empty."""
     accepts_later: _builtins.bool
     actor: _builtins.str
+    gift_message: _builtins.str
+    """Absent: it stays; empty: there is none any more."""
     @_builtins.property
-    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_orders_service_pb2.OrderLine]: ...
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_orders_service_pb2.OrderLine]:
+        """A field without a text keeps that of its line, where that is of the same article."""
+
     @_builtins.property
     def total(self) -> _type_pb2.Money: ...
     @_builtins.property
@@ -214,12 +219,15 @@ class ProposeChangeRequest(_message.Message):
         actor: _builtins.str = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        gift_message: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "ship_to", b"ship_to", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gift_message", b"_gift_message", "as_of", b"as_of", "gift_message", b"gift_message", "ship_to", b"ship_to", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepts_later", b"accepts_later", "actor", b"actor", "as_of", b"as_of", "lines", b"lines", "mode", b"mode", "order_id", b"order_id", "quote_id", b"quote_id", "request_id", b"request_id", "roles", b"roles", "ship_to", b"ship_to", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gift_message", b"_gift_message", "accepts_later", b"accepts_later", "actor", b"actor", "as_of", b"as_of", "gift_message", b"gift_message", "lines", b"lines", "mode", b"mode", "order_id", b"order_id", "quote_id", b"quote_id", "request_id", b"request_id", "roles", b"roles", "ship_to", b"ship_to", "standard_shipping", b"standard_shipping", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__gift_message: _TypeAlias = _typing.Literal["gift_message"]  # noqa: Y015
+    _WhichOneofArgType__gift_message: _TypeAlias = _typing.Literal["_gift_message", b"_gift_message"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gift_message) -> _WhichOneofReturnType__gift_message | None: ...
 
 Global___ProposeChangeRequest: _TypeAlias = ProposeChangeRequest  # noqa: Y015
 

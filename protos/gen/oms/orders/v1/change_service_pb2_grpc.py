@@ -105,7 +105,8 @@ class ChangeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ProposeChange(self, request, context):
-        """validated: what the order is to become. It is told to the order's story (`order.change_proposed`).
+        """validated: what the order is to become. It is told to the order's story (`order.change_proposed`). Where only texts
+        differ (on its units, the gift message), it is applied at once: they are in no plan.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

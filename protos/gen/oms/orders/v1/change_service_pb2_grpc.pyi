@@ -47,7 +47,9 @@ class ChangeServiceStub:
     is proposed, as with ProposeChange.
     """
     ProposeChange: _grpc.UnaryUnaryMultiCallable[_change_service_pb2.ProposeChangeRequest, _change_service_pb2.ProposeChangeResponse]
-    """validated: what the order is to become. It is told to the order's story (`order.change_proposed`)."""
+    """validated: what the order is to become. It is told to the order's story (`order.change_proposed`). Where only texts
+    differ (on its units, the gift message), it is applied at once: they are in no plan.
+    """
     PlanAgain: _grpc.UnaryUnaryMultiCallable[_change_service_pb2.PlanAgainRequest, _change_service_pb2.PlanAgainResponse]
     """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
     change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
@@ -81,7 +83,9 @@ class ChangeServiceAsyncStub(ChangeServiceStub):
     is proposed, as with ProposeChange.
     """
     ProposeChange: _aio.UnaryUnaryMultiCallable[_change_service_pb2.ProposeChangeRequest, _change_service_pb2.ProposeChangeResponse]  # type: ignore[assignment]
-    """validated: what the order is to become. It is told to the order's story (`order.change_proposed`)."""
+    """validated: what the order is to become. It is told to the order's story (`order.change_proposed`). Where only texts
+    differ (on its units, the gift message), it is applied at once: they are in no plan.
+    """
     PlanAgain: _aio.UnaryUnaryMultiCallable[_change_service_pb2.PlanAgainRequest, _change_service_pb2.PlanAgainResponse]  # type: ignore[assignment]
     """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
     change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
@@ -130,7 +134,9 @@ class ChangeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _change_service_pb2.ProposeChangeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_change_service_pb2.ProposeChangeResponse, _abc.Awaitable[_change_service_pb2.ProposeChangeResponse]]:
-        """validated: what the order is to become. It is told to the order's story (`order.change_proposed`)."""
+        """validated: what the order is to become. It is told to the order's story (`order.change_proposed`). Where only texts
+        differ (on its units, the gift message), it is applied at once: they are in no plan.
+        """
 
     @_abc_1.abstractmethod
     def PlanAgain(

@@ -1,4 +1,4 @@
-"""Wrong codes at the counter of a point, of its last hour; and work that misses its departure, found by indexes.
+"""Wrong codes at the counter of a point; work that misses its departure, found by indexes; proposed texts.
 
 The predicates of the indexes are those of `services.orders.desk_store`, word for word.
 """
@@ -26,6 +26,7 @@ _STATEMENTS = (
     CREATE INDEX fulfilment_not_begun ON fulfilment (order_id)
     WHERE state IN ('planned', 'offered') AND start_missed_at IS NOT NULL
     """,
+    "ALTER TABLE order_customer ADD COLUMN proposed_texts jsonb",
 )
 
 
@@ -35,6 +36,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE wrong_code")
-    op.execute("DROP INDEX fulfilment_departs")
-    op.execute("DROP INDEX fulfilment_not_begun")
+    raise NotImplementedError("orders are never forgotten by a migration")
