@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
+from cli.asking import asking
 from cli.changes import units_of
 from cli.client import Json
 from cli.orders import order
-from cli.rules.common import api
 from cli.state import DEFAULT_STATE, StateOption
 from deploy.local.tokens import Scope
 from kit.values.ids import new_id
@@ -26,14 +26,14 @@ def register(_: typer.Typer) -> None:
 
 def begin(fulfilment_id: WorkArgument, at: AtOption, state: StateOption = DEFAULT_STATE) -> None:
     """Begin with picked work: nobody else can have its units from here on."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         gateway.post(_path(fulfilment_id, "begin"), "store", scope=Scope(stores=(at,)))
     typer.echo(f"{fulfilment_id}: begun")
 
 
 def done(fulfilment_id: WorkArgument, at: AtOption, state: StateOption = DEFAULT_STATE) -> None:
     """Say that it is put on: the work may be packed."""
-    with api(state) as gateway:
+    with asking(state) as gateway:
         gateway.post(_path(fulfilment_id, "complete"), "store", scope=Scope(stores=(at,)))
     typer.echo(f"{fulfilment_id}: personalised")
 
@@ -48,7 +48,7 @@ def spoiled(
     """Say which units were damaged: they are planned anew."""
     body: Json = {"spoiled": [units_of(one) for one in lines]}
     headers = {"Idempotency-Key": key or new_id("key")}
-    with api(state) as gateway:
+    with asking(state) as gateway:
         path, scope = _path(fulfilment_id, "spoiled"), Scope(stores=(at,))
         after = gateway.post(path, "store", body, scope=scope, headers=headers)
     left = sum(line["quantity"] for line in after["lines"]) if after["status"] == "picked" else 0

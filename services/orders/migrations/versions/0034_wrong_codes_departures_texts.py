@@ -5,7 +5,7 @@ The predicates of the indexes are those of `services.orders.desk_store`, word fo
 
 from alembic import op
 
-revision = "0037"
+revision = "0034"
 down_revision = "0033"
 branch_labels = None
 depends_on = None
