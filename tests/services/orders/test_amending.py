@@ -216,6 +216,8 @@ async def test_new_texts_come_with_other_content_and_not_before_it_is_applied(sh
 
     refused = await propose()
     assert (await shop.service.get_order(order_id)).buyer == before
+    with pytest.raises(FailedPrecondition, match="CHANGE_OPEN"):
+        await desk.propose(shop.asked(), order_id, wanted(ENGRAVED), None, "web", ANYBODY, NOON, (), "Salut")
     await desk.refuse(shop.asked(), order_id, refused, ChangeRefusal("STOCK_UNAVAILABLE"), NOON)
     # What was refused is in nothing that is applied later.
     plain = await desk.propose(
