@@ -13,11 +13,12 @@ from kit.errors import NotFound, OmsError, Unauthenticated
 from kit.feed import Bell
 from services.orders import documents as doc
 from services.orders import store, store_parcels
-from services.orders.carriers import BadSignature, Carrier, CarrierAway
+from services.orders.carriers import Carrier, CarrierAway
 from services.orders.changing import Asked, Changes
 from services.orders.domain import parcels, watch
 from services.orders.domain.model import Fulfilment
 from services.orders.domain.parcels import Scan
+from services.orders.signatures import BadSignature
 from services.orders.translate_parcels import asked_by
 
 _ASKED_AT_ONCE = 5

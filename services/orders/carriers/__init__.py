@@ -7,10 +7,6 @@ from typing import Protocol
 from services.orders.domain.parcels import Scan
 
 
-class BadSignature(Exception):
-    """Whoever posted this does not know the carrier's secret."""
-
-
 class CarrierAway(Exception):
     """The carrier does not answer; it may be asked again later."""
 

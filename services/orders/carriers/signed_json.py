@@ -1,24 +1,18 @@
-"""A carrier that speaks JSON over HTTP and signs what it posts; simulators/carrier is one.
+"""A carrier that speaks JSON over HTTP and signs what it posts (signatures.py); simulators/carrier is one."""
 
-Signature: `t=<seconds since 1970>,v1=<hex>`, HMAC-SHA256 of `<t>.<body>` with the webhook secret.
-"""
-
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from urllib.parse import quote
 
 import httpx
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from kit.errors import InvalidArgument
-from services.orders.carriers import BadSignature, CarrierAway
+from services.orders import signatures
+from services.orders.carriers import CarrierAway
 from services.orders.domain.model import Proof
 from services.orders.domain.parcels import CarrierStatus, Scan
 
-# Older posts may be somebody's who has seen one.
-_SIGNATURE_AGE = timedelta(minutes=5)
 # What a code means to us; any other (a label was printed, a parcel was sorted) tells nothing that we keep.
 _STATUSES: Mapping[str, CarrierStatus] = {
     "PICKED_UP": CarrierStatus.IN_TRANSIT,
@@ -63,7 +57,7 @@ class SignedJsonCarrier:
 
     def read(self, payload: bytes, signature: str, now: datetime) -> Sequence[Scan]:
         """The scans of what was posted."""
-        self._check(payload, signature, now)
+        signatures.check(self._secret, payload, signature, now)
         try:
             return _scans(_Events.model_validate_json(payload))
         except ValidationError as error:
@@ -84,16 +78,6 @@ class SignedJsonCarrier:
     async def close(self) -> None:
         """Ends its connections."""
         await self._http.aclose()
-
-    def _check(self, payload: bytes, signature: str, now: datetime) -> None:
-        parts = dict(part.partition("=")[::2] for part in signature.split(","))
-        at, given = parts.get("t", ""), parts.get("v1", "")
-        if not (at.isascii() and at.isdigit() and len(at) < 12):
-            raise BadSignature
-        wanted = hmac.new(self._secret, at.encode() + b"." + payload, hashlib.sha256).hexdigest()
-        is_fresh = abs(now.timestamp() - int(at)) <= _SIGNATURE_AGE.total_seconds()
-        if not (hmac.compare_digest(wanted.encode(), given.encode()) and is_fresh):
-            raise BadSignature
 
 
 def _scans(told: _Events) -> list[Scan]:

@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import InvalidArgument, NotFound, Unauthenticated
 from kit.feed import Bell
-from services.orders.carriers import BadSignature, CarrierAway
+from services.orders.carriers import CarrierAway
 from services.orders.carriers.signed_json import SignedJsonCarrier
 from services.orders.domain.model import Proof
 from services.orders.domain.parcels import CarrierStatus
 from services.orders.domain.states import FulfilmentState, OrderState, UnitState
 from services.orders.reading import OrderFilter
 from services.orders.service import OrdersService
+from services.orders.signatures import BadSignature
 from services.orders.tracking import Tracking
 from simulators.carrier.webhooks import sign
 from tests.services.orders.builders import IDENTITIES, LIFE_CYCLE, NOON, PLANTED, Shop, found, leg, outcome, rows
