@@ -1,4 +1,4 @@
-"""Posts the carriers' events, signed, each until the receiver takes it; one that is refused keeps no other."""
+"""Posts events of carriers, or lockers, signed, each until the receiver takes it; a refused one keeps no other."""
 
 import asyncio
 import hashlib
@@ -6,29 +6,49 @@ import hmac
 import json
 import logging
 import time
+from typing import Any, Protocol
 
 import httpx
 
-from simulators.carrier.books import Body, Books
-
+Body = dict[str, Any]
 _log = logging.getLogger(__name__)
 _FIRST_WAIT_SECONDS = 0.2
 _LONGEST_WAIT_SECONDS = 15.0
 _IDLE_SECONDS = 60.0
 
 
+class Posts(Protocol):
+    """What is still to be posted. A post: its number, whose it is, the event, and how often it was tried."""
+
+    def due_posts(self, now: float) -> list[tuple[int, str, Body, int]]:
+        """By now."""
+
+    def next_post_at(self) -> float | None:
+        """When the next is due, in seconds since 1970."""
+
+    def mark_posted(self, number: int) -> None:
+        """It was taken."""
+
+    def put_off(self, number: int, due_at: float) -> None:
+        """It was not, and is posted again then."""
+
+
 def sign(payload: bytes, secret: str, timestamp: int) -> str:
-    """The `Carrier-Signature` header: HMAC-SHA256 over `timestamp.payload`."""
+    """The header that proves who posts: HMAC-SHA256 over `timestamp.payload`."""
     message = str(timestamp).encode() + b"." + payload
     return f"t={timestamp},v1={hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()}"
 
 
 class Webhooks:
-    """The posting of events. Without an address nothing is posted."""
+    """The posting of events. `url`: by `{<of>}`, which is whose they are; without one nothing is posted."""
 
-    def __init__(self, books: Books, url: str, secret: str) -> None:
+    def __init__(
+        self, books: Posts, url: str, secret: str, of: str = "carrier", header: str = "Carrier-Signature"
+    ) -> None:
         self._books = books
         self._url = url
+        self._of = of
+        self._header = header
         self._secret = secret
         self._bell = asyncio.Event()
 
@@ -43,8 +63,8 @@ class Webhooks:
         async with httpx.AsyncClient(timeout=10) as client:
             while True:
                 self._bell.clear()
-                for number, carrier, event, tries in self._books.due_posts(time.time()):
-                    if await self._post(client, carrier, event):
+                for number, sender, event, tries in self._books.due_posts(time.time()):
+                    if await self._post(client, sender, event):
                         self._books.mark_posted(number)
                     else:
                         wait = min(_FIRST_WAIT_SECONDS * 2**tries, _LONGEST_WAIT_SECONDS)
@@ -59,17 +79,19 @@ class Webhooks:
         except TimeoutError:
             return
 
-    async def _post(self, client: httpx.AsyncClient, carrier: str, event: Body) -> bool:
+    async def _post(self, client: httpx.AsyncClient, sender: str, event: Body) -> bool:
         payload = json.dumps({"events": [event]}).encode()
         headers = {
             "Content-Type": "application/json",
-            "Carrier-Signature": sign(payload, self._secret, int(time.time())),
+            self._header: sign(payload, self._secret, int(time.time())),
         }
         try:
-            response = await client.post(self._url.format(carrier=carrier), content=payload, headers=headers)
+            response = await client.post(
+                self._url.format_map({self._of: sender}), content=payload, headers=headers
+            )
         except httpx.HTTPError as error:
-            _log.warning("event %s not posted: %s", event["id"], type(error).__name__)
+            _log.warning("an event of %s not posted: %s", sender, type(error).__name__)
             return False
         if response.is_error:
-            _log.warning("event %s refused with %s", event["id"], response.status_code)
+            _log.warning("an event of %s refused with %s", sender, response.status_code)
         return not response.is_error

@@ -1,0 +1,1 @@
+"""Lockers of our own for one machine and for tests."""
