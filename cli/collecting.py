@@ -27,6 +27,8 @@ collection = typer.Typer(
 def register(_: typer.Typer) -> None:
     for name, command in (
         ("ready", ready),
+        ("compartment", compartment),
+        ("take-out", take_out),
         ("codes", codes),
         ("find", find),
         ("hand-over", hand_over),
@@ -53,12 +55,35 @@ def ready(
     typer.echo(f"{fulfilment_id}: ready, kept until {done['collection']['keep_until']}")
 
 
+def compartment(fulfilment_id: WorkArgument, at: AtOption, state: StateOption = DEFAULT_STATE) -> None:
+    """Book a compartment of the store's locker for picked work; `ready` then says that it lies in it."""
+    with _asking(state) as api:
+        done = _act(api, at, fulfilment_id, "compartment", {})
+    found = done["locker"]["compartment"]
+    where = f"compartment {found}" if found else "no compartment is free: put it aside at the counter"
+    typer.echo(f"{fulfilment_id}: {where}")
+
+
+def take_out(
+    fulfilment_id: WorkArgument,
+    at: AtOption,
+    shelf: Annotated[str, typer.Option(help="Where it lies now.")] = "",
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Take it out of its compartment: it waits at the counter, with the same code."""
+    with _asking(state) as api:
+        done = _act(api, at, fulfilment_id, "take-out", {"shelf": shelf})
+    where = "its customer was first" if done["status"] == "delivered" else "at the counter"
+    typer.echo(f"{fulfilment_id}: {where}")
+
+
 def codes(order_id: OrderArgument, state: StateOption = DEFAULT_STATE) -> None:
     """The codes of what is ready, for whoever speaks to the customer."""
     with _asking(state) as api:
         found = api.get(f"/v1/orders/{order_id}/collection-codes", _SERVICE)
     for one in found["items"]:
-        typer.echo(f"{one['code']}  {one['point_id']}  {one['fulfilment_id']}  until {one['keep_until']}")
+        where = f"{one['point_id']} compartment {one['compartment']}" if one["compartment"] else one["point_id"]
+        typer.echo(f"{one['code']}  {where}  {one['fulfilment_id']}  until {one['keep_until']}")
     if not found["items"]:
         typer.echo("nothing of it waits for its customer")
 

@@ -15,6 +15,9 @@ PROVIDER_EVENTS_PATH = "/v1/payment-providers/{provider}/events"
 CARRIER_EVENTS_PATH = "/v1/carriers/{carrier}/events"
 # Those of the demo retailer: the simulator is each of them.
 CARRIERS = ("hexagone", "sterne", "vallier", "cadence")
+LOCKER_EVENTS_PATH = "/v1/lockers/{bank}/events"
+# The demo retailer's stores with lockers.
+LOCKER_BANKS = ("st-paris-rivoli",)
 # The system that the simulated warehouse is (retailers/demo/data/handover.yaml).
 WAREHOUSE = "demo-warehouse"
 
@@ -37,6 +40,10 @@ def common(addresses: Mapping[str, str], keys: Keys, state: Path) -> dict[str, s
         "OMS_CARRIER_URL": f"http://{addresses['carrier']}/{{carrier}}",
         "OMS_CARRIER_EVENTS_URL": f"http://{addresses['gateway']}{CARRIER_EVENTS_PATH}",
         "OMS_CARRIER_STATE_FILE": str(state / "carrier.sqlite"),
+        "OMS_LOCKER_BANKS": ",".join(LOCKER_BANKS),
+        "OMS_LOCKER_URL": f"http://{addresses['locker']}/{{bank}}",
+        "OMS_LOCKER_EVENTS_URL": f"http://{addresses['gateway']}{LOCKER_EVENTS_PATH}",
+        "OMS_LOCKER_STATE_FILE": str(state / "locker.sqlite"),
         "OMS_SMTP_LISTEN": addresses["smtp"],
         "OMS_SMTP_URL": f"smtp://{addresses['smtp']}?tls=none",
         "OMS_MAIL_FROM": "Ondelle et Cairn <orders@shop.example>",
@@ -62,6 +69,8 @@ def secrets(keys: Keys, names: tuple[Secret, ...], addresses: Mapping[str, str])
         "stored_value_key": ("OMS_STORED_VALUE_KEY", keys.stored_value_key),
         "carrier_api_key": ("OMS_CARRIER_API_KEY", keys.carrier_api_key),
         "carrier_webhook_secret": ("OMS_CARRIER_WEBHOOK_SECRET", keys.carrier_webhook_secret),
+        "locker_api_key": ("OMS_LOCKER_API_KEY", keys.locker_api_key),
+        "locker_webhook_secret": ("OMS_LOCKER_WEBHOOK_SECRET", keys.locker_webhook_secret),
         "provider_webhook_secret": ("OMS_PAYMENT_PROVIDER_WEBHOOK_SECRET", keys.provider_webhook_secret),
         "basic_provider_api_key": ("OMS_BASIC_PROVIDER_API_KEY", keys.basic_provider_api_key),
         "basic_provider_webhook_secret": (

@@ -27,6 +27,8 @@ class Keys:
     stored_value_key: str
     carrier_api_key: str
     carrier_webhook_secret: str
+    locker_api_key: str
+    locker_webhook_secret: str
     warehouse_api_key: str
     warehouse_webhook_secret: str
     identity_key: str
@@ -59,6 +61,8 @@ def load_or_make(folder: Path) -> Keys:
         stored_value_key=_kept(folder / "stored-value-key", secrets.token_hex(32)),
         carrier_api_key=_kept(folder / "carrier-api-key", _api_key()),
         carrier_webhook_secret=_kept(folder / "carrier-webhook-secret", _webhook_secret()),
+        locker_api_key=_kept(folder / "locker-api-key", _api_key()),
+        locker_webhook_secret=_kept(folder / "locker-webhook-secret", _webhook_secret()),
         warehouse_api_key=_kept(folder / "warehouse-api-key", _api_key()),
         warehouse_webhook_secret=_kept(folder / "warehouse-webhook-secret", _standard_secret()),
         identity_key=_kept(folder / "identity-key", secrets.token_hex(32)),

@@ -26,6 +26,7 @@ DEFAULT_PORTS = {
     "warehouse": 9202,
     "messages": 9203,
     "smtp": 9204,
+    "locker": 9205,
 }
 Secret = Literal[
     "codec_keys",
@@ -36,6 +37,8 @@ Secret = Literal[
     "stored_value_key",
     "carrier_api_key",
     "carrier_webhook_secret",
+    "locker_api_key",
+    "locker_webhook_secret",
     "warehouse_api_key",
     "warehouse_webhook_secret",
     "handover_connections",
@@ -50,6 +53,7 @@ _PROVIDER_SECRETS: tuple[Secret, ...] = (
     "basic_provider_webhook_secret",
 )
 _CARRIER_SECRETS: tuple[Secret, ...] = ("carrier_api_key", "carrier_webhook_secret")
+_LOCKER_SECRETS: tuple[Secret, ...] = ("locker_api_key", "locker_webhook_secret")
 
 
 @dataclass(frozen=True)
@@ -74,14 +78,15 @@ PROCESSES = (
     Process("inventory", "services.inventory", needs=("databases",), database=True),
     Process("promise", "services.promise", needs=("databases",), uses=("inventory",), database=True),
     Process("carrier", "simulators.carrier", health="/healthz", replicated=False, secrets=_CARRIER_SECRETS),
+    Process("locker", "simulators.locker", health="/healthz", replicated=False, secrets=_LOCKER_SECRETS),
     Process("messages", "simulators.messages", health="/healthz", replicated=False, secrets=("sms_api_key",)),
     Process(
         "orders",
         "services.orders",
         needs=("databases",),
-        uses=("carrier", "messages"),
+        uses=("carrier", "locker", "messages"),
         database=True,
-        secrets=(*_CARRIER_SECRETS, "identity_key", "link_key", "sms_api_key"),
+        secrets=(*_CARRIER_SECRETS, *_LOCKER_SECRETS, "identity_key", "link_key", "sms_api_key"),
     ),
     Process(
         "payment_provider",

@@ -141,6 +141,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/points/{point_id}/put-backs"): _STORE_AND_SERVICE,
     ("POST", "/v1/points/{point_id}/find-collection"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/ready"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/compartment"): _STORE,
+    ("POST", "/v1/fulfilments/{fulfilment_id}/take-out"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/collect"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/put-back"): _STORE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/unlock-collection"): SERVICE,
@@ -210,6 +212,8 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("POST", "/v1/carrier-events"): frozenset({Role.CARRIER}),
     # Its caller is proven by the carrier's signature over the body, which orders checks.
     ("POST", "/v1/carriers/{carrier_id}/events"): PUBLIC,
+    # Its caller is proven by the signature of the lockers over the body, which orders checks.
+    ("POST", "/v1/lockers/{point_id}/events"): PUBLIC,
     # Its caller is proven by the provider's signature over the body, which payments checks.
     ("POST", "/v1/payment-providers/{provider}/events"): PUBLIC,
     ("PUT", "/v1/handover-systems"): _NETWORK,

@@ -46,6 +46,7 @@ from services.gateway.routes.health import health_router
 from services.gateway.routes.holds import holds_router
 from services.gateway.routes.images import images_router
 from services.gateway.routes.life_cycles import life_cycles_router
+from services.gateway.routes.lockers import lockers_router
 from services.gateway.routes.manifests import manifests_router
 from services.gateway.routes.merchandising import merchandising_router
 from services.gateway.routes.network import network_router
@@ -90,6 +91,7 @@ _TAGS = (
     ("trials", "Goods that are tried at home: what is kept and paid, and what comes back."),
     ("notifications", "What customers were told of their orders by mail and SMS, and what is to be sent again."),
     ("click and collect", "What customers collect at a store: put aside, handed over, kept, put back; no-shows."),
+    ("lockers", "Compartments of lockers at stores, in which customers find what they collect."),
     ("life cycles", "How orders live: deadlines, holds, changes, labels and fraud rules, in versions."),
     ("store work", "Offers to points: accept or refuse, pick, pack, hand over."),
     ("pick lists", "Works that one person picks together, in walking order: who has which, and what was found."),
@@ -149,6 +151,7 @@ _ROUTERS = (
     figures_router,
     carriers_router,
     tracking_router,
+    lockers_router,
     handovers_router,
     payments_router,
     payment_tasks_router,

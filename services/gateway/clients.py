@@ -34,6 +34,7 @@ from oms.orders.v1.desk_service_pb2_grpc import DeskServiceStub
 from oms.orders.v1.document_service_pb2_grpc import DocumentServiceStub
 from oms.orders.v1.erasure_service_pb2_grpc import ErasureServiceStub
 from oms.orders.v1.figures_service_pb2_grpc import FiguresServiceStub
+from oms.orders.v1.locker_service_pb2_grpc import LockerServiceStub
 from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceStub
 from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceStub
 from oms.orders.v1.offers_service_pb2_grpc import OffersServiceStub
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from oms.orders.v1.document_service_pb2_grpc import DocumentServiceAsyncStub
     from oms.orders.v1.erasure_service_pb2_grpc import ErasureServiceAsyncStub
     from oms.orders.v1.figures_service_pb2_grpc import FiguresServiceAsyncStub
+    from oms.orders.v1.locker_service_pb2_grpc import LockerServiceAsyncStub
     from oms.orders.v1.manifest_service_pb2_grpc import ManifestServiceAsyncStub
     from oms.orders.v1.notification_service_pb2_grpc import NotificationServiceAsyncStub
     from oms.orders.v1.offers_service_pb2_grpc import OffersServiceAsyncStub
@@ -136,6 +138,7 @@ class Clients:
         self.simulations: SimulationServiceAsyncStub = SimulationServiceStub(self._channels["promise"])
         self.orders: OrdersServiceAsyncStub = OrdersServiceStub(self._channels["orders"])
         self.documents: DocumentServiceAsyncStub = DocumentServiceStub(self._channels["orders"])
+        self.lockers: LockerServiceAsyncStub = LockerServiceStub(self._channels["orders"])
         self.tracking: TrackingServiceAsyncStub = TrackingServiceStub(self._channels["orders"])
         self.offers: OffersServiceAsyncStub = OffersServiceStub(self._channels["orders"])
         self.changes: ChangeServiceAsyncStub = ChangeServiceStub(self._channels["orders"])

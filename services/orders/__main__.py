@@ -25,6 +25,7 @@ from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_serve
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.erasure_service_pb2_grpc import add_ErasureServiceServicer_to_server
 from oms.orders.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
+from oms.orders.v1.locker_service_pb2_grpc import add_LockerServiceServicer_to_server
 from oms.orders.v1.manifest_service_pb2_grpc import add_ManifestServiceServicer_to_server
 from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
@@ -47,6 +48,8 @@ from services.orders.consolidating import Consolidating
 from services.orders.consolidation_rpc import ConsolidationRpc
 from services.orders.customers import Customers
 from services.orders.customers_rpc import CustomerRpc
+from services.orders.depositing import Depositing
+from services.orders.depositing_rpc import LockerRpc
 from services.orders.desk import Desk
 from services.orders.desk_rpc import DeskRpc
 from services.orders.domain.erasing import Retention
@@ -62,6 +65,8 @@ from services.orders.invoicing import Documents
 from services.orders.invoicing_rpc import DocumentRpc
 from services.orders.labelling import Labels
 from services.orders.links import Links
+from services.orders.lockers import Bank
+from services.orders.lockers.signed_json import SignedJsonBank
 from services.orders.manifesting import Manifests
 from services.orders.manifests_rpc import ManifestRpc
 from services.orders.messaging import Sender
@@ -86,6 +91,7 @@ _LET_GO_SECONDS = 1
 _WAVE_SECONDS = 0.05
 _SWEEP_BATCH = 100
 _ASK_SECONDS = 60
+_LOCKER_SECONDS = 30
 _BULK_SECONDS = 1
 _BULK_BATCH = 20
 _ASK_BATCH = 50
@@ -121,6 +127,11 @@ class _Settings(ServiceSettings):
     carrier_webhook_secret: str = ""
     # After so long without a word, a carrier is asked for a parcel.
     carrier_silence_seconds: int = 86_400
+    # The points with lockers that speak as simulators/locker does, and where they are, by `{bank}`.
+    locker_banks: str = ""
+    locker_url: str = ""
+    locker_api_key: str = ""
+    locker_webhook_secret: str = ""
     # Of the digests that orders are known by. With another key, orders of before are not known again.
     identity_key: str = Field(min_length=1)
     # Of the links that customers follow and of the codes by which they collect, by comma: new ones are made with
@@ -161,6 +172,8 @@ class _Parts:
         self.bulk = Bulk(engine, self.service, self.holding)
         self.trying = Trying(engine, bell)
         self.collecting = Collecting(engine, bell, self.codes, self.identities)
+        self.banks = _banks(settings)
+        self.depositing = Depositing(engine, bell, self.codes, self.banks)
         self.carriers = _carriers(settings)
         self.tracking = Tracking(engine, bell, self.carriers)
         self.customers = Customers(engine, links)
@@ -174,6 +187,8 @@ class _Parts:
     async def close(self) -> None:
         for carrier in self.carriers.values():
             await carrier.close()
+        for bank in self.banks.values():
+            await bank.end()
         await self.notifying.close()
         await self.engine.dispose()
 
@@ -198,7 +213,8 @@ def _register(of: _Parts, server: grpc.aio.Server) -> None:
     add_ChangeServiceServicer_to_server(ChangesRpc(of.amending), server)
     add_TrialServiceServicer_to_server(TrialRpc(of.trying), server)
     add_NotificationServiceServicer_to_server(NotificationRpc(of.notifying), server)
-    add_CollectionServiceServicer_to_server(CollectionRpc(of.collecting), server)
+    add_CollectionServiceServicer_to_server(CollectionRpc(of.collecting, of.depositing), server)
+    add_LockerServiceServicer_to_server(LockerRpc(of.depositing), server)
     add_PickingServiceServicer_to_server(PickingRpc(of.pick_lists), server)
     add_ManifestServiceServicer_to_server(ManifestRpc(of.manifests), server)
     add_BulkServiceServicer_to_server(BulkRpc(of.bulk), server)
@@ -227,6 +243,9 @@ def _background(of: _Parts) -> list[rpc.Background]:
     async def ask() -> None:
         await of.tracking.ask_silent(of.silence, times.now(), _ASK_BATCH)
 
+    async def look_after_lockers() -> None:
+        await of.depositing.sweep(times.now())
+
     async def send_due() -> None:
         while await of.notifying.send_due(times.now(), _NOTIFY_BATCH) == _NOTIFY_BATCH:
             pass
@@ -245,6 +264,11 @@ def _background(of: _Parts) -> list[rpc.Background]:
         partial(rpc.periodically, "act_in_bulk", _BULK_SECONDS, decide),
         partial(rpc.periodically, "erase_customers", _ERASE_SECONDS, erase_due),
         *([partial(rpc.periodically, "ask_carriers", _ASK_SECONDS, ask)] if of.carriers else []),
+        *(
+            [partial(rpc.periodically, "look_after_lockers", _LOCKER_SECONDS, look_after_lockers)]
+            if of.banks
+            else []
+        ),
     ]
 
 
@@ -257,6 +281,18 @@ def _carriers(settings: _Settings) -> dict[str, Carrier]:
         )
         for carrier_id in settings.carriers.split(",")
         if carrier_id
+    }
+
+
+def _banks(settings: _Settings) -> dict[str, Bank]:
+    return {
+        point_id: SignedJsonBank(
+            url=settings.locker_url.format(bank=point_id),
+            api_key=settings.locker_api_key,
+            webhook_secret=settings.locker_webhook_secret,
+        )
+        for point_id in settings.locker_banks.split(",")
+        if point_id
     }
 
 

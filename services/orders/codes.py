@@ -1,6 +1,7 @@
 """The codes by which what waits at a counter is collected: derived when they are asked for, kept nowhere.
 
-A code is of one work and of the instant at which it was ready; who has neither key nor order cannot know it.
+A code is of one work and of the instant at which it was ready, or its compartment booked; who has neither key nor
+order cannot know it.
 """
 
 import hashlib
@@ -28,29 +29,40 @@ class Codes:
 
     def of(self, work: Fulfilment) -> str:
         """Six letters and digits; of work that was put aside."""
-        assert work.collection is not None, "only what was put aside has a code"
-        return _code(self._keys[0], work.fulfilment_id, work.collection.ready_at)
+        mine = (key for key in self._keys if work.locker and _name(key) == work.locker.key)
+        assert work.coded_at is not None, "only what was put aside, or has a compartment, has a code"
+        return _code(next(mine, self._keys[0]), work.fulfilment_id, work.coded_at)
+
+    @property
+    def key(self) -> str:
+        """Tells the key that codes are made with from others: a bank that was told a code is not told another."""
+        return _name(self._keys[0])
 
     def is_of(self, work: Fulfilment, code: str) -> bool:
         """Whether it is the work's, in whatever case and with whatever blanks it was typed."""
-        waits = work.collection
-        return waits is not None and bool(self.whose([(work.fulfilment_id, waits.ready_at)], code))
+        if work.collection is None or work.coded_at is None:
+            return False
+        return bool(self.whose([(work.fulfilment_id, work.coded_at)], code))
 
     def whose(self, waiting: Iterable[tuple[str, datetime]], code: str) -> list[str]:
-        """Those of this work whose code it is: ids, each with the instant at which it was ready.
+        """Those of this work whose code it is: ids, each with the instant that its code is made of.
 
         Takes as long whichever it is.
         """
         typed = read(code).encode()
         return [
             work_id
-            for work_id, ready_at in waiting
-            if sum(hmac.compare_digest(typed, _code(key, work_id, ready_at).encode()) for key in self._keys)
+            for work_id, coded_at in waiting
+            if sum(hmac.compare_digest(typed, _code(key, work_id, coded_at).encode()) for key in self._keys)
         ]
 
 
-def _code(key: bytes, fulfilment_id: str, ready_at: datetime) -> str:
-    claim = f"collect\0{fulfilment_id}\0{ready_at.timestamp()}"
+def _name(key: bytes) -> str:
+    return hmac.digest(key, b"name", hashlib.sha256).hex()[:8]
+
+
+def _code(key: bytes, fulfilment_id: str, coded_at: datetime) -> str:
+    claim = f"collect\0{fulfilment_id}\0{coded_at.timestamp()}"
     number = int.from_bytes(hmac.digest(key, claim.encode(), hashlib.sha256))
     letters: list[str] = []
     for _ in range(LENGTH):

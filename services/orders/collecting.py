@@ -49,11 +49,20 @@ class Collecting(Changes):
         self._identities = identities
 
     async def mark_ready(
-        self, asked: Asked, fulfilment_id: str, shelf: str, actor: str, as_of: datetime
+        self,
+        asked: Asked,
+        fulfilment_id: str,
+        shelf: str,
+        actor: str,
+        as_of: datetime,
+        *,
+        at_counter: bool = False,
     ) -> Fulfilment:
         """picked -> ready."""
         return await self.on_work(
-            asked, fulfilment_id, lambda one, work: collecting.ready(one, work, shelf, actor, as_of)
+            asked,
+            fulfilment_id,
+            lambda one, work: collecting.ready(one, work, shelf, actor, as_of, at_counter=at_counter),
         )
 
     async def collect(

@@ -13,6 +13,7 @@ from services.orders import wire
 from services.orders.changing import Asked
 from services.orders.collecting import Collecting
 from services.orders.collecting_store import NoShows
+from services.orders.depositing import Depositing
 from services.orders.domain import choosing
 from services.orders.domain.collecting import AtCounter
 from services.orders.domain.model import CustomerChoice, DeliveryMode
@@ -25,13 +26,17 @@ _MAX_PUT_BACKS = 500
 class CollectionRpc(CollectionServiceServicer):
     """Its calls."""
 
-    def __init__(self, collecting: Collecting) -> None:
+    def __init__(self, collecting: Collecting, depositing: Depositing) -> None:
         self._collecting = collecting
+        self._depositing = depositing
 
     @wire.checked
     async def MarkReady(self, request: pb.MarkReadyRequest, context: Any) -> pb.MarkReadyResponse:
+        asked, as_of = wire.asked(request), _as_of(request)
+        if not request.at_counter:
+            await self._depositing.tell_code(asked, request.fulfilment_id, as_of)
         done = await self._collecting.mark_ready(
-            wire.asked(request), request.fulfilment_id, request.shelf, request.actor, _as_of(request)
+            asked, request.fulfilment_id, request.shelf, request.actor, as_of, at_counter=request.at_counter
         )
         return pb.MarkReadyResponse(fulfilment=to.from_fulfilment(done))
 
@@ -98,6 +103,7 @@ class CollectionRpc(CollectionServiceServicer):
                     point_id=work.point_id,
                     code=code,
                     keep_until=from_instant(work.collection.keep_until) if work.collection else None,
+                    compartment=work.compartment,
                 )
                 for work, code in found
             ]

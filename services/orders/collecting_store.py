@@ -50,7 +50,8 @@ _BY_CUSTOMER = text(
           AND o.order_id IN (SELECT t.order_id FROM order_trait t WHERE t.digest = ANY(:digests))"""
 )
 _WAITING = text(
-    """SELECT fulfilment_id, CAST(collection ->> 'ready_at' AS timestamptz) AS ready_at
+    """SELECT fulfilment_id,
+              CAST(coalesce(locker ->> 'booked_at', collection ->> 'ready_at') AS timestamptz) AS coded_at
        FROM fulfilment WHERE point_id = :point_id AND state = 'ready' ORDER BY fulfilment_id"""
 )
 _TRY = text(
@@ -63,8 +64,8 @@ _TRY = text(
 
 
 async def waiting(tx: AsyncConnection, point_id: str) -> list[tuple[str, datetime]]:
-    """All that waits at a counter: each with the instant at which it was ready."""
-    return [(row.fulfilment_id, row.ready_at) for row in await tx.execute(_WAITING, {"point_id": point_id})]
+    """All that waits at a counter: each with the instant that its code is made of."""
+    return [(row.fulfilment_id, row.coded_at) for row in await tx.execute(_WAITING, {"point_id": point_id})]
 
 
 async def count_attempt(tx: AsyncConnection, point_id: str, now: datetime, lasts: timedelta) -> int:

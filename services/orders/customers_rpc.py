@@ -98,6 +98,7 @@ def _from_parcel(one: ParcelSeen, codes: Codes) -> pb.CustomerParcel:
         sent_again=one.sent_again,
         decision=one.decision,
         code=codes.of(one.ready) if one.ready else "",
+        compartment=one.ready.compartment if one.ready else "",
         keep_until=from_instant(one.keep_until),
     )
 

@@ -18,7 +18,7 @@ from kit import db
 from kit.db import Rows, Statement
 from kit.errors import Conflict, Internal, NotFound
 from services.orders import documents as doc
-from services.orders.domain import notifications
+from services.orders.domain import collection_terms, notifications
 from services.orders.domain.capture import failed_since
 from services.orders.domain.content import normal
 from services.orders.domain.fraud import Look, Seen
@@ -443,6 +443,7 @@ def _view(row: _Whole) -> View:
             "refunds": row.refunds or (),
         }
     )
+    order = replace(order, life_cycle=collection_terms.lived(order.content, order.life_cycle))
     return View(
         order,
         _buyer(row.buyer, bool(head["erased_at"])),
@@ -502,7 +503,7 @@ _SAVE = text(
         SET state = n.state, lines = n.lines, offer_deadline = n.offer_deadline, refusal_reason = n.refusal_reason,
             start_missed_at = n.start_missed_at, let_go_at = n.let_go_at, awaited = n.awaited,
             personalising_since = n.personalising_since, personalised_at = n.personalised_at, picking = n.picking,
-            put_back = n.put_back,
+            put_back = n.put_back, locker = n.locker,
             collection = n.collection, unclaimed_since = n.unclaimed_since, point_id = n.point_id,
             carrier_id = n.carrier_id, service_id = n.service_id, hand_over_by = n.hand_over_by,
             window_start = n.window_start, window_end = n.window_end, latest_start = n.latest_start,

@@ -48,7 +48,7 @@ from services.orders.domain.status import labels
 from services.orders.reading import Obligation, TimelineEntry
 from services.orders.store import View
 from services.orders.translate_appointment import from_appointment
-from services.orders.translate_collection import from_collection, from_put_back, from_units
+from services.orders.translate_collection import from_collection, from_locker, from_put_back, from_units
 from services.orders.translate_collection import from_terms as from_collection_terms
 from services.orders.translate_collection import to_terms as to_collection_terms
 from services.orders.translate_documents import to_terms
@@ -610,6 +610,7 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
         put_back=from_put_back(one.put_back),
         joins=one.joins,
         consolidates=one.consolidates,
+        locker=from_locker(one),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from oms.orders.v1 import orders_service_pb2 as pb
-from services.orders.domain.model import Collection, CollectionTerms, LifeCycle, PutBack, Units
+from services.orders.domain.model import Collection, CollectionTerms, Fulfilment, LifeCycle, PutBack, Units
 from services.orders.wire import from_instant
 
 _USUAL = CollectionTerms()
@@ -64,4 +64,18 @@ def from_collection(one: Collection) -> pb.Collection:
         put_back=from_units(one.put_back),
         put_back_since=from_instant(one.put_back_since),
         put_back_at=from_instant(one.put_back_at),
+    )
+
+
+def from_locker(one: Fulfilment) -> pb.Locker | None:
+    """None of what its customer wants at the counter, or elsewhere."""
+    if (locker := one.locker) is None:
+        return None
+    return pb.Locker(
+        compartment=locker.compartment,
+        booked_at=from_instant(locker.booked_at),
+        full_at=from_instant(locker.full_at),
+        closed_at=from_instant(locker.closed_at),
+        released_at=from_instant(locker.released_at),
+        holds=bool(one.compartment),
     )

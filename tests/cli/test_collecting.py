@@ -67,12 +67,32 @@ def test_what_is_to_be_put_back_is_listed_and_confirmed(tmp_path: Path, gateway:
     assert oms(tmp_path, "put-back", "ful_1", "--at", "st-lyon").exit_code == 0
 
 
+def test_a_store_books_a_compartment_and_takes_out_of_it(tmp_path: Path, gateway: CannedGateway) -> None:
+    for compartment, words in (("07", "compartment 07"), ("", "at the counter")):
+        gateway.answers["POST", f"{WORK}/compartment"] = 200, WAITS | {"locker": {"compartment": compartment}}
+        assert words in oms(tmp_path, "compartment", "ful_1", "--at", "st-lyon").output
+    for status, words in (("ready", "at the counter"), ("delivered", "its customer was first")):
+        gateway.answers["POST", f"{WORK}/take-out"] = 200, WAITS | {"status": status}
+        assert words in oms(tmp_path, "take-out", "ful_1", "--at", "st-lyon", "--shelf", "B-12").output
+        assert gateway.asked[-1].body == {"shelf": "B-12"}
+    code = {
+        "code": "K7M2XQ",
+        "point_id": "st-lyon",
+        "fulfilment_id": "ful_1",
+        "keep_until": "",
+        "compartment": "07",
+    }
+    gateway.answers["GET", "/v1/orders/ord_1/collection-codes"] = 200, {"items": [code]}
+    assert "K7M2XQ  st-lyon compartment 07" in oms(tmp_path, "codes", "ord_1").output
+
+
 def test_customer_service_reads_codes_extends_unlocks_and_chooses(tmp_path: Path, gateway: CannedGateway) -> None:
     code = {
         "code": "K7M2XQ",
         "point_id": "st-lyon",
         "fulfilment_id": "ful_1",
         "keep_until": "2026-12-01T18:00:00Z",
+        "compartment": "",
     }
     gateway.answers["GET", "/v1/orders/ord_1/collection-codes"] = 200, {"items": [code]}
     assert "K7M2XQ  st-lyon" in oms(tmp_path, "codes", "ord_1").output

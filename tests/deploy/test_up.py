@@ -18,8 +18,8 @@ from deploy.local.state import RunInfo, StateFolder, living
 
 START_SECONDS = 150
 PROCESSES = {
-    "postgres", "temporal", "payment_provider", "carrier", "warehouse", "messages", "inventory", "promise",
-    "orders", "payments", "booking", "handover", "relay", "worker", "gateway",
+    "postgres", "temporal", "payment_provider", "carrier", "locker", "warehouse", "messages", "inventory",
+    "promise", "orders", "payments", "booking", "handover", "relay", "worker", "gateway",
 }  # fmt: skip
 
 

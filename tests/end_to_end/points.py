@@ -71,6 +71,8 @@ _ELSEWHERE = {
         "DeclareParcelLost",
         "DecideLostParcel",
         "ask_carriers",
+        "ReceiveLockerEvents",
+        "look_after_lockers",
         "RequestRefund",
         "RecordRefund",
         "RetryRefund",
@@ -106,6 +108,8 @@ _ELSEWHERE = {
         "DecideTrial",
         "GiveUnitsBack",
         "MarkReady",
+        "BookCompartment",
+        "TakeOut",
         "Collect",
         # Only a wrong code is written down.
         "FindByCode",

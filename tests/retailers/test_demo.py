@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.json_format import ParseDict
 
 from cli.stock import facts_file
+from deploy.local.environment import LOCKER_BANKS
 from kit.times import from_proto
 from kit.values.gs1 import is_gln, is_gtin
 from oms.inventory.v1 import inventory_service_pb2 as inventory
@@ -35,7 +36,7 @@ def test_it_has_the_size_of_a_small_retailer(retailer: Retailer) -> None:
     assert kinds.count(types.POINT_TYPE_SUPPLIER) == 1
     assert 250 <= len(retailer.items) <= 350
     assert len(retailer.channels) == 4
-    assert len(retailer.carriers) == 4
+    assert len(retailer.carriers) == 5
     assert {item.brand for item in retailer.items} == {"Ondelle", "Cairn"}
 
 
@@ -130,7 +131,26 @@ def test_boxes_hold_what_is_sold_but_furniture_and_the_like(retailer: Retailer) 
 
 def test_collections_are_by_carriers_that_exist(retailer: Retailer) -> None:
     visiting = {visit.carrier_id for point in retailer.points for visit in point.collections}
-    assert visiting == {carrier.carrier_id for carrier in retailer.carriers}
+    assert visiting == {
+        carrier.carrier_id for carrier in retailer.carriers if any(service.zones for service in carrier.services)
+    }
+
+
+def test_a_store_with_lockers_has_compartments_of_a_size_that_something_fits(retailer: Retailer) -> None:
+    assert [one.point_id for one in retailer.points if "locker" in one.capabilities] == list(LOCKER_BANKS)
+    (room,) = (
+        service
+        for carrier in retailer.carriers
+        for service in carrier.services
+        if service.mode == types.DELIVERY_MODE_STORE_LOCKER
+    )
+    assert not room.zones
+    fitting = [
+        one
+        for one in retailer.items
+        if 0 < one.weight_grams <= room.max_weight_grams and one.length_millimetres <= room.max_length_millimetres
+    ]
+    assert len(fitting) > len(retailer.items) / 2
 
 
 def test_channels_name_points_items_and_categories_that_exist(retailer: Retailer) -> None:
@@ -249,6 +269,9 @@ def test_rates_rise_with_weight_and_reach_the_service_s_limit(retailer: Retailer
     zones = {zone.zone_id for zone in retailer.zones}
     for carrier in retailer.carriers:
         for service in carrier.services:
+            if not service.zones:
+                # It carries nothing: a compartment.
+                continue
             assert service.carbon_factor
             assert all(leg.grams_per_tonne_kilometre > 0 for leg in service.carbon_legs)
             assert sum(leg.kilometres == 0 for leg in service.carbon_legs) == 1

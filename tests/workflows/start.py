@@ -74,6 +74,7 @@ from services.orders.collecting import Collecting
 from services.orders.collecting_rpc import CollectionRpc
 from services.orders.consolidating import Consolidating
 from services.orders.consolidation_rpc import ConsolidationRpc
+from services.orders.depositing import Depositing
 from services.orders.holding import Holding
 from services.orders.identities import Identities
 from services.orders.labelling import Labels
@@ -263,6 +264,7 @@ async def running(
             stored_value=StoredValueServiceStub(channel),
             booking=BookingServiceStub(channel),
             watch=watch,
+            lockers=lambda banks: Depositing(engines["orders"], bells["orders"], Codes(["a key of tests"]), banks),
             told=told,
         )
         await _load(world)
@@ -313,8 +315,10 @@ async def _serve(
     add_TrackingServiceServicer_to_server(TrackingRpc(tracking, Labels(engines["orders"], "9520417")), server)
     add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders, identities)), server)
     add_TrialServiceServicer_to_server(TrialRpc(Trying(*of_orders)), server)
-    collecting = Collecting(*of_orders, Codes(["a key of tests"]), Identities("a key of tests"))
-    add_CollectionServiceServicer_to_server(CollectionRpc(collecting), server)
+    codes = Codes(["a key of tests"])
+    depositing = Depositing(*of_orders, codes, {})
+    collecting = Collecting(*of_orders, codes, Identities("a key of tests"))
+    add_CollectionServiceServicer_to_server(CollectionRpc(collecting, depositing), server)
     add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(*of_orders)), server)
     of_codes = engines["payments"], bells["payments"], CodeBook("a key of tests")
     stored_value = StoredValueProvider(*of_codes)
@@ -388,6 +392,7 @@ async def _load_points(world: World) -> None:
                 "ship_from_store",
                 "click_and_collect",
                 "e_reservation",
+                "locker",
                 "consolidation" if point == NEAR else "engraving",
             ],
             handling_minutes=10,

@@ -32,6 +32,8 @@ from oms.payments.v1 import payments_service_pb2 as pay
 from oms.promise.v1 import capacity_service_pb2 as cap
 from oms.promise.v1 import promise_service_pb2 as prm
 from oms.type.v1 import type_pb2 as types
+from services.orders.depositing import Depositing
+from services.orders.lockers import Bank
 from simulators.payment_provider.webhooks import sign
 from tests.simulators.payment_provider import WEBHOOK_SECRET, RunningProvider
 from tests.workflows.faults import Faults
@@ -92,13 +94,17 @@ async def until(check: Callable[[], Awaitable[T]], what: str = "") -> T:
     return answer
 
 
-def _mode(booking: str, collect_at: str, *, reserved: bool, sent: bool) -> "types.DeliveryMode.ValueType":
+def _mode(
+    booking: str, collect_at: str, *, reserved: bool, sent: bool, locker: bool
+) -> "types.DeliveryMode.ValueType":
     if booking:
         return types.DELIVERY_MODE_APPOINTMENT
     if reserved:
         return types.DELIVERY_MODE_E_RESERVATION
     if sent:
         return types.DELIVERY_MODE_SHIP_TO_STORE
+    if locker:
+        return types.DELIVERY_MODE_STORE_LOCKER
     return types.DELIVERY_MODE_CLICK_AND_COLLECT if collect_at else types.DELIVERY_MODE_HOME_STANDARD
 
 
@@ -152,6 +158,8 @@ class World:
     booking: "BookingServiceAsyncStub"
     # What orders does by itself at an instant, for all orders that wait for one before it.
     watch: Callable[[datetime], Awaitable[None]]
+    # What orders asks of these lockers, by their point.
+    lockers: Callable[[Mapping[str, Bank]], Depositing]
     # (order id, type) of every event that the stories were told.
     told: set[tuple[str, str]]
 
@@ -370,11 +378,12 @@ class World:
         collect_at: str = "",
         reserved: bool = False,
         sent: bool = False,
+        locker: bool = False,
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more. `taken` is taken along from NEAR.
 
         `collect_at`: the customer collects it there, paid before or, `reserved`, at the till; `sent`: other points
-        send it there.
+        send it there; `locker`: he opens it there himself.
 
         `engraved`: on the units of the first line.
         """
@@ -412,7 +421,7 @@ class World:
             ),
             lines=rows,
             total=total_of(rows),
-            mode=_mode(booking, collect_at, reserved=reserved, sent=sent),
+            mode=_mode(booking, collect_at, reserved=reserved, sent=sent, locker=locker),
             collect_at_point_id=collect_at,
             booking_id=booking,
             payment=None if reserved else payment or pb.PaymentTerms(payment_method_token=token),

@@ -36,15 +36,17 @@ _PLANNERS_AND_SERVICE = access.PLANNERS | access.SERVICE
 async def mark_ready(
     fulfilment_id: FulfilmentId, body: PutAside, caller: CallerIs, clients: ClientsAre, key: OptionalKey = None
 ) -> FulfilmentView:
-    """Put picked work aside for its customer, who is told so and given a code.
+    """Put picked work aside for its customer, or into its compartment; he is told so and given a code.
 
-    409 NOT_COLLECTED for what a carrier takes, NOT_PERSONALISED, CANCELLED.
+    409 NOT_COLLECTED for what a carrier takes, NOT_PERSONALISED, CANCELLED; of a compartment NOT_CAPTURED, and 503
+    LOCKER_AWAY.
     """
     values = {
         # Work is put aside once: a repeated click is one act.
         "request_id": new_act_id(f"ready/{fulfilment_id}", caller, key or "once"),
         "fulfilment_id": fulfilment_id,
         "shelf": body.shelf,
+        "at_counter": body.at_counter,
         "actor": caller.subject,
         "reach": plain(access.reach(caller, fulfilment_id, _NOBODY_ELSE)),
     }
@@ -63,7 +65,8 @@ async def collect(
     """Hand over what waits, in whole or in part, against the code or a document of the customer's.
 
     `delivered` at once where it is paid; else `ready` while its capture is pending: hand it over once `delivered`.
-    409 NOT_READY, WRONG_CODE with `attempts_left`, CODE_LOCKED, NOT_CAPTURED, COLLECTING, ON_HOLD, CANCELLED.
+    409 NOT_READY, WRONG_CODE with `attempts_left`, CODE_LOCKED, NOT_CAPTURED, COLLECTING, IN_LOCKER, ON_HOLD,
+    CANCELLED.
     """
     values = {
         "request_id": new_act_id(f"collect/{fulfilment_id}", caller, key),

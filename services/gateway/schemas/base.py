@@ -109,6 +109,7 @@ DeliveryMode = Literal[
     "click_and_collect",
     "ship_to_store",
     "e_reservation",
+    "store_locker",
 ]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", examples=["FR"], description="ISO 3166-1 alpha-2")]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["EUR"], description="ISO 4217")]

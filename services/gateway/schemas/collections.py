@@ -37,6 +37,7 @@ class PutAside(Sent):
     model_config = ConfigDict(json_schema_extra={"examples": [{"shelf": "B-12"}]})
 
     shelf: str = Field("", max_length=40, description="Where it lies, for whoever hands it over")
+    at_counter: bool = Field(False, description="Though a compartment of a locker is booked for it")
 
 
 class HandedToCustomer(Sent):
@@ -155,6 +156,7 @@ class CollectionCodeView(Shown):
     point_id: str
     code: str = Field(examples=["K7M2XQ"])
     keep_until: datetime
+    compartment: str = Field(description="Of a locker, that the code opens; empty: it waits at the counter")
 
 
 class NoShowFilters(Asked):

@@ -46,6 +46,7 @@ Mode = Literal[
     "click_and_collect",
     "ship_to_store",
     "e_reservation",
+    "store_locker",
 ]
 OrderStatus = Literal[
     "recorded", "action_required", "refused", "validated", "released", "cancelling", "cancelled", "closed"
@@ -257,8 +258,8 @@ class OrderPlacement(Sent):
     )
     collect_at_point_id: Id | Literal[""] = Field(
         "",
-        description="The store at which it is collected, for `click_and_collect`, `ship_to_store` and "
-        "`e_reservation`: the `point_id` of a promise",
+        description="The store at which it is collected, for `click_and_collect`, `ship_to_store`, "
+        "`store_locker` and `e_reservation`: the `point_id` of a promise",
     )
     gift_message: GiftMessage = Field(
         "", description="To whoever unpacks it: printed on the packing slips, which show no prices"

@@ -22,6 +22,7 @@ from services.gateway.schemas.base import (
     WindowView,
 )
 from services.gateway.schemas.collections import CollectionView, PutBackView
+from services.gateway.schemas.lockers import LockerView
 from services.gateway.schemas.network_views import BoxView
 
 FulfilmentStatus = Literal[
@@ -149,6 +150,7 @@ class FulfilmentView(Shown):
     personalised_at: datetime | None = Field(description="When that was done: before, such work is not packed")
     collected: bool = Field(description="Its customer collects it at the point: it is put aside, not packed")
     collection: CollectionView | None = Field(description="From when it is ready on")
+    locker: LockerView | None = Field(description="Its customer wants to find it in a locker of the point")
     picking: PickingView | None = Field(description="Who picks it on a pick list now")
     put_back: PutBackView | None = Field(description="It was packed when it was cancelled")
     joins: str | None = Field(

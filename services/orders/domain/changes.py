@@ -47,6 +47,8 @@ def reached_by(order: Order, work: Fulfilment) -> Stage:
     """How far the units of this work have come."""
     if work.joins and work.state in LEFT_THE_POINT:
         return Stage.PACK
+    if work.compartment:
+        return Stage.HAND_OVER
     if work.state is FulfilmentState.PICKED and work.personalising_since:
         return Stage.PERSONALISE
     released = Stage.RELEASE if order.state is OrderState.RELEASED else Stage.NEVER

@@ -68,8 +68,13 @@ class AtCounter:
 # -- what the store does ----------------------------------------------------------------------------------
 
 
-def ready(order: Order, work: Fulfilment, shelf: str, actor: str, as_of: datetime) -> Decision:
-    """picked -> ready: put aside, until the terms of the life cycle end."""
+def ready(
+    order: Order, work: Fulfilment, shelf: str, actor: str, as_of: datetime, *, at_counter: bool = False
+) -> Decision:
+    """picked -> ready: put aside, or into its compartment, until the terms of the life cycle end.
+
+    `at_counter`: though a compartment is booked.
+    """
     if not work.is_collected:
         raise FailedPrecondition("NOT_COLLECTED", "a carrier takes it: it is packed", state=work.state.value)
     if len(shelf) > MAX_SHELF:
@@ -77,10 +82,17 @@ def ready(order: Order, work: Fulfilment, shelf: str, actor: str, as_of: datetim
     check_not_cancelled(work)
     after = moved(work, FulfilmentState.READY)
     check_personalised(work)
+    if work.locker and work.locker.asked_at and (at_counter or not work.locker.compartment):
+        # Whatever the bank keeps for it, or has never answered, is given back.
+        after = replace(after, locker=replace(work.locker, closed_at=as_of))
+    where = f"compartment {after.compartment} of {work.point_id}" if after.compartment else work.point_id
+    if after.compartment:
+        check_paid(order, work)
+        shelf = after.compartment
     remind_at, keep_until = collection_terms.usual_dates(order, work, as_of)
     waits = Collection(as_of, keep_until, remind_at, shelf=shelf)
     after = replace(after, collection=waits)
-    text = f"{units_in_words(work.lines)} ready at {work.point_id}, kept until {_moment(keep_until)}."
+    text = f"{units_in_words(work.lines)} ready at {where}, kept until {_moment(keep_until)}."
     order = replace(order, ranges=shift(order.ranges, picked_by(work), UnitState.PACKED, work.fulfilment_id))
     facts = {
         **_dates(waits),
@@ -89,6 +101,13 @@ def ready(order: Order, work: Fulfilment, shelf: str, actor: str, as_of: datetim
         "lines": unit_facts(work.lines),
     }
     return told(order, after, "ready_for_collection", text, as_of, actor=actor, facts=facts)
+
+
+def check_paid(order: Order, work: Fulfilment) -> None:
+    """Raises FailedPrecondition / NOT_CAPTURED: nobody is asked for money where a code opens a door."""
+    money = work.parcel.capture_state if work.parcel else CaptureState.NOT_NEEDED
+    if money not in CAPTURE_SETTLED:
+        raise FailedPrecondition("NOT_CAPTURED", "its money is not there yet", capture_state=money.value)
 
 
 def set_dates(order: Order, work: Fulfilment, closings: Sequence[datetime], as_of: datetime) -> Decision:
@@ -113,6 +132,8 @@ def collect(order: Order, work: Fulfilment, who: AtCounter, actor: str, as_of: d
     _check_person(who)
     if work.parcel and waits.handing and work.parcel.capture_state == CaptureState.PENDING:
         raise FailedPrecondition("COLLECTING", "its money is being taken: it is handed over when that is there")
+    if work.compartment:
+        raise FailedPrecondition("IN_LOCKER", f"it lies in compartment {work.compartment}: take it out first")
     holds.check_may_go_on(order, work, "what is collected")
     if who.is_code_right is not None and waits.locked_at:
         raise FailedPrecondition(
@@ -121,14 +142,19 @@ def collect(order: Order, work: Fulfilment, who: AtCounter, actor: str, as_of: d
     if who.is_code_right is False:
         return _wrong_code(order, work, waits, actor, as_of)
     proof = CODE if who.is_code_right else who.document_kind
-    handing = Handing(as_of, units, proof, who.collected_by, actor)
+    return hand(order, work, Handing(as_of, units, proof, who.collected_by, actor), as_of)
+
+
+def hand(order: Order, work: Fulfilment, handing: Handing, as_of: datetime) -> Decision:
+    """ready -> delivered to whoever may have it, or asked for its money first."""
+    waits, units = _check_waits(work), handing.units
     parcel = _parcel_for(order, work, waits, units)
     after = replace(work, parcel=parcel, collection=replace(waits, handing=handing))
     if parcel.capture_state in CAPTURE_SETTLED:
         return _handed_over(_with(order, after), after, as_of)
     text = f"Somebody collects {units_in_words(units)} at {work.point_id}: their money is asked for."
-    facts = parcel_facts(parcel) | {"lines": unit_facts(units), "handing_at": as_of.isoformat()}
-    return told(order, after, "collecting", text, as_of, actor=actor, facts=facts)
+    facts = parcel_facts(parcel) | {"lines": unit_facts(units), "handing_at": handing.at.isoformat()}
+    return told(order, after, "collecting", text, as_of, actor=handing.actor, facts=facts)
 
 
 def confirm_put_back(order: Order, work: Fulfilment, actor: str, as_of: datetime) -> Decision:
@@ -208,8 +234,10 @@ def next_date(order: Order) -> datetime | None:
     """When time does something about what waits; None while it does not."""
     if order.state is not OrderState.RELEASED or not order.content.is_collected:
         return None
-    waiting = [one.collection for one in order.fulfilments if one.collection and _is_idle(order, one)]
-    ends = [one.keep_until for one in waiting]
+    idle = [one for one in order.fulfilments if _is_idle(order, one)]
+    waiting = [one.collection for one in idle if one.collection]
+    # What a code still opens ends when the bank has closed it.
+    ends = [one.collection.keep_until for one in idle if one.collection and not one.compartment]
     reminders = [one.remind_at for one in waiting if one.remind_at and not one.reminded_at]
     return min((*ends, *reminders, *choosing.deadlines(order)), default=None)
 
@@ -226,7 +254,7 @@ def _in_time(order: Order, work: Fulfilment, now: datetime) -> Decision | None:
     waits = work.collection
     if waits is None or not _is_idle(order, work):
         return None
-    if waits.keep_until <= now:
+    if waits.keep_until <= now and not work.compartment:
         return _given_up(order, work, waits, now)
     if waits.remind_at and not waits.reminded_at and waits.remind_at <= now:
         after = replace(work, collection=replace(waits, reminded_at=now))
@@ -374,7 +402,8 @@ def _handed_over(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
     kept, came_for_nobody = _by_origin(without(to_store.at_counter(order.ranges, work), _triples(mine)))
     ranges = changed(ranges, mine, UnitState.DELIVERED)
     changed_order, facts, back = _money(order, _with(replace(order, ranges=ranges), after), work, LEFT, as_of)
-    text = f"{units_in_words(after.lines)} were collected at {work.point_id}"
+    where = f"from compartment {work.compartment} of" if work.compartment else "at"
+    text = f"{units_in_words(after.lines)} were collected {where} {work.point_id}"
     text += f"; {units_in_words(left)} left there." if left else "."
     facts |= {
         "parcel_id": closed.parcel_id,

@@ -1,10 +1,20 @@
 """What may be collected at a store, and how long it waits there: what channels and life cycles may say (STO-2)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from kit.errors import InvalidArgument
-from services.orders.domain.model import Buyer, CollectionTerms, Content, Fulfilment, Order, Window
+from services.orders.domain.model import (
+    Buyer,
+    CaptureMoment,
+    CollectionTerms,
+    Content,
+    Fulfilment,
+    LifeCycle,
+    Order,
+    Window,
+)
 
 _DAY = timedelta(days=1)
 _BOUNDS = (
@@ -49,6 +59,13 @@ def check_change(before: Content, after: Content) -> None:
         raise InvalidArgument("mode", "what is collected is placed anew to be sent, and the other way round")
     if before.is_paid_in_store and before.total != after.total:
         raise InvalidArgument("total", "an e-reservation is placed anew for other goods")
+
+
+def lived(content: Content, life_cycle: LifeCycle) -> LifeCycle:
+    """How such an order lives: at a locker nobody asks for money, so it is taken when it is prepared."""
+    if content.is_for_locker and life_cycle.capture_at is CaptureMoment.SHIPMENT:
+        return replace(life_cycle, capture_at=CaptureMoment.PREPARATION)
+    return life_cycle
 
 
 def opening_days(order: Order) -> int:

@@ -63,9 +63,18 @@ class DeliveryMode(StrEnum):
     E_RESERVATION = "e_reservation"
     # Collected at a store to which other points send what it lacks.
     SHIP_TO_STORE = "ship_to_store"
+    # Collected, as the first, from a compartment of a locker there.
+    STORE_LOCKER = "store_locker"
 
 
-_COLLECTED = frozenset({DeliveryMode.CLICK_AND_COLLECT, DeliveryMode.E_RESERVATION, DeliveryMode.SHIP_TO_STORE})
+_COLLECTED = frozenset(
+    {
+        DeliveryMode.CLICK_AND_COLLECT,
+        DeliveryMode.E_RESERVATION,
+        DeliveryMode.SHIP_TO_STORE,
+        DeliveryMode.STORE_LOCKER,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,6 +456,11 @@ class Content:
         return self.mode is DeliveryMode.E_RESERVATION
 
     @property
+    def is_for_locker(self) -> bool:
+        """Whether it is put into a locker of the store, where one is free."""
+        return self.mode is DeliveryMode.STORE_LOCKER
+
+    @property
     def taken(self) -> tuple[Line, ...]:
         """What the customer takes along."""
         return tuple(line for line in self.lines if line.taken_at_point_id)
@@ -662,6 +676,25 @@ class Collection:
 
 
 @dataclass(frozen=True, slots=True)
+class Locker:
+    """Of work that goes into a locker of its point: its compartment, if any. What opens it is kept nowhere.
+
+    `asked_at`: since when the bank may keep one for it; `key`: which of our keys its code is made with.
+    """
+
+    asked_at: datetime | None = None
+    compartment: str = ""
+    booked_at: datetime | None = None
+    key: str = ""
+    # None was free.
+    full_at: datetime | None = None
+    # Its code opens it no more: the store empties it, or has.
+    closed_at: datetime | None = None
+    # The bank keeps none for it any more.
+    released_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PutBack:
     """Units of a parcel that does not leave. `done_at`: when they lay on their shelf again."""
 
@@ -729,11 +762,26 @@ class Fulfilment:
     consolidates: bool = False
     # It was packed when it was cancelled: what is to be unpacked.
     put_back: PutBack | None = None
+    # Of what its customer wants to find in a locker of the point.
+    locker: Locker | None = None
 
     @property
     def is_collected(self) -> bool:
         """Whether its customer comes to the point for it: nobody carries it."""
         return not self.carrier_id and not self.taken
+
+    @property
+    def compartment(self) -> str:
+        """In which its customer finds it, now; empty: it lies in none that he can open."""
+        locker = self.locker
+        is_in = self.state is FulfilmentState.READY and locker and not locker.closed_at
+        return locker.compartment if locker and is_in else ""
+
+    @property
+    def coded_at(self) -> datetime | None:
+        """The instant that its code is made of: a locker is told its code before it is ready, and always the same."""
+        booked_at = self.locker.booked_at if self.locker else None
+        return booked_at or (self.collection.ready_at if self.collection else None)
 
     @property
     def has_left(self) -> bool:

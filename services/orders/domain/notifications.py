@@ -137,6 +137,7 @@ _KINDS: Mapping[str, tuple[Milestone, Sequence[str], Sequence[str]]] = {
     "parcel.loss_decided": (Milestone.SENT_AGAIN, ("work",), ()),
     "parcel.returning": (Milestone.RETURNING, ("work",), ()),
     "fulfilment.ready_for_collection": (Milestone.READY, ("work",), ()),
+    "fulfilment.moved_to_counter": (Milestone.READY, ("work", "at"), ()),
     "fulfilment.collection_reminder": (Milestone.COLLECTION_REMINDER, ("work",), ()),
     "fulfilment.collected": (Milestone.COLLECTED, ("work",), ()),
     "order.customer_asked": (Milestone.CUSTOMER_ASKED, ("choice_id",), ("choice_id", "lines")),

@@ -14,6 +14,7 @@ from services.orders.domain import (
     appointments,
     changes,
     collecting,
+    collection_terms,
     consolidating,
     fraud,
     holds,
@@ -83,7 +84,7 @@ def record(order_id: str, content: Content, life_cycle: LifeCycle, placed_at: da
         order_id=order_id,
         content=content,
         state=OrderState.RECORDED,
-        life_cycle=life_cycle,
+        life_cycle=collection_terms.lived(content, life_cycle),
         placed_at=placed_at,
         recorded_at=now,
         updated_at=now,
@@ -402,6 +403,8 @@ def _check_not_too_late(order: Order) -> None:
     why = ""
     if any(one.has_left for one in order.sent):
         why = "a parcel has left"
+    elif any(one.compartment for one in order.sent):
+        why = "its customer can open the compartment that it lies in: the store takes it out first"
     elif order.state in (OrderState.REFUSED, OrderState.CLOSED):
         why = f"the order is {order.state.value}"
     elif taking.rest_is_cancelled(order):

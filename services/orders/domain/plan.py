@@ -7,7 +7,16 @@ from datetime import datetime
 
 from kit.errors import InvalidArgument
 from kit.values.ids import derived_id
-from services.orders.domain.model import AwaitedUnits, Content, Fulfilment, FulfilmentLine, Leg, Order, Units
+from services.orders.domain.model import (
+    AwaitedUnits,
+    Content,
+    Fulfilment,
+    FulfilmentLine,
+    Leg,
+    Locker,
+    Order,
+    Units,
+)
 from services.orders.domain.ranges import LineRange, Ranges, quantity, take
 from services.orders.domain.states import FulfilmentState, UnitState
 
@@ -129,6 +138,7 @@ def _fulfilment(
         hand_over_from=leg.hand_over_from,
         awaited=_awaited(order, leg),
         consolidates=leg.consolidates,
+        locker=Locker() if order.content.is_for_locker and not leg.carrier_id else None,
     )
 
 

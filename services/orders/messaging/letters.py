@@ -51,6 +51,7 @@ _NAMES = (
     "trial_ends_short",
     "trial_due",
     "code",
+    "compartment",
     "keep_until",
     "keep_until_short",
     "choose_until",
@@ -189,6 +190,7 @@ def _names(
         "is_damaged": bool(work and work.state is FulfilmentState.DAMAGED),
         "is_collected": order.content.is_collected,
         "is_paid_in_store": order.content.is_paid_in_store,
+        "is_for_locker": order.content.is_for_locker,
     }
     if promise := _promise(order, work):
         names["promise"] = formats.window(promise.start, promise.end, zone, language)
@@ -239,6 +241,7 @@ def _of_collection(work: Fulfilment | None, codes: Codes, zone: ZoneInfo, langua
     keep_until = work.collection.keep_until
     return {
         "code": codes.of(work),
+        "compartment": work.compartment,
         "keep_until": formats.moment(keep_until, zone, language),
         "keep_until_short": formats.moment(keep_until, zone, language, is_short=True),
     }

@@ -8,6 +8,7 @@ from services.promise.domain.network import Mode
 
 CLICK_AND_COLLECT = "click_and_collect"
 E_RESERVATION = "e_reservation"
+STORE_LOCKER = "locker"
 
 
 class Appointments(Enum):
@@ -50,4 +51,5 @@ TERMS: Mapping[Mode, ModeTerms] = {
     Mode.CLICK_AND_COLLECT: ModeTerms(collected_with=CLICK_AND_COLLECT, by_carrier=False),
     Mode.SHIP_TO_STORE: ModeTerms(collected_with=CLICK_AND_COLLECT),
     Mode.E_RESERVATION: ModeTerms(collected_with=E_RESERVATION, by_carrier=False),
+    Mode.STORE_LOCKER: ModeTerms(collected_with=STORE_LOCKER, by_carrier=False, is_one_parcel=True),
 }

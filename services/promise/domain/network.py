@@ -33,6 +33,7 @@ class Mode(StrEnum):
     CLICK_AND_COLLECT = "click_and_collect"
     SHIP_TO_STORE = "ship_to_store"
     E_RESERVATION = "e_reservation"
+    STORE_LOCKER = "store_locker"
 
 
 class PointType(StrEnum):

@@ -5,13 +5,13 @@ Knows no point: what a service asks of a point is looked at by `candidates.py`.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kit.values.money import Money
 from services.promise.domain.calendars import DeliveryCalendar
 from services.promise.domain.levels import Levels
 from services.promise.domain.modes import TERMS, Appointments
-from services.promise.domain.network import Appointment, CarrierService, PlanRequest, ZoneTerms
+from services.promise.domain.network import Appointment, CarrierService, PlanRequest, RateStep, ZoneTerms
 from services.promise.domain.parcelling import tariff_of
 from services.promise.domain.rates import Step, limit_grams, steps_of, weighed
 from services.promise.domain.rulesets import Ruleset
@@ -87,12 +87,38 @@ class Offers:
         )
 
     def at_counter(self) -> Offer:
-        """Collected where it is prepared: nobody carries it, and it costs the customer nothing."""
+        """Collected where it is prepared: nobody carries it, and it costs the customer nothing.
+
+        A service of such a mode carries nothing either: it says what there is room for, of a locker's compartment.
+        """
         limit = sum(self._items[sku].weight_grams * units for sku, units in self._demand.items())
         service = CarrierService("", self._request.mode, 0, 0, (), 0, 0, ())
         terms = ZoneTerms("", 0, 0, (), Money(0, self._ruleset.currency))
         steps = (Step(max(1, limit), 0),)
-        return Offer("", service, terms, steps, steps, None, {})
+        offer = Offer("", service, terms, steps, steps, None, {})
+        room = self._room()
+        return offer if room is None else self._within(room, offer)
+
+    def _room(self) -> CarrierService | None:
+        services = (service for carrier in self._snapshot.carriers for service in carrier.services)
+        mode = self._request.mode
+        return next((one for one in services if one.mode is mode and not self._terms.by_carrier), None)
+
+    def _within(self, room: CarrierService, offer: Offer) -> Offer:
+        """What fits; nothing of a basket of which not all does, where there is one compartment."""
+        nothing = Money(0, self._ruleset.currency)
+        terms = ZoneTerms("", 0, 0, (RateStep(room.max_weight_grams, nothing),), nothing)
+        levels = Levels(room, terms, ()) if room.room_cubic_millimetres else None
+        misfits = self._misfits(room, terms, levels)
+        wanted = {sku: units for sku, units in self._demand.items() if sku not in misfits}
+        tariff = tariff_of(levels, self._items, wanted, 100, is_one_parcel=True) if levels and wanted else None
+        steps = tariff.steps if tariff else (Step(room.max_weight_grams, 0),)
+        found = replace(offer, rates=steps, steps=steps, misfits=misfits, tariff=tariff)
+        if wanted and not self._is_in_one_parcel(found):
+            # By weight or by volume: each article fits, all of them do not.
+            found = replace(offer, misfits=misfits | dict.fromkeys(wanted, "SEVERAL_PARCELS"))
+        self.misfits.update(found.misfits)
+        return found
 
     def _look(self) -> None:
         zones = self._snapshot.geography.zones(self._place.destination)

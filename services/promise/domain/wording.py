@@ -102,6 +102,7 @@ MODES = {
     Mode.CLICK_AND_COLLECT: "click and collect",
     Mode.SHIP_TO_STORE: "delivery to a store",
     Mode.E_RESERVATION: "reservation in a store",
+    Mode.STORE_LOCKER: "collection from a locker in a store",
 }
 
 

@@ -54,6 +54,7 @@ from tests.services.gateway import (
     fake_finance,
     fake_handover,
     fake_images,
+    fake_lockers,
     fake_merchandising,
     fake_notifications,
     fake_offers,
@@ -886,6 +887,7 @@ async def serving() -> AsyncIterator[Peers]:
     fake_trials.register(world, server)
     fake_notifications.register(world, server)
     fake_collections.register(world, server)
+    fake_lockers.register(world, server)
     fake_store_work.register(world, server)
     fake_desk.register(world, server)
     fake_customers.register(world, server)

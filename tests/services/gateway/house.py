@@ -41,6 +41,7 @@ from oms.orders.v1.desk_service_pb2_grpc import add_DeskServiceServicer_to_serve
 from oms.orders.v1.document_service_pb2_grpc import add_DocumentServiceServicer_to_server
 from oms.orders.v1.erasure_service_pb2_grpc import add_ErasureServiceServicer_to_server
 from oms.orders.v1.figures_service_pb2_grpc import add_FiguresServiceServicer_to_server
+from oms.orders.v1.locker_service_pb2_grpc import add_LockerServiceServicer_to_server
 from oms.orders.v1.manifest_service_pb2_grpc import add_ManifestServiceServicer_to_server
 from oms.orders.v1.notification_service_pb2_grpc import add_NotificationServiceServicer_to_server
 from oms.orders.v1.offers_service_pb2_grpc import add_OffersServiceServicer_to_server
@@ -102,6 +103,8 @@ from services.orders.consolidating import Consolidating
 from services.orders.consolidation_rpc import ConsolidationRpc
 from services.orders.customers import Customers
 from services.orders.customers_rpc import CustomerRpc
+from services.orders.depositing import Depositing
+from services.orders.depositing_rpc import LockerRpc
 from services.orders.desk import Desk
 from services.orders.desk_rpc import DeskRpc
 from services.orders.domain.erasing import Retention
@@ -269,7 +272,10 @@ def _add_orders(server: grpc.aio.Server, engine: AsyncEngine, bell: Bell) -> Non
     links, codes = Links(["a key of tests"], "https://shop.test"), Codes(["a key of tests"])
     add_ChangeServiceServicer_to_server(ChangesRpc(Amending(*of_orders, identities)), server)
     add_TrialServiceServicer_to_server(TrialRpc(Trying(*of_orders)), server)
-    add_CollectionServiceServicer_to_server(CollectionRpc(Collecting(*of_orders, codes, identities)), server)
+    depositing = Depositing(*of_orders, codes, {})
+    collecting = CollectionRpc(Collecting(*of_orders, codes, identities), depositing)
+    add_CollectionServiceServicer_to_server(collecting, server)
+    add_LockerServiceServicer_to_server(LockerRpc(depositing), server)
     add_ConsolidationServiceServicer_to_server(ConsolidationRpc(Consolidating(*of_orders)), server)
     add_PickingServiceServicer_to_server(PickingRpc(PickLists(*of_orders)), server)
     add_ManifestServiceServicer_to_server(ManifestRpc(Manifests(*of_orders, "9520417")), server)

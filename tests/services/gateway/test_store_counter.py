@@ -8,6 +8,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import Role
 from services.gateway.console.store import collecting_words
 from tests.services.gateway.fake_collections import CODE, waiting
+from tests.services.gateway.fake_lockers import COMPARTMENT, kept
 from tests.services.gateway.fakes import World
 from tests.services.gateway.test_console import sign_in
 from tests.services.gateway.tokens import Issuer
@@ -158,6 +159,34 @@ async def test_each_state_says_what_to_do(anna: httpx.AsyncClient, world: World)
     assert "Hand it over now" in (await anna.get(WORK)).text
     put(world, orders.FULFILMENT_STATE_CANCELLED)
     assert (await anna.get(WORK)).status_code == 404
+
+
+async def test_a_compartment_is_booked_filled_and_emptied_before_what_was_in_it_is_put_back(
+    anna: httpx.AsyncClient, world: World
+) -> None:
+    work = put(world, orders.FULFILMENT_STATE_PICKED)
+    work.locker.SetInParent()
+    assert 'value="compartment"' in (await anna.get(WORK)).text
+    booked = await anna.post(WORK, data={"act": "compartment", "key": "k1"})
+    assert (booked.status_code, booked.headers["location"]) == (303, f"{WORK}?done=compartment")
+    work.CopyFrom(kept(orders.FULFILMENT_STATE_PICKED))
+    page = (await anna.get(WORK)).text
+    assert "Put it into compartment" in page
+    assert COMPARTMENT in page
+    await anna.post(WORK, data={"act": "ready", "key": "k2"})
+    await anna.post(WORK, data={"act": "ready", "key": "k3", "at_counter": "1"})
+    assert [one.at_counter for one in world.calls("MarkReady")] == [False, True]
+    work.CopyFrom(kept(orders.FULFILMENT_STATE_READY))
+    page = (await anna.get(WORK)).text
+    assert 'name="code"' not in page
+    assert 'value="take_out"' in page
+    await anna.post(WORK, data={"act": "take_out", "key": "k4"})
+    assert world.calls("TakeOut")[0].actor == "anna"
+    work.CopyFrom(waiting(orders.FULFILMENT_STATE_PICKED))
+    work.locker.full_at.GetCurrentTime()
+    page = (await anna.get(WORK)).text
+    assert "No compartment is free" in page
+    assert 'name="shelf"' in page
 
 
 async def test_an_associate_sees_the_own_counter_only(

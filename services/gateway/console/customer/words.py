@@ -81,6 +81,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "collected_at": ("Collected at", "Retrait à"),
     "code_show": ("Show this code at the counter.", "Présentez ce code au comptoir."),
     "code_picture": ("The code as a picture, to be scanned", "Le code en image, à scanner"),
+    "code_opens": (
+        "This code opens the locker of the store, compartment",
+        "Ce code ouvre le casier du magasin, numéro",
+    ),
     "kept_until": ("Kept for you until", "Gardée pour vous jusqu'au"),
     "question": ("Your store does not have all of it", "Votre magasin n'a pas tout"),
     "question_what": (

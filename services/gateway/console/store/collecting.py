@@ -21,9 +21,10 @@ from services.gateway.console.store.live import marks_of
 from services.gateway.console.store.showing import body, own_place
 from services.gateway.guard import ClientsAre
 from services.gateway.places import Place
-from services.gateway.routes import collections, work
+from services.gateway.routes import collections, lockers, work
 from services.gateway.routes.common import FulfilmentId, PointId
 from services.gateway.schemas.collections import CollectedUnitsView, HandedToCustomer, PutAside, SaidCode
+from services.gateway.schemas.lockers import TakenOut
 from services.gateway.schemas.work import FulfilmentDetail, FulfilmentView, WorkFilters
 from services.gateway.walking import shelves_of
 
@@ -106,7 +107,10 @@ async def read_waiting(
 
 @collecting_pages.post("/console/store/{point_id}/counter/{fulfilment_id}")
 async def act(request: Request, clients: ClientsAre, point_id: PointId, fulfilment_id: FulfilmentId) -> Response:
-    """Puts aside, hands over or confirms what is back, then shows what follows. A repeated `key` does it once."""
+    """Puts aside, hands over or confirms what is back, or sees to a locker; then shows what follows.
+
+    A repeated `key` does it once.
+    """
     caller = session.caller_of(request)
     session.check_same_site(request)
     await own_place(request, clients, point_id)
@@ -114,17 +118,22 @@ async def act(request: Request, clients: ClientsAre, point_id: PointId, fulfilme
         name, key = _text(form, "act"), _text(form, "key") or None
         try:
             if name == "ready":
-                shelf = PutAside(shelf=_text(form, "shelf")[:40])
+                is_at_counter = bool(_text(form, "at_counter"))
+                shelf = PutAside(shelf=_text(form, "shelf")[:40], at_counter=is_at_counter)
                 await collections.mark_ready(fulfilment_id, shelf, caller, clients, key)
+            elif name == "compartment":
+                await lockers.book(fulfilment_id, caller, clients, key)
+            elif name == "take_out":
+                await lockers.take_out(fulfilment_id, TakenOut(), caller, clients, key)
             elif name == "collect":
                 await collections.collect(fulfilment_id, _collected(form), caller, clients, key)
             elif name == "put_back":
                 await collections.confirm_put_back(fulfilment_id, caller, clients, key)
             else:
-                raise InvalidArgument("act", "one of ready, collect, put_back")
+                raise InvalidArgument("act", "one of ready, compartment, take_out, collect, put_back")
         except OmsError as error:
             return await _shown(request, clients, point_id, fulfilment_id, error=error)
-    if name == "collect":
+    if name in ("collect", "compartment", "take_out"):
         return RedirectResponse(f"{request.url.path}?done={name}", 303)
     return RedirectResponse(f"/console/store/{point_id}/counter?done={name}", 303)
 

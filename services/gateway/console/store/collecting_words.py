@@ -19,6 +19,25 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "lies_at": ("Lies at", "Se trouve en"),
     "shelf": ("Where it lies (shelf, bin)", "Où il se trouve (étagère, bac)"),
     "put_aside": ("Put aside for the customer", "Mettre de côté pour le client"),
+    "for_locker": (
+        "The customer wants to find it in a locker.",
+        "Le client veut le retirer dans un casier.",
+    ),
+    "book_compartment": ("Book a compartment", "Réserver un casier"),
+    "compartment": ("Compartment", "Casier"),
+    "put_into": ("Put it into compartment", "Déposez-le dans le casier"),
+    "is_in": ("It is in", "C'est déposé"),
+    "locker_full": (
+        "No compartment is free: put it aside at the counter.",
+        "Aucun casier n'est libre : mettez-le de côté au comptoir.",
+    ),
+    "in_locker": (
+        "The customer opens it with the code. Nothing is to be done.",
+        "Le client l'ouvre avec le code. Rien à faire.",
+    ),
+    "empty_compartment": ("Take it out first: compartment", "À sortir d'abord du casier"),
+    "take_out": ("Take it out, to the counter", "Le sortir, au comptoir"),
+    "put_at_counter": ("Put aside at the counter instead", "Mettre plutôt de côté au comptoir"),
     "for_customer": ("For", "Pour"),
     "code": ("The customer's code", "Code du client"),
     "without_code": ("No code? Look at a document", "Pas de code ? Vérifier une pièce"),
@@ -87,6 +106,13 @@ _PROBLEMS: Mapping[str, tuple[str, str]] = {
         "Other articles of it are paid already: hand these over.",
         "D'autres articles sont déjà payés : remettez ceux-là.",
     ),
+    "LOCKER_AWAY": (
+        "The lockers do not answer. Try again, or put it aside at the counter.",
+        "Les casiers ne répondent pas. Réessayez, ou mettez-le de côté au comptoir.",
+    ),
+    "NO_LOCKER_BANK": ("There are no lockers here.", "Il n'y a pas de casiers ici."),
+    "IN_LOCKER": ("It lies in a compartment: take it out first.", "Il est dans un casier : sortez-le d'abord."),
+    "NOT_IN_LOCKER": ("It lies in no compartment any more.", "Il n'est plus dans un casier."),
     "NOTHING_TO_PUT_BACK": ("It is back already.", "C'est déjà remis."),
 }
 

@@ -10,7 +10,7 @@ import pytest
 from services.promise.domain import listing, quoting
 from services.promise.domain import network as n
 from services.promise.domain.listing import Listed, ListedOption
-from services.promise.domain.modes import CLICK_AND_COLLECT, E_RESERVATION
+from services.promise.domain.modes import CLICK_AND_COLLECT, E_RESERVATION, STORE_LOCKER
 from services.promise.domain.plans import DeliveryOption, NotOffered
 from services.promise.domain.rulesets import LowCover, Markdown, PriorityCost, Ruleset, Tier
 from services.promise.domain.snapshot import Snapshot
@@ -78,7 +78,7 @@ def random_network(random: Random, points: int = 0) -> Snapshot:
             ),
             capabilities=frozenset(
                 ability
-                for ability in (n.SHIP_FROM_STORE, CLICK_AND_COLLECT, E_RESERVATION)
+                for ability in (n.SHIP_FROM_STORE, CLICK_AND_COLLECT, E_RESERVATION, STORE_LOCKER)
                 if random.random() < 0.7
             ),
             brands=random.choice((frozenset(), frozenset(), frozenset({"b"}))),

@@ -8,7 +8,7 @@ import pytest
 
 from services.promise.domain import engine, quoting
 from services.promise.domain import network as n
-from services.promise.domain.modes import CLICK_AND_COLLECT, E_RESERVATION
+from services.promise.domain.modes import CLICK_AND_COLLECT, E_RESERVATION, STORE_LOCKER
 from services.promise.domain.plans import DeliveryOption
 from services.promise.domain.snapshot import Snapshot
 from tests.services.promise.network import (
@@ -279,6 +279,51 @@ def test_a_store_works_and_hands_over_in_its_hours(now: datetime, expected: n.Wi
     assert option(shop, collect(("x", 1), now=now)).plan.window == expected
 
 
+# What a compartment takes: a service of the mode, which goes nowhere.
+_CASIER = {"max_weight_grams": 4_000, "zones": (), **LOCKER}
+
+
+@pytest.mark.parametrize(
+    ("asked", "item", "expected"),
+    [
+        ((("x", 4),), n.Item("x", "", 1_000, 600, (400, 100)), ""),
+        ((("x", 5),), n.Item("x", "", 1_000), "SEVERAL_PARCELS"),
+        ((("x", 5),), n.Item("x", "", 100, 600, (400, 100)), "SEVERAL_PARCELS"),
+        ((("x", 1),), n.Item("x", "", 1_000, 601, (400, 100)), "TOO_LONG"),
+        ((("x", 1),), n.Item("x", "", 1_000, 600, (401, 100)), "TOO_LARGE"),
+        ((("x", 1),), n.Item("x", "", 4_001), "TOO_HEAVY"),
+        # Of two articles one does not fit: the basket does not.
+        ((("x", 1), ("y", 1)), n.Item("x", "", 4_001), "TOO_HEAVY"),
+    ],
+)
+def test_a_locker_of_a_store_takes_what_it_has_and_what_one_compartment_takes(
+    asked: tuple[tuple[str, int], ...], item: n.Item, expected: str
+) -> None:
+    able = store("rivoli", collections=(), capabilities=frozenset({STORE_LOCKER}))
+    items = [item, n.Item("y", "", 100)]
+    casier = one_service(n.Mode.STORE_LOCKER, **_CASIER)
+    shop = snapshot([able, point("w")], stock({"x": {"rivoli": 9, "w": 9}, "y": {"rivoli": 9}}), casier, items)
+    wanted = collect(*asked, mode=n.Mode.STORE_LOCKER)
+    answer = quoted(shop, wanted)
+    if expected:
+        outcome = engine.plan(shop, wanted, RULES)
+        assert not outcome.is_complete
+        assert answer["reasons"]["store_locker"] == outcome.unplanned[0].reason == expected
+    else:
+        assert ("store_locker", "rivoli", None) in answer["options"]
+        leg = option(shop, wanted).plan.legs[0]
+        assert (leg.carrier_id, leg.service_id, leg.parcels, leg.shipping_cost_minor) == ("", "", 1, 0)
+
+
+def test_a_store_without_a_locker_offers_none_and_without_its_size_all_fits() -> None:
+    large = n.Item("x", "", 90_000, 2_000, (1_000, 1_000))
+    shop = snapshot([store("rivoli")], stock({"x": {"rivoli": 2}}), [], [large])
+    wanted = collect(("x", 1), mode=n.Mode.STORE_LOCKER)
+    assert reason(shop, wanted) == "NOT_COLLECTED_THERE"
+    able = store("rivoli", capabilities=frozenset({STORE_LOCKER}))
+    assert option(snapshot([able], stock({"x": {"rivoli": 2}}), [], [large]), wanted).point_id == "rivoli"
+
+
 def test_only_the_store_itself_counts_for_what_is_collected() -> None:
     points = [store("rivoli"), store("other"), point("w")]
     shop = snapshot(points, stock({"x": {"rivoli": 1, "other": 9, "w": 9}}))
@@ -362,6 +407,7 @@ def test_every_mode_is_offered_or_says_why_not() -> None:
         ("e_reservation", "rivoli", None),
     ]
     assert set(answer["reasons"]) == {mode.value for mode in n.Mode} - {name for name, _, _ in answer["options"]}
+    assert answer["reasons"].pop("store_locker") == "NO_STORE_NEAR"
     assert set(answer["reasons"].values()) == {"NO_CARRIER"}
 
 

@@ -33,11 +33,14 @@ class MarkReadyRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     REACH_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    AT_COUNTER_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     shelf: _builtins.str
     """Where it waits, for whoever hands it over: a shelf, a bin; may be empty, at most 40 characters."""
     actor: _builtins.str
+    at_counter: _builtins.bool
+    """Though a compartment is booked for it."""
     @_builtins.property
     def reach(self) -> _orders_service_pb2.Reach: ...
     @_builtins.property
@@ -51,10 +54,11 @@ class MarkReadyRequest(_message.Message):
         actor: _builtins.str = ...,
         reach: _orders_service_pb2.Reach | None = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        at_counter: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id", "shelf", b"shelf"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "at_counter", b"at_counter", "fulfilment_id", b"fulfilment_id", "reach", b"reach", "request_id", b"request_id", "shelf", b"shelf"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -465,9 +469,12 @@ class CollectionCode(_message.Message):
     POINT_ID_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     KEEP_UNTIL_FIELD_NUMBER: _builtins.int
+    COMPARTMENT_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     point_id: _builtins.str
     code: _builtins.str
+    compartment: _builtins.str
+    """Of a locker, that the code opens; empty: it waits at the counter."""
     @_builtins.property
     def keep_until(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -477,10 +484,11 @@ class CollectionCode(_message.Message):
         point_id: _builtins.str = ...,
         code: _builtins.str = ...,
         keep_until: _timestamp_pb2.Timestamp | None = ...,
+        compartment: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["keep_until", b"keep_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "fulfilment_id", b"fulfilment_id", "keep_until", b"keep_until", "point_id", b"point_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "compartment", b"compartment", "fulfilment_id", b"fulfilment_id", "keep_until", b"keep_until", "point_id", b"point_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -111,8 +111,9 @@ class CollectionServiceServicer:
     """
 
     def MarkReady(self, request, context):
-        """PICKED -> READY: it was put aside, and waits until the terms of the life cycle end. FAILED_PRECONDITION /
-        NOT_COLLECTED (a carrier takes it), NOT_PERSONALISED, CANCELLED, ILLEGAL_TRANSITION.
+        """PICKED -> READY: it was put aside, or into its compartment, and waits until the terms of the life cycle end.
+        FAILED_PRECONDITION / NOT_COLLECTED (a carrier takes it), NOT_PERSONALISED, CANCELLED, ILLEGAL_TRANSITION; of a
+        compartment NOT_CAPTURED, and UNAVAILABLE / LOCKER_AWAY: it is not ready then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,7 +122,7 @@ class CollectionServiceServicer:
     def Collect(self, request, context):
         """READY -> DELIVERED, at once or as soon as its money is there. FAILED_PRECONDITION / NOT_READY, NOT_COLLECTED,
         WRONG_CODE (`attempts_left`), CODE_LOCKED, NOT_CAPTURED, COLLECTING (its money is being taken), PAID_FOR_OTHERS,
-        ON_HOLD, CANCELLED.
+        IN_LOCKER (take it out first), ON_HOLD, CANCELLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

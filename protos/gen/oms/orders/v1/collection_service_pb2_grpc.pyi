@@ -37,13 +37,14 @@ class CollectionServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CollectionServiceAsyncStub: ...
     MarkReady: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.MarkReadyRequest, _collection_service_pb2.MarkReadyResponse]
-    """PICKED -> READY: it was put aside, and waits until the terms of the life cycle end. FAILED_PRECONDITION /
-    NOT_COLLECTED (a carrier takes it), NOT_PERSONALISED, CANCELLED, ILLEGAL_TRANSITION.
+    """PICKED -> READY: it was put aside, or into its compartment, and waits until the terms of the life cycle end.
+    FAILED_PRECONDITION / NOT_COLLECTED (a carrier takes it), NOT_PERSONALISED, CANCELLED, ILLEGAL_TRANSITION; of a
+    compartment NOT_CAPTURED, and UNAVAILABLE / LOCKER_AWAY: it is not ready then.
     """
     Collect: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.CollectRequest, _collection_service_pb2.CollectResponse]
     """READY -> DELIVERED, at once or as soon as its money is there. FAILED_PRECONDITION / NOT_READY, NOT_COLLECTED,
     WRONG_CODE (`attempts_left`), CODE_LOCKED, NOT_CAPTURED, COLLECTING (its money is being taken), PAID_FOR_OTHERS,
-    ON_HOLD, CANCELLED.
+    IN_LOCKER (take it out first), ON_HOLD, CANCELLED.
     """
     UnlockCollection: _grpc.UnaryUnaryMultiCallable[_collection_service_pb2.UnlockCollectionRequest, _collection_service_pb2.UnlockCollectionResponse]
     """The code may be tried again. FAILED_PRECONDITION / NOT_LOCKED."""
@@ -82,13 +83,14 @@ class CollectionServiceAsyncStub(CollectionServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     MarkReady: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.MarkReadyRequest, _collection_service_pb2.MarkReadyResponse]  # type: ignore[assignment]
-    """PICKED -> READY: it was put aside, and waits until the terms of the life cycle end. FAILED_PRECONDITION /
-    NOT_COLLECTED (a carrier takes it), NOT_PERSONALISED, CANCELLED, ILLEGAL_TRANSITION.
+    """PICKED -> READY: it was put aside, or into its compartment, and waits until the terms of the life cycle end.
+    FAILED_PRECONDITION / NOT_COLLECTED (a carrier takes it), NOT_PERSONALISED, CANCELLED, ILLEGAL_TRANSITION; of a
+    compartment NOT_CAPTURED, and UNAVAILABLE / LOCKER_AWAY: it is not ready then.
     """
     Collect: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.CollectRequest, _collection_service_pb2.CollectResponse]  # type: ignore[assignment]
     """READY -> DELIVERED, at once or as soon as its money is there. FAILED_PRECONDITION / NOT_READY, NOT_COLLECTED,
     WRONG_CODE (`attempts_left`), CODE_LOCKED, NOT_CAPTURED, COLLECTING (its money is being taken), PAID_FOR_OTHERS,
-    ON_HOLD, CANCELLED.
+    IN_LOCKER (take it out first), ON_HOLD, CANCELLED.
     """
     UnlockCollection: _aio.UnaryUnaryMultiCallable[_collection_service_pb2.UnlockCollectionRequest, _collection_service_pb2.UnlockCollectionResponse]  # type: ignore[assignment]
     """The code may be tried again. FAILED_PRECONDITION / NOT_LOCKED."""
@@ -130,8 +132,9 @@ class CollectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _collection_service_pb2.MarkReadyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_collection_service_pb2.MarkReadyResponse, _abc.Awaitable[_collection_service_pb2.MarkReadyResponse]]:
-        """PICKED -> READY: it was put aside, and waits until the terms of the life cycle end. FAILED_PRECONDITION /
-        NOT_COLLECTED (a carrier takes it), NOT_PERSONALISED, CANCELLED, ILLEGAL_TRANSITION.
+        """PICKED -> READY: it was put aside, or into its compartment, and waits until the terms of the life cycle end.
+        FAILED_PRECONDITION / NOT_COLLECTED (a carrier takes it), NOT_PERSONALISED, CANCELLED, ILLEGAL_TRANSITION; of a
+        compartment NOT_CAPTURED, and UNAVAILABLE / LOCKER_AWAY: it is not ready then.
         """
 
     @_abc_1.abstractmethod
@@ -142,7 +145,7 @@ class CollectionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_collection_service_pb2.CollectResponse, _abc.Awaitable[_collection_service_pb2.CollectResponse]]:
         """READY -> DELIVERED, at once or as soon as its money is there. FAILED_PRECONDITION / NOT_READY, NOT_COLLECTED,
         WRONG_CODE (`attempts_left`), CODE_LOCKED, NOT_CAPTURED, COLLECTING (its money is being taken), PAID_FOR_OTHERS,
-        ON_HOLD, CANCELLED.
+        IN_LOCKER (take it out first), ON_HOLD, CANCELLED.
         """
 
     @_abc_1.abstractmethod

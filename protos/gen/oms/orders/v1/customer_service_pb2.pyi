@@ -350,6 +350,7 @@ class CustomerParcel(_message.Message):
     DECISION_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     KEEP_UNTIL_FIELD_NUMBER: _builtins.int
+    COMPARTMENT_FIELD_NUMBER: _builtins.int
     stage: _builtins.str
     """"waiting", "preparing", "ready", "on_its_way", "out_for_delivery", "attempted", "delivered", "taken", "lost",
     "returning", "returned", "to_store", "to_collect", "collected".
@@ -369,6 +370,8 @@ class CustomerParcel(_message.Message):
     """What becomes of a lost one: "reship" or "refund"; empty while that is not decided."""
     code: _builtins.str
     """Of what is ready at its store: shown at the counter, and until when it is kept."""
+    compartment: _builtins.str
+    """Of a locker of the store, that the code opens; empty: it waits at the counter."""
     @_builtins.property
     def units(self) -> _containers.RepeatedCompositeFieldContainer[Global___CustomerUnits]: ...
     @_builtins.property
@@ -411,10 +414,11 @@ class CustomerParcel(_message.Message):
         decision: _builtins.str = ...,
         code: _builtins.str = ...,
         keep_until: _timestamp_pb2.Timestamp | None = ...,
+        compartment: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["delivered_at", b"delivered_at", "expected", b"expected", "handed_over_at", b"handed_over_at", "keep_until", b"keep_until", "promised", b"promised", "released_at", b"released_at", "waits_until", b"waits_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "cause", b"cause", "code", b"code", "decision", b"decision", "delivered_at", b"delivered_at", "expected", b"expected", "failure_reason", b"failure_reason", "handed_over_at", b"handed_over_at", "keep_until", b"keep_until", "point_id", b"point_id", "promised", b"promised", "released_at", b"released_at", "sent_again", b"sent_again", "stage", b"stage", "tracking_code", b"tracking_code", "units", b"units", "waits_until", b"waits_until"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "cause", b"cause", "code", b"code", "compartment", b"compartment", "decision", b"decision", "delivered_at", b"delivered_at", "expected", b"expected", "failure_reason", b"failure_reason", "handed_over_at", b"handed_over_at", "keep_until", b"keep_until", "point_id", b"point_id", "promised", b"promised", "released_at", b"released_at", "sent_again", b"sent_again", "stage", b"stage", "tracking_code", b"tracking_code", "units", b"units", "waits_until", b"waits_until"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2990,6 +2990,7 @@ class Fulfilment(_message.Message):
     PUT_BACK_FIELD_NUMBER: _builtins.int
     JOINS_FIELD_NUMBER: _builtins.int
     CONSOLIDATES_FIELD_NUMBER: _builtins.int
+    LOCKER_FIELD_NUMBER: _builtins.int
     fulfilment_id: _builtins.str
     order_id: _builtins.str
     point_id: _builtins.str
@@ -3066,6 +3067,10 @@ class Fulfilment(_message.Message):
     def put_back(self) -> Global___PutBack:
         """It was packed when it was cancelled."""
 
+    @_builtins.property
+    def locker(self) -> Global___Locker:
+        """Its customer finds it in a locker of the point."""
+
     def __init__(
         self,
         *,
@@ -3100,14 +3105,63 @@ class Fulfilment(_message.Message):
         put_back: Global___PutBack | None = ...,
         joins: _builtins.str = ...,
         consolidates: _builtins.bool = ...,
+        locker: Global___Locker | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "put_back", b"put_back", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["collection", b"collection", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "locker", b"locker", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "put_back", b"put_back", "start_missed_at", b"start_missed_at", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "collected", b"collected", "collection", b"collection", "consolidates", b"consolidates", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "joins", b"joins", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "point_id", b"point_id", "put_back", b"put_back", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaited", b"awaited", "carrier_id", b"carrier_id", "collected", b"collected", "collection", b"collection", "consolidates", b"consolidates", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "joins", b"joins", "latest_start", b"latest_start", "lines", b"lines", "locker", b"locker", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "offer_deadline", b"offer_deadline", "order_id", b"order_id", "parcel", b"parcel", "personalised_at", b"personalised_at", "personalising_since", b"personalising_since", "picking", b"picking", "point_id", b"point_id", "put_back", b"put_back", "refusal_reason", b"refusal_reason", "replaces", b"replaces", "round", b"round", "service_id", b"service_id", "start_missed_at", b"start_missed_at", "state", b"state", "taken", b"taken", "unclaimed_since", b"unclaimed_since", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Fulfilment: _TypeAlias = Fulfilment  # noqa: Y015
+
+@_typing.final
+class Locker(_message.Message):
+    """The compartment of a store's locker that work is put into (LockerService). What opens it is in none of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMPARTMENT_FIELD_NUMBER: _builtins.int
+    BOOKED_AT_FIELD_NUMBER: _builtins.int
+    FULL_AT_FIELD_NUMBER: _builtins.int
+    CLOSED_AT_FIELD_NUMBER: _builtins.int
+    RELEASED_AT_FIELD_NUMBER: _builtins.int
+    HOLDS_FIELD_NUMBER: _builtins.int
+    compartment: _builtins.str
+    """As it is written on its door; empty: none is booked."""
+    holds: _builtins.bool
+    """It lies in the compartment now, for its customer."""
+    @_builtins.property
+    def booked_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def full_at(self) -> _timestamp_pb2.Timestamp:
+        """When none was free: it waits at the counter then."""
+
+    @_builtins.property
+    def closed_at(self) -> _timestamp_pb2.Timestamp:
+        """From then on the customer's code opens it no more."""
+
+    @_builtins.property
+    def released_at(self) -> _timestamp_pb2.Timestamp:
+        """When the compartment was given back."""
+
+    def __init__(
+        self,
+        *,
+        compartment: _builtins.str = ...,
+        booked_at: _timestamp_pb2.Timestamp | None = ...,
+        full_at: _timestamp_pb2.Timestamp | None = ...,
+        closed_at: _timestamp_pb2.Timestamp | None = ...,
+        released_at: _timestamp_pb2.Timestamp | None = ...,
+        holds: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "closed_at", b"closed_at", "full_at", b"full_at", "released_at", b"released_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booked_at", b"booked_at", "closed_at", b"closed_at", "compartment", b"compartment", "full_at", b"full_at", "holds", b"holds", "released_at", b"released_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Locker: _TypeAlias = Locker  # noqa: Y015
 
 @_typing.final
 class Collection(_message.Message):

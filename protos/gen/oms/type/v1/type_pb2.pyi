@@ -43,6 +43,8 @@ class _DeliveryModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Delivery
     """Collected at a store to which it is sent."""
     DELIVERY_MODE_E_RESERVATION: _DeliveryMode.ValueType  # 10
     """Put aside at a store that has it; the customer looks at it there, and pays there or not at all."""
+    DELIVERY_MODE_STORE_LOCKER: _DeliveryMode.ValueType  # 400
+    """Put into a compartment of the locker of a store that has it; the customer opens it with a code."""
 
 class DeliveryMode(_DeliveryMode, metaclass=_DeliveryModeEnumTypeWrapper):
     """How a customer receives the goods."""
@@ -66,6 +68,8 @@ DELIVERY_MODE_SHIP_TO_STORE: DeliveryMode.ValueType  # 9
 """Collected at a store to which it is sent."""
 DELIVERY_MODE_E_RESERVATION: DeliveryMode.ValueType  # 10
 """Put aside at a store that has it; the customer looks at it there, and pays there or not at all."""
+DELIVERY_MODE_STORE_LOCKER: DeliveryMode.ValueType  # 400
+"""Put into a compartment of the locker of a store that has it; the customer opens it with a code."""
 Global___DeliveryMode: _TypeAlias = DeliveryMode  # noqa: Y015
 
 class _PointType:
