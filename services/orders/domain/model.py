@@ -779,7 +779,7 @@ class Fulfilment:
 
     @property
     def coded_at(self) -> datetime | None:
-        """The instant that its code is made of: a locker is told its code before it is ready, and always the same."""
+        """The instant that its code is made of: a locker is told its code before it is ready."""
         booked_at = self.locker.booked_at if self.locker else None
         return booked_at or (self.collection.ready_at if self.collection else None)
 
