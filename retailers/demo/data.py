@@ -128,6 +128,7 @@ def _item(row: Mapping[str, str], channels: list[dict[str, Any]]) -> inventory.I
             for sku, units in (part.split("*") for part in row["parts"].split())
         ],
         personalisations=[_personalisation(field, channels) for field in row["personalisations"].split()],
+        substitutes=row["substitutes"].split(),
         prices=[
             inventory.ChannelPrice(
                 channel_id=channel["channel_id"],

@@ -24,6 +24,7 @@ item = Table(
     Column("format", Text),
     Column("parts", JSONB),
     Column("personalisations", JSONB),
+    Column("substitutes", ARRAY(Text)),
 )
 
 stock_point = Table(

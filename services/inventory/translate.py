@@ -87,6 +87,7 @@ def item_in(message: pb.Item) -> Item:
             )
             for field in message.personalisations
         ),
+        substitutes=tuple(message.substitutes),
     )
 
 
@@ -135,6 +136,7 @@ def item_out(item: Item) -> pb.Item:
             )
             for field in item.personalisations
         ],
+        substitutes=item.substitutes,
     )
 
 

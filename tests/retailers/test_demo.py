@@ -62,6 +62,13 @@ def test_items_have_right_gtins_sizes_and_a_price_on_each_channel(retailer: Reta
         assert all(price.price.amount_minor > 0 for price in item.prices)
 
 
+def test_what_is_given_instead_exists_and_costs_the_same(retailer: Retailer) -> None:
+    items = {item.sku: item for item in retailer.items}
+    pairs = [(item, items[sku]) for item in retailer.items for sku in item.substitutes]
+    assert pairs
+    assert all(one.prices == other.prices and one.sku != other.sku for one, other in pairs)
+
+
 def test_bundles_have_parts_that_exist_and_no_stock_and_a_sample_shares_a_reference(retailer: Retailer) -> None:
     items = {item.sku: item for item in retailer.items}
     bundles = {sku for sku, item in items.items() if item.parts}

@@ -119,6 +119,11 @@ class Item(Sent):
         description="Of a bundle: it has no stock, and can be taken where its parts can",
     )
     personalisations: list[PersonalisationField] = Field(default_factory=list, max_length=20)
+    substitutes: list[Sku] = Field(
+        default_factory=list,
+        max_length=20,
+        description="What a point may give instead where the customer allows it, best first",
+    )
 
 
 class Items(Sent):

@@ -85,6 +85,7 @@ class ItemView(Shown):
     format: str
     parts: list[BundlePartView]
     personalisations: list[PersonalisationView]
+    substitutes: list[str]
 
 
 class PositionView(Shown):

@@ -47,6 +47,7 @@ class Item:
 
     Before `release_date` (ISO 8601, empty for none) nothing is delivered or handed over. Items that are formats of
     one article share its `reference` (SPEC STK-10); an empty `format` is the full size. `parts`: of a bundle.
+    `substitutes`: what a point may give instead where the customer allows it, best first.
     """
 
     sku: str
@@ -65,6 +66,7 @@ class Item:
     format: str = ""
     parts: Parts = ()
     personalisations: tuple[Personalisation, ...] = ()
+    substitutes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

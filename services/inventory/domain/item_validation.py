@@ -11,6 +11,7 @@ from services.inventory.domain.validation import Problem
 
 MAX_PARTS = 50
 MAX_PERSONALISATIONS = 20
+MAX_SUBSTITUTES = 20
 # 30 days of 24 hours.
 MAX_WORK_MINUTES = 43_200
 MAX_FORMAT = 64
@@ -45,6 +46,7 @@ def _check_item(at: str, item: Item) -> Iterator[Problem]:
     yield from _check_format(at, item)
     yield from _check_parts(at, item)
     yield from _check_personalisations(at, item)
+    yield from _check_substitutes(at, item)
 
 
 def _check_format(at: str, item: Item) -> Iterator[Problem]:
@@ -66,6 +68,18 @@ def _check_parts(at: str, item: Item) -> Iterator[Problem]:
             yield Problem(f"{at}.parts[{j}].sku", "a bundle is no part of itself", "NESTED_BUNDLE")
         if not 1 <= part.quantity <= MAX_UNITS_OF_PART:
             yield Problem(f"{at}.parts[{j}].quantity", f"not between 1 and {MAX_UNITS_OF_PART}")
+
+
+def _check_substitutes(at: str, item: Item) -> Iterator[Problem]:
+    """One that the catalogue does not have yet is no error: nobody can pick it."""
+    if len(item.substitutes) > MAX_SUBSTITUTES:
+        yield Problem(f"{at}.substitutes", f"more than {MAX_SUBSTITUTES}")
+    for j, sku in enumerate(item.substitutes):
+        yield from validation.sku(f"{at}.substitutes[{j}]", sku)
+        if sku == item.sku:
+            yield Problem(f"{at}.substitutes[{j}]", "an item is no substitute of itself")
+        if sku in item.substitutes[:j]:
+            yield Problem(f"{at}.substitutes[{j}]", "it stands there twice")
 
 
 def _check_personalisations(at: str, item: Item) -> Iterator[Problem]:

@@ -29,6 +29,7 @@ FULL_ITEM = replace(
     weight_grams=900,
     tags=("iron", "new"),
     prices=(ChannelPrice("web", Money(4990, "EUR")),),
+    substitutes=("SOFA", "not-there-yet"),
 )
 FULL_POINT = replace(
     point("LYON"),

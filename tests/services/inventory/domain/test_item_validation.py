@@ -57,6 +57,10 @@ def test_a_bundle_its_parts_a_format_and_a_personalisation_are_sound() -> None:
             "personalisations[0].surcharges[0].price.amount_minor",
         ),
         ({"personalisations": tuple(replace(NAME, name=f"n{n}") for n in range(21))}, "personalisations"),
+        ({"substitutes": ("SET",)}, "substitutes[0]"),
+        ({"substitutes": ("PAN", "no spaces")}, "substitutes[1]"),
+        ({"substitutes": ("PAN", "LID", "PAN")}, "substitutes[2]"),
+        ({"substitutes": tuple(f"S{n}" for n in range(21))}, "substitutes"),
     ],
 )
 def test_what_is_wrong_with_a_bundle_a_format_or_a_personalisation_is_named(

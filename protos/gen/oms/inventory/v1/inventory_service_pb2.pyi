@@ -173,6 +173,7 @@ class Item(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     PARTS_FIELD_NUMBER: _builtins.int
     PERSONALISATIONS_FIELD_NUMBER: _builtins.int
+    SUBSTITUTES_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     """1 to 64 characters: letters, digits, dot, dash, underscore, slash."""
     gtin: _builtins.str
@@ -211,6 +212,10 @@ class Item(_message.Message):
 
     @_builtins.property
     def personalisations(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonalisationField]: ...
+    @_builtins.property
+    def substitutes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What a point may give instead where the customer allows it, best first; none of them is the item itself. At most 20."""
+
     def __init__(
         self,
         *,
@@ -230,10 +235,11 @@ class Item(_message.Message):
         format: _builtins.str = ...,
         parts: _abc.Iterable[Global___BundlePart] | None = ...,
         personalisations: _abc.Iterable[Global___PersonalisationField] | None = ...,
+        substitutes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "category_path", b"category_path", "format", b"format", "gtin", b"gtin", "height_millimetres", b"height_millimetres", "length_millimetres", b"length_millimetres", "parts", b"parts", "personalisations", b"personalisations", "prices", b"prices", "reference", b"reference", "release_date", b"release_date", "sku", b"sku", "tags", b"tags", "title", b"title", "weight_grams", b"weight_grams", "width_millimetres", b"width_millimetres"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "category_path", b"category_path", "format", b"format", "gtin", b"gtin", "height_millimetres", b"height_millimetres", "length_millimetres", b"length_millimetres", "parts", b"parts", "personalisations", b"personalisations", "prices", b"prices", "reference", b"reference", "release_date", b"release_date", "sku", b"sku", "substitutes", b"substitutes", "tags", b"tags", "title", b"title", "weight_grams", b"weight_grams", "width_millimetres", b"width_millimetres"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
