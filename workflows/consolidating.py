@@ -70,6 +70,14 @@ class Consolidating(Story):
 
 def minus(lines: list[Line], others: list[Line]) -> list[Line]:
     """What of `lines` is not in `others`."""
-    left = Counter({line.line_number: line.quantity for line in lines})
-    left.subtract({line.line_number: line.quantity for line in others})
-    return [replace(line, quantity=left[line.line_number]) for line in lines if left[line.line_number] > 0]
+    gone = Counter[int]()
+    for one in others:
+        gone[one.line_number] += one.quantity
+    rest: list[Line] = []
+    for line in lines:
+        # A line may stand twice: with the article itself, and with another instead of it.
+        taken = min(line.quantity, gone[line.line_number])
+        gone[line.line_number] -= taken
+        if line.quantity > taken:
+            rest.append(replace(line, quantity=line.quantity - taken))
+    return rest

@@ -27,13 +27,14 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.offer_messages import DoubtRequest
     from workflows.offering import NOBODY, STOCK_IN_DOUBT, Offering
+    from workflows.substituting import Substituting
 
 # Why orders cancels the work of one parcel and not of the whole order.
 _UNPAID = "payment_failed"
 
 
 @workflow.defn(name="FulfilmentWorkflow")
-class FulfilmentWorkflow(Offering, Keeping, Consolidating):
+class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
     """Drives one fulfilment to its end. The orders service decides each race; this story is told."""
 
     @workflow.init
@@ -146,6 +147,8 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
     async def _pick(self) -> str:
         """`picked` if anything was found; what was not found is declared unavailable and planned again."""
         answer = await self._first_of("cancelled", "picked", "short")
+        if answer == "picked" and self._lines("picked", "substituted"):
+            await self._substitute()
         if answer == "picked" and self._lines("picked", "short"):
             await self._tell_order(await self._report_short())
         return answer
@@ -295,6 +298,12 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating):
 
 def _to_lines(rows: list[dict[str, Any]]) -> list[Line]:
     return [
-        Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"]), reason=str(row.get("reason", "")))
+        Line(
+            int(row["line_number"]),
+            str(row["sku"]),
+            int(row["quantity"]),
+            reason=str(row.get("reason", "")),
+            ordered_sku=str(row.get("ordered_sku", "")),
+        )
         for row in rows
     ]

@@ -21,7 +21,8 @@ class Line:
     """Units of an order line.
 
     `supply_id`: of a leg, the expected delivery that they come with. `personalisations`: the names of what is put
-    on each unit, where that is known. `reason`: of units that a pick missed, why.
+    on each unit, where that is known. `reason`: of units that a pick missed, why. `ordered_sku`: of units that are
+    given instead of another article, that one.
     """
 
     line_number: int
@@ -30,6 +31,7 @@ class Line:
     supply_id: str = ""
     personalisations: list[str] = field(default_factory=list)
     reason: str = ""
+    ordered_sku: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -653,7 +653,13 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         await self._first_of("cancellation_requested")
         for share in self._happenings["cancellation_requested"].data.get("put_back", []):
             lines = [
-                Line(int(row["line_number"]), str(row["sku"]), int(row["quantity"])) for row in share["lines"]
+                Line(
+                    int(row["line_number"]),
+                    str(row["sku"]),
+                    int(row["quantity"]),
+                    ordered_sku=str(row.get("ordered_sku", "")),
+                )
+                for row in share["lines"]
             ]
             await self._keep_packed(str(share["fulfilment_id"]), str(share["point_id"]), lines)
 

@@ -73,4 +73,8 @@ def without(lines: list[Line], legs: list[Leg]) -> list[Line]:
         for line in leg.lines:
             taken[line.line_number] += line.quantity
     left = [(line, line.quantity - taken[line.line_number]) for line in lines]
-    return [Line(line.line_number, line.sku, quantity) for line, quantity in left if quantity > 0]
+    return [
+        Line(line.line_number, line.sku, quantity, ordered_sku=line.ordered_sku)
+        for line, quantity in left
+        if quantity > 0
+    ]

@@ -12,7 +12,12 @@ with workflow.unsafe.imports_passed_through():
 
 def kept_by(order_id: str, fulfilment_id: str, line: Line) -> str:
     """The request by which units of a parcel that does not leave are kept from being sold."""
-    return f"order/{order_id}/packed/{fulfilment_id}/{line.line_number}"
+    return f"order/{order_id}/packed/{fulfilment_id}/{_name(line)}"
+
+
+def _name(line: Line) -> str:
+    """A line may stand twice: with the article itself, and with another instead of it."""
+    return f"{line.line_number}/{line.sku}" if line.ordered_sku else str(line.line_number)
 
 
 @workflow.defn(name="RestockWorkflow")
@@ -47,7 +52,7 @@ class PutBackWorkflow(Story):
     async def _release(self, back: PutBackInput, line: Line) -> None:
         """Somebody may be faster than the cancellation: it is looked again. Bundles are kept from nobody."""
         request = PutBack(
-            request_id=f"{workflow.info().workflow_id}/{line.line_number}",
+            request_id=f"{workflow.info().workflow_id}/{_name(line)}",
             declared_by=kept_by(back.order_id, back.fulfilment_id, line),
             order_id=back.order_id,
             point_id=back.point_id,

@@ -77,7 +77,12 @@ def _from_seen(found: Seen, codes: Codes) -> pb.CustomerOrder:
 
 
 def _from_units(units: Iterable[UnitsSeen]) -> list[pb.CustomerUnits]:
-    return [pb.CustomerUnits(line_number=one.line_number, title=one.title, quantity=one.quantity) for one in units]
+    return [
+        pb.CustomerUnits(
+            line_number=one.line_number, title=one.title, quantity=one.quantity, instead_of=one.instead_of
+        )
+        for one in units
+    ]
 
 
 def _from_parcel(one: ParcelSeen, codes: Codes) -> pb.CustomerParcel:

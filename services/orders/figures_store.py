@@ -179,8 +179,12 @@ _PICKED = f"""
             JOIN orders o ON o.order_id = t.order_id
             CROSS JOIN LATERAL (
                 SELECT line, false AS is_short FROM jsonb_array_elements(coalesce(t.data -> 'found', '[]')) line
+                WHERE line ->> 'ordered_sku' IS NULL
                 UNION ALL
                 SELECT line, true FROM jsonb_array_elements(coalesce(t.data -> 'short', '[]')) line
+                UNION ALL
+                -- Something else was given instead: it was not found all the same.
+                SELECT line, true FROM jsonb_array_elements(coalesce(t.data -> 'replaced', '[]')) line
             ) part
             JOIN order_line l ON l.order_id = t.order_id
                              AND l.line_number = CAST(part.line ->> 'line_number' AS integer)

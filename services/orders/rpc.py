@@ -16,6 +16,7 @@ from services.orders.appointing import Appointments
 from services.orders.domain.holds import review_until
 from services.orders.domain.missing_units import Missing
 from services.orders.domain.model import HoldKind
+from services.orders.domain.substituting import Substitute
 from services.orders.holding import Holding
 from services.orders.holds_rpc import HoldsRpc
 from services.orders.offers_translate import from_taken
@@ -403,6 +404,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             request.actor,
             times.field_or_now(request, "as_of"),
             [Missing(one.line_number, one.reason, one.note) for one in request.missing],
+            [Substitute(one.line_number, one.sku, one.quantity, one.title) for one in request.substituted],
         )
         return pb.RecordPickResponse(fulfilment=to.from_fulfilment(work))
 
@@ -529,4 +531,5 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
                 pb.PersonalText(line_number=one.line_number, name=one.name, text=one.text) for one in work.texts
             ],
             hub_point_id=work.hub_point_id,
+            substitutable=sorted(work.substitutable),
         )

@@ -33,6 +33,7 @@ from services.orders.domain import (
     picking,
     pricing,
     settings,
+    substituting,
     trials,
     watch,
 )
@@ -58,6 +59,7 @@ from services.orders.domain.model import (
 )
 from services.orders.domain.offers import as_offered
 from services.orders.domain.states import UNDONE, WORK, FulfilmentState, OfferState, OrderState
+from services.orders.domain.substituting import Substitute
 from services.orders.identities import Identities
 from services.orders.offering import Offering
 from services.orders.reading import OrderFilter, Position, TimelineEntry
@@ -99,6 +101,8 @@ class Work:
     # Where it goes to instead of the customer.
     hub_point_id: str = ""
     gift_message: str = field(default="", repr=False)
+    # Numbers of the lines instead of which other articles may be given.
+    substitutable: frozenset[int] = frozenset()
 
 
 _PLANNED = TypeAdapter(Planned)
@@ -392,7 +396,15 @@ class OrdersService(Offering):
             hub_point_id = view.order.fulfilment(work.joins).point_id
             return Work(work, None, *of_order, texts, hub_point_id=hub_point_id)
         name = view.buyer.customer.name if work.is_collected else ""
-        return Work(work, view.buyer.ship_to, *of_order, texts, name, gift_message=view.buyer.gift_message)
+        return Work(
+            work,
+            view.buyer.ship_to,
+            *of_order,
+            texts,
+            name,
+            gift_message=view.buyer.gift_message,
+            substitutable=substituting.substitutable(view.order, work),
+        )
 
     # -- fulfilments --------------------------------------------------------------------------------------
 
@@ -412,12 +424,13 @@ class OrdersService(Offering):
         actor: str,
         as_of: datetime,
         reasons: Sequence[Missing] = (),
+        given: Sequence[Substitute] = (),
     ) -> Fulfilment:
-        """accepted -> picked or short. FailedPrecondition / CANCELLED, PICKED_BY_ANOTHER."""
+        """accepted -> picked or short. CANCELLED, PICKED_BY_ANOTHER, and the reasons of substituting."""
 
         def decide(one: Order, work: Fulfilment) -> Decision:
             picking.check_may_pick(work, actor)
-            return fulfilment.record_pick(one, work, found, actor, as_of, reasons)
+            return fulfilment.record_pick(one, work, found, actor, as_of, reasons, given)
 
         return await self.on_work(asked, fulfilment_id, decide)
 

@@ -197,7 +197,7 @@ _LATER_FIELDS = (
     "collect_at_point_id",
 )
 _LATER_PAYMENT_FIELDS = ("first", "save_means", "point_id", "amount_minor")
-_LATER_LINE_FIELDS = ("taken_at_point_id", "personalisations")
+_LATER_LINE_FIELDS = ("taken_at_point_id", "personalisations", "allow_substitutes")
 _LATER_CUSTOMER_FIELDS = ("language", "notify_by")
 _LATER_BUYER_FIELDS = ("personalisations", "gift_message")
 

@@ -170,6 +170,7 @@ def to_line(message: pb.OrderLine) -> Line:
         discounts=tuple(DiscountShare(one.code, one.amount_minor) for one in message.discounts),
         taken_at_point_id=message.taken_at_point_id,
         personalisations=tuple(one.name for one in message.personalisations),
+        allow_substitutes=message.allow_substitutes,
     )
 
 
@@ -539,6 +540,7 @@ def _from_line(line: Line, buyer: Buyer) -> pb.OrderLine:
         personalisations=[
             pb.Personalisation(name=name, text=texts.get(name, "")) for name in line.personalisations
         ],
+        allow_substitutes=line.allow_substitutes,
     )
 
 
@@ -574,6 +576,7 @@ def from_fulfilment(one: Fulfilment) -> pb.Fulfilment:
                 quantity=line.quantity,
                 title=line.title,
                 personalisations=line.personalisations,
+                ordered_sku=line.ordered_sku,
             )
             for line in one.lines
         ],

@@ -379,15 +379,18 @@ class World:
         reserved: bool = False,
         sent: bool = False,
         locker: bool = False,
+        substitutes: bool = False,
     ) -> pb.RecordOrderResponse:
         """An order of these quantities by SKU, recorded and nothing more. `taken` is taken along from NEAR.
 
         `collect_at`: the customer collects it there, paid before or, `reserved`, at the till; `sent`: other points
         send it there; `locker`: he opens it there himself.
 
-        `engraved`: on the units of the first line.
+        `engraved`: on the units of the first line. `substitutes`: other articles may be given instead.
         """
         rows = order_lines(lines, free=free)
+        for row in rows:
+            row.allow_substitutes = substitutes
         if reserved:
             rows[0].shipping_minor = 0
         if engraved:

@@ -323,7 +323,10 @@ def _fulfilment_state(state: "pb.FulfilmentState.ValueType") -> str:
 def _planned(lines: list[Line]) -> list[pb.PlannedLine]:
     return [
         pb.PlannedLine(
-            line_number=line.line_number, sku=line.sku, quantity=line.quantity, supply_id=line.supply_id
+            line_number=line.line_number,
+            sku=line.ordered_sku or line.sku,
+            quantity=line.quantity,
+            supply_id=line.supply_id,
         )
         for line in lines
     ]

@@ -161,6 +161,7 @@ Milestone = Literal[
     "appointment_moved",
     "appointment_not_moved",
     "appointment_missed",
+    "substituted",
     "shipped",
     "out_for_delivery",
     "delivery_failed",

@@ -11,7 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import choosing, collection_terms, consolidating, holds, refunds, to_store
+from services.orders.domain import (
+    choosing,
+    collection_terms,
+    consolidating,
+    holds,
+    refunds,
+    substituting,
+    to_store,
+)
 from services.orders.domain.capture import Outcome
 from services.orders.domain.dues import is_settled_ahead, no_longer_due_minor
 from services.orders.domain.fulfilment import (
@@ -246,7 +254,7 @@ def to_put_back(work: Fulfilment, at: datetime) -> Fulfilment:
     """Work that is cancelled, with what lies at the counter as something to put back."""
     if work.state != FulfilmentState.READY or work.collection is None:
         return work
-    units = tuple(Units(one.line_number, one.sku, one.quantity) for one in work.lines)
+    units = substituting.units_of(work.lines)
     return replace(work, collection=replace(work.collection, put_back=units, put_back_since=at, handing=None))
 
 
@@ -313,19 +321,19 @@ def _check_waits(work: Fulfilment) -> Collection:
 def _check_units(work: Fulfilment, units: Sequence[Units]) -> tuple[Units, ...]:
     """All, when none are named."""
     if not units:
-        return tuple(Units(one.line_number, one.sku, one.quantity) for one in work.lines)
-    lines = {one.line_number: one for one in work.lines}
+        return substituting.units_of(work.lines)
+    waiting = counted(substituting.units_of(work.lines))
     named: dict[int, Units] = {}
     for i, one in enumerate(units):
-        line = lines.get(one.line_number)
-        if line is None:
+        if one.line_number not in waiting:
             raise InvalidArgument(f"lines[{i}].line_number", "no such line waits there")
         if one.line_number in named:
             raise InvalidArgument(f"lines[{i}].line_number", "a line is said once")
-        if not 1 <= one.quantity <= line.quantity:
-            raise InvalidArgument(f"lines[{i}].quantity", f"1 to {line.quantity} units wait there")
-        named[one.line_number] = Units(line.line_number, line.sku, one.quantity)
-    return tuple(named[number] for number in sorted(named))
+        if not 1 <= one.quantity <= waiting[one.line_number]:
+            raise InvalidArgument(f"lines[{i}].quantity", f"1 to {waiting[one.line_number]} units wait there")
+        named[one.line_number] = one
+    taken = substituting.first(work.lines, counted(named.values()))
+    return substituting.units_of(sorted(taken, key=lambda one: one.line_number))
 
 
 def _check_person(who: AtCounter) -> None:
@@ -381,18 +389,14 @@ def _handed_over(order: Order, work: Fulfilment, as_of: datetime) -> Decision:
     assert handing is not None, "somebody is at the counter"
     assert parcel is not None, "its money is known"
     taken = counted(handing.units)
-    left = tuple(
-        Units(one.line_number, one.sku, one.quantity - taken[one.line_number])
-        for one in work.lines
-        if one.quantity > taken[one.line_number]
-    )
+    left = substituting.units_of(substituting.but_first(work.lines, taken))
     waits = replace(waits, collected_at=as_of)
     if left:
         waits = replace(waits, put_back=left, put_back_since=as_of)
     closed = replace(parcel, closed_at=parcel.closed_at or as_of, handed_over_at=as_of, delivered_at=as_of)
     after = replace(
         moved(work, FulfilmentState.DELIVERED),
-        lines=lines_of(order.content, taken),
+        lines=substituting.first(work.lines, taken),
         parcel=closed,
         collection=waits,
     )
@@ -453,7 +457,7 @@ def _paid(order: Order, work: Fulfilment) -> Counter[int]:
     handing = work.collection.handing if work.collection else None
     if handing and order.life_cycle.capture_at is not CaptureMoment.PREPARATION:
         return counted(handing.units)
-    return Counter({one.line_number: one.quantity for one in work.lines})
+    return substituting.quantities(work.lines)
 
 
 def _money(

@@ -87,11 +87,12 @@ class ToPay(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnitsSeen:
-    """So many units of a line, by the title of the article."""
+    """So many units of a line, by the title of the article; `instead_of`: that of the one that was ordered."""
 
     line_number: int
     title: str
     quantity: int
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,10 +407,13 @@ def _of_ranges(order: Order, ranges: Iterable[LineRange | UnitRange]) -> tuple[U
 
 
 def _of_lines(order: Order, lines: Iterable[FulfilmentLine]) -> tuple[UnitsSeen, ...]:
-    counts: Counter[int] = Counter()
-    for one in lines:
-        counts[one.line_number] += one.quantity
-    return _seen(order, counts)
+    titles = {line.line_number: line.title or line.sku for line in order.content.lines}
+    return tuple(
+        UnitsSeen(one.line_number, one.title or one.sku, one.quantity, titles[one.line_number])
+        if one.ordered_sku
+        else UnitsSeen(one.line_number, titles[one.line_number], one.quantity)
+        for one in sorted(lines, key=lambda one: one.line_number)
+    )
 
 
 def _seen(order: Order, counts: Mapping[int, int]) -> tuple[UnitsSeen, ...]:

@@ -13,13 +13,14 @@ from typing import Any
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.ids import derived_id
 from kit.values.money import Money
-from services.orders.domain import holds, missing_units
+from services.orders.domain import holds, missing_units, substituting
 from services.orders.domain.dues import is_settled_ahead, parcel_goods_minor, parcel_shipping_minor
 from services.orders.domain.missing_units import Missing
 from services.orders.domain.model import (
     CaptureMoment,
     Decision,
     Fulfilment,
+    FulfilmentLine,
     Happening,
     HoldKind,
     Order,
@@ -38,6 +39,7 @@ from services.orders.domain.states import (
     UnitState,
     move,
 )
+from services.orders.domain.substituting import Substitute
 
 MAX_BOX_ID_LENGTH = 64
 REFUSAL_REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
@@ -173,14 +175,19 @@ def record_pick(
     actor: str,
     as_of: datetime,
     reasons: Sequence[Missing] = (),
+    given: Sequence[Substitute] = (),
 ) -> Decision:
     """accepted -> picked with what was found; nothing found -> short. Missing units lose their place.
 
-    `reasons`: why lines are short; of a line that they do not name, its units were not found.
+    `reasons`: why lines are short; of a line that they do not name, its units were not found. `given`: other
+    articles instead of missing units, which then keep their place.
     """
     quantities = _check_found(work, found)
     why = missing_units.check(work, quantities, reasons)
     check_not_cancelled(work)
+    others = substituting.check(order, work, quantities, given)
+    lacking = _missing(work, quantities)
+    itself, quantities = quantities, quantities + substituting.quantities(others)
     state = FulfilmentState.PICKED if quantities.total() else FulfilmentState.SHORT
     after = replace(moved(work, state), picking=None)
     # At a hub, what came from other points was counted when it came: what is missing is of its own stock first.
@@ -189,25 +196,36 @@ def record_pick(
     ranges = shift(ranges, _allocated_to(work), UnitState.UNPLACED, work.replaces)
     mislaid = came - quantities
     ranges = take(ranges, mislaid, _received_by(work), UnitState.UNPLACED, work.replaces)
-    missing = tuple(
-        replace(line, quantity=line.quantity - quantities[line.line_number])
-        for line in work.lines
-        if quantities[line.line_number] < line.quantity
-    )
+    missing = _missing(work, quantities)
     if state == FulfilmentState.SHORT:
         text = f"{work.point_id} picked none of {units_in_words(work.lines)}"
         facts: dict[str, Any] = {"short": missing_units.facts(missing, why)}
     else:
-        after = replace(after, lines=fewer(work.lines, quantities))
+        after = replace(after, lines=substituting.together(fewer(work.lines, itself), others))
         text = f"{work.point_id} picked {units_in_words(after.lines)}"
         facts = {"found": unit_facts(after.lines), "short": missing_units.facts(missing, why)}
-    text += f"{missing_units.in_words(missing, why)}."
+    text += missing_units.in_words(missing, why)
+    if others:
+        text += f"; {units_in_words(others)} of another article instead of what is missing"
+        facts["substituted"] = unit_facts(others)
+        facts["replaced"] = missing_units.facts(_without(lacking, missing), why)
+        facts["channel_id"] = order.content.channel_id
+    text += "."
     if mislaid:
         facts["unheld"] = unit_facts(lines_of(order.content, mislaid))
     order = replace(order, ranges=ranges)
     after, text = _with_parcel(order, work, after, text, facts)
     notes = missing_units.notes(why)
     return told(order, after, state.value, text, as_of, actor=actor, facts=facts, notes=notes)
+
+
+def _missing(work: Fulfilment, quantities: Counter[int]) -> tuple[FulfilmentLine, ...]:
+    return substituting.but_first(work.lines, quantities)
+
+
+def _without(lacking: Sequence[FulfilmentLine], missing: Sequence[FulfilmentLine]) -> tuple[FulfilmentLine, ...]:
+    """Of what was not found, that for which something else is given."""
+    return substituting.but_first(lacking, substituting.quantities(missing))
 
 
 def _with_parcel(

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from kit.values.allocation import share
+from services.orders.domain import substituting
 from services.orders.domain.document import Document, DocumentContent, DocumentKind, DocumentLine
 from services.orders.domain.dues import charged_fee_minor, charged_units
 from services.orders.domain.model import (
-    Content,
     DiscountShare,
     Fulfilment,
     Line,
@@ -38,6 +38,7 @@ from services.orders.domain.states import (
     RefundState,
     UnitState,
 )
+from services.orders.domain.substituting import Article
 
 # (line number, from, to)
 Triple = tuple[int, int, int]
@@ -119,7 +120,7 @@ def _bill(order: Order, cause: str, units: Iterable[LineRange], fee_minor: int) 
         point_id="",
         cause=cause,
         currency=content.total.currency,
-        lines=_lines(content, map(_triple, units)),
+        lines=_lines(order, map(_triple, units)),
         shipping=_told(summed(parts_of_fee(content.lines, fee_minor))),
     )
 
@@ -163,7 +164,7 @@ def _billed_part(order: Order, refund: Refund, billed: Sequence[DocumentContent]
 def _credit(order: Order, refund: Refund) -> DocumentContent:
     """What a refund gave back, as it was decided; what it says of no unit and no fee is an adjustment."""
     units = [(one.line_number, one.from_unit, one.to_unit) for one in refund.units]
-    lines = _lines(order.content, units)
+    lines = _lines(order, units)
     rest = _minus(summed(refund.taxes), [line.part for line in lines])
     fee = _fee_within(order, refund.shipping_minor, rest)
     return _credit_note(order, _cause_of(refund), lines, fee, _minus(rest, fee.values()))
@@ -191,7 +192,7 @@ def _rest(
         tuple(LineRange(*one, UnitState.CANCELLED) for bill in billed for one in _units(bill)),
         [one for note in gone for one in _units(note)],
     )
-    lines = _lines(order.content, map(_triple, units))
+    lines = _lines(order, map(_triple, units))
     fee = _minus(_fee(billed), _fee(gone).values())
     adjustments = _minus(_minus(books, [line.part for line in lines]), fee.values())
     return [_credit_note(order, f"cancellation/{order.order_id}", lines, fee, adjustments)]
@@ -251,21 +252,26 @@ def _covers(books: Parts, parts: Iterable[TaxPart]) -> bool:
 # -- lines and parts --------------------------------------------------------------------------------------
 
 
-def _lines(content: Content, units: Iterable[Triple]) -> tuple[DocumentLine, ...]:
-    """Units as a document tells them: those that follow each other in one line."""
-    by_number = {line.line_number: line for line in content.lines}
-    return tuple(_line(by_number[number], start, end) for number, start, end in _joined(units))
+def _lines(order: Order, units: Iterable[Triple]) -> tuple[DocumentLine, ...]:
+    """Units as a document tells them: those of one article that follow each other in one line."""
+    by_number = {line.line_number: line for line in order.content.lines}
+    given = substituting.given(order)
+    return tuple(
+        _line(by_number[number], start, end, article)
+        for number, first, last in _joined(units)
+        for start, end, article in substituting.articles(by_number[number], first, last, given.get(number, ()))
+    )
 
 
-def _line(line: Line, start: int, end: int) -> DocumentLine:
+def _line(line: Line, start: int, end: int, article: Article) -> DocumentLine:
     (part,) = parts_of_units([line], (LineRange(line.line_number, start, end, UnitState.RECORDED),))
     shares = [
         DiscountShare(one.code, share(one.amount_minor, line.quantity, start, end)) for one in line.discounts
     ]
     return DocumentLine(
         line_number=line.line_number,
-        sku=line.sku,
-        title=line.title,
+        sku=article.sku,
+        title=article.title,
         from_unit=start,
         to_unit=end,
         net_minor=part.net_minor,

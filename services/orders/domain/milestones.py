@@ -28,6 +28,8 @@ class Milestone(StrEnum):
     APPOINTMENT_MOVED = "appointment_moved"
     APPOINTMENT_NOT_MOVED = "appointment_not_moved"
     APPOINTMENT_MISSED = "appointment_missed"
+    # Other articles are given instead of what was missing at the pick.
+    SUBSTITUTED = "substituted"
     SHIPPED = "shipped"
     OUT_FOR_DELIVERY = "out_for_delivery"
     DELIVERY_FAILED = "delivery_failed"

@@ -378,6 +378,8 @@ class Line:
     taken_at_point_id: str = ""
     # The names of what is put on each unit; the texts are with the buyer.
     personalisations: tuple[str, ...] = ()
+    # The customer takes another article, at this one's price, where a pick lacks it.
+    allow_substitutes: bool = False
 
 
 PaymentKind = Literal[
@@ -487,6 +489,8 @@ class Units:
     sku: str
     quantity: int
     supply_id: str = ""
+    # As of a FulfilmentLine.
+    ordered_sku: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,6 +540,8 @@ class FulfilmentLine:
     title: str
     # As of the line.
     personalisations: tuple[str, ...] = ()
+    # Of units that are given instead of another article: the one that was ordered.
+    ordered_sku: str = ""
 
 
 @dataclass(frozen=True, slots=True)

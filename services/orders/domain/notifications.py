@@ -128,6 +128,7 @@ _KINDS: Mapping[str, tuple[Milestone, Sequence[str], Sequence[str]]] = {
     "order.appointment_moved": (Milestone.APPOINTMENT_MOVED, ("at",), ("slot_id",)),
     "order.appointment_not_moved": (Milestone.APPOINTMENT_NOT_MOVED, ("at",), ()),
     "order.appointment_missed": (Milestone.APPOINTMENT_MISSED, ("at",), ()),
+    "fulfilment.picked": (Milestone.SUBSTITUTED, ("work",), ()),
     "fulfilment.handed_over": (Milestone.SHIPPED, ("work",), ()),
     "parcel.out_for_delivery": (Milestone.OUT_FOR_DELIVERY, ("work", "at"), ()),
     "parcel.delivery_failed": (Milestone.DELIVERY_FAILED, ("work", "attempt"), ("attempt",)),
@@ -157,6 +158,9 @@ def _spoken(before: Order, happening: Happening) -> _Spoken | None:
         return None
     # As long as it is tried for again, nothing is asked of the customer.
     if happening.kind == "order.payment_declined" and happening.facts.get("next_try_at"):
+        return None
+    # Of a pick they are told what is not as they ordered.
+    if happening.kind == "fulfilment.picked" and not happening.facts.get("substituted"):
         return None
     milestone, subject, facts = _KINDS[happening.kind]
     if happening.facts.get("reason") == NOT_COLLECTED and milestone is Milestone.PART_CANCELLED:
@@ -283,6 +287,7 @@ def _is_sent_again(work: Fulfilment, _: Mapping[str, Any]) -> bool:
 
 
 _OF_PARCELS: Mapping[Milestone, Callable[[Fulfilment, Mapping[str, Any]], bool]] = {
+    Milestone.SUBSTITUTED: lambda work, _: work.state is not FulfilmentState.CANCELLED,
     Milestone.SHIPPED: lambda work, _: work.state in (FulfilmentState.HANDED_OVER, FulfilmentState.DELIVERED),
     Milestone.OUT_FOR_DELIVERY: _is_out,
     Milestone.DELIVERY_FAILED: _has_failed,

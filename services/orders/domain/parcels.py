@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import consolidating, refunds
+from services.orders.domain import consolidating, refunds, substituting
 from services.orders.domain.fulfilment import moved, told
 from services.orders.domain.model import (
     Decision,
@@ -337,7 +337,8 @@ def _decided(order: Order, work: Fulfilment, decision: LostParcel, actor: str, a
     word: Literal["reship", "refund"] = "reship" if decision == LostParcel.RESHIP else "refund"
     after = replace(work, parcel=replace(parcel, loss=replace(parcel.loss, decision=word)))
     what = f"{units_in_words(work.lines)} of the {work.state.value} parcel"
-    facts = {"decision": word, "lines": unit_facts(work.lines)}
+    # What is sent again is what was ordered.
+    facts = {"decision": word, "lines": unit_facts(substituting.as_ordered(work.lines))}
     if work.joins:
         # Its money comes with what leaves the hub: units that are not sent again are cancelled, and never due.
         order = consolidating.without_place(order, work)

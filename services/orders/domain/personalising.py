@@ -73,7 +73,11 @@ def spoil(order: Order, work: Fulfilment, spoiled: Sequence[Units], actor: str, 
     if work.parcel:
         raise FailedPrecondition("PAID_ALREADY", "the money of these units is taken", state=work.state.value)
     counts = _check_spoiled(work, spoiled)
-    left = lines_of(order.content, {one.line_number: one.quantity - counts[one.line_number] for one in work.lines})
+    left = tuple(
+        replace(one, quantity=one.quantity - counts[one.line_number])
+        for one in work.lines
+        if one.quantity > counts[one.line_number]
+    )
     ranges = take(order.ranges, counts, in_work(work), UnitState.UNPLACED, work.replaces)
     after = (
         replace(work, lines=left)

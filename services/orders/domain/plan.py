@@ -170,7 +170,12 @@ def fewer(lines: Sequence[FulfilmentLine], quantities: Mapping[int, int]) -> tup
 
 def unit_facts(lines: Iterable[FulfilmentLine | Units]) -> list[dict[str, int | str]]:
     """Lines as events tell them: no title, for it may be what a customer had engraved."""
-    return [{"line_number": one.line_number, "sku": one.sku, "quantity": one.quantity} for one in lines]
+    return [_facts(one) for one in lines]
+
+
+def _facts(one: FulfilmentLine | Units) -> dict[str, int | str]:
+    about: dict[str, int | str] = {"line_number": one.line_number, "sku": one.sku, "quantity": one.quantity}
+    return about | {"ordered_sku": one.ordered_sku} if one.ordered_sku else about
 
 
 def units_in_words(lines: Iterable[FulfilmentLine | Units | LineRange]) -> str:

@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import Any
 
 from kit.errors import FailedPrecondition
-from services.orders.domain import consolidating
+from services.orders.domain import consolidating, substituting
 from services.orders.domain.fulfilment import told
-from services.orders.domain.model import Decision, Fulfilment, Happening, Order, PutBack, Units
-from services.orders.domain.plan import lines_of, unit_facts, units_in_words
+from services.orders.domain.model import Decision, Fulfilment, Happening, Order, PutBack
+from services.orders.domain.plan import unit_facts, units_in_words
 from services.orders.domain.states import FulfilmentState
 
 UNITS_BACK = "order.packed_units_back"
@@ -29,7 +29,7 @@ def begun(order: Order, work: Fulfilment, at: datetime) -> Fulfilment:
     own = consolidating.own_units(order, work)
     personal = {line.line_number for line in work.lines if line.personalisations and work.personalising_since}
     mine = Counter({number: quantity for number, quantity in own.items() if number not in personal})
-    units = tuple(Units(one.line_number, one.sku, one.quantity) for one in lines_of(order.content, mine))
+    units = substituting.units_of(substituting.first(work.lines, mine))
     return replace(work, put_back=PutBack(units, at)) if units else work
 
 

@@ -143,8 +143,10 @@ def write(one: Notification, view: View, shop: str, links: Links, codes: Codes, 
         "subject": _line(words.subject.render(names)),
         "paragraphs": [part for part in paragraphs if part],
         "units": [
-            known.around["units"].render(names | {"quantity": quantity, "title": _line(title)})
-            for title, quantity in _units(words.lines, one, order)
+            known.around["units"].render(
+                names | {"quantity": quantity, "title": _line(title), "instead_of": _line(instead_of)}
+            )
+            for title, quantity, instead_of in _units(words.lines, one, order)
         ],
         "link": names["link"],
         "action_url": names["action_url"],
@@ -269,8 +271,18 @@ def _of_trial(order: Order, zone: ZoneInfo, language: str) -> dict[str, Any]:
     }
 
 
-def _units(which: str, one: Notification, order: Order) -> Sequence[tuple[str, int]]:
-    """Titles and quantities of what is listed, in the order of the lines."""
+def _units(which: str, one: Notification, order: Order) -> Sequence[tuple[str, int, str]]:
+    """Titles and quantities of what is listed, in the order of the lines; and instead of what it is given."""
+    titles = {line.line_number: line.title or line.sku for line in order.content.lines}
+    if which in ("parcel", "given"):
+        work = next((each for each in order.fulfilments if each.fulfilment_id == one.facts.get("work")), None)
+        return [
+            (line.title or line.sku, line.quantity, titles[line.line_number])
+            if line.ordered_sku
+            else (titles[line.line_number], line.quantity, "")
+            for line in sorted(work.lines if work else (), key=lambda line: line.line_number)
+            if which == "parcel" or line.ordered_sku
+        ]
     counted: Counter[int] = Counter()
     if which == "all":
         for each in order.ranges:
@@ -278,15 +290,11 @@ def _units(which: str, one: Notification, order: Order) -> Sequence[tuple[str, i
     elif which == "units":
         for said in one.facts.get("lines", ()):
             counted[said["line_number"]] += said["quantity"]
-    elif which == "parcel":
-        for line in next((f.lines for f in order.fulfilments if f.fulfilment_id == one.facts.get("work")), ()):
-            counted[line.line_number] += line.quantity
     elif which == "kept" and order.trial:
         for kept in order.trial.kept:
             counted[kept.line_number] += kept.to_unit - kept.from_unit
-    lines = {line.line_number: line for line in order.content.lines}
     return [
-        (lines[number].title or lines[number].sku, quantity)
+        (titles[number], quantity, "")
         for number, quantity in sorted(counted.items())
-        if quantity and number in lines
+        if quantity and number in titles
     ]

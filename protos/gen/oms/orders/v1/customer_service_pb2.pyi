@@ -308,20 +308,24 @@ class CustomerUnits(_message.Message):
     LINE_NUMBER_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    INSTEAD_OF_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     title: _builtins.str
     """Of the article; its SKU where the channel sent none."""
     quantity: _builtins.int
+    instead_of: _builtins.str
+    """Of an article that is given instead of the one that was ordered: the title of that one. Else empty."""
     def __init__(
         self,
         *,
         line_number: _builtins.int = ...,
         title: _builtins.str = ...,
         quantity: _builtins.int = ...,
+        instead_of: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instead_of", b"instead_of", "line_number", b"line_number", "quantity", b"quantity", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

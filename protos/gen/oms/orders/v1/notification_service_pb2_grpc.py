@@ -34,7 +34,7 @@ class NotificationServiceStub:
     "address_changed", "part_cancelled", "cancelled", "promise_changed", "stock_moved", "appointment_moved",
     "appointment_not_moved", "appointment_missed", "shipped", "out_for_delivery", "delivery_failed", "delivered",
     "parcel_lost", "sent_again", "returning", "ready", "collection_reminder", "collected",
-    "not_collected", "customer_asked", "refunded", "trial_begun", "trial_reminder", "trial_settled".
+    "not_collected", "customer_asked", "substituted", "refunded", "trial_begun", "trial_reminder", "trial_settled".
     """
 
     def __init__(self, channel):
@@ -64,7 +64,7 @@ class NotificationServiceServicer:
     "address_changed", "part_cancelled", "cancelled", "promise_changed", "stock_moved", "appointment_moved",
     "appointment_not_moved", "appointment_missed", "shipped", "out_for_delivery", "delivery_failed", "delivered",
     "parcel_lost", "sent_again", "returning", "ready", "collection_reminder", "collected",
-    "not_collected", "customer_asked", "refunded", "trial_begun", "trial_reminder", "trial_settled".
+    "not_collected", "customer_asked", "substituted", "refunded", "trial_begun", "trial_reminder", "trial_settled".
     """
 
     def ListNotifications(self, request, context):
@@ -112,7 +112,7 @@ class NotificationService:
     "address_changed", "part_cancelled", "cancelled", "promise_changed", "stock_moved", "appointment_moved",
     "appointment_not_moved", "appointment_missed", "shipped", "out_for_delivery", "delivery_failed", "delivered",
     "parcel_lost", "sent_again", "returning", "ready", "collection_reminder", "collected",
-    "not_collected", "customer_asked", "refunded", "trial_begun", "trial_reminder", "trial_settled".
+    "not_collected", "customer_asked", "substituted", "refunded", "trial_begun", "trial_reminder", "trial_settled".
     """
 
     @staticmethod

@@ -35,7 +35,7 @@ class NotificationServiceStub:
     "address_changed", "part_cancelled", "cancelled", "promise_changed", "stock_moved", "appointment_moved",
     "appointment_not_moved", "appointment_missed", "shipped", "out_for_delivery", "delivery_failed", "delivered",
     "parcel_lost", "sent_again", "returning", "ready", "collection_reminder", "collected",
-    "not_collected", "customer_asked", "refunded", "trial_begun", "trial_reminder", "trial_settled".
+    "not_collected", "customer_asked", "substituted", "refunded", "trial_begun", "trial_reminder", "trial_settled".
     """
 
     @_typing.overload
@@ -59,7 +59,7 @@ class NotificationServiceAsyncStub(NotificationServiceStub):
     "address_changed", "part_cancelled", "cancelled", "promise_changed", "stock_moved", "appointment_moved",
     "appointment_not_moved", "appointment_missed", "shipped", "out_for_delivery", "delivery_failed", "delivered",
     "parcel_lost", "sent_again", "returning", "ready", "collection_reminder", "collected",
-    "not_collected", "customer_asked", "refunded", "trial_begun", "trial_reminder", "trial_settled".
+    "not_collected", "customer_asked", "substituted", "refunded", "trial_begun", "trial_reminder", "trial_settled".
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -79,7 +79,7 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
     "address_changed", "part_cancelled", "cancelled", "promise_changed", "stock_moved", "appointment_moved",
     "appointment_not_moved", "appointment_missed", "shipped", "out_for_delivery", "delivery_failed", "delivered",
     "parcel_lost", "sent_again", "returning", "ready", "collection_reminder", "collected",
-    "not_collected", "customer_asked", "refunded", "trial_begun", "trial_reminder", "trial_settled".
+    "not_collected", "customer_asked", "substituted", "refunded", "trial_begun", "trial_reminder", "trial_settled".
     """
 
     @_abc_1.abstractmethod

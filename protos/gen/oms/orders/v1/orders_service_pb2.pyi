@@ -1209,6 +1209,7 @@ class OrderLine(_message.Message):
     DISCOUNTS_FIELD_NUMBER: _builtins.int
     TAKEN_AT_POINT_ID_FIELD_NUMBER: _builtins.int
     PERSONALISATIONS_FIELD_NUMBER: _builtins.int
+    ALLOW_SUBSTITUTES_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     """1 and up, unique in the order."""
     sku: _builtins.str
@@ -1227,6 +1228,8 @@ class OrderLine(_message.Message):
     """The store from which the customer takes the units along, at once; empty: they are sent. One store in an order, and
     no delivery fee on such a line.
     """
+    allow_substitutes: _builtins.bool
+    """The customer takes another article, at the price of this one, where this one is missing when it is picked."""
     @_builtins.property
     def discounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___DiscountShare]: ...
     @_builtins.property
@@ -1248,10 +1251,11 @@ class OrderLine(_message.Message):
         discounts: _abc.Iterable[Global___DiscountShare] | None = ...,
         taken_at_point_id: _builtins.str = ...,
         personalisations: _abc.Iterable[Global___Personalisation] | None = ...,
+        allow_substitutes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brand", b"brand", "discounts", b"discounts", "line_number", b"line_number", "net_minor", b"net_minor", "personalisations", b"personalisations", "quantity", b"quantity", "shipping_minor", b"shipping_minor", "sku", b"sku", "taken_at_point_id", b"taken_at_point_id", "tax_minor", b"tax_minor", "tax_rate_basis_points", b"tax_rate_basis_points", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_substitutes", b"allow_substitutes", "brand", b"brand", "discounts", b"discounts", "line_number", b"line_number", "net_minor", b"net_minor", "personalisations", b"personalisations", "quantity", b"quantity", "shipping_minor", b"shipping_minor", "sku", b"sku", "taken_at_point_id", b"taken_at_point_id", "tax_minor", b"tax_minor", "tax_rate_basis_points", b"tax_rate_basis_points", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3400,10 +3404,13 @@ class FulfilmentLine(_message.Message):
     QUANTITY_FIELD_NUMBER: _builtins.int
     TITLE_FIELD_NUMBER: _builtins.int
     PERSONALISATIONS_FIELD_NUMBER: _builtins.int
+    ORDERED_SKU_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     sku: _builtins.str
     quantity: _builtins.int
     title: _builtins.str
+    ordered_sku: _builtins.str
+    """Of units that are given instead of another article: the one that was ordered. Else empty."""
     @_builtins.property
     def personalisations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of what is put on each unit."""
@@ -3416,10 +3423,11 @@ class FulfilmentLine(_message.Message):
         quantity: _builtins.int = ...,
         title: _builtins.str = ...,
         personalisations: _abc.Iterable[_builtins.str] | None = ...,
+        ordered_sku: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "personalisations", b"personalisations", "quantity", b"quantity", "sku", b"sku", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "ordered_sku", b"ordered_sku", "personalisations", b"personalisations", "quantity", b"quantity", "sku", b"sku", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -5262,6 +5270,7 @@ class RecordPickRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     REACH_FIELD_NUMBER: _builtins.int
     MISSING_FIELD_NUMBER: _builtins.int
+    SUBSTITUTED_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     fulfilment_id: _builtins.str
     actor: _builtins.str
@@ -5281,6 +5290,14 @@ class RecordPickRequest(_message.Message):
     def missing(self) -> _containers.RepeatedCompositeFieldContainer[Global___MissingUnits]:
         """Why lines are short; those that it does not name were not found."""
 
+    @_builtins.property
+    def substituted(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubstitutedUnits]:
+        """What is given instead of units that are missing: these do not look for another place. Who asks has made sure that
+        the retailer permits the article, and that it is held. INVALID_ARGUMENT names the field; FAILED_PRECONDITION /
+        SUBSTITUTES_NOT_ALLOWED where the customer does not take any, NOT_SUBSTITUTED for work at or for a hub, for what is
+        tried at home, and for lines with something to be put on their units.
+        """
+
     def __init__(
         self,
         *,
@@ -5291,14 +5308,47 @@ class RecordPickRequest(_message.Message):
         as_of: _timestamp_pb2.Timestamp | None = ...,
         reach: Global___Reach | None = ...,
         missing: _abc.Iterable[Global___MissingUnits] | None = ...,
+        substituted: _abc.Iterable[Global___SubstitutedUnits] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "found", b"found", "fulfilment_id", b"fulfilment_id", "missing", b"missing", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "found", b"found", "fulfilment_id", b"fulfilment_id", "missing", b"missing", "reach", b"reach", "request_id", b"request_id", "substituted", b"substituted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecordPickRequest: _TypeAlias = RecordPickRequest  # noqa: Y015
+
+@_typing.final
+class SubstitutedUnits(_message.Message):
+    """Units of another article instead of missing units of a line."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_NUMBER_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    line_number: _builtins.int
+    sku: _builtins.str
+    """Of the article that is given."""
+    quantity: _builtins.int
+    title: _builtins.str
+    """Of the article that is given, as customers read it."""
+    def __init__(
+        self,
+        *,
+        line_number: _builtins.int = ...,
+        sku: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        title: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "sku", b"sku", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubstitutedUnits: _TypeAlias = SubstitutedUnits  # noqa: Y015
 
 @_typing.final
 class MissingUnits(_message.Message):
@@ -6316,6 +6366,7 @@ class GetFulfilmentResponse(_message.Message):
     CUSTOMER_NAME_FIELD_NUMBER: _builtins.int
     HUB_POINT_ID_FIELD_NUMBER: _builtins.int
     GIFT_MESSAGE_FIELD_NUMBER: _builtins.int
+    SUBSTITUTABLE_FIELD_NUMBER: _builtins.int
     channel_id: _builtins.str
     channel_order_number: _builtins.str
     """For the packing slip; may be empty."""
@@ -6337,6 +6388,10 @@ class GetFulfilmentResponse(_message.Message):
     def texts(self) -> _containers.RepeatedCompositeFieldContainer[Global___PersonalText]:
         """Personal data: what is put on the units of its lines. Not for work that is only offered to the point."""
 
+    @_builtins.property
+    def substitutable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Numbers of the lines instead of which other articles may be given when units of them are missing at the pick."""
+
     def __init__(
         self,
         *,
@@ -6349,10 +6404,11 @@ class GetFulfilmentResponse(_message.Message):
         customer_name: _builtins.str = ...,
         hub_point_id: _builtins.str = ...,
         gift_message: _builtins.str = ...,
+        substitutable: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment", "ship_to", b"ship_to"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer_name", b"customer_name", "fulfilment", b"fulfilment", "gift_message", b"gift_message", "hub_point_id", b"hub_point_id", "ship_to", b"ship_to", "texts", b"texts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brands", b"brands", "channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "customer_name", b"customer_name", "fulfilment", b"fulfilment", "gift_message", b"gift_message", "hub_point_id", b"hub_point_id", "ship_to", b"ship_to", "substitutable", b"substitutable", "texts", b"texts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
