@@ -176,6 +176,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/fulfilments/{fulfilment_id}"): _STORE_AND_SERVICE,
     ("GET", "/v1/fulfilments/{fulfilment_id}/label"): _STORE_AND_SERVICE,
     ("GET", "/v1/fulfilments/{fulfilment_id}/boxes"): _STORE_AND_SERVICE,
+    ("GET", "/v1/fulfilments/{fulfilment_id}/substitutes"): _STORE_AND_SERVICE,
     ("GET", "/v1/fulfilments/{fulfilment_id}/packing-slip"): _STORE_AND_SERVICE,
     ("GET", "/v1/points/{point_id}/arrivals"): _STORE_AND_SERVICE,
     ("POST", "/v1/fulfilments/{fulfilment_id}/receive"): _STORE,

@@ -51,6 +51,7 @@ _WORDS = {
     "slip": ("Packing slip", "Bon de livraison"),
     "article": ("Article", "Article"),
     "units": ("Units", "Quantité"),
+    "instead_of": ("instead of", "à la place de"),
     "thanks": ("Thank you for your order.", "Merci de votre commande."),
     "page": ("Page", "Page"),
 }
@@ -83,6 +84,8 @@ class SlipLine:
     title: str
     sku: str
     quantity: int
+    # The title of what was ordered, where this is given instead of it.
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +199,8 @@ def _slip_page(
         canvas.line(left, y + 1 * mm, right, y + 1 * mm)
         canvas.setFont(_BOLD, 12)
         canvas.drawRightString(right, y - 12, str(one.quantity))
-        below = _text(canvas, left, y, right - left - 20 * mm, one.title, _PLAIN, 12)
+        title = f"{one.title} ({word('instead_of')} {one.instead_of})" if one.instead_of else one.title
+        below = _text(canvas, left, y, right - left - 20 * mm, title, _PLAIN, 12)
         y = _text(canvas, left, below, right - left - 20 * mm, one.sku, _PLAIN, 8) - 2 * mm
     if number == of:
         _text(canvas, left, y - 6 * mm, right - left, slip.message or word("thanks"), _PLAIN, 12)

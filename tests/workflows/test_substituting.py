@@ -118,7 +118,7 @@ async def test_what_somebody_else_holds_is_not_taken_from_them_and_a_person_is_a
     story = world.client.get_workflow_handle(f"fulfilment/{work.fulfilment_id}")
 
     async def is_blocked() -> bool:
-        return await story.query("blocked_by", result_type=str) == "SUBSTITUTE_NOT_HELD"
+        return bool(await story.query("blocked_by") == "SUBSTITUTE_NOT_HELD")
 
     await until(is_blocked, "a person is asked")
     assert await _balance(world, pears) == (1, 1, 0)

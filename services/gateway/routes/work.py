@@ -1,17 +1,19 @@
 """The work of points, and what carriers say of their parcels. A point's people act for their own point only."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 from pydantic import BaseModel
 
 from kit import telemetry
-from kit.errors import FailedPrecondition
+from kit.errors import FailedPrecondition, InvalidArgument
+from oms.inventory.v1 import inventory_service_pb2 as inventory
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1 import tracking_service_pb2 as tracking
 from oms.promise.v1 import promise_service_pb2 as promise
-from services.gateway import access, claims, printing
+from services.gateway import access, claims, printing, substituting
 from services.gateway.auth import Caller, Role
 from services.gateway.clients import Clients
 from services.gateway.guard import CallerIs, ClientsAre
@@ -43,8 +45,10 @@ from services.gateway.schemas.work import (
     ParcelGivenUp,
     Pick,
     SpoiledUnits,
+    Substitutes,
     WorkFilters,
 )
+from services.gateway.walking import items_of
 from services.gateway.wire import enum_name, message, plain, sent, shown
 
 work_router = router("store work")
@@ -82,6 +86,7 @@ async def read(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAr
         "customer_name": found.customer_name or None,
         "gift_message": found.gift_message or None,
         "hub_point_id": found.hub_point_id or None,
+        "substitutable": list(found.substitutable),
     }
     return FulfilmentDetail.model_validate(fulfilment_values(found.fulfilment) | more)
 
@@ -125,11 +130,15 @@ async def print_slip(
     found = await read(fulfilment_id, caller, clients)
     if found.status not in _PICKED or (found.ship_to is None and found.hub_point_id is None):
         raise FailedPrecondition("NOT_PICKED", "a packing slip says what was picked", state=found.status)
+    ordered = await items_of(clients, sorted({one.ordered_sku for one in found.lines if one.ordered_sku}))
     slip = printing.Slip(
         sender=await _sender(request, clients, found),
         receiver=await _receiver(request, clients, found),
         order_number=_order_number(found),
-        lines=[printing.SlipLine(one.title or one.sku, one.sku, one.quantity) for one in found.lines],
+        lines=[
+            printing.SlipLine(one.title or one.sku, one.sku, one.quantity, _title(ordered, one.ordered_sku))
+            for one in found.lines
+        ],
         message=found.gift_message or "",
     )
     return printing.pdf_response(printing.slip_pdf(slip, lang), f"packing-slip-{fulfilment_id}")
@@ -186,17 +195,35 @@ async def pick(
 ) -> FulfilmentView:
     """Say what was found of every line; the rest is short, with its reason, and goes elsewhere.
 
-    409 PICKED_BY_ANOTHER while it is on somebody else's pick list.
+    Another article may be given instead of missing units where the customer allows it and the item permits it;
+    it is held at once. 409 PICKED_BY_ANOTHER while it is on somebody else's pick list; SUBSTITUTES_NOT_ALLOWED,
+    NOT_PERMITTED, SUBSTITUTE_NOT_FREE, NOT_SUBSTITUTED.
     """
+    request_id = act_id("pick", fulfilment_id, caller, body, key)
     request = orders.RecordPickRequest(
-        request_id=act_id("pick", fulfilment_id, caller, body, key),
+        request_id=request_id,
         fulfilment_id=fulfilment_id,
         found=[sent(orders.PlannedLine, one) for one in body.found],
         missing=[sent(orders.MissingUnits, one) for one in body.missing],
         actor=caller.subject,
         reach=access.reach(caller, fulfilment_id, _NOBODY_ELSE),
     )
-    return _done((await clients.act(clients.orders.RecordPick, request)).fulfilment)
+    if not body.substituted:
+        return _done((await clients.act(clients.orders.RecordPick, request)).fulfilment)
+    found = await read(fulfilment_id, caller, clients)
+    request.substituted.extend(await substituting.laid_aside(clients, found, body.substituted, request_id))
+    try:
+        return _done((await clients.act(clients.orders.RecordPick, request)).fulfilment)
+    except (FailedPrecondition, InvalidArgument):
+        await substituting.put_back(clients, found, request_id)
+        raise
+
+
+@work_router.get("/fulfilments/{fulfilment_id}/substitutes")
+async def list_substitutes(fulfilment_id: FulfilmentId, caller: CallerIs, clients: ClientsAre) -> Substitutes:
+    """Which other articles may be given instead of missing units, and how many of each are free at the point."""
+    found = await read(fulfilment_id, caller, clients)
+    return Substitutes(substitutes=await substituting.offered(clients, found))
 
 
 @work_router.post("/fulfilments/{fulfilment_id}/personalisation-begin")
@@ -392,6 +419,11 @@ async def _receiver(request: Request, clients: Clients, found: FulfilmentDetail)
 def _order_number(found: FulfilmentDetail) -> str:
     """The channel's own, which the customer knows."""
     return found.channel_order_number or found.order_id
+
+
+def _title(items: Mapping[str, inventory.Item], sku: str) -> str:
+    """For people; empty of no article."""
+    return items[sku].title or sku if sku in items else sku
 
 
 async def _of_brands(clients: Clients, caller: Caller, work: list[orders.Fulfilment]) -> list[orders.Fulfilment]:

@@ -114,6 +114,10 @@ class OrderLine(Sent):
         "", description="The store from which the customer takes the units along at once; one in an order, no fee"
     )
     personalisations: list[Personalisation] = Field(default_factory=list, max_length=20)
+    allow_substitutes: bool = Field(
+        False,
+        description="Where it is missing at the pick, another article may be given at its price",
+    )
 
 
 _TENDERS = (
@@ -381,6 +385,7 @@ class LineView(Shown):
     discounts: list[DiscountView]
     taken_at_point_id: str = ""
     personalisations: list[PersonalisationView] = Field(default_factory=list)
+    allow_substitutes: bool = False
 
 
 class UnitsView(Shown):

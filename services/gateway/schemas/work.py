@@ -18,6 +18,7 @@ from services.gateway.schemas.base import (
     Quantity,
     Sent,
     Shown,
+    Sku,
     Text,
     WindowView,
 )
@@ -100,6 +101,7 @@ class FulfilmentLineView(Shown):
     quantity: int
     title: str
     personalisations: list[str] = Field(description="Names of what is put on each unit before the pack")
+    ordered_sku: str = Field("", description="What was ordered, of units that are given instead of it; else empty")
 
 
 class AwaitedUnitsView(Shown):
@@ -188,6 +190,9 @@ class FulfilmentDetail(FulfilmentView):
     channel_order_number: str | None
     customer_name: str | None = Field(description="Of what is collected: whose document is looked at")
     gift_message: str | None = Field(description="To whoever unpacks it: it is on the packing slip")
+    substitutable: list[int] = Field(
+        description="Lines instead of which other articles may be given when units are missing at the pick"
+    )
 
 
 class WorkFilters(Paged):
@@ -226,6 +231,30 @@ class MissingUnits(Sent):
     note: Note = ""
 
 
+class Substitute(Sent):
+    """Units of another article that the item permits, instead of missing units of a line."""
+
+    line_number: int = Field(ge=1, le=MAX_INT32)
+    sku: Sku
+    quantity: Quantity
+
+
+class SubstituteView(Shown):
+    """An article that may be given instead of a line, and how many of it nobody holds at the point."""
+
+    line_number: int
+    sku: str
+    title: str
+    gtin: str | None
+    free: int
+
+
+class Substitutes(Shown):
+    """What may be given instead of lines whose customer allows it: of each line best first."""
+
+    substitutes: list[SubstituteView]
+
+
 class Pick(Sent):
     """Every line of the fulfilment, with the quantity found, and why others are missing."""
 
@@ -234,6 +263,11 @@ class Pick(Sent):
     found: list[Found] = Field(min_length=1, max_length=2_000)
     missing: list[MissingUnits] = Field(
         default_factory=list, max_length=2_000, description="Of lines that are short; others were not found"
+    )
+    substituted: list[Substitute] = Field(
+        default_factory=list,
+        max_length=200,
+        description="Given instead of missing units, which then go nowhere else; the line keeps its price",
     )
 
 

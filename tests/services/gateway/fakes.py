@@ -112,6 +112,8 @@ class World:
     linked: dict[str, customers.CustomerOrder] = field(default_factory=dict)
     # By whom offered work would leave the point that has the offer.
     offered_carriers: dict[str, str] = field(default_factory=dict)
+    # What may be given instead of an article.
+    substitutes: dict[str, list[str]] = field(default_factory=dict)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     transfer_differences: list[Any] = field(default_factory=list)
     failures: dict[str, list[OmsError]] = field(default_factory=dict)
@@ -433,7 +435,12 @@ class FakeInventory(InventoryServiceServicer):
         known = {"SKU-1", *(sku for sku in request.skus if sku == "VALID")}
         if request.gtins:
             known = {"SKU-1"} if "4006381333931" in request.gtins else set()
-        items = [inventory.Item(sku=sku, weight_grams=5, personalisations=[engraved]) for sku in sorted(known)]
+        instead = self._world.substitutes
+        known |= {sku for sku in request.skus if sku in {one for others in instead.values() for one in others}}
+        items = [
+            inventory.Item(sku=sku, weight_grams=5, personalisations=[engraved], substitutes=instead.get(sku, ()))
+            for sku in sorted(known)
+        ]
         return inventory.ListItemsResponse(items=items)
 
     async def ListStockPoints(self, request: Any, context: Any) -> inventory.ListStockPointsResponse:
@@ -466,7 +473,8 @@ class FakeInventory(InventoryServiceServicer):
         return inventory.ReleaseUnavailableResponse(balance=_BALANCE, declarations=[_DECLARATION])
 
     async def ListBalances(self, request: Any, context: Any) -> inventory.ListBalancesResponse:
-        return inventory.ListBalancesResponse(balances=[inventory.Balance(sku="SKU-1", on_hand=1)])
+        skus = request.skus or ["SKU-1"]
+        return inventory.ListBalancesResponse(balances=[inventory.Balance(sku=sku, on_hand=1) for sku in skus])
 
     async def ListMovements(self, request: Any, context: Any) -> inventory.ListMovementsResponse:
         movement = inventory.Movement(movement_id=1, sku="SKU-1", recorded_at=times.to_proto(NOON))

@@ -154,6 +154,33 @@ async def test_what_a_form_says_reaches_the_service(anna: httpx.AsyncClient, wor
     assert (packed.weight_grams, handed[0].tracking_code) == (640, "6A1")
 
 
+async def test_a_missing_unit_offers_what_may_be_given_instead(anna: httpx.AsyncClient, world: World) -> None:
+    put(world, "accepted")
+    world.substitutes = {"SKU-1": ["PEARS"]}
+    assert "PEARS" not in (await anna.get(WORK)).text, "the customer did not say so"
+    world.work["ful_1"].substitutable.append(1)
+    for language, said in (("en", ["Give instead", "1 here"]), ("fr", ["Donner à la place", "1 ici"])):
+        page = (await anna.get(WORK, headers={"Accept-Language": language})).text
+        assert [word for word in [*said, 'name="instead.1.PEARS"'] if word not in page] == []
+    await anna.post(WORK, data={"act": "pick", "found.1": "1", "instead.1.PEARS": "1", "instead.1.SKU-2": "0"})
+    (picked,) = world.calls("RecordPick")
+    assert [(one.line_number, one.sku, one.quantity) for one in picked.substituted] == [(1, "PEARS", 1)]
+    # Picking goes on while nobody knows what may be given.
+    world.failures["ListItems"] = [Unavailable("STOCK_UNKNOWN", "no answer")] * 9
+    assert 'value="pick"' in (await anna.get(WORK)).text
+
+
+async def test_a_page_says_what_was_given_instead_of_what(anna: httpx.AsyncClient, world: World) -> None:
+    put(world, "picked")
+    line = world.work["ful_1"].fulfilment.lines[0]
+    line.sku, line.title, line.ordered_sku = "PEARS", "Pears", "SKU-1"
+    page = (await anna.get(WORK)).text
+    assert "Pears" in page
+    assert "instead of SKU-1" in page
+    slip = await anna.get(f"{WORK}/packing-slip.pdf")
+    assert slip.status_code == 200
+
+
 async def test_the_box_that_holds_the_work_is_chosen_unless_the_packer_takes_another(
     anna: httpx.AsyncClient, world: World
 ) -> None:

@@ -65,6 +65,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "We are sorry: this parcel did not arrive. Its articles are refunded.",
         "Nous sommes désolés : ce colis n'est pas arrivé. Ses articles sont remboursés.",
     ),
+    "instead_of": ("instead of", "à la place de"),
     "sent_again": ("Sent again", "Nouvel envoi"),
     "cause_planned_later": (
         "It leaves from another place than planned.",

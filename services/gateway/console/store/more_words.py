@@ -55,6 +55,9 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "suggested": ("suggested", "conseillé"),
     "print": ("Print", "Imprimer"),
     "why_missing": ("Why is it missing?", "Pourquoi manque-t-il ?"),
+    "instead": ("Give instead", "Donner à la place"),
+    "instead_of": ("instead of", "à la place de"),
+    "here": ("here", "ici"),
     "being_sold": ("Being sold", "En cours de vente"),
     "reason": ("Reason", "Raison"),
     "note": ("If it is something else: what?", "Si c'est autre chose : quoi ?"),
@@ -93,6 +96,18 @@ WORDS: Mapping[str, tuple[str, str]] = {
 PROBLEMS: Mapping[str, tuple[str, str]] = {
     "BEING_PICKED": ("Somebody else is picking one of them.", "Quelqu'un en prélève déjà une."),
     "PICKED_BY_ANOTHER": ("Somebody else is picking it.", "Quelqu'un d'autre la prélève."),
+    "SUBSTITUTE_NOT_FREE": (
+        "What you would give instead is held for somebody else: put it back.",
+        "L'article proposé est retenu pour quelqu'un d'autre : remettez-le en rayon.",
+    ),
+    "SUBSTITUTES_NOT_ALLOWED": (
+        "The customer takes nothing else instead.",
+        "Le client ne veut pas d'autre article à la place.",
+    ),
+    "NOT_PERMITTED": (
+        "This article is not given instead.",
+        "Cet article ne se donne pas à la place.",
+    ),
     "NOT_TO_PICK": (
         "One of them is not to be picked any more.",
         "L'une d'elles n'est plus à prélever.",

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 from kit import times
 from kit.errors import InvalidArgument, NotFound, OmsError
 from kit.values.ids import new_id
-from services.gateway import access
+from services.gateway import access, substituting
 from services.gateway.auth import Caller
 from services.gateway.clients import Clients
 from services.gateway.console import session, templates
@@ -45,6 +45,8 @@ from services.gateway.schemas.work import (
     Pack,
     Pick,
     SpoiledUnits,
+    Substitute,
+    SubstituteView,
     WorkFilters,
 )
 from services.gateway.walking import items_of
@@ -56,6 +58,7 @@ _MOST_SHOWN = 200
 _HEARTBEAT_SECONDS = 15.0
 _FOUND = "found."
 _SPOILED = "spoiled."
+_INSTEAD = "instead."
 
 
 @store_pages.get("/console/store.css")
@@ -232,9 +235,15 @@ async def _pick(on: _Doing) -> FulfilmentView:
         for one in found
         if (why := said_of(on.form, one.line_number, one.quantity))
     ]
-    return await work.pick(
-        on.fulfilment_id, body(Pick, found=found, missing=missing), on.caller, on.clients, on.key
-    )
+    instead = [
+        body(Substitute, line_number=number(line, name), sku=sku, quantity=units)
+        for name, value in on.form.multi_items()
+        if name.startswith(_INSTEAD)
+        for line, _, sku in [name.removeprefix(_INSTEAD).partition(".")]
+        if (units := number(str(value), name))
+    ]
+    picked = body(Pick, found=found, missing=missing, substituted=instead)
+    return await work.pick(on.fulfilment_id, picked, on.caller, on.clients, on.key)
 
 
 async def _begin(on: _Doing) -> FulfilmentView:
@@ -301,7 +310,8 @@ async def _shown(
         found = None
     if found is None or found.point_id != point_id or found.status not in STEPS:
         return page(request, "store/gone.html", 404, place=place, error=error)
-    items = await items_of(clients, sorted({line.sku for line in found.lines}))
+    skus = {sku for one in found.lines for sku in (one.sku, one.ordered_sku) if sku}
+    items = await items_of(clients, sorted(skus))
     known = all(line.sku in items and items[line.sku].weight_grams for line in found.lines)
     grams = sum(items[line.sku].weight_grams * line.quantity for line in found.lines) if known else 0
     packed_grams = found.parcel.weight_grams if found.parcel and found.status == "packed" else 0
@@ -309,6 +319,11 @@ async def _shown(
     if found.status == "picked" and not found.collected:
         with suppress(OmsError):
             boxes = await work.boxes_for(clients, found)
+    instead: list[SubstituteView] = []
+    if found.status == "accepted" and found.substitutable:
+        # Picking goes on without them.
+        with suppress(OmsError):
+            instead = await substituting.offered(clients, found)
     hub = (await places_of(request, clients).all()).get(found.hub_point_id) if found.hub_point_id else None
     return page(
         request,
@@ -320,6 +335,7 @@ async def _shown(
         items=items,
         grams=grams,
         boxes=boxes,
+        instead=instead,
         is_odd=weighing.is_odd(packed_grams, grams),
         reasons=REASONS,
         missing_reasons=MISSING_REASONS,

@@ -169,13 +169,29 @@ function countFound() {
     const found = Number(line.querySelector("input[data-first]").value);
     missing += Math.max(0, wanted - found);
     line.classList.toggle("complete", found >= wanted);
-    const why = line.querySelector(".why");
-    if (why) why.hidden = found >= wanted;
+    for (const why of line.querySelectorAll(".why")) why.hidden = found >= wanted;
+    missing -= givenInstead(line, wanted - found);
   }
   const done = document.querySelector("#pick button");
   done.textContent = missing ? `${missing} ${words.wordsMissing}. ${words.wordsFinishShort}` : done.dataset.words;
   done.classList.toggle("second", missing > 0);
   document.getElementById("short").hidden = missing === 0;
+}
+
+// What is given instead of missing units goes to nobody else; no more is given than is missing.
+function givenInstead(line, lacking) {
+  let given = 0;
+  for (const input of line.querySelectorAll("input[name^='instead.']")) {
+    input.value = Math.max(0, Math.min(Number(input.value), lacking - given));
+    given += Number(input.value);
+  }
+  return given;
+}
+
+function stepInstead(button) {
+  const input = button.closest(".stepper").querySelector("input");
+  input.value = Math.max(0, Math.min(Number(input.max), Number(input.value) + Number(button.dataset.instead)));
+  countFound();
 }
 
 function step(line, by) {
@@ -226,9 +242,11 @@ function heard(code) {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-step]");
   if (button) step(button.closest(".line"), Number(button.dataset.step));
+  const instead = event.target.closest("button[data-instead]");
+  if (instead) stepInstead(instead);
 });
 document.addEventListener("input", (event) => {
-  if (event.target.name?.startsWith("found.")) countFound();
+  if (/^(found|instead)\./.test(event.target.name)) countFound();
   if (event.target.name?.startsWith("reason.")) askNote(event.target);
   if (event.target.form?.id === "together") nameChosen(event.target.form);
 });
