@@ -22,7 +22,7 @@ def register(_: typer.Typer) -> None:
 
 
 def bulk(
-    act: Annotated[str, typer.Argument(metavar="ACT", help="cancel or release_hold")],
+    act: Annotated[str, typer.Argument(metavar="ACT", help="cancel, release_hold or plan_again")],
     reason: Annotated[str, typer.Option(help="Stands in the timeline of each order.")] = "",
     hold_kind: Annotated[str, typer.Option(help="Of release_hold: which holds, for example fraud.")] = "",
     channel: Annotated[str, typer.Option(help="Only of this channel.")] = "",
@@ -31,6 +31,7 @@ def bulk(
     late: Annotated[bool, typer.Option("--late", help="Only late ones.")] = False,
     payment_failed: Annotated[bool, typer.Option("--payment-failed", help="Only without their money.")] = False,
     unclaimed: Annotated[bool, typer.Option("--unclaimed", help="Only with work that nobody took.")] = False,
+    point: Annotated[str, typer.Option(help="Only with open work there; plan_again has it done elsewhere.")] = "",
     orders: Annotated[list[str] | None, typer.Option("--order", help="Only these; repeatable.")] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Begin it; without this, only say what would happen.")
@@ -38,8 +39,9 @@ def bulk(
     as_json: JsonOption = False,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
-    """Cancel, or let go on, all orders that the options choose; at most 2,000."""
+    """Cancel, let go on, or plan again, all orders that the options choose; at most 2,000."""
     named = {"channel_id": channel, "status": status, "held_for": held_for or hold_kind, "order_ids": orders}
+    named |= {"point_id": point}
     flags = {"late": late, "payment_failed": payment_failed, "unclaimed": unclaimed}
     chosen = {name: value for name, value in (named | flags).items() if value}
     body: Json = {"act": act, "reason": reason, "filter": chosen, "dry_run": not yes}

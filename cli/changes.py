@@ -59,9 +59,16 @@ def change(
     _send("PUT", f"/v1/orders/{order_id}/content", _read(file), as_json, state)
 
 
-def plan_again(order_id: OrderArgument, as_json: JsonOption = False, state: StateOption = DEFAULT_STATE) -> None:
+def plan_again(
+    order_id: OrderArgument,
+    point: Annotated[str, typer.Option(help="Have done elsewhere what this point has not begun.")] = "",
+    reason: Annotated[str, typer.Option(help="Stands in the timeline.")] = "",
+    as_json: JsonOption = False,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
     """Send at once, from what is there, what an order waits for; or it waits on, and the reason is told."""
-    _send("POST", f"/v1/orders/{order_id}/plan-again", {}, as_json, state)
+    body: Json = {"reason": reason} | ({"point_id": point} if point else {})
+    _send("POST", f"/v1/orders/{order_id}/plan-again", body, as_json, state)
 
 
 def units_of(text: str) -> Json:

@@ -808,6 +808,9 @@ class Proposal:
     kind: str = "content"
     expected_by: str = ""
     emptied: list[str] = field(default_factory=list)
+    # The point whose work is to be done elsewhere, and what is held there for it: that is `emptied`.
+    leaves: str = ""
+    leaving: list[Hold] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

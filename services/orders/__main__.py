@@ -169,7 +169,7 @@ class _Parts:
         self.appointments = Appointments(engine, bell)
         self.holding = Holding(engine, bell)
         self.amending = Amending(engine, bell, self.identities)
-        self.bulk = Bulk(engine, self.service, self.holding)
+        self.bulk = Bulk(engine, self.service, self.holding, self.amending)
         self.trying = Trying(engine, bell)
         self.collecting = Collecting(engine, bell, self.codes, self.identities)
         self.banks = _banks(settings)

@@ -161,11 +161,16 @@ class Amending(Changes):
 
         return await self._on_view(asked, order_id, decide)
 
-    async def plan_again(self, asked: Asked, order_id: str, actor: str, as_of: datetime) -> Changed:
-        """What an order waits for, from what is there. FailedPrecondition / NOT_RELEASED, NOTHING_AWAITED."""
+    async def plan_again(
+        self, asked: Asked, order_id: str, actor: str, as_of: datetime, point_id: str = "", reason: str = ""
+    ) -> Changed:
+        """What an order waits for, or what a point has not begun, from elsewhere.
+
+        FailedPrecondition / NOT_RELEASED, NOTHING_AWAITED, NOT_AT_POINT, and why work stays.
+        """
 
         def decide(one: Order) -> Decision:
-            return planning_again.propose(one, actor, as_of)
+            return planning_again.propose(one, actor, as_of, point_id, reason)
 
         return _to_changed(await self.on_order(asked, order_id, decide, _newest))
 

@@ -1,7 +1,7 @@
 """Bulk actions: the set is written down once, then each order is decided on by the rules of the single act.
 
 An order's act has a request id of its own, made of the action and its number: a process that dies between the act
-and its result does it again, and is given the first answer.
+and its result does it again, and is given the first answer. What a story decides is looked at until it has.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,21 +17,24 @@ from kit import requests, telemetry
 from kit.errors import InvalidArgument, NotFound, OmsError
 from kit.values.ids import derived_id
 from services.orders import bulk_store, store
+from services.orders.amending import Amending
 from services.orders.bulk_store import BulkAction, BulkItem, BulkWish
 from services.orders.changing import Asked
 from services.orders.domain import desk
 from services.orders.domain.desk import Act, Wish
 from services.orders.domain.holds import open_holds
 from services.orders.domain.model import Order
-from services.orders.domain.states import OrderState
+from services.orders.domain.states import ChangeState, OrderState
 from services.orders.holding import Holding
 from services.orders.service import OrdersService
 
 _log = logging.getLogger(__name__)
-ACTS = (Act.CANCEL.value, Act.RELEASE_HOLD.value)
+ACTS = (Act.CANCEL.value, Act.RELEASE_HOLD.value, Act.PLAN_AGAIN.value)
 MAX_ORDERS = 2_000
 # Read, and tried, at once.
 _CHUNK = 50
+# A story that cannot go on keeps no other order waiting for longer.
+_PATIENCE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,18 @@ class Bulk:
     """The use cases of bulk actions, of at most so many orders."""
 
     def __init__(
-        self, engine: AsyncEngine, service: OrdersService, holding: Holding, max_orders: int = MAX_ORDERS
+        self,
+        engine: AsyncEngine,
+        service: OrdersService,
+        holding: Holding,
+        amending: Amending,
+        max_orders: int = MAX_ORDERS,
     ) -> None:
         self._engine = engine
         self._max_orders = max_orders
         self._service = service
         self._holding = holding
+        self._amending = amending
 
     async def preview(self, wish: BulkWish, as_of: datetime) -> list[Verdict]:
         """What would come of it, the most orders first; tried on copies, a few orders at a time."""
@@ -75,7 +84,7 @@ class Bulk:
         order_ids = await self._chosen(wish)
         kind = wish.hold_kind.value if wish.hold_kind else ""
         bulk_id = derived_id("blk", asked.request_id)
-        action = BulkAction(bulk_id, wish.act, kind, wish.reason, actor, wish.roles, as_of)
+        action = BulkAction(bulk_id, wish.act, kind, wish.reason, actor, wish.roles, as_of, wish.point_id)
         async with self._engine.begin() as tx:
             if await requests.first_answer(tx, asked.request_id, asked.content) is None:
                 await bulk_store.add(tx, action, order_ids)
@@ -98,7 +107,7 @@ class Bulk:
             return await bulk_store.items(tx, bulk_id, after, size)
 
     async def stop(self, bulk_id: str) -> BulkAction:
-        """Leaves the rest as it is. NotFound / BULK_ACTION_NOT_FOUND."""
+        """Leaves the rest as it is, but for what stories were asked already. NotFound / BULK_ACTION_NOT_FOUND."""
         async with self._engine.begin() as tx:
             await bulk_store.stop(tx, bulk_id)
         return await self.get(bulk_id)
@@ -120,6 +129,8 @@ class Bulk:
 
     async def _decide(self, action: BulkAction, item: BulkItem, as_of: datetime) -> BulkItem:
         try:
+            if action.act == Act.PLAN_AGAIN:
+                return await self._plan_again(action, item, as_of)
             if action.act == Act.CANCEL:
                 asked = _asked(action, item, "")
                 await self._service.request_cancellation(
@@ -133,6 +144,21 @@ class Bulk:
                 return item
             return replace(item, state="refused", reason=error.reason, detail=error.detail, decided_at=as_of)
         return replace(item, state="done", decided_at=as_of)
+
+    async def _plan_again(self, action: BulkAction, item: BulkItem, as_of: datetime) -> BulkItem:
+        """Asked of the order's story once, then looked at: it finds another place, or says why not."""
+        asked = await self._amending.plan_again(
+            _asked(action, item, ""), item.order_id, action.actor, as_of, action.point_id, action.reason
+        )
+        change = (await self._amending.get_proposal(item.order_id, asked.change.change_id)).change
+        if change.state is ChangeState.APPLIED:
+            return replace(item, state="done", decided_at=as_of)
+        if refusal := change.refusal:
+            return replace(item, state="refused", reason=refusal.reason, detail=refusal.detail, decided_at=as_of)
+        if as_of - change.asked_at < _PATIENCE:
+            return replace(item, state="asked")
+        late = "its story has not decided yet: the order says what comes of it"
+        return replace(item, state="refused", reason="NOT_DECIDED_YET", detail=late, decided_at=as_of)
 
     async def _release(self, action: BulkAction, item: BulkItem, as_of: datetime) -> None:
         one = (await self._service.get_order(item.order_id)).order
@@ -162,7 +188,7 @@ def _check(wish: BulkWish) -> None:
     if wish.act not in ACTS:
         raise InvalidArgument("act", f"one of {', '.join(ACTS)}")
     if (wish.act == Act.RELEASE_HOLD) != (wish.hold_kind is not None):
-        raise InvalidArgument("hold_kind", "release_hold says which holds, and cancel says none")
+        raise InvalidArgument("hold_kind", "release_hold says which holds, and no other act says any")
     if wish.act == Act.CANCEL and not wish.reason:
         raise InvalidArgument("reason", "say why, for the customers' sake")
     if not wish.chooses:
@@ -173,7 +199,7 @@ def _check(wish: BulkWish) -> None:
 
 def _refusal(one: Order, wish: BulkWish, as_of: datetime) -> OmsError | None:
     """What the first of its acts would say against it."""
-    wishes = [Wish(Act.CANCEL, reason=wish.reason)]
+    wishes = [Wish(Act(wish.act), reason=wish.reason, point_id=wish.point_id)]
     if wish.hold_kind:
         wishes = [Wish(Act.RELEASE_HOLD, hold_id, reason=wish.reason) for hold_id in _holds(one, wish.hold_kind)]
     tried = (desk.preview(one, each, wish.roles, as_of, in_words=False).refusal for each in wishes)

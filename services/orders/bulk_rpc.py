@@ -78,6 +78,7 @@ def _to_wish(message: pb.BulkWish) -> BulkWish:
         message.payment_failed,
         message.unclaimed,
         tuple(message.order_ids),
+        message.point_id,
     )
 
 
@@ -94,6 +95,7 @@ def _from_action(one: BulkAction) -> pb.BulkAction:
         done=one.done,
         refused=one.refused,
         stopped=one.stopped,
+        point_id=one.point_id,
     )
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.orders.domain.model import HoldKind
-from services.orders.domain.states import OrderState
-from services.orders.tables import orders
+from services.orders.domain.states import OPEN_FULFILMENT, OrderState
+from services.orders.tables import fulfilment, orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +27,18 @@ class BulkWish:
     payment_failed: bool = False
     unclaimed: bool = False
     order_ids: tuple[str, ...] = ()
+    point_id: str = ""
 
     @property
     def chooses(self) -> bool:
         """Whether the filter says anything."""
         flags = self.late or self.payment_failed or self.unclaimed
-        return bool(self.channel_ids or self.state or self.held_for or self.order_ids or flags)
+        return bool(self.channel_ids or self.state or self.held_for or self.order_ids or self.point_id or flags)
 
 
 @dataclass(frozen=True, slots=True)
 class BulkAction:
-    """A bulk action and how far it is: orders by what became of them."""
+    """A bulk action and how far it is: orders by what became of them. `pending`: with those that were asked."""
 
     bulk_id: str
     act: str
@@ -46,6 +47,7 @@ class BulkAction:
     actor: str
     roles: tuple[str, ...]
     requested_at: datetime
+    point_id: str = ""
     pending: int = 0
     done: int = 0
     refused: int = 0
@@ -54,7 +56,7 @@ class BulkAction:
 
 @dataclass(frozen=True, slots=True)
 class BulkItem:
-    """An order of it. `decided_at`: None of one that is pending or was stopped."""
+    """An order of it. `asked`: its story looks for another place. `decided_at`: None until then, or if stopped."""
 
     bulk_id: str
     number: int
@@ -84,12 +86,19 @@ async def chosen(tx: AsyncConnection, wish: BulkWish, limit: int) -> list[str]:
         query = query.where(o.unclaimed_since.is_not(None))
     if wish.order_ids:
         query = query.where(o.order_id.in_(wish.order_ids))
+    if wish.point_id:
+        w = fulfilment.c
+        query = query.where(
+            exists().where(
+                w.order_id == o.order_id, w.point_id == wish.point_id, w.state.in_(sorted(OPEN_FULFILMENT))
+            )
+        )
     return list((await tx.execute(query)).scalars())
 
 
 _ADD = text(
-    """INSERT INTO bulk_action (bulk_id, act, hold_kind, reason, actor, roles, requested_at)
-       VALUES (:bulk_id, :act, :hold_kind, :reason, :actor, :roles, :requested_at)"""
+    """INSERT INTO bulk_action (bulk_id, act, hold_kind, reason, actor, roles, requested_at, point_id)
+       VALUES (:bulk_id, :act, :hold_kind, :reason, :actor, :roles, :requested_at, :point_id)"""
 )
 _ADD_ITEMS = text(
     """INSERT INTO bulk_item (bulk_id, number, order_id, state)
@@ -108,13 +117,14 @@ async def add(tx: AsyncConnection, action: BulkAction, order_ids: Sequence[str])
         "actor": action.actor,
         "roles": list(action.roles),
         "requested_at": action.requested_at,
+        "point_id": action.point_id,
     }
     await tx.execute(_ADD, row)
     await tx.execute(_ADD_ITEMS, {"bulk_id": action.bulk_id, "order_ids": list(order_ids)})
 
 
 _FIND = text(
-    """SELECT a.*, count(*) FILTER (WHERE i.state = 'pending') AS pending,
+    """SELECT a.*, count(*) FILTER (WHERE i.state IN ('pending', 'asked')) AS pending,
               count(*) FILTER (WHERE i.state = 'done') AS done,
               count(*) FILTER (WHERE i.state = 'refused') AS refused,
               count(*) FILTER (WHERE i.state = 'stopped') AS stopped
@@ -143,11 +153,11 @@ _STOP = text("UPDATE bulk_item SET state = 'stopped' WHERE bulk_id = :bulk_id AN
 _TURN = text("SELECT pg_try_advisory_xact_lock(hashtext('bulk_item'))")
 _PENDING = text(
     """SELECT i.* FROM bulk_item i JOIN bulk_action a ON a.bulk_id = i.bulk_id
-       WHERE i.state = 'pending' ORDER BY a.requested_at, i.bulk_id, i.number LIMIT :limit"""
+       WHERE i.state IN ('pending', 'asked') ORDER BY a.requested_at, i.bulk_id, i.number LIMIT :limit"""
 )
 _DECIDED = text(
     """UPDATE bulk_item SET state = :state, reason = :reason, detail = :detail, decided_at = :decided_at
-       WHERE bulk_id = :bulk_id AND number = :number AND state = 'pending'"""
+       WHERE bulk_id = :bulk_id AND number = :number AND state IN ('pending', 'asked')"""
 )
 
 

@@ -65,7 +65,12 @@ class ChangesRpc(ChangeServiceServicer):
     @wire.checked
     async def PlanAgain(self, request: pb.PlanAgainRequest, context: Any) -> pb.PlanAgainResponse:
         done = await self._amending.plan_again(
-            wire.asked(request), request.order_id, request.actor, times.field_or_now(request, "as_of")
+            wire.asked(request),
+            request.order_id,
+            request.actor,
+            times.field_or_now(request, "as_of"),
+            request.point_id,
+            request.reason,
         )
         return pb.PlanAgainResponse(change=from_change(done.change), state=from_order_state(done.state))
 

@@ -79,6 +79,7 @@ fulfilment = Table(
     "fulfilment",
     metadata,
     Column("fulfilment_id", Text, primary_key=True),
+    Column("order_id", Text),
     Column("point_id", Text),
     Column("state", Text),
     _instant("hand_over_by"),

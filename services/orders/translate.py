@@ -378,6 +378,7 @@ def from_change(one: OrderChange) -> pb.OrderChange:
         settled=one.settled,
         refusal=from_refusal(Refusal(refusal.reason, refusal.detail, refusal.lines)) if refusal else None,
         options=[from_option(option) for option in (refusal.options if refusal else ())],
+        point_id=one.point_id,
     )
 
 

@@ -16,7 +16,8 @@ from services.orders.domain.model import (
     DeliveryOption,
     Wanted,
 )
-from services.orders.domain.planning_again import waiting
+from services.orders.domain.planning_again import leaving
+from services.orders.domain.planning_again import wanted as planned_again
 from services.orders.domain.states import HELD_UNITS
 from services.orders.translate import (
     from_change,
@@ -74,7 +75,7 @@ def from_proposal(one: Proposal) -> pb.GetProposalResponse:
     held = {units.fulfilment_id for units in one.order.ranges if units.state in HELD_UNITS}
     lines = tuple(line for line in wanted.lines if not line.taken_at_point_id) if wanted else ()
     if one.change.kind is ChangeKind.PLAN_AGAIN:
-        units = waiting(one.order)
+        units = planned_again(one.order, one.change)
         lines = tuple(
             replace(line, quantity=count) for line in content.lines if (count := units[line.line_number])
         )
@@ -89,4 +90,5 @@ def from_proposal(one: Proposal) -> pb.GetProposalResponse:
         due=from_money(Money(due_minor(one.order), content.total.currency)),
         fulfilments=[from_fulfilment(work) for work in one.order.fulfilments if work.fulfilment_id in held],
         cooling_off_until=from_instant(one.order.cooling_off_until),
+        leaving_fulfilment_ids=[work.fulfilment_id for work in leaving(one.order, one.change.point_id)],
     )

@@ -51,6 +51,8 @@ def test_a_set_is_tried_and_begun_only_with_a_yes(tmp_path: Path, gateway: Canne
         "hold_kind": "fraud",
     }
     assert "blk_1: 3 orders" in told
+    oms(tmp_path, "bulk", "plan_again", "--point", "st-lyon", "--late")
+    assert gateway.asked[-1].body["filter"] == {"point_id": "st-lyon", "late": True}
     gateway.answers["POST", "/v1/bulk-actions"] = 422, {"reason": "TOO_MANY_ORDERS", "detail": "choose fewer"}
     assert oms(tmp_path, "bulk", "cancel", "--reason", "x", "--late").exit_code == 1
 

@@ -67,6 +67,8 @@ def test_an_order_stops_waiting_or_says_why_it_waits_on(tmp_path: Path, gateway:
     path = f"{ORDER}/plan-again"
     gateway.answers["POST", path] = 200, CHANGE | {"kind": "plan_again"}
     assert "chg_1 plan_again applied" in oms(tmp_path, "plan-again", "ord_1").output
+    assert oms(tmp_path, "plan-again", "ord_1", "--point", "st-lyon", "--reason", "flooded").exit_code == 0
+    assert gateway.asked[-1].body == {"point_id": "st-lyon", "reason": "flooded"}
     refusal = {"reason": "STOCK_UNAVAILABLE", "detail": "not enough stock for these lines"}
     gateway.answers["POST", path] = 200, CHANGE | {"kind": "plan_again", "state": "refused", "refusal": refusal}
     told = oms(tmp_path, "plan-again", "ord_1")

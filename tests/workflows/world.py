@@ -753,9 +753,9 @@ class World:
         )
         return (await self.changes.CancelLines(request)).change
 
-    async def plan_again(self, order_id: str) -> pb.OrderChange:
-        """Customer service does not want the order to wait any more."""
-        request = chg.PlanAgainRequest(request_id=uuid4().hex, order_id=order_id, actor="service")
+    async def plan_again(self, order_id: str, point: str = "") -> pb.OrderChange:
+        """Customer service does not want the order to wait any more, or its work to be done at this point."""
+        request = chg.PlanAgainRequest(request_id=uuid4().hex, order_id=order_id, actor="service", point_id=point)
         return (await self.changes.PlanAgain(request)).change
 
     async def propose(self, order_id: str, lines: Mapping[str, int], **terms: Any) -> pb.OrderChange:

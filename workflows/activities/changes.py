@@ -51,6 +51,8 @@ class ChangeActivities:
         reply = await self._stub.GetProposal(asked, timeout=CALL_SECONDS)
         held: Counter[tuple[str, str]] = Counter()
         awaited: Counter[tuple[str, str, str]] = Counter()
+        waiting = [work for work in reply.fulfilments if work.awaited and _waits_whole(work)]
+        leaving = [work for work in reply.fulfilments if work.fulfilment_id in reply.leaving_fulfilment_ids]
         for work in reply.fulfilments:
             for line in work.lines:
                 held[line.sku, work.point_id] += line.quantity
@@ -74,7 +76,9 @@ class ChangeActivities:
             awaited=[SupplyOverlay(*where, units) for where, units in sorted(awaited.items())],
             kind=reply.change.kind,
             expected_by=max((text(work.window.end) for work in reply.fulfilments if work.awaited), default=""),
-            emptied=[work.fulfilment_id for work in reply.fulfilments if work.awaited and _waits_whole(work)],
+            emptied=[work.fulfilment_id for work in leaving or waiting],
+            leaves=reply.change.point_id,
+            leaving=[Hold(line.sku, work.point_id, line.quantity) for work in leaving for line in work.lines],
             cooling_off_until=text(reply.cooling_off_until),
         )
 

@@ -110,7 +110,8 @@ async def _page(clients: Clients, bulk_id: str, page: dict[str, Any]) -> pb.GetB
 
 def _view(action: pb.BulkAction) -> BulkActionView:
     values = plain(action)
-    more: dict[str, Any] = {"id": action.bulk_id, "hold_kind": action.hold_kind or None, "verdicts": []}
+    more: dict[str, Any] = {"id": action.bulk_id, "verdicts": []}
+    more |= {name: getattr(action, name) or None for name in ("hold_kind", "point_id")}
     return BulkActionView.model_validate(values | more)
 
 
@@ -126,6 +127,7 @@ def _tried(body: BulkRequest, caller: Caller, found: pb.PreviewBulkActionRespons
         id=None,
         act=body.act,
         hold_kind=body.hold_kind,
+        point_id=body.filter.point_id,
         reason=body.reason,
         actor=caller.subject,
         requested_at=None,

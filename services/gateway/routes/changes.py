@@ -14,7 +14,13 @@ from services.gateway.auth import Caller
 from services.gateway.clients import Clients
 from services.gateway.guard import CallerIs, ClientsAre
 from services.gateway.routes.common import ChangeId, OptionalKey, OrderId, new_act_id, router
-from services.gateway.schemas.changes import AddressChange, ChangedOrder, ContentChange, LinesCancellation
+from services.gateway.schemas.changes import (
+    AddressChange,
+    ChangedOrder,
+    ContentChange,
+    Elsewhere,
+    LinesCancellation,
+)
 from services.gateway.wire import message
 
 changes_router = router("changes")
@@ -92,19 +98,24 @@ async def plan_again(
     caller: CallerIs,
     clients: ClientsAre,
     request: Request,
+    body: Elsewhere | None = None,
     key: OptionalKey = None,
 ) -> Response:
     """Stop waiting for stock to come: its units are sent from what is there, earlier, or it waits on.
 
+    With a point: what that has not begun is done elsewhere, or stays.
     Nothing is given up before all of it is held elsewhere: `state` says whether it is, `refusal` why not
     (STOCK_UNAVAILABLE, NOT_DELIVERABLE, or PROMISE_CHANGED where waiting is no later). 202: read `status_url`.
-    409 NOTHING_AWAITED, NOT_RELEASED (in cooling-off PUT content is had from what is there), CHANGE_OPEN.
+    409 NOTHING_AWAITED, NOT_RELEASED (in cooling-off PUT content is had from what is there), CHANGE_OPEN; with
+    a point NOT_AT_POINT, or why its work stays: TOO_LATE_TO_CHANGE, COLLECTED, MEETS_OTHERS, SENT_AGAIN,
+    UNITS_AWAITED, OFFER_CLAIMED, ON_HOLD.
     """
     await reading.visible_order(clients, caller, order_id)
     values = {
         "request_id": new_act_id(f"plan-again/{order_id}", caller, key),
         "order_id": order_id,
         "actor": caller.subject,
+        **(body.model_dump() if body else {}),
     }
     answer = await clients.act(clients.changes.PlanAgain, message(changes.PlanAgainRequest, values))
     return await _outcome(clients, request, order_id, answer.change)

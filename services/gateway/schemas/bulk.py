@@ -9,7 +9,7 @@ from services.gateway.schemas.base import Id, LongId, LongText, Paged, Sent, Sho
 from services.gateway.schemas.holds import HoldKind
 from services.gateway.schemas.orders import OrderStatus
 
-BulkState = Literal["pending", "done", "refused", "stopped"]
+BulkState = Literal["pending", "asked", "done", "refused", "stopped"]
 
 
 class BulkFilter(Sent):
@@ -23,6 +23,9 @@ class BulkFilter(Sent):
     late: bool = False
     payment_failed: bool = False
     unclaimed: bool = False
+    point_id: Id | None = Field(
+        None, description="With open work at this point; plan_again has what that has not begun done elsewhere"
+    )
     order_ids: list[LongId] = Field(default_factory=list, max_length=2_000)
 
 
@@ -34,11 +37,12 @@ class BulkRequest(Sent):
             "examples": [
                 {"act": "release_hold", "hold_kind": "fraud", "filter": {"held_for": "fraud"}, "dry_run": False},
                 {"act": "cancel", "reason": "recalled", "filter": {"channel_id": "web-fr", "status": "released"}},
+                {"act": "plan_again", "reason": "flooded", "filter": {"point_id": "store-lyon", "late": True}},
             ]
         }
     )
 
-    act: Literal["cancel", "release_hold"]
+    act: Literal["cancel", "release_hold", "plan_again"]
     hold_kind: HoldKind | None = Field(None, description="Of release_hold: which of its holds")
     reason: LongText | Literal[""] = Field("", description="Stands in the timeline of each; required for cancel")
     filter: BulkFilter
@@ -60,6 +64,7 @@ class BulkActionView(Shown):
     id: str | None = Field(description="Null of a dry run")
     act: str
     hold_kind: str | None
+    point_id: str | None = Field(None, description="Of plan_again: whose work is done elsewhere")
     reason: str
     actor: str
     requested_at: datetime | None
@@ -72,7 +77,7 @@ class BulkActionView(Shown):
 
 
 class BulkResultView(Shown):
-    """What came of an order."""
+    """What came of an order. `asked`: whether there is another place for it is being found out."""
 
     number: int
     order_id: str

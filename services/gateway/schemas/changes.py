@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 from services.gateway.schemas.addresses import Address
 from services.gateway.schemas.base import (
     MAX_INT32,
+    Id,
     LongId,
     LongText,
     Money,
@@ -33,6 +34,17 @@ class LinesCancellation(Sent):
     )
 
     lines: list[UnwantedUnits] = Field(min_length=1, max_length=2_000)
+    reason: LongText | Literal[""] = ""
+
+
+class Elsewhere(Sent):
+    """Whose work is to be done elsewhere; without a point, what waits for stock is sent from what is there."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"point_id": "store-lyon", "reason": "the store is flooded"}]}
+    )
+
+    point_id: Id | None = None
     reason: LongText | Literal[""] = ""
 
 

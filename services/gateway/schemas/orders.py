@@ -524,6 +524,7 @@ class ChangeView(Shown):
         "CHANGE_EXPIRED, FRAUD_SUSPECTED, PERSONALISATION_REQUIRED"
     )
     options: list[OptionView] = Field(description="Of PROMISE_CHANGED: what could be had")
+    point_id: str = Field("", description="Of plan_again: whose work is to be done elsewhere")
 
 
 class OrderView(OrderSummary):

@@ -55,7 +55,7 @@ CANCELLED_LINES = "lines_cancelled"
 TOO_LATE = "TOO_LATE_TO_CHANGE"
 _STANDS = (OrderState.VALIDATED, OrderState.RELEASED)
 # Work whose units are still on the shelf, those first that nobody has begun.
-_NOT_PICKED = (FulfilmentState.PLANNED, FulfilmentState.OFFERED, FulfilmentState.ACCEPTED)
+NOT_PICKED = (FulfilmentState.PLANNED, FulfilmentState.OFFERED, FulfilmentState.ACCEPTED)
 
 
 def find(order: Order, change_id: str) -> OrderChange:
@@ -132,11 +132,11 @@ def _cancellable(order: Order, roles: Sequence[str]) -> list[Fulfilment]:
     works = [
         one
         for one in order.fulfilments
-        if one.state in _NOT_PICKED
+        if one.state in NOT_PICKED
         and not claimed(one)
         and changes.is_before(changes.reached_by(order, one), limit)
     ]
-    return sorted(works, key=lambda one: (_NOT_PICKED.index(one.state), -one.round, -one.position))
+    return sorted(works, key=lambda one: (NOT_PICKED.index(one.state), -one.round, -one.position))
 
 
 def _check_enough(order: Order, works: Sequence[Fulfilment], counts: Counter[int], roles: Sequence[str]) -> None:

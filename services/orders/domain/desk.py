@@ -14,11 +14,13 @@ from kit.values.money import Money
 from services.orders.domain import (
     amending,
     appointments,
+    awaiting,
     capture,
     holds,
     offers,
     order,
     parcels,
+    planning_again,
     refunds,
     replacing,
 )
@@ -41,6 +43,7 @@ from services.orders.domain.states import (
     HELD_UNITS,
     LEFT_THE_POINT,
     ON_ITS_WAY,
+    WORK,
     CaptureState,
     OrderState,
     RefundState,
@@ -56,6 +59,7 @@ class Act(StrEnum):
     CHANGE_ADDRESS = "change_address"
     CHANGE_CONTENT = "change_content"
     MOVE_APPOINTMENT = "move_appointment"
+    PLAN_AGAIN = "plan_again"
     PLACE_HOLD = "place_hold"
     RELEASE_HOLD = "release_hold"
     EXTEND_HOLD = "extend_hold"
@@ -163,6 +167,8 @@ def _about(one: Order) -> Iterator[Wish]:
     yield Wish(Act.CHANGE_CONTENT)
     if one.appointment:
         yield Wish(Act.MOVE_APPOINTMENT)
+    if awaiting.awaits(one):
+        yield Wish(Act.PLAN_AGAIN)
     yield Wish(Act.PLACE_HOLD)
     for hold in holds.open_holds(one):
         yield Wish(Act.RELEASE_HOLD, hold.hold_id)
@@ -181,6 +187,8 @@ def _about(one: Order) -> Iterator[Wish]:
 
 
 def _about_work(work: Fulfilment) -> Iterator[Wish]:
+    if work.state in WORK & set(amending.NOT_PICKED):
+        yield Wish(Act.PLAN_AGAIN, work.fulfilment_id)
     if work.unclaimed_since:
         yield Wish(Act.ASSIGN, work.fulfilment_id)
     if work.parcel and work.parcel.capture_state is CaptureState.FAILED:
@@ -243,6 +251,11 @@ def _change_content(one: Order, _wish: Wish, roles: Sequence[str], as_of: dateti
 def _move_appointment(one: Order, _wish: Wish, _roles: Sequence[str], as_of: datetime) -> Decision:
     far = as_of + timedelta(days=3_650)
     return appointments.request_move(one, Slot("another", far.date(), Window(far, far)), _WHO, as_of)
+
+
+def _plan_again(one: Order, wish: Wish, _roles: Sequence[str], as_of: datetime) -> Decision:
+    point_id = _work(one, wish.target_id).point_id if wish.target_id else wish.point_id
+    return planning_again.propose(one, _WHO, as_of, point_id, wish.reason)
 
 
 def _place_hold(one: Order, wish: Wish, _roles: Sequence[str], as_of: datetime) -> Decision:
@@ -358,6 +371,7 @@ _RULES: Mapping[Act, _Rule] = {
     Act.CHANGE_ADDRESS: _change_address,
     Act.CHANGE_CONTENT: _change_content,
     Act.MOVE_APPOINTMENT: _move_appointment,
+    Act.PLAN_AGAIN: _plan_again,
     Act.PLACE_HOLD: _place_hold,
     Act.RELEASE_HOLD: _release_hold,
     Act.EXTEND_HOLD: _extend_hold,

@@ -932,7 +932,7 @@ class Refund:
 class ChangeKind(StrEnum):
     """What of an order somebody changes: the address within its place, units that are not wanted, or anything.
 
-    Or nothing, but where units come from that it waits for.
+    Or nothing, but where units come from that it waits for, or that a point has not begun to prepare.
     """
 
     ADDRESS = "address"
@@ -984,7 +984,7 @@ class ChangeRefusal:
 class OrderChange:
     """A change of an order that stands. `settled`: stock, room and money follow it.
 
-    `wanted`: while it is proposed.
+    `wanted`: while it is proposed. `point_id`: whose work is to be done elsewhere.
     """
 
     change_id: str
@@ -996,6 +996,7 @@ class OrderChange:
     settled: bool = True
     refusal: ChangeRefusal | None = None
     wanted: Wanted | None = None
+    point_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

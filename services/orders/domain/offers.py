@@ -32,7 +32,7 @@ from services.orders.domain.model import (
     Route,
 )
 from services.orders.domain.plan import unit_facts, units_in_words
-from services.orders.domain.states import OFFER_MOVES, FulfilmentState, OfferState, move
+from services.orders.domain.states import OFFER_MOVES, ChangeState, FulfilmentState, OfferState, move
 
 STOCK_NOT_THERE = "stock_not_there"
 _GONE: Mapping[OfferState, str] = {
@@ -332,13 +332,21 @@ def _offer(one: Candidate, ring: int, last: datetime | None, as_of: datetime) ->
 
 
 def _was_asked(order: Order, work: Fulfilment, point_id: str) -> bool:
-    """By this work, or by other work of the order for one of its articles, which the point refused."""
+    """By this work, or by other work of the order for one of its articles, which the point refused.
+
+    Nor is a point from which somebody took the order's work asked again.
+    """
     skus = {line.sku for line in work.lines}
-    return bool(of_point(work, point_id)) or any(
-        other.state == OfferState.REFUSED and other.point_id == point_id
-        for before in order.fulfilments
-        if skus & {line.sku for line in before.lines}
-        for other in before.offers
+    was_taken = any(one.point_id == point_id and one.state is ChangeState.APPLIED for one in order.changes)
+    return (
+        was_taken
+        or bool(of_point(work, point_id))
+        or any(
+            other.state == OfferState.REFUSED and other.point_id == point_id
+            for before in order.fulfilments
+            if skus & {line.sku for line in before.lines}
+            for other in before.offers
+        )
     )
 
 

@@ -68,6 +68,14 @@ async def test_holds_that_orders_are_chosen_by_are_released(at_desk: httpx.Async
     assert (begun.wish.hold_kind, begun.wish.held_for) == ("fraud", "fraud")
 
 
+async def test_the_work_of_a_point_is_done_elsewhere(at_desk: httpx.AsyncClient, world: World) -> None:
+    wish = {"act": "plan_again", "point_id": "store-lyon", "reason": "flooded"}
+    assert "planned again, or stay" in (await at_desk.post(BULK, data=wish | {"step": "look"})).text
+    await at_desk.post(BULK, data=wish | {"step": "do"})
+    (begun,) = world.calls("StartBulkAction")
+    assert (begun.wish.act, begun.wish.point_id, begun.wish.reason) == ("plan_again", "store-lyon", "flooded")
+
+
 async def test_it_is_followed_order_by_order_and_can_be_stopped(at_desk: httpx.AsyncClient, world: World) -> None:
     page = (await at_desk.get(f"{BULK}/blk_1")).text
     assert "Cancel, 3 orders" in page
@@ -100,8 +108,10 @@ async def test_what_the_queue_shows_is_chosen_where_that_can_be_said(at_desk: ht
         assert 'value="web-fr"' in form
         assert form.count(" selected>") == form.count(f'<option value="{chosen}" selected>') == 1
     assert f'href="{BULK}"' in (await at_desk.get(f"{queue}?reason=held_stock")).text, "others wait as planned"
-    narrower = (await at_desk.get(f"{queue}?reason=late&point_id=store-lyon")).text
-    assert f'href="{BULK}"' in narrower, "a point cannot be said there: more would be chosen than is shown"
+    at_point = (await at_desk.get(f"{queue}?reason=late&point_id=store-lyon")).text
+    assert f'href="{BULK}?point_id=store-lyon&amp;late=yes"' in at_point
+    narrower = (await at_desk.get(f"{queue}?reason=late&brand=Aubier")).text
+    assert f'href="{BULK}"' in narrower, "a brand cannot be said there: more would be chosen than is shown"
 
 
 async def test_who_may_not_cancel_one_may_not_cancel_many(

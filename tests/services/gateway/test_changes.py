@@ -116,7 +116,10 @@ async def test_customer_service_ends_a_wait_and_a_channel_does_not(
     told = await http.post(f"{ORDER}/plan-again", headers=service)
     assert (told.status_code, told.json()["kind"], told.json()["state"]) == (200, "plan_again", "applied")
     (asked,) = world.calls("PlanAgain")
-    assert (asked.order_id, asked.actor) == ("ord_1", "carol")
+    assert (asked.order_id, asked.actor, asked.point_id) == ("ord_1", "carol", "")
+    away = {"point_id": "store-lyon", "reason": "flooded"}
+    assert (await http.post(f"{ORDER}/plan-again", json=away, headers=service)).status_code == 200
+    assert (world.calls("PlanAgain")[-1].point_id, world.calls("PlanAgain")[-1].reason) == tuple(away.values())
     world.failures["PlanAgain"] = [FailedPrecondition("NOTHING_AWAITED", "the order waits for no stock")]
     refused = await http.post(f"{ORDER}/plan-again", headers=service)
     assert (refused.status_code, refused.json()["reason"]) == (409, "NOTHING_AWAITED")

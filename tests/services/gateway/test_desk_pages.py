@@ -34,6 +34,7 @@ FILLED: dict[str, tuple[str, dict[str, str], str]] = {
         "ProposeChange",
     ),
     "move_appointment": ("", {"slot_id": "lyon-morning.20261207"}, "RequestAppointmentMove"),
+    "plan_again": ("ful_1", {"reason": "flooded"}, "PlanAgain"),
     "place_hold": ("", {"reason": "calls back", "until": "2100-01-02T10:30", "choice": "cancel"}, "PlaceHold"),
     "release_hold": ("hld_1", {}, "ReleaseHold"),
     "extend_hold": ("hld_1", {"until": "2100-01-02T10:30"}, "ExtendHold"),

@@ -9,13 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit.errors import InvalidArgument, NotFound
 from kit.feed import Bell
+from services.orders.amending import Amending
 from services.orders.bulk import Bulk
 from services.orders.bulk_store import BulkWish
 from services.orders.changing import Asked
-from services.orders.domain.model import HoldDefault, HoldKind
+from services.orders.domain.model import ChangeRefusal, HoldDefault, HoldKind
 from services.orders.domain.states import OrderState
 from services.orders.holding import Holding
-from tests.services.orders.builders import COOLED, NOON, Shop, leg, rows
+from tests.services.orders.builders import COOLED, IDENTITIES, NOON, Shop, found, leg, rows
 
 SERVICE = ("customer_service",)
 CANCEL = BulkWish("cancel", None, "recalled by the maker", SERVICE, channel_ids=("web-fr",))
@@ -28,8 +29,13 @@ def holding(orders_db: AsyncEngine) -> Holding:
 
 
 @pytest.fixture
-def bulk(orders_db: AsyncEngine, shop: Shop, holding: Holding) -> Bulk:
-    return Bulk(orders_db, shop.service, holding)
+def amending(orders_db: AsyncEngine) -> Amending:
+    return Amending(orders_db, Bell(), IDENTITIES)
+
+
+@pytest.fixture
+def bulk(orders_db: AsyncEngine, shop: Shop, holding: Holding, amending: Amending) -> Bulk:
+    return Bulk(orders_db, shop.service, holding, amending)
 
 
 async def work(bulk: Bulk) -> int:
@@ -108,8 +114,55 @@ async def test_what_is_stopped_leaves_the_rest_as_it_is(shop: Shop, bulk: Bulk) 
     assert sorted(states) == [OrderState.CANCELLING, OrderState.RELEASED, OrderState.RELEASED]
 
 
+async def test_the_work_of_a_point_is_asked_for_once_and_its_stories_say_what_came_of_it(
+    shop: Shop, bulk: Bulk, amending: Amending, orders_db: AsyncEngine
+) -> None:
+    """Of four orders one is at another point, one was picked, and two may leave."""
+    wish = BulkWish("plan_again", None, "flooded", SERVICE, point_id="store-lyon")
+    (moves, _), (stays, _), (late, (parcel,)) = [await shop.release(key, leg((1, 2))) for key in "abc"]
+    await shop.release("elsewhere", leg((1, 2), point="b"))
+    await shop.service.accept_offer(shop.asked(), parcel, "anna", COOLED)
+    await shop.service.record_pick(shop.asked(), parcel, found((1, 2)), "anna", COOLED)
+    verdicts = {one.reason: one.orders for one in await bulk.preview(wish, COOLED)}
+    assert verdicts == {"": 2, "TOO_LATE_TO_CHANGE": 1}
+
+    bulk_id = (await bulk.start(shop.asked(), wish, "carla", COOLED)).bulk_id
+    for _ in range(2):
+        assert await bulk.work(COOLED, 20) in (0, 1)
+        results = {one.order_id: one.state for one in await bulk.results(bulk_id, 0, 50)}
+        assert results == {moves: "asked", stays: "asked", late: "refused"}
+    assert (await bulk.get(bulk_id)).pending == 2
+    (change,) = (await shop.service.get_order(moves)).order.changes
+    await amending.apply(shop.asked(), moves, change.change_id, [leg((1, 2), point="c")], None, "dec_2", COOLED)
+    # What was asked is answered, though the rest is stopped.
+    assert (await bulk.stop(bulk_id)).stopped == 0
+    assert await bulk.work(COOLED, 20) == 1
+    (change,) = (await shop.service.get_order(stays)).order.changes
+    refusal = ChangeRefusal("STOCK_UNAVAILABLE", "nobody else has it")
+    await amending.refuse(shop.asked(), stays, change.change_id, refusal, COOLED)
+    assert await bulk.work(COOLED, 20) == 1
+    came = {one.order_id: (one.state, one.reason) for one in await bulk.results(bulk_id, 0, 50)}
+    assert came == {
+        moves: ("done", ""),
+        stays: ("refused", "STOCK_UNAVAILABLE"),
+        late: ("refused", "TOO_LATE_TO_CHANGE"),
+    }
+    told = [one for one in await shop.service.get_timeline(moves) if one.kind == "order.change_proposed"]
+    assert [(one.actor, one.data["reason"]) for one in told] == [("carla", "flooded")]
+
+
+async def test_a_story_that_cannot_go_on_keeps_no_others_waiting(shop: Shop, bulk: Bulk) -> None:
+    await shop.release("a", leg((1, 2)))
+    wish = BulkWish("plan_again", None, "", SERVICE, point_id="store-lyon")
+    bulk_id = (await bulk.start(shop.asked(), wish, "carla", COOLED)).bulk_id
+    assert await bulk.work(COOLED, 1) == 0
+    assert await bulk.work(COOLED + timedelta(minutes=11), 1) == 1
+    (one,) = await bulk.results(bulk_id, 0, 50)
+    assert (one.state, one.reason) == ("refused", "NOT_DECIDED_YET")
+
+
 async def test_a_set_is_named_and_not_too_large(
-    shop: Shop, bulk: Bulk, holding: Holding, orders_db: AsyncEngine
+    shop: Shop, bulk: Bulk, holding: Holding, amending: Amending, orders_db: AsyncEngine
 ) -> None:
     for key in ("a", "b"):
         await shop.release(key, leg((1, 2)))
@@ -126,6 +179,6 @@ async def test_a_set_is_named_and_not_too_large(
     assert await bulk.preview(replace(CANCEL, late=True), NOON) == []
     with pytest.raises(NotFound, match="BULK_ACTION_NOT_FOUND"):
         await bulk.get("blk_none")
-    small = Bulk(orders_db, shop.service, holding, max_orders=1)
+    small = Bulk(orders_db, shop.service, holding, amending, max_orders=1)
     with pytest.raises(InvalidArgument, match="TOO_MANY_ORDERS"):
         await small.start(shop.asked(), CANCEL, "carla", NOON)

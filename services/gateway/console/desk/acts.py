@@ -28,7 +28,7 @@ from services.gateway.routes import (
 )
 from services.gateway.routes import orders as placed
 from services.gateway.schemas.booking import AppointmentMove
-from services.gateway.schemas.changes import AddressChange, ContentChange, LinesCancellation
+from services.gateway.schemas.changes import AddressChange, ContentChange, Elsewhere, LinesCancellation
 from services.gateway.schemas.holds import HoldExtension, HoldPlacement, HoldRefusal, HoldRelease
 from services.gateway.schemas.offers import Assignment
 from services.gateway.schemas.orders import Cancellation
@@ -165,6 +165,12 @@ def _priced(line: dict[str, Any], values: Values) -> dict[str, Any]:
 async def _move_appointment(on: Doing) -> object:
     wish = body(AppointmentMove, slot_id=on.values.text("slot_id"))
     return await placed.move_appointment(on.order_id, wish, on.caller, on.clients, on.key)
+
+
+async def _plan_again(on: Doing) -> object:
+    points = {one.fulfilment_id: one.point_id for one in on.order.fulfilments}
+    wish = body(Elsewhere, point_id=points.get(on.target_id), reason=on.values.text("reason"))
+    return await changes.plan_again(on.order_id, on.caller, on.clients, on.request, wish, on.key)
 
 
 async def _place_hold(on: Doing) -> object:
@@ -364,6 +370,16 @@ ACTS: Mapping[str, Act] = {
             _move_appointment,
             (Field("slot_id", "Slot", "choice"),),
             _said(),
+        ),
+        Act(
+            "plan_again",
+            "Have it done elsewhere",
+            ("POST", f"{_ORDER}/plan-again"),
+            "Other points are looked for that have the units now: what its point has not begun, or what is waited "
+            "for, goes there. Where there is none, it stays as it is.",
+            _plan_again,
+            (_NOTE,),
+            _said("reason"),
         ),
         Act(
             "place_hold",

@@ -28,6 +28,7 @@ _HOME = "/console/service/bulk"
 _SIZE = 100
 _FLAGS = {"late": "Late", "payment_failed": "Money not captured", "unclaimed": "Nobody took the work"}
 _RELEASE, _CANCEL = ("release_hold", "let them go on: release the hold"), ("cancel", "cancel them")
+_ELSEWHERE = ("plan_again", "have them done elsewhere")
 
 
 class BulkAsked(Asked):
@@ -38,6 +39,7 @@ class BulkAsked(Asked):
     late: bool = False
     payment_failed: bool = False
     unclaimed: bool = False
+    point_id: Id | None = None
 
 
 @bulk_router.get(_HOME)
@@ -101,7 +103,7 @@ async def stop(request: Request, clients: ClientsAre, bulk_id: BulkId) -> Respon
 
 
 def _fields(caller: Caller) -> tuple[Field, ...]:
-    acts = (_RELEASE, _CANCEL) if caller.roles & access.SERVICE else (_RELEASE,)
+    acts = (_RELEASE, _ELSEWHERE, _CANCEL) if caller.roles & access.SERVICE else (_RELEASE, _ELSEWHERE)
     return (
         Field("act", "What is to be done", "choice", choices=acts),
         Field("reason", "Reason", required=False, hint="Stands in the timeline of each; needed to cancel"),
@@ -115,6 +117,13 @@ def _fields(caller: Caller) -> tuple[Field, ...]:
             choices=_choices(HoldKind),
             hint="Needed to let them go on: these holds are released",
         ),
+        Field(
+            "point_id",
+            "Work at",
+            required=False,
+            most=64,
+            hint="A point; done elsewhere is what it has not begun, and without a point what waits for stock",
+        ),
         *(Field(*words, "choice", required=False, choices=(("yes", "only these"),)) for words in _FLAGS.items()),
         Field("order_ids", "Only these orders", "ids", required=False, hint="Their ids, one a line", most=100_000),
     )
@@ -125,7 +134,9 @@ def _wish(values: Values, *, is_trial: bool) -> BulkRequest:
     act, held_for = values.text("act"), values.text("held_for")
     if act == "release_hold" and not held_for:
         raise InvalidArgument("held_for", "say which holds are released")
-    chosen: dict[str, Any] = {name: values.text(name) or None for name in ("channel_id", "status", "held_for")}
+    chosen: dict[str, Any] = {
+        name: values.text(name) or None for name in ("channel_id", "status", "held_for", "point_id")
+    }
     chosen |= {name: bool(values.text(name)) for name in _FLAGS}
     return body(
         BulkRequest,

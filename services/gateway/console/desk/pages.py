@@ -198,7 +198,7 @@ def _in_bulk(asked: QueueAsked) -> str:
     """Where many orders are acted on at once; what is shown is chosen there, if it can be said there."""
     path = f"{HOME}/bulk"
     chosen = _ALSO_IN_BULK.get(asked.reason) if asked.reason else None
-    if chosen is None or asked.brand or asked.point_id or asked.text:
+    if chosen is None or asked.brand or asked.text:
         return path
     return f"{path}?{urlencode({**asked.said('cursor', 'reason'), **chosen})}"
 

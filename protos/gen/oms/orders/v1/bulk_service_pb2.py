@@ -27,7 +27,7 @@ from oms.orders.v1 import orders_service_pb2 as oms_dot_orders_dot_v1_dot_orders
 from oms.type.v1 import type_pb2 as oms_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n oms/orders/v1/bulk_service.proto\x12\roms.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"oms/orders/v1/orders_service.proto\x1a\x16oms/type/v1/type.proto\"\xe6\x01\n\x08\x42ulkWish\x12\x0b\n\x03\x61\x63t\x18\x01 \x01(\t\x12\x11\n\thold_kind\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x63hannel_ids\x18\x04 \x03(\t\x12(\n\x05state\x18\x05 \x01(\x0e\x32\x19.oms.orders.v1.OrderState\x12\x10\n\x08held_for\x18\x06 \x01(\t\x12\x0c\n\x04late\x18\x07 \x01(\x08\x12\x16\n\x0epayment_failed\x18\x08 \x01(\x08\x12\x11\n\tunclaimed\x18\t \x01(\x08\x12\x11\n\torder_ids\x18\n \x03(\t\x12\r\n\x05roles\x18\x0b \x03(\t\"l\n\x18PreviewBulkActionRequest\x12%\n\x04wish\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.BulkWish\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\x19PreviewBulkActionResponse\x12\x0e\n\x06orders\x18\x01 \x01(\x05\x12,\n\x08verdicts\x18\x02 \x03(\x0b\x32\x1a.oms.orders.v1.BulkVerdict\"g\n\x0b\x42ulkVerdict\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.oms.orders.v1.OrderState\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0e\n\x06orders\x18\x04 \x01(\x05\"\x8d\x01\n\x16StartBulkActionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12%\n\x04wish\x18\x02 \x01(\x0b\x32\x17.oms.orders.v1.BulkWish\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\x17StartBulkActionResponse\x12)\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.BulkAction\"\xdf\x01\n\nBulkAction\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\t\x12\x0b\n\x03\x61\x63t\x18\x02 \x01(\t\x12\x11\n\thold_kind\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x30\n\x0crequested_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06orders\x18\x07 \x01(\x05\x12\x0f\n\x07pending\x18\x08 \x01(\x05\x12\x0c\n\x04\x64one\x18\t \x01(\x05\x12\x0f\n\x07refused\x18\n \x01(\x05\x12\x0f\n\x07stopped\x18\x0b \x01(\x05\"\x8d\x01\n\nBulkResult\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12.\n\ndecided_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x14GetBulkActionRequest\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\t\x12&\n\x04page\x18\x02 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"\x93\x01\n\x15GetBulkActionResponse\x12)\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.BulkAction\x12*\n\x07results\x18\x02 \x03(\x0b\x32\x19.oms.orders.v1.BulkResult\x12#\n\x04page\x18\x03 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"(\n\x15StopBulkActionRequest\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\t\"C\n\x16StopBulkActionResponse\x12)\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.BulkAction2\x92\x03\n\x0b\x42ulkService\x12\x66\n\x11PreviewBulkAction\x12\'.oms.orders.v1.PreviewBulkActionRequest\x1a(.oms.orders.v1.PreviewBulkActionResponse\x12`\n\x0fStartBulkAction\x12%.oms.orders.v1.StartBulkActionRequest\x1a&.oms.orders.v1.StartBulkActionResponse\x12Z\n\rGetBulkAction\x12#.oms.orders.v1.GetBulkActionRequest\x1a$.oms.orders.v1.GetBulkActionResponse\x12]\n\x0eStopBulkAction\x12$.oms.orders.v1.StopBulkActionRequest\x1a%.oms.orders.v1.StopBulkActionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n oms/orders/v1/bulk_service.proto\x12\roms.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"oms/orders/v1/orders_service.proto\x1a\x16oms/type/v1/type.proto\"\xf9\x01\n\x08\x42ulkWish\x12\x0b\n\x03\x61\x63t\x18\x01 \x01(\t\x12\x11\n\thold_kind\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x63hannel_ids\x18\x04 \x03(\t\x12(\n\x05state\x18\x05 \x01(\x0e\x32\x19.oms.orders.v1.OrderState\x12\x10\n\x08held_for\x18\x06 \x01(\t\x12\x0c\n\x04late\x18\x07 \x01(\x08\x12\x16\n\x0epayment_failed\x18\x08 \x01(\x08\x12\x11\n\tunclaimed\x18\t \x01(\x08\x12\x11\n\torder_ids\x18\n \x03(\t\x12\r\n\x05roles\x18\x0b \x03(\t\x12\x11\n\x08point_id\x18\xbc\x03 \x01(\t\"l\n\x18PreviewBulkActionRequest\x12%\n\x04wish\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.BulkWish\x12)\n\x05\x61s_of\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Y\n\x19PreviewBulkActionResponse\x12\x0e\n\x06orders\x18\x01 \x01(\x05\x12,\n\x08verdicts\x18\x02 \x03(\x0b\x32\x1a.oms.orders.v1.BulkVerdict\"g\n\x0b\x42ulkVerdict\x12(\n\x05state\x18\x01 \x01(\x0e\x32\x19.oms.orders.v1.OrderState\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x0e\n\x06orders\x18\x04 \x01(\x05\"\x8d\x01\n\x16StartBulkActionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12%\n\x04wish\x18\x02 \x01(\x0b\x32\x17.oms.orders.v1.BulkWish\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12)\n\x05\x61s_of\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\x17StartBulkActionResponse\x12)\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.BulkAction\"\xf2\x01\n\nBulkAction\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\t\x12\x0b\n\x03\x61\x63t\x18\x02 \x01(\t\x12\x11\n\thold_kind\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12\x30\n\x0crequested_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06orders\x18\x07 \x01(\x05\x12\x0f\n\x07pending\x18\x08 \x01(\x05\x12\x0c\n\x04\x64one\x18\t \x01(\x05\x12\x0f\n\x07refused\x18\n \x01(\x05\x12\x0f\n\x07stopped\x18\x0b \x01(\x05\x12\x11\n\x08point_id\x18\xbd\x03 \x01(\t\"\x8d\x01\n\nBulkResult\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\r\n\x05state\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x05 \x01(\t\x12.\n\ndecided_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x14GetBulkActionRequest\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\t\x12&\n\x04page\x18\x02 \x01(\x0b\x32\x18.oms.type.v1.PageRequest\"\x93\x01\n\x15GetBulkActionResponse\x12)\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.BulkAction\x12*\n\x07results\x18\x02 \x03(\x0b\x32\x19.oms.orders.v1.BulkResult\x12#\n\x04page\x18\x03 \x01(\x0b\x32\x15.oms.type.v1.PageInfo\"(\n\x15StopBulkActionRequest\x12\x0f\n\x07\x62ulk_id\x18\x01 \x01(\t\"C\n\x16StopBulkActionResponse\x12)\n\x06\x61\x63tion\x18\x01 \x01(\x0b\x32\x19.oms.orders.v1.BulkAction2\x92\x03\n\x0b\x42ulkService\x12\x66\n\x11PreviewBulkAction\x12\'.oms.orders.v1.PreviewBulkActionRequest\x1a(.oms.orders.v1.PreviewBulkActionResponse\x12`\n\x0fStartBulkAction\x12%.oms.orders.v1.StartBulkActionRequest\x1a&.oms.orders.v1.StartBulkActionResponse\x12Z\n\rGetBulkAction\x12#.oms.orders.v1.GetBulkActionRequest\x1a$.oms.orders.v1.GetBulkActionResponse\x12]\n\x0eStopBulkAction\x12$.oms.orders.v1.StopBulkActionRequest\x1a%.oms.orders.v1.StopBulkActionResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,29 +35,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'oms.orders.v1.bulk_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BULKWISH']._serialized_start=145
-  _globals['_BULKWISH']._serialized_end=375
-  _globals['_PREVIEWBULKACTIONREQUEST']._serialized_start=377
-  _globals['_PREVIEWBULKACTIONREQUEST']._serialized_end=485
-  _globals['_PREVIEWBULKACTIONRESPONSE']._serialized_start=487
-  _globals['_PREVIEWBULKACTIONRESPONSE']._serialized_end=576
-  _globals['_BULKVERDICT']._serialized_start=578
-  _globals['_BULKVERDICT']._serialized_end=681
-  _globals['_STARTBULKACTIONREQUEST']._serialized_start=684
-  _globals['_STARTBULKACTIONREQUEST']._serialized_end=825
-  _globals['_STARTBULKACTIONRESPONSE']._serialized_start=827
-  _globals['_STARTBULKACTIONRESPONSE']._serialized_end=895
-  _globals['_BULKACTION']._serialized_start=898
-  _globals['_BULKACTION']._serialized_end=1121
-  _globals['_BULKRESULT']._serialized_start=1124
-  _globals['_BULKRESULT']._serialized_end=1265
-  _globals['_GETBULKACTIONREQUEST']._serialized_start=1267
-  _globals['_GETBULKACTIONREQUEST']._serialized_end=1346
-  _globals['_GETBULKACTIONRESPONSE']._serialized_start=1349
-  _globals['_GETBULKACTIONRESPONSE']._serialized_end=1496
-  _globals['_STOPBULKACTIONREQUEST']._serialized_start=1498
-  _globals['_STOPBULKACTIONREQUEST']._serialized_end=1538
-  _globals['_STOPBULKACTIONRESPONSE']._serialized_start=1540
-  _globals['_STOPBULKACTIONRESPONSE']._serialized_end=1607
-  _globals['_BULKSERVICE']._serialized_start=1610
-  _globals['_BULKSERVICE']._serialized_end=2012
+  _globals['_BULKWISH']._serialized_end=394
+  _globals['_PREVIEWBULKACTIONREQUEST']._serialized_start=396
+  _globals['_PREVIEWBULKACTIONREQUEST']._serialized_end=504
+  _globals['_PREVIEWBULKACTIONRESPONSE']._serialized_start=506
+  _globals['_PREVIEWBULKACTIONRESPONSE']._serialized_end=595
+  _globals['_BULKVERDICT']._serialized_start=597
+  _globals['_BULKVERDICT']._serialized_end=700
+  _globals['_STARTBULKACTIONREQUEST']._serialized_start=703
+  _globals['_STARTBULKACTIONREQUEST']._serialized_end=844
+  _globals['_STARTBULKACTIONRESPONSE']._serialized_start=846
+  _globals['_STARTBULKACTIONRESPONSE']._serialized_end=914
+  _globals['_BULKACTION']._serialized_start=917
+  _globals['_BULKACTION']._serialized_end=1159
+  _globals['_BULKRESULT']._serialized_start=1162
+  _globals['_BULKRESULT']._serialized_end=1303
+  _globals['_GETBULKACTIONREQUEST']._serialized_start=1305
+  _globals['_GETBULKACTIONREQUEST']._serialized_end=1384
+  _globals['_GETBULKACTIONRESPONSE']._serialized_start=1387
+  _globals['_GETBULKACTIONRESPONSE']._serialized_end=1534
+  _globals['_STOPBULKACTIONREQUEST']._serialized_start=1536
+  _globals['_STOPBULKACTIONREQUEST']._serialized_end=1576
+  _globals['_STOPBULKACTIONRESPONSE']._serialized_start=1578
+  _globals['_STOPBULKACTIONRESPONSE']._serialized_end=1645
+  _globals['_BULKSERVICE']._serialized_start=1648
+  _globals['_BULKSERVICE']._serialized_end=2050
 # @@protoc_insertion_point(module_scope)

@@ -38,8 +38,11 @@ class BulkWish(_message.Message):
     UNCLAIMED_FIELD_NUMBER: _builtins.int
     ORDER_IDS_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     act: _builtins.str
-    """"cancel": the whole order; "release_hold": its open holds of `hold_kind`."""
+    """"cancel": the whole order; "release_hold": its open holds of `hold_kind`; "plan_again": what it waits for or, with
+    `point_id`, what that has not begun, is sent from elsewhere.
+    """
     hold_kind: _builtins.str
     """Of release_hold: one of the kinds of Hold."""
     reason: _builtins.str
@@ -50,6 +53,8 @@ class BulkWish(_message.Message):
     late: _builtins.bool
     payment_failed: _builtins.bool
     unclaimed: _builtins.bool
+    point_id: _builtins.str
+    """Orders with open work at this point."""
     @_builtins.property
     def channel_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Every part that is given has to fit; at least one of them."""
@@ -76,10 +81,11 @@ class BulkWish(_message.Message):
         unclaimed: _builtins.bool = ...,
         order_ids: _abc.Iterable[_builtins.str] | None = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "channel_ids", b"channel_ids", "held_for", b"held_for", "hold_kind", b"hold_kind", "late", b"late", "order_ids", b"order_ids", "payment_failed", b"payment_failed", "reason", b"reason", "roles", b"roles", "state", b"state", "unclaimed", b"unclaimed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "channel_ids", b"channel_ids", "held_for", b"held_for", "hold_kind", b"hold_kind", "late", b"late", "order_ids", b"order_ids", "payment_failed", b"payment_failed", "point_id", b"point_id", "reason", b"reason", "roles", b"roles", "state", b"state", "unclaimed", b"unclaimed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -240,6 +246,7 @@ class BulkAction(_message.Message):
     DONE_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
     STOPPED_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     bulk_id: _builtins.str
     act: _builtins.str
     hold_kind: _builtins.str
@@ -252,6 +259,8 @@ class BulkAction(_message.Message):
     refused: _builtins.int
     stopped: _builtins.int
     """Left as they were, since it was stopped."""
+    point_id: _builtins.str
+    """Of plan_again: whose work is done elsewhere."""
     @_builtins.property
     def requested_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -268,10 +277,11 @@ class BulkAction(_message.Message):
         done: _builtins.int = ...,
         refused: _builtins.int = ...,
         stopped: _builtins.int = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["requested_at", b"requested_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "actor", b"actor", "bulk_id", b"bulk_id", "done", b"done", "hold_kind", b"hold_kind", "orders", b"orders", "pending", b"pending", "reason", b"reason", "refused", b"refused", "requested_at", b"requested_at", "stopped", b"stopped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["act", b"act", "actor", b"actor", "bulk_id", b"bulk_id", "done", b"done", "hold_kind", b"hold_kind", "orders", b"orders", "pending", b"pending", "point_id", b"point_id", "reason", b"reason", "refused", b"refused", "requested_at", b"requested_at", "stopped", b"stopped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -292,7 +302,7 @@ class BulkResult(_message.Message):
     number: _builtins.int
     order_id: _builtins.str
     state: _builtins.str
-    """"pending", "done", "refused", "stopped"."""
+    """"pending", "asked" (its story looks for another place), "done", "refused", "stopped"."""
     reason: _builtins.str
     """Of a refused one, as the single act says it."""
     detail: _builtins.str

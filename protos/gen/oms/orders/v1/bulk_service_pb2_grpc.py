@@ -86,7 +86,8 @@ class BulkServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StopBulkAction(self, request, context):
-        """Orders that nobody has decided on yet are left as they are. NOT_FOUND / BULK_ACTION_NOT_FOUND.
+        """Orders that nobody has decided on yet are left as they are; what was asked is still answered. NOT_FOUND /
+        BULK_ACTION_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -44,7 +44,9 @@ class BulkServiceStub:
     GetBulkAction: _grpc.UnaryUnaryMultiCallable[_bulk_service_pb2.GetBulkActionRequest, _bulk_service_pb2.GetBulkActionResponse]
     """NOT_FOUND / BULK_ACTION_NOT_FOUND."""
     StopBulkAction: _grpc.UnaryUnaryMultiCallable[_bulk_service_pb2.StopBulkActionRequest, _bulk_service_pb2.StopBulkActionResponse]
-    """Orders that nobody has decided on yet are left as they are. NOT_FOUND / BULK_ACTION_NOT_FOUND."""
+    """Orders that nobody has decided on yet are left as they are; what was asked is still answered. NOT_FOUND /
+    BULK_ACTION_NOT_FOUND.
+    """
 
 @_typing.type_check_only
 class BulkServiceAsyncStub(BulkServiceStub):
@@ -62,7 +64,9 @@ class BulkServiceAsyncStub(BulkServiceStub):
     GetBulkAction: _aio.UnaryUnaryMultiCallable[_bulk_service_pb2.GetBulkActionRequest, _bulk_service_pb2.GetBulkActionResponse]  # type: ignore[assignment]
     """NOT_FOUND / BULK_ACTION_NOT_FOUND."""
     StopBulkAction: _aio.UnaryUnaryMultiCallable[_bulk_service_pb2.StopBulkActionRequest, _bulk_service_pb2.StopBulkActionResponse]  # type: ignore[assignment]
-    """Orders that nobody has decided on yet are left as they are. NOT_FOUND / BULK_ACTION_NOT_FOUND."""
+    """Orders that nobody has decided on yet are left as they are; what was asked is still answered. NOT_FOUND /
+    BULK_ACTION_NOT_FOUND.
+    """
 
 class BulkServiceServicer(metaclass=_abc_1.ABCMeta):
     """An order of the set is decided on by itself, by the rules of the single act, and written down with what came of it.
@@ -101,6 +105,8 @@ class BulkServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _bulk_service_pb2.StopBulkActionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_bulk_service_pb2.StopBulkActionResponse, _abc.Awaitable[_bulk_service_pb2.StopBulkActionResponse]]:
-        """Orders that nobody has decided on yet are left as they are. NOT_FOUND / BULK_ACTION_NOT_FOUND."""
+        """Orders that nobody has decided on yet are left as they are; what was asked is still answered. NOT_FOUND /
+        BULK_ACTION_NOT_FOUND.
+        """
 
 def add_BulkServiceServicer_to_server(servicer: BulkServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

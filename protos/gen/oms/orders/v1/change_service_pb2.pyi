@@ -258,7 +258,7 @@ Global___ProposeChangeResponse: _TypeAlias = ProposeChangeResponse  # noqa: Y015
 
 @_typing.final
 class PlanAgainRequest(_message.Message):
-    """Who does not want it to wait."""
+    """Who does not want it to wait, or to be done where it is."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -266,9 +266,15 @@ class PlanAgainRequest(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     actor: _builtins.str
+    point_id: _builtins.str
+    """Whose work is to be done elsewhere; empty: what waits for stock."""
+    reason: _builtins.str
+    """Stands in the timeline."""
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -278,10 +284,12 @@ class PlanAgainRequest(_message.Message):
         order_id: _builtins.str = ...,
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        point_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "order_id", b"order_id", "point_id", b"point_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -352,6 +360,7 @@ class GetProposalResponse(_message.Message):
     DUE_FIELD_NUMBER: _builtins.int
     FULFILMENTS_FIELD_NUMBER: _builtins.int
     COOLING_OFF_UNTIL_FIELD_NUMBER: _builtins.int
+    LEAVING_FULFILMENT_IDS_FIELD_NUMBER: _builtins.int
     mode: _type_pb2.DeliveryMode.ValueType
     quote_id: _builtins.str
     accepts_later: _builtins.bool
@@ -373,6 +382,10 @@ class GetProposalResponse(_message.Message):
 
     @_builtins.property
     def cooling_off_until(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def leaving_fulfilment_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of the fulfilments, those that are to be done elsewhere than at the change's point."""
+
     def __init__(
         self,
         *,
@@ -386,10 +399,11 @@ class GetProposalResponse(_message.Message):
         due: _type_pb2.Money | None = ...,
         fulfilments: _abc.Iterable[_orders_service_pb2.Fulfilment] | None = ...,
         cooling_off_until: _timestamp_pb2.Timestamp | None = ...,
+        leaving_fulfilment_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "due", b"due", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepts_later", b"accepts_later", "change", b"change", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "due", b"due", "fulfilments", b"fulfilments", "lines", b"lines", "mode", b"mode", "quote_id", b"quote_id", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepts_later", b"accepts_later", "change", b"change", "cooling_off_until", b"cooling_off_until", "destination", b"destination", "due", b"due", "fulfilments", b"fulfilments", "leaving_fulfilment_ids", b"leaving_fulfilment_ids", "lines", b"lines", "mode", b"mode", "quote_id", b"quote_id", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

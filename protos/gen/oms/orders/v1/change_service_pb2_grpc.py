@@ -116,6 +116,8 @@ class ChangeServiceServicer:
         """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
         change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
         waiting is no later): then it waits on, and has lost nothing. NOT_RELEASED, NOTHING_AWAITED.
+        With a point: the same of its work that it has not begun, which is planned elsewhere, or stays. NOT_AT_POINT, and why
+        its work stays: COLLECTED, MEETS_OTHERS, SENT_AGAIN, UNITS_AWAITED, OFFER_CLAIMED, ON_HOLD, TOO_LATE_TO_CHANGE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,6 +54,8 @@ class ChangeServiceStub:
     """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
     change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
     waiting is no later): then it waits on, and has lost nothing. NOT_RELEASED, NOTHING_AWAITED.
+    With a point: the same of its work that it has not begun, which is planned elsewhere, or stays. NOT_AT_POINT, and why
+    its work stays: COLLECTED, MEETS_OTHERS, SENT_AGAIN, UNITS_AWAITED, OFFER_CLAIMED, ON_HOLD, TOO_LATE_TO_CHANGE.
     """
     GetProposal: _grpc.UnaryUnaryMultiCallable[_change_service_pb2.GetProposalRequest, _change_service_pb2.GetProposalResponse]
     """What a change asks for, and what the order holds now; no personal data. NOT_FOUND / CHANGE_NOT_FOUND."""
@@ -90,6 +92,8 @@ class ChangeServiceAsyncStub(ChangeServiceStub):
     """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
     change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
     waiting is no later): then it waits on, and has lost nothing. NOT_RELEASED, NOTHING_AWAITED.
+    With a point: the same of its work that it has not begun, which is planned elsewhere, or stays. NOT_AT_POINT, and why
+    its work stays: COLLECTED, MEETS_OTHERS, SENT_AGAIN, UNITS_AWAITED, OFFER_CLAIMED, ON_HOLD, TOO_LATE_TO_CHANGE.
     """
     GetProposal: _aio.UnaryUnaryMultiCallable[_change_service_pb2.GetProposalRequest, _change_service_pb2.GetProposalResponse]  # type: ignore[assignment]
     """What a change asks for, and what the order holds now; no personal data. NOT_FOUND / CHANGE_NOT_FOUND."""
@@ -147,6 +151,8 @@ class ChangeServiceServicer(metaclass=_abc_1.ABCMeta):
         """Of a released order that waits for stock to come: its units are planned again from what is there, as a proposed
         change of kind "plan_again". Applied whole, or refused (STOCK_UNAVAILABLE, NOT_DELIVERABLE, PROMISE_CHANGED where
         waiting is no later): then it waits on, and has lost nothing. NOT_RELEASED, NOTHING_AWAITED.
+        With a point: the same of its work that it has not begun, which is planned elsewhere, or stays. NOT_AT_POINT, and why
+        its work stays: COLLECTED, MEETS_OTHERS, SENT_AGAIN, UNITS_AWAITED, OFFER_CLAIMED, ON_HOLD, TOO_LATE_TO_CHANGE.
         """
 
     @_abc_1.abstractmethod

@@ -513,7 +513,7 @@ class ActWish(_message.Message):
     act: _builtins.str
     """"cancel", "cancel_lines", "change_address", "change_content", "place_hold", "release_hold", "extend_hold",
     "refuse_hold", "assign", "retry_capture", "override_capture", "give_up", "declare_lost", "decide_loss", "refund",
-    "goodwill", "retry_refund", "move_appointment".
+    "goodwill", "retry_refund", "move_appointment", "plan_again".
     """
     target_id: _builtins.str
     """The hold, the fulfilment or the refund that it is about; empty: the order."""
@@ -521,7 +521,7 @@ class ActWish(_message.Message):
     choice: _builtins.str
     """decide_loss: "reship" or "refund"; declare_lost: "lost" or "damaged"; place_hold: "release" or "cancel"."""
     point_id: _builtins.str
-    """assign."""
+    """assign; plan_again, where it is about no fulfilment."""
     reason_code: _builtins.str
     """refund, goodwill: as in RequestRefund. refund of an amount: of the delivery fee."""
     @_builtins.property

@@ -2121,16 +2121,19 @@ class OrderChange(_message.Message):
     SETTLED_FIELD_NUMBER: _builtins.int
     REFUSAL_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
+    POINT_ID_FIELD_NUMBER: _builtins.int
     change_id: _builtins.str
     kind: _builtins.str
     """"address" (within its country and postcode), "lines" (units that are not wanted), "content", or "plan_again"
-    (units to come, from what is there).
+    (units to come, or those that a point has not begun, from what is there).
     """
     state: _builtins.str
     """"proposed", "applied" or "refused"."""
     actor: _builtins.str
     settled: _builtins.bool
     """Whether stock and money follow it already."""
+    point_id: _builtins.str
+    """Of "plan_again": whose work is to be done elsewhere."""
     @_builtins.property
     def asked_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -2155,10 +2158,11 @@ class OrderChange(_message.Message):
         settled: _builtins.bool = ...,
         refusal: Global___Refusal | None = ...,
         options: _abc.Iterable[Global___ChangeOption] | None = ...,
+        point_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["asked_at", b"asked_at", "decided_at", b"decided_at", "refusal", b"refusal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "asked_at", b"asked_at", "change_id", b"change_id", "decided_at", b"decided_at", "kind", b"kind", "options", b"options", "refusal", b"refusal", "settled", b"settled", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "asked_at", b"asked_at", "change_id", b"change_id", "decided_at", b"decided_at", "kind", b"kind", "options", b"options", "point_id", b"point_id", "refusal", b"refusal", "settled", b"settled", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
