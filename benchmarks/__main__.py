@@ -34,6 +34,7 @@ from benchmarks import (
     reserve_hot,
     routing,
     throughput,
+    trades,
 )
 from benchmarks.figures import BENCHMARKS, FIGURES, Result
 from benchmarks.system import System, running
@@ -70,6 +71,7 @@ def main(
         "throughput": throughput.measure,
         "lifecycle": lifecycle.measure,
         "budget": budget.measure,
+        "trades": trades.measure,
         "offers": lambda system: offers.measure(system, offer_rounds),
         "preorders": lambda system: preorders.measure(system, pre_orders),
         "phones": phones.measure,

@@ -56,8 +56,8 @@ async def measure(system: System) -> list[Result]:
                 lived = await calls.told()
                 stack = exporting.stack
                 client = await temporal.connect(stack.addresses["temporal"], "default", stack.keys.codec_keys)
-                of_order = await _events(client, order_workflow_id(order_id))
-                of_fulfilment = await _events(client, f"fulfilment/{fulfilment_id}")
+                of_order = await events(client, order_workflow_id(order_id))
+                of_fulfilment = await events(client, f"fulfilment/{fulfilment_id}")
     placement = placed - before
     del placement["ReceiveProviderEvent"]
     figures = {
@@ -69,7 +69,8 @@ async def measure(system: System) -> list[Result]:
     return [result(name, [value], taken.load) for name, value in figures.items()]
 
 
-async def _events(client: Client, workflow_id: str) -> int:
+async def events(client: Client, workflow_id: str) -> int:
+    """How many the history of a story has."""
     return len((await client.get_workflow_handle(workflow_id).fetch_history()).events)
 
 
