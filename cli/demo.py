@@ -39,12 +39,13 @@ def demo(
     lose: Annotated[bool, typer.Option(help="The carrier loses the first parcel; it is sent again.")] = False,
     personalise: Annotated[str, typer.Option(help="What the customer has put on it, for example a name.")] = "",
     collect: Annotated[bool, typer.Option(help="The customer collects it at a store near by.")] = False,
+    to_store: Annotated[bool, typer.Option(help="The same at a store that lacks it: it is sent there.")] = False,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Place an order and follow it to the customer's door, with its stock and its money at each step."""
     console = show.console()
     with Api.of(running_system(state).gateway_url, state) as api:
-        kind = CollectedJourney if collect else Journey
+        kind = SentToStoreJourney if to_store else CollectedJourney if collect else Journey
         journey = kind(api, console, sku, quantity, personalise)
         try:
             if isinstance(journey, CollectedJourney):
@@ -292,18 +293,13 @@ class Journey:
 class CollectedJourney(Journey):
     """One order from the product page to the counter."""
 
+    mode = "click_and_collect"
+
     def to_the_counter(self) -> None:
         """Placed, released, picked, put aside, collected, closed. Raises Differs if it ends otherwise."""
         self._place()
         self._tell("released", self._shop.wait_status(self.order_id, "released"))
-        work = self._next_work()
-        if work is None:
-            raise Differs("no store has the work")
-        store = Store(self._api, work["point_id"])
-        work = store.wait_offer(self.order_id)
-        store.accept(work)
-        store.pick(work)
-        self._tell(f"{store.point_id} accepts and picks", self._order())
+        store, work = self._fetch()
         store.put_aside(work, "B-12")
         self._tell(f"{store.point_id} puts it aside", self._order())
         code = self._code()
@@ -317,23 +313,38 @@ class CollectedJourney(Journey):
         self._check_delivered()
         self._console.print(f"\n[green]Collected, captured, closed.[/] oms order show {self.order_id}")
 
+    def _fetch(self) -> tuple[Store, Json]:
+        """The store, and its work with all that is collected there."""
+        work = self._next_work()
+        if work is None:
+            raise Differs("no store has the work")
+        store = Store(self._api, work["point_id"])
+        work = store.wait_offer(self.order_id)
+        store.accept(work)
+        store.pick(work)
+        self._tell(f"{store.point_id} accepts and picks", self._order())
+        return store, work
+
     def _content(self, basket: list[tuple[str, int]], promise: Json, personal: dict[str, str]) -> Json:
-        offered = [one for one in promise["options"] if one["mode"] == "click_and_collect"]
+        offered = [one for one in promise["options"] if one["mode"] == self.mode]
         if not offered:
-            raise Differs("no store near the customer has it to be collected")
+            raise Differs("it is not collected at any store near the customer")
         self._tell_promise(promise)
         content = self._shop.order_content(basket, self._buyer, quote_id=promise["quote_id"], personal=personal)
-        return content | {"mode": "click_and_collect", "collect_at_point_id": offered[0]["point_id"]}
+        return content | {"mode": self.mode, "collect_at_point_id": offered[0]["point_id"]}
 
     def _choose_article(self) -> str:
-        """The first that a store near the customer hands over."""
+        """The first that a store near the customer hands over so."""
         for row in self._shown():
             if not any(point["available"] >= self._quantity for point in row["points"]):
                 continue
             promise = self._shop.promise([(row["sku"], self._quantity)], self._buyer)
-            if any(one["mode"] == "click_and_collect" for one in promise["options"]):
+            if self._is_fit(promise["options"]):
                 return str(row["sku"])
         raise Differs("no store near the customer hands anything over")
+
+    def _is_fit(self, options: list[Json]) -> bool:
+        return any(one["mode"] == self.mode for one in options)
 
     def _code(self) -> str:
         return str(self._shop.codes(self.order_id)[0]["code"])
@@ -342,9 +353,43 @@ class CollectedJourney(Journey):
         wait_for(f"the payment of {work['id']}", lambda: self._fulfilment(work["id"])["status"] == "delivered")
 
 
+class SentToStoreJourney(CollectedJourney):
+    """The same where the store lacks it: another point sends it, and the store puts aside what came."""
+
+    mode = "ship_to_store"
+
+    def _fetch(self) -> tuple[Store, Json]:
+        sent = next((one for one in self._order()["fulfilments"] if one["joins"]), None)
+        if sent is None:
+            raise Differs("no other point sends it")
+        sender = Store(self._api, sent["point_id"])
+        self._prepare(sender, sender.wait_offer(self.order_id))
+        waiting = self._fulfilment(sent["joins"])
+        store = Store(self._api, waiting["point_id"])
+        store.receive(self._fulfilment(sent["id"]))
+        self._tell(f"{store.point_id} receives what {sender.point_id} sent", self._order())
+        self._shop.wait(
+            self.order_id,
+            "what was received",
+            lambda order: any(
+                one["id"] == waiting["id"] and one["status"] == "picked" for one in order["fulfilments"]
+            ),
+        )
+        return store, self._fulfilment(waiting["id"])
+
+    def _is_fit(self, options: list[Json]) -> bool:
+        """No store near by has it, so that one of them has nothing itself."""
+        return super()._is_fit(options) and not any(one["mode"] == CollectedJourney.mode for one in options)
+
+
 def _units_sent(order: Json) -> int:
-    """Units that have left their points; those of a lost parcel leave twice."""
-    gone = [one for one in order["fulfilments"] if one["status"] in ("handed_over", "delivered", "lost")]
+    """Units that have left their points; those of a lost parcel leave twice, those sent to a store only once."""
+    joined = {one["joins"] for one in order["fulfilments"]}
+    gone = [
+        one
+        for one in order["fulfilments"]
+        if one["status"] in ("handed_over", "delivered", "lost") and one["id"] not in joined
+    ]
     return sum(line["quantity"] for one in gone for line in one["lines"])
 
 

@@ -227,6 +227,11 @@ class Store:
         """Gives the parcel to the carrier."""
         return self._act(work, "hand-over", {"tracking_code": tracking_code})
 
+    def receive(self, work: Json) -> Json:
+        """Opens a parcel that another point sent here, in which all is there."""
+        units = [{"line_number": line["line_number"], "quantity": line["quantity"]} for line in work["lines"]]
+        return self._act(work, "receive", {"units": units})
+
     def put_aside(self, work: Json, shelf: str = "") -> Json:
         """Keeps what was picked for its customer."""
         return self._act(work, "ready", {"shelf": shelf})

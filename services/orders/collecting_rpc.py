@@ -16,7 +16,7 @@ from services.orders.collecting_store import NoShows
 from services.orders.depositing import Depositing
 from services.orders.domain import choosing
 from services.orders.domain.collecting import AtCounter
-from services.orders.domain.model import CustomerChoice, DeliveryMode
+from services.orders.domain.model import CustomerChoice
 from services.orders.translate_collection import from_units
 from services.orders.wire import from_instant
 
@@ -167,10 +167,10 @@ class CollectionRpc(CollectionServiceServicer):
 
 
 def _mode(choice: CustomerChoice, mode: Any) -> Any:
-    """Of what was chosen: a delivery comes as it was offered."""
-    if choice.kind != choosing.DELIVERY:
+    """Of what was chosen: it comes as it was offered."""
+    if choice.kind == choosing.REFUND:
         return mode
-    return next((one.mode for one in choice.options if not one.point_id), DeliveryMode.HOME_STANDARD)
+    return next((one.mode for one in choice.options if one.point_id == choice.chosen_point_id), mode)
 
 
 def _from_no_shows(one: NoShows) -> pb.NoShows:

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from cli.client import Api, Json, wait_for
-from cli.demo import CollectedJourney
+from cli.demo import CollectedJourney, SentToStoreJourney
 from cli.people import Office, Store
 from tests.stack import SharedStack
 
@@ -41,3 +41,16 @@ def test_an_order_is_collected_at_the_counter_or_given_up_where_its_store_refuse
         kinds = [one["kind"] for one in Office(api).timeline(journey.order_id)]
         assert kinds.count("fulfilment.collected") == 1
         _Refused(api, quiet, "", 1).to_the_money()
+
+
+def test_what_a_store_lacks_is_sent_there_received_and_collected(stack: SharedStack) -> None:
+    with Api.of(stack.gateway_url, stack.state) as api:
+        journey = SentToStoreJourney(api, Console(quiet=True), "", 1)
+        journey.to_the_counter()
+        works = api.get(f"/v1/orders/{journey.order_id}", "customer_service")["fulfilments"]
+        (sent,), (collected,) = (
+            [one for one in works if bool(one["joins"]) is is_sent] for is_sent in (True, False)
+        )
+        assert (sent["joins"], sent["status"]) == (collected["id"], "delivered")
+        assert (collected["collected"], collected["status"]) == (True, "delivered")
+        assert api.get("/v1/checks/stock", "operator")["differences"] == []

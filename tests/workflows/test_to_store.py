@@ -7,11 +7,12 @@ import pytest
 from kit.times import now
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
+from oms.type.v1 import type_pb2 as types
 from tests.workflows.faults import Fault
 from tests.workflows.test_collecting import LATER, aside, asked, captures, choose, collected
 from tests.workflows.test_consolidation import _balance, _comes_to_stock
 from tests.workflows.test_unwind import EACH_RECOVERABLE, _with_help
-from tests.workflows.world import BESIDE, FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World
+from tests.workflows.world import ACROSS, BESIDE, FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PICKED = orders.FULFILMENT_STATE_PICKED
@@ -124,7 +125,19 @@ async def test_what_a_point_does_not_send_another_one_does_or_the_customer_says(
         await _ends(world, order_id, "CLOSED")
         await world.assert_settled(order_id, kept_minor=ONE, sold={sku: 1})
 
-    await asyncio.gather(another_point(), lost_on_the_way(), nobody(), the_store_itself())
+    async def a_store_that_has_it() -> None:
+        (sku,), order_id = await _placed(world, {NEAR: 1, ACROSS: 1})
+        await _refuse(world, order_id, NEAR)
+        modes = {one.point_id: one.mode for one in (await asked(world, order_id)).options}
+        assert modes[ACROSS] == types.DELIVERY_MODE_CLICK_AND_COLLECT
+        await choose(world, order_id, "store", ACROSS)
+        await aside(world, await world.pick(await world.accept(order_id)))
+        await collected(world, order_id)
+        await _ends(world, order_id, "CLOSED")
+        assert (await world.order(order_id)).fulfilments[-1].point_id == ACROSS
+        await world.assert_settled(order_id, kept_minor=ONE, sold={sku: 1})
+
+    await asyncio.gather(another_point(), lost_on_the_way(), nobody(), the_store_itself(), a_store_that_has_it())
 
 
 async def test_a_cancelled_order_gives_back_what_is_there_and_what_comes(world: World) -> None:

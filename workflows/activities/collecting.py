@@ -13,11 +13,12 @@ from workflows.activities.translate import CALL_SECONDS, amount, instant, money,
 from workflows.collection_messages import AskRequest, Choice, ClosingsRequest, DatesRequest, OptionsRequest
 from workflows.messages import Line, Option, OrderStep
 
-# What a customer may have instead, besides collecting it elsewhere.
-_SENT_INSTEAD = {
-    types.DELIVERY_MODE_CLICK_AND_COLLECT: types.DELIVERY_MODE_HOME_STANDARD,
-    types.DELIVERY_MODE_SHIP_TO_STORE: types.DELIVERY_MODE_HOME_STANDARD,
-    types.DELIVERY_MODE_STORE_LOCKER: types.DELIVERY_MODE_HOME_STANDARD,
+_COLLECTED, _SENT_THERE = types.DELIVERY_MODE_CLICK_AND_COLLECT, types.DELIVERY_MODE_SHIP_TO_STORE
+# What a customer may have instead, the best first: of what was to be sent to a store, also at one that has it.
+_INSTEAD = {
+    _COLLECTED: (_COLLECTED, types.DELIVERY_MODE_HOME_STANDARD),
+    _SENT_THERE: (_COLLECTED, _SENT_THERE, types.DELIVERY_MODE_HOME_STANDARD),
+    types.DELIVERY_MODE_STORE_LOCKER: (types.DELIVERY_MODE_STORE_LOCKER, types.DELIVERY_MODE_HOME_STANDARD),
 }
 
 
@@ -50,7 +51,7 @@ class CollectionActivities:
 
     @activity.defn
     async def collection_options(self, request: OptionsRequest) -> list[Option]:
-        """Quote, near the store: the same mode elsewhere, or a delivery of what is paid."""
+        """Quote, near the store: collected elsewhere, or a delivery of what is paid. Each store once."""
         asked = promise.QuoteRequest(
             channel_id=request.channel_id,
             destination=types.Destination(
@@ -63,8 +64,14 @@ class CollectionActivities:
             as_of=instant(request.as_of),
             elsewhere=True,
         )
-        mode = types.DeliveryMode.Value(request.mode)
+        asked_for = types.DeliveryMode.Value(request.mode)
+        modes = _INSTEAD.get(asked_for, (asked_for,))
         found = (await self._promise.Quote(asked, timeout=CALL_SECONDS)).options
+        once: dict[str, promise.DeliveryOption] = {}
+        for mode in modes:
+            for one in found:
+                if one.mode == mode:
+                    once.setdefault(one.point_id, one)
         return [
             Option(
                 mode=types.DeliveryMode.Name(one.mode),
@@ -74,8 +81,7 @@ class CollectionActivities:
                 parcels=one.parcels,
                 point_id=one.point_id,
             )
-            for one in found
-            if one.mode in (mode, _SENT_INSTEAD.get(mode))
+            for one in once.values()
         ]
 
     @activity.defn
