@@ -24,7 +24,7 @@ from services.orders.domain import desk
 from services.orders.domain.desk import Act, Wish
 from services.orders.domain.holds import open_holds
 from services.orders.domain.model import Order
-from services.orders.domain.states import ChangeState, OrderState
+from services.orders.domain.states import UNDONE, ChangeState, OrderState
 from services.orders.holding import Holding
 from services.orders.service import OrdersService
 
@@ -198,7 +198,9 @@ def _check(wish: BulkWish) -> None:
 
 
 def _refusal(one: Order, wish: BulkWish, as_of: datetime) -> OmsError | None:
-    """What the first of its acts would say against it."""
+    """What the first of its acts would say against it. To cancel what is cancelled is no mistake: it is done."""
+    if wish.act == Act.CANCEL and one.state in UNDONE:
+        return None
     wishes = [Wish(Act(wish.act), reason=wish.reason, point_id=wish.point_id)]
     if wish.hold_kind:
         wishes = [Wish(Act.RELEASE_HOLD, hold_id, reason=wish.reason) for hold_id in _holds(one, wish.hold_kind)]

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from cli.client import Api
 from cli.people import Buyer, Shop
 from tests.end_to_end.journeys import well_stocked
 from tests.end_to_end.test_console import sign_in
@@ -69,13 +68,31 @@ def test_an_order_is_held_found_let_go_and_cancelled_from_the_desk(
     expect(page.locator("#timeline")).to_contain_text("The order is cancelled")
 
 
-def test_several_orders_are_cancelled_at_once(api: Api, shop: Shop) -> None:
+def test_several_orders_are_cancelled_at_once_from_the_desk(page: Page, stack: SharedStack, shop: Shop) -> None:
+    """Chosen, tried, changed since the first act would be refused, tried again, begun and followed."""
     sku = well_stocked(shop)
     ids = [shop.place(shop.order_content([(sku, 1)], CALLER))["id"] for _ in range(2)]
-    wish = {"act": "cancel", "reason": "recalled", "filter": {"order_ids": ids}}
-    tried = api.post("/v1/bulk-actions", "customer_service", wish)
-    assert [(one["reason"], one["orders"]) for one in tried["verdicts"]] == [(None, 2)]
-    begun = api.post("/v1/bulk-actions", "customer_service", wish | {"dry_run": False})
+    sign_in(page, stack, stack.token("customer_service"))
+    page.get_by_role("link", name="Service", exact=False).first.click()
+    page.get_by_role("link", name="Many orders at once").click()
+    page.get_by_label("What is to be done").select_option("have them done elsewhere")
+    page.get_by_label("Reason").fill("recalled")
+    page.get_by_label("Only these orders").fill("\n".join(ids))
+    page.get_by_role("button", name="See what will happen").click()
+    tried = page.get_by_role("table")
+    expect(tried).to_contain_text("Plan again: 2 orders are chosen")
+    expect(tried).to_contain_text("refused")
+    page.get_by_role("button", name="Change").click()
+    page.get_by_label("What is to be done").select_option("cancel them")
+    page.get_by_role("button", name="See what will happen").click()
+    expect(tried).to_contain_text("Cancel: 2 orders are chosen")
+    expect(tried).not_to_contain_text("refused")
+    page.get_by_role("button", name="Cancel them").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Cancel, 2 orders")
     for order_id in ids:
         assert shop.wait_status(order_id, "cancelled")["cancellation_reason"] == "recalled"
-    assert api.get(f"/v1/bulk-actions/{begun['id']}", "customer_service")["done"] == 2
+    # The last result is written a moment after its act.
+    while page.get_by_role("link", name="Look again").is_visible():
+        page.get_by_role("link", name="Look again").click()
+    for order_id in ids:
+        expect(page.locator("#results").get_by_role("row", name=order_id)).to_contain_text("done")

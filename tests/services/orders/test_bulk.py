@@ -71,6 +71,8 @@ async def test_a_set_is_tried_then_cancelled_order_by_order(
         assert (await shop.service.get_order(order_id)).order.state is OrderState.CANCELLING
         told = await shop.service.get_timeline(order_id)
         assert [one.actor for one in told if one.kind == "order.cancellation_requested"] == ["carla"]
+    again = {(one.reason, one.state): one.orders for one in await bulk.preview(CANCEL, COOLED)}
+    assert again == {("", OrderState.CANCELLING): 2, ("TOO_LATE_TO_CANCEL", OrderState.RELEASED): 1}
     # Said again, it is the same one, as far as it is.
     assert await bulk.start(asked, CANCEL, "carla", COOLED + timedelta(hours=1)) == after
     assert [one.number for one in await bulk.results(action.bulk_id, 2, 50)] == [3]

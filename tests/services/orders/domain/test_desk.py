@@ -7,7 +7,7 @@ import pytest
 
 from kit.errors import OmsError
 from kit.values.money import Money
-from services.orders.domain import capture, desk, holds, order
+from services.orders.domain import capture, desk, fulfilment, holds, order
 from services.orders.domain.capture import Outcome
 from services.orders.domain.desk import Act, Wish
 from services.orders.domain.model import GoodwillCap, HoldDefault, Order, Units
@@ -54,6 +54,18 @@ def test_everything_that_an_order_offers_is_asked_of_its_rule() -> None:
     later = acts(released(leg((1, 2))))
     assert later[Act.CHANGE_CONTENT].refusal_text == "too late: only in cooling-off"
     assert Act.RELEASE_HOLD not in later
+
+
+def test_what_a_point_has_not_begun_may_be_done_elsewhere() -> None:
+    one = released(leg((1, 2)))
+    assert Act.PLAN_AGAIN not in acts(one), "no point has it yet"
+    one = fulfilment.offer(one, one.fulfilments[0], COOLED).order
+    found = acts(one)[Act.PLAN_AGAIN]
+    assert (found.refusal, found.target_id) == (None, one.fulfilments[0].fulfilment_id)
+    wish = Wish(Act.PLAN_AGAIN, found.target_id, reason="flooded")
+    effect = desk.preview(one, wish, SERVICE, COOLED).effect
+    assert effect is not None
+    assert "which store-lyon has not begun" in effect.sentences[0]
 
 
 def test_a_hold_is_decided_on_each_by_itself() -> None:
