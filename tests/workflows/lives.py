@@ -321,6 +321,18 @@ async def waited_and_planned_again(world: World) -> str:
     return order_id
 
 
+async def taken_from_its_point(world: World) -> str:
+    sku = await world.stock({NEAR: 1, MID: 1})
+    recorded = await world.record({sku: 1})
+    order_id = recorded.order.order_id
+    await world.place(recorded)
+    await world.work_in(order_id, orders.FULFILMENT_STATE_OFFERED)
+    await world.plan_again(order_id, NEAR)
+    await world.change_in(order_id, "applied")
+    await world.ship(order_id)
+    return order_id
+
+
 async def waited_and_became_another(world: World) -> str:
     sku = await world.stock({MID: 1})
     await world.expect(sku, 2)
@@ -740,4 +752,5 @@ LIVES: tuple[Life, ...] = (
     reserved_and_collected,
     sent_to_its_store_by_another_point,
     not_sent_to_its_store_by_anybody,
+    taken_from_its_point,
 )
