@@ -29,7 +29,7 @@ from simulators.carrier.webhooks import sign
 from tests.services.orders.builders import BUYER, IDENTITIES, LIFE_CYCLE, NOON, Shop, content, line, rows
 from tests.simulators.locker import API_KEY, WEBHOOK_SECRET, RunningLocker, running
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MOMENT, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
 STORE = "store-lyon"
 TODAY = Window(NOON, NOON + 6 * HOUR)
 CODES = Codes(["a key of tests"])
@@ -77,7 +77,7 @@ class House:
         asked = self.shop.asked()
         if not at_counter:
             await self.lockers.tell_code(asked, work, NOON)
-        return await self.collecting.mark_ready(asked, work, "", "anna", NOON, at_counter=at_counter)
+        return await self.collecting.mark_ready(asked, work, "", "anna", NOON + MOMENT, at_counter=at_counter)
 
     async def deposited(self, key: str = "key-1") -> tuple[str, Fulfilment, str]:
         """Its order, the work that lies in a compartment, and the code that opens it."""
@@ -132,6 +132,9 @@ async def test_a_customer_opens_his_compartment_with_his_code_from_the_deposit_o
     )
     for table in ("fulfilment", "outbox", "timeline", "request", "orders", "notification"):
         assert code not in str([tuple(row) for row in await rows(orders_db, f"SELECT * FROM {table}")]), table
+    assert await house.collecting.find_by_code(Reach(frozenset({STORE})), code, NOON) == after, (
+        "at the counter too"
+    )
     assert house.enter(after, code)
     await house.lockers.sweep(NOON + HOUR)
     collected = await house.work(order_id)
