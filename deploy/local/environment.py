@@ -53,6 +53,8 @@ def common(addresses: Mapping[str, str], keys: Keys, state: Path) -> dict[str, s
         "OMS_STATE_FILE": str(state / "payment_provider.sqlite"),
         "OMS_WAREHOUSE_STATE_FILE": str(state / "warehouse.sqlite"),
         "OMS_WAREHOUSE_MESSAGES_URL": f"http://{addresses['gateway']}/v1/handover/{WAREHOUSE}/messages",
+        # The core of gRPC writes lines that are no JSON; what becomes of a call is in the log of whoever made it.
+        "GRPC_VERBOSITY": "NONE",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "",  # compiled modules make the next start faster
     }

@@ -77,5 +77,6 @@ def test_every_process_writes_its_log_as_json_lines(stack: SharedStack, delivere
     for process in PROCESSES:
         lines = (stack.logs / f"{process.name}.log").read_text().splitlines()
         for line in lines:
+            assert line.startswith("{"), f"{process.name}: {line}"
             entry = json.loads(line)
             assert {"service", "timestamp", "level", "message"} <= set(entry), line
