@@ -40,13 +40,17 @@ def demo(
     personalise: Annotated[str, typer.Option(help="What the customer has put on it, for example a name.")] = "",
     collect: Annotated[bool, typer.Option(help="The customer collects it at a store near by.")] = False,
     to_store: Annotated[bool, typer.Option(help="The same at a store that lacks it: it is sent there.")] = False,
+    locker: Annotated[bool, typer.Option(help="The same from a locker of the store, opened with a code.")] = False,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Place an order and follow it to the customer's door, with its stock and its money at each step."""
     console = show.console()
-    with Api.of(running_system(state).gateway_url, state) as api:
+    running = running_system(state)
+    with Api.of(running.gateway_url, state) as api:
         kind = SentToStoreJourney if to_store else CollectedJourney if collect else Journey
         journey = kind(api, console, sku, quantity, personalise)
+        if locker:
+            journey = LockerJourney(api, console, sku, quantity, doors=f"http://{running.addresses['locker']}")
         try:
             if isinstance(journey, CollectedJourney):
                 journey.to_the_counter()
@@ -300,11 +304,10 @@ class CollectedJourney(Journey):
         self._place()
         self._tell("released", self._shop.wait_status(self.order_id, "released"))
         store, work = self._fetch()
-        store.put_aside(work, "B-12")
-        self._tell(f"{store.point_id} puts it aside", self._order())
+        self._put_aside(store, work)
         code = self._code()
         self._console.print(f"the customer's code: [bold]{code}[/]")
-        store.collect(work, code)
+        self._hand_over(store, work, code)
         self._wait_collected(work)
         self._wait_issued()
         self._tell("the customer has it, and it is paid", self._order())
@@ -324,6 +327,13 @@ class CollectedJourney(Journey):
         store.pick(work)
         self._tell(f"{store.point_id} accepts and picks", self._order())
         return store, work
+
+    def _put_aside(self, store: Store, work: Json) -> None:
+        store.put_aside(work, "B-12")
+        self._tell(f"{store.point_id} puts it aside", self._order())
+
+    def _hand_over(self, store: Store, work: Json, code: str) -> None:
+        store.collect(work, code)
 
     def _content(self, basket: list[tuple[str, int]], promise: Json, personal: dict[str, str]) -> Json:
         offered = [one for one in promise["options"] if one["mode"] == self.mode]
@@ -380,6 +390,31 @@ class SentToStoreJourney(CollectedJourney):
     def _is_fit(self, options: list[Json]) -> bool:
         """No store near by has it, so that one of them has nothing itself."""
         return super()._is_fit(options) and not any(one["mode"] == CollectedJourney.mode for one in options)
+
+
+class LockerJourney(CollectedJourney):
+    """The same from a compartment of the store's locker, which the customer opens; it is paid before."""
+
+    mode = "store_locker"
+
+    def __init__(self, api: Api, console: Console, sku: str, quantity: int, *, doors: str) -> None:
+        super().__init__(api, console, sku, quantity)
+        # Near the store that has lockers.
+        self._buyer = Buyer(street="14 rue du Roule", postcode="75001", city="Paris")
+        self._doors = doors
+        self._compartment = ""
+
+    def _put_aside(self, store: Store, work: Json) -> None:
+        store.wait_captured(work)
+        self._compartment = store.book_compartment(work)["locker"]["compartment"]
+        if not self._compartment:
+            raise Differs(f"no compartment of {store.point_id} is free")
+        store.put_aside(work)
+        self._tell(f"{store.point_id} puts it into compartment {self._compartment}", self._order())
+
+    def _hand_over(self, store: Store, work: Json, code: str) -> None:
+        at = f"{self._doors}/_doors/{store.point_id}/{self._compartment}"
+        httpx.post(at, json={"code": code}).raise_for_status()
 
 
 def _units_sent(order: Json) -> int:

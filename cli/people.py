@@ -236,6 +236,10 @@ class Store:
         """Keeps what was picked for its customer."""
         return self._act(work, "ready", {"shelf": shelf})
 
+    def book_compartment(self, work: Json) -> Json:
+        """Asks the store's locker for one; `locker.compartment` is empty when none is free."""
+        return self._act(work, "compartment")
+
     def collect(self, work: Json, code: str) -> Json:
         """Hands over what waits to whoever has the code."""
         return self._act(work, "collect", {"code": code})

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from cli.client import Api, Json, wait_for
-from cli.demo import CollectedJourney, SentToStoreJourney
+from cli.demo import CollectedJourney, LockerJourney, SentToStoreJourney
 from cli.people import Office, Store
 from tests.stack import SharedStack
 
@@ -54,3 +54,12 @@ def test_what_a_store_lacks_is_sent_there_received_and_collected(stack: SharedSt
         assert (sent["joins"], sent["status"]) == (collected["id"], "delivered")
         assert (collected["collected"], collected["status"]) == (True, "delivered")
         assert api.get("/v1/checks/stock", "operator")["differences"] == []
+
+
+def test_what_lies_in_a_locker_is_paid_told_and_opened_with_its_code(stack: SharedStack) -> None:
+    with Api.of(stack.gateway_url, stack.state) as api:
+        journey = LockerJourney(api, Console(quiet=True), "", 1, doors=f"http://{stack.addresses['locker']}")
+        journey.to_the_counter()
+        (work,) = api.get(f"/v1/orders/{journey.order_id}", "customer_service")["fulfilments"]
+        assert (work["collected"], work["status"], work["locker"]["holds"]) == (True, "delivered", False)
+        assert work["locker"]["compartment"]
