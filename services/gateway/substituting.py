@@ -26,7 +26,7 @@ async def offered(clients: Clients, work: FulfilmentDetail) -> list[SubstituteVi
     items = await _items(clients, sorted(set(numbers.values())))
     wanted = sorted({sku for one in items.values() for sku in one.substitutes})
     others = await _items(clients, wanted)
-    free = await _free(clients, work.point_id, sorted(others))
+    free = await _free(clients, work, sorted(others))
     return [
         SubstituteView(
             line_number=number,
@@ -71,7 +71,7 @@ async def laid_aside(
         short = answer.shortfalls[0]
         raise FailedPrecondition(
             "SUBSTITUTE_NOT_FREE",
-            f"{short.available} of {short.sku} are free here: others are held for somebody",
+            f"{short.available} of {short.sku} are free here: others are held, or kept back",
             sku=short.sku,
             available=short.available,
         )
@@ -106,13 +106,13 @@ async def _items(clients: Clients, skus: Sequence[str]) -> Mapping[str, inventor
     return items
 
 
-async def _free(clients: Clients, point_id: str, skus: Sequence[str]) -> Mapping[str, int]:
+async def _free(clients: Clients, work: FulfilmentDetail, skus: Sequence[str]) -> Mapping[str, int]:
+    """What the order's channel may have of each at the point: its safety stock is kept back here too."""
     free: dict[str, int] = {}
     for start in range(0, len(skus), _AT_ONCE):
-        some = skus[start : start + _AT_ONCE]
-        asked = inventory.ListBalancesRequest(
-            skus=some, point_ids=[point_id], page=types.PageRequest(size=len(some))
+        asked = inventory.GetAvailabilityRequest(
+            channel_id=work.channel_id, skus=skus[start : start + _AT_ONCE], explain=True
         )
-        for one in (await clients.read(clients.inventory.ListBalances, asked)).balances:
-            free[one.sku] = max(0, one.on_hand + one.short - one.reserved - one.unavailable)
+        for one in (await clients.read(clients.inventory.GetAvailability, asked)).availabilities:
+            free[one.sku] = sum(at.available for at in one.points if at.point_id == work.point_id)
     return free

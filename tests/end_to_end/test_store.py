@@ -8,8 +8,8 @@ import pytest
 import zxingcpp
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
-from cli.client import Api, Json, body_of
-from cli.people import Buyer, Shop, Store
+from cli.client import Api, Json, body_of, wait_for
+from cli.people import Buyer, Office, Shop, Store
 from deploy.local.tokens import Scope
 from tests.end_to_end.journeys import CHANNEL, found_again
 from tests.stack import SharedStack
@@ -18,6 +18,8 @@ pytestmark = pytest.mark.browser
 
 POINT = "st-nantes"
 SKU, GTIN = "BOOT-PHONE-42", "4006381333931"
+# Given instead where the customer allows it.
+OTHER = "BOOT-PHONE-43"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 STOCK = 200
 
@@ -82,10 +84,17 @@ def shop(stack: SharedStack) -> Iterator[Shop]:
         )
         prices = [{"channel_id": CHANNEL, "price": {"amount_minor": 8900, "currency": "EUR"}}]
         new = {"sku": SKU, "gtin": GTIN, "title": "Bottines noires, pointure 42", "brand": like["brand"]}
-        new |= {"weight_grams": 900, "prices": prices}
-        body_of(api.send("PUT", "/v1/items", "supply_chain", json={"items": [new]}))
-        delta = {"sku": SKU, "point_id": POINT, "quantity": STOCK}
-        receipt = {"deltas": [delta], "cause": "receipt"}
+        new |= {"weight_grams": 900, "prices": prices, "substitutes": [OTHER]}
+        other = {
+            "sku": OTHER,
+            "title": "Bottines noires, pointure 43",
+            "brand": like["brand"],
+            "weight_grams": 900,
+        }
+        body_of(api.send("PUT", "/v1/items", "supply_chain", json={"items": [new, other]}))
+        there = {SKU: STOCK, OTHER: STOCK}
+        deltas = [{"sku": sku, "point_id": POINT, "quantity": units} for sku, units in there.items()]
+        receipt = {"deltas": deltas, "cause": "receipt"}
         api.post("/v1/stock/adjustments", "supply_chain", receipt, headers={"Idempotency-Key": "boots"})
         yield shop
 
@@ -282,3 +291,34 @@ def test_a_short_pick_says_what_follows_before_it_is_done(
     assert (picked["status"], picked["lines"][0]["quantity"]) == ("picked", 1)
     shop.cancel(order_id)
     shop.wait_status(order_id, "cancelled")
+
+
+def test_another_article_is_given_instead_of_what_is_missing(
+    phone: BrowserContext, stack: SharedStack, shop: Shop, tmp_path: Path
+) -> None:
+    content = shop.order_content([(SKU, 2)], Buyer(postcode="44000", city="Nantes"))
+    content["lines"][0]["allow_substitutes"] = True
+    order_id = shop.place({**content, "channel_order_number": "PHONE-INSTEAD"})["id"]
+    with Api.of(stack.gateway_url, stack.state) as api:
+        store = Store(api, POINT)
+        work = store.accept(store.wait_offer(order_id))
+        page = open_store(phone, stack)
+        page.goto(f"{stack.gateway_url}/console/store/{POINT}/work/{work['id']}")
+        scan(page, GTIN)
+        page.get_by_role("button", name="pointure 43").last.click()
+        expect(page.locator("#short")).to_be_hidden()
+        is_usable(page)
+        page.screenshot(path=tmp_path / "instead.png", full_page=True)
+        page.locator("#pick button").click()
+        expect(page.get_by_label("Weight of the closed parcel")).to_be_visible()
+        expect(page.get_by_text("instead of Bottines noires, pointure 42")).to_be_visible()
+        lines = work_of(shop, order_id)["lines"]
+        assert [(one["sku"], one["quantity"], one["ordered_sku"]) for one in lines] == [
+            (SKU, 1, ""),
+            (OTHER, 1, SKU),
+        ]
+        shop.cancel(order_id)
+        shop.wait_status(order_id, "cancelled")
+        office = Office(api)
+        wait_for("its hold is given back", lambda: not office.balance(OTHER, POINT)["reserved"])
+        assert office.balance(OTHER, POINT)["on_hand"] == STOCK

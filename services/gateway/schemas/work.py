@@ -240,7 +240,7 @@ class Substitute(Sent):
 
 
 class SubstituteView(Shown):
-    """An article that may be given instead of a line, and how many of it nobody holds at the point."""
+    """An article that may be given instead of a line; `free`: how many the order's channel may have there."""
 
     line_number: int
     sku: str

@@ -482,7 +482,8 @@ class FakeInventory(InventoryServiceServicer):
 
     async def GetAvailability(self, request: Any, context: Any) -> inventory.GetAvailabilityResponse:
         self._world.note("GetAvailability", request)
-        found = [inventory.Availability(sku=sku, available_now=3) for sku in request.skus]
+        points = [inventory.PointAvailability(point_id="store-lyon", available=1)] if request.explain else []
+        found = [inventory.Availability(sku=sku, available_now=3, points=points) for sku in request.skus]
         return inventory.GetAvailabilityResponse(availabilities=found)
 
 

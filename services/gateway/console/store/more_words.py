@@ -97,8 +97,8 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
     "BEING_PICKED": ("Somebody else is picking one of them.", "Quelqu'un en prélève déjà une."),
     "PICKED_BY_ANOTHER": ("Somebody else is picking it.", "Quelqu'un d'autre la prélève."),
     "SUBSTITUTE_NOT_FREE": (
-        "What you would give instead is held for somebody else: put it back.",
-        "L'article proposé est retenu pour quelqu'un d'autre : remettez-le en rayon.",
+        "What you would give instead is held or kept back for others: put it back.",
+        "L'article proposé est réservé à d'autres : remettez-le en rayon.",
     ),
     "SUBSTITUTES_NOT_ALLOWED": (
         "The customer takes nothing else instead.",
