@@ -88,6 +88,8 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
         """What comes after `accepted`, or `cancelled`."""
         if answer == "accepted":
             answer = await self._pick()
+        if answer == "cancelled":
+            await self._declare_missing()
         if answer == "short":
             return FulfilmentOutcome("short", await self._report_short())
         if answer == "picked" and self._work.collected:
@@ -153,6 +155,26 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
             await self._tell_order(await self._report_short())
         return answer
 
+    async def _declare_missing(self) -> None:
+        """What was missed before a cancellation that was heard with it: its hold ends, but it is not there."""
+        kind = "short" if self._has("short") else "picked"
+        lines = [*minus(self._lines(kind, "short"), self._lines(kind, "unheld")), *self._lines(kind, "replaced")]
+        if not lines or not workflow.patched("missing-when-cancelled"):
+            return
+        for number, line in enumerate(lines):
+            await self._declare(f"missing/{number}", line, "short_pick")
+
+    async def _declare(self, step: str, line: Line, reason: str) -> None:
+        request = DoubtRequest(
+            request_id=self._key(step),
+            order_id=self._work.order_id,
+            point_id=self._point_id,
+            line=line,
+            reason=reason,
+            as_of=workflow.now().isoformat(),
+        )
+        await self._insist_on(calls.declare_doubted, request)
+
     async def _tell_order(self, lost: LostUnits) -> None:
         """The work goes on with less."""
         order = workflow.get_external_workflow_handle(f"order/{self._work.order_id}")
@@ -188,15 +210,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
         self._spoilings += 1
         step = f"spoiled/{self._spoilings}"
         for line in lines:
-            request = DoubtRequest(
-                request_id=self._key(f"{step}/{line.line_number}"),
-                order_id=self._work.order_id,
-                point_id=self._point_id,
-                line=line,
-                reason=SPOILED,
-                as_of=workflow.now().isoformat(),
-            )
-            await self._insist_on(calls.declare_doubted, request)
+            await self._declare(f"{step}/{line.line_number}", line, SPOILED)
         await self._change_holds(calls.release_hold, step, lines, SPOILED)
         return self._lost(lines, SPOILED, held=False)
 

@@ -11,6 +11,7 @@ import pytest
 
 from kit.errors import FailedPrecondition
 from oms.inventory.v1 import basket_service_pb2 as bsk
+from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.world import MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
@@ -382,3 +383,27 @@ async def test_after_the_hand_over_scan_a_cancellation_comes_too_late(world: Wor
     await world.deliver(handed)
     assert await world.ended(order_id) == "CLOSED"
     await world.assert_settled(order_id, kept_minor=TOTAL, sold={sku: 1})
+
+
+async def test_what_was_missed_before_a_cancellation_is_not_for_sale_again_however_late_it_is_heard(
+    world: World,
+) -> None:
+    """The story hears of the pick and of the cancellation in one go."""
+    sku = await world.stock({NEAR: 2})
+    recorded = await world.record({sku: 2})
+    order_id = recorded.order.order_id
+
+    async def short_and_cancelled() -> None:
+        await world.pick(await world.accept(order_id), missing=1)
+        await world.cancel(order_id)
+
+        async def told() -> bool:
+            return (order_id, "oms.orders.fulfilment.cancelled") in world.told
+
+        await until(told, "the story of the work was told")
+
+    world.faults.plan(order_id, "offer_fulfilment", Fault.ANSWER_LATE, short_and_cancelled)
+    await world.place(recorded)
+    assert await world.ended(order_id) == "CANCELLED"
+    (row,) = (await world.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
+    assert (row.on_hand, row.reserved, row.unavailable) == (2, 0, 1)
