@@ -54,7 +54,8 @@ async def test_a_reader_that_found_nothing_rests_however_often_the_bell_rings() 
         bell.ring()
         await asyncio.sleep(0)
     assert await reading == [3]
-    assert loop.time() - began >= 0.1
+    # A loop may count in milliseconds.
+    assert loop.time() - began >= 0.098
 
 
 @pytest.mark.parametrize("ticks", range(6))
