@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from temporalio import workflow
 
-from workflows import policies, search_attributes
+from workflows import policies, search_attributes, versions
 from workflows.calls import StepFailed
 from workflows.messages import Happening
 
@@ -19,6 +19,7 @@ class Story:
     """Base of the stories: records what happened, and insists on steps that must succeed."""
 
     def __init__(self) -> None:
+        versions.begin()
         self._taken: set[str] = set()
         self._happenings: dict[str, Happening] = {}
         self._blocked: dict[int, str] = {}
@@ -65,7 +66,7 @@ class Story:
         A workflow task that is lost is run again and may know of more by then (a cancellation, other lost units):
         it would decide anew, although steps of the first decision were taken.
         """
-        if workflow.patched("decisions-written-down"):
+        if versions.knows("decisions-written-down"):
             await workflow.sleep(policies.MOMENT)
 
     async def _insist_on(

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from workflows import calls, policies
+from workflows import calls, policies, versions
 from workflows.attention import Story
 from workflows.calls import StepFailed
 from workflows.messages import CaptureAnswer, MoneyRequest
@@ -63,7 +63,7 @@ class Capturing(Story):
 
 
 def _is_an_answer(reason: str) -> bool:
-    return reason == _CLOSED or (reason == NOT_AUTHORIZED and workflow.patched("not-authorized-is-declined"))
+    return reason == _CLOSED or (reason == NOT_AUTHORIZED and versions.knows("not-authorized-is-declined"))
 
 
 def pause_after(attempt: int) -> timedelta | None:

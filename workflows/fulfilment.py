@@ -7,7 +7,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import calls, policies
+    from workflows import calls, policies, versions
     from workflows.collecting import Keeping
     from workflows.consolidating import HANDED_OVER, SET_ASIDE, Consolidating, minus
     from workflows.messages import (
@@ -142,7 +142,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
 
     async def _wanted_lines(self) -> list[Line]:
         """Those of the work, without units that were cancelled since it began."""
-        if workflow.patched("units-may-be-cancelled"):
+        if versions.knows("units-may-be-cancelled"):
             return await self._insist_on(calls.work_lines, self._step("lines"))
         return self._work.lines
 
@@ -159,7 +159,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
         """What was missed before a cancellation that was heard with it: its hold ends, but it is not there."""
         kind = "short" if self._has("short") else "picked"
         lines = [*minus(self._lines(kind, "short"), self._lines(kind, "unheld")), *self._lines(kind, "replaced")]
-        if not lines or not workflow.patched("missing-when-cancelled"):
+        if not lines or not versions.knows("missing-when-cancelled"):
             return
         for number, line in enumerate(lines):
             await self._declare(f"missing/{number}", line, "short_pick")
@@ -238,7 +238,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
     def _nothing_due(self, known_by: str) -> bool:
         """A parcel of free lines only: no provider captures nothing."""
         free = not int(self._happenings[known_by].data["amount_minor"])
-        return free and workflow.patched("nothing-due")
+        return free and versions.knows("nothing-due")
 
     def _given_up(self) -> LostUnits | None:
         """The units, when it was this parcel alone that was cancelled, for want of its money."""

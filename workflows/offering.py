@@ -9,7 +9,7 @@ from itertools import count
 
 from temporalio import workflow
 
-from workflows import calls, policies
+from workflows import calls, policies, versions
 from workflows.attention import Story
 from workflows.calls import StepFailed
 from workflows.messages import Competing, FulfilmentInput, FulfilmentStep, Hold, LegPlace, Line, PlanRequest
@@ -165,7 +165,7 @@ class Offering(Story):
 
     async def _lines_left(self, step: str) -> list[Line]:
         """Of the work, without units that were cancelled since it was planned."""
-        if not workflow.patched("offers-of-what-is-left"):
+        if not versions.knows("offers-of-what-is-left"):
             return self._work.lines
         return await self._insist_on(calls.work_lines, self._at(f"lines/{step}"))
 

@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import calls, policies, search_attributes, taking
+    from workflows import calls, policies, search_attributes, taking, versions
     from workflows.amending import CHANGE_TOLD
     from workflows.calls import StepFailed
     from workflows.collecting import SHIP_TO_STORE, Asking
@@ -222,7 +222,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         """For as long as the promise lasts, where the provider can."""
         if self._is_paid_in_store():
             return PaymentAnswer("in_store")
-        if not self._order.total.amount_minor and workflow.patched("nothing-due"):
+        if not self._order.total.amount_minor and versions.knows("nothing-due"):
             # A gift, a sample: no provider authorises nothing, and there is nothing to undo.
             return PaymentAnswer("authorized")
         self._undo["unwind"] = self._unwind_payment
@@ -236,7 +236,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             save_means=self._order.save_means,
             needed_until=self._needed_until(plan.window_end),
         )
-        may_keep = self._may_be_kept(self._order, plan) and workflow.patched("means-are-kept")
+        may_keep = self._may_be_kept(self._order, plan) and versions.knows("means-are-kept")
         payment = await (calls.save_means(request) if may_keep else calls.authorize(request))
         if payment.status == "action_required":
             payment = await self._customer_acts(payment)
@@ -364,7 +364,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
     def _note(self, kind: str, happening: Happening) -> None:
         """That nothing holds the order any more ends its cooling-off: somebody let it go before the timer."""
         super()._note(kind, happening)
-        if kind == "holds_ended" and self._is_cooling_off and workflow.patched("cooling-off-is-let-go"):
+        if kind == "holds_ended" and self._is_cooling_off and versions.knows("cooling-off-is-let-go"):
             self._happenings[_LET_GO] = happening
 
     async def _release_order(self) -> str:
@@ -647,7 +647,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
 
     async def _keep_what_is_packed(self) -> None:
         """What is in a closed parcel is sold to nobody before it is unpacked: the cancellation says which."""
-        if not self._room or not workflow.patched("unpacked-first"):
+        if not self._room or not versions.knows("unpacked-first"):
             return
         # The answer of a step may come before what tells of it.
         await self._first_of("cancellation_requested")
@@ -697,7 +697,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
 
     async def _give_room_back(self, *legs: LegPlace) -> bool:
         """What legs took of points and carriers; of all of the order when none is named. False: it was nothing."""
-        if not workflow.patched("capacity"):
+        if not versions.knows("capacity"):
             return False
         request = CapacityRequest(self._order.order_id, list(legs))
         return await self._insist_on(calls.release_capacity, request)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import workflow
 
-from workflows import calls, policies
+from workflows import calls, policies, versions
 from workflows.amending import CHANGE_TOLD
 from workflows.messages import Amount, MoneyRequest, OrderStep
 from workflows.planning_again import PlanningAgain
@@ -53,7 +53,7 @@ class Trying(PlanningAgain):
             told = await self._collect(
                 request, self._record_capture, "cancellation_requested", calls.settle_payment
             )
-            if told == "overridden" and workflow.patched("trial-let-go-is-given-up"):
+            if told == "overridden" and versions.knows("trial-let-go-is-given-up"):
                 # Nobody takes it any more: the customer's bank is not to keep it until the authorisation ends.
                 rest = MoneyRequest(self._key("settle/give-up"), self._order.order_id, cause)
                 await self._insist_on(calls.void, rest)
