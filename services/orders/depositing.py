@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from kit import db, telemetry
 from kit.errors import FailedPrecondition, NotFound, Unauthenticated, Unavailable
 from kit.feed import Bell
-from services.orders import store
+from services.orders import depositing_store, store
 from services.orders.changing import Asked, Changes, check_reach, judged
 from services.orders.codes import Codes
 from services.orders.domain import collecting, fulfilment, lockers
@@ -27,13 +26,6 @@ from services.orders.tracking import Taken
 
 _Rule = Callable[[Order, Fulfilment], Decision]
 _log = logging.getLogger(__name__)
-# That of the index: a bank may keep a compartment for it.
-_KEPT = text(
-    """SELECT f.fulfilment_id, f.order_id, f.point_id FROM fulfilment f
-       WHERE f.locker ->> 'asked_at' IS NOT NULL AND f.locker ->> 'released_at' IS NULL
-         AND f.point_id = ANY(:point_ids)
-       ORDER BY f.fulfilment_id"""
-)
 
 
 class Depositing(Changes):
@@ -106,7 +98,7 @@ class Depositing(Changes):
     async def sweep(self, now: datetime) -> None:
         """Asks banks what was opened, has them close what is overdue, and gives back what is empty."""
         async with db.single(self._engine).connect() as tx:
-            kept = (await tx.execute(_KEPT, {"point_ids": list(self._banks)})).all()
+            kept = await depositing_store.kept(tx, self._banks)
         for point_id in sorted({one.point_id for one in kept}):
             async with self._engine.begin() as tx:
                 orders = await store.read_whole(

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import collecting
+from services.orders.domain import collecting, substituting
 from services.orders.domain.fulfilment import check_not_cancelled, told
-from services.orders.domain.model import Decision, Fulfilment, Handing, Locker, Order, Units
+from services.orders.domain.model import Decision, Fulfilment, Handing, Locker, Order
 from services.orders.domain.states import FulfilmentState
 
 _WAITS = frozenset({FulfilmentState.PICKED, FulfilmentState.READY})
@@ -53,8 +53,8 @@ def opened(order: Order, work: Fulfilment, at: datetime, as_of: datetime) -> Dec
     """
     if not work.compartment:
         return Decision(order)
-    units = tuple(Units(one.line_number, one.sku, one.quantity) for one in work.lines)
-    return collecting.hand(order, work, Handing(at, units, collecting.CODE, "customer", ""), as_of)
+    handing = Handing(at, substituting.units_of(work.lines), collecting.CODE, "customer", "")
+    return collecting.hand(order, work, handing, as_of)
 
 
 def closed(order: Order, work: Fulfilment, as_of: datetime) -> Decision:

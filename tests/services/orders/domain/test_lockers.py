@@ -8,7 +8,16 @@ import pytest
 
 from kit.errors import FailedPrecondition
 from services.orders.codes import Codes
-from services.orders.domain import capture, changes, collecting, fulfilment, lockers, notifications, watch
+from services.orders.domain import (
+    capture,
+    changes,
+    collecting,
+    fulfilment,
+    lockers,
+    notifications,
+    substituting,
+    watch,
+)
 from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome
 from services.orders.domain.milestones import Milestone, NotificationRule, Way
@@ -205,6 +214,18 @@ def test_the_store_uses_the_counter_though_a_compartment_is_booked_which_is_give
     assert locker(freed.order).released_at == NOON + HOUR
     assert told(freed) == []
     assert lockers.released(freed.order, work(freed.order), LATER).happenings == ()
+
+
+def test_what_was_given_instead_is_what_its_customer_has() -> None:
+    order = deposited()
+    line, *others = work(order).lines
+    own, other = replace(line, quantity=2), replace(line, sku="PEARS", quantity=1, ordered_sku=line.sku)
+    order = replace(order, fulfilments=(replace(work(order), lines=(own, other, *others)),))
+    after = work(judged(lockers.opened(order, work(order), NOON + HOUR, LATER)).order)
+    assert after.lines == (own, other, *others)
+    assert after.collection
+    assert after.collection.handing
+    assert after.collection.handing.units[:2] == substituting.units_of((own, other))
 
 
 def test_time_gives_up_nothing_that_its_customer_can_still_open() -> None:
