@@ -64,7 +64,8 @@ async def measure(system: System) -> list[Result]:
 @asynccontextmanager
 async def _phone(system: System) -> AsyncIterator[httpx.AsyncClient]:
     """Signed in at the store."""
-    async with httpx.AsyncClient(base_url=system.stack.gateway_url, timeout=_PATIENCE_SECONDS) as client:
+    url = system.stack.gateway_url
+    async with httpx.AsyncClient(base_url=url, timeout=_PATIENCE_SECONDS, follow_redirects=True) as client:
         token = system.stack.token("store", Scope(stores=(_POINT,)))
         (await client.post("/console/login", data={"token": token})).raise_for_status()
         yield client
