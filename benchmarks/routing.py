@@ -1,7 +1,7 @@
 """Where orders ship from: how often the plan is proved the best, how far it may be off, how long it takes.
 
 Baskets over 60 points with shelf stock (shelves.py), planned one after the other by the whole engine in this
-process. The exact solver gets the same candidates; it is asked for some of the baskets that split.
+process, which collects garbage as the planner's does. The exact solver gets the same candidates; it is asked for some of the baskets that split.
 """
 
 import statistics
@@ -14,6 +14,7 @@ from benchmarks import exact, shelves
 from benchmarks.figures import Result, result
 from benchmarks.meter import reading
 from benchmarks.system import System
+from kit import garbage
 from services.promise.domain import engine
 from services.promise.domain.plans import Outcome
 from services.promise.domain.search import search
@@ -50,6 +51,7 @@ async def measure(_system: System, count: int, orders: Path | None) -> list[Resu
     network = shelves.network(baskets)
     for basket in baskets[:_WARM_UP]:
         _plan(network, basket)
+    garbage.settle_down()
     with reading() as taken:
         planned = [_plan(network, basket) for basket in baskets]
         ratios = _against_the_solver(network, [one.basket for one in planned if one.is_split])
