@@ -1,9 +1,12 @@
 """The published description of the REST face: what the code says, and every problem."""
 
+import asyncio
+import threading
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 
 from services.gateway import access
 from services.gateway.auth import Role
@@ -39,14 +42,23 @@ programs; a 422 names each field in `errors`. A POST that changes something may 
 
 
 def install(app: FastAPI) -> None:
-    """Replaces the app's description by ours, made at its first reading."""
+    """Replaces the app's description by ours, made at its first reading: seconds, in which others are served."""
+    making = threading.Lock()
 
     def describe() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _describe(app)
+        with making:
+            if app.openapi_schema is None:
+                app.openapi_schema = _describe(app)
         return app.openapi_schema
 
+    async def publish(request: Request) -> JSONResponse:
+        return JSONResponse(await asyncio.to_thread(describe))
+
     app.openapi = describe  # type: ignore[method-assign]
+    address = app.openapi_url
+    assert address, "it is published"
+    app.router.routes[:] = [route for route in app.routes if getattr(route, "path", "") != address]
+    app.add_route(address, publish, include_in_schema=False)
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:

@@ -86,11 +86,12 @@ PREPARED = (
 
 
 async def until(check: Callable[[], Awaitable[T]], what: str = "") -> T:
-    """The first true answer of `check`."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    """The first true answer of `check`, which is asked less often the longer it takes: who asks is served too."""
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, 0.02
     while not (answer := await check()):
         assert time.monotonic() < deadline, f"never came: {what or check}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(pause)
+        pause = min(1.3 * pause, 0.15)
     return answer
 
 

@@ -23,7 +23,7 @@ _FIT_STEPS = 4_000
 _MAX_COMBINATIONS = 1_000
 _MAX_WEIGHED_LEGS = 5
 # What is not found by hand is seldom found at all.
-_LAST_TRY_STEPS = 600
+_LAST_TRY_STEPS = 300
 # Two legs are weighed out to the gram up to this; heavier ones are tried like three.
 _MAX_BITS = 4_000_000
 
@@ -278,6 +278,7 @@ class _Loose:
         self.bits = self._most(self._one)
         self._reach: list[tuple[int, int, int]] | None = None
         self._needs = _needs(grid, capacity)
+        self._outlook: _Outlook | None = None
 
     def _most(self, leg: int) -> int:
         """The weight that a leg could take of the loose units."""
@@ -367,16 +368,12 @@ class _Loose:
             raise BudgetSpent
         slack = [cap - weight for cap, weight in zip(caps, self._least, strict=True)]
         legs = range(len(slack))
-        costs = [[0 if unit_costs is None else int(unit_costs[leg, sku]) for leg in legs] for sku in self._skus]
+        budget.spend(10 + 3 * depth)
+        if self._outlook is None:
+            self._outlook = self._look_ahead(unit_costs, values)
+        costs, rest, prices, hope = self._outlook
         fixed = 0 if unit_costs is None else int((self._forced * unit_costs).sum())
         worth = (self._forced @ values).tolist()
-        prices = [int(values[sku]) for sku in self._skus]
-        rest = [0] * (depth + 1)
-        hope = [[0] * (depth + 1) for _ in legs]
-        for n in range(depth - 1, -1, -1):
-            rest[n] = rest[n + 1] + least_cost(self._units[n], self._rooms[n], costs[n])
-            for leg in legs:
-                hope[leg][n] = hope[leg][n + 1] + self._rooms[n][leg] * prices[n]
         best: list[list[int]] | None = None
         bound = limit
         ways: list[list[int]] = [[] for _ in range(depth)]
@@ -406,9 +403,26 @@ class _Loose:
                 if best is not None and unit_costs is None:
                     return  # All ways cost the same.
 
-        budget.spend(10 + 3 * depth)
         place(0, fixed)
         return None if best is None else self._whole(best)
+
+    def _look_ahead(self, unit_costs: Ints | None, values: Ints) -> "_Outlook":
+        """The same for all weight limits."""
+        depth, legs = len(self._skus), range(len(self._least))
+        costs = [[0 if unit_costs is None else int(unit_costs[leg, sku]) for leg in legs] for sku in self._skus]
+        prices = [int(values[sku]) for sku in self._skus]
+        rest = [0] * (depth + 1)
+        hope = [[0] * (depth + 1) for _ in legs]
+        for n in range(depth - 1, -1, -1):
+            rest[n] = rest[n + 1] + least_cost(self._units[n], self._rooms[n], costs[n])
+            for leg in legs:
+                hope[leg][n] = hope[leg][n + 1] + self._rooms[n][leg] * prices[n]
+        return costs, rest, prices, hope
+
+
+# By loose article: what a unit costs at each leg; what all from here on cost at least, whatever their weight; what a
+# unit is worth; by leg: what all from here on that it could take are worth.
+_Outlook = tuple[list[list[int]], list[int], list[int], list[list[int]]]
 
 
 # Recursion goes one article deep at a time.

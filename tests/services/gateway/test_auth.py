@@ -64,7 +64,7 @@ async def test_an_expired_token_is_told_apart_and_clocks_may_differ_a_little(iss
         {"sub": None},
         {"sub": "a\x00b"},
         {"sub": 7},
-        {"nbf": NOW + 600},
+        {"nbf": NOW + 86_400},
         {"roles": "operator"},
         {"stores": [1]},
         {"channels": ["a\x00"]},

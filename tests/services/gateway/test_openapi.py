@@ -1,8 +1,11 @@
 """The published description: complete, with examples that hold."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any, get_args
 
+import httpx
 import jsonschema_rs
 import pytest
 from fastapi import FastAPI
@@ -13,6 +16,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from oms.payments.v1 import payments_service_pb2 as payments
 from oms.promise.v1 import ruleset_service_pb2 as rulesets
 from oms.type.v1 import type_pb2 as types
+from services.gateway import openapi as describing
 from services.gateway.access import ACCESS, PUBLIC
 from services.gateway.schemas.base import DeliveryMode
 from services.gateway.schemas.network import PointType
@@ -74,6 +78,25 @@ def test_every_problem_is_described_as_one(app: FastAPI) -> None:
             if int(status) >= 400:
                 assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
         assert {"401", "403", "404", "422", "500", "503", "504"} <= set(operation["responses"])
+
+
+async def test_others_are_served_while_it_is_made(
+    app: FastAPI, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, others_served = threading.Event(), threading.Event()
+
+    def describe(_: FastAPI) -> dict[str, Any]:
+        begun.set()
+        assert others_served.wait(30)
+        return {"paths": {}}
+
+    monkeypatch.setattr(app, "openapi_schema", None)
+    monkeypatch.setattr(describing, "_describe", describe)
+    reading = asyncio.create_task(http.get("/openapi.json"))
+    assert await asyncio.to_thread(begun.wait, 30)
+    assert (await http.get("/healthz")).status_code == 200
+    others_served.set()
+    assert (await reading).json() == {"paths": {}}
 
 
 def test_no_schema_of_the_framework_is_left_over(app: FastAPI) -> None:

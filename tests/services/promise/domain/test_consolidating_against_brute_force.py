@@ -356,15 +356,15 @@ def test_no_way_to_send_a_basket_is_cheaper_with_hubs_or_without_where_volume_an
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("block", range(20, 24))
-def test_no_way_to_send_one_of_four_thousand_baskets_is_cheaper_where_volume_and_boxes_count(block: int) -> None:
+@pytest.mark.parametrize("block", range(20, 22))
+def test_no_way_to_send_one_of_two_thousand_baskets_is_cheaper_where_volume_and_boxes_count(block: int) -> None:
     for seed in range(block * 1_000, block * 1_000 + 1_000):
         check_against_brute_force(seed, is_sized=True)
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("block", range(10, 20))
-def test_no_way_to_send_one_of_ten_thousand_baskets_is_cheaper(block: int) -> None:
+@pytest.mark.parametrize("block", range(10, 15))
+def test_no_way_to_send_one_of_five_thousand_baskets_is_cheaper(block: int) -> None:
     for seed in range(block * 1_000, block * 1_000 + 1_000):
         check_against_brute_force(seed)
 

@@ -354,15 +354,15 @@ def test_no_plan_is_cheaper_where_volume_and_boxes_count(block: int) -> None:
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("block", range(3, 9))
+@pytest.mark.parametrize("block", range(3, 6))
 def test_no_plan_is_cheaper_where_volume_and_boxes_count_in_thousands_of_baskets(block: int) -> None:
     for seed in range(block * 1_000, block * 1_000 + 1_000):
         check_with_sizes(seed)
 
 
 @pytest.mark.attack
-@pytest.mark.parametrize("block", range(10, 30))
-def test_no_plan_is_cheaper_than_the_first_one_in_twenty_thousand_baskets(block: int) -> None:
+@pytest.mark.parametrize("block", range(10, 20))
+def test_no_plan_is_cheaper_than_the_first_one_in_ten_thousand_baskets(block: int) -> None:
     for seed in range(block * 1_000, block * 1_000 + 1_000):
         check_against_brute_force(seed)
 

@@ -252,17 +252,17 @@ def test_a_page_says_what_a_quote_of_one_unit_says_where_volume_and_boxes_count(
 
 @pytest.mark.attack
 @pytest.mark.timeout(900)
-def test_a_page_says_what_a_quote_of_one_unit_says_where_volume_and_boxes_count_in_a_thousand_networks() -> None:
-    assert sum(check(seed, is_sized=True) for seed in range(5_000, 6_000)) > 3_000
+def test_a_page_says_what_a_quote_of_one_unit_says_where_volume_and_boxes_count_in_hundreds_of_networks() -> None:
+    assert sum(check(seed, is_sized=True) for seed in range(5_000, 5_500)) > 1_500
 
 
 @pytest.mark.attack
 @pytest.mark.timeout(900)
-def test_a_page_says_what_a_quote_says_in_a_thousand_networks_to_which_units_come() -> None:
-    assert sum(check(seed, comes=True) for seed in range(1_000, 2_000)) > 6_000
+def test_a_page_says_what_a_quote_says_in_hundreds_of_networks_to_which_units_come() -> None:
+    assert sum(check(seed, comes=True) for seed in range(1_000, 1_500)) > 3_000
 
 
 @pytest.mark.attack
 @pytest.mark.timeout(900)
-def test_a_page_says_what_a_quote_of_one_unit_says_in_a_thousand_networks() -> None:
-    assert sum(check(seed) for seed in range(1_000, 2_500)) > 6_000
+def test_a_page_says_what_a_quote_of_one_unit_says_in_hundreds_of_networks() -> None:
+    assert sum(check(seed) for seed in range(1_000, 1_600)) > 2_400

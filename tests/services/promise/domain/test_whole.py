@@ -136,13 +136,13 @@ def test_the_best_plan_is_the_first_one_of_the_engine_where_volume_and_boxes_cou
 def test_the_best_plan_is_the_first_one_of_the_engine_where_volume_and_boxes_count_in_thousands_of_networks() -> (
     None
 ):
-    assert sum(check(seed, is_sized=True) for seed in range(7_000, 9_000)) > 500
+    assert sum(check(seed, is_sized=True) for seed in range(7_000, 8_000)) > 250
 
 
 @pytest.mark.attack
 @pytest.mark.timeout(900)
 def test_the_best_plan_is_the_first_one_of_the_engine_in_thousands_of_networks() -> None:
-    assert sum(check(seed) for seed in range(1_000, 5_000)) > 1_300
+    assert sum(check(seed) for seed in range(1_000, 3_000)) > 650
 
 
 def large_network(random: Random, points: int, units: tuple[int, ...]) -> Snapshot:
