@@ -285,7 +285,7 @@ def test_a_short_pick_says_what_follows_before_it_is_done(
     page.goto(f"{stack.gateway_url}/console/store/{POINT}/work/{work['id']}")
     scan(page, GTIN)
     expect(page.locator("#short")).to_contain_text("goes to another store")
-    page.get_by_role("button", name="1 missing. Go on without them").click()
+    page.get_by_role("button", name="Missing: 1. Go on without them").click()
     expect(page.get_by_label("Weight of the closed parcel")).to_be_visible()
     picked = work_of(shop, order_id)
     assert (picked["status"], picked["lines"][0]["quantity"]) == ("picked", 1)

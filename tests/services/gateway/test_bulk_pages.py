@@ -70,7 +70,10 @@ async def test_holds_that_orders_are_chosen_by_are_released(at_desk: httpx.Async
 
 async def test_the_work_of_a_point_is_done_elsewhere(at_desk: httpx.AsyncClient, world: World) -> None:
     wish = {"act": "plan_again", "point_id": "store-lyon", "reason": "flooded"}
-    assert "planned again, or stay" in (await at_desk.post(BULK, data=wish | {"step": "look"})).text
+    tried = (await at_desk.post(BULK, data=wish | {"step": "look"})).text
+    assert "planned again, or stay" in tried
+    for said in ("<dd>have them done elsewhere</dd>", "<dd>flooded</dd>", "<dd>store-lyon</dd>"):
+        assert said in tried, "what was filled in stands beside what it would do"
     await at_desk.post(BULK, data=wish | {"step": "do"})
     (begun,) = world.calls("StartBulkAction")
     assert (begun.wish.act, begun.wish.point_id, begun.wish.reason) == ("plan_again", "store-lyon", "flooded")

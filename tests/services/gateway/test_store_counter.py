@@ -1,9 +1,12 @@
 """The store's counter without a browser: what waits, whose code is asked for, and what goes back to its shelf."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
 
 from kit.errors import FailedPrecondition, TooManyRequests
+from kit.times import now
 from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import Role
 from services.gateway.console.store import collecting_words
@@ -39,7 +42,7 @@ async def test_a_parcel_that_does_not_leave_is_unpacked_and_each_article_has_its
     anna: httpx.AsyncClient, world: World
 ) -> None:
     world.unpacked = True
-    assert "To put back on the shelf: 2" in (await anna.get("/console/store/store-lyon")).text
+    assert "To put back on the shelf · 2" in (await anna.get("/console/store/store-lyon")).text
     page = (await anna.get(COUNTER)).text
     card = page[page.index('data-put-back="ful_2"') :]
     assert "open the parcel" in card
@@ -179,6 +182,7 @@ async def test_a_compartment_is_booked_filled_and_emptied_before_what_was_in_it_
     work.CopyFrom(kept(orders.FULFILMENT_STATE_READY))
     page = (await anna.get(WORK)).text
     assert 'name="code"' not in page
+    assert 'name="taken.1"' not in page, "nobody hands over what its customer takes out"
     assert 'value="take_out"' in page
     await anna.post(WORK, data={"act": "take_out", "key": "k4"})
     assert world.calls("TakeOut")[0].actor == "anna"
@@ -187,6 +191,15 @@ async def test_a_compartment_is_booked_filled_and_emptied_before_what_was_in_it_
     page = (await anna.get(WORK)).text
     assert "No compartment is free" in page
     assert 'name="shelf"' in page
+
+
+async def test_what_nobody_collected_in_time_is_seen(anna: httpx.AsyncClient, world: World) -> None:
+    until = world.work["ful_1"].fulfilment.collection.keep_until
+    for minutes, is_late in ((1, False), (-1, True)):
+        until.FromDatetime(now() + timedelta(minutes=minutes))
+        for path in (COUNTER, WORK):
+            page = (await anna.get(path)).text
+            assert ("Nobody came in time" in page, 'class="late"' in page) == (is_late, is_late)
 
 
 async def test_an_associate_sees_the_own_counter_only(

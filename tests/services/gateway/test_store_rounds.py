@@ -118,6 +118,9 @@ async def test_one_work_is_picked_with_a_reason_for_what_is_missing(anna: httpx.
     accepted(world, "ful_1")
     page = await anna.get(f"{LYON}/work/ful_1")
     assert 'name="reason.1"' in page.text
+    assert "goes to another store" in page.text
+    world.work["ful_1"].fulfilment.collected = True
+    assert "goes to another store" not in (await anna.get(f"{LYON}/work/ful_1")).text, "its customer waits here"
     form = {"act": "pick", "found.1": "1", "wanted.1": "2", "reason.1": "damaged", "note.1": ""}
     await anna.post(f"{LYON}/work/ful_1", data=form)
     await anna.post(f"{LYON}/work/ful_1", data={**form, "found.1": "2"})

@@ -6,7 +6,7 @@ from services.gateway.console.store import words
 from services.gateway.console.store.words import Language
 
 _WORDS: Mapping[str, tuple[str, str]] = {
-    "waits_for_customers": ("Waits for its customers", "En attente des clients"),
+    "waits_for_customers": ("Waiting for customers", "En attente des clients"),
     "nothing_ready": ("Nothing waits here.", "Rien n'attend ici."),
     "find_by_code": ("Type or scan the customer's code", "Saisir ou scanner le code du client"),
     "code_is_right": (
@@ -16,6 +16,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "find_order": ("End of the order number", "Fin du numéro de commande"),
     "find": ("Find", "Chercher"),
     "kept_until": ("Kept until", "Gardé jusqu'au"),
+    "overdue": ("Nobody came in time", "Personne n'est venu à temps"),
     "lies_at": ("Lies at", "Se trouve en"),
     "shelf": ("Where it lies (shelf, bin)", "Où il se trouve (étagère, bac)"),
     "put_aside": ("Put aside for the customer", "Mettre de côté pour le client"),
@@ -26,7 +27,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "book_compartment": ("Book a compartment", "Réserver un casier"),
     "compartment": ("Compartment", "Casier"),
     "put_into": ("Put it into compartment", "Déposez-le dans le casier"),
-    "is_in": ("It is in", "C'est déposé"),
+    "is_in": ("It is in the compartment", "C'est déposé dans le casier"),
     "locker_full": (
         "No compartment is free: put it aside at the counter.",
         "Aucun casier n'est libre : mettez-le de côté au comptoir.",
@@ -36,7 +37,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Le client l'ouvre avec le code. Rien à faire.",
     ),
     "empty_compartment": ("Take it out first: compartment", "À sortir d'abord du casier"),
-    "take_out": ("Take it out, to the counter", "Le sortir, au comptoir"),
+    "take_out": ("Take it out to the counter", "Le sortir et le garder au comptoir"),
     "put_at_counter": ("Put aside at the counter instead", "Mettre plutôt de côté au comptoir"),
     "for_customer": ("For", "Pour"),
     "code": ("The customer's code", "Code du client"),

@@ -57,7 +57,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "What is missing goes to another store, and counts as not there.",
         "Ce qui manque part d'un autre magasin et compte comme absent.",
     ),
-    "missing": ("missing", "manquant"),
+    "short_collected": (
+        "What is missing counts as not there. Another way is found for the customer.",
+        "Ce qui manque compte comme absent. Une autre solution est trouvée pour le client.",
+    ),
+    "missing": ("Missing:", "Manquants :"),
     "finish_short": ("Go on without them", "Continuer sans"),
     "ship_to": ("Ship to", "Destinataire"),
     "slip": ("Packing slip", "Bon de livraison"),

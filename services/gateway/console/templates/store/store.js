@@ -173,7 +173,7 @@ function countFound() {
     missing -= givenInstead(line, wanted - found);
   }
   const done = document.querySelector("#pick button");
-  done.textContent = missing ? `${missing} ${words.wordsMissing}. ${words.wordsFinishShort}` : done.dataset.words;
+  done.textContent = missing ? `${words.wordsMissing} ${missing}. ${words.wordsFinishShort}` : done.dataset.words;
   done.classList.toggle("second", missing > 0);
   document.getElementById("short").hidden = missing === 0;
 }
