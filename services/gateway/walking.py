@@ -1,9 +1,10 @@
 """Pick lists as people walk them: the works of orders joined with where inventory says that their articles lie."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from kit.errors import OmsError
 from kit.times import from_proto
@@ -11,6 +12,7 @@ from oms.inventory.v1 import inventory_service_pb2 as inventory
 from oms.inventory.v1 import merchandising_service_pb2 as merchandising
 from oms.orders.v1 import picking_service_pb2 as picking
 from oms.type.v1 import type_pb2 as types
+from services.gateway import substituting
 from services.gateway.clients import Clients
 from services.gateway.reading import fulfilment_values
 from services.gateway.schemas.picking import PickListView
@@ -24,7 +26,7 @@ _NOWHERE = 2**31
 class _Article:
     sku: str
     title: str
-    shares: list[tuple[str, int]] = field(default_factory=list)
+    shares: list[dict[str, Any]] = field(default_factory=list)
 
 
 async def walked(clients: Clients, found: picking.PickList) -> PickListView:
@@ -32,6 +34,7 @@ async def walked(clients: Clients, found: picking.PickList) -> PickListView:
     articles = _articles(found)
     items = await items_of(clients, sorted(articles))
     places = await shelves_of(clients, found.point_id, sorted(articles))
+    await _offer_others(clients, found, articles.values())
 
     def turn(one: _Article) -> tuple[int, str, str, str]:
         place = places.get(one.sku)
@@ -53,8 +56,8 @@ async def walked(clients: Clients, found: picking.PickList) -> PickListView:
                     "title": one.title,
                     "gtin": items[one.sku].gtin or None if one.sku in items else None,
                     "location": places[one.sku].location if one.sku in places else None,
-                    "quantity": sum(quantity for _, quantity in one.shares),
-                    "shares": [{"slot": slot, "quantity": quantity} for slot, quantity in one.shares],
+                    "quantity": sum(share["quantity"] for share in one.shares),
+                    "shares": one.shares,
                 }
                 for one in sorted(articles.values(), key=turn)
             ],
@@ -97,8 +100,26 @@ def _articles(found: picking.PickList) -> dict[str, _Article]:
     for one in sorted((work for work in found.works if work.is_open), key=_due):
         for line in one.fulfilment.lines:
             article = articles.setdefault(line.sku, _Article(line.sku, line.title or line.sku))
-            article.shares.append((one.slot, line.quantity))
+            share = {"fulfilment_id": one.fulfilment.fulfilment_id, "line_number": line.line_number}
+            article.shares.append({"slot": one.slot, "quantity": line.quantity, "substitutes": [], **share})
     return articles
+
+
+async def _offer_others(clients: Clients, found: picking.PickList, articles: Iterable[_Article]) -> None:
+    """To each share what may be given instead of it. Without inventory nothing is, and the work goes on."""
+    works = {one.fulfilment.fulfilment_id: one for one in found.works}
+    by_channel: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for article in articles:
+        for share in article.shares:
+            work = works[share["fulfilment_id"]]
+            if share["line_number"] in work.substitutable:
+                by_channel.setdefault(work.channel_id, []).append((article.sku, share))
+    with suppress(OmsError):
+        for channel_id, shares in by_channel.items():
+            skus = {sku for sku, _ in shares}
+            others = await substituting.others_for(clients, found.point_id, channel_id, skus)
+            for sku, share in shares:
+                share["substitutes"] = [{"line_number": share["line_number"], **one} for one in others[sku]]
 
 
 def _due(one: picking.PickWork) -> tuple[datetime, str]:

@@ -3,6 +3,7 @@
 Orders are locked in the order of their ids; everybody else locks one at a time.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from services.orders.domain.model import EVERYWHERE, Decision, Fulfilment, Order
 from services.orders.domain.model import Picking as Claimed
 from services.orders.domain.picking import FoundArticle
 from services.orders.domain.states import FulfilmentState
+from services.orders.domain.substituting import Substitute
 from services.orders.picking_store import PickList
 
 DEFAULT_WORKS = 8
@@ -158,9 +160,18 @@ class PickLists(Together):
             return await picking_store.read(tx, pick_list_id)
 
     async def finish(
-        self, asked: Asked, pick_list_id: str, found: Sequence[FoundArticle], actor: str, as_of: datetime
+        self,
+        asked: Asked,
+        pick_list_id: str,
+        found: Sequence[FoundArticle],
+        actor: str,
+        as_of: datetime,
+        given: Mapping[str, Sequence[Substitute]] | None = None,
     ) -> Finished:
-        """Each work is picked with its share of what was found. PICK_LIST_CLOSED, PICKED_BY_ANOTHER."""
+        """Each work is picked with its share of what was found, and what is given it instead of the rest.
+
+        PICK_LIST_CLOSED, PICKED_BY_ANOTHER, and the reasons of substituting.
+        """
         async with self._engine.begin() as tx:
             first = await requests.first_answer(tx, asked.request_id, asked.content)
             orders = await self._on_list(tx, asked.reach, pick_list_id, is_open=first is None)
@@ -170,7 +181,12 @@ class PickLists(Together):
                     for one, order in orders.items()
                     if picking.is_on(order.fulfilment(one), pick_list_id)
                 }
-                first = {"left_over": await self._pick(tx, left, found, actor, as_of)}
+                instead = _of_list(given or {}, orders)
+                nobodys = Counter[str]()
+                for one in instead.keys() - left.keys():
+                    nobodys.update({units.sku: units.quantity for units in instead[one]})
+                over = await self._pick(tx, left, found, instead, actor, as_of)
+                first = {"left_over": dict(over + nobodys)}
                 await picking_store.close(tx, pick_list_id, as_of)
                 await requests.remember(tx, asked.request_id, first)
             answer = Finished(await picking_store.read(tx, pick_list_id), first["left_over"])
@@ -182,9 +198,10 @@ class PickLists(Together):
         tx: AsyncConnection,
         orders: Mapping[str, Order],
         found: Sequence[FoundArticle],
+        instead: Mapping[str, Sequence[Substitute]],
         actor: str,
         as_of: datetime,
-    ) -> dict[str, int]:
+    ) -> Counter[str]:
         """What is left over, by SKU."""
         works = _works(orders)
         for work in works:
@@ -195,10 +212,11 @@ class PickLists(Together):
         def decide(order: Order, work: Fulfilment) -> Decision:
             units = shared.by_work[work.fulfilment_id]
             why = picking.reasons(work, units, found)
-            return fulfilment.record_pick(order, work, units, actor, as_of, why)
+            given = instead.get(work.fulfilment_id, ())
+            return fulfilment.record_pick(order, work, units, actor, as_of, why, given)
 
         await self.change_each(tx, orders, decide)
-        return dict(shared.left_over)
+        return Counter(shared.left_over)
 
     async def _on_list(
         self, tx: AsyncConnection, reach: Reach, pick_list_id: str, *, is_open: bool
@@ -223,6 +241,14 @@ async def _is_seen(tx: AsyncConnection, reach: Reach, found: PickList) -> bool:
         if not is_within(reach, order, work.fulfilment):
             return False
     return True
+
+
+def _of_list(
+    given: Mapping[str, Sequence[Substitute]], works: Mapping[str, Order]
+) -> Mapping[str, Sequence[Substitute]]:
+    if others := given.keys() - works.keys():
+        raise InvalidArgument("substituted", f"the list has no work {min(others)}")
+    return given
 
 
 def _works(orders: Mapping[str, Order]) -> list[Fulfilment]:

@@ -1,5 +1,6 @@
 """PickingService over gRPC: translates, and nothing else."""
 
+from collections import defaultdict
 from typing import Any
 
 from kit import times
@@ -8,6 +9,7 @@ from oms.orders.v1.picking_service_pb2_grpc import PickingServiceServicer
 from services.orders import wire
 from services.orders.domain import picking
 from services.orders.domain.picking import FoundArticle
+from services.orders.domain.substituting import Substitute
 from services.orders.picking import PickLists
 from services.orders.picking_store import PickList
 from services.orders.translate import from_fulfilment
@@ -54,12 +56,17 @@ class PickingRpc(PickingServiceServicer):
 
     @wire.checked
     async def FinishPickList(self, request: pb.FinishPickListRequest, context: Any) -> pb.FinishPickListResponse:
+        given = defaultdict[str, list[Substitute]](list)
+        for one in request.substituted:
+            units = one.units
+            given[one.fulfilment_id].append(Substitute(units.line_number, units.sku, units.quantity, units.title))
         done = await self._pick_lists.finish(
             wire.asked(request),
             request.pick_list_id,
             [FoundArticle(one.sku, one.quantity, one.reason, one.note) for one in request.found],
             request.actor,
             times.field_or_now(request, "as_of"),
+            given,
         )
         return pb.FinishPickListResponse(
             pick_list=_from_pick_list(done.pick_list),
@@ -80,6 +87,8 @@ def _from_pick_list(one: PickList) -> pb.PickList:
                 fulfilment=from_fulfilment(work.fulfilment),
                 is_open=picking.is_on(work.fulfilment, one.pick_list_id),
                 channel_order_number=work.channel_order_number,
+                channel_id=work.channel_id,
+                substitutable=sorted(work.substitutable),
             )
             for slot, work in zip(picking.SLOTS, one.works, strict=False)
         ],

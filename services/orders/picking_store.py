@@ -1,7 +1,7 @@
 """SQL of pick lists. Who has a work is with the work, in store.py."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kit.errors import NotFound
 from services.orders import documents as doc
+from services.orders import store
+from services.orders.domain import picking, substituting
 from services.orders.domain.model import Fulfilment
 from services.orders.store import FULFILMENT_JSON
 
@@ -22,6 +24,9 @@ class ListedWork:
 
     fulfilment: Fulfilment
     channel_order_number: str
+    channel_id: str = ""
+    # Of open work of a list that is read by itself.
+    substitutable: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,19 @@ _CLOSE = text("UPDATE pick_list SET closed_at = :at WHERE pick_list_id = :id")
 _READ = f"""
     SELECT l.pick_list_id, l.point_id, l.actor, l.opened_at, l.closed_at,
            (SELECT jsonb_agg(jsonb_build_object('fulfilment', {FULFILMENT_JSON},
-                                                'channel_order_number', o.channel_order_number)
+                                                'channel_order_number', o.channel_order_number,
+                                                'channel_id', o.channel_id)
                              ORDER BY array_position(l.works, f.fulfilment_id))
             FROM fulfilment f JOIN orders o ON o.order_id = f.order_id
             LEFT JOIN parcel p ON p.fulfilment_id = f.fulfilment_id
             WHERE f.fulfilment_id = ANY(l.works)) AS works
     FROM pick_list l
 """
+# Of these orders, those whose customer takes something else instead of a line.
+_ALLOWING = text(
+    """SELECT DISTINCT order_id FROM order_line
+       WHERE order_id = ANY(CAST(:order_ids AS text[])) AND allow_substitutes"""
+)
 _READ_ONE = text(f"{_READ} WHERE l.pick_list_id = :id")
 _READ_OPEN = text(
     f"""{_READ} WHERE l.closed_at IS NULL AND l.point_id = ANY(CAST(:point_ids AS text[]))
@@ -125,7 +136,21 @@ async def read(tx: AsyncConnection, pick_list_id: str) -> PickList:
     row = (await tx.execute(_READ_ONE, {"id": pick_list_id})).one_or_none()
     if row is None:
         raise no_pick_list(pick_list_id)
-    return _to_pick_list(row)
+    return await _with_substitutable(tx, _to_pick_list(row))
+
+
+async def _with_substitutable(tx: AsyncConnection, found: PickList) -> PickList:
+    """The rule knows whole orders: only those are read of which a customer allows anything."""
+    wanted = [one.fulfilment.order_id for one in found.works if picking.is_on(one.fulfilment, found.pick_list_id)]
+    allowing = (await tx.execute(_ALLOWING, {"order_ids": wanted})).scalars() if wanted else ()
+    orders = {view.order.order_id: view.order for view in await store.read_whole(tx, sorted(allowing))}
+    works = [
+        replace(one, substitutable=substituting.substitutable(orders[one.fulfilment.order_id], one.fulfilment))
+        if one.fulfilment.order_id in orders and picking.is_on(one.fulfilment, found.pick_list_id)
+        else one
+        for one in found.works
+    ]
+    return replace(found, works=works)
 
 
 async def list_open(tx: AsyncConnection, point_ids: Sequence[str]) -> list[PickList]:
@@ -143,7 +168,9 @@ def no_pick_list(pick_list_id: str) -> NotFound:
 
 def _to_pick_list(row: Any) -> PickList:
     works = [
-        ListedWork(doc.FULFILMENT.validate_python(one["fulfilment"]), one["channel_order_number"])
+        ListedWork(
+            doc.FULFILMENT.validate_python(one["fulfilment"]), one["channel_order_number"], one["channel_id"]
+        )
         for one in row.works
     ]
     return PickList(row.pick_list_id, row.point_id, row.actor, row.opened_at, row.closed_at, works)

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, exp
 from cli.client import Api, Json, body_of, wait_for
 from cli.people import Buyer, Office, Shop, Store
 from deploy.local.tokens import Scope
+from tests import looks
 from tests.end_to_end.journeys import CHANNEL, found_again
 from tests.stack import SharedStack
 
@@ -22,41 +23,6 @@ SKU, GTIN = "BOOT-PHONE-42", "4006381333931"
 OTHER = "BOOT-PHONE-43"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 STOCK = 200
-
-# Of everything on the page that a person may touch: what has no name for a screen reader, and what a thumb misses.
-_HARD_TO_USE = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), summary")]
-    .filter((one) => one.checkVisibility())
-    .filter((one) => {
-        const box = one.getBoundingClientRect();
-        const labels = [...(one.labels ?? [])].map((label) => label.textContent);
-        const name = one.ariaLabel || one.textContent.trim() || labels.join("");
-        return !name.trim() || box.height < 44 || box.width < 44;
-    }).map((one) => one.outerHTML)"""
-
-# Text whose contrast to what is behind it is below 4.5 (WCAG 2.2, 1.4.3).
-_HARD_TO_READ = """() => {
-    const parts = (color) => color.match(/[\\d.]+/g).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map((c) => c / 255)
-        .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    const behind = (one) => {
-        for (; one; one = one.parentElement) {
-            const color = parts(getComputedStyle(one).backgroundColor);
-            if (color.length < 4 || color[3] > 0) return color;
-        }
-        return [255, 255, 255];
-    };
-    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    const bad = [];
-    for (let node; (node = walker.nextNode()); ) {
-        const one = node.parentElement;
-        if (!node.textContent.trim() || !one.checkVisibility() || one.closest(".hidden, :disabled")) continue;
-        const [a, b] = [light(parts(getComputedStyle(one).color)), light(behind(one))].sort((x, y) => y - x);
-        const ratio = (a + 0.05) / (b + 0.05);
-        if (ratio < 4.5) bad.push(`${node.textContent.trim()}: ${ratio.toFixed(2)}`);
-    }
-    return bad;
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -127,10 +93,10 @@ def scan(page: Page, code: str) -> None:
 
 
 def is_usable(page: Page) -> None:
-    assert page.evaluate(_HARD_TO_USE) == []
+    assert page.evaluate(looks.HARD_TO_USE, looks.EVERYTHING) == []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        assert page.evaluate(_HARD_TO_READ) == []
+        assert page.evaluate(looks.HARD_TO_READ) == []
     page.emulate_media(color_scheme="light")
     # Nothing sticks out sideways.
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

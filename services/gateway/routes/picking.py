@@ -1,12 +1,15 @@
 """Works that one person picks together: open a list, walk it, say what was found. Orders decides who has what."""
 
+from collections.abc import Sequence
+
 from fastapi import Request, Response
 
-from kit.errors import NotFound
+from kit.errors import FailedPrecondition, InvalidArgument, NotFound
 from oms.orders.v1 import orders_service_pb2 as orders
 from oms.orders.v1 import picking_service_pb2 as pb
-from services.gateway import access, printing, sheets
+from services.gateway import access, printing, sheets, substituting
 from services.gateway.auth import Caller, Role
+from services.gateway.clients import Clients
 from services.gateway.guard import CallerIs, ClientsAre
 from services.gateway.places import places_of
 from services.gateway.routes.common import OptionalKey, PickListId, PointId, act_id, new_act_id, router
@@ -19,7 +22,9 @@ from services.gateway.schemas.picking import (
     PickListOpening,
     PickListView,
     PutBack,
+    WorkSubstitute,
 )
+from services.gateway.substituting import Lacking
 from services.gateway.walking import walked
 
 picking_router = router("pick lists")
@@ -93,10 +98,12 @@ async def finish_pick_list(
 ) -> PickListDone:
     """Say what was found of each article: every work of the list is picked, and what is missing is short.
 
-    409 PICK_LIST_CLOSED, PICKED_BY_ANOTHER.
+    Another article may be given to a work instead of its missing units, as in its own pick. 409 PICK_LIST_CLOSED,
+    PICKED_BY_ANOTHER; SUBSTITUTES_NOT_ALLOWED, NOT_PERMITTED, SUBSTITUTE_NOT_FREE, NOT_SUBSTITUTED.
     """
+    request_id = act_id("finish", pick_list_id, caller, body, key)
     request = pb.FinishPickListRequest(
-        request_id=act_id("finish", pick_list_id, caller, body, key),
+        request_id=request_id,
         pick_list_id=pick_list_id,
         found=[
             pb.FoundArticle(sku=one.sku, quantity=one.quantity, reason=one.reason or "", note=one.note)
@@ -105,11 +112,43 @@ async def finish_pick_list(
         actor=caller.subject,
         reach=_reach(caller, pick_list_id, _NOBODY_ELSE),
     )
-    answer = await clients.act(clients.picking.FinishPickList, request)
+    answer = await _finish(clients, request, body.substituted)
     return PickListDone(
         pick_list=await walked(clients, answer.pick_list),
         left_over=[LeftOverView(sku=one.sku, quantity=one.quantity) for one in answer.left_over],
     )
+
+
+async def _finish(
+    clients: Clients, request: pb.FinishPickListRequest, given: Sequence[WorkSubstitute]
+) -> pb.FinishPickListResponse:
+    """First what is given instead is laid aside, by work; what then no work has is put back."""
+    if not given:
+        return await clients.act(clients.picking.FinishPickList, request)
+    asked = pb.GetPickListRequest(pick_list_id=request.pick_list_id, reach=request.reach)
+    listed = (await clients.read(clients.picking.GetPickList, asked)).pick_list
+    works = {one.fulfilment.fulfilment_id: one for one in listed.works}
+    by_work: dict[str, list[WorkSubstitute]] = {}
+    for i, one in enumerate(given):
+        if one.fulfilment_id not in works:
+            raise InvalidArgument(f"substituted[{i}].fulfilment_id", "the list has no such work")
+        by_work.setdefault(one.fulfilment_id, []).append(one)
+    aside: dict[str, Lacking] = {}
+    try:
+        for name, units in by_work.items():
+            aside[name] = substituting.lacking_on(works[name])
+            held = await substituting.laid_aside(clients, aside[name], units, f"{request.request_id}/{name}")
+            request.substituted.extend(pb.WorkSubstitute(fulfilment_id=name, units=one) for one in held)
+        answer = await clients.act(clients.picking.FinishPickList, request)
+    except (FailedPrecondition, InvalidArgument):
+        for name, lacking in aside.items():
+            await substituting.put_back(clients, lacking, f"{request.request_id}/{name}")
+        raise
+    for work in (one.fulfilment for one in answer.pick_list.works):
+        name, has_it = work.fulfilment_id, any(line.ordered_sku for line in work.lines)
+        if name in aside and not has_it:
+            await substituting.put_back(clients, aside[name], f"{request.request_id}/{name}")
+    return answer
 
 
 def _reach(caller: Caller, pick_list_id: str, others: frozenset[Role]) -> orders.Reach:

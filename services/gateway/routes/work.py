@@ -210,12 +210,12 @@ async def pick(
     )
     if not body.substituted:
         return _done((await clients.act(clients.orders.RecordPick, request)).fulfilment)
-    found = await read(fulfilment_id, caller, clients)
-    request.substituted.extend(await substituting.laid_aside(clients, found, body.substituted, request_id))
+    lacking = substituting.lacking(await read(fulfilment_id, caller, clients))
+    request.substituted.extend(await substituting.laid_aside(clients, lacking, body.substituted, request_id))
     try:
         return _done((await clients.act(clients.orders.RecordPick, request)).fulfilment)
     except (FailedPrecondition, InvalidArgument):
-        await substituting.put_back(clients, found, request_id)
+        await substituting.put_back(clients, lacking, request_id)
         raise
 
 

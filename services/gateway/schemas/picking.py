@@ -6,7 +6,14 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from services.gateway.schemas.base import Count, LongId, Sent, Shown, Sku, example, one_of_each
-from services.gateway.schemas.work import FulfilmentLineView, FulfilmentStatus, MissingReason, Note
+from services.gateway.schemas.work import (
+    FulfilmentLineView,
+    FulfilmentStatus,
+    MissingReason,
+    Note,
+    Substitute,
+    SubstituteView,
+)
 
 MAX_WORKS = 26
 Works = Annotated[list[LongId], Field(max_length=MAX_WORKS), AfterValidator(one_of_each)]
@@ -38,12 +45,23 @@ class FoundArticle(Sent):
     note: Note = ""
 
 
+class WorkSubstitute(Substitute):
+    """Units of another article that the item permits, instead of missing units of a line of a work."""
+
+    fulfilment_id: LongId
+
+
 class Found(Sent):
     """Every article of the works that are still on the list, once. A unit goes to the work that leaves first."""
 
     model_config = example({"found": [{"sku": "AUB-TEE-NAVY-M", "quantity": 3}]})
 
     found: list[FoundArticle] = Field(max_length=2_000)
+    substituted: list[WorkSubstitute] = Field(
+        default_factory=list,
+        max_length=2_000,
+        description="Instead of missing units, where customers allow it",
+    )
 
 
 class PickWorkView(Shown):
@@ -63,7 +81,12 @@ class ShareView(Shown):
     """So many units of an article for a container."""
 
     slot: str
+    fulfilment_id: str
+    line_number: int
     quantity: int
+    substitutes: list[SubstituteView] = Field(
+        description="What may be given instead of its missing units, best first; if its customer allows any"
+    )
 
 
 class PickArticleView(Shown):

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from tests.services.gateway.fakes import World
 
 
-def pick_work(slot: str, hours: int, *lines: tuple[str, int], is_open: bool = True) -> picking.PickWork:
+def pick_work(
+    slot: str, hours: int, *lines: tuple[str, int], is_open: bool = True, takes_others: bool = False
+) -> picking.PickWork:
     """A work that must leave so many hours after midnight."""
     due = times.now().replace(hour=hours, minute=0, second=0, microsecond=0)
     return picking.PickWork(
         slot=slot,
         is_open=is_open,
         channel_order_number=f"W-{slot}",
+        channel_id="web-fr",
+        substitutable=range(1, len(lines) + 1) if takes_others else (),
         fulfilment=orders.Fulfilment(
             fulfilment_id=f"ful_{slot.lower()}",
             order_id=f"ord_{slot.lower()}",

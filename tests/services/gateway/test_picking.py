@@ -4,7 +4,8 @@ import httpx
 import pypdfium2
 import pytest
 
-from kit.errors import Unavailable
+from kit.errors import FailedPrecondition, Unavailable
+from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import Role
 from tests.services.gateway.fake_store_work import pick_list, pick_work
 from tests.services.gateway.fakes import World
@@ -44,7 +45,10 @@ async def test_a_list_is_walked_by_location_and_each_unit_has_the_container_of_t
         ("SKU-1", "A-03-2", 3),
         ("SKU-9", None, 1),
     ], "what has no location comes last"
-    assert listed["articles"][0]["shares"] == [{"slot": "B", "quantity": 1}, {"slot": "A", "quantity": 2}]
+    assert listed["articles"][0]["shares"] == [
+        {"slot": "B", "fulfilment_id": "ful_b", "line_number": 1, "quantity": 1, "substitutes": []},
+        {"slot": "A", "fulfilment_id": "ful_a", "line_number": 2, "quantity": 2, "substitutes": []},
+    ]
     assert [(one["slot"], one["status"], one["is_open"]) for one in listed["works"]] == [
         ("A", "accepted", True),
         ("B", "accepted", True),
@@ -81,6 +85,81 @@ async def test_what_was_found_goes_to_orders_by_article_with_its_reason(
     ]
     wrong = await http.post(f"{LIST}/finish", headers=anna, json={"found": [found[0] | {"reason": "eaten"}]})
     assert wrong.status_code == 422
+
+
+@pytest.fixture
+def pears(world: World) -> list[dict[str, object]]:
+    """Of two works on the list, the one in A takes something else."""
+    world.substitutes = {"SKU-1": ["PEARS", "SKU-2"]}
+    world.pick_list = pick_list(
+        pick_work("A", 16, ("SKU-1", 2), takes_others=True), pick_work("B", 9, ("SKU-1", 1))
+    )
+    return [{"fulfilment_id": "ful_a", "line_number": 1, "sku": "PEARS", "quantity": 1}]
+
+
+async def test_each_share_says_what_may_be_given_instead_of_it(
+    http: httpx.AsyncClient, anna: dict[str, str], world: World, pears: list[dict[str, object]]
+) -> None:
+    (article,) = (await http.get(LIST, headers=anna)).json()["articles"]
+    assert [
+        (one["slot"], [(other["sku"], other["free"]) for other in one["substitutes"]]) for one in article["shares"]
+    ] == [("B", []), ("A", [("PEARS", 1), ("SKU-2", 1)])]
+    world.failures["GetAvailability"] = [Unavailable("UNREACHABLE", "away") for _ in range(2)]
+    (article,) = (await http.get(LIST, headers=anna)).json()["articles"]
+    assert [one["substitutes"] for one in article["shares"]] == [[], []], "picking goes on without them"
+
+
+async def test_what_is_given_instead_is_laid_aside_for_its_work_before_the_list_is_finished(
+    http: httpx.AsyncClient, anna: dict[str, str], world: World, pears: list[dict[str, object]]
+) -> None:
+    body = {"found": [{"sku": "SKU-1", "quantity": 2}], "substituted": pears}
+    assert (await http.post(f"{LIST}/finish", headers=anna, json=body)).status_code == 200
+    (held,), (asked,) = world.calls("HoldBasket"), world.calls("FinishPickList")
+    assert (held.basket_id, held.channel_id, held.lines[0].point_id) == ("pick.ful_a", "web-fr", "store-lyon")
+    (given,) = asked.substituted
+    assert (given.fulfilment_id, given.units.sku, given.units.quantity) == ("ful_a", "PEARS", 1)
+    names = [name for name, _ in world.asked]
+    assert names.index("HoldBasket") < names.index("FinishPickList")
+    # Its work was not picked with them, as one that was cancelled meanwhile: nobody takes the basket over.
+    assert [one.basket_id for one in world.calls("ReleaseBasket")] == ["pick.ful_a"]
+    line = world.pick_list.works[0].fulfilment.lines.add()
+    line.CopyFrom(orders.FulfilmentLine(line_number=1, sku="PEARS", quantity=1, ordered_sku="SKU-1"))
+    assert (await http.post(f"{LIST}/finish", headers=anna, json=body)).status_code == 200
+    first, second = world.calls("HoldBasket")
+    assert first.request_id == second.request_id, "once more is the same act"
+    assert len(world.calls("ReleaseBasket")) == 1, "the work has it"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ({"sku": "PLUMS"}, 409, "NOT_PERMITTED"),
+        ({"sku": "SKU-2", "quantity": 2}, 409, "SUBSTITUTE_NOT_FREE"),
+        ({"fulfilment_id": "ful_none"}, 422, "INVALID_FIELD"),
+    ],
+)
+async def test_what_may_not_be_given_on_a_walk_is_refused_and_nothing_is_picked(
+    http: httpx.AsyncClient,
+    anna: dict[str, str],
+    world: World,
+    pears: list[dict[str, object]],
+    change: dict[str, object],
+    status: int,
+    said: str,
+) -> None:
+    body = {"found": [{"sku": "SKU-1", "quantity": 1}], "substituted": [pears[0] | change]}
+    answer = await http.post(f"{LIST}/finish", headers=anna, json=body)
+    assert (answer.status_code, said in answer.text) == (status, True)
+    assert world.calls("FinishPickList") == []
+
+
+async def test_what_was_laid_aside_is_put_back_when_the_list_is_refused(
+    http: httpx.AsyncClient, anna: dict[str, str], world: World, pears: list[dict[str, object]]
+) -> None:
+    world.failures["FinishPickList"] = [FailedPrecondition("PICK_LIST_CLOSED", "the list is closed")]
+    body = {"found": [{"sku": "SKU-1", "quantity": 2}], "substituted": pears}
+    assert (await http.post(f"{LIST}/finish", headers=anna, json=body)).status_code == 409
+    assert [one.basket_id for one in world.calls("ReleaseBasket")] == ["pick.ful_a"]
 
 
 async def test_the_lists_and_manifests_of_another_store_are_not_there(

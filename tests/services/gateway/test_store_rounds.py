@@ -10,7 +10,7 @@ from oms.orders.v1 import orders_service_pb2 as orders
 from services.gateway.auth import Role
 from services.gateway.console.store import more_words
 from services.gateway.console.store.words import words_in
-from tests.services.gateway.fake_store_work import pick_list
+from tests.services.gateway.fake_store_work import pick_list, pick_work
 from tests.services.gateway.fakes import World
 from tests.services.gateway.test_console import sign_in
 from tests.services.gateway.tokens import Issuer
@@ -105,6 +105,29 @@ async def test_a_list_is_finished_with_what_was_found_and_says_what_goes_back(
     assert (refused.status_code, "Cette liste est terminée." in refused.text) == (409, True)
     assert (await anna.post(LIST, data={**form, "found.1": "two"})).status_code == 422
     assert len(world.calls("FinishPickList")) == 2
+
+
+async def test_on_a_walk_each_container_is_given_something_else_where_its_customer_allows_it(
+    anna: httpx.AsyncClient, world: World
+) -> None:
+    world.substitutes = {"SKU-1": ["PEARS"]}
+    world.pick_list = pick_list(
+        pick_work("A", 16, ("SKU-1", 2), takes_others=True), pick_work("B", 9, ("SKU-1", 1))
+    )
+    page = await anna.get(LIST)
+    # The second to have found units: those of B leave first.
+    assert 'data-share="1"' in page.text
+    assert "Give instead into A" in page.text
+    assert page.text.count('name="instead.') == 1
+    form = {"act": "finish", "key": "k1", "sku.1": "SKU-1", "found.1": "2", "wanted.1": "3"}
+    await anna.post(LIST, data=form | {"instead.ful_a.1.PEARS": "1"})
+    await anna.post(LIST, data=form | {"instead.ful_a.1.PEARS": "0"})
+    with_pears, without = world.calls("FinishPickList")
+    assert [(one.fulfilment_id, one.units.line_number, one.units.sku) for one in with_pears.substituted] == [
+        ("ful_a", 1, "PEARS")
+    ]
+    assert list(without.substituted) == []
+    assert (await anna.post(LIST, data=form | {"instead.ful_a": "1"})).status_code == 422
 
 
 async def test_the_works_of_a_list_are_left_to_others(anna: httpx.AsyncClient, world: World) -> None:

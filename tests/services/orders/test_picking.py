@@ -1,7 +1,7 @@
 """Pick lists and manifests on a real database: who gets which work, and what is picked and leaves together."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,6 +15,7 @@ from services.orders.changing import Asked
 from services.orders.domain.model import Reach
 from services.orders.domain.picking import FoundArticle
 from services.orders.domain.states import FulfilmentState
+from services.orders.domain.substituting import Substitute
 from services.orders.manifesting import Manifests
 from services.orders.picking import PickLists
 from services.orders.picking_store import PickList
@@ -164,6 +165,62 @@ async def test_what_was_cancelled_meanwhile_is_put_back_on_its_shelf(shop: Shop,
     done = await pick_lists.finish(shop.asked(), listed.pick_list_id, [FoundArticle("SKU-1", 3)], "anna", COOLED)
     assert states(done.pick_list) == [_S.CANCELLED, _S.PICKED]
     assert done.left_over == {"SKU-1": 1}
+
+
+async def test_a_list_says_which_lines_take_something_else_and_gives_it_to_their_work(
+    shop: Shop, pick_lists: PickLists, orders_db: AsyncEngine
+) -> None:
+    (strict,) = await accepted(shop, 1)
+    _, (open_minded,) = await shop.release(
+        "key-9", leg((1, 2), hours=9), lines=[line(1, 2, allow_substitutes=True)]
+    )
+    await shop.service.accept_offer(shop.asked(), open_minded, "anna", NOON)
+    listed = await open_list(pick_lists, shop.asked())
+    assert [(one.substitutable, one.channel_id) for one in listed.works] == [
+        (frozenset(), "web-fr"),
+        ({1}, "web-fr"),
+    ]
+    pears = [Substitute(1, "PEARS", 1, "Pears")]
+
+    async def finish(units: int, given: Mapping[str, Sequence[Substitute]], asked: Asked | None = None) -> str:
+        said = [FoundArticle("SKU-1", units, "damaged")]
+        finishing = pick_lists.finish(asked or shop.asked(), listed.pick_list_id, said, "anna", COOLED, given)
+        return await outcome(finishing)
+
+    assert await finish(0, {strict: pears}) == "SUBSTITUTES_NOT_ALLOWED"
+    assert await finish(3, {open_minded: pears}) == "INVALID_FIELD", "nothing of it is missing"
+    assert await finish(2, {"ful_none": pears}) == "INVALID_FIELD"
+    asked = shop.asked()
+    for _ in range(2):
+        assert await finish(2, {open_minded: pears}, asked) == "done"
+    after = await pick_lists.get(listed.pick_list_id)
+    assert states(after) == [_S.PICKED, _S.PICKED]
+    assert [(one.sku, one.quantity, one.ordered_sku) for one in after.works[1].fulfilment.lines] == [
+        ("SKU-1", 1, ""),
+        ("PEARS", 1, "SKU-1"),
+    ]
+    assert [one.substitutable for one in after.works] == [frozenset()] * 2, "nothing of it is to be picked"
+    told = await rows(orders_db, "SELECT data FROM outbox WHERE type LIKE '%.picked' ORDER BY id")
+    assert [one.data.get("substituted") for one in told] == [
+        None,
+        [{"line_number": 1, "sku": "PEARS", "quantity": 1, "ordered_sku": "SKU-1"}],
+    ]
+
+
+async def test_what_is_given_to_work_that_was_cancelled_meanwhile_is_put_back(
+    shop: Shop, pick_lists: PickLists
+) -> None:
+    await accepted(shop, 1)
+    order_id, (gone,) = await shop.release(
+        "key-9", leg((1, 1), hours=9), lines=[line(1, 1, allow_substitutes=True)]
+    )
+    await shop.service.accept_offer(shop.asked(), gone, "anna", NOON)
+    listed = await open_list(pick_lists, shop.asked())
+    await shop.service.request_cancellation(shop.asked(), order_id, "changed_mind", "cust", COOLED)
+    said, given = [FoundArticle("SKU-1", 1)], {gone: [Substitute(1, "PEARS", 1, "Pears")]}
+    done = await pick_lists.finish(shop.asked(), listed.pick_list_id, said, "anna", COOLED, given)
+    assert states(done.pick_list) == [_S.PICKED, _S.CANCELLED]
+    assert done.left_over == {"PEARS": 1}
 
 
 async def test_a_list_is_finished_by_who_has_it_and_says_every_article(shop: Shop, pick_lists: PickLists) -> None:

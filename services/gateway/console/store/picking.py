@@ -30,12 +30,14 @@ from services.gateway.schemas.picking import (
     PickListOpening,
     PickListView,
     PutBack,
+    WorkSubstitute,
 )
 
 picking_pages = APIRouter(route_class=session.PageRoute, include_in_schema=False)
 
 # How many articles one form may tell of: four fields each, and some of its own.
 _MOST_FIELDS = 8_100
+_INSTEAD = "instead."
 
 
 @picking_pages.post("/console/store/{point_id}/pick-lists")
@@ -73,7 +75,7 @@ async def act(request: Request, clients: ClientsAre, point_id: PointId, pick_lis
         try:
             match text(form, "act"):
                 case "finish":
-                    found = body(Found, found=_found(form))
+                    found = body(Found, found=_found(form), substituted=_instead(form))
                     done = await picking.finish_pick_list(pick_list_id, found, caller, clients, key)
                     return await _shown(request, clients, point_id, pick_list_id, left_over=done.left_over)
                 case "put_back":
@@ -107,6 +109,18 @@ def _found(form: FormData) -> list[FoundArticle]:
         quantity = number(text(form, f"found.{line}"), f"found.{line}")
         found.append(body(FoundArticle, sku=value, quantity=quantity, **said_of(form, line, quantity)))
     return found
+
+
+def _instead(form: FormData) -> list[WorkSubstitute]:
+    """What is given instead, by work, line and article."""
+    return [
+        body(WorkSubstitute, fulfilment_id=work, line_number=number(line, name), sku=sku, quantity=units)
+        for name, value in form.multi_items()
+        if name.startswith(_INSTEAD)
+        for work, _, which in [name.removeprefix(_INSTEAD).partition(".")]
+        for line, _, sku in [which.partition(".")]
+        if (units := number(str(value), name))
+    ]
 
 
 async def _shown(

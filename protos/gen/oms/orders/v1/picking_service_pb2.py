@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from oms.orders.v1 import orders_service_pb2 as oms_dot_orders_dot_v1_dot_orders__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#oms/orders/v1/picking_service.proto\x12\roms.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"oms/orders/v1/orders_service.proto\"\xc7\x01\n\x08PickList\x12\x14\n\x0cpick_list_id\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12-\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05works\x18\x06 \x03(\x0b\x32\x17.oms.orders.v1.PickWork\"v\n\x08PickWork\x12\x0c\n\x04slot\x18\x01 \x01(\t\x12-\n\nfulfilment\x18\x02 \x01(\x0b\x32\x19.oms.orders.v1.Fulfilment\x12\x0f\n\x07is_open\x18\x03 \x01(\x08\x12\x1c\n\x14\x63hannel_order_number\x18\x04 \x01(\t\"\xc0\x01\n\x13OpenPickListRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x16\n\x0e\x66ulfilment_ids\x18\x03 \x03(\t\x12\x0c\n\x04size\x18\x04 \x01(\x05\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12)\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05reach\x18\x07 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"B\n\x14OpenPickListResponse\x12*\n\tpick_list\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.PickList\"O\n\x12GetPickListRequest\x12\x14\n\x0cpick_list_id\x18\x01 \x01(\t\x12#\n\x05reach\x18\x02 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"A\n\x13GetPickListResponse\x12*\n\tpick_list\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.PickList\"N\n\x14ListPickListsRequest\x12\x11\n\tpoint_ids\x18\x01 \x03(\t\x12#\n\x05reach\x18\x02 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"D\n\x15ListPickListsResponse\x12+\n\npick_lists\x18\x01 \x03(\x0b\x32\x17.oms.orders.v1.PickList\"\xb5\x01\n\x12PutBackWorkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0cpick_list_id\x18\x02 \x01(\t\x12\x16\n\x0e\x66ulfilment_ids\x18\x03 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05reach\x18\x06 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"A\n\x13PutBackWorkResponse\x12*\n\tpick_list\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.PickList\"K\n\x0c\x46oundArticle\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\"\xcc\x01\n\x15\x46inishPickListRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0cpick_list_id\x18\x02 \x01(\t\x12*\n\x05\x66ound\x18\x03 \x03(\x0b\x32\x1b.oms.orders.v1.FoundArticle\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05reach\x18\x06 \x01(\x0b\x32\x14.oms.orders.v1.Reach\")\n\x08LeftOver\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"p\n\x16\x46inishPickListResponse\x12*\n\tpick_list\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.PickList\x12*\n\tleft_over\x18\x02 \x03(\x0b\x32\x17.oms.orders.v1.LeftOver2\xd0\x03\n\x0ePickingService\x12W\n\x0cOpenPickList\x12\".oms.orders.v1.OpenPickListRequest\x1a#.oms.orders.v1.OpenPickListResponse\x12T\n\x0bGetPickList\x12!.oms.orders.v1.GetPickListRequest\x1a\".oms.orders.v1.GetPickListResponse\x12Z\n\rListPickLists\x12#.oms.orders.v1.ListPickListsRequest\x1a$.oms.orders.v1.ListPickListsResponse\x12T\n\x0bPutBackWork\x12!.oms.orders.v1.PutBackWorkRequest\x1a\".oms.orders.v1.PutBackWorkResponse\x12]\n\x0e\x46inishPickList\x12$.oms.orders.v1.FinishPickListRequest\x1a%.oms.orders.v1.FinishPickListResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#oms/orders/v1/picking_service.proto\x12\roms.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"oms/orders/v1/orders_service.proto\"\xc7\x01\n\x08PickList\x12\x14\n\x0cpick_list_id\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x03 \x01(\t\x12-\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tclosed_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05works\x18\x06 \x03(\x0b\x32\x17.oms.orders.v1.PickWork\"\xa3\x01\n\x08PickWork\x12\x0c\n\x04slot\x18\x01 \x01(\t\x12-\n\nfulfilment\x18\x02 \x01(\x0b\x32\x19.oms.orders.v1.Fulfilment\x12\x0f\n\x07is_open\x18\x03 \x01(\x08\x12\x1c\n\x14\x63hannel_order_number\x18\x04 \x01(\t\x12\x13\n\nchannel_id\x18\xe0\x03 \x01(\t\x12\x16\n\rsubstitutable\x18\xe1\x03 \x03(\x05\"\xc0\x01\n\x13OpenPickListRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x10\n\x08point_id\x18\x02 \x01(\t\x12\x16\n\x0e\x66ulfilment_ids\x18\x03 \x03(\t\x12\x0c\n\x04size\x18\x04 \x01(\x05\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\x12)\n\x05\x61s_of\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05reach\x18\x07 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"B\n\x14OpenPickListResponse\x12*\n\tpick_list\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.PickList\"O\n\x12GetPickListRequest\x12\x14\n\x0cpick_list_id\x18\x01 \x01(\t\x12#\n\x05reach\x18\x02 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"A\n\x13GetPickListResponse\x12*\n\tpick_list\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.PickList\"N\n\x14ListPickListsRequest\x12\x11\n\tpoint_ids\x18\x01 \x03(\t\x12#\n\x05reach\x18\x02 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"D\n\x15ListPickListsResponse\x12+\n\npick_lists\x18\x01 \x03(\x0b\x32\x17.oms.orders.v1.PickList\"\xb5\x01\n\x12PutBackWorkRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0cpick_list_id\x18\x02 \x01(\t\x12\x16\n\x0e\x66ulfilment_ids\x18\x03 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05reach\x18\x06 \x01(\x0b\x32\x14.oms.orders.v1.Reach\"A\n\x13PutBackWorkResponse\x12*\n\tpick_list\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.PickList\"K\n\x0c\x46oundArticle\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\"W\n\x0eWorkSubstitute\x12\x15\n\rfulfilment_id\x18\x01 \x01(\t\x12.\n\x05units\x18\x02 \x01(\x0b\x32\x1f.oms.orders.v1.SubstitutedUnits\"\x81\x02\n\x15\x46inishPickListRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x14\n\x0cpick_list_id\x18\x02 \x01(\t\x12*\n\x05\x66ound\x18\x03 \x03(\x0b\x32\x1b.oms.orders.v1.FoundArticle\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\x12)\n\x05\x61s_of\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05reach\x18\x06 \x01(\x0b\x32\x14.oms.orders.v1.Reach\x12\x33\n\x0bsubstituted\x18\xe2\x03 \x03(\x0b\x32\x1d.oms.orders.v1.WorkSubstitute\")\n\x08LeftOver\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\"p\n\x16\x46inishPickListResponse\x12*\n\tpick_list\x18\x01 \x01(\x0b\x32\x17.oms.orders.v1.PickList\x12*\n\tleft_over\x18\x02 \x03(\x0b\x32\x17.oms.orders.v1.LeftOver2\xd0\x03\n\x0ePickingService\x12W\n\x0cOpenPickList\x12\".oms.orders.v1.OpenPickListRequest\x1a#.oms.orders.v1.OpenPickListResponse\x12T\n\x0bGetPickList\x12!.oms.orders.v1.GetPickListRequest\x1a\".oms.orders.v1.GetPickListResponse\x12Z\n\rListPickLists\x12#.oms.orders.v1.ListPickListsRequest\x1a$.oms.orders.v1.ListPickListsResponse\x12T\n\x0bPutBackWork\x12!.oms.orders.v1.PutBackWorkRequest\x1a\".oms.orders.v1.PutBackWorkResponse\x12]\n\x0e\x46inishPickList\x12$.oms.orders.v1.FinishPickListRequest\x1a%.oms.orders.v1.FinishPickListResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,32 +35,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PICKLIST']._serialized_start=124
   _globals['_PICKLIST']._serialized_end=323
-  _globals['_PICKWORK']._serialized_start=325
-  _globals['_PICKWORK']._serialized_end=443
-  _globals['_OPENPICKLISTREQUEST']._serialized_start=446
-  _globals['_OPENPICKLISTREQUEST']._serialized_end=638
-  _globals['_OPENPICKLISTRESPONSE']._serialized_start=640
-  _globals['_OPENPICKLISTRESPONSE']._serialized_end=706
-  _globals['_GETPICKLISTREQUEST']._serialized_start=708
-  _globals['_GETPICKLISTREQUEST']._serialized_end=787
-  _globals['_GETPICKLISTRESPONSE']._serialized_start=789
-  _globals['_GETPICKLISTRESPONSE']._serialized_end=854
-  _globals['_LISTPICKLISTSREQUEST']._serialized_start=856
-  _globals['_LISTPICKLISTSREQUEST']._serialized_end=934
-  _globals['_LISTPICKLISTSRESPONSE']._serialized_start=936
-  _globals['_LISTPICKLISTSRESPONSE']._serialized_end=1004
-  _globals['_PUTBACKWORKREQUEST']._serialized_start=1007
-  _globals['_PUTBACKWORKREQUEST']._serialized_end=1188
-  _globals['_PUTBACKWORKRESPONSE']._serialized_start=1190
-  _globals['_PUTBACKWORKRESPONSE']._serialized_end=1255
-  _globals['_FOUNDARTICLE']._serialized_start=1257
-  _globals['_FOUNDARTICLE']._serialized_end=1332
-  _globals['_FINISHPICKLISTREQUEST']._serialized_start=1335
-  _globals['_FINISHPICKLISTREQUEST']._serialized_end=1539
-  _globals['_LEFTOVER']._serialized_start=1541
-  _globals['_LEFTOVER']._serialized_end=1582
-  _globals['_FINISHPICKLISTRESPONSE']._serialized_start=1584
-  _globals['_FINISHPICKLISTRESPONSE']._serialized_end=1696
-  _globals['_PICKINGSERVICE']._serialized_start=1699
-  _globals['_PICKINGSERVICE']._serialized_end=2163
+  _globals['_PICKWORK']._serialized_start=326
+  _globals['_PICKWORK']._serialized_end=489
+  _globals['_OPENPICKLISTREQUEST']._serialized_start=492
+  _globals['_OPENPICKLISTREQUEST']._serialized_end=684
+  _globals['_OPENPICKLISTRESPONSE']._serialized_start=686
+  _globals['_OPENPICKLISTRESPONSE']._serialized_end=752
+  _globals['_GETPICKLISTREQUEST']._serialized_start=754
+  _globals['_GETPICKLISTREQUEST']._serialized_end=833
+  _globals['_GETPICKLISTRESPONSE']._serialized_start=835
+  _globals['_GETPICKLISTRESPONSE']._serialized_end=900
+  _globals['_LISTPICKLISTSREQUEST']._serialized_start=902
+  _globals['_LISTPICKLISTSREQUEST']._serialized_end=980
+  _globals['_LISTPICKLISTSRESPONSE']._serialized_start=982
+  _globals['_LISTPICKLISTSRESPONSE']._serialized_end=1050
+  _globals['_PUTBACKWORKREQUEST']._serialized_start=1053
+  _globals['_PUTBACKWORKREQUEST']._serialized_end=1234
+  _globals['_PUTBACKWORKRESPONSE']._serialized_start=1236
+  _globals['_PUTBACKWORKRESPONSE']._serialized_end=1301
+  _globals['_FOUNDARTICLE']._serialized_start=1303
+  _globals['_FOUNDARTICLE']._serialized_end=1378
+  _globals['_WORKSUBSTITUTE']._serialized_start=1380
+  _globals['_WORKSUBSTITUTE']._serialized_end=1467
+  _globals['_FINISHPICKLISTREQUEST']._serialized_start=1470
+  _globals['_FINISHPICKLISTREQUEST']._serialized_end=1727
+  _globals['_LEFTOVER']._serialized_start=1729
+  _globals['_LEFTOVER']._serialized_end=1770
+  _globals['_FINISHPICKLISTRESPONSE']._serialized_start=1772
+  _globals['_FINISHPICKLISTRESPONSE']._serialized_end=1884
+  _globals['_PICKINGSERVICE']._serialized_start=1887
+  _globals['_PICKINGSERVICE']._serialized_end=2351
 # @@protoc_insertion_point(module_scope)

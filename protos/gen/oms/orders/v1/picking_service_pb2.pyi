@@ -74,14 +74,21 @@ class PickWork(_message.Message):
     FULFILMENT_FIELD_NUMBER: _builtins.int
     IS_OPEN_FIELD_NUMBER: _builtins.int
     CHANNEL_ORDER_NUMBER_FIELD_NUMBER: _builtins.int
+    CHANNEL_ID_FIELD_NUMBER: _builtins.int
+    SUBSTITUTABLE_FIELD_NUMBER: _builtins.int
     slot: _builtins.str
     """Its container: "A" to "Z"."""
     is_open: _builtins.bool
     """Still to be picked by this list. False once it is picked, put back or cancelled."""
     channel_order_number: _builtins.str
     """As the channel numbers it; may be empty."""
+    channel_id: _builtins.str
     @_builtins.property
     def fulfilment(self) -> _orders_service_pb2.Fulfilment: ...
+    @_builtins.property
+    def substitutable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of open work: lines instead of which something else may be given when units are missing. Not told by ListPickLists."""
+
     def __init__(
         self,
         *,
@@ -89,10 +96,12 @@ class PickWork(_message.Message):
         fulfilment: _orders_service_pb2.Fulfilment | None = ...,
         is_open: _builtins.bool = ...,
         channel_order_number: _builtins.str = ...,
+        channel_id: _builtins.str = ...,
+        substitutable: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fulfilment", b"fulfilment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_order_number", b"channel_order_number", "fulfilment", b"fulfilment", "is_open", b"is_open", "slot", b"slot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["channel_id", b"channel_id", "channel_order_number", b"channel_order_number", "fulfilment", b"fulfilment", "is_open", b"is_open", "slot", b"slot", "substitutable", b"substitutable"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -361,6 +370,31 @@ class FoundArticle(_message.Message):
 Global___FoundArticle: _TypeAlias = FoundArticle  # noqa: Y015
 
 @_typing.final
+class WorkSubstitute(_message.Message):
+    """Another article instead of missing units of a work of the list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    fulfilment_id: _builtins.str
+    @_builtins.property
+    def units(self) -> _orders_service_pb2.SubstitutedUnits: ...
+    def __init__(
+        self,
+        *,
+        fulfilment_id: _builtins.str = ...,
+        units: _orders_service_pb2.SubstitutedUnits | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["units", b"units"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fulfilment_id", b"fulfilment_id", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkSubstitute: _TypeAlias = WorkSubstitute  # noqa: Y015
+
+@_typing.final
 class FinishPickListRequest(_message.Message):
     """What was found."""
 
@@ -372,6 +406,7 @@ class FinishPickListRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     REACH_FIELD_NUMBER: _builtins.int
+    SUBSTITUTED_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     pick_list_id: _builtins.str
     actor: _builtins.str
@@ -383,6 +418,10 @@ class FinishPickListRequest(_message.Message):
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def reach(self) -> _orders_service_pb2.Reach: ...
+    @_builtins.property
+    def substituted(self) -> _containers.RepeatedCompositeFieldContainer[Global___WorkSubstitute]:
+        """As in RecordPick, held at the point already. That of a work which left the list meanwhile is left over."""
+
     def __init__(
         self,
         *,
@@ -392,10 +431,11 @@ class FinishPickListRequest(_message.Message):
         actor: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
         reach: _orders_service_pb2.Reach | None = ...,
+        substituted: _abc.Iterable[Global___WorkSubstitute] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "reach", b"reach"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "found", b"found", "pick_list_id", b"pick_list_id", "reach", b"reach", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "as_of", b"as_of", "found", b"found", "pick_list_id", b"pick_list_id", "reach", b"reach", "request_id", b"request_id", "substituted", b"substituted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -100,8 +100,8 @@ class PickingServiceServicer:
 
     def FinishPickList(self, request, context):
         """Picks every work that is still on the list with what was found of each article: each unit goes to the work that must
-        leave first, and what is missing is short as in RecordPick. INVALID_ARGUMENT names the field; FAILED_PRECONDITION /
-        PICK_LIST_CLOSED, PICKED_BY_ANOTHER.
+        leave first, and what is missing is short as in RecordPick, or something else is given instead. INVALID_ARGUMENT names
+        the field; FAILED_PRECONDITION / PICK_LIST_CLOSED, PICKED_BY_ANOTHER, SUBSTITUTES_NOT_ALLOWED, NOT_SUBSTITUTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

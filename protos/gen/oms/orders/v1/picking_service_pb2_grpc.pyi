@@ -49,8 +49,8 @@ class PickingServiceStub:
     """
     FinishPickList: _grpc.UnaryUnaryMultiCallable[_picking_service_pb2.FinishPickListRequest, _picking_service_pb2.FinishPickListResponse]
     """Picks every work that is still on the list with what was found of each article: each unit goes to the work that must
-    leave first, and what is missing is short as in RecordPick. INVALID_ARGUMENT names the field; FAILED_PRECONDITION /
-    PICK_LIST_CLOSED, PICKED_BY_ANOTHER.
+    leave first, and what is missing is short as in RecordPick, or something else is given instead. INVALID_ARGUMENT names
+    the field; FAILED_PRECONDITION / PICK_LIST_CLOSED, PICKED_BY_ANOTHER, SUBSTITUTES_NOT_ALLOWED, NOT_SUBSTITUTED.
     """
 
 @_typing.type_check_only
@@ -74,8 +74,8 @@ class PickingServiceAsyncStub(PickingServiceStub):
     """
     FinishPickList: _aio.UnaryUnaryMultiCallable[_picking_service_pb2.FinishPickListRequest, _picking_service_pb2.FinishPickListResponse]  # type: ignore[assignment]
     """Picks every work that is still on the list with what was found of each article: each unit goes to the work that must
-    leave first, and what is missing is short as in RecordPick. INVALID_ARGUMENT names the field; FAILED_PRECONDITION /
-    PICK_LIST_CLOSED, PICKED_BY_ANOTHER.
+    leave first, and what is missing is short as in RecordPick, or something else is given instead. INVALID_ARGUMENT names
+    the field; FAILED_PRECONDITION / PICK_LIST_CLOSED, PICKED_BY_ANOTHER, SUBSTITUTES_NOT_ALLOWED, NOT_SUBSTITUTED.
     """
 
 class PickingServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -126,8 +126,8 @@ class PickingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_picking_service_pb2.FinishPickListResponse, _abc.Awaitable[_picking_service_pb2.FinishPickListResponse]]:
         """Picks every work that is still on the list with what was found of each article: each unit goes to the work that must
-        leave first, and what is missing is short as in RecordPick. INVALID_ARGUMENT names the field; FAILED_PRECONDITION /
-        PICK_LIST_CLOSED, PICKED_BY_ANOTHER.
+        leave first, and what is missing is short as in RecordPick, or something else is given instead. INVALID_ARGUMENT names
+        the field; FAILED_PRECONDITION / PICK_LIST_CLOSED, PICKED_BY_ANOTHER, SUBSTITUTES_NOT_ALLOWED, NOT_SUBSTITUTED.
         """
 
 def add_PickingServiceServicer_to_server(servicer: PickingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -149,15 +149,24 @@ document.addEventListener("submit", async (event) => {
 
 // -- picking ----------------------------------------------------------------------------------------------
 
-// The container of the unit that was found last.
-function containerOf(line, found) {
+// Whose units of a line are, in the order in which they get them; on a list.
+function sharesOf(line) {
   let before = 0;
-  for (const share of (line.dataset.shares ?? "").split(" ").filter(Boolean)) {
+  return (line.dataset.shares ?? "").split(" ").filter(Boolean).map((share) => {
     const [slot, quantity] = share.split(":");
+    const from = before;
     before += Number(quantity);
-    if (found <= before) return slot;
-  }
-  return "";
+    return { slot, from, to: before };
+  });
+}
+
+// The container of the unit that was found last.
+const containerOf = (line, found) => sharesOf(line).find((share) => found <= share.to)?.slot ?? "";
+
+// How many units are missing of a line, or of the container that a place of it is about.
+function missingAt(place, line, found) {
+  const share = sharesOf(line)[place.dataset.share];
+  return share ? share.to - Math.max(share.from, Math.min(found, share.to)) : Number(line.dataset.wanted) - found;
 }
 
 function countFound() {
@@ -169,8 +178,11 @@ function countFound() {
     const found = Number(line.querySelector("input[data-first]").value);
     missing += Math.max(0, wanted - found);
     line.classList.toggle("complete", found >= wanted);
-    for (const why of line.querySelectorAll(".why")) why.hidden = found >= wanted;
-    missing -= givenInstead(line, wanted - found);
+    for (const why of line.querySelectorAll(".why")) {
+      const lacking = missingAt(why, line, found);
+      why.hidden = lacking <= 0;
+      missing -= givenInstead(why, lacking);
+    }
   }
   const done = document.querySelector("#pick button");
   done.textContent = missing ? `${words.wordsMissing} ${missing}. ${words.wordsFinishShort}` : done.dataset.words;
@@ -179,18 +191,24 @@ function countFound() {
 }
 
 // What is given instead of missing units goes to nobody else; no more is given than is missing.
-function givenInstead(line, lacking) {
+function givenInstead(place, lacking) {
   let given = 0;
-  for (const input of line.querySelectorAll("input[name^='instead.']")) {
+  for (const input of place.querySelectorAll("input[data-other]")) {
     input.value = Math.max(0, Math.min(Number(input.value), lacking - given));
     given += Number(input.value);
   }
   return given;
 }
 
-function stepInstead(button) {
-  const input = button.closest(".stepper").querySelector("input");
-  input.value = Math.max(0, Math.min(Number(input.max), Number(input.value) + Number(button.dataset.instead)));
+// What is said already stays: of missing units and of free ones the rest is left.
+function giveInstead(input, wanted) {
+  const said = (among, which) => [...among.querySelectorAll("input[data-other]")]
+    .filter((one) => one !== input && which(one)).reduce((sum, one) => sum + Number(one.value), 0);
+  const place = input.closest(".why");
+  const line = input.closest(".line");
+  const lacking = missingAt(place, line, Number(line.querySelector("input[data-first]").value)) - said(place, () => true);
+  const free = Number(input.dataset.free) - said(document, (one) => one.dataset.other === input.dataset.other);
+  input.value = Math.max(0, Math.min(wanted, lacking, free));
   countFound();
 }
 
@@ -243,10 +261,14 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-step]");
   if (button) step(button.closest(".line"), Number(button.dataset.step));
   const instead = event.target.closest("button[data-instead]");
-  if (instead) stepInstead(instead);
+  if (instead) {
+    const input = instead.closest(".stepper").querySelector("input");
+    giveInstead(input, Number(input.value) + Number(instead.dataset.instead));
+  }
 });
 document.addEventListener("input", (event) => {
-  if (/^(found|instead)\./.test(event.target.name)) countFound();
+  if (event.target.name?.startsWith("found.")) countFound();
+  if (event.target.dataset.other) giveInstead(event.target, Number(event.target.value));
   if (event.target.name?.startsWith("reason.")) askNote(event.target);
   if (event.target.form?.id === "together") nameChosen(event.target.form);
 });
