@@ -186,8 +186,9 @@ class Asking(Story):
         super().__init__()
         # What the customer chose, while a place is looked for.
         self._choice: Choice | None = None
-        # Something of it goes where the customer said instead.
+        # Something of it goes where the customer said instead; or comes to its store from others, as he said.
         self._is_redirected = False
+        self._is_sent_there = False
 
     def _is_paid_in_store(self) -> bool:
         return self._order.mode == _E_RESERVATION
@@ -197,6 +198,10 @@ class Asking(Story):
 
     def _may_ask(self, lost: LostUnits) -> bool:
         return bool(self._order.collect_at) and not lost.given_up and not lost.replaces
+
+    def _comes_from_others(self) -> bool:
+        """Whether its store is where parcels of other points meet."""
+        return self._order.mode == SHIP_TO_STORE or self._is_sent_there
 
     def _is_sent_again(self, lost: LostUnits) -> bool:
         """Whether other points may send it to its store, which is where the customer expects it.
@@ -236,7 +241,7 @@ class Asking(Story):
         asked = OptionsRequest(
             order_id=order.order_id,
             channel_id=order.channel_id,
-            point_id=order.collect_at if order.mode == SHIP_TO_STORE else lost.point_id,
+            point_id=order.collect_at if self._comes_from_others() else lost.point_id,
             mode=order.mode,
             country=order.country,
             postcode=order.postcode,
@@ -283,6 +288,7 @@ class Asking(Story):
             return False
         legs = plan.legs if plan else []
         self._is_redirected |= plan is not None
+        self._is_sent_there |= plan is not None and choice.mode == SHIP_TO_STORE
         cancelled = [] if plan else lost.lines
         if rest := without(lost.lines, legs) if plan else []:
             self._lost.append(replace(lost, lines=rest))

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies, search_attributes, taking, versions
     from workflows.amending import CHANGE_TOLD
     from workflows.calls import StepFailed
-    from workflows.collecting import SHIP_TO_STORE, Asking
+    from workflows.collecting import Asking
     from workflows.consolidating import minus
     from workflows.messages import (
         SPOILED,
@@ -707,7 +707,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
 
     async def _unused_room(self) -> list[LegPlace]:
         """None named is all of it. What was prepared for a hub has had its room."""
-        may_forward = self._order.life_cycle.consolidates or self._order.mode == SHIP_TO_STORE
+        may_forward = self._order.life_cycle.consolidates or self._comes_from_others()
         if not may_forward or not self._is_cancelling():
             return []
         # The answer of a step may come before what tells of it.

@@ -133,7 +133,7 @@ def test_a_mornings_work_from_the_offer_to_the_carrier(
         step(page, "Pick")
         page.locator(".card[data-work] a", has_text=order_id[-6:].upper()).click()
         done = page.locator("#pick button")
-        expect(done).to_contain_text("2 missing")
+        expect(done).to_contain_text("Missing: 2.")
         scan(page, "4006381333948")
         expect(page.locator("#heard")).to_contain_text("of no article here")
         scan(page, GTIN)

@@ -14,11 +14,12 @@ from workflows.collection_messages import AskRequest, Choice, ClosingsRequest, D
 from workflows.messages import Line, Option, OrderStep
 
 _COLLECTED, _SENT_THERE = types.DELIVERY_MODE_CLICK_AND_COLLECT, types.DELIVERY_MODE_SHIP_TO_STORE
+_LOCKER = types.DELIVERY_MODE_STORE_LOCKER
 # What a customer may have instead, the best first: of what was to be sent to a store, also at one that has it.
 _INSTEAD = {
     _COLLECTED: (_COLLECTED, types.DELIVERY_MODE_HOME_STANDARD),
     _SENT_THERE: (_COLLECTED, _SENT_THERE, types.DELIVERY_MODE_HOME_STANDARD),
-    types.DELIVERY_MODE_STORE_LOCKER: (types.DELIVERY_MODE_STORE_LOCKER, types.DELIVERY_MODE_HOME_STANDARD),
+    _LOCKER: (_SENT_THERE, _LOCKER, types.DELIVERY_MODE_HOME_STANDARD),
 }
 
 
@@ -51,7 +52,10 @@ class CollectionActivities:
 
     @activity.defn
     async def collection_options(self, request: OptionsRequest) -> list[Option]:
-        """Quote, near the store: collected elsewhere, or a delivery of what is paid. Each store once."""
+        """Quote, near the store: collected elsewhere, or a delivery of what is paid. Each store once.
+
+        What a locker's store lacks may also be sent there by others: no mode of a locker says so beforehand.
+        """
         asked = promise.QuoteRequest(
             channel_id=request.channel_id,
             destination=types.Destination(
@@ -66,7 +70,10 @@ class CollectionActivities:
         )
         asked_for = types.DeliveryMode.Value(request.mode)
         modes = _INSTEAD.get(asked_for, (asked_for,))
-        found = (await self._promise.Quote(asked, timeout=CALL_SECONDS)).options
+        found = [*(await self._promise.Quote(asked, timeout=CALL_SECONDS)).options]
+        if asked_for == _LOCKER:
+            # Sent to that store alone: another one may have no locker.
+            found = [one for one in found if one.mode != _SENT_THERE] + await self._sent_there(asked)
         once: dict[str, promise.DeliveryOption] = {}
         for mode in modes:
             for one in found:
@@ -83,6 +90,14 @@ class CollectionActivities:
             )
             for one in once.values()
         ]
+
+    async def _sent_there(self, elsewhere: promise.QuoteRequest) -> list[promise.DeliveryOption]:
+        """What other points would send to the store itself."""
+        asked = promise.QuoteRequest()
+        asked.CopyFrom(elsewhere)
+        asked.elsewhere = False
+        found = (await self._promise.Quote(asked, timeout=CALL_SECONDS)).options
+        return [one for one in found if (one.mode, one.point_id) == (_SENT_THERE, asked.destination.point_id)]
 
     @activity.defn
     async def ask_customer(self, request: AskRequest) -> str:
