@@ -26,6 +26,7 @@ CHECKS = {
     "room": "room that is taken at points with the orders that need it",
     "appointments": "places in delivery slots with the orders that have them",
     "workflows": "running workflows with the orders that need them",
+    "stories": "running workflows with their code: whose steps fail, again and again",
     "payments": "payments with their ledger and with the provider",
     "events": "events on their way to workflows and webhooks",
 }

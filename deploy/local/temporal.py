@@ -33,6 +33,8 @@ SEARCH_ATTRIBUTES = {
 # there is read again.
 _SETTINGS = {
     "history.hostLevelCacheMaxSize": 1_000,
+    # Told at the first failure, not after the fifth, a minute later: who asks looks more than once himself.
+    "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": 1,
     # One queue with a few workers: parts of it would only forward to each other.
     "matching.numTaskqueueReadPartitions": 1,
     "matching.numTaskqueueWritePartitions": 1,

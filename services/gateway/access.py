@@ -254,6 +254,7 @@ ACCESS: dict[tuple[str, str], frozenset[Role]] = {
     ("GET", "/v1/checks/room"): _OPERATOR,
     ("GET", "/v1/checks/appointments"): _OPERATOR,
     ("GET", "/v1/checks/workflows"): _OPERATOR,
+    ("GET", "/v1/checks/stories"): _OPERATOR,
     ("GET", "/v1/checks/payments"): _OPERATOR,
     ("GET", "/v1/checks/events"): _OPERATOR,
     ("PUT", "/v1/items"): _NETWORK,

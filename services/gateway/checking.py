@@ -5,19 +5,12 @@ again. Reads only, and never personal data.
 """
 
 import asyncio
-import base64
-import binascii
-import zlib
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeVar
-
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
 
 from kit import times
-from kit.errors import InvalidArgument, NotFound, Unavailable
+from kit.errors import NotFound, Unavailable
 from oms.booking.v1 import booking_service_pb2 as booking
 from oms.inventory.v1 import inventory_service_pb2 as inventory
 from oms.inventory.v1 import supply_service_pb2 as supply
@@ -29,17 +22,23 @@ from oms.relay.v1 import relay_service_pb2 as relay
 from oms.type.v1 import type_pb2 as types
 from services.gateway.clients import Clients
 from services.gateway.schemas.checks import Checked, DifferenceView, NoteView, Which
+from services.gateway.stories import (
+    RUNNING,
+    count_running,
+    cursor_of,
+    failing_page,
+    running_page,
+    states_of,
+    token_of,
+)
 from services.gateway.wire import enum_name
 from workflows.search_attributes import NEEDS_ATTENTION
-from workflows.starting import ORDER_WORKFLOW, order_workflow_id
+from workflows.starting import ORDER_WORKFLOW
 
 _ORDERS = "ord_"
 _DESCRIBED_AT_ONCE = 16
 _SHOWN = 100
-_TIMEOUT = timedelta(seconds=5)
-_RUNNING = WorkflowExecutionStatus.RUNNING
 _UNDONE = (orders.ORDER_STATE_REFUSED, orders.ORDER_STATE_CANCELLED)
-T = TypeVar("T")
 _Held = Mapping[tuple[str, str], int]
 
 
@@ -82,7 +81,7 @@ async def open_orders(clients: Clients, which: Which) -> Checked:
     holds, paid, states, reserved = await asyncio.gather(
         clients.check(clients.inventory.ListHolds, inventory.ListHoldsRequest(reservation_ids=ids)),
         clients.check(clients.payments.BatchGetPayments, payments.BatchGetPaymentsRequest(order_ids=ids)),
-        _workflow_states(clients.temporal, driven),
+        states_of(clients.temporal, driven),
         _reserved(clients, obliged),
     )
     held = {one.reservation_id: one for one in holds.reservations}
@@ -92,7 +91,7 @@ async def open_orders(clients: Clients, which: Which) -> Checked:
         differences += _holds_of(one, held.get(one.order_id))
         differences += _supplies_of(one, reserved.get(one.order_id))
         differences += _money_of(one, payment_of.get(one.order_id) or payments.Payment())
-        if one.driven and states[one.order_id] != _RUNNING.name:
+        if one.driven and states[one.order_id] != RUNNING:
             state = states[one.order_id]
             differences.append(_differs("WORKFLOW_MISSING", one.order_id, "RUNNING", state, one.order_id))
     return Checked(checked=len(ids), differences=differences, next_cursor=found.page.next_cursor or None)
@@ -185,14 +184,14 @@ async def workflows(clients: Clients, which: Which) -> Checked:
     notes: list[NoteView] = []
     token: bytes | None = None
     if which.order_id:
-        states = await _workflow_states(clients.temporal, which.order_id)
-        running = [order_id for order_id in which.order_id if states[order_id] == _RUNNING.name]
+        states = await states_of(clients.temporal, which.order_id)
+        running = [order_id for order_id in which.order_id if states[order_id] == RUNNING]
     else:
         if which.cursor is None:
-            waiting, _ = await _running(clients.temporal, f"{NEEDS_ATTENTION.name} = true", _SHOWN)
+            waiting, _ = await running_page(clients.temporal, f"{NEEDS_ATTENTION.name} = true", _SHOWN)
             notes = [NoteView(subject=one.id, detail="waits for a person") for one in waiting]
         of_orders = f"WorkflowType = '{ORDER_WORKFLOW}'"
-        page, token = await _running(clients.temporal, of_orders, which.size, _token(which))
+        page, token = await running_page(clients.temporal, of_orders, which.size, token_of(which))
         running = [one.id.removeprefix("order/") for one in page]
     known = await _obligations(clients, running)
     differences = []
@@ -200,8 +199,20 @@ async def workflows(clients: Clients, which: Which) -> Checked:
         order = known.get(order_id)
         if order is None or not order.driven:
             expected = "not running: " + (_state(order) if order else "no order")
-            differences.append(_differs("WORKFLOW_OF_ENDED_ORDER", order_id, expected, _RUNNING.name, order_id))
-    return Checked(checked=len(running), differences=differences, notes=notes, next_cursor=_cursor(token))
+            differences.append(_differs("WORKFLOW_OF_ENDED_ORDER", order_id, expected, RUNNING, order_id))
+    return Checked(checked=len(running), differences=differences, notes=notes, next_cursor=cursor_of(token))
+
+
+async def stories(clients: Clients, which: Which) -> Checked:
+    """Running stories whose own steps fail, again and again: only an operator can help. Who fails is few."""
+    checked = len(which.order_id)
+    if not checked and which.cursor is None:
+        checked = await count_running(clients.temporal)
+    failing, token = await failing_page(clients.temporal, which)
+    differences = [
+        _differs("STORY_FAILS", one.workflow_id, "goes on", one.failure, one.order_id) for one in failing
+    ]
+    return Checked(checked=checked, differences=differences, next_cursor=cursor_of(token))
 
 
 async def money(clients: Clients, which: Which, since: datetime) -> Checked:
@@ -342,75 +353,6 @@ async def _obligations(clients: Clients, order_ids: Sequence[str]) -> Mapping[st
     asked = orders.ListObligationsRequest(order_ids=wanted)
     found = await clients.check(clients.orders.ListObligations, asked)
     return {one.order_id: one for one in found.obligations}
-
-
-async def _workflow_states(temporal: Client, order_ids: Sequence[str]) -> dict[str, str]:
-    """By order: RUNNING, COMPLETED...; NONE where there is no workflow. Asked one by one: a list may lag."""
-    gate = asyncio.Semaphore(_DESCRIBED_AT_ONCE)
-
-    async def state(order_id: str) -> str:
-        async with gate:
-            handle = temporal.get_workflow_handle(order_workflow_id(order_id))
-            try:
-                found = await _answered(handle.describe(rpc_timeout=_TIMEOUT))
-            except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
-                    return "NONE"
-                raise
-        return found.status.name if found.status else "NONE"
-
-    return dict(zip(order_ids, await asyncio.gather(*map(state, order_ids)), strict=True))
-
-
-async def _running(
-    temporal: Client, which: str, size: int, token: bytes | None = None
-) -> tuple[Sequence[WorkflowExecution], bytes | None]:
-    query = f"ExecutionStatus = 'Running' AND {which}"
-    listed = temporal.list_workflows(query, page_size=size, next_page_token=token, rpc_timeout=_TIMEOUT)
-    try:
-        await _answered(listed.fetch_next_page())
-    except RPCError:
-        raise InvalidArgument("cursor", "not a cursor of this list") from None
-    return listed.current_page or (), listed.next_page_token
-
-
-# The workflow server takes a token that it never gave for a fault of its own: a check sum tells us first.
-_SUM_BYTES = 4
-
-
-def _cursor(token: bytes | None) -> str | None:
-    return base64.urlsafe_b64encode(token + _sum(token)).decode() if token else None
-
-
-def _token(which: Which) -> bytes | None:
-    if not which.cursor:
-        return None
-    try:
-        whole = base64.b64decode(which.cursor, altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        whole = b""
-    token, found = whole[:-_SUM_BYTES], whole[-_SUM_BYTES:]
-    if not token or found != _sum(token):
-        raise InvalidArgument("cursor", "not a cursor of this list")
-    return token
-
-
-def _sum(token: bytes) -> bytes:
-    return zlib.crc32(token).to_bytes(_SUM_BYTES, "big")
-
-
-async def _answered(call: Awaitable[T]) -> T:
-    """What the workflow server answers, a refusal of the request included; Unavailable when it does not answer."""
-    try:
-        return await call
-    except RPCError as error:
-        if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT):
-            raise
-        reason = error.status.name
-    except RuntimeError:
-        # So says the client while it has never been connected.
-        reason = "no connection"
-    raise Unavailable("WORKFLOWS_UNAVAILABLE", f"the workflow server does not answer: {reason}")
 
 
 # -- words ----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from typer.testing import CliRunner
 
 from cli.client import Api, Json, wait_for
@@ -27,6 +28,7 @@ from oms.promise.v1.capacity_service_pb2_grpc import CapacityServiceStub
 from tests.end_to_end.conftest import Delivered
 from tests.end_to_end.journeys import carry, deliver, well_stocked
 from tests.stack import SharedStack
+from workflows.search_attributes import ORDER_ID
 
 _LONG_COOLING_OFF = "web-fr"
 
@@ -265,6 +267,33 @@ async def test_an_order_whose_workflow_was_ended_from_outside_is_found_and_can_b
             orders.CompleteCancellationRequest(request_id=key, order_id=order_id)
         )
     assert looked(api).differences == []
+
+
+async def test_a_story_that_fails_in_its_own_code_is_found_with_its_order(
+    stack: SharedStack, api: Api, waiting: str
+) -> None:
+    ghost = "ord_" + "1" * 32
+    client = await temporal.connect(stack.addresses["temporal"], "default", stack.stack.keys.codec_keys)
+    # Input that its code cannot read: what a careless change of a message does to orders in flight.
+    await client.start_workflow(
+        "OrderWorkflow",
+        "no order",
+        id=f"order/{ghost}",
+        task_queue=temporal.TASK_QUEUE,
+        search_attributes=TypedSearchAttributes([SearchAttributePair(ORDER_ID, ghost)]),
+    )
+    try:
+
+        def found() -> Json | None:
+            failing = [one for one in looked(api).differences if one.kind == "STORY_FAILS"]
+            return {"failing": failing} if failing else None
+
+        [failing] = wait_for("the story that fails", found)["failing"]
+    finally:
+        await client.get_workflow_handle(f"order/{ghost}").terminate("planted")
+    assert (failing.subject, failing.order_id) == (f"order/{ghost}", ghost)
+    assert "RuntimeError in " in failing.found
+    wait_for("a healthy system", lambda: None if looked(api).differences else {"healthy": True})
 
 
 async def test_a_story_that_waits_for_a_person_is_told_and_so_is_the_hold_that_blocks_it(

@@ -52,6 +52,12 @@ async def workflows(which: Annotated[Which, Query()], clients: ClientsAre) -> Ch
     return await checking.workflows(clients, which)
 
 
+@checks_router.get("/stories")
+async def stories(which: Annotated[Which, Query()], clients: ClientsAre) -> Checked:
+    """Look for workflows whose own code fails, again and again: how, where and since when."""
+    return await checking.stories(clients, which)
+
+
 @checks_router.get("/payments")
 async def payments(which: Annotated[WhichPayments, Query()], clients: ClientsAre) -> Checked:
     """Compare the payment ledger with itself, and recent payments (7 days) with provider and parcels."""
