@@ -92,6 +92,20 @@ _AFTER = text(
 )
 
 
+# Numbers are in the order of ids, and so, but for seconds, is time.
+_FORGET = text(
+    """DELETE FROM outbox WHERE id IN (
+           SELECT id FROM (SELECT id, occurred_at FROM outbox WHERE sequence IS NOT NULL
+                           ORDER BY id LIMIT :limit) AS oldest
+           WHERE occurred_at < :before)"""
+)
+
+
+async def forget(tx: AsyncConnection, before: datetime, limit: int) -> int:
+    """Drops those of the `limit` oldest events that are of before, and says how many. Every reader had them."""
+    return (await tx.execute(_FORGET, {"before": before, "limit": limit})).rowcount
+
+
 class OutboxRpc(OutboxServiceServicer):
     """PullEvents over one service's outbox table."""
 

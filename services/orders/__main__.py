@@ -36,6 +36,7 @@ from oms.orders.v1.trial_service_pb2_grpc import add_TrialServiceServicer_to_ser
 from oms.outbox.v1.outbox_service_pb2_grpc import add_OutboxServiceServicer_to_server
 from services.orders.amending import Amending
 from services.orders.appointing import Appointments
+from services.orders.archiving import Archiving
 from services.orders.bulk import Bulk
 from services.orders.bulk_rpc import BulkRpc
 from services.orders.carriers import Carrier
@@ -100,6 +101,9 @@ _NOTIFY_SECONDS = 1
 _NOTIFY_BATCH = 4
 _ERASE_SECONDS = 3_600
 _ERASE_BATCH = 100
+_ARCHIVE_SECONDS = 3_600
+_ARCHIVE_BATCH = 200
+_FORGET_BATCH = 2_000
 
 
 def _company_prefix(value: str) -> str:
@@ -150,6 +154,9 @@ class _Settings(ServiceSettings):
     # whom it is, from its issue on; by country of the destination where that differs.
     retention_days: Annotated[str, AfterValidator(_retention)] = "1095"
     document_retention_days: Annotated[str, AfterValidator(_retention)] = "3650"
+    # After so many days without a change, an order that has ended is archived (archiving.py). Longer than whoever
+    # reads events may be away, and than anybody repeats a request.
+    archive_days: int = Field(default=90, ge=30)
     # The retailer's own, from GS1: the codes on its parcels' labels begin with it.
     gs1_company_prefix: Annotated[str, AfterValidator(_company_prefix)]
 
@@ -183,6 +190,7 @@ class _Parts:
         self.notifying = Notifying(engine, links, self.codes, _senders(settings), _quiet_hours(settings))
         kept, documents_kept = map(Retention.parse, (settings.retention_days, settings.document_retention_days))
         self.erasing = Erasing(engine, bell, self.identities, kept, documents_kept)
+        self.archiving = Archiving(engine, timedelta(days=settings.archive_days))
 
     async def close(self) -> None:
         for carrier in self.carriers.values():
@@ -257,12 +265,19 @@ def _background(of: _Parts) -> list[rpc.Background]:
         while await of.erasing.forget_buyers(times.now(), _ERASE_BATCH) == _ERASE_BATCH:
             pass
 
+    async def archive_due() -> None:
+        while await of.archiving.archive_due(times.now(), _ARCHIVE_BATCH) == _ARCHIVE_BATCH:
+            pass
+        while await of.archiving.forget_due(times.now(), _FORGET_BATCH) == _FORGET_BATCH:
+            pass
+
     return [
         partial(rpc.periodically, "watch_promises", _SWEEP_SECONDS, watch),
         partial(rpc.periodically, "lapse_holds", _LET_GO_SECONDS, lapse),
         partial(rpc.periodically, "send_notifications", _NOTIFY_SECONDS, send_due),
         partial(rpc.periodically, "act_in_bulk", _BULK_SECONDS, decide),
         partial(rpc.periodically, "erase_customers", _ERASE_SECONDS, erase_due),
+        partial(rpc.periodically, "archive_orders", _ARCHIVE_SECONDS, archive_due),
         *([partial(rpc.periodically, "ask_carriers", _ASK_SECONDS, ask)] if of.carriers else []),
         *(
             [partial(rpc.periodically, "look_after_lockers", _LOCKER_SECONDS, look_after_lockers)]

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.orders import archiving_store
 from services.orders.domain.erasing import UNDONE_REFUNDS, Retention
 from services.orders.domain.states import ENDED
 from services.orders.reading import Position
@@ -121,6 +122,7 @@ async def of_no_customer(tx: AsyncConnection, order_ids: Sequence[str]) -> list[
 async def forget(tx: AsyncConnection, order_id: str, document_days: int, as_of: datetime) -> datetime | None:
     """Empties all that tells whose a locked order was; until when its documents keep name and address, if so."""
     asked = {"order_id": order_id, "as_of": as_of}
+    await archiving_store.unpack(tx, order_id)
     await tx.execute(_FORGET, {**asked, "days": document_days, "worded": _WORDED})
     await tx.execute(_FORGET_BUYER, asked)
     found: datetime | None = (await tx.execute(_KEPT_UNTIL, {"order_id": order_id})).scalar_one_or_none()

@@ -23,7 +23,7 @@ from services.orders.domain.states import (
     OrderState,
 )
 from services.orders.store import FULFILMENT_JSON, View, read_heads
-from services.orders.tables import fulfilment, life_cycle, orders, sales_channel, timeline
+from services.orders.tables import fulfilment, life_cycle, orders, sales_channel
 
 # Where a page ended: the instant that sorts it, and the id that makes it unique.
 Position = tuple[datetime, str]
@@ -144,10 +144,20 @@ async def count_let_go(tx: AsyncConnection, since: datetime, at_most: int) -> in
     return int((await tx.execute(select(func.count()).select_from(waiting))).scalar_one())
 
 
+_TIMELINE = text(
+    """SELECT entry_id, at, kind, text, actor, fulfilment_id, data FROM timeline WHERE order_id = :order_id
+       UNION ALL
+       SELECT one.entry_id, one.at, one.kind, one.text, one.actor, one.fulfilment_id, one.data
+       FROM archived_timeline a, jsonb_populate_recordset(NULL::timeline, a.entries) one
+       WHERE a.order_id = :order_id
+       ORDER BY entry_id"""
+)
+
+
 async def list_timeline(tx: AsyncConnection, order_id: str) -> list[TimelineEntry] | None:
-    """Everything that happened, the oldest first; None when there is no such order (it has a first entry)."""
-    query = select(timeline).where(timeline.c.order_id == order_id).order_by(timeline.c.entry_id)
-    rows = (await tx.execute(query)).all()
+    """Everything that happened, the oldest first, archived or not; None when there is no such order (it has a
+    first entry)."""
+    rows = (await tx.execute(_TIMELINE, {"order_id": order_id})).all()
     return [
         TimelineEntry(row.entry_id, row.at, row.kind, row.text, row.actor, row.fulfilment_id, row.data)
         for row in rows

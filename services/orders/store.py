@@ -492,7 +492,7 @@ _SAVE = text(
             hold_until = n.hold_until, undecided_loss_since = n.undecided_loss_since,
             unclaimed_since = n.unclaimed_since, appointment = n.appointment,
             fraud = n.fraud, review_until = n.review_until, changes = n.changes, trial = n.trial,
-            choices = n.choices, erased_at = n.erased_at
+            choices = n.choices, erased_at = n.erased_at, archived_at = NULL
         FROM jsonb_populate_record(NULL::orders, CAST(:head AS jsonb)) n
         WHERE o.order_id = n.order_id AND o.state = :state_before RETURNING 1
     ), created AS (

@@ -104,16 +104,3 @@ document = Table(
     Column("seller", JSONB),
     Column("content", JSONB),
 )
-
-timeline = Table(
-    "timeline",
-    metadata,
-    Column("entry_id", BigInteger, primary_key=True),
-    Column("order_id", Text),
-    _instant("at"),
-    Column("kind", Text),
-    Column("text", Text),
-    Column("actor", Text),
-    Column("fulfilment_id", Text),
-    Column("data", JSONB),
-)

@@ -61,7 +61,11 @@ async def everything(engine: AsyncEngine) -> dict[str, str]:
     """All that is stored, by table; not the first answers to requests, which name no order."""
     names = await rows(engine, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     tables = [row.tablename for row in names if row.tablename != "request"]
-    return {one: str(await rows(engine, f"SELECT t::text FROM {one} t")) for one in tables}
+    # Not the row's own text, which leaves out the middle of a long one.
+    return {
+        one: "\n".join(row.written for row in await rows(engine, f"SELECT t::text AS written FROM {one} t"))
+        for one in tables
+    }
 
 
 def planted_in(stored: dict[str, str], words: Sequence[str] = (*PLANTED, "cus_1", "69002", "Lyon")) -> set[str]:
