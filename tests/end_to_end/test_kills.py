@@ -44,7 +44,10 @@ async def test_every_process_dies_between_two_commits_and_no_order_notices(
         await crowd.verify()
 
 
-@pytest.mark.parametrize("server", ["postgres", "temporal", "payment_provider"])
+@pytest.mark.parametrize(
+    "server",
+    ["postgres", *(pytest.param(one, marks=pytest.mark.attack) for one in ("temporal", "payment_provider"))],
+)
 async def test_a_server_dies_in_the_middle_of_orders_and_none_is_lost(
     stack: SharedStack, hooks: Receiver, server: str
 ) -> None:

@@ -82,7 +82,9 @@ def test_the_first_store_has_it_and_the_others_are_told_in_the_same_call(contest
 
 
 @pytest.mark.parametrize("clicks_again", [True, False], ids=["the store clicks again", "nobody clicks again"])
-@pytest.mark.parametrize("point", DEATHS)
+@pytest.mark.parametrize(
+    "point", [pytest.param(one, marks=() if one == DEATHS[1] else pytest.mark.attack) for one in DEATHS]
+)
 async def test_a_gateway_dies_in_the_middle_of_an_acceptance_and_the_work_is_the_stores_all_the_same(
     stack: SharedStack, contest: Api, point: str, clicks_again: bool
 ) -> None:

@@ -491,7 +491,7 @@ class StockMachine(RuleBasedStateMachine):
 
 
 def test_stock_keeps_its_rules_through_any_life(make_database: MakeDatabase) -> None:
-    live(make_database("inventory"), lives=25, steps=30)
+    live(make_database("inventory"), lives=12, steps=30)
 
 
 @pytest.mark.attack

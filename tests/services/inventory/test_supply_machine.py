@@ -234,7 +234,7 @@ class SupplyMachine(RuleBasedStateMachine):
 
 
 def test_stock_to_come_keeps_its_rules_through_any_life(make_database: MakeDatabase) -> None:
-    live(make_database("inventory"), lives=12, steps=25)
+    live(make_database("inventory"), lives=8, steps=25)
 
 
 @pytest.mark.attack
