@@ -1,7 +1,8 @@
 """Where orders ship from: how often the plan is proved the best, how far it may be off, how long it takes.
 
 Baskets over 60 points with shelf stock (shelves.py), planned one after the other by the whole engine in this
-process, which collects garbage as the planner's does. The exact solver gets the same candidates; it is asked for some of the baskets that split.
+process, which collects garbage as the planner's does. The exact solver gets the same candidates; it is asked for
+some of the baskets that split.
 """
 
 import statistics

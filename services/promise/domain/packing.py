@@ -420,8 +420,8 @@ class _Loose:
         return costs, rest, prices, hope
 
 
-# By loose article: what a unit costs at each leg; what all from here on cost at least, whatever their weight; what a
-# unit is worth; by leg: what all from here on that it could take are worth.
+# By loose article: what a unit costs at each leg; what all from here on cost at least, whatever their weight; what
+# a unit is worth; by leg: what all from here on that it could take are worth.
 _Outlook = tuple[list[list[int]], list[int], list[int], list[list[int]]]
 
 
