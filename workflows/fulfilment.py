@@ -198,20 +198,27 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
         """What is spoiled meanwhile is planned anew, by the order; False also when nothing is left to pack."""
         while (told := await self._first_of("spoiled", "cancelled", "packed")) == "spoiled":
             spoiled = self._spoiled.pop(0)
-            lost = await self._write_off(_to_lines(spoiled.data["lines"]))
+            lost = await self._write_off(
+                _to_lines(spoiled.data["lines"]), _to_lines(spoiled.data.get("unheld", []))
+            )
             if not spoiled.data["left"]:
                 self._all_spoiled = lost
                 return False
             await self._tell_order(lost)
         return told == "packed"
 
-    async def _write_off(self, lines: list[Line]) -> LostUnits:
-        """They are declared unavailable before their hold ends: nobody else is sold what was spoiled."""
+    async def _write_off(self, lines: list[Line], unheld: list[Line]) -> LostUnits:
+        """They are declared unavailable before their hold ends: nobody else is sold what was spoiled.
+
+        `unheld`: of them, what came to a hub.
+        """
         self._spoilings += 1
         step = f"spoiled/{self._spoilings}"
-        for line in lines:
+        held = minus(lines, unheld)
+        for line in held:
             await self._declare(f"{step}/{line.line_number}", line, SPOILED)
-        await self._change_holds(calls.release_hold, step, lines, SPOILED)
+        if held:
+            await self._change_holds(calls.release_hold, step, held, SPOILED)
         return self._lost(lines, SPOILED, held=False)
 
     async def _capture(self, known_by: str) -> bool:

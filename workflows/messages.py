@@ -217,6 +217,8 @@ class Leg:
     waits_until: str = ""
     # The hub that it goes to, or the store at which it is collected; what these have themselves comes with nobody.
     via_point_id: str = ""
+    # Lines whose units go to the hub as they are: what is to be put on them is put on there.
+    plain_lines: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -389,7 +389,7 @@ class OrdersService(Offering):
             mine = [one for one in work.offers if one.point_id in point_ids and one.state in _STANDING]
             if mine:
                 return Work(as_offered(work, mine[0]), None, *of_order)
-        numbers = {line.line_number for line in work.lines}
+        numbers = {line.line_number for line in work.lines if line.personalisations}
         texts = tuple(one for one in view.buyer.personalisations if one.line_number in numbers)
         if work.joins:
             # What goes to a hub has no business with the customer's address.

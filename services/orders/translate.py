@@ -205,6 +205,7 @@ def _to_leg(one: pb.PlannedLeg, path: str) -> Leg:
         hand_over_from=times.field_or_none(one, "hand_over_from"),
         waits_until=times.field_or_none(one, "waits_until"),
         via_point_id=one.via_point_id,
+        plain_lines=tuple(one.plain_lines),
     )
 
 

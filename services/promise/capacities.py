@@ -14,6 +14,7 @@ from services.promise.domain import takings
 from services.promise.domain.calendars import HORIZON_DAYS
 from services.promise.domain.capacity import Capacity, Counter, Limit, Limits, SetLimit
 from services.promise.domain.network import CONSOLIDATION, PlanRequest, Point, StockSlice
+from services.promise.domain.personalising import done_at, needs_of
 from services.promise.domain.plans import Decision
 from services.promise.domain.takings import LegPlace, Taking
 from services.promise.replica import StockReplica
@@ -124,7 +125,12 @@ class Capacities:
         """What has room for a question, with what is given back for it: one look at hubs and points with stock."""
         holders = {point_id for by_point in stock.positions.values() for point_id in by_point}
         if request.may_consolidate:
-            holders |= {point.point_id for point in stock.points.values() if CONSOLIDATION in point.capabilities}
+            needs = needs_of(stock.items, request.lines)
+            holders |= {
+                point.point_id
+                for point in stock.points.values()
+                if CONSOLIDATION in point.capabilities or done_at(needs, point)
+            }
         limited = sorted(
             point_id for point_id in holders & stock.points.keys() if limits.touch(stock.points[point_id])
         )

@@ -476,7 +476,13 @@ def leg_proto(leg: p.Leg) -> pb.Leg:
         carrier_id=leg.carrier_id,
         service_id=leg.service_id,
         lines=[
-            pb.LegLine(line_number=ln.line_number, sku=ln.sku, quantity=ln.quantity, supply_id=ln.supply_id)
+            pb.LegLine(
+                line_number=ln.line_number,
+                sku=ln.sku,
+                quantity=ln.quantity,
+                supply_id=ln.supply_id,
+                plain=ln.plain,
+            )
             for ln in leg.lines
         ],
         window=_window(leg.window),

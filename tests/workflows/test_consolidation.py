@@ -9,7 +9,7 @@ from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.test_unwind import EACH_RECOVERABLE, _ends, _with_help
-from tests.workflows.world import FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
+from tests.workflows.world import BESIDE, ENGRAVED, FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HANDED_OVER = orders.FULFILMENT_STATE_HANDED_OVER
@@ -42,9 +42,9 @@ async def _balance(world: World, sku: str, point: str) -> tuple[int, int]:
     return next(((row.on_hand, row.reserved) for row in rows if row.point_id == point), (0, 0))
 
 
-async def _comes_to_stock(world: World, sku: str) -> None:
+async def _comes_to_stock(world: World, sku: str, hub: str = NEAR) -> None:
     async def look() -> bool:
-        return await _balance(world, sku, NEAR) == (1, 0)
+        return await _balance(world, sku, hub) == (1, 0)
 
     await until(look, f"{sku} in the stock of the hub")
 
@@ -167,6 +167,46 @@ async def test_a_hub_that_does_not_take_the_work_is_asked_again_when_a_person_sa
     await _sent_from_hub(world, order_id)
     assert await world.ended(order_id) == "CLOSED"
     await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 1})
+
+
+async def _engraved(world: World, units: dict[str, int]) -> tuple[str, str]:
+    """An order of one unit with a name on it."""
+    sku = await world.stock(units)
+    recorded = await world.record({sku: 1}, channel="meeting", engraved="Zoé")
+    placement = await world.place(recorded)
+    assert placement is not None
+    assert placement.state == "validated", placement
+    return sku, recorded.order.order_id
+
+
+async def test_what_lies_where_nobody_engraves_goes_to_a_point_that_does_and_leaves_there(world: World) -> None:
+    async def lived() -> None:
+        sku, order_id = await _engraved(world, {NEAR: 1})
+        parcel = await world.send_on(order_id, NEAR)
+        assert not parcel.lines[0].personalisations
+        seen = await world.orders.GetFulfilment(orders.GetFulfilmentRequest(fulfilment_id=parcel.fulfilment_id))
+        assert (seen.hub_point_id, list(seen.texts)) == (BESIDE, [])
+        await world.arrive(parcel)
+        work = await world.pick(await world.accept(order_id))
+        assert (work.point_id, list(work.lines[0].personalisations)) == (BESIDE, [ENGRAVED.name])
+        assert (await world.order(order_id)).fine_status == "in preparation"
+        seen = await world.orders.GetFulfilment(orders.GetFulfilmentRequest(fulfilment_id=work.fulfilment_id))
+        assert [one.text for one in seen.texts] == ["Zoé"]
+        work = await world.pack(await world.engrave(work))
+        await world.parcel_paid(work.fulfilment_id)
+        await world.deliver(await world.hand_over(work))
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=ONE, sold={sku: 1})
+
+    async def cancelled() -> None:
+        """Before anything is on it, it is anybody's."""
+        sku, order_id = await _engraved(world, {NEAR: 1})
+        await world.arrive(await world.send_on(order_id, NEAR))
+        await world.cancel(order_id)
+        await _ends(world, order_id, "CANCELLED")
+        await _comes_to_stock(world, sku, BESIDE)
+
+    await asyncio.gather(lived(), cancelled())
 
 
 @pytest.mark.parametrize("fault", EACH_RECOVERABLE)

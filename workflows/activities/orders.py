@@ -347,6 +347,7 @@ def to_leg(leg: Leg) -> pb.PlannedLeg:
         hand_over_from=instant_or_none(leg.hand_over_from),
         waits_until=instant_or_none(leg.waits_until),
         via_point_id=leg.via_point_id,
+        plain_lines=leg.plain_lines,
     )
 
 

@@ -143,4 +143,5 @@ def leg_of(leg: pb.Leg) -> Leg:
         hand_over_from=text_or_empty(leg, "hand_over_from"),
         waits_until=text_or_empty(leg, "waits_until"),
         via_point_id=leg.via_point_id,
+        plain_lines=sorted({line.line_number for line in leg.lines if line.plain}),
     )

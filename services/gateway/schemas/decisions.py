@@ -37,6 +37,7 @@ class LegUnits(PlannedUnits):
     """Units of a line that a leg takes."""
 
     supply_id: str = Field("", description="The delivery to come that they come with; empty when they are there")
+    plain: bool = Field(False, description="What is to be put on them is put on at the hub that they go to")
 
 
 class LegBoxView(Shown):

@@ -110,7 +110,7 @@ def receive(order: Order, work: Fulfilment, arrived: Sequence[Arrived], actor: s
     if not is_wanted:
         text = f"{hub.point_id} received {_count(good)} that the order does not wait for any more."
         decision = told(order, here, "received", text, as_of, actor=actor, facts={"received": _facts(work, good)})
-        back = _units_back(decision.order, hub.point_id, work.fulfilment_id, work.lines, good, as_of)
+        back = _units_back(decision.order, hub.point_id, work.fulfilment_id, _unmarked(work.lines), good, as_of)
         return replace(decision, happenings=(*decision.happenings, *back))
     missing = Counter({line.line_number: line.quantity for line in work.lines}) - good
     decision = _received(order, here, hub, good, as_of)
@@ -199,13 +199,22 @@ def _following(order: Order, hub: Fulfilment, as_of: datetime) -> Fulfilment:
 
 
 def _lines_at(order: Order, hub: Fulfilment) -> tuple[FulfilmentLine, ...]:
-    """All that the work has. What came was personalised where it came from."""
+    """All that the work has. What came was personalised where it came from, or is personalised here."""
     here = in_fulfilment(order.ranges, hub.fulfilment_id)
     own = counted_ranges(one for one in here if one.state is not UnitState.RECEIVED)
+    done_here = {*own, *_came_plain(order, hub)}
     return tuple(
-        line if own[line.line_number] else replace(line, personalisations=())
+        line if line.line_number in done_here else replace(line, personalisations=())
         for line in lines_of(order.content, counted_ranges(here))
     )
+
+
+def _came_plain(order: Order, hub: Fulfilment) -> set[int]:
+    """Lines on whose units nothing was put where they came from, though something is to be: the hub does it."""
+    here = {one.fulfilment_id for one in _at_hub(order, hub)}
+    personal = {line.line_number for line in order.content.lines if line.personalisations}
+    sent = (line for work in order.fulfilments if work.joins in here for line in work.lines)
+    return {line.line_number for line in sent if not line.personalisations} & personal
 
 
 # -- waiting ----------------------------------------------------------------------------------------------
@@ -297,9 +306,11 @@ def units_back(order: Order, work: Fulfilment, as_of: datetime) -> tuple[Happeni
 
 
 def to_stock(order: Order, work: Fulfilment, counts: Mapping[int, int], as_of: datetime) -> tuple[Happening, ...]:
-    """The same for so many of its units, by line number."""
+    """The same for so many of its units, by line number; not for those that have something on them."""
+    plain = set() if work.personalising_since else _came_plain(order, work)
     lines = lines_of(order.content, counts)
-    return _units_back(order, work.point_id, work.fulfilment_id, lines, counts, as_of)
+    free = [line for line in lines if line.line_number in plain or not line.personalisations]
+    return _units_back(order, work.point_id, work.fulfilment_id, free, counts, as_of)
 
 
 def returned_to_sender(order: Order, work: Fulfilment, at: datetime) -> Decision:
@@ -310,8 +321,13 @@ def returned_to_sender(order: Order, work: Fulfilment, at: datetime) -> Decision
     text = f"The parcel for the hub came back to {work.point_id}: {units_in_words(work.lines)}."
     facts = {"received": [], "missing": unit_facts(work.lines)}
     decision = told(without_place(order, work), back, "received", text, at, facts=facts)
-    stock = _units_back(order, work.point_id, work.fulfilment_id, work.lines, units, at)
+    stock = _units_back(order, work.point_id, work.fulfilment_id, _unmarked(work.lines), units, at)
     return replace(decision, happenings=(*decision.happenings, *stock))
+
+
+def _unmarked(lines: Sequence[FulfilmentLine]) -> list[FulfilmentLine]:
+    """What has something on it is nobody else's, and stays out of stock."""
+    return [line for line in lines if not line.personalisations]
 
 
 def _units_back(
@@ -322,12 +338,11 @@ def _units_back(
     counts: Mapping[int, int],
     as_of: datetime,
 ) -> tuple[Happening, ...]:
-    """A story puts them to stock; what has something on it is nobody else's, and stays out of it."""
-    marked = {line.line_number for line in order.content.lines if line.personalisations}
+    """A story puts them to stock."""
     units = [
         Units(line.line_number, line.sku, counts[line.line_number])
         for line in lines
-        if counts.get(line.line_number) and line.line_number not in marked
+        if counts.get(line.line_number)
     ]
     if not units:
         return ()

@@ -528,6 +528,8 @@ class Leg:
     via_point_id: str = ""
     # It is the hub's: its own units, with what the others bring.
     consolidates: bool = False
+    # Lines whose units go to the hub as they are: what is to be put on them is put on there.
+    plain_lines: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -538,7 +540,7 @@ class FulfilmentLine:
     sku: str
     quantity: int
     title: str
-    # As of the line.
+    # As of the line; none where somebody else puts them on.
     personalisations: tuple[str, ...] = ()
     # Of units that are given instead of another article: the one that was ordered.
     ordered_sku: str = ""

@@ -4,7 +4,7 @@ What was begun cannot be taken back: such a unit is nobody else's any more. What
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from services.orders.domain import consolidating, holds
 from services.orders.domain.fulfilment import check_not_cancelled, in_work, moved, told
 from services.orders.domain.model import Decision, Fulfilment, FulfilmentLine, Order, Units
 from services.orders.domain.plan import lines_of, unit_facts, units_in_words
-from services.orders.domain.ranges import take
+from services.orders.domain.ranges import LineRange, take
 from services.orders.domain.states import CAPTURE_SETTLED, OPEN_FULFILMENT, FulfilmentState, UnitState
 
 
@@ -78,7 +78,10 @@ def spoil(order: Order, work: Fulfilment, spoiled: Sequence[Units], actor: str, 
         for one in work.lines
         if one.quantity > counts[one.line_number]
     )
-    ranges = take(order.ranges, counts, in_work(work), UnitState.UNPLACED, work.replaces)
+    # At a hub those of its own stock come first, as in a pick: what came from others is held nowhere.
+    came = counts - consolidating.own_units(order, work)
+    ranges = take(order.ranges, counts - came, _own(work), UnitState.UNPLACED, work.replaces)
+    ranges = take(ranges, came, in_work(work), UnitState.UNPLACED, work.replaces)
     after = (
         replace(work, lines=left)
         if left
@@ -87,7 +90,13 @@ def spoil(order: Order, work: Fulfilment, spoiled: Sequence[Units], actor: str, 
     gone = lines_of(order.content, counts)
     text = f"{work.point_id} spoiled {units_in_words(gone)}: planned anew."
     facts = {"lines": unit_facts(gone), "left": unit_facts(left)}
+    if came:
+        facts["unheld"] = unit_facts(lines_of(order.content, came))
     return told(replace(order, ranges=ranges), after, "spoiled", text, as_of, actor=actor, facts=facts)
+
+
+def _own(work: Fulfilment) -> Callable[[LineRange], bool]:
+    return lambda one: one.fulfilment_id == work.fulfilment_id and one.state is not UnitState.RECEIVED
 
 
 def _check_spoiled(work: Fulfilment, spoiled: Sequence[Units]) -> Counter[int]:

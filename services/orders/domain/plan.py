@@ -40,6 +40,8 @@ def check_legs(content: Content, legs: Sequence[Leg]) -> None:
             raise InvalidArgument(f"legs[{i}].lines", "a leg has at least one line")
         if leg.waits_until is None and any(one.supply_id for one in leg.lines):
             raise InvalidArgument(f"legs[{i}].waits_until", "a leg with units to come says when they are due")
+        if leg.plain_lines and (leg.via_point_id in ("", leg.point_id) or content.is_collected):
+            raise InvalidArgument(f"{path}.plain_lines", "only what goes to a hub is personalised there")
         check_units(content, leg.lines, f"{path}.lines")
 
 
@@ -126,7 +128,7 @@ def _fulfilment(
         carrier_id=leg.carrier_id,
         service_id=leg.service_id,
         state=FulfilmentState.PLANNED,
-        lines=lines_of(order.content, counted(leg.lines)),
+        lines=_as_prepared(lines_of(order.content, counted(leg.lines)), leg),
         hand_over_by=hand_over_by,
         round=round_,
         position=position,
@@ -140,6 +142,11 @@ def _fulfilment(
         consolidates=leg.consolidates,
         locker=Locker() if order.content.is_for_locker and not leg.carrier_id else None,
     )
+
+
+def _as_prepared(lines: tuple[FulfilmentLine, ...], leg: Leg) -> tuple[FulfilmentLine, ...]:
+    """Nothing is put on what goes to a hub as it is."""
+    return tuple(replace(one, personalisations=()) if one.line_number in leg.plain_lines else one for one in lines)
 
 
 def _awaited(order: Order, leg: Leg) -> tuple[AwaitedUnits, ...]:

@@ -19,9 +19,11 @@ from services.promise.domain.ground import Ground
 from services.promise.domain.hubs import Meeting, Onward, hubs, inbound, onwards
 from services.promise.domain.levels import boxless
 from services.promise.domain.modes import TERMS
-from services.promise.domain.network import Limits, PlanRequest
+from services.promise.domain.network import SHIP_FROM_STORE, Limits, PlanRequest, PointType
 from services.promise.domain.offers import Offers
+from services.promise.domain.personalising import done_at
 from services.promise.domain.plans import AskedHub, Consolidating, HubVerdict, Outcome, Plan
+from services.promise.domain.question import wanted_units
 from services.promise.domain.reasons import unplanned
 from services.promise.domain.rulesets import NO_RULE, Ruleset, Strictness
 from services.promise.domain.search import search
@@ -64,6 +66,30 @@ def is_asked(request: PlanRequest, ruleset: Ruleset, direct: Outcome) -> bool:
 
 def with_hubs(asked: Asked, direct: Outcome, budget_steps: int) -> Outcome:
     """The answer with what meeting at a hub makes better: more units sent, or the same for less."""
+    unfinished = {} if direct.is_complete else _unfinished(asked)
+    if unfinished:
+        found = _with_hubs(replace(asked, stocked={**asked.stocked, **unfinished}), direct, budget_steps)
+        if found.plans != direct.plans:
+            return found
+    return _with_hubs(asked, direct, budget_steps)
+
+
+def _unfinished(asked: Asked) -> dict[str, int]:
+    """More units of articles that something is to be put on: those at points that cannot, while others can."""
+    points, needs = asked.snapshot.stock.points.values(), asked.ground.needs
+    done = frozenset(sku for point in points for sku in done_at(needs, point))
+    if not done:
+        return {}
+    wanted = wanted_units(asked.snapshot.stock, asked.request)
+    left = {sku: need for sku, need in needs.items() if sku not in done}
+    anywhere = Ground(asked.snapshot, asked.request, asked.ruleset, wanted, left)
+    ships = [one for one in points if one.type is not PointType.STORE or SHIP_FROM_STORE in one.capabilities]
+    shelves = [anywhere.shelf(point, is_counter=False).units for point in ships]
+    there = {sku: min(wanted[sku], sum(units.get(sku, 0) for units in shelves)) for sku in done}
+    return {sku: units for sku, units in there.items() if units > asked.stocked[sku]}
+
+
+def _with_hubs(asked: Asked, direct: Outcome, budget_steps: int) -> Outcome:
     served = _served(asked, direct)
     is_more = served != asked.stocked
     if not any(asked.stocked.values()) or (not is_more and len(direct.plans[0].legs) == 1):
@@ -98,7 +124,8 @@ def _levels(asked: Asked, meeting: Meeting) -> Iterator[Strictness]:
     """For what is not sent whole without hubs: from the strictest to all there is."""
     points = meeting.snapshot.stock.points.values()
     tiers = sorted({asked.ruleset.tier(point.type) for point in points})
-    has_buffers = any(meeting.ground.shelf(point, is_counter=False).kept_back for point in points)
+    anywhere = meeting.ground_without(frozenset(meeting.ground.needs))
+    has_buffers = any(anywhere.shelf(point, is_counter=False).kept_back for point in points)
     for tier in tiers if has_buffers else tiers[:-1]:
         yield Strictness(tier, keeps_buffers=True)
     yield NO_RULE
@@ -128,7 +155,7 @@ def _meeting(asked: Asked, direct: Outcome, *, is_more: bool) -> Meeting | None:
         request = replace(request, limits=Limits(latest, best.price))
     if len(units) < len(asked.stocked):
         ground = Ground(asked.snapshot, request, asked.ruleset, units)
-    return Meeting(asked.snapshot, request, asked.ruleset, consolidation, units, place, ground)
+    return Meeting(asked.snapshot, request, asked.ruleset, consolidation, units, place, ground, is_more)
 
 
 class _Search:
@@ -255,8 +282,9 @@ class _Search:
         """What all units cost at least beside carriage."""
         meeting = self._meeting
         least = dict.fromkeys(self._skus, 0)
+        anywhere = meeting.ground_without(frozenset(meeting.ground.needs))
         for point in meeting.snapshot.stock.points.values():
-            for sku, costs in meeting.ground.shelf(point, is_counter=False).unit_costs.items():
+            for sku, costs in anywhere.shelf(point, is_counter=False).unit_costs.items():
                 least[sku] = min(least[sku], costs.total)
         return sum(least[sku] * units for sku, units in meeting.units.items())
 

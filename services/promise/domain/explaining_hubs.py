@@ -22,11 +22,16 @@ def leg(told: Told, plan: Plan, found: Leg) -> Sentence:
     if not found.carrier_id:
         return Sentence("LEG_OF_HUB", f"{found.point_id} adds {articles} of its own.", facts)
     there = w.instant(found.window.end, _zone(told, found.via_point_id))
+    plain = tuple(dict.fromkeys(line.sku for line in found.lines if line.plain))
+    done = f", where {w.listed(plain, ARTICLES_TOLD)} is personalised" if plain else ""
     return Sentence(
         "LEG_TO_HUB",
         f"{told.name(found.point_id, found.distance_kilometres)} sends {articles} to {found.via_point_id}, "
-        f"{_carriage(told, plan, found)}; it is there by {there}.",
-        facts | _sent(found) | {"there_by": w.iso(found.window.end)},
+        f"{_carriage(told, plan, found)}; it is there by {there}{done}.",
+        facts
+        | _sent(found)
+        | {"there_by": w.iso(found.window.end)}
+        | ({"plain": " ".join(plain)} if plain else {}),
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from services.promise.domain.calendars import Begin, PointCalendar
 from services.promise.domain.network import PlanRequest, Point, Position
-from services.promise.domain.personalising import needs_of
+from services.promise.domain.personalising import Needs, needs_of
 from services.promise.domain.rulesets import Ruleset
 from services.promise.domain.shelves import Shelf, Shelves
 from services.promise.domain.snapshot import Snapshot
@@ -26,10 +26,16 @@ class Ground:
     """Of questions that differ in mode, destination, appointment and limits alone."""
 
     def __init__(
-        self, snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, demand: Mapping[str, int]
+        self,
+        snapshot: Snapshot,
+        request: PlanRequest,
+        ruleset: Ruleset,
+        demand: Mapping[str, int],
+        needs: Needs | None = None,
     ) -> None:
+        """`needs`: what points must be able to do, where that is not all that is to be put on the articles."""
         self.points = snapshot.calendars.columns(snapshot.stock.points)
-        self.needs = needs_of(snapshot.stock.items, request.lines)
+        self.needs = needs_of(snapshot.stock.items, request.lines) if needs is None else needs
         self.shelves = Shelves(snapshot.stock, request, ruleset, demand, self.points, self.needs)
         self._capacity = snapshot.capacity
         self._known_shelves: dict[tuple[str, bool], Shelf] = {}

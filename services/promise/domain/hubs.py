@@ -1,10 +1,11 @@
 """Points at which parcels meet, and how what met there goes on to the customer as one shipment (SPEC RTE-8).
 
-Knows a hub and a service from there; which parcels meet is chosen by `consolidating.py`.
+Knows a hub and a service from there; which parcels meet is chosen by `consolidating.py`. What a hub can put on
+articles is put on there, wherever their units lie: only the last point that prepares them must be able to.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -26,7 +27,7 @@ from services.promise.domain.network import (
     ZoneTerms,
 )
 from services.promise.domain.offers import Offer, Offers, appointment_of
-from services.promise.domain.personalising import minutes_of
+from services.promise.domain.personalising import done_at, minutes_of
 from services.promise.domain.rates import Step
 from services.promise.domain.rulesets import Consolidation, Ruleset
 from services.promise.domain.snapshot import Place, Snapshot, place_at
@@ -45,7 +46,10 @@ class Departure:
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """A basket that is to meet at a hub: what is asked, in which units, and where the customer is."""
+    """A basket that is to meet at a hub: what is asked, in which units, and where the customer is.
+
+    `is_needed`: without one fewer units could be sent.
+    """
 
     snapshot: Snapshot
     request: PlanRequest
@@ -54,6 +58,25 @@ class Meeting:
     units: Mapping[str, int]
     place: Place
     ground: Ground
+    is_needed: bool = False
+    _grounds: dict[frozenset[str], Ground] = field(default_factory=dict, compare=False)
+
+    def done_at(self, hub: Point) -> frozenset[str]:
+        """The articles that the hub personalises."""
+        return done_at(self.ground.needs, hub)
+
+    def ground_of(self, hub: Point) -> Ground:
+        """As it is for what goes to a hub: from where that does not do it, each point must be able to."""
+        return self.ground_without(self.done_at(hub))
+
+    def ground_without(self, done: frozenset[str]) -> Ground:
+        """With these articles at any point, whatever it can do."""
+        if not done:
+            return self.ground
+        if done not in self._grounds:
+            needs = {sku: need for sku, need in self.ground.needs.items() if sku not in done}
+            self._grounds[done] = Ground(self.snapshot, self.request, self.ruleset, self.units, needs)
+        return self._grounds[done]
 
     @property
     def weight_grams(self) -> int:
@@ -68,13 +91,14 @@ class Meeting:
 def hubs(meeting: Meeting) -> list[tuple[int, Point]]:
     """The points that are able to join parcels and were not ruled out; what each costs before weight and room.
 
-    The least first, and of those the nearest.
+    Where it is needed also those that can personalise some. The least first, and of those the nearest.
     """
     excluded = {one.point_id for one in meeting.request.exclusions if not one.sku}
     found: list[tuple[int, float, str]] = []
     points, rules = meeting.snapshot.stock.points, meeting.ruleset
     for point_id, point in points.items():
-        if CONSOLIDATION in point.capabilities and point_id not in excluded:
+        is_able = CONSOLIDATION in point.capabilities or (meeting.is_needed and meeting.done_at(point))
+        if is_able and point_id not in excluded:
             kilometres = meeting.ground.kilometres(point, meeting.place.area.position)
             cost = rules.preparation_cost(point.type) + rules.priority_cost(point.type)
             found.append((cost + rules.distance_cost(kilometres), kilometres, point_id))
@@ -104,9 +128,10 @@ class Onward:
         )
         self._known: dict[datetime, Departure | None] = {}
         self.start = start_of(meeting.request, TERMS[meeting.request.mode])
-        # With all that is to be put on what it has itself.
-        own = meeting.ground.shelf(hub, is_counter=False).units
-        self._handling = timedelta(minutes=hub.handling_minutes + minutes_of(meeting.ground.needs, own))
+        # With all that is to be put on what it has itself, and on what is brought there for that.
+        self.personalises = meeting.done_at(hub)
+        here = self.personalises.union(meeting.ground.shelf(hub, is_counter=False).units)
+        self._handling = timedelta(minutes=hub.handling_minutes + minutes_of(meeting.ground.needs, here))
         # What it costs whatever meets there; its own room as on the day on which it could begin at once.
         self.shipping_cost = self.parcels.cost_minor - self.parcels.packaging_minor
         self.packaging_cost = self.parcels.packaging_minor
@@ -117,6 +142,12 @@ class Onward:
         if (first := self.departure(self.start)) is not None:
             days = (*first.begin.passed, first.begin.day)
             self.capacity_cost = self._places.capacity.pressure(hub, days, rules.capacity_pressure_minor)
+
+    @property
+    def personal_lines(self) -> frozenset[int]:
+        """On whose units the hub puts something."""
+        lines = self._meeting.request.lines
+        return frozenset(one.line_number for one in lines if one.personalisations and one.sku in self.personalises)
 
     @property
     def id(self) -> tuple[str, str, str]:
@@ -250,5 +281,5 @@ def inbound(meeting: Meeting, hub: Point) -> list[Candidate]:
     )
     without_hub = replace(snapshot, stock=replace(snapshot.stock, points=others))
     rules = replace(meeting.ruleset, max_delivery_days=0)
-    gatherer = Gatherer(without_hub, asked, rules, meeting.units, place_at(hub), meeting.ground)
+    gatherer = Gatherer(without_hub, asked, rules, meeting.units, place_at(hub), meeting.ground_of(hub))
     return gatherer.gather().candidates

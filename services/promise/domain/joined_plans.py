@@ -1,6 +1,7 @@
 """Plans whose legs meet at a hub: what each leg brings, and what goes on from there."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from services.promise.domain import carbon
 from services.promise.domain.candidates import Candidate
@@ -56,6 +57,8 @@ def _parts(lines: LineFiller, units: Mapping[str, int]) -> tuple[LegLine, ...]:
 
 
 def _leg(onward: Onward, leg: Candidate, arrival: Window, lines: tuple[LegLine, ...], parcels: Parcels) -> Leg:
+    personal = onward.personal_lines
+    lines = tuple(replace(one, plain=True) if one.line_number in personal else one for one in lines)
     return Leg(
         point_id=leg.point.point_id,
         carrier_id=leg.carrier_id,

@@ -1,6 +1,7 @@
 """What is to be put on articles before they are packed: which points can, and how long it takes (SPEC ORD-6).
 
-Units of an article of which any is personalised are all sent from points that can: they lie on one shelf.
+Units of an article of which any is personalised are all sent from points that can: they lie on one shelf. To a hub
+that can they are sent from any point, and personalised there.
 """
 
 from collections.abc import Iterable, Mapping
@@ -58,6 +59,11 @@ def incomplete(items: Mapping[str, Item], request: PlanRequest) -> tuple[Unplann
             reason = "PERSONALISATION_REQUIRED"
             found.append(Unplanned(line.line_number, line.sku, line.quantity, reason, missing))
     return tuple(found)
+
+
+def done_at(needs: Needs, point: Point) -> frozenset[str]:
+    """The articles that the point personalises when they are brought there; not what any point can do."""
+    return frozenset(sku for sku, need in needs.items() if need.capabilities and need.is_met_by(point))
 
 
 def minutes_of(needs: Needs, skus: Iterable[str]) -> int:

@@ -21,12 +21,16 @@ from services.promise.domain.network import (
 
 @dataclass(frozen=True, slots=True)
 class LegLine:
-    """Units of an order line that a leg takes. `supply_id`: the delivery that they come with; empty: the shelf."""
+    """Units of an order line that a leg takes. `supply_id`: the delivery that they come with; empty: the shelf.
+
+    `plain`: of what goes to a hub: what is to be put on them is put on there.
+    """
 
     line_number: int
     sku: str
     quantity: int
     supply_id: str = ""
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

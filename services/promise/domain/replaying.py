@@ -220,13 +220,13 @@ def _untied(plan: Plan, sku: str) -> Plan:
 
 
 def _merged(lines: Sequence[LegLine], sku: str) -> Iterable[LegLine]:
-    units: dict[tuple[int, str, str], int] = {}
+    units: dict[tuple[int, str, str, bool], int] = {}
     for line in lines:
-        key = (line.line_number, sku if line.sku == _TIED else line.sku, line.supply_id)
+        key = (line.line_number, sku if line.sku == _TIED else line.sku, line.supply_id, line.plain)
         units[key] = units.get(key, 0) + line.quantity
     return (
-        LegLine(number, its_sku, quantity, supply_id)
-        for (number, its_sku, supply_id), quantity in sorted(units.items())
+        LegLine(number, its_sku, quantity, supply_id, plain)
+        for (number, its_sku, supply_id, plain), quantity in sorted(units.items())
     )
 
 

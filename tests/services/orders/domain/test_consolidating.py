@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kit.errors import FailedPrecondition, InvalidArgument
 from services.orders.changing import judged
-from services.orders.domain import amending, capture, consolidating, fulfilment, holds, parcels
+from services.orders.domain import amending, capture, consolidating, fulfilment, holds, parcels, personalising
 from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome
 from services.orders.domain.consolidating import Arrived
@@ -513,3 +513,77 @@ def test_no_unit_is_lost_or_made_and_what_leaves_the_stock_of_the_hub_is_what_it
     assert counted_ranges(order.ranges) == {1: total}
     assert counts(order).get("shipped", 0) == count
     assert unplaced(order, "").total() == total - count
+
+
+# -- personalised at the hub ------------------------------------------------------------------------------
+
+
+NAME = ("engraved_name",)
+
+
+def plain_to_hub(*units: tuple[int, int]) -> Leg:
+    return replace(to_hub(*units), plain_lines=tuple(number for number, _ in units))
+
+
+def come_plain() -> Order:
+    """Two units, sent to the hub as they are, and there."""
+    return arrive(sent(meeting(plain_to_hub((1, 2)), units=2, personalisations=NAME)), 2).order
+
+
+def picked_at_hub(order: Order, at: datetime = NOON + DAY) -> Order:
+    order = taken(order, HUB, at)
+    work = work_of(order, HUB)
+    units = found(*((one.line_number, one.quantity) for one in work.lines))
+    return done(fulfilment.record_pick(order, work, units, "anna", at))
+
+
+def test_what_goes_to_a_hub_as_it_is_has_its_name_put_on_there() -> None:
+    order = meeting(plain_to_hub((1, 2)), units=2, personalisations=NAME)
+    assert [one.personalisations for one in work_of(order, LYON).lines] == [()]
+    assert fine_status(sent(order)) == "to consolidate"
+    order = picked_at_hub(arrive(sent(order), 2).order)
+    hub = work_of(order, HUB)
+    assert [one.personalisations for one in hub.lines] == [NAME]
+    with pytest.raises(FailedPrecondition, match="NOT_PERSONALISED"):
+        fulfilment.close_parcel(order, hub, 900, "anna", NOON + DAY)
+    assert fine_status(order) == "in preparation"
+    order = done(personalising.begin(order, hub, "anna", NOON + DAY))
+    order = done(personalising.complete(order, work_of(order, HUB), "anna", NOON + DAY))
+    order = done(fulfilment.close_parcel(order, work_of(order, HUB), 900, "anna", NOON + DAY))
+    assert fine_status(order) == "prepared"
+
+
+def test_only_what_goes_to_a_hub_is_personalised_elsewhere() -> None:
+    for chosen in (replace(leg((1, 1)), plain_lines=(1,)), replace(to_hub((1, 1), point=HUB), plain_lines=(1,))):
+        with pytest.raises(InvalidArgument) as caught:
+            accepted(recorded(line(1, 1)), chosen)
+        assert caught.value.facts["field"] == "legs[0].plain_lines"
+
+
+def test_until_the_hub_has_begun_it_goes_to_stock_when_the_order_is_cancelled() -> None:
+    def cancelled(order: Order) -> list[str]:
+        return kinds(judged(life.request_cancellation(order, "", "ines", NOON + DAY)))
+
+    assert consolidating.UNITS_BACK in cancelled(come_plain())
+    picked = picked_at_hub(come_plain())
+    assert consolidating.UNITS_BACK in cancelled(picked)
+    begun = done(personalising.begin(picked, work_of(picked, HUB), "anna", NOON + DAY))
+    assert consolidating.UNITS_BACK not in cancelled(begun)
+    on_its_way = sent(meeting(plain_to_hub((1, 2)), units=2, personalisations=NAME))
+    gone = judged(life.request_cancellation(on_its_way, "", "ines", NOON)).order
+    back = told(arrive(gone, 2), consolidating.UNITS_BACK)
+    assert [one["quantity"] for one in back.facts["lines"]] == [2]
+
+
+def test_what_a_hub_spoils_of_what_came_is_held_nowhere_and_its_own_comes_first() -> None:
+    order = meeting(plain_to_hub((1, 1)), at_hub((1, 1)), units=2, personalisations=NAME)
+    order = picked_at_hub(arrive(sent(order), 1).order)
+    order = done(personalising.begin(order, work_of(order, HUB), "anna", NOON + DAY))
+
+    def spoiled(units: int) -> Decision:
+        return judged(personalising.spoil(order, work_of(order, HUB), found((1, units)), "anna", NOON + DAY))
+
+    assert "unheld" not in told(spoiled(1), "fulfilment.spoiled").facts
+    both = spoiled(2)
+    assert [one["quantity"] for one in told(both, "fulfilment.spoiled").facts["unheld"]] == [1]
+    assert unplaced(both.order, "")[1] == 2

@@ -3635,6 +3635,7 @@ class PlannedLeg(_message.Message):
     HAND_OVER_FROM_FIELD_NUMBER: _builtins.int
     WAITS_UNTIL_FIELD_NUMBER: _builtins.int
     VIA_POINT_ID_FIELD_NUMBER: _builtins.int
+    PLAIN_LINES_FIELD_NUMBER: _builtins.int
     point_id: _builtins.str
     carrier_id: _builtins.str
     service_id: _builtins.str
@@ -3666,6 +3667,10 @@ class PlannedLeg(_message.Message):
     def waits_until(self) -> _timestamp_pb2.Timestamp:
         """When the last of its units to come are due; absent when all are there."""
 
+    @_builtins.property
+    def plain_lines(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of what goes to a hub: lines whose units leave as they are. What is to be put on them is put on at the hub."""
+
     def __init__(
         self,
         *,
@@ -3681,10 +3686,11 @@ class PlannedLeg(_message.Message):
         hand_over_from: _timestamp_pb2.Timestamp | None = ...,
         waits_until: _timestamp_pb2.Timestamp | None = ...,
         via_point_id: _builtins.str = ...,
+        plain_lines: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "point_id", b"point_id", "service_id", b"service_id", "via_point_id", b"via_point_id", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "hand_over_by", b"hand_over_by", "hand_over_from", b"hand_over_from", "latest_start", b"latest_start", "lines", b"lines", "next_hand_over_by", b"next_hand_over_by", "next_window", b"next_window", "plain_lines", b"plain_lines", "point_id", b"point_id", "service_id", b"service_id", "via_point_id", b"via_point_id", "waits_until", b"waits_until", "window", b"window"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1187,11 +1187,14 @@ class LegLine(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
     SUPPLY_ID_FIELD_NUMBER: _builtins.int
+    PLAIN_FIELD_NUMBER: _builtins.int
     line_number: _builtins.int
     sku: _builtins.str
     quantity: _builtins.int
     supply_id: _builtins.str
     """The expected delivery that the units come with; empty: they are on the shelf."""
+    plain: _builtins.bool
+    """Of what goes to a hub: what is to be put on the units is put on there, and not where they come from."""
     def __init__(
         self,
         *,
@@ -1199,10 +1202,11 @@ class LegLine(_message.Message):
         sku: _builtins.str = ...,
         quantity: _builtins.int = ...,
         supply_id: _builtins.str = ...,
+        plain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "quantity", b"quantity", "sku", b"sku", "supply_id", b"supply_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["line_number", b"line_number", "plain", b"plain", "quantity", b"quantity", "sku", b"sku", "supply_id", b"supply_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
