@@ -59,6 +59,7 @@ from workflows.messages import (
     ReserveRequest,
     Restock,
     SavedMeansRequest,
+    WaitingHub,
 )
 from workflows.offer_messages import (
     Candidate,
@@ -246,6 +247,11 @@ async def record_supply(request: SupplyStep) -> list[SupplyShare]:
 async def work_lines(request: FulfilmentStep) -> list[Line]:
     """orders: what is left of the work of a point; units of it may have been cancelled."""
     return await _step("work_lines", request, list[Line])
+
+
+async def waiting_hub(request: FulfilmentStep) -> WaitingHub:
+    """orders: where this work at a hub waits; nowhere once it goes on."""
+    return await _step("waiting_hub", request, WaitingHub)
 
 
 async def read_proposal(request: OrderStep) -> Proposal:

@@ -300,7 +300,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
 
     def _lost(self, lines: list[Line], reason: str, *, held: bool) -> LostUnits:
         lost = LostUnits(self._work.fulfilment_id, self._point_id, lines, reason, held)
-        return replace(lost, replaces=self._work.replaces)
+        return replace(lost, replaces=self._work.replaces, joins=self._work.joins)
 
     def _step(self, name: str, detail: str = "", reason: str = "", next_try_at: str = "") -> FulfilmentStep:
         return FulfilmentStep(

@@ -259,6 +259,15 @@ class LegPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingHub:
+    """A hub at which parcels of the order wait for others, and the service by which they go on; empty: at none."""
+
+    point_id: str = ""
+    carrier_id: str = ""
+    service_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRequest:
     """Where to ship these lines from. `promised_until` is empty before a promise was made.
 
@@ -288,6 +297,8 @@ class PlanRequest:
     collect_at: str = ""
     may_consolidate: bool = False
     check_required: bool = False
+    # Where they go, if all of them can.
+    joins: WaitingHub | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -584,6 +595,8 @@ class RerouteRequest:
     replaces: str = ""
     # Whose units they are, when its parcel was given up.
     fulfilment_id: str = ""
+    # What goes on from the hub at which the legs meet, or join others.
+    onward: Leg | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -652,6 +665,8 @@ class LostUnits:
     on_the_way: bool = False
     # Those of them that are in a closed parcel: sold to nobody before it is unpacked.
     packed: list[Line] = field(default_factory=list)
+    # The work at a hub, or at the store at which they are collected, that they were to go to.
+    joins: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ with workflow.unsafe.imports_passed_through():
         ReserveRequest,
         Shortfall,
         SupplyOverlay,
+        WaitingHub,
     )
     from workflows.offer_messages import DoubtRequest
     from workflows.paying_ahead import PayingAhead
@@ -536,6 +537,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             as_of=workflow.now().isoformat(),
             replaces=lost.replaces,
             fulfilment_id=lost.fulfilment_id if lost.given_up else "",
+            onward=plan.onward if plan else None,
         )
         rerouted = await self._insist_on(calls.reroute_units, request)
         if rerouted.captured:
@@ -563,11 +565,15 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             # The customer may have moved it since.
             booked = await self._insist_on(calls.look_at_booking, self._booking("look"))
             self._appointment = booked.appointment
+        hub = await self._hub_that_waits(lost)
         for _ in range(policies.PLAN_ATTEMPTS):
             wanted = self._plan_of(lost.lines, overlays, "", replaced=gone, supplies=supplies)
             if lost.replaces:
                 # What is sent again is sent from what is there.
                 wanted = replace(wanted, may_wait=False)
+            else:
+                may_meet = self._order.life_cycle.consolidates
+                wanted = replace(wanted, joins=hub, may_consolidate=may_meet)
             plan = await self._insist_on(calls.plan_order, wanted)
             if not plan.legs:
                 return None
@@ -579,6 +585,18 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             supplies += answer.supplies
         await self._give_room_back(*gone)
         return None
+
+    async def _hub_that_waits(self, lost: LostUnits) -> WaitingHub | None:
+        """Where the other parcels are, or will be, and wait for these units still."""
+        if not lost.joins or lost.replaces or self._order.collect_at:
+            return None
+        self._counts["hub"] += 1
+        step = self._step(f"hub/{self._counts['hub']}")
+        asked = FulfilmentStep(step.request_id, step.order_id, lost.joins, step.as_of)
+        hub = await self._insist_on(calls.waiting_hub, asked)
+        # A lost task would look again, and might find that it has gone on.
+        await self._write_down()
+        return hub if hub.point_id else None
 
     async def _take(self, lost: LostUnits, plan: Plan) -> HoldAnswer:
         """Held units move with their hold; units that were short are held anew.

@@ -174,6 +174,7 @@ class OrdersRpc(HoldsRpc, OrdersServiceServicer):
             times.field_or_now(request, "as_of"),
             request.replaces,
             request.fulfilment_id,
+            to.to_onward(request),
         )
         return pb.RerouteUnitsResponse(
             state=to.from_order_state(planned.state),

@@ -279,12 +279,15 @@ class OrdersService(Offering):
         as_of: datetime,
         replaces: str = "",
         given_up: str = "",
+        onward: Leg | None = None,
     ) -> Planned:
         """New places for units that lost theirs, and the money of those that found none."""
         answer = await self.on_order(
             asked,
             order_id,
-            lambda one: order.reroute(one, legs, cancelled, reason, decision_id, as_of, replaces, given_up),
+            lambda one: order.reroute(
+                one, legs, cancelled, reason, decision_id, as_of, replaces, given_up, onward
+            ),
             _planned,
         )
         return _to_planned(answer)

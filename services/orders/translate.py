@@ -186,7 +186,7 @@ def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
     return [_to_leg(one, f"legs[{i}]") for i, one in enumerate(messages)]
 
 
-def to_onward(message: pb.AcceptOrderRequest) -> Leg | None:
+def to_onward(message: pb.AcceptOrderRequest | pb.RerouteUnitsRequest) -> Leg | None:
     """What goes on from a hub; None where nothing meets."""
     return _to_leg(message.onward, "onward") if message.HasField("onward") else None
 

@@ -124,6 +124,8 @@ class Capacities:
     ) -> Capacity:
         """What has room for a question, with what is given back for it: one look at hubs and points with stock."""
         holders = {point_id for by_point in stock.positions.values() for point_id in by_point}
+        if request.joins:
+            holders.add(request.joins.point_id)
         if request.may_consolidate:
             needs = needs_of(stock.items, request.lines)
             holders |= {

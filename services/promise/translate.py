@@ -218,6 +218,9 @@ def to_plan_request(request: pb.PlanOrderRequest) -> n.PlanRequest:
             n.SupplyOverlay(o.sku, o.point_id, o.supply_id, o.units) for o in request.supply_overlays
         ),
         check_required=request.check_required,
+        joins=n.WaitingHub(request.joins.point_id, request.joins.carrier_id, request.joins.service_id)
+        if request.HasField("joins")
+        else None,
     )
 
 

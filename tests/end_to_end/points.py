@@ -226,6 +226,7 @@ _ELSEWHERE = {
         "apply_change",
         "refuse_change",
         "settle_change",
+        "waiting_hub",
         "settle_payment",
         "authorised_until",
         "restock",

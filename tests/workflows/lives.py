@@ -647,7 +647,7 @@ async def came_to_a_hub_when_the_rest_had_left(world: World) -> str:
 async def missing_at_a_hub(world: World) -> str:
     order_id, parcel = await _under_way(world, **{FAR: 1})
     await world.arrive(parcel, missing=1)
-    await world.deliver(await world.send_on(order_id, FAR))
+    await world.arrive(await world.send_on(order_id, FAR))
     await world.deliver(await world.send_on(order_id, NEAR))
     return order_id
 

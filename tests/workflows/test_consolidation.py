@@ -1,6 +1,7 @@
 """Parcels that meet at a hub: joined and sent as one, late, lost, missing, refused, cancelled under way."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -40,6 +41,12 @@ async def _balance(world: World, sku: str, point: str) -> tuple[int, int]:
     """On hand and reserved."""
     rows = (await world.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
     return next(((row.on_hand, row.reserved) for row in rows if row.point_id == point), (0, 0))
+
+
+async def _parcels(world: World, order_id: str) -> int:
+    """That the customer had."""
+    works = (await world.order(order_id)).fulfilments
+    return sum(one.state == orders.FULFILMENT_STATE_DELIVERED and not one.joins for one in works)
 
 
 async def _comes_to_stock(world: World, sku: str, hub: str = NEAR) -> None:
@@ -93,9 +100,8 @@ async def test_goods_of_a_cancelled_order_go_to_the_stock_of_the_hub(world: Worl
     await asyncio.gather(under_way(), at_the_hub())
 
 
-async def test_what_never_reaches_the_hub_is_sent_from_elsewhere_or_not_paid(world: World) -> None:
-    async def refused(**more: int) -> tuple[str, str, str]:
-        here, there, order_id = await _placed(world, **more)
+async def test_what_does_not_come_joins_the_others_at_the_hub_from_elsewhere_or_is_not_paid(world: World) -> None:
+    async def refuse(order_id: str) -> None:
         work = await world.work_at(order_id, MID)
         asked = orders.RefuseOfferRequest(
             request_id=f"refuse/{work.fulfilment_id}",
@@ -104,14 +110,56 @@ async def test_what_never_reaches_the_hub_is_sent_from_elsewhere_or_not_paid(wor
             actor="store",
         )
         await world.orders.RefuseOffer(asked)
+
+    async def refused(**more: int) -> tuple[str, str, str]:
+        here, there, order_id = await _placed(world, **more)
+        await refuse(order_id)
         return here, there, order_id
 
     async def from_elsewhere() -> None:
         here, there, order_id = await refused(**{FAR: 1})
-        await world.deliver(await world.send_on(order_id, FAR))
+        await world.arrive(await world.send_on(order_id, FAR))
         await _sent_from_hub(world, order_id)
         assert await world.ended(order_id) == "CLOSED"
         await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 1})
+        assert await _parcels(world, order_id) == 1
+
+    async def short_of_one() -> None:
+        """What was found goes on, and what was not comes from the shelf of the hub."""
+        here, there = await world.stock({NEAR: 1}), await world.stock({MID: 2})
+        recorded = await world.record({here: 1, there: 2}, channel="meeting")
+        order_id = recorded.order.order_id
+        await world.place(recorded)
+        await world.bring(there, NEAR, 1)
+        work = await world.pick(await world.accept(order_id), missing=1)
+        assert (work.point_id, len(work.lines)) == (MID, 1)
+        parcel = await world.pack(work)
+        await world.parcel_paid(parcel.fulfilment_id)
+        await world.arrive(await world.hand_over(parcel))
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=BOTH + PRICE_MINOR, sold={here: 1, there: 2})
+        assert await _parcels(world, order_id) == 1
+
+    async def silent() -> None:
+        here, there, order_id = await _placed(world, **{FAR: 1})
+        work = await world.work_at(order_id, MID)
+        await world.clock.fast_forward(world.work_story(work.fulfilment_id), timedelta(hours=1, seconds=1))
+        await world.arrive(await world.send_on(order_id, FAR))
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 1})
+
+    async def when_the_hub_has_gone_on() -> None:
+        """Then it is a parcel of its own."""
+        here, there, order_id = await _placed(world, **{FAR: 1})
+        await world.let_go(order_id, (await world.hold_of(order_id, "consolidation")).hold_id)
+        await _sent_from_hub(world, order_id)
+        await refuse(order_id)
+        await world.deliver(await world.send_on(order_id, FAR))
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 1})
+        assert await _parcels(world, order_id) == 2
 
     async def from_nowhere() -> None:
         here, there, order_id = await refused()
@@ -122,7 +170,7 @@ async def test_what_never_reaches_the_hub_is_sent_from_elsewhere_or_not_paid(wor
     async def missing_at_the_hub() -> None:
         here, there, order_id, parcel = await _under_way(world, **{FAR: 1})
         await world.arrive(parcel, missing=1)
-        await world.deliver(await world.send_on(order_id, FAR))
+        await world.arrive(await world.send_on(order_id, FAR))
         await _sent_from_hub(world, order_id)
         assert await world.ended(order_id) == "CLOSED"
         await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 2})
@@ -132,14 +180,23 @@ async def test_what_never_reaches_the_hub_is_sent_from_elsewhere_or_not_paid(wor
         await world.scan(parcel, "lost")
         await world.decide(parcel, decision)
         if decision == "reship":
-            await world.deliver(await world.send_on(order_id, FAR))
+            await world.arrive(await world.send_on(order_id, FAR))
         await _sent_from_hub(world, order_id)
         assert await world.ended(order_id) == "CLOSED"
         units = 2 if decision == "reship" else 1
         kept = BOTH if decision == "reship" else ONE
         await world.assert_settled(order_id, kept_minor=kept, sold={here: 1, there: units})
 
-    await asyncio.gather(from_elsewhere(), from_nowhere(), missing_at_the_hub(), lost("reship"), lost("refund"))
+    await asyncio.gather(
+        from_elsewhere(),
+        short_of_one(),
+        silent(),
+        when_the_hub_has_gone_on(),
+        from_nowhere(),
+        missing_at_the_hub(),
+        lost("reship"),
+        lost("refund"),
+    )
 
 
 async def test_somebody_lets_the_hub_go_on_and_the_rest_follows(world: World) -> None:

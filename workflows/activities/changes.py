@@ -24,6 +24,7 @@ from workflows.messages import (
     Proposal,
     RefusedLine,
     SupplyOverlay,
+    WaitingHub,
 )
 
 
@@ -43,6 +44,14 @@ class ChangeActivities:
             Line(line.line_number, line.sku, line.quantity, personalisations=list(line.personalisations))
             for line in found.lines
         ]
+
+    @activity.defn
+    async def waiting_hub(self, request: FulfilmentStep) -> WaitingHub:
+        """GetFulfilment."""
+        asked = orders.GetFulfilmentRequest(fulfilment_id=request.fulfilment_id)
+        hub = (await self._orders.GetFulfilment(asked, timeout=CALL_SECONDS)).fulfilment
+        is_waiting = hub.state == orders.FULFILMENT_STATE_PLANNED
+        return WaitingHub(hub.point_id, hub.carrier_id, hub.service_id) if is_waiting else WaitingHub()
 
     @activity.defn
     async def read_proposal(self, request: OrderStep) -> Proposal:

@@ -151,6 +151,7 @@ class OrderActivities:
                 as_of=instant(request.as_of),
                 replaces=request.replaces,
                 fulfilment_id=request.fulfilment_id,
+                onward=to_leg(request.onward) if request.onward else None,
             ),
             timeout=CALL_SECONDS,
         )

@@ -19,6 +19,7 @@ from workflows.messages import (
     Plan,
     PlanRequest,
     RefusedLine,
+    WaitingHub,
 )
 
 
@@ -112,7 +113,12 @@ def question(request: PlanRequest) -> pb.PlanOrderRequest:
             for row in request.supplies
         ],
         check_required=request.check_required,
+        joins=_joins(request.joins) if request.joins else None,
     )
+
+
+def _joins(hub: WaitingHub) -> pb.WaitingHub:
+    return pb.WaitingHub(point_id=hub.point_id, carrier_id=hub.carrier_id, service_id=hub.service_id)
 
 
 def _appointment(kept: Appointment) -> pb.Appointment:

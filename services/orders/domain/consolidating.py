@@ -28,7 +28,7 @@ from services.orders.domain.model import (
     Units,
     Window,
 )
-from services.orders.domain.plan import counted_ranges, lines_of, unit_facts, units_in_words
+from services.orders.domain.plan import counted_ranges, lines_of, unit_facts, units_in_words, unplaced
 from services.orders.domain.ranges import LineRange, in_fulfilment, in_state, shift, take
 from services.orders.domain.states import (
     GONE_ASTRAY,
@@ -164,7 +164,7 @@ def _received(order: Order, here: Fulfilment, hub: Fulfilment, good: Counter[int
             order = replace(order, fulfilments=(*order.fulfilments, into))
         ranges = take(order.ranges, good, _of(here), UnitState.RECEIVED, into.fulfilment_id)
         order = replace(order, ranges=ranges)
-        grown = replace(into, lines=_lines_at(order, into))
+        grown = replace(into, lines=lines_at(order, into))
         order = _with(order, grown)
         created = tuple(grown for _ in created)
     return Decision(without_place(order, here), created=created)
@@ -198,7 +198,7 @@ def _following(order: Order, hub: Fulfilment, as_of: datetime) -> Fulfilment:
     )
 
 
-def _lines_at(order: Order, hub: Fulfilment) -> tuple[FulfilmentLine, ...]:
+def lines_at(order: Order, hub: Fulfilment) -> tuple[FulfilmentLine, ...]:
     """All that the work has. What came was personalised where it came from, or is personalised here."""
     here = in_fulfilment(order.ranges, hub.fulfilment_id)
     own = counted_ranges(one for one in here if one.state is not UnitState.RECEIVED)
@@ -255,8 +255,8 @@ def follow(decision: Decision, now: datetime) -> Decision:
 
 def _followed(order: Order, work: Fulfilment, now: datetime) -> Decision:
     still = coming(order, work)
-    if work.refusal_reason:
-        # It was set aside: only a person decides.
+    if work.refusal_reason or _may_still_come(order, work):
+        # It was set aside, and only a person decides; or a place is looked for from which more of it comes.
         return Decision(order)
     if not still and not in_fulfilment(order.ranges, work.fulfilment_id):
         gone = moved(work, FulfilmentState.CANCELLED)
@@ -270,6 +270,12 @@ def _followed(order: Order, work: Fulfilment, now: datetime) -> Decision:
     # Only what is waited for changes: its date came with the plan.
     reason = holds.waits_for_points(still)
     return Decision(holds.expect(order, work.fulfilment_id, reason, None, now, HoldKind.CONSOLIDATION))
+
+
+def _may_still_come(order: Order, work: Fulfilment) -> bool:
+    """Whether units look for a place, and may join what waits, with nothing else on its way; not at a store."""
+    looking = unplaced(order, work.replaces).total() and not work.is_collected
+    return bool(looking) and not coming(order, work) and work.state is FulfilmentState.PLANNED
 
 
 def _is_wait(hold: Hold, work: Fulfilment) -> bool:

@@ -377,6 +377,16 @@ def expect(
     return replace(order, holds=holds, updated_at=as_of)
 
 
+def wait_longer(order: Order, fulfilment_id: str, joining: Sequence[Fulfilment], as_of: datetime) -> Order:
+    """More comes to work at a hub that waits: as long after it is planned to be there as the rule says."""
+    kind = HoldKind.CONSOLIDATION
+    hold = next(one for one in open_holds(order) if one.kind is kind and one.fulfilment_id == fulfilment_id)
+    longer = timedelta(seconds=rule_of(order.life_cycle, kind).seconds)
+    ends = [one.window.end + longer for one in joining if one.window]
+    until = max((hold.until, *ends)) if hold.until else None
+    return expect(order, fulfilment_id, hold.reason, until, as_of, kind)
+
+
 def following(order: Order, fulfilment_ids: Sequence[str], as_of: datetime) -> tuple[Order, tuple[Happening, ...]]:
     """Work that is to be done for another appointment is held until that asks for it, earlier or later.
 

@@ -18,6 +18,7 @@ from services.orders.domain import (
     consolidating,
     fraud,
     holds,
+    joining,
     money_back,
     parcels,
     paying,
@@ -295,8 +296,11 @@ def reroute(
     as_of: datetime,
     replaces: str = "",
     given_up: str = "",
+    onward: Leg | None = None,
 ) -> Decision:
     """Gives unplaced units to new fulfilments and cancels those that found no place; no more than there are.
+
+    With `onward` they join what waits at a hub, or meet at it.
 
     The money of the cancelled ones is no longer due, or is given back where the whole order was captured.
     `replaces`: units of that fulfilment's lost parcel are sent again; those without a place are lost and refunded.
@@ -304,14 +308,14 @@ def reroute(
     """
     if given_up and (legs or replaces):
         raise InvalidArgument("fulfilment_id", "what was given up is sent from nowhere, and is not lost")
-    legs = to_store.gathered(order, legs)
+    planned, legs = legs, joining.new_work(order, legs, onward, replaces)
     check_legs(order.content, legs)
     check_units(order.content, cancelled, "cancelled")
     if order.state in UNDONE:
         return Decision(order)
     if order.state != OrderState.RELEASED:
         raise FailedPrecondition("NOT_RELEASED", "only a released order is routed again", state=order.state.value)
-    wanted = counted(unit for leg in legs for unit in leg.lines) + counted(cancelled)
+    wanted = counted(unit for leg in planned for unit in leg.lines) + counted(cancelled)
     # Units that are not known as those of the parcel were given up before units were.
     is_known = any(one.fulfilment_id == given_up for one in money_back.given_up(order))
     of = given_up if is_known else replaces
@@ -326,17 +330,18 @@ def reroute(
                 wanted=count,
             )
     ranges, created = place(order, legs, UnitState.UNPLACED, decision_id, replaces, to_store.waiting(order))
+    ranges, own = joining.with_own(order, ranges, planned, onward)
     end = UnitState.LOST if replaces else UnitState.CANCELLED
     ranges = take(ranges, counted(cancelled), waiting_in(UnitState.UNPLACED, of), end, replaces)
     if ranges == order.ranges:
         return Decision(order)
     after = replace(order, ranges=ranges, fulfilments=(*order.fulfilments, *created), updated_at=as_of)
-    after = to_store.joined(after, created, as_of)
+    after = joining.joined(order, after, created, onward, as_of)
     after = replace(after, holds=(*after.holds, *holds.of_legs(after, legs, created, as_of)))
     if created:
         after = appointments.planned_anew(after)
     gone = () if replaces else cancelled
-    told = _rerouted(after, gone, reason, decision_id, created_count=len(created), as_of=as_of)
+    told = _rerouted((*created, *own), gone, reason, decision_id, as_of)
     if replaces:
         back = parcels.without_resending(order, after, order.fulfilment(replaces), as_of)
         return Decision(back.order, (*told, *_not_sent_again(cancelled, as_of), *back.happenings), created)
@@ -470,16 +475,10 @@ def _came_late(order: Order, given_up: str) -> int:
 
 
 def _rerouted(
-    after: Order,
-    cancelled: Sequence[Units],
-    reason: str,
-    decision_id: str,
-    created_count: int,
-    as_of: datetime,
+    created: Sequence[Fulfilment], cancelled: Sequence[Units], reason: str, decision_id: str, as_of: datetime
 ) -> tuple[Happening, ...]:
     happenings: list[Happening] = []
-    if created_count:
-        created = after.fulfilments[-created_count:]
+    if created:
         points = ", ".join(one.point_id for one in created)
         units = units_in_words([line for one in created for line in one.lines])
         facts = {

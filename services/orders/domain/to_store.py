@@ -6,7 +6,7 @@ itself, and is put aside for its customer.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from kit.errors import InvalidArgument
 from services.orders.domain import holds
@@ -55,18 +55,17 @@ def gathered(order: Order, legs: Sequence[Leg]) -> tuple[Leg, ...]:
 
 
 def waiting(order: Order) -> dict[str, str]:
-    """Work that waits for what others send, by its store."""
+    """Work that waits for what others send, by its store or hub."""
     held = {one.fulfilment_id for one in holds.open_holds(order) if one.kind is HoldKind.CONSOLIDATION}
     return {
         one.point_id: one.fulfilment_id
         for one in order.fulfilments
-        if one.is_collected and one.state is FulfilmentState.PLANNED and one.fulfilment_id in held
+        if one.consolidates and one.state is FulfilmentState.PLANNED and one.fulfilment_id in held
     }
 
 
 def joined(order: Order, created: Sequence[Fulfilment], as_of: datetime) -> Order:
     """The order, whose work at the store is ready no sooner than what has just joined it, and waits as long."""
-    rule = holds.rule_of(order.life_cycle, HoldKind.CONSOLIDATION)
     new = {one.fulfilment_id for one in created}
     for work in created:
         there = order.fulfilment(work.joins) if work.joins else None
@@ -76,10 +75,7 @@ def joined(order: Order, created: Sequence[Fulfilment], as_of: datetime) -> Orde
             there = replace(there, window=work.window, hand_over_by=max(there.hand_over_by, work.window.start))
         works = tuple(there if one.fulfilment_id == there.fulfilment_id else one for one in order.fulfilments)
         order = replace(order, fulfilments=works)
-        hold = next(one for one in holds.open_holds(order) if one.fulfilment_id == there.fulfilment_id)
-        longer = work.window.end + timedelta(seconds=rule.seconds)
-        until = max(hold.until, longer) if hold.until else None
-        order = holds.expect(order, there.fulfilment_id, hold.reason, until, as_of, HoldKind.CONSOLIDATION)
+        order = holds.wait_longer(order, there.fulfilment_id, [work], as_of)
     return order
 
 

@@ -98,7 +98,7 @@ def _with_hubs(asked: Asked, direct: Outcome, budget_steps: int) -> Outcome:
     if meeting is None:
         return direct
     limit = _NO_LIMIT if is_more else direct.plans[0].total_cost_minor
-    for strictness in _levels(asked, meeting) if is_more else [asked.strictness]:
+    for strictness in _levels(asked.ruleset, meeting) if is_more else [asked.strictness]:
         found = _Search(meeting, strictness, limit, min(BUDGET_STEPS, budget_steps))
         found.run()
         if found.plans:
@@ -120,10 +120,40 @@ def _with_hubs(asked: Asked, direct: Outcome, budget_steps: int) -> Outcome:
     )
 
 
-def _levels(asked: Asked, meeting: Meeting) -> Iterator[Strictness]:
+def joined(
+    snapshot: Snapshot, request: PlanRequest, ruleset: Ruleset, ground: Ground, budget_steps: int
+) -> Outcome | None:
+    """All units on their way to the hub where others wait for them; None where not all of them can be.
+
+    Whatever it costs: what waits there waits for them, and goes on as it was planned.
+    """
+    place, there = place_of(snapshot, request), request.joins
+    hub = snapshot.stock.points.get(there.point_id) if there else None
+    if there is None or hub is None or isinstance(place, str) or ruleset.consolidation is None:
+        return None
+    units = wanted_units(snapshot.stock, request)
+    meeting = Meeting(snapshot, request, ruleset, ruleset.consolidation, units, place, ground, is_needed=True)
+    offers = Offers(snapshot, request, ruleset, units, place, is_listing=False)
+    by = (there.carrier_id, there.service_id)
+    way = next((one for one in onwards(meeting, offers, hub) if one.id[1:] == by), None)
+    if way is None:
+        return None
+    for strictness in _levels(ruleset, meeting):
+        found = _Search(meeting, strictness, _NO_LIMIT, min(BUDGET_STEPS, budget_steps), may_be_there=True)
+        found.ask(way, 0)
+        if found.plans:
+            best = found.plans[0]
+            seen = tuple(ground.shelves.seen(None, is_all=True))
+            is_proved = found.least_cost == best.total_cost_minor
+            outcome = Outcome((best,), (), (), seen, proved_optimal=is_proved, least_cost_minor=found.least_cost)
+            return replace(outcome, consolidating=Consolidating(None, found.told(best)))
+    return None
+
+
+def _levels(ruleset: Ruleset, meeting: Meeting) -> Iterator[Strictness]:
     """For what is not sent whole without hubs: from the strictest to all there is."""
     points = meeting.snapshot.stock.points.values()
-    tiers = sorted({asked.ruleset.tier(point.type) for point in points})
+    tiers = sorted({ruleset.tier(point.type) for point in points})
     anywhere = meeting.ground_without(frozenset(meeting.ground.needs))
     has_buffers = any(anywhere.shelf(point, is_counter=False).kept_back for point in points)
     for tier in tiers if has_buffers else tiers[:-1]:
@@ -161,8 +191,18 @@ def _meeting(asked: Asked, direct: Outcome, *, is_more: bool) -> Meeting | None:
 class _Search:
     """Asks the hubs, the least first, and keeps the plan of each. Plans that cost `limit` are of no use."""
 
-    def __init__(self, meeting: Meeting, strictness: Strictness, limit: int, budget_steps: int) -> None:
+    def __init__(
+        self,
+        meeting: Meeting,
+        strictness: Strictness,
+        limit: int,
+        budget_steps: int,
+        *,
+        may_be_there: bool = False,
+    ) -> None:
+        """`may_be_there`: that a hub has all of it itself is a plan too: others wait there for it."""
         self._meeting = meeting
+        self._may_be_there = may_be_there
         self._strictness = strictness
         self._limit = limit
         self._budget_steps = budget_steps
@@ -222,13 +262,14 @@ class _Search:
             self.least_cost = min(self.least_cost, least)
             self._asked.append(AskedHub(hub, service, HubVerdict.NOT_ASKED, least))
         else:
-            self._ask(onward, least)
+            self.ask(onward, least)
 
     def _is_beaten(self, least: int) -> bool:
         """A plan that costs as much as another one by way of a hub may still rank before it."""
         return least >= self._limit or any(plan.total_cost_minor < least for _, plan in self._by_hub)
 
-    def _ask(self, onward: Onward, least: int) -> None:
+    def ask(self, onward: Onward, least: int) -> None:
+        """What costs least by one way on, which costs so much at least."""
         hub, service = onward.hub.point_id, onward.offer.service.service_id
         legs = self._legs(onward)
         rows = [row for row in map(self._row, legs) if any(row.capacity)]
@@ -244,7 +285,7 @@ class _Search:
         found, cost = answer.found[0], answer.found[0].cost + onward.cost
         self.least_cost = min(self.least_cost, cost, answer.least_cost + onward.cost)
         told = AskedHub(hub, service, HubVerdict.NOT_CHEAPER, cost)
-        if _is_direct(found):
+        if _is_direct(found) and not self._may_be_there:
             self._asked.append(told)
         else:
             self._by_hub.append((told, joined_plans.plan(self._meeting, onward, found)))

@@ -45,6 +45,8 @@ def plan(
         nothing = tuple(Unplanned(ln.line_number, ln.sku, ln.quantity, question) for ln in request.lines)
         return Outcome((), nothing, (), (), proved_optimal=True)
     ground = ground or Ground(snapshot, request, ruleset, question.wanted)
+    if request.joins and (joined := consolidating.joined(snapshot, request, ruleset, ground, budget_steps)):
+        return joined
     levels = Levels(question, question.gatherer(ground).gather())
     gathered = levels.gathered
     answer = levels.answer(budget_steps)

@@ -62,6 +62,9 @@ def consolidating(told: Told) -> Iterator[Sentence]:
 def _joined(told: Told, plan: Plan, direct_cost: int | None) -> Sentence:
     hub_id = plan.onward.point_id if plan.onward else ""
     facts = {"point_id": hub_id}
+    joins = told.decision.request.joins
+    if joins is not None and joins.point_id == hub_id:
+        return Sentence("JOINED_OTHERS", f"They join what waits for them at {hub_id}.", facts)
     if direct_cost is None:
         text = f"Its parcels meet at {hub_id}: without a hub fewer units could be sent."
         return Sentence("JOINED_TO_SEND_ALL", text, facts)

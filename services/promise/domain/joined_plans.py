@@ -24,7 +24,8 @@ def plan(meeting: Meeting, onward: Onward, found: Found) -> Plan:
     pairs = sorted(zip(found.legs, found.shares, strict=True), key=lambda pair: pair[0].id)
     taken = [(leg, dict(zip(meeting.units, share, strict=True))) for leg, share in pairs]
     arrivals = {leg.id: _arrival(leg) for leg, _ in taken}
-    departure = onward.departure(max(one.end for one in arrivals.values() if one is not None))
+    there = max((one.end for one in arrivals.values() if one is not None), default=onward.start)
+    departure = onward.departure(there)
     if departure is None:
         raise AssertionError("every leg is in time")
     items = meeting.snapshot.stock.items

@@ -495,12 +495,22 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingHub:
+    """A hub at which parcels of an order wait for these units, and the service by which they go on from there."""
+
+    point_id: str
+    carrier_id: str
+    service_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRequest:
     """One question to the engine. `promised_until` makes lateness cost; `limits` forbids it.
 
     `cooling_off_until`: preparation does not start before, but for modes that have no cooling-off.
     `appointment`: for modes that keep one.
     `may_consolidate`: whoever asks can have parcels meet at a hub, where the ruleset knows what that costs.
+    `joins`: the units go there, if all of them can; else they are planned as ever.
     `may_wait`: stock to come may be planned; of deliveries in `supply_overlays`, so much.
     `check_required`: it is what a customer orders, with all that must be put on it.
     """
@@ -522,3 +532,4 @@ class PlanRequest:
     may_wait: bool = False
     supply_overlays: tuple[SupplyOverlay, ...] = ()
     check_required: bool = False
+    joins: WaitingHub | None = None

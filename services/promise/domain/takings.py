@@ -46,9 +46,13 @@ class Taking:
 def of_best_plan(decision: Decision) -> list[Taking]:
     """What the first plan of a decision takes; nothing without a plan.
 
-    Of a hub that is what goes on from there, which has no lines: what the hub has itself is prepared with it.
+    Of a hub that is what goes on from there, which has no lines: what the hub has itself is prepared with it. What
+    joins others that wait there takes no more of it.
     """
-    legs = decision.outcome.plans[0].shipments if decision.outcome.plans else ()
+    best = decision.outcome.plans[0] if decision.outcome.plans else None
+    joins, hub = decision.request.joins, best.onward if best else None
+    is_taken = joins is not None and hub is not None and hub.point_id == joins.point_id
+    legs = () if best is None else best.legs if is_taken else best.shipments
     return [
         Taking(
             decision.decision_id,

@@ -110,6 +110,12 @@ def arrive(order: Order, good: int, damaged: int = 0, point: str = LYON, at: dat
     return judged(consolidating.receive(order, work, [Arrived(1, good, damaged)], "henri", at))
 
 
+def nowhere(order: Order) -> Decision:
+    """No place is found for what looks for one."""
+    lost = found(*unplaced(order, "").items())
+    return judged(life.reroute(order, [], lost, "NO_STOCK", "", NOON + DAY))
+
+
 def kinds(decision: Decision) -> list[str]:
     return [one.kind for one in decision.happenings]
 
@@ -226,8 +232,10 @@ def test_what_is_missing_or_damaged_looks_for_another_place_and_the_rest_goes_on
         [1],
     )
     assert unplaced(decision.order, "") == {1: 1}
-    assert waits(decision.order) == [], "what is not to come is not waited for"
-    assert [one.quantity for one in work_of(decision.order, HUB).lines] == [2]
+    assert waits(decision.order), "it may come from elsewhere"
+    order = nowhere(decision.order).order
+    assert waits(order) == [], "what is not to come is not waited for"
+    assert [one.quantity for one in work_of(order, HUB).lines] == [2]
 
 
 @pytest.mark.parametrize(
@@ -272,16 +280,81 @@ def test_carriers_say_where_a_parcel_is_and_the_hub_that_it_arrived() -> None:
 # -- the unhappy ways -------------------------------------------------------------------------------------
 
 
-def test_a_hub_does_not_wait_for_a_point_that_refuses_and_work_without_units_is_cancelled() -> None:
-    order = done(fulfilment.offer(meeting(), work_of(meeting(), LYON), COOLED))
+def refused_by_lyon(order: Order) -> Order:
+    order = done(fulfilment.offer(order, work_of(order, LYON), COOLED))
     refused = judged(fulfilment.refuse_offer(order, work_of(order, LYON), "no_time", "anna", COOLED))
-    assert kinds(refused) == ["fulfilment.refused", "order.hold_met", "fulfilment.hold_ended"]
-    assert unplaced(refused.order, "") == {1: 2}
-    alone = meeting(to_hub((1, 3)))
-    alone = done(fulfilment.offer(alone, work_of(alone, LYON), COOLED))
-    refused = judged(fulfilment.refuse_offer(alone, work_of(alone, LYON), "no_time", "anna", COOLED))
-    assert kinds(refused) == ["fulfilment.refused", "fulfilment.cancelled"]
-    assert waits(refused.order) == []
+    assert kinds(refused) == ["fulfilment.refused"], "more may come from elsewhere"
+    return refused.order
+
+
+def test_a_hub_waits_until_it_is_known_that_nothing_comes_and_work_without_units_is_cancelled() -> None:
+    order = refused_by_lyon(meeting())
+    assert unplaced(order, "") == {1: 2}
+    assert kinds(nowhere(order))[1:] == ["order.hold_met", "fulfilment.hold_ended"]
+    elsewhere = judged(life.reroute(order, [leg((1, 2), point=NICE)], [], "refused", "dec_2", COOLED))
+    assert kinds(elsewhere) == ["order.rerouted", "order.hold_met", "fulfilment.hold_ended"]
+    order = refused_by_lyon(meeting(to_hub((1, 2)), units=2))
+    gone = nowhere(order)
+    assert kinds(gone)[1:] == ["fulfilment.cancelled"]
+    assert waits(gone.order) == []
+
+
+def again(order: Order, *legs: Leg) -> Decision:
+    """Planned anew by way of the hub."""
+    later = onward(hand_over_by=NOON + 3 * DAY)
+    return judged(life.reroute(order, legs, [], "refused", "dec_2", COOLED, onward=later))
+
+
+def test_what_another_point_sends_instead_joins_what_waits_at_the_hub_which_leaves_later() -> None:
+    order = refused_by_lyon(meeting())
+    late = replace(to_hub((1, 2), point=NICE), window=Window(ARRIVAL.start + DAY, ARRIVAL.end + DAY))
+    decision = again(order, late)
+    assert [one.point_id for one in decision.created] == [NICE]
+    order = decision.order
+    hub = work_of(order, HUB)
+    assert (decision.created[0].joins, hub.hand_over_by) == (hub.fulfilment_id, NOON + 3 * DAY)
+    assert waits(order) == [("it waits for 2 units from store-nice", ARRIVAL.end + 2 * DAY)]
+    order = arrive(sent(order, NICE), 2, point=NICE).order
+    assert [one.quantity for one in work_of(order, HUB).lines] == [3]
+    assert counts(sent(order, HUB, NOON + DAY)) == {"shipped": 3}
+
+
+def test_while_the_other_points_go_on() -> None:
+    order = refused_by_lyon(meeting(to_hub((1, 1)), to_hub((1, 1), point=NICE), at_hub((1, 1))))
+    order = again(sent(order, NICE), to_hub((1, 1), point="store-nancy")).order
+    assert waits(order)[0][0] == "it waits for 1 unit from store-nice and 1 unit from store-nancy"
+    assert waits(arrive(order, 1, point=NICE).order)[0][0] == "it waits for 1 unit from store-nancy"
+
+
+def test_what_the_hub_has_itself_instead_is_work_that_it_has_already() -> None:
+    order = refused_by_lyon(meeting())
+    decision = again(order, at_hub((1, 2)))
+    assert decision.created == ()
+    assert kinds(decision) == ["order.rerouted", "order.hold_met", "fulfilment.hold_ended"]
+    hub = work_of(decision.order, HUB)
+    assert [one.quantity for one in hub.lines] == [3]
+    assert counts(decision.order) == {"allocated": 3}
+    assert len(decision.order.fulfilments) == 2
+    both = again(order, at_hub((1, 1)), to_hub((1, 1), point=NICE)).order
+    assert [one.quantity for one in work_of(both, HUB).lines] == [2]
+    assert waits(both)[0][0] == "it waits for 1 unit from store-nice"
+
+
+def test_at_a_hub_that_has_gone_on_they_meet_anew() -> None:
+    order = meeting(to_hub((1, 1)), to_hub((1, 1), point=NICE), at_hub((1, 1)))
+    order = refused_by_lyon(order)
+    hold = next(one for one in holds.open_holds(order) if one.kind is HoldKind.CONSOLIDATION)
+    order = done(holds.release(order, hold.hold_id, "", "ines", SERVICE, COOLED))
+    order = sent(order, HUB)
+    created = again(order, to_hub((1, 1), point="store-nancy")).created
+    assert [(one.point_id, one.consolidates) for one in created] == [("store-nancy", False), (HUB, True)]
+    assert created[0].joins == created[1].fulfilment_id
+
+
+def test_what_is_sent_again_to_its_customer_goes_by_no_hub() -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        life.reroute(meeting(), [to_hub((1, 1))], [], "", "dec_2", COOLED, replaces="ful_1", onward=onward())
+    assert caught.value.facts["field"] == "onward"
 
 
 def test_what_a_point_does_not_find_is_not_waited_for() -> None:
@@ -380,7 +453,7 @@ def test_a_parcel_that_never_reaches_its_hub_is_decided_and_its_money_was_never_
     assert told(decided, "parcel.loss_decided").facts["inbound"] is True
     assert unplaced(decided.order, "") == {1: 2}
     assert decided.order.refunds == ()
-    assert waits(decided.order) == []
+    assert waits(nowhere(decided.order).order) == []
     back = arrive(decided.order, 2)
     assert told(back, consolidating.UNITS_BACK).facts["point_id"] == HUB
     assert counts(back.order) == counts(decided.order), "they are for no order any more"
@@ -488,11 +561,12 @@ def test_no_unit_is_lost_or_made_and_what_leaves_the_stock_of_the_hub_is_what_it
     order = sent(sent(order), NICE)
     arrived = min(good[0], lyon), min(good[1], nice)
     order = arrive(arrive(order, arrived[0]).order, arrived[1], point=NICE).order
-    hub = work_of(order, HUB)
     total = lyon + nice + own
+    assert unplaced(order, "").total() == total - sum(arrived) - own
+    order = nowhere(order).order
     if not sum(arrived) + own:
-        assert hub.state is FulfilmentState.CANCELLED
-        assert unplaced(order, "") == {1: total}
+        assert work_of(order, HUB).state is FulfilmentState.CANCELLED
+        assert counts(order) == {"cancelled": total}
         return
     order = taken(order, HUB, NOON + DAY)
     count = min(picked, sum(arrived) + own)
@@ -512,7 +586,7 @@ def test_no_unit_is_lost_or_made_and_what_leaves_the_stock_of_the_hub_is_what_it
     assert short + issued == own, "all that was held at the hub was issued or reported"
     assert counted_ranges(order.ranges) == {1: total}
     assert counts(order).get("shipped", 0) == count
-    assert unplaced(order, "").total() == total - count
+    assert unplaced(order, "").total() == sum(arrived) + own - count
 
 
 # -- personalised at the hub ------------------------------------------------------------------------------

@@ -4332,6 +4332,7 @@ class RerouteUnitsRequest(_message.Message):
     AS_OF_FIELD_NUMBER: _builtins.int
     REPLACES_FIELD_NUMBER: _builtins.int
     FULFILMENT_ID_FIELD_NUMBER: _builtins.int
+    ONWARD_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     reason: _builtins.str
@@ -4352,6 +4353,10 @@ class RerouteUnitsRequest(_message.Message):
 
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def onward(self) -> Global___PlannedLeg:
+        """As in AcceptOrderRequest. Where work at that hub waits for other parcels, the legs join it."""
+
     def __init__(
         self,
         *,
@@ -4364,10 +4369,11 @@ class RerouteUnitsRequest(_message.Message):
         as_of: _timestamp_pb2.Timestamp | None = ...,
         replaces: _builtins.str = ...,
         fulfilment_id: _builtins.str = ...,
+        onward: Global___PlannedLeg | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "onward", b"onward"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cancelled", b"cancelled", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "legs", b"legs", "order_id", b"order_id", "reason", b"reason", "replaces", b"replaces", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "cancelled", b"cancelled", "decision_id", b"decision_id", "fulfilment_id", b"fulfilment_id", "legs", b"legs", "onward", b"onward", "order_id", b"order_id", "reason", b"reason", "replaces", b"replaces", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

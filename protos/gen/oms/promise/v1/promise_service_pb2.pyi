@@ -1349,6 +1349,7 @@ class PlanOrderRequest(_message.Message):
     MAY_WAIT_FIELD_NUMBER: _builtins.int
     SUPPLY_OVERLAYS_FIELD_NUMBER: _builtins.int
     CHECK_REQUIRED_FIELD_NUMBER: _builtins.int
+    JOINS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Same id and content: same decision."""
     order_id: _builtins.str
@@ -1398,6 +1399,12 @@ class PlanOrderRequest(_message.Message):
     def supply_overlays(self) -> _containers.RepeatedCompositeFieldContainer[Global___SupplyOverlay]:
         """What of stock to come the planner must believe over its replica (a refused reserve's true figure)."""
 
+    @_builtins.property
+    def joins(self) -> Global___WaitingHub:
+        """Parcels of the order wait at a hub for these units: legs go there (`via_point_id`; without a carrier what the hub
+        has itself), and `onward` is when all of it leaves, if all of them can. Else they are planned as ever.
+        """
+
     def __init__(
         self,
         *,
@@ -1420,14 +1427,42 @@ class PlanOrderRequest(_message.Message):
         may_wait: _builtins.bool = ...,
         supply_overlays: _abc.Iterable[Global___SupplyOverlay] | None = ...,
         check_required: _builtins.bool = ...,
+        joins: Global___WaitingHub | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "destination", b"destination", "not_before", b"not_before", "promised_until", b"promised_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "destination", b"destination", "joins", b"joins", "not_before", b"not_before", "promised_until", b"promised_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "check_required", b"check_required", "destination", b"destination", "excluded_points", b"excluded_points", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id", "supply_overlays", b"supply_overlays"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["appointment", b"appointment", "as_of", b"as_of", "channel_id", b"channel_id", "check_required", b"check_required", "destination", b"destination", "excluded_points", b"excluded_points", "joins", b"joins", "lines", b"lines", "may_consolidate", b"may_consolidate", "may_wait", b"may_wait", "mode", b"mode", "not_before", b"not_before", "order_id", b"order_id", "overlays", b"overlays", "own_holds", b"own_holds", "promised_until", b"promised_until", "quote_id", b"quote_id", "replaced_legs", b"replaced_legs", "request_id", b"request_id", "supply_overlays", b"supply_overlays"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PlanOrderRequest: _TypeAlias = PlanOrderRequest  # noqa: Y015
+
+@_typing.final
+class WaitingHub(_message.Message):
+    """Where parcels of an order wait for others, and the service by which they go on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POINT_ID_FIELD_NUMBER: _builtins.int
+    CARRIER_ID_FIELD_NUMBER: _builtins.int
+    SERVICE_ID_FIELD_NUMBER: _builtins.int
+    point_id: _builtins.str
+    carrier_id: _builtins.str
+    service_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        point_id: _builtins.str = ...,
+        carrier_id: _builtins.str = ...,
+        service_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier_id", b"carrier_id", "point_id", b"point_id", "service_id", b"service_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WaitingHub: _TypeAlias = WaitingHub  # noqa: Y015
 
 @_typing.final
 class SupplyOverlay(_message.Message):
