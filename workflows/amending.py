@@ -198,7 +198,7 @@ class Amending(Capturing):
         shortfalls: list[Shortfall] = []
         for number in range(1, policies.PLAN_ATTEMPTS + 1):
             plan = await self._insist_on(calls.plan_order, self._plan_change(change_id, number, wanted, overlays))
-            more.legs = [LegPlace(leg.point_id, leg.lines, plan.decision_id) for leg in plan.legs]
+            more.legs = rooms_of(plan)
             _check_plan(plan, wanted, self._promised_until)
             holds = _minus(holds_of(plan), wanted.held)
             if not holds:
@@ -242,6 +242,7 @@ class Amending(Capturing):
             decision_id=plan.decision_id,
             paid_by_channel=self._paid_by_channel,
             as_of=workflow.now().isoformat(),
+            onward=plan.onward,
         )
         return await self._insist_on(calls.apply_change, request)
 
@@ -308,6 +309,8 @@ class Amending(Capturing):
             overlays=overlays,
             own_holds=wanted.held,
             check_required=True,
+            # What is paid later goes by no hub, as at placement.
+            may_consolidate=self._order.life_cycle.consolidates and not self._is_kept,
         )
 
     def _reserve_more(self, change_id: str, number: int, holds: list[Hold]) -> ReserveRequest:
@@ -332,6 +335,12 @@ def _check_plan(plan: Plan, wanted: Proposal, promised_until: str) -> None:
         as_asked = Amount(0, "")
         found = Option(wanted.mode, plan.window_start, plan.window_end, as_asked, len(plan.legs))
         raise Refused(Refusal("PROMISE_CHANGED", "it would arrive later than promised"), [found])
+
+
+def rooms_of(plan: Plan) -> list[LegPlace]:
+    """What a plan took of points and carriers, with what goes on from a hub."""
+    legs = [LegPlace(leg.point_id, leg.lines, plan.decision_id) for leg in plan.legs]
+    return [*legs, LegPlace(plan.onward.point_id, [], plan.decision_id)] if plan.onward else legs
 
 
 def holds_of(plan: Plan) -> list[Hold]:

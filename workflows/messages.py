@@ -843,6 +843,8 @@ class ApplyRequest:
     decision_id: str
     paid_by_channel: bool
     as_of: str
+    # What goes on from the hub at which the legs meet.
+    onward: Leg | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from temporalio.exceptions import ChildWorkflowError
 
 with workflow.unsafe.imports_passed_through():
     from workflows import calls, policies, search_attributes, taking, versions
-    from workflows.amending import CHANGE_TOLD
+    from workflows.amending import CHANGE_TOLD, rooms_of
     from workflows.calls import StepFailed
     from workflows.collecting import Asking
     from workflows.consolidating import minus
@@ -577,7 +577,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             plan = await self._insist_on(calls.plan_order, wanted)
             if not plan.legs:
                 return None
-            gone = [LegPlace(leg.point_id, leg.lines, plan.decision_id) for leg in plan.legs]
+            gone = rooms_of(plan)
             answer = await self._take(lost, plan)
             if answer.held:
                 return plan

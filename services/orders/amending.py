@@ -193,6 +193,7 @@ class Amending(Changes):
         promise: Window | None,
         decision_id: str,
         as_of: datetime,
+        onward: Leg | None = None,
     ) -> Changed:
         """proposed -> applied; REFUSED when something else was faster."""
 
@@ -201,7 +202,7 @@ class Amending(Changes):
             check = await self._judged(tx, view, wanted, as_of) if wanted else None
             if amending.find(view.order, change_id).kind is ChangeKind.PLAN_AGAIN:
                 return planning_again.apply(view.order, change_id, legs, decision_id, as_of)
-            decision = replacing.apply(view.order, change_id, legs, promise, decision_id, as_of, check)
+            decision = replacing.apply(view.order, change_id, legs, promise, decision_id, as_of, check, onward)
             if amending.find(decision.order, change_id).state is ChangeState.APPLIED and wanted:
                 await amending_store.replace_content(tx, decision.order)
                 if wanted.other_address:

@@ -88,6 +88,7 @@ class ChangesRpc(ChangeServiceServicer):
             wire.to_window(request.promise, "promise"),
             request.decision_id,
             times.field_or_now(request, "as_of"),
+            to.to_onward(request),
         )
         return pb.ApplyChangeResponse(
             change=from_change(done.change),

@@ -8,6 +8,7 @@ from typing import Literal
 from kit import times
 from kit.errors import InvalidArgument
 from kit.values.money import Money
+from oms.orders.v1 import change_service_pb2 as change_pb
 from oms.orders.v1 import orders_service_pb2 as pb
 from oms.type.v1 import type_pb2
 from services.orders.domain.model import (
@@ -186,7 +187,9 @@ def to_legs(messages: Iterable[pb.PlannedLeg]) -> list[Leg]:
     return [_to_leg(one, f"legs[{i}]") for i, one in enumerate(messages)]
 
 
-def to_onward(message: pb.AcceptOrderRequest | pb.RerouteUnitsRequest) -> Leg | None:
+def to_onward(
+    message: pb.AcceptOrderRequest | pb.RerouteUnitsRequest | change_pb.ApplyChangeRequest,
+) -> Leg | None:
     """What goes on from a hub; None where nothing meets."""
     return _to_leg(message.onward, "onward") if message.HasField("onward") else None
 

@@ -141,6 +141,7 @@ LIFE_CYCLES = {
     "judged-briefly": (0, "shipment"),
     "at-home": (0, "trial"),
     "meeting": (0, "shipment"),
+    "meeting-slowly": (3600, "shipment"),
 }
 # Those in which points compete: how many each ring asks, and what becomes of work that nobody takes.
 COMPETITIONS = {
@@ -163,6 +164,7 @@ CHANNELS = {
     "tried": "at-home",
     "till": "quick",
     "meeting": "meeting",
+    "meeting-slowly": "meeting-slowly",
 }
 # Two units are reviewed, three are refused.
 JUDGED = orders.FraudPolicy(
@@ -436,7 +438,7 @@ async def _load_channels(world: World) -> None:
                     competition=COMPETITIONS.get(name),
                     fraud=JUDGED if name.startswith("judged") else None,
                     hold_rules=[brief] if name == "judged-briefly" else [],
-                    consolidates=name == "meeting",
+                    consolidates=name.startswith("meeting"),
                 )
             )
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from kit.errors import FailedPrecondition
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
@@ -224,6 +225,62 @@ async def test_a_hub_that_does_not_take_the_work_is_asked_again_when_a_person_sa
     await _sent_from_hub(world, order_id)
     assert await world.ended(order_id) == "CLOSED"
     await world.assert_settled(order_id, kept_minor=BOTH, sold={here: 1, there: 1})
+
+
+async def test_an_order_that_meets_at_a_hub_is_changed_and_stock_and_money_follow(world: World) -> None:
+    async def slowly() -> tuple[str, str, str]:
+        here, there = await world.stock({NEAR: 1}), await world.stock({MID: 2})
+        recorded = await world.record({here: 1, there: 1}, channel="meeting-slowly")
+        await world.place(recorded)
+        return here, there, recorded.order.order_id
+
+    async def more_of_it() -> None:
+        here, there, order_id = await slowly()
+        await world.propose(order_id, {here: 1, there: 2})
+        await world.change_in(order_id, "applied")
+        assert (await world.holds_of(here), await world.holds_of(there)) == ({NEAR: 1}, {MID: 2})
+        await world.cools_off(order_id)
+        await world.arrive(await world.send_on(order_id, MID))
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=BOTH + PRICE_MINOR, sold={here: 1, there: 2})
+        assert await _parcels(world, order_id) == 1
+
+    async def without_the_other() -> None:
+        here, there, order_id = await slowly()
+        await world.propose(order_id, {here: 1})
+        await world.change_in(order_id, "applied")
+        assert (await world.holds_of(here), await world.holds_of(there)) == ({NEAR: 1}, {})
+        await world.cools_off(order_id)
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=ONE, sold={here: 1, there: 0})
+
+    async def less_before_it_is_picked() -> None:
+        """The hub waits for nothing any more."""
+        here, there, order_id = await _placed(world)
+        await world.work_at(order_id, MID)
+        await world.cancel_lines(order_id, {2: 1})
+        await world.change_in(order_id, "applied")
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=ONE, sold={here: 1, there: 0})
+
+    async def too_late_for_what_is_under_way() -> None:
+        here, there, order_id, parcel = await _under_way(world)
+        with pytest.raises(FailedPrecondition) as caught:
+            await world.cancel_lines(order_id, {2: 1})
+        assert caught.value.reason == "TOO_LATE_TO_CHANGE"
+        await world.cancel_lines(order_id, {1: 1})
+        await world.change_in(order_id, "applied")
+        await world.arrive(parcel)
+        await _sent_from_hub(world, order_id)
+        assert await world.ended(order_id) == "CLOSED"
+        await world.assert_settled(order_id, kept_minor=ONE, sold={here: 0, there: 1})
+
+    await asyncio.gather(
+        more_of_it(), without_the_other(), less_before_it_is_picked(), too_late_for_what_is_under_way()
+    )
 
 
 async def _engraved(world: World, units: dict[str, int]) -> tuple[str, str]:

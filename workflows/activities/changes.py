@@ -103,6 +103,7 @@ class ChangeActivities:
                 promise=types.Window(start=instant(request.promise_start), end=instant(request.promise_end)),
                 decision_id=request.decision_id,
                 as_of=instant(request.as_of),
+                onward=to_leg(request.onward) if request.onward else None,
             ),
             timeout=CALL_SECONDS,
         )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from kit.errors import FailedPrecondition, InvalidArgument
-from services.orders.domain import changes, fraud, holds, to_store
+from services.orders.domain import changes, fraud, holds, joining
 from services.orders.domain.amending import TOO_LATE, applied, begun, check_open, find, having
 from services.orders.domain.fraud_policy import Band, FraudCheck
 from services.orders.domain.fulfilment import moved
@@ -126,6 +126,7 @@ def apply(
     decision_id: str,
     as_of: datetime,
     check: FraudCheck | None = None,
+    onward: Leg | None = None,
 ) -> Decision:
     """proposed -> applied: the order is what was asked for, on a new plan. Unchanged when it was refused before.
 
@@ -136,7 +137,7 @@ def apply(
     if change.wanted is None or change.state is not ChangeState.PROPOSED:
         return Decision(order)
     content = content_of(order, change.wanted)
-    legs = to_store.gathered(replace(order, content=content, fulfilments=()), legs)
+    legs = joining.new_work(replace(order, content=content, fulfilments=()), legs, onward)
     check_legs(content, legs)
     if promise is None:
         raise InvalidArgument("promise", "a changed order has a promise to keep")

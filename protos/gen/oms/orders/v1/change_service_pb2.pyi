@@ -422,6 +422,7 @@ class ApplyChangeRequest(_message.Message):
     PROMISE_FIELD_NUMBER: _builtins.int
     DECISION_ID_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    ONWARD_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     order_id: _builtins.str
     change_id: _builtins.str
@@ -432,6 +433,10 @@ class ApplyChangeRequest(_message.Message):
     def promise(self) -> _type_pb2.Window: ...
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def onward(self) -> _orders_service_pb2.PlannedLeg:
+        """As in AcceptOrderRequest."""
+
     def __init__(
         self,
         *,
@@ -442,10 +447,11 @@ class ApplyChangeRequest(_message.Message):
         promise: _type_pb2.Window | None = ...,
         decision_id: _builtins.str = ...,
         as_of: _timestamp_pb2.Timestamp | None = ...,
+        onward: _orders_service_pb2.PlannedLeg | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "promise", b"promise"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "onward", b"onward", "promise", b"promise"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "change_id", b"change_id", "decision_id", b"decision_id", "legs", b"legs", "order_id", b"order_id", "promise", b"promise", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "change_id", b"change_id", "decision_id", b"decision_id", "legs", b"legs", "onward", b"onward", "order_id", b"order_id", "promise", b"promise", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
