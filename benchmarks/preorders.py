@@ -33,6 +33,8 @@ _DAYS = 3
 _IN_FLIGHT = 20
 _ORDINARY = 100
 _FEW = 320
+# For each of them; the last one waits for all.
+_PATIENCE_SECONDS = 1.0
 _RELEASE_NOW = """
 UPDATE orders SET hold_until = now(), holds = (
     SELECT jsonb_agg(CASE WHEN hold->>'kind' = 'release_date'
@@ -64,7 +66,9 @@ async def measure(system: System, many: int) -> list[Result]:
             await system.settle()
             began = time.perf_counter()
             await _come_out(system, many)
-            offered = asyncio.gather(*(told.told(one, "fulfilment.offered") for one in placed))
+            offered = asyncio.gather(
+                *(told.told(one, "fulfilment.offered", many * _PATIENCE_SECONDS) for one in placed)
+            )
             meanwhile = list[float]()
             while not offered.done():
                 meanwhile.append(await _acceptance_ms(ordinary))

@@ -199,9 +199,9 @@ class Feed:
     def __init__(self) -> None:
         self._told: dict[tuple[str, str], asyncio.Future[Json]] = {}
 
-    async def told(self, order_id: str, kind: str) -> Json:
+    async def told(self, order_id: str, kind: str, within_seconds: float = _EVENT_SECONDS) -> Json:
         """The facts of an event of the order, once it has happened. Each may be asked for once."""
-        async with asyncio.timeout(_EVENT_SECONDS):
+        async with asyncio.timeout(within_seconds):
             facts = await self._future(order_id, kind)
         del self._told[order_id, kind]
         return facts
