@@ -634,24 +634,6 @@ def from_picking(one: Fulfilment) -> pb.Picking | None:
     )
 
 
-def _from_parcel(one: Fulfilment) -> pb.Parcel | None:
-    parcel = one.parcel
-    if parcel is None:
-        return None
-    return pb.Parcel(
-        parcel_id=parcel.parcel_id,
-        amount=from_money(Money(parcel.amount_minor, parcel.currency)),
-        tracking_code=parcel.tracking_code,
-        capture_state=parcel.capture_state.value,
-        weight_grams=parcel.weight_grams,
-        box_id=parcel.box_id,
-        capture_reason=parcel.capture_reason,
-        capture_failed_since=from_instant(parcel.capture_failed_since),
-        capture_next_try_at=from_instant(parcel.capture_next_try_at),
-        shipping=from_money(Money(parcel.shipping_minor, parcel.currency)),
-    )
-
-
 def from_entry(entry: TimelineEntry) -> pb.TimelineEntry:
     return pb.TimelineEntry(
         entry_id=entry.entry_id,
