@@ -81,6 +81,9 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
         if standing.state == "REFUSED":
             lost = self._lost(await self._wanted_lines(), "refused", held=True)
             return FulfilmentOutcome("refused", replace(lost, refused_by=standing.refused_by))
+        if standing.state == "CANCELLED" and self._looks and versions.knows(versions.TOLD_FIRST):
+            # It was taken, and may have been begun: all of that is told before. Without a look it never was asked for.
+            await self._first_of("cancelled")
         # It may be picked already: that is told by an event of its own.
         return await self._fulfil("cancelled" if standing.state in NOBODY else "accepted")
 
@@ -89,7 +92,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
         if answer == "accepted":
             answer = await self._pick()
         if answer == "cancelled":
-            await self._declare_missing()
+            await self._declare_told_first()
         if answer == "short":
             return FulfilmentOutcome("short", await self._report_short())
         if answer == "picked" and self._work.collected:
@@ -155,14 +158,16 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
             await self._tell_order(await self._report_short())
         return answer
 
-    async def _declare_missing(self) -> None:
-        """What was missed before a cancellation that was heard with it: its hold ends, but it is not there."""
+    async def _declare_told_first(self) -> None:
+        """What was missed or spoiled before a cancellation that was heard with it: sold to nobody once free."""
         kind = "short" if self._has("short") else "picked"
         lines = [*minus(self._lines(kind, "short"), self._lines(kind, "unheld")), *self._lines(kind, "replaced")]
-        if not lines or not versions.knows("missing-when-cancelled"):
-            return
-        for number, line in enumerate(lines):
-            await self._declare(f"missing/{number}", line, "short_pick")
+        if lines and versions.knows("missing-when-cancelled"):
+            for number, line in enumerate(lines):
+                await self._declare(f"missing/{number}", line, "short_pick")
+        if self._spoiled and versions.knows(versions.TOLD_FIRST):
+            for told in self._spoiled:
+                await self._declare_spoiled(told)
 
     async def _declare(self, step: str, line: Line, reason: str) -> None:
         request = DoubtRequest(
@@ -198,28 +203,26 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
         """What is spoiled meanwhile is planned anew, by the order; False also when nothing is left to pack."""
         while (told := await self._first_of("spoiled", "cancelled", "packed")) == "spoiled":
             spoiled = self._spoiled.pop(0)
-            lost = await self._write_off(
-                _to_lines(spoiled.data["lines"]), _to_lines(spoiled.data.get("unheld", []))
-            )
+            lost = await self._write_off(spoiled)
             if not spoiled.data["left"]:
                 self._all_spoiled = lost
                 return False
             await self._tell_order(lost)
         return told == "packed"
 
-    async def _write_off(self, lines: list[Line], unheld: list[Line]) -> LostUnits:
-        """They are declared unavailable before their hold ends: nobody else is sold what was spoiled.
+    async def _write_off(self, spoiled: Happening) -> LostUnits:
+        """They are declared unavailable before their hold ends: nobody else is sold what was spoiled."""
+        if held := await self._declare_spoiled(spoiled):
+            await self._change_holds(calls.release_hold, f"spoiled/{self._spoilings}", held, SPOILED)
+        return self._lost(_to_lines(spoiled.data["lines"]), SPOILED, held=False)
 
-        `unheld`: of them, what came to a hub.
-        """
+    async def _declare_spoiled(self, spoiled: Happening) -> list[Line]:
+        """-> what is held here of them: the rest came to a hub."""
         self._spoilings += 1
-        step = f"spoiled/{self._spoilings}"
-        held = minus(lines, unheld)
+        held = minus(_to_lines(spoiled.data["lines"]), _to_lines(spoiled.data.get("unheld", [])))
         for line in held:
-            await self._declare(f"{step}/{line.line_number}", line, SPOILED)
-        if held:
-            await self._change_holds(calls.release_hold, step, held, SPOILED)
-        return self._lost(lines, SPOILED, held=False)
+            await self._declare(f"spoiled/{self._spoilings}/{line.line_number}", line, SPOILED)
+        return held
 
     async def _capture(self, known_by: str) -> bool:
         """Takes the parcel's money, of which the event `known_by` told; True when the parcel may leave."""

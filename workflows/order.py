@@ -422,6 +422,8 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
                 if not self._is_cancelling():
                     await self._write_down()
                     await self._reroute(lost)
+                elif versions.knows(versions.TOLD_FIRST):
+                    await self._set_apart(lost)
 
     def _is_told(self) -> bool:
         return bool(self._lost or self._changes or self._supplies)
@@ -519,8 +521,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
                 return
             self._lost.append(replace(lost, lines=cancelled))
             cancelled = []
-        await self._write_off(lost.fulfilment_id, lost.point_id, lost.spoiled)
-        await self._keep_packed(lost.fulfilment_id, lost.point_id, lost.packed)
+        await self._set_apart(lost)
         if cancelled and lost.held:
             held = minus(cancelled, lost.unheld)
             holds = [Hold(line.sku, lost.point_id, line.quantity) for line in held]
@@ -680,6 +681,11 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
                 for row in share["lines"]
             ]
             await self._keep_packed(str(share["fulfilment_id"]), str(share["point_id"]), lines)
+
+    async def _set_apart(self, lost: LostUnits) -> None:
+        """Of units without a place, what is sold to nobody once it is free: engraved, or in a closed parcel."""
+        await self._write_off(lost.fulfilment_id, lost.point_id, lost.spoiled)
+        await self._keep_packed(lost.fulfilment_id, lost.point_id, lost.packed)
 
     async def _keep_packed(self, fulfilment_id: str, point_id: str, lines: list[Line]) -> None:
         for line in lines:

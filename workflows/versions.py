@@ -9,7 +9,9 @@ time, and a marker that it asks for there is not found (it would never go on). R
 from temporalio import workflow
 
 _FROM_THE_START = "changes-are-known-from-the-start"
-# What runs with that marker live by without one of its own. A new change is asked for in `begin` too.
+# The newest change. Its marker stands for all before it; one that is newer still takes its place in `begin`.
+TOLD_FIRST = "told-before-a-cancellation"
+# What runs with either marker live by without one of its own.
 _KNOWN = frozenset(
     {
         "capacity",
@@ -29,9 +31,15 @@ _KNOWN = frozenset(
 
 def begin() -> None:
     """Called as a story begins."""
-    workflow.patched(_FROM_THE_START)
+    _knows_all()
 
 
 def knows(change: str) -> bool:
     """Whether this run lives by the change."""
-    return (change in _KNOWN and workflow.patched(_FROM_THE_START)) or workflow.patched(change)
+    if change == TOLD_FIRST:
+        return workflow.patched(TOLD_FIRST)
+    return (change in _KNOWN and _knows_all()) or workflow.patched(change)
+
+
+def _knows_all() -> bool:
+    return workflow.patched(TOLD_FIRST) or workflow.patched(_FROM_THE_START)

@@ -9,7 +9,7 @@ from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.test_unwind import EACH, TOTAL, _with_help
-from tests.workflows.world import ENGRAVED, FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World
+from tests.workflows.world import ENGRAVED, FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,6 +26,15 @@ async def _placed(world: World, units: dict[str, int], quantity: int = 1, channe
 async def _at(world: World, sku: str, point: str) -> inv.Balance:
     balances = (await world.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
     return next(row for row in balances if row.point_id == point)
+
+
+async def _told(world: World, order_id: str, event: str) -> None:
+    """Waits until the stories have been told of it, and so of all before it."""
+
+    async def look() -> bool:
+        return (order_id, event) in world.told
+
+    await until(look, f"{order_id}: {event}")
 
 
 async def test_a_unit_comes_from_where_it_can_be_engraved_and_leaves_when_it_is(world: World) -> None:
@@ -156,6 +165,28 @@ async def test_what_was_spoiled_before_a_cancellation_is_nobody_elses_either(wor
     assert (balance.on_hand, balance.unavailable, balance.reserved) == (3, 2, 0)
 
 
+async def test_what_was_spoiled_is_nobody_elses_though_all_is_heard_at_once(world: World) -> None:
+    """The answer of the offer comes when the units are picked, one is spoiled and the order is cancelled."""
+    sku = await world.stock({MID: 4})
+    recorded = await world.record({sku: 3}, engraved="Zoé")
+    order_id = recorded.order.order_id
+
+    async def meanwhile() -> None:
+        work = await world.pick(await world.accept(order_id), missing=1)
+        await world.begin_engraving(work)
+        await world.spoil(work)
+        await world.cancel(order_id)
+        await _told(world, order_id, "oms.orders.fulfilment.cancelled")
+
+    world.faults.plan(order_id, "offer_fulfilment", Fault.ANSWER_LATE, meanwhile)
+    await world.place(recorded)
+    assert await world.ended(order_id) == "CANCELLED"
+    assert world.faults.is_spent(order_id)
+    await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+    balance = await _at(world, sku, MID)
+    assert (balance.on_hand, balance.unavailable, balance.reserved) == (4, 3, 0), "missing, spoiled, begun"
+
+
 @pytest.mark.parametrize("fault", EACH)
 async def test_a_unit_is_written_off_once_whatever_goes_wrong_with_a_step(world: World, fault: Fault) -> None:
     async def live(step: str) -> None:
@@ -198,6 +229,24 @@ async def test_an_engraved_unit_that_was_never_paid_is_nobody_elses(world: World
     await world.give_up(work.fulfilment_id)
     assert await world.ended(order_id) == "CANCELLED"
     await world.assert_settled(order_id, kept_minor=0, sold={sku: 0})
+    balance = await _at(world, sku, MID)
+    assert (balance.on_hand, balance.unavailable, balance.reserved) == (1, 1, 0)
+
+
+async def test_what_was_not_paid_is_nobody_elses_though_the_order_is_cancelled_at_once(world: World) -> None:
+    sku, order_id = await _placed(world, {MID: 1})
+    work = await world.engrave(await world.pick(await world.accept(order_id)))
+
+    async def meanwhile() -> None:
+        await world.give_up(work.fulfilment_id)
+        await world.cancel(order_id)
+        await _told(world, order_id, "oms.orders.order.cancellation_requested")
+
+    world.provider.fault("capture", "decline", order_id=order_id)
+    world.faults.plan(order_id, "record_capture", Fault.ANSWER_LATE, meanwhile)
+    await world.pack(work)
+    assert await world.ended(order_id) == "CANCELLED"
+    assert world.faults.is_spent(order_id)
     balance = await _at(world, sku, MID)
     assert (balance.on_hand, balance.unavailable, balance.reserved) == (1, 1, 0)
 
