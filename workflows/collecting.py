@@ -52,7 +52,7 @@ class Keeping(Capturing):
         # What the story of the fulfilment lends.
         _work: FulfilmentInput
         _point_id: str
-        _is_at_counter: bool
+        _is_prepared: bool
 
         def _key(self, step: str) -> str: ...
         def _step(
@@ -72,7 +72,7 @@ class Keeping(Capturing):
             return FulfilmentOutcome("cancelled", self._given_up())
         if await self._first_of("cancelled", "ready_for_collection") == "ready_for_collection":
             await self._date_it()
-        self._is_at_counter = True
+        self._is_prepared = True
         attempt = 0
         while (told := await self._first_of("cancelled", "collected", "collecting")) == "collecting":
             attempt += 1

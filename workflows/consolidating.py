@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from workflows import versions
 from workflows.attention import Story
 from workflows.messages import FulfilmentInput, FulfilmentOutcome, Line, LostUnits
 
@@ -24,12 +25,14 @@ class Consolidating(Story):
     if TYPE_CHECKING:
         # What the story of the fulfilment lends.
         _work: FulfilmentInput
+        _is_prepared: bool
 
         def _lines(self, kind: str, name: str) -> list[Line]: ...
         def _lost(self, lines: list[Line], reason: str, *, held: bool) -> LostUnits: ...
 
     async def _travel_to_hub(self) -> FulfilmentOutcome:
         """Until the hub has opened the parcel, or its units look for another place, or the order is cancelled."""
+        self._is_prepared = True
         end = await self._first_of("received", "loss_decided", "cancelled")
         if end == "cancelled":
             # What arrives goes to the stock of the hub: that is a story of its own.
@@ -41,6 +44,10 @@ class Consolidating(Story):
         missing = self._lines(end, "missing")
         lost_units = self._lost_on_the_way(missing, _NOT_RECEIVED) if missing else None
         return FulfilmentOutcome("delivered", lost_units, self._following())
+
+    def _is_forwarded(self) -> bool:
+        """Whether it was on its way to its hub when it was cancelled."""
+        return "forwarded" in self._happenings and versions.knows(versions.TOLD_FIRST)
 
     def _lost_on_the_way(self, lines: list[Line], reason: str) -> LostUnits:
         return replace(self._lost(lines, reason, held=False), on_the_way=True)

@@ -41,7 +41,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
     def __init__(self, work: FulfilmentInput) -> None:
         super().__init__(work)
         self._captured = False
-        self._is_at_counter = False
+        self._is_prepared = False
         self._offers = 0
         # Told, and not planned anew yet.
         self._spoiled: list[Happening] = []
@@ -57,9 +57,9 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
             super()._note(kind, happening)
 
     def _has(self, kind: str) -> bool:
-        if kind == "cancelled" and self._is_uncollected():
-            # It was accepted, picked and put aside before: all of that is heard first, however late.
-            return self._is_at_counter
+        if kind == "cancelled" and (self._is_uncollected() or self._is_forwarded()):
+            # It was accepted, picked and put aside or sent before: all of that is heard first, however late.
+            return self._is_prepared
         return bool(self._spoiled) if kind == "spoiled" else super()._has(kind)
 
     @workflow.run
@@ -82,7 +82,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
             lost = self._lost(await self._wanted_lines(), "refused", held=True)
             return FulfilmentOutcome("refused", replace(lost, refused_by=standing.refused_by))
         if standing.state == "CANCELLED" and self._looks and versions.knows(versions.TOLD_FIRST):
-            # It was taken, and may have been begun: all of that is told before. Without a look it never was asked for.
+            # It was asked for, and may have been begun: all of that is told before.
             await self._first_of("cancelled")
         # It may be picked already: that is told by an event of its own.
         return await self._fulfil("cancelled" if standing.state in NOBODY else "accepted")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from typing import Any
 
@@ -35,19 +35,25 @@ class Fault(StrEnum):
 
 
 class Faults(Interceptor):
-    """Installed in the worker; each fault happens once to the order it was meant for."""
+    """Installed in the worker; each fault happens to the order it was meant for, as often as it was planned."""
 
     def __init__(self) -> None:
-        self._planned: dict[tuple[str, str], Fault] = {}
-        self._meanwhile: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._planned: dict[tuple[str, str], list[Fault]] = {}
+        self._meanwhile: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {}
+        self._happening: dict[str, asyncio.Task[None]] = {}
         self._losing: set[str] = set()
         self.seen: Counter[tuple[str, str]] = Counter()
 
     def plan(
-        self, order_id: str, step: str, fault: Fault, meanwhile: Callable[[], Awaitable[None]] | None = None
+        self,
+        order_id: str,
+        step: str,
+        fault: Fault,
+        meanwhile: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        times: int = 1,
     ) -> None:
-        """The next time the order takes this step, it goes wrong; `meanwhile` happens once it has acted."""
-        self._planned[order_id, step] = fault
+        """The next times the order takes this step, it goes wrong; `meanwhile` happens, once, as it has acted."""
+        self._planned[order_id, step] = [fault] * times
         if meanwhile:
             self._meanwhile[order_id] = meanwhile
 
@@ -66,12 +72,20 @@ class Faults(Interceptor):
 
     def take(self, order_id: str, step: str) -> Fault | None:
         self.seen[order_id, step] += 1
-        return self._planned.pop((order_id, step), None)
+        faults = self._planned.get((order_id, step))
+        if faults is None:
+            return None
+        fault = faults.pop()
+        if not faults:
+            del self._planned[order_id, step]
+        return fault
 
     async def let_happen(self, order_id: str) -> None:
-        """What is planned for the time between the step and what its story knows of it."""
+        """What is planned for the time between the step, of whichever story, and what that knows of it."""
         if meanwhile := self._meanwhile.pop(order_id, None):
-            await meanwhile()
+            self._happening[order_id] = asyncio.create_task(meanwhile())
+        if order_id in self._happening:
+            await self._happening[order_id]
 
     def lose_task(self, workflow_id: str) -> None:
         """Before its next step."""

@@ -81,6 +81,24 @@ async def _is_issued(world: World, sku: str) -> bool:
     return await _balance(world, sku, MID) == (0, 0)
 
 
+async def test_what_was_sent_has_left_the_stock_though_all_is_heard_at_once(world: World) -> None:
+    """The answers of the offers come when the parcel is on its way and the order is cancelled."""
+    here, there = await world.stock({NEAR: 1}), await world.stock({MID: 1})
+    recorded = await world.record({here: 1, there: 1}, channel="meeting")
+    order_id = recorded.order.order_id
+
+    async def meanwhile() -> None:
+        await world.send_on(order_id, MID)
+        await world.cancel(order_id)
+        await world.has_told(order_id, "oms.orders.fulfilment.cancelled")
+
+    world.faults.plan(order_id, "offer_fulfilment", Fault.ANSWER_LATE, meanwhile, times=2)
+    await world.place(recorded)
+    await _ends(world, order_id, "CANCELLED")
+    assert world.faults.is_spent(order_id)
+    await world.assert_settled(order_id, kept_minor=0, sold={here: 0, there: 1})
+
+
 async def test_goods_of_a_cancelled_order_go_to_the_stock_of_the_hub(world: World) -> None:
     async def under_way() -> None:
         here, there, order_id, parcel = await _under_way(world)

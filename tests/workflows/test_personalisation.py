@@ -9,7 +9,7 @@ from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.test_unwind import EACH, TOTAL, _with_help
-from tests.workflows.world import ENGRAVED, FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World, until
+from tests.workflows.world import ENGRAVED, FAR, MID, NEAR, PRICE_MINOR, SHIPPING_MINOR, World
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,15 +26,6 @@ async def _placed(world: World, units: dict[str, int], quantity: int = 1, channe
 async def _at(world: World, sku: str, point: str) -> inv.Balance:
     balances = (await world.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))).balances
     return next(row for row in balances if row.point_id == point)
-
-
-async def _told(world: World, order_id: str, event: str) -> None:
-    """Waits until the stories have been told of it, and so of all before it."""
-
-    async def look() -> bool:
-        return (order_id, event) in world.told
-
-    await until(look, f"{order_id}: {event}")
 
 
 async def test_a_unit_comes_from_where_it_can_be_engraved_and_leaves_when_it_is(world: World) -> None:
@@ -176,7 +167,7 @@ async def test_what_was_spoiled_is_nobody_elses_though_all_is_heard_at_once(worl
         await world.begin_engraving(work)
         await world.spoil(work)
         await world.cancel(order_id)
-        await _told(world, order_id, "oms.orders.fulfilment.cancelled")
+        await world.has_told(order_id, "oms.orders.fulfilment.cancelled")
 
     world.faults.plan(order_id, "offer_fulfilment", Fault.ANSWER_LATE, meanwhile)
     await world.place(recorded)
@@ -240,7 +231,7 @@ async def test_what_was_not_paid_is_nobody_elses_though_the_order_is_cancelled_a
     async def meanwhile() -> None:
         await world.give_up(work.fulfilment_id)
         await world.cancel(order_id)
-        await _told(world, order_id, "oms.orders.order.cancellation_requested")
+        await world.has_told(order_id, "oms.orders.order.cancellation_requested")
 
     world.provider.fault("capture", "decline", order_id=order_id)
     world.faults.plan(order_id, "record_capture", Fault.ANSWER_LATE, meanwhile)

@@ -477,6 +477,14 @@ class World:
 
     # What people do.
 
+    async def has_told(self, order_id: str, event: str) -> None:
+        """Waits until the stories have been told of it, and so of all before it."""
+
+        async def look() -> bool:
+            return (order_id, event) in self.told
+
+        await until(look, f"{order_id}: {event}")
+
     async def work_in(
         self, order_id: str, state: "pb.FulfilmentState.ValueType", *, not_in: tuple[str, ...] = ()
     ) -> pb.Fulfilment:
