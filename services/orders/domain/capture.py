@@ -204,11 +204,10 @@ def _after(charge: Charge, state: CaptureState, outcome: Outcome) -> Charge:
     if decided or (charge.state == state and state != CaptureState.FAILED):
         return charge
     after = move("capture", CAPTURE_MOVES, charge.state, state)
-    if state != CaptureState.FAILED:
-        return Charge(charge.amount_minor, after, outcome.reason)
-    return Charge(
-        charge.amount_minor, after, outcome.reason, charge.failed_since or outcome.as_of, outcome.next_try_at
-    )
+    failed_since = next_try_at = None
+    if state == CaptureState.FAILED:
+        failed_since, next_try_at = charge.failed_since or outcome.as_of, outcome.next_try_at
+    return replace(charge, state=after, reason=outcome.reason, failed_since=failed_since, next_try_at=next_try_at)
 
 
 def _telling(

@@ -20,10 +20,16 @@ def is_settled_ahead(order: Order) -> bool:
 def charged_units(order: Order) -> Ranges:
     """The units that the charge of the whole order is for: all that is sent, or what was kept of a trial."""
     if order.trial is None:
-        return order.sent_ranges
+        return without(order.sent_ranges, cancelled_before_charge(order))
     kept = [(one.line_number, one.from_unit, one.to_unit) for one in order.trial.kept]
     others = without(order.ranges, kept)
     return without(order.ranges, [(one.line_number, one.from_unit, one.to_unit) for one in others])
+
+
+def cancelled_before_charge(order: Order) -> list[tuple[int, int, int]]:
+    """Units that the charge of the whole order is not for: (line number, from, to)."""
+    gone = order.charge.without if order.charge else ()
+    return [(one.line_number, one.from_unit, one.to_unit) for one in gone]
 
 
 def charged_fee_minor(order: Order) -> int:

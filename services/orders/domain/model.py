@@ -547,10 +547,20 @@ class FulfilmentLine:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitRange:
+    """Units [from_unit, to_unit) of a line."""
+
+    line_number: int
+    from_unit: int
+    to_unit: int
+
+
+@dataclass(frozen=True, slots=True)
 class Charge:
     """Money to take, and what became of it. `failed_since`, `next_try_at`: while it cannot be taken.
 
-    Without `next_try_at`, a failed one waits for a person.
+    Without `next_try_at`, a failed one waits for a person. `without`: units of the whole order that it is not for,
+    for they were cancelled before.
     """
 
     amount_minor: int
@@ -558,6 +568,7 @@ class Charge:
     reason: str = ""
     failed_since: datetime | None = None
     next_try_at: datetime | None = None
+    without: tuple[UnitRange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -864,15 +875,6 @@ class RefundKind(StrEnum):
     DELIVERY_FEE = "delivery_fee"
     # Paid for with the whole order, and then not to be had.
     CANCELLED_UNITS = "cancelled_units"
-
-
-@dataclass(frozen=True, slots=True)
-class UnitRange:
-    """Units [from_unit, to_unit) of a line."""
-
-    line_number: int
-    from_unit: int
-    to_unit: int
 
 
 @dataclass(frozen=True, slots=True)

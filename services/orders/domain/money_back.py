@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kit.values.allocation import share
-from services.orders.domain.dues import charged_fee_minor, charged_units
+from services.orders.domain.dues import cancelled_before_charge, charged_fee_minor, charged_units
 from services.orders.domain.model import Fulfilment, Line, Order, Refund, RefundKind, TaxPart
 from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
 from services.orders.domain.ranges import LineRange, Ranges, in_state, without
@@ -137,7 +137,7 @@ def together(*several: Parts) -> tuple[TaxPart, ...]:
 
 def _taken_units(order: Order) -> Ranges:
     if order.charge and order.charge.state == CaptureState.CAPTURED:
-        return charged_units(order) if order.trial else order.ranges
+        return charged_units(order) if order.trial else without(order.ranges, cancelled_before_charge(order))
     if order.payment_outcome == "paid_by_channel":
         # Of units that found no place the channel was asked when they were cancelled, without a refund of ours.
         return tuple(one for one in order.ranges if one.state != UnitState.CANCELLED or _is_refunded(order, one))

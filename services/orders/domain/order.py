@@ -46,6 +46,7 @@ from services.orders.domain.model import (
     LifeCycle,
     Order,
     Refusal,
+    UnitRange,
     Units,
     Window,
 )
@@ -259,7 +260,9 @@ def release(order: Order, as_of: datetime) -> Decision:
     total = due_minor(order) - taken_minor(order.content.taken)
     takes_all = order.life_cycle.capture_at == CaptureMoment.ORDER and order.payment_outcome == "authorized"
     if takes_all and total:
-        released = replace(released, charge=Charge(total))
+        cancelled = in_state(order.ranges, UnitState.CANCELLED)
+        gone = tuple(UnitRange(one.line_number, one.from_unit, one.to_unit) for one in cancelled)
+        released = replace(released, charge=Charge(total, without=gone))
     text = "Nothing holds the order any more: it went to preparation."
     decision = _told(released, "order.released", text, as_of)
     # Who would be told that it may go on is the one who asks; that an order has cooled off is no news then.

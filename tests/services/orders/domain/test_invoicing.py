@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.money import Money
-from services.orders.domain import capture, document, invoicing, refunds
+from services.orders.domain import amending, capture, document, invoicing, refunds
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome
@@ -387,6 +387,27 @@ def test_an_order_that_is_paid_at_once_has_one_invoice_and_a_credit_note_for_wha
     assert [one.content.cause for one in desk.issued] == ["order/ord_1", f"refund/{refund.refund_id}"]
     assert desk.issued[0].content.amount_minor == order.content.total.amount_minor
     assert desk.books() == {2000: (5000 + 408, 1000 + 82), 550: (104, 6)}
+
+
+def test_what_was_cancelled_before_an_order_was_paid_at_once_is_neither_billed_nor_given_back() -> None:
+    desk = Desk()
+    at_once = replace(LIFE_CYCLE, capture_at=CaptureMoment.ORDER)
+    order = accepted(recorded(line(), SOAP, life_cycle=at_once), leg((1, 2), (2, 3))).order
+    order = amending.cancel_lines(order, [Units(1, "", 1)], "", "web", ("channel",), NOON).order
+    order = amending.settle(order, order.changes[-1].change_id, NOON).order
+    before = life.release(order, COOLED).order
+    order = capture.record_of_order(before, CAPTURED).order
+    desk.look(before, order)
+    charge, (bill,) = order.charge, desk.issued
+    assert charge
+    assert bill.content.amount_minor == charge.amount_minor == order.content.total.amount_minor - 3000
+    order = _refund(desk, order, RefundWish(RefundKind.GOODS, "other", "", "carol", lines=(Units(1, "", 1),)))
+    with pytest.raises(FailedPrecondition) as caught:
+        _refund(desk, order, RefundWish(RefundKind.GOODS, "other", "", "carol", lines=(Units(1, "", 1),)))
+    assert caught.value.reason == "UNITS_NOT_REFUNDABLE"
+    order = _refund(desk, order, RefundWish(RefundKind.GOODS, "other", "", "carol", whole=True))
+    assert sum(one.amount_minor for one in order.refunds) == charge.amount_minor
+    assert desk.books() == {}
 
 
 def test_of_a_parcel_given_up_before_its_money_came_only_the_fee_is_billed() -> None:

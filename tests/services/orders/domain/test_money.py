@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from kit.errors import FailedPrecondition
 from kit.values.money import Money
-from services.orders.domain import capture, refunds
+from services.orders.domain import amending, capture, refunds
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
 from services.orders.domain.capture import Outcome
+from services.orders.domain.dues import no_longer_due_minor
 from services.orders.domain.model import (
     CaptureMoment,
     GoodwillCap,
@@ -68,10 +69,25 @@ class Life:
         order = recorded(*lines, life_cycle=replace(LIFE_CYCLE, capture_at=moment, goodwill_caps=(_CAP,)))
         legs = self.legs({one.line_number: one.quantity for one in order.content.sent})
         self.captured = taken_minor(order.content.taken)
-        self.order = life.release(accepted(order, *legs).order, COOLED).order
+        self.order = accepted(order, *legs).order
+        if self.choose.random() < 0.3:
+            self.drop()
+        self.order = life.release(self.order, COOLED).order
         if self.order.charge:
+            self.captured += self.order.charge.amount_minor
             self.order = capture.record_of_order(self.order, _CAPTURED).order
-            self.captured = self.order.content.total.amount_minor
+
+    def drop(self) -> None:
+        """In cooling-off, the customer does not want some units of a line; all of them he would cancel."""
+        sent = self.order.content.sent
+        some = self.choose.choice(sent) if sent else None
+        count = self.choose.randint(1, some.quantity) if some else 0
+        if some is None or count == sum(one.quantity for one in sent):
+            return
+        wish = (Units(some.line_number, "", count),)
+        after = amending.cancel_lines(self.order, wish, "", "web", ("channel",), NOON).order
+        self.said_no_longer_due += no_longer_due_minor(self.order, after)
+        self.order = amending.settle(after, after.changes[-1].change_id, NOON).order
 
     def legs(self, wanted: dict[int, int]) -> list[Leg]:
         """The units spread over one or two points."""
