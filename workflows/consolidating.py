@@ -47,7 +47,7 @@ class Consolidating(Story):
 
     def _is_forwarded(self) -> bool:
         """Whether it was on its way to its hub when it was cancelled."""
-        return "forwarded" in self._happenings and versions.knows(versions.TOLD_FIRST)
+        return "forwarded" in self._happenings and versions.knows("told-before-cancelled")
 
     def _lost_on_the_way(self, lines: list[Line], reason: str) -> LostUnits:
         return replace(self._lost(lines, reason, held=False), on_the_way=True)

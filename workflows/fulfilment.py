@@ -57,10 +57,11 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
             super()._note(kind, happening)
 
     def _has(self, kind: str) -> bool:
-        if kind == "cancelled" and (self._is_uncollected() or self._is_forwarded()):
-            # It was accepted, picked and put aside or sent before: all of that is heard first, however late.
-            return self._is_prepared
-        return bool(self._spoiled) if kind == "spoiled" else super()._has(kind)
+        if kind == "spoiled":
+            return bool(self._spoiled)
+        # It was accepted, picked and put aside or sent before: all of that is heard first, however late.
+        is_last = kind == "cancelled" and (self._is_uncollected() or self._is_forwarded())
+        return super()._has(kind) and (self._is_prepared or not is_last)
 
     @workflow.run
     async def run(self, work: FulfilmentInput) -> FulfilmentOutcome:
@@ -81,7 +82,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
         if standing.state == "REFUSED":
             lost = self._lost(await self._wanted_lines(), "refused", held=True)
             return FulfilmentOutcome("refused", replace(lost, refused_by=standing.refused_by))
-        if standing.state == "CANCELLED" and self._looks and versions.knows(versions.TOLD_FIRST):
+        if standing.state == "CANCELLED" and self._looks and versions.knows("told-before-cancelled"):
             # It was asked for, and may have been begun: all of that is told before.
             await self._first_of("cancelled")
         # It may be picked already: that is told by an event of its own.
@@ -165,7 +166,7 @@ class FulfilmentWorkflow(Offering, Keeping, Consolidating, Substituting):
         if lines and versions.knows("missing-when-cancelled"):
             for number, line in enumerate(lines):
                 await self._declare(f"missing/{number}", line, "short_pick")
-        if self._spoiled and versions.knows(versions.TOLD_FIRST):
+        if self._spoiled and versions.knows("told-before-cancelled"):
             for told in self._spoiled:
                 await self._declare_spoiled(told)
 

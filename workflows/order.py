@@ -422,7 +422,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
                 if not self._is_cancelling():
                     await self._write_down()
                     await self._reroute(lost)
-                elif versions.knows(versions.TOLD_FIRST):
+                elif versions.knows("told-before-cancelled"):
                     await self._set_apart(lost)
 
     def _is_told(self) -> bool:
@@ -635,6 +635,9 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             elif state == "CANCELLING":
                 break
             else:
+                if state == "CANCELLED" and self._order.booking_id and versions.knows("slot-of-nothing-sent"):
+                    # Nothing found a place, or was paid: nobody comes.
+                    await self._give_booking_back()
                 return state
         return await self._cancel()
 

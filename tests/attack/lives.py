@@ -52,12 +52,16 @@ TROUBLES = (
     "other",
     "moved",
     "held",
+    # Who engraves units damages some.
+    "spoiled",
 )
 # Any of these may leave units without a place.
-LOSING = frozenset({"scarce", "refused", "short", "declined", "carried"})
+LOSING = frozenset({"scarce", "refused", "short", "declined", "carried", "spoiled"})
 TOKENS = (VISA, "pm_card_visa_chargeDeclined", "pm_card_authenticationRequired")
 FATES = ("delivered",) * 4 + ("in_transit", "delivery_failed", "lost", "damaged", "returning", "returned")
 REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
+# Whoever says so has not got the units.
+NOT_THERE = ("not_found", "damaged")
 OPEN = (
     orders.FULFILMENT_STATE_PLANNED,
     orders.FULFILMENT_STATE_OFFERED,
@@ -89,13 +93,17 @@ _TOO_LATE = frozenset(
 
 @dataclass(frozen=True)
 class Life:
-    """`wanted`: units by line, each line an article of its own. `is_met`: at an appointment."""
+    """`wanted`: units by line, each line an article of its own. `is_met`: at an appointment.
+
+    `is_engraved`: the units of the first line.
+    """
 
     seed: int
     channel: str
     wanted: tuple[int, ...]
     troubles: frozenset[str]
     is_met: bool = False
+    is_engraved: bool = False
 
     def smaller(self) -> "list[Life]":
         """The same with a little less, each in another way."""
@@ -109,6 +117,8 @@ class Life:
         ]
         if self.is_met:
             found.append(replace(self, is_met=False))
+        if self.is_engraved:
+            found.append(replace(self, is_engraved=False))
         return found
 
 
@@ -123,6 +133,7 @@ def drawn(seed: int) -> Life:
         wanted=tuple(chance.randint(1, 3) for _ in range(chance.choice((1, 1, 2)))),
         troubles=frozenset(one for one in TROUBLES if chance.random() < 0.35),
         is_met=is_met,
+        is_engraved=chance.random() < 0.3,
     )
 
 
@@ -141,6 +152,8 @@ class Living:
         self._holds: dict[str, tuple[int, bool]] = {}
         # Points to which a person gave work that nobody took.
         self._given_to: set[tuple[int, str]] = set()
+        # Units that their points do not have any more, by SKU and point: not found, or spoiled.
+        self._gone = Counter[tuple[str, str]]()
         # What the order must come to: units that are wanted at last, those of them that the customer cancelled.
         self._wanted = Counter(dict(enumerate(life.wanted, start=1)))
         self._dropped = Counter[int]()
@@ -189,7 +202,13 @@ class Living:
             self._booking_id = (await world.hold_slot(self._slots[0], channel=life.channel)).booking_id
         means = self._choice("means", "placement")
         token = means.choice(TOKENS) if means else VISA
-        recorded = await world.record(lines, token=token, channel=life.channel, booking=self._booking_id)
+        recorded = await world.record(
+            lines,
+            token=token,
+            channel=life.channel,
+            booking=self._booking_id,
+            engraved="Zoé" if life.is_engraved else "",
+        )
         self._order_id = recorded.order.order_id
         if self._happens("declined", "capture", 0.6):
             world.provider.fault("capture", "decline", order_id=self._order_id)
@@ -381,8 +400,10 @@ class Living:
             choice = self._happens("short", f"{index}", 0.5)
             missing = choice.randint(1, work.lines[0].quantity) if choice else 0
             await world.pick(work, missing)
+            self._gone[work.lines[0].sku, work.point_id] += missing
             self.acts.append(f"{index} picked without {missing}")
         elif work.state == orders.FULFILMENT_STATE_PICKED:
+            await self._engrave(index, work)
             await world.pack(work)
         elif work.parcel.capture_state == "failed":
             await self._decide_unpaid(index, work)
@@ -408,10 +429,37 @@ class Living:
             await world.orders.RefuseOffer(
                 orders.RefuseOfferRequest(request_id=f"r/{reach}", fulfilment_id=reach, reason=reason)
             )
+            if reason in NOT_THERE:
+                self._gone.update({(line.sku, work.point_id): line.quantity for line in work.lines})
             self.acts.append(f"{index} refused by {work.point_id}: {reason}")
         else:
             await world.orders.AcceptOffer(orders.AcceptOfferRequest(request_id=f"a/{reach}", fulfilment_id=reach))
             self.acts.append(f"{index} accepted by {work.point_id}")
+
+    async def _engrave(self, index: int, work: orders.Fulfilment) -> None:
+        """What is to be engraved, some of which may be damaged by it: it is packed no sooner."""
+        engraved = next((line for line in work.lines if line.personalisations), None)
+        if engraved is None:
+            return
+        if not work.HasField("personalising_since"):
+            await self._world.begin_engraving(work)
+            self.acts.append(f"{index} is being engraved")
+            if await self._at(f"{index} engraved", work.fulfilment_id):
+                return
+        if choice := self._happens("spoiled", f"{index}", 0.6):
+            await self._spoil(index, work, choice.randint(1, engraved.quantity))
+        if not work.HasField("personalised_at"):
+            await self._world.complete_engraving(work)
+
+    async def _spoil(self, index: int, work: orders.Fulfilment, count: int) -> None:
+        """Once; not when it is paid already: then the point takes others from its shelf."""
+        if f"{index} spoiled" in self._moments or work.HasField("parcel"):
+            return
+        self._moments.add(f"{index} spoiled")
+        engraved = next(line for line in work.lines if line.personalisations)
+        await self._world.spoil(work, count, line_number=engraved.line_number)
+        self._gone[engraved.sku, work.point_id] += count
+        self.acts.append(f"{index}: {count} spoiled")
 
     async def _compete(self, index: int, work: orders.Fulfilment) -> None:
         """Each point takes it, does not, or keeps silent; when all do, their time passes."""
@@ -518,6 +566,11 @@ class Living:
         for sku, points in self._units.items():
             on_hand = sum(row.on_hand for row in rows if row.sku == sku)
             assert on_hand == sum(points.values()) - sent[sku], f"{sku}: {on_hand} are left of {points}"
+        if self._life.channel not in COMPETES:
+            # Of several that say that they have it not, only that of the planned one is believed.
+            assert Counter({(row.sku, row.point_id): row.unavailable for row in rows if row.unavailable}) == (
+                self._gone + _set_apart(order)
+            ), "what is sold to nobody"
         if self._life.is_met:
             await self._assert_slots(state)
 
@@ -567,6 +620,19 @@ class Living:
         assert booked.state == wanted, bkg.BookingState.Name(booked.state)
         taken = [slot.slot_id for slot in self._slots if await self._world.taken(slot)]
         assert taken == ([booked.slot_id] if is_met else [])
+
+
+def _set_apart(order: orders.Order) -> Counter[tuple[str, str]]:
+    """Units that came back to nobody's shelf: engraved, or in a closed parcel, of work that was cancelled."""
+    found = Counter[tuple[str, str]]()
+    for work in order.fulfilments:
+        if work.state != orders.FULFILMENT_STATE_CANCELLED:
+            continue
+        is_packed = work.HasField("put_back")
+        for line in work.lines:
+            is_engraved = bool(line.personalisations) and work.HasField("personalising_since")
+            found[line.sku, work.point_id] += line.quantity if is_packed or is_engraved else 0
+    return +found
 
 
 def _units_by_state(order: orders.Order) -> dict[str, Counter[int]]:

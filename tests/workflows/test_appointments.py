@@ -72,6 +72,17 @@ async def test_a_booking_that_is_another_orders_stays_so(world: World) -> None:
     assert await world.taken(slot) == 1
 
 
+async def test_an_order_of_which_nothing_can_be_sent_gives_its_slot_back(world: World) -> None:
+    slot = (await world.slots())[2]
+    booking = await world.hold_slot(slot)
+    order_id, _ = await order(world, booking)
+    await world.refuse(order_id)
+    await world.refuse(order_id)
+    assert await world.ended(order_id) == "CANCELLED"
+    assert (await world.booked(booking.booking_id)).state == bkg.BOOKING_STATE_RELEASED
+    assert await world.taken(slot) == 0
+
+
 async def test_an_order_that_is_cancelled_or_declined_gives_its_slot_back(world: World) -> None:
     one, other = (await world.slots())[1:3]
     cancelled, _ = await order(world, await world.hold_slot(one))

@@ -624,9 +624,10 @@ class World:
         )
         return (await self.orders.BeginPersonalisation(request)).fulfilment
 
-    async def spoil(self, work: pb.Fulfilment, quantity: int = 1) -> pb.Fulfilment:
-        """Units of the first line are damaged by it."""
-        spoiled = [pb.PlannedLine(line_number=work.lines[0].line_number, quantity=quantity)]
+    async def spoil(self, work: pb.Fulfilment, quantity: int = 1, line_number: int = 0) -> pb.Fulfilment:
+        """Units of a line, else of the first, are damaged by it."""
+        number = line_number or work.lines[0].line_number
+        spoiled = [pb.PlannedLine(line_number=number, quantity=quantity)]
         request = pb.ReportSpoiledRequest(
             request_id=uuid4().hex, fulfilment_id=work.fulfilment_id, spoiled=spoiled, actor="store"
         )
