@@ -8,7 +8,7 @@ made smaller.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -33,8 +33,22 @@ from tests.workflows.world import (
 from workflows import policies
 
 POINTS = (NEAR, MID, FAR)
-# Money is taken at the shipment, at the preparation, with the order; there is cooling-off; points compete.
-CHANNELS = ("web", "prepared", "prepaid", "slow", "slow", "prepaid-slow", "contest", "contest", "asked")
+# Money is taken at the shipment, at the preparation, with the order; there is cooling-off; points compete; parcels
+# meet at NEAR.
+MEETS = "meeting"
+CHANNELS = (
+    "web",
+    "prepared",
+    "prepaid",
+    "slow",
+    "slow",
+    "prepaid-slow",
+    "contest",
+    "contest",
+    "asked",
+    MEETS,
+    MEETS,
+)
 COOLS_OFF = ("slow", "prepaid-slow")
 COMPETES = ("contest", "asked")
 TROUBLES = (
@@ -126,14 +140,15 @@ def drawn(seed: int) -> Life:
     """A life with about a third of all troubles."""
     chance = random.Random(seed)
     channel = chance.choice(CHANNELS)
-    is_met = channel not in (*COOLS_OFF, *COMPETES) and chance.random() < 0.4
+    is_met = channel not in (*COOLS_OFF, *COMPETES, MEETS) and chance.random() < 0.4
+    several = (2,) if channel == MEETS else (1, 1, 2)
     return Life(
         seed=seed,
         channel=channel,
-        wanted=tuple(chance.randint(1, 3) for _ in range(chance.choice((1, 1, 2)))),
+        wanted=tuple(chance.randint(1, 3) for _ in range(chance.choice(several))),
         troubles=frozenset(one for one in TROUBLES if chance.random() < 0.35),
         is_met=is_met,
-        is_engraved=chance.random() < 0.3,
+        is_engraved=channel != MEETS and chance.random() < 0.3,
     )
 
 
@@ -154,6 +169,8 @@ class Living:
         self._given_to: set[tuple[int, str]] = set()
         # Units that their points do not have any more, by SKU and point: not found, or spoiled.
         self._gone = Counter[tuple[str, str]]()
+        # Units that left the stock of their points, and, from other points, that a hub has now.
+        self._sold, self._at_hub = Counter[str](), Counter[str]()
         # What the order must come to: units that are wanted at last, those of them that the customer cancelled.
         self._wanted = Counter(dict(enumerate(life.wanted, start=1)))
         self._dropped = Counter[int]()
@@ -191,7 +208,7 @@ class Living:
         lines = {}
         for number, count in enumerate(life.wanted, start=1):
             # Something else may want one unit more of each.
-            units = dict.fromkeys(POINTS, count + 1)
+            units = dict.fromkeys(self._points_of(number), count + 1)
             if choice := self._choice("scarce", f"line {number}"):
                 units = {point: choice.randint(0, 2) for point in POINTS}
                 units[NEAR] += 1
@@ -228,6 +245,12 @@ class Living:
         if "scarce" not in life.troubles and not self._is_cancelled:
             assert is_paid or "means" in life.troubles, placement
         return is_paid
+
+    def _points_of(self, number: int) -> Sequence[str]:
+        """Who has a line's article, if it is not scarce. What is to meet has no point in common."""
+        if self._life.channel != MEETS:
+            return POINTS
+        return (NEAR,) if number == 1 else (MID, FAR)
 
     # -- turns ------------------------------------------------------------------------------------------
 
@@ -399,8 +422,13 @@ class Living:
         elif work.state == orders.FULFILMENT_STATE_ACCEPTED:
             choice = self._happens("short", f"{index}", 0.5)
             missing = choice.randint(1, work.lines[0].quantity) if choice else 0
+            received = await self._received(work)
             await world.pick(work, missing)
-            self._gone[work.lines[0].sku, work.point_id] += missing
+            sku = work.lines[0].sku
+            # What a hub does not find of its own is sold to nobody. What came to it was no stock of its.
+            own = min(missing, work.lines[0].quantity - received[sku])
+            self._gone[sku, work.point_id] += own
+            self._at_hub[sku] -= missing - own
             self.acts.append(f"{index} picked without {missing}")
         elif work.state == orders.FULFILMENT_STATE_PICKED:
             await self._engrave(index, work)
@@ -411,8 +439,13 @@ class Living:
             "captured",
             "not_needed",
         ):
+            received = await self._received(work)
             await world.hand_over(work)
+            self._at_hub.subtract(received)
+            self._sold += Counter({line.sku: line.quantity for line in work.lines}) - received
             self.acts.append(f"{index} handed over")
+        elif work.state == orders.FULFILMENT_STATE_HANDED_OVER and work.joins:
+            await self._come(index, work)
         elif work.state in (orders.FULFILMENT_STATE_HANDED_OVER, orders.FULFILMENT_STATE_RETURNING):
             await self._carry(index, work)
         elif work.HasField("parcel") and work.parcel.HasField("loss") and not work.parcel.loss.decision:
@@ -422,9 +455,35 @@ class Living:
             await world.decide(work, decision)
             self.acts.append(f"{index}: {decision}")
 
+    async def _received(self, work: orders.Fulfilment) -> Counter[str]:
+        """What of the units of a hub came from other points, by SKU."""
+        skus = {line.line_number: line.sku for line in work.lines}
+        received = Counter[str]()
+        for row in (await self._world.order(self._order_id)).ranges if work.consolidates else ():
+            if (row.fulfilment_id, row.state) == (work.fulfilment_id, "received"):
+                received[skus[row.line_number]] += row.to_unit - row.from_unit
+        return received
+
+    async def _come(self, index: int, work: orders.Fulfilment) -> None:
+        """A parcel comes to its hub, perhaps with less in it; or the carrier loses it."""
+        choice = self._choice("carried", f"to the hub {index}")
+        if choice and choice.random() < 0.3:
+            await self._world.scan(work, "lost")
+            self.acts.append(f"{index} lost on its way to the hub")
+            return
+        await self._arrive(index, work, choice.randint(0, work.lines[0].quantity) if choice else 0)
+
+    async def _arrive(self, index: int, work: orders.Fulfilment, missing: int) -> None:
+        await self._world.arrive(work, missing)
+        self._at_hub.update({line.sku: line.quantity for line in work.lines})
+        self._at_hub[work.lines[0].sku] -= missing
+        self.acts.append(f"{index} came to the hub without {missing}")
+
     async def _answer(self, index: int, work: orders.Fulfilment) -> None:
         world, reach = self._world, work.fulfilment_id
-        if choice := self._happens("refused", f"{index}", 0.5):
+        choice = self._happens("refused", f"{index}", 0.5)
+        # A hub that does not want its work is talked to by people.
+        if choice and not work.consolidates:
             reason = choice.choice(REASONS)
             await world.orders.RefuseOffer(
                 orders.RefuseOfferRequest(request_id=f"r/{reach}", fulfilment_id=reach, reason=reason)
@@ -543,8 +602,12 @@ class Living:
 
     async def _look_back(self, state: str) -> None:
         order = await self._world.order(self._order_id)
+        for index, work in enumerate(order.fulfilments):
+            if work.joins and work.state == orders.FULFILMENT_STATE_HANDED_OVER:
+                await self._arrive(index, work, 0)
+        order = await self._world.order(self._order_id)
         units = _units_by_state(order)
-        delivered, sent = units["delivered"], self._sent(order)
+        delivered, sent = units["delivered"], {sku: self._sold[sku] for sku in self._units}
         self._assert_outcome(order, state, units)
         assert not any(row.state in OPEN for row in order.fulfilments)
         assert all(one.HasField("ended_at") for one in order.holds), "a hold is left open"
@@ -562,10 +625,10 @@ class Living:
         await self._world.assert_settled(self._order_id, kept_minor=kept, sold=sent)
         if delivered:
             await self._give_back(min(delivered), kept)
-        rows = (await self._world.inventory.ListBalances(inv.ListBalancesRequest(skus=list(sent)))).balances
         for sku, points in self._units.items():
-            on_hand = sum(row.on_hand for row in rows if row.sku == sku)
-            assert on_hand == sum(points.values()) - sent[sku], f"{sku}: {on_hand} are left of {points}"
+            # What is at a hub for no order any more goes to its stock.
+            await self._are_left(sku, sum(points.values()) - sent[sku] + self._at_hub[sku])
+        rows = (await self._world.inventory.ListBalances(inv.ListBalancesRequest(skus=list(sent)))).balances
         if self._life.channel not in COMPETES:
             # Of several that say that they have it not, only that of the planned one is believed.
             assert Counter({(row.sku, row.point_id): row.unavailable for row in rows if row.unavailable}) == (
@@ -574,9 +637,16 @@ class Living:
         if self._life.is_met:
             await self._assert_slots(state)
 
+    async def _are_left(self, sku: str, count: int) -> None:
+        async def look() -> bool:
+            found = await self._world.inventory.ListBalances(inv.ListBalancesRequest(skus=[sku]))
+            return sum(row.on_hand for row in found.balances) == count
+
+        await until(look, f"{count} of {sku} are left of {self._units[sku]}")
+
     def _assert_outcome(self, order: orders.Order, state: str, units: dict[str, Counter[int]]) -> None:
         """What was wanted has arrived, but for what somebody did not want, or could not do."""
-        has_left = any(row.state in PREPARED for row in order.fulfilments)
+        has_left = any(row.state in PREPARED and not row.joins for row in order.fulfilments)
         if state == "REFUSED":
             assert not has_left
             return
@@ -593,13 +663,6 @@ class Living:
             assert units["delivered"] == arrives, (
                 f"{units} although {arrives} were wanted, and nothing was in the way"
             )
-
-    def _sent(self, order: orders.Order) -> dict[str, int]:
-        sent = dict.fromkeys(self._units, 0)
-        for row in order.fulfilments:
-            for line in row.lines:
-                sent[line.sku] += line.quantity if row.state in PREPARED else 0
-        return sent
 
     async def _give_back(self, number: int, kept: int) -> None:
         """A unit, then all that is left: to the cent, and no more."""
@@ -628,10 +691,10 @@ def _set_apart(order: orders.Order) -> Counter[tuple[str, str]]:
     for work in order.fulfilments:
         if work.state != orders.FULFILMENT_STATE_CANCELLED:
             continue
-        is_packed = work.HasField("put_back")
-        for line in work.lines:
-            is_engraved = bool(line.personalisations) and work.HasField("personalising_since")
-            found[line.sku, work.point_id] += line.quantity if is_packed or is_engraved else 0
+        for unit in work.put_back.units:
+            found[unit.sku, work.point_id] += unit.quantity
+        for line in work.lines if work.HasField("personalising_since") else ():
+            found[line.sku, work.point_id] += line.quantity if line.personalisations else 0
     return +found
 
 

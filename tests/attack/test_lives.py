@@ -2,12 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 import pytest_asyncio
 
 from oms.inventory.v1 import inventory_service_pb2 as inv
+from services.relay.signals import Signals
 from tests.attack.lives import drawn, failure_of, shrunk
 from tests.conftest import MakeDatabase
 from tests.simulators.payment_provider import running as running_provider
@@ -16,22 +18,40 @@ from tests.workflows.world import NEAR, World, until
 
 pytestmark = [pytest.mark.attack, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1500)]
 SEED = 20270301
-LIVES = 72
+LIVES = 48
 AT_ONCE = 12
 LAST_UNITS = 6
+# Then a story often hears of several things at once.
+TOLD_LATE_SECONDS = 0.8
+
+Start = Callable[[float], AbstractAsyncContextManager[World]]
+
+
+@pytest.fixture(scope="module")
+def start(
+    make_database: MakeDatabase, temporal_address: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Start]:
+    with running_provider(tmp_path_factory.mktemp("provider")) as provider:
+        yield lambda told_after: running(make_database, temporal_address, provider, told_after)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def world(
-    make_database: MakeDatabase, temporal_address: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[World]:
-    with running_provider(tmp_path_factory.mktemp("provider")) as provider:
-        async with running(make_database, temporal_address, provider) as started:
-            yield started
+async def world(start: Start) -> AsyncIterator[World]:
+    async with start(Signals.gather_seconds) as started:
+        yield started
 
 
 async def test_random_lives_end_with_holds_at_zero_and_money_equal_to_what_was_kept(world: World) -> None:
-    chance = random.Random(SEED)
+    await _live(world, SEED)
+
+
+async def test_so_do_those_whose_stories_hear_of_all_late(start: Start) -> None:
+    async with start(TOLD_LATE_SECONDS) as late:
+        await _live(late, SEED + 1)
+
+
+async def _live(world: World, seed: int) -> None:
+    chance = random.Random(seed)
     for _ in range(LIVES // AT_ONCE):
         lives = [drawn(chance.getrandbits(32)) for _ in range(AT_ONCE)]
         for failure in filter(None, await asyncio.gather(*(failure_of(world, one) for one in lives))):

@@ -193,9 +193,10 @@ _POOL_SIZE = 12
 class _Heard(Signals):
     """The relay's, which notes what the stories were told."""
 
-    def __init__(self, told: set[tuple[str, str]], *rest: Any) -> None:
+    def __init__(self, told: set[tuple[str, str]], gather_seconds: float, *rest: Any) -> None:
         super().__init__(*rest)
         self._told = told
+        self.gather_seconds = gather_seconds
 
     async def take(self, source: str, after: int, events: Sequence[Event]) -> None:
         await super().take(source, after, events)
@@ -204,9 +205,15 @@ class _Heard(Signals):
 
 @asynccontextmanager
 async def running(
-    make_database: MakeDatabase, temporal_address: str, provider: RunningProvider
+    make_database: MakeDatabase,
+    temporal_address: str,
+    provider: RunningProvider,
+    gather_seconds: float = Signals.gather_seconds,
 ) -> AsyncIterator[World]:
-    """Starts it all, with the network loaded, and stops it."""
+    """Starts it all, with the network loaded, and stops it.
+
+    `gather_seconds`: for how long the relay gathers events before it tells the stories of them, all at once.
+    """
     async with AsyncExitStack() as stack:
         engines = {}
         for name in ("inventory", "promise", "orders", "payments", "booking", "relay"):
@@ -240,7 +247,7 @@ async def running(
         told: set[tuple[str, str]] = set()
         for name in ("orders", "payments", "booking", "inventory"):
             source = Source(name, OutboxServiceStub(await _outbox(stack, engines[name], bells[name], name)))
-            signals = _Heard(told, engines["relay"], client, task_queue)
+            signals = _Heard(told, gather_seconds, engines["relay"], client, task_queue)
             _in_background(stack, Follower(engines["relay"], engines["relay"], source, signals).run())
         world = World(
             client=client,

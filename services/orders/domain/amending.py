@@ -28,7 +28,7 @@ from services.orders.domain.model import (
     Stage,
     Units,
 )
-from services.orders.domain.money_back import sent_units
+from services.orders.domain.money_back import left_of, sent_units
 from services.orders.domain.offers import claimed, withdrawn
 from services.orders.domain.plan import (
     check_units,
@@ -226,12 +226,15 @@ def _told_of_cancelled(
     reason: str,
     stopped: tuple[Happening, ...],
 ) -> Decision:
-    """With the money: refunded where all of it was taken, else no longer due."""
+    """With the money: refunded where it was taken, as of what is sent again, else no longer due."""
     refunded: tuple[Happening, ...] = ()
     given_up = no_longer_due_minor(before, after)
-    if after.charge and after.charge.state is CaptureState.CAPTURED:
-        back = refunds.of_cancelled_units(before, after, CANCELLED_LINES, change.asked_at)
-        after, refunded, given_up = back.order, back.happenings, 0
+    if before.payment_outcome != "paid_by_channel":
+        # While they had their place, it was known what they were paid with.
+        back = refunds.of_cancelled_units(before, after, left_of(before), CANCELLED_LINES, change.asked_at)
+        goods = sum(one.amount_minor - one.shipping_minor for one in back.order.refunds[len(before.refunds) :])
+        is_taken = after.charge is not None and after.charge.state is CaptureState.CAPTURED
+        after, refunded, given_up = back.order, back.happenings, 0 if is_taken else given_up - goods
     facts = {
         "change_id": change.change_id,
         "lines": unit_facts(gone),

@@ -43,6 +43,7 @@ from services.orders.domain.model import (
     Refusal,
     Units,
 )
+from services.orders.domain.money_back import left_of
 from services.orders.domain.plan import counted, counted_ranges, lines_of, unit_facts, units_in_words
 from services.orders.domain.pricing import goods_minor
 from services.orders.domain.ranges import Ranges, changed, first, in_fulfilment, in_state, merged, shift, without
@@ -464,7 +465,7 @@ def _money(
     before: Order, after: Order, work: Fulfilment, reason: str, as_of: datetime
 ) -> tuple[Order, dict[str, Any], tuple[Happening, ...]]:
     """What of the cancelled units' money is given back by a refund, and what was only authorised."""
-    back = refunds.of_cancelled_units(before, after, reason, as_of)
+    back = refunds.of_cancelled_units(before, after, left_of(after), reason, as_of)
     is_captured = before.charge is not None and before.charge.state == CaptureState.CAPTURED
     # Those that keep their place were captured with it.
     paid = in_state(in_fulfilment(after.ranges, work.fulfilment_id), UnitState.CANCELLED)

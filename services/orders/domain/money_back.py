@@ -13,7 +13,7 @@ from kit.values.allocation import share
 from services.orders.domain.dues import cancelled_before_charge, charged_fee_minor, charged_units
 from services.orders.domain.model import Fulfilment, Line, Order, Refund, RefundKind, TaxPart
 from services.orders.domain.pricing import BASIS_POINTS, shipping_minor
-from services.orders.domain.ranges import LineRange, Ranges, in_state, without
+from services.orders.domain.ranges import Ranges, in_state, merged, within, without
 from services.orders.domain.states import CaptureState, FulfilmentState, RefundState, UnitState
 
 # By tax rate.
@@ -138,21 +138,21 @@ def together(*several: Parts) -> tuple[TaxPart, ...]:
 def _taken_units(order: Order) -> Ranges:
     if order.charge and order.charge.state == CaptureState.CAPTURED:
         return charged_units(order) if order.trial else without(order.ranges, cancelled_before_charge(order))
+    # Units lose their place when they are cancelled. Those of which a refund tells were paid for.
+    back = refunded_units(one for one in order.refunds if one.kind == RefundKind.CANCELLED_UNITS)
     if order.payment_outcome == "paid_by_channel":
         # Of units that found no place the channel was asked when they were cancelled, without a refund of ours.
-        return tuple(one for one in order.ranges if one.state != UnitState.CANCELLED or _is_refunded(order, one))
+        stand = tuple(one for one in order.ranges if one.state != UnitState.CANCELLED)
+        return merged((*stand, *within(in_state(order.ranges, UnitState.CANCELLED), back)))
     paid = {one.fulfilment_id for one in _captured(order)}
     # A replacement comes after what it replaces.
     for one in order.fulfilments:
         if one.replaces in paid:
             paid.add(one.fulfilment_id)
     gone = given_up(order)
-    return tuple(one for one in order.ranges if one.fulfilment_id in paid and one not in gone)
-
-
-def _is_refunded(order: Order, units: LineRange) -> bool:
-    triples = refunded_units(one for one in order.refunds if one.kind == RefundKind.CANCELLED_UNITS)
-    return not without((units,), triples)
+    sent = [one for one in order.ranges if one.fulfilment_id in paid and one not in gone]
+    lost = tuple(one for one in in_state(order.ranges, UnitState.CANCELLED) if one.fulfilment_id not in paid)
+    return merged((*sent, *within(lost, back)))
 
 
 def taken_fees(order: Order) -> list[int]:

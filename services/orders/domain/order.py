@@ -348,7 +348,7 @@ def reroute(
     if replaces:
         back = parcels.without_resending(order, after, order.fulfilment(replaces), as_of)
         return Decision(back.order, (*told, *_not_sent_again(cancelled, as_of), *back.happenings), created)
-    back = refunds.of_cancelled_units(order, after, reason, as_of)
+    back = refunds.of_cancelled_units(order, after, money_back.left_of(after), reason, as_of)
     is_taken = order.charge is not None and order.charge.state == CaptureState.CAPTURED
     captured = _came_late(order, given_up)
     # Of units whose money came, nothing but the fee is still authorised.

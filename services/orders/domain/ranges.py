@@ -102,6 +102,12 @@ def take(
     return merged(result)
 
 
+def within(ranges: Ranges, others: Iterable[tuple[int, int, int]]) -> Ranges:
+    """The units of `ranges` that are in `others`: (line number, from, to)."""
+    rest = without(ranges, others)
+    return without(ranges, [(one.line_number, one.from_unit, one.to_unit) for one in rest])
+
+
 def without(ranges: Ranges, others: Iterable[tuple[int, int, int]]) -> Ranges:
     """The units of `ranges` that are not in `others`: (line number, from, to)."""
     left = list(ranges)

@@ -23,7 +23,7 @@ from services.orders.domain.model import (
 )
 from services.orders.domain.money_back import Left
 from services.orders.domain.plan import check_units, counted, counted_ranges
-from services.orders.domain.ranges import Ranges, first, in_state, without
+from services.orders.domain.ranges import Ranges, first, in_state, within, without
 from services.orders.domain.states import (
     REFUND_MOVES,
     UNDONE,
@@ -66,17 +66,17 @@ def request(order: Order, wish: RefundWish, as_of: datetime) -> Decision:
     return _delivery_fee(order, wish, left, as_of)
 
 
-def of_cancelled_units(before: Order, after: Order, reason: str, as_of: datetime) -> Decision:
-    """`after`, with the money of units that were paid for with the whole order and cancelled since `before`.
+def of_cancelled_units(before: Order, after: Order, left: Left, reason: str, as_of: datetime) -> Decision:
+    """`after`, with the money of units that were paid for, and cancelled since `before`.
 
     When they were the last that the customer was to have, what was taken of the delivery fee goes back with them.
+    `left`: what could be given back of them.
     """
     were = [
         (one.line_number, one.from_unit, one.to_unit) for one in before.ranges if one.state == UnitState.CANCELLED
     ]
     gone = without(tuple(one for one in after.ranges if one.state == UnitState.CANCELLED), were)
-    left = money_back.left_of(after)
-    units = _common(gone, left.units)
+    units = within(gone, _triples(left.units))
     goods = money_back.of_units(after, left, units)
     rest = money_back.after(left, goods)
     return _of_cancelled(after, units, goods, rest, reason, as_of)
@@ -87,7 +87,7 @@ def of_rest(after: Order, left: Left, as_of: datetime) -> Decision:
 
     `left`: what could be given back before it was cancelled.
     """
-    units = _common(left.units, in_state(after.ranges, UnitState.CANCELLED))
+    units = within(left.units, _triples(in_state(after.ranges, UnitState.CANCELLED)))
     goods = money_back.of_units(after, left, units)
     return _of_cancelled(after, units, goods, money_back.after(left, goods), "the rest was cancelled", as_of)
 
@@ -109,7 +109,7 @@ def of_parcel(order: Order, units: Ranges, reason_code: str, as_of: datetime) ->
     """Units that did not reach the customer, as far as they were paid and are not refunded; maybe nothing."""
     left = money_back.left_of(order)
     wish = RefundWish(RefundKind.GOODS, reason_code, "", "")
-    return _of_units(order, wish, left, _common(units, left.units), as_of)
+    return _of_units(order, wish, left, within(units, _triples(left.units)), as_of)
 
 
 def of_fee_taken_twice(order: Order, as_of: datetime) -> Decision:
@@ -346,11 +346,6 @@ def _requested(
     decision = _told(order, refund, "requested", text, as_of, wish.actor, {"reason_code": wish.reason_code})
     happening = replace(decision.happenings[0], notes={"reason": wish.reason} if wish.reason else {})
     return replace(decision, happenings=(happening,))
-
-
-def _common(units: Ranges, others: Ranges) -> Ranges:
-    """The units that are in both."""
-    return without(units, _triples(without(units, _triples(others))))
 
 
 def _triples(units: Ranges) -> list[tuple[int, int, int]]:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from kit.errors import FailedPrecondition, InvalidArgument
 from kit.values.money import Money
+from services.orders.domain import amending, parcels, refunds, watch
 from services.orders.domain import fulfilment as work
 from services.orders.domain import order as life
-from services.orders.domain import parcels, refunds, watch
 from services.orders.domain.capture import Outcome, record
 from services.orders.domain.model import (
     CaptureMoment,
@@ -369,6 +369,23 @@ def test_a_replacement_may_be_lost_too() -> None:
     order = scan(order, "returned", at=2).order
     assert [one.amount_minor for one in order.refunds] == [6490]
     assert life.close(order, NOON).order.state == OrderState.CLOSED
+
+
+def test_what_is_sent_again_was_paid_and_a_customer_who_does_not_want_it_any_more_has_it_back() -> None:
+    order = scan(shipped(line(1, 2)), "lost").order
+    order = parcels.decide(order, order.fulfilments[0], "reship", "carol", NOON).order
+    lost = order.fulfilments[0].fulfilment_id
+    order = life.reroute(order, [leg((1, 1)), leg((1, 1))], [], "parcel_lost", "dec_2", NOON, lost).order
+    order = scan(prepared(order, order.fulfilments[1]), "delivered", at=1).order
+    decision = amending.cancel_lines(order, [Units(1, "", 1)], "", "web", ("channel",), NOON)
+    (refund,) = decision.order.refunds
+    assert (refund.kind, refund.amount_minor) == (RefundKind.CANCELLED_UNITS, 3000)
+    assert decision.happenings[0].facts["no_longer_due_minor"] == 0
+    order = amending.settle(decision.order, decision.order.changes[-1].change_id, NOON).order
+    assert life.close(order, NOON).order.state == OrderState.CLOSED
+    assert left_of(order).amount_minor == 6490 - 3000
+    wish = RefundWish(RefundKind.GOODS, "other", "", "carol", whole=True)
+    assert [one.amount_minor for one in refunds.request(order, wish, NOON).order.refunds] == [3000, 3490]
 
 
 def test_a_lost_parcel_is_late_until_its_replacement_is_planned() -> None:
