@@ -547,6 +547,9 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         if rerouted.no_longer_due:
             await self._give_money_up(rerouted.no_longer_due, lost)
         self._take_room(rerouted.fulfilments, request.decision_id)
+        if plan and not rerouted.fulfilments and versions.knows("room-of-no-work"):
+            # It was cancelled meanwhile: nobody works there.
+            await self._give_room_back(*rooms_of(plan))
         self._start(rerouted.fulfilments)
 
     async def _give_money_up(self, amount: Amount, lost: LostUnits, name: str = "void") -> None:

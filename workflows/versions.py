@@ -12,7 +12,9 @@ _OLDEST = "changes-are-known-from-the-start"
 # The changes that came with each marker, the newest marker first. It stands for all that are older as well: a run
 # asks for the newest, and a change that is newer still needs one of its own before it.
 _BROUGHT = {
-    "changes-are-known-from-the-start/2": frozenset({"told-before-cancelled", "slot-of-nothing-sent"}),
+    "changes-are-known-from-the-start/2": frozenset(
+        {"room-of-no-work", "slot-of-nothing-sent", "told-before-cancelled"}
+    ),
     _OLDEST: frozenset(
         {
             "capacity",

@@ -430,11 +430,11 @@ class Living:
             self._gone[sku, work.point_id] += own
             self._at_hub[sku] -= missing - own
             self.acts.append(f"{index} picked without {missing}")
+        elif work.parcel.capture_state == "failed":
+            await self._decide_unpaid(index, work)
         elif work.state == orders.FULFILMENT_STATE_PICKED:
             await self._engrave(index, work)
             await world.pack(work)
-        elif work.parcel.capture_state == "failed":
-            await self._decide_unpaid(index, work)
         elif work.state == orders.FULFILMENT_STATE_PACKED and work.parcel.capture_state in (
             "captured",
             "not_needed",

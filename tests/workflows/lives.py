@@ -565,6 +565,13 @@ async def appointment_gone_and_cancelled(world: World) -> str:
     return refused.order.order_id
 
 
+async def appointment_and_nothing_could_be_sent(world: World) -> str:
+    order_id, _ = await _placed_at_an_appointment(world, (await world.slots())[1])
+    await world.refuse(order_id)
+    await world.refuse(order_id)
+    return order_id
+
+
 async def _taken_along(world: World) -> str:
     sent, taken = await world.stock({MID: 1}), await world.stock({NEAR: 1})
     recorded = await world.record({sent: 1}, taken={taken: 1})
@@ -735,6 +742,7 @@ LIVES: tuple[Life, ...] = (
     moved_refused_and_met,
     missed_and_met_at_another_time,
     appointment_gone_and_cancelled,
+    appointment_and_nothing_could_be_sent,
     spoiled_in_part_and_then_all,
     less_in_cooling_off,
     less_at_its_point,

@@ -99,6 +99,22 @@ async def test_what_was_sent_has_left_the_stock_though_all_is_heard_at_once(worl
     await world.assert_settled(order_id, kept_minor=0, sold={here: 0, there: 1})
 
 
+async def test_who_was_to_send_what_a_hub_misses_has_the_room_back_when_the_order_is_cancelled_meanwhile(
+    world: World,
+) -> None:
+    here, there, order_id, parcel = await _under_way(world, **{FAR: 1})
+
+    async def meanwhile() -> None:
+        await world.cancel(order_id)
+
+    world.faults.plan(order_id, "plan_order", Fault.ANSWER_LATE, meanwhile)
+    await world.arrive(parcel, missing=1)
+    await _ends(world, order_id, "CANCELLED")
+    assert world.faults.is_spent(order_id)
+    await world.assert_settled(order_id, kept_minor=0, sold={here: 0, there: 1})
+    await world.assert_room(await world.order(order_id))
+
+
 async def test_goods_of_a_cancelled_order_go_to_the_stock_of_the_hub(world: World) -> None:
     async def under_way() -> None:
         here, there, order_id, parcel = await _under_way(world)
