@@ -34,6 +34,12 @@ STACK_SCOPE = "the full system"
 MakeDatabase = Callable[[str], Database]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    lives = parser.getgroup("random lives", "tests/attack/test_lives.py")
+    lives.addoption("--lives", type=int, default=36, help="so many in each world")
+    lives.addoption("--lives-seed", type=int, default=20270301, help="others than the usual ones")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         infra.open_run()

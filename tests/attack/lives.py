@@ -18,6 +18,7 @@ from oms.booking.v1 import booking_service_pb2 as bkg
 from oms.inventory.v1 import inventory_service_pb2 as inv
 from oms.orders.v1 import offers_service_pb2 as ofr
 from oms.orders.v1 import orders_service_pb2 as orders
+from tests.workflows.faults import Fault
 from tests.workflows.world import (
     FAR,
     MID,
@@ -68,9 +69,49 @@ TROUBLES = (
     "held",
     # Who engraves units damages some.
     "spoiled",
+    # Steps of the stories fail once, lose their answers or are taken twice.
+    "faulty",
 )
 # Any of these may leave units without a place.
 LOSING = frozenset({"scarce", "refused", "short", "declined", "carried", "spoiled"})
+FAULTS = (Fault.FAILS_ONCE, Fault.ANSWER_LOST, Fault.TAKEN_TWICE, Fault.TASK_LOST)
+STEPS = (
+    "accept_order",
+    "apply_change",
+    "authorize",
+    "capture",
+    "change_amount",
+    "close_order",
+    "complete_cancellation",
+    "confirm_booking",
+    "confirm_hold",
+    "declare_doubted",
+    "end_offering",
+    "issue_stock",
+    "look_at_booking",
+    "look_at_offers",
+    "move_hold",
+    "move_room",
+    "offer_fulfilment",
+    "offer_ring",
+    "plan_order",
+    "rank_points",
+    "read_proposal",
+    "record_capture",
+    "release_booking",
+    "release_capacity",
+    "release_hold",
+    "release_order",
+    "report_short",
+    "reroute_units",
+    "reserve",
+    "settle_change",
+    "settle_claim",
+    "unwind_payment",
+    "void",
+    "waiting_hub",
+    "work_lines",
+)
 TOKENS = (VISA, "pm_card_visa_chargeDeclined", "pm_card_authenticationRequired")
 FATES = ("delivered",) * 4 + ("in_transit", "delivery_failed", "lost", "damaged", "returning", "returned")
 REASONS = ("not_found", "damaged", "no_staff", "no_time", "other")
@@ -227,6 +268,9 @@ class Living:
             engraved="Zoé" if life.is_engraved else "",
         )
         self._order_id = recorded.order.order_id
+        if choice := self._choice("faulty", "steps"):
+            for step in choice.sample(STEPS, 6):
+                world.faults.plan(self._order_id, step, choice.choice(FAULTS))
         if self._happens("declined", "capture", 0.6):
             world.provider.fault("capture", "decline", order_id=self._order_id)
         placing = asyncio.create_task(world.place(recorded))

@@ -1,4 +1,7 @@
-"""Random lives with a fixed seed: whatever people and points do, at the end nothing is left behind."""
+"""Random lives with a fixed seed: whatever people and points do, at the end nothing is left behind.
+
+`make attack ARGS="-k random_lives --lives 500 --lives-seed 7"` looks where no run has looked before.
+"""
 
 import asyncio
 import random
@@ -17,8 +20,6 @@ from tests.workflows.start import running
 from tests.workflows.world import NEAR, World, until
 
 pytestmark = [pytest.mark.attack, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1500)]
-SEED = 20270301
-LIVES = 48
 AT_ONCE = 12
 LAST_UNITS = 6
 # Then a story often hears of several things at once.
@@ -41,19 +42,24 @@ async def world(start: Start) -> AsyncIterator[World]:
         yield started
 
 
-async def test_random_lives_end_with_holds_at_zero_and_money_equal_to_what_was_kept(world: World) -> None:
-    await _live(world, SEED)
+async def test_random_lives_end_with_holds_at_zero_and_money_equal_to_what_was_kept(
+    world: World, pytestconfig: pytest.Config
+) -> None:
+    await _live(world, pytestconfig, "told at once")
 
 
-async def test_so_do_those_whose_stories_hear_of_all_late(start: Start) -> None:
+async def test_random_lives_of_which_the_stories_hear_late_end_so_too(
+    start: Start, pytestconfig: pytest.Config
+) -> None:
     async with start(TOLD_LATE_SECONDS) as late:
-        await _live(late, SEED + 1)
+        await _live(late, pytestconfig, "told late")
 
 
-async def _live(world: World, seed: int) -> None:
-    chance = random.Random(seed)
-    for _ in range(LIVES // AT_ONCE):
-        lives = [drawn(chance.getrandbits(32)) for _ in range(AT_ONCE)]
+async def _live(world: World, config: pytest.Config, kind: str) -> None:
+    chance = random.Random(f"{config.getoption('--lives-seed')}/{kind}")
+    seeds = [chance.getrandbits(32) for _ in range(config.getoption("--lives"))]
+    for first in range(0, len(seeds), AT_ONCE):
+        lives = map(drawn, seeds[first : first + AT_ONCE])
         for failure in filter(None, await asyncio.gather(*(failure_of(world, one) for one in lives))):
             smallest = await shrunk(world, failure)
             pytest.fail(f"{failure}\n\nand the smallest that fails as well:\n{smallest}")

@@ -497,7 +497,7 @@ def test_stock_keeps_its_rules_through_any_life(make_database: MakeDatabase) -> 
 @pytest.mark.attack
 @pytest.mark.timeout(1200)
 def test_stock_keeps_its_rules_through_a_hundred_long_lives(make_database: MakeDatabase) -> None:
-    live(make_database("inventory"), lives=120, steps=50)
+    live(make_database("inventory"), lives=100, steps=50)
 
 
 def live(database: Database, lives: int, steps: int) -> None:
