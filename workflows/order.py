@@ -92,6 +92,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         # By fulfilment: legs that ended unprepared.
         self._gone: dict[str, LegPlace] = {}
         self._running: set[str] = set()
+        self._children: list[asyncio.Task[None]] = []
 
     @workflow.run
     async def run(self, order: OrderInput) -> str:
@@ -411,7 +412,11 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
         """Each point does its work; units that lose their place get another one, until all have ended."""
         self._start(fulfilments)
         while self._running or self._is_told() or self._is_owed():
-            await workflow.wait_condition(lambda: self._is_told() or not (self._running or self._is_owed()))
+            await workflow.wait_condition(
+                lambda: self._is_told() or bool(self._broken()) or not (self._running or self._is_owed())
+            )
+            if broken := self._broken():
+                raise RuntimeError("the story of a fulfilment is not followed any more") from broken
             if self._is_cancelling():
                 self._changes.clear()
                 self._supplies.clear()
@@ -428,6 +433,11 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
     def _is_told(self) -> bool:
         return bool(self._lost or self._changes or self._supplies)
 
+    def _broken(self) -> BaseException | None:
+        """Why a fulfilment is not followed, if our own code failed in it: this story fails too, and is found."""
+        done = (one for one in self._children if one.done() and not one.cancelled())
+        return next(filter(None, (one.exception() for one in done)), None)
+
     def _is_owed(self) -> bool:
         """Whether it is still to be told what became of units that were given up."""
         return bool(self._given_up.total()) and not self._is_cancelling()
@@ -443,8 +453,7 @@ class OrderWorkflow(Trying, Taking, Waiting, PayingAhead, Asking):
             paid = "order" if one.replaces else moment
             fulfilment = replace(one, capture_at=paid, competing=self._competing(one))
             self._running.add(fulfilment.fulfilment_id)
-            # Kept by the workflow's own loop; it ends with the child.
-            asyncio.create_task(self._run_child(fulfilment))  # noqa: RUF006
+            self._children.append(asyncio.create_task(self._run_child(fulfilment)))
 
     def _competing(self, work: FulfilmentInput) -> Competing | None:
         """None where the planned point alone is asked. Nobody need be faster than that, if it is late itself."""

@@ -99,6 +99,22 @@ async def test_what_was_sent_has_left_the_stock_though_all_is_heard_at_once(worl
     await world.assert_settled(order_id, kept_minor=0, sold={here: 0, there: 1})
 
 
+async def test_a_task_that_fails_while_a_hub_is_followed_is_run_again(world: World) -> None:
+    """The first step after the release is taken by what follows the hub, and not by the story itself."""
+    here, there = await world.stock({NEAR: 1}), await world.stock({MID: 1})
+    recorded = await world.record({here: 1, there: 1}, channel="meeting")
+    order_id = recorded.order.order_id
+
+    async def meanwhile() -> None:
+        await world.cancel(order_id)
+
+    world.faults.plan(order_id, "release_order", Fault.TASK_LOST, meanwhile)
+    await world.place(recorded)
+    await _ends(world, order_id, "CANCELLED")
+    await world.assert_settled(order_id, kept_minor=0, sold={here: 0, there: 0})
+    await world.assert_room(await world.order(order_id))
+
+
 async def test_who_was_to_send_what_a_hub_misses_has_the_room_back_when_the_order_is_cancelled_meanwhile(
     world: World,
 ) -> None:
