@@ -75,14 +75,14 @@ def cancel_lines(
     """Cancels so many units of lines, all or none; those first that nobody has begun to prepare.
 
     The delivery fee stays due while a unit that is sent is kept. Without one the order is cancelled, but for what
-    was taken along.
+    was taken along; where all of it is sent again, its units alone are: what was lost had left.
     """
     _check_lines(order, wanted)
     check_open(order)
     counts = counted(wanted)
     works = _cancellable(order, roles)
     _check_enough(order, works, counts, roles)
-    if counts.total() == quantity(sent_units(order)):
+    if counts.total() == quantity(sent_units(order)) and not any(one.has_left for one in order.sent):
         cancelled = life.request_cancellation(order, reason, actor, as_of, roles)
         return replace(cancelled, order=having(cancelled.order, applied(order, ChangeKind.LINES, actor, as_of)))
     if order.charge and not is_settled_ahead(order):

@@ -388,6 +388,20 @@ def test_what_is_sent_again_was_paid_and_a_customer_who_does_not_want_it_any_mor
     assert [one.amount_minor for one in refunds.request(order, wish, NOON).order.refunds] == [3000, 3490]
 
 
+def test_all_of_what_is_sent_again_may_be_cancelled_before_it_is_picked() -> None:
+    order = scan(shipped(line(1, 2)), "lost").order
+    order = parcels.decide(order, order.fulfilments[0], "reship", "carol", NOON).order
+    lost = order.fulfilments[0].fulfilment_id
+    order = life.reroute(order, [leg((1, 2))], [], "parcel_lost", "dec_2", NOON, lost).order
+    with pytest.raises(FailedPrecondition) as caught:
+        life.request_cancellation(order, "", "web", NOON)
+    assert caught.value.reason == "TOO_LATE_TO_CANCEL"
+    order = amending.cancel_lines(order, [Units(1, "", 2)], "", "web", ("channel",), NOON).order
+    assert [one.amount_minor for one in order.refunds] == [6490], "with the fee: nothing came"
+    order = amending.settle(order, order.changes[-1].change_id, NOON).order
+    assert life.close(order, NOON).order.state == OrderState.CANCELLED
+
+
 def test_a_lost_parcel_is_late_until_its_replacement_is_planned() -> None:
     order = watch.judge(scan(shipped(), "lost", now=NOON + HOUR), NOON + HOUR).order
     assert order.late_since == NOON + HOUR
