@@ -12,7 +12,16 @@ from temporalio import workflow
 from workflows import calls, policies, versions
 from workflows.attention import Story
 from workflows.calls import StepFailed
-from workflows.messages import Competing, FulfilmentInput, FulfilmentStep, Hold, LegPlace, Line, PlanRequest
+from workflows.messages import (
+    Competing,
+    Exclusion,
+    FulfilmentInput,
+    FulfilmentStep,
+    Hold,
+    LegPlace,
+    Line,
+    PlanRequest,
+)
 from workflows.offer_messages import (
     Claim,
     DoubtRequest,
@@ -42,7 +51,7 @@ class Offering(Story):
         self._looks = 0
         # How many events were told before the last look.
         self._known = 0
-        self._is_doubted = False
+        self._doubted = set[str]()
 
     async def _compete(self, terms: Competing) -> Standing:
         """How it ended: `_point_id` has it, or it is REFUSED by the planned point and all others, or CANCELLED."""
@@ -138,21 +147,27 @@ class Offering(Story):
         return True
 
     async def _declare_doubted(self, standing: Standing) -> None:
-        """The planned point says that the units are not there: they are sold to nobody. They stay held so far."""
-        own = [one.reason for one in standing.refused_by if one.point_id == self._work.point_id]
-        if self._is_doubted or not own or own[0] not in STOCK_IN_DOUBT:
-            return
-        self._is_doubted = True
-        for line in await self._lines_left("doubted"):
-            request = DoubtRequest(
-                request_id=self._offering_key(f"doubt/{line.line_number}"),
-                order_id=self._work.order_id,
-                point_id=self._work.point_id,
-                line=line,
-                reason=own[0],
-                as_of=workflow.now().isoformat(),
-            )
-            await self._insist_on(calls.declare_doubted, request)
+        """A point says that the units are not there: nobody is sold them. At the planned one they stay held."""
+        for one in standing.refused_by:
+            is_planned = one.point_id == self._work.point_id
+            if one.reason not in STOCK_IN_DOUBT or one.point_id in self._doubted:
+                continue
+            if not is_planned and not versions.knows("others-are-believed"):
+                continue
+            self._doubted.add(one.point_id)
+            for line in await self._lines_left("doubted" if is_planned else f"doubted/{one.point_id}"):
+                await self._doubt(one, line, "" if is_planned else f"{one.point_id}/")
+
+    async def _doubt(self, refused: Exclusion, line: Line, prefix: str) -> None:
+        request = DoubtRequest(
+            request_id=self._offering_key(f"doubt/{prefix}{line.line_number}"),
+            order_id=self._work.order_id,
+            point_id=refused.point_id,
+            line=line,
+            reason=refused.reason,
+            as_of=workflow.now().isoformat(),
+        )
+        await self._insist_on(calls.declare_doubted, request)
 
     async def _followed(self, standing: Standing) -> Standing:
         """The room that the plan took at its point goes to whoever has the work now."""

@@ -13,7 +13,7 @@ _OLDEST = "changes-are-known-from-the-start"
 # asks for the newest, and a change that is newer still needs one of its own before it.
 _BROUGHT = {
     "changes-are-known-from-the-start/2": frozenset(
-        {"room-of-no-work", "slot-of-nothing-sent", "told-before-cancelled"}
+        {"others-are-believed", "room-of-no-work", "slot-of-nothing-sent", "told-before-cancelled"}
     ),
     _OLDEST: frozenset(
         {

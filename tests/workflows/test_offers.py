@@ -150,6 +150,21 @@ async def test_what_the_planned_point_does_not_find_is_sold_to_nobody_and_anothe
     assert (at_near.on_hand, at_near.reserved, at_near.unavailable) == (1, 0, 1)
 
 
+async def test_another_point_that_does_not_find_it_sells_it_to_nobody_either(world: World) -> None:
+    order_id, sku = await placed(world, {NEAR: 1, MID: 3})
+    work = await world.asked_for(order_id, NEAR, MID)
+    await world.decline(work, MID, "damaged")
+
+    async def declared() -> bool:
+        return (await balance(world, sku, MID)).unavailable == 1
+
+    await until(declared, "declared unavailable")
+    assert await world.win(work, NEAR)
+    await world.prepare(order_id)
+    assert await world.ended(order_id) == "CLOSED"
+    assert [(await balance(world, sku, point)).unavailable for point in (NEAR, MID)] == [0, 1]
+
+
 async def test_the_planned_point_refused_and_nobody_took_it_then_it_is_planned_without_those_who_refused(
     world: World,
 ) -> None:
