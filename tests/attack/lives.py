@@ -11,15 +11,19 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Literal
+from uuid import uuid4
 
 from kit.errors import FailedPrecondition
 from kit.times import now
 from oms.booking.v1 import booking_service_pb2 as bkg
 from oms.inventory.v1 import inventory_service_pb2 as inv
+from oms.orders.v1 import collection_service_pb2 as col
 from oms.orders.v1 import offers_service_pb2 as ofr
 from oms.orders.v1 import orders_service_pb2 as orders
 from tests.workflows.faults import Fault
 from tests.workflows.world import (
+    BESIDE,
     FAR,
     MID,
     NEAR,
@@ -123,6 +127,7 @@ OPEN = (
     orders.FULFILMENT_STATE_ACCEPTED,
     orders.FULFILMENT_STATE_PICKED,
     orders.FULFILMENT_STATE_PACKED,
+    orders.FULFILMENT_STATE_READY,
     orders.FULFILMENT_STATE_HANDED_OVER,
     orders.FULFILMENT_STATE_RETURNING,
 )
@@ -150,7 +155,7 @@ _TOO_LATE = frozenset(
 class Life:
     """`wanted`: units by line, each line an article of its own. `is_met`: at an appointment.
 
-    `is_engraved`: the units of the first line.
+    `is_engraved`: the units of the first line. `collects`: at NEAR, `reserved` if it is paid at the till there.
     """
 
     seed: int
@@ -159,6 +164,7 @@ class Life:
     troubles: frozenset[str]
     is_met: bool = False
     is_engraved: bool = False
+    collects: Literal["", "paid", "reserved"] = ""
 
     def smaller(self) -> "list[Life]":
         """The same with a little less, each in another way."""
@@ -174,6 +180,8 @@ class Life:
             found.append(replace(self, is_met=False))
         if self.is_engraved:
             found.append(replace(self, is_engraved=False))
+        if self.collects == "reserved":
+            found.append(replace(self, collects="paid"))
         return found
 
 
@@ -183,7 +191,7 @@ def drawn(seed: int) -> Life:
     channel = chance.choice(CHANNELS)
     is_met = channel not in (*COOLS_OFF, *COMPETES, MEETS) and chance.random() < 0.4
     several = (2,) if channel == MEETS else (1, 1, 2)
-    return Life(
+    life = Life(
         seed=seed,
         channel=channel,
         wanted=tuple(chance.randint(1, 3) for _ in range(chance.choice(several))),
@@ -191,6 +199,9 @@ def drawn(seed: int) -> Life:
         is_met=is_met,
         is_engraved=channel != MEETS and chance.random() < 0.3,
     )
+    if is_met or life.is_engraved or channel not in ("web", "prepared", "prepaid") or chance.random() < 0.4:
+        return life
+    return replace(life, collects=chance.choice(("paid", "paid", "reserved")))
 
 
 class Living:
@@ -266,6 +277,8 @@ class Living:
             channel=life.channel,
             booking=self._booking_id,
             engraved="Zoé" if life.is_engraved else "",
+            collect_at=NEAR if life.collects else "",
+            reserved=life.collects == "reserved",
         )
         self._order_id = recorded.order.order_id
         if choice := self._choice("faulty", "steps"):
@@ -293,7 +306,8 @@ class Living:
     def _points_of(self, number: int) -> Sequence[str]:
         """Who has a line's article, if it is not scarce. What is to meet has no point in common."""
         if self._life.channel != MEETS:
-            return POINTS
+            # Customers collect at BESIDE too.
+            return (NEAR, BESIDE, FAR) if self._life.collects else POINTS
         return (NEAR,) if number == 1 else (MID, FAR)
 
     # -- turns ------------------------------------------------------------------------------------------
@@ -314,6 +328,9 @@ class Living:
             except FailedPrecondition as error:
                 # Somebody was faster, it is held, or the money is not there yet.
                 self._note(f"{index} {state}: {error.reason}")
+        for choice in order.choices:
+            if not choice.kind:
+                await self._choose(choice)
         if order.charge.capture_state == "failed":
             await self._unless_too_late(self._world.retry_capture(self._order_id), "CAPTURE_NOT_FAILED")
 
@@ -474,8 +491,10 @@ class Living:
             self._gone[sku, work.point_id] += own
             self._at_hub[sku] -= missing - own
             self.acts.append(f"{index} picked without {missing}")
-        elif work.parcel.capture_state == "failed":
+        elif work.parcel.capture_state == "failed" and (not work.collected or self._life.channel == "prepared"):
             await self._decide_unpaid(index, work)
+        elif work.collected:
+            await self._collect(index, work)
         elif work.state == orders.FULFILMENT_STATE_PICKED:
             await self._engrave(index, work)
             await world.pack(work)
@@ -498,6 +517,50 @@ class Living:
             decision = choice.choice(("reship", "refund"))
             await world.decide(work, decision)
             self.acts.append(f"{index}: {decision}")
+
+    async def _collect(self, index: int, work: orders.Fulfilment) -> None:
+        """It is put aside; the customer shows the code, and takes all, or one of a line. Declined, again."""
+        if work.state == orders.FULFILMENT_STATE_PICKED:
+            id_ = work.fulfilment_id
+            await self._world.collections.MarkReady(
+                col.MarkReadyRequest(request_id=f"ready/{id_}", fulfilment_id=id_, actor="store")
+            )
+            self.acts.append(f"{index} put aside")
+        if work.state != orders.FULFILMENT_STATE_READY:
+            return
+        if work.collection.HasField("handing_since") and work.parcel.capture_state == "pending":
+            return
+        asked = col.GetCollectionCodesRequest(order_id=self._order_id)
+        found = (await self._world.collections.GetCollectionCodes(asked)).codes
+        code = next((one.code for one in found if one.fulfilment_id == work.fulfilment_id), "")
+        if not code:
+            # It was cancelled a moment ago.
+            return
+        choice = self._happens("fewer", f"{index} at the counter", 0.4)
+        line = choice.choice(work.lines) if choice else None
+        units = [orders.PlannedLine(line_number=line.line_number, quantity=1)] if line else []
+        request = col.CollectRequest(
+            request_id=uuid4().hex,
+            fulfilment_id=work.fulfilment_id,
+            code=code,
+            collected_by="customer",
+            lines=units,
+            actor="store",
+        )
+        await self._world.collections.Collect(request)
+        self._note(f"{index} is collected, {'one of it' if units else 'all'}")
+
+    async def _choose(self, asked: orders.CustomerChoice) -> None:
+        """What becomes of what the store does not have."""
+        number = sum(one.startswith("chosen") for one in self.acts)
+        ways = {("store" if one.point_id else "delivery", one.point_id) for one in asked.options}
+        choice = random.Random(f"{self._life.seed}/choice/{number}")
+        kind, point = choice.choice(sorted(ways | {("refund", "")}))
+        request = col.ChooseRequest(
+            request_id=uuid4().hex, order_id=self._order_id, kind=kind, point_id=point, actor="customer"
+        )
+        self.acts.append(f"chosen: {kind} {point}")
+        await self._unless_too_late(self._world.collections.Choose(request), "CHOICE_OVER", "NOT_ASKED")
 
     async def _received(self, work: orders.Fulfilment) -> Counter[str]:
         """What of the units of a hub came from other points, by SKU."""
@@ -532,12 +595,15 @@ class Living:
             await world.orders.RefuseOffer(
                 orders.RefuseOfferRequest(request_id=f"r/{reach}", fulfilment_id=reach, reason=reason)
             )
-            if reason in NOT_THERE:
-                self._gone.update({(line.sku, work.point_id): line.quantity for line in work.lines})
+            self._is_not_there(work, work.point_id, reason)
             self.acts.append(f"{index} refused by {work.point_id}: {reason}")
         else:
             await world.orders.AcceptOffer(orders.AcceptOfferRequest(request_id=f"a/{reach}", fulfilment_id=reach))
             self.acts.append(f"{index} accepted by {work.point_id}")
+
+    def _is_not_there(self, work: orders.Fulfilment, point: str, reason: str) -> None:
+        if reason in NOT_THERE:
+            self._gone.update({(line.sku, point): line.quantity for line in work.lines})
 
     async def _engrave(self, index: int, work: orders.Fulfilment) -> None:
         """What is to be engraved, some of which may be damaged by it: it is packed no sooner."""
@@ -586,7 +652,9 @@ class Living:
             self.acts.append(f"{index} at {point}: {answer}")
             if answer == "decline":
                 assert choice
-                await world.decline(work.fulfilment_id, point, choice.choice(REASONS))
+                reason = choice.choice(REASONS)
+                await world.decline(work.fulfilment_id, point, reason)
+                self._is_not_there(work, point, reason)
                 continue
             claim = await world.take(work.fulfilment_id, point)
             if claim:
@@ -651,6 +719,7 @@ class Living:
                 await self._arrive(index, work, 0)
         order = await self._world.order(self._order_id)
         units = _units_by_state(order)
+        self._sold += _collected(order)
         delivered, sent = units["delivered"], {sku: self._sold[sku] for sku in self._units}
         self._assert_outcome(order, state, units)
         assert not any(row.state in OPEN for row in order.fulfilments)
@@ -665,19 +734,18 @@ class Living:
             if row.parcel.capture_state == "captured"
         )
         fee = SHIPPING_MINOR if order.HasField("charge") else brought
-        kept = PRICE_MINOR * delivered.total() + fee if delivered else 0
+        is_ours = delivered and self._life.collects != "reserved"
+        kept = PRICE_MINOR * delivered.total() + fee if is_ours else 0
         await self._world.assert_settled(self._order_id, kept_minor=kept, sold=sent)
-        if delivered:
+        if kept:
             await self._give_back(min(delivered), kept)
         for sku, points in self._units.items():
             # What is at a hub for no order any more goes to its stock.
             await self._are_left(sku, sum(points.values()) - sent[sku] + self._at_hub[sku])
         rows = (await self._world.inventory.ListBalances(inv.ListBalancesRequest(skus=list(sent)))).balances
-        if self._life.channel not in COMPETES:
-            # Of several that say that they have it not, only that of the planned one is believed.
-            assert Counter({(row.sku, row.point_id): row.unavailable for row in rows if row.unavailable}) == (
-                self._gone + _set_apart(order)
-            ), "what is sold to nobody"
+        assert Counter({(row.sku, row.point_id): row.unavailable for row in rows if row.unavailable}) == (
+            self._gone + _set_apart(order)
+        ), "what is sold to nobody"
         if self._life.is_met:
             await self._assert_slots(state)
 
@@ -691,17 +759,20 @@ class Living:
     def _assert_outcome(self, order: orders.Order, state: str, units: dict[str, Counter[int]]) -> None:
         """What was wanted has arrived, but for what somebody did not want, or could not do."""
         has_left = any(row.state in PREPARED and not row.joins for row in order.fulfilments)
+        is_kept = has_left and any(row.state != "cancelled" for row in order.ranges)
         if state == "REFUSED":
             assert not has_left
             return
-        assert state == ("CLOSED" if has_left else "CANCELLED")
+        # What was lost may have been cancelled before it was sent again.
+        assert state == ("CLOSED" if is_kept else "CANCELLED")
         if self._is_cancelled:
             assert state == "CANCELLED", "it was cancelled in time"
             return
         in_all = sum(units.values(), Counter[int]())
         assert in_all == self._wanted, f"{in_all} units, {self._wanted} were wanted"
         arrives = self._wanted - self._dropped
-        if LOSING & self._life.troubles:
+        # Who collects may leave some of it there.
+        if LOSING & self._life.troubles or self._life.collects:
             assert not units["delivered"] - arrives, f"{units} although only {arrives} were wanted"
         else:
             assert units["delivered"] == arrives, (
@@ -740,6 +811,17 @@ def _set_apart(order: orders.Order) -> Counter[tuple[str, str]]:
         for line in work.lines if work.HasField("personalising_since") else ():
             found[line.sku, work.point_id] += line.quantity if line.personalisations else 0
     return +found
+
+
+def _collected(order: orders.Order) -> Counter[str]:
+    """Units that left the stock of their stores with a customer."""
+    works = {work.fulfilment_id for work in order.fulfilments if work.collected}
+    skus = {line.line_number: line.sku for line in order.content.lines}
+    found = Counter[str]()
+    for row in order.ranges:
+        if row.state == "delivered" and row.fulfilment_id in works:
+            found[skus[row.line_number]] += row.to_unit - row.from_unit
+    return found
 
 
 def _units_by_state(order: orders.Order) -> dict[str, Counter[int]]:
