@@ -39,7 +39,8 @@ from services.orders.domain.plan import (
     unit_facts,
     units_in_words,
 )
-from services.orders.domain.ranges import LineRange, in_fulfilment, quantity, take
+from services.orders.domain.pricing import goods_minor
+from services.orders.domain.ranges import LineRange, in_fulfilment, in_state, quantity, take, within
 from services.orders.domain.states import (
     CaptureState,
     ChangeState,
@@ -232,9 +233,13 @@ def _told_of_cancelled(
     if before.payment_outcome != "paid_by_channel":
         # While they had their place, it was known what they were paid with.
         back = refunds.of_cancelled_units(before, after, left_of(before), CANCELLED_LINES, change.asked_at)
-        goods = sum(one.amount_minor - one.shipping_minor for one in back.order.refunds[len(before.refunds) :])
-        is_taken = after.charge is not None and after.charge.state is CaptureState.CAPTURED
-        after, refunded, given_up = back.order, back.happenings, 0 if is_taken else given_up - goods
+        # What was taken is authorised no more, given back before or not.
+        lost = in_state(after.ranges, UnitState.CANCELLED)
+        units = [(one.line_number, one.from_unit, one.to_unit) for one in lost]
+        taken = within(left_of(replace(before, refunds=())).units, units)
+        is_settled = after.charge is not None and after.charge.state is CaptureState.CAPTURED
+        given_up = 0 if is_settled else given_up - goods_minor(before.content.lines, taken)
+        after, refunded = back.order, back.happenings
     facts = {
         "change_id": change.change_id,
         "lines": unit_facts(gone),

@@ -388,6 +388,18 @@ def test_what_is_sent_again_was_paid_and_a_customer_who_does_not_want_it_any_mor
     assert [one.amount_minor for one in refunds.request(order, wish, NOON).order.refunds] == [3000, 3490]
 
 
+def test_what_was_given_back_already_is_no_longer_authorised_when_it_is_cancelled() -> None:
+    order = scan(shipped(line(1, 2)), "lost").order
+    order = parcels.decide(order, order.fulfilments[0], "reship", "carol", NOON).order
+    lost = order.fulfilments[0].fulfilment_id
+    order = life.reroute(order, [leg((1, 1)), leg((1, 1))], [], "parcel_lost", "dec_2", NOON, lost).order
+    wish = RefundWish(RefundKind.GOODS, "other", "", "carol", whole=True)
+    order = refunds.request(order, wish, NOON).order
+    decision = amending.cancel_lines(order, [Units(1, "", 1)], "", "web", ("channel",), NOON)
+    assert decision.order.refunds == order.refunds, "once"
+    assert decision.happenings[0].facts["no_longer_due_minor"] == 0
+
+
 def test_all_of_what_is_sent_again_may_be_cancelled_before_it_is_picked() -> None:
     order = scan(shipped(line(1, 2)), "lost").order
     order = parcels.decide(order, order.fulfilments[0], "reship", "carol", NOON).order
